@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine with Python >= 3.11, git and make: `make demo` and `make test`.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check bench docs clean
+
+help:
+	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
+	@echo "make test    every check and test"
+	@echo "make check   format, types, layers"
+	@echo "make bench   benchmarks, [BENCH=name]"
+
+$(READY): requirements/project.lock requirements/uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on PATH"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/project.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(VENV)/lib eks_assets resources sensors sandbox || true
+	touch $(READY)
+
+venv: $(READY)
+
+demo: $(READY)
+	$(BIN)/eks-assets sandbox up
+	$(BIN)/eks-assets bootstrap sandbox --apply
+	$(BIN)/eks-assets deploy sandbox
+	@echo
+	@echo "Ready. Look around:"
+	@echo "  $(BIN)/eks-assets status sandbox"
+	@echo "  eval \"\$$($(BIN)/eks-assets sandbox env)\" && kubectl get nodes,pods -A"
+	@echo "  $(BIN)/eks-assets ui            the Dagster UI"
+	@echo "  $(BIN)/eks-assets sandbox down  stop; 'make demo' continues"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache

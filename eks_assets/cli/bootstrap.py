@@ -1,0 +1,34 @@
+"""`eks-assets bootstrap`: what must exist before the first deploy."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from eks_assets.cli.arguments import EnvironmentName
+
+
+def bootstrap(
+    environment: EnvironmentName,
+    print_: Annotated[bool, typer.Option("--print", help="Print the CloudFormation template, change nothing.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Make or update the stack with your own credentials.")] = False,
+) -> None:
+    """Roles, ledger and leases that must exist before the first deploy. Needs an administrator of the account."""
+    from resources import bootstrap as resources_bootstrap
+    from resources.environment_files import load_environment
+    from resources.errors import ConfigError
+
+    if print_ == apply:
+        raise ConfigError(
+            "bootstrap needs exactly one of --print and --apply",
+            next_step=f"eks-assets bootstrap {environment} --print",
+        )
+    env = load_environment(environment)
+    if print_:
+        print(json.dumps(resources_bootstrap.template(env), indent=2, sort_keys=True))
+        return
+    outputs = resources_bootstrap.apply(env, typer.echo)
+    for name, value in outputs.model_dump().items():
+        typer.echo(f"{name}: {value}")

@@ -1,0 +1,50 @@
+"""`eks-assets token`: credentials for other programs, made afresh on each call and never stored."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def print_token(argv: Sequence[str]) -> int:
+    """Print an ExecCredential for kubectl and helm, or with `--aws` the answer of an AWS `credential_process`.
+    Exit 0, or that of the error, which goes to stderr."""
+    from resources.aws import Aws
+    from resources.eks_token import eks_token, exec_credential
+    from resources.environment_files import load_environment
+    from resources.errors import PipelineError
+
+    parser = argparse.ArgumentParser(prog="eks-assets token", description=print_token.__doc__)
+    parser.add_argument("environment", help="name of the environment")
+    parser.add_argument("--aws", action="store_true", help="AWS credentials of the deployer role")
+    arguments = parser.parse_args(argv)
+    try:
+        aws = Aws(load_environment(arguments.environment))
+        if arguments.aws:
+            answer = process_credentials(aws)
+        else:
+            answer = exec_credential(eks_token(aws.session, aws.env.region, aws.env.cluster_name))
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(answer))
+    return 0
+
+
+def process_credentials(aws: Any) -> dict[str, Any]:
+    """Source: AWS SDKs and Tools reference, "Process credential provider"."""
+    found = aws.session.get_credentials()
+    keys = found.get_frozen_credentials()
+    answer = {
+        "Version": 1,
+        "AccessKeyId": keys.access_key,
+        "SecretAccessKey": keys.secret_key,
+        "SessionToken": keys.token,
+    }
+    expires = getattr(found, "_expiry_time", None)
+    if expires is not None:
+        answer["Expiration"] = expires.isoformat()
+    return answer

@@ -1,0 +1,38 @@
+"""`eks-assets validate`: everything that can be known about environments without AWS."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Environments by name or file; all of them where none is named.", show_default=False),
+]
+
+
+def validate(names: Names = None) -> None:
+    """Check environments and the files they refer to, and print every problem: file:line: path: what is wrong.
+
+    Exit 0 where all are valid, 2 where any is not."""
+    from eks_assets.units import registry
+    from resources.environment_files import check_all, find_folder, list_environments
+    from resources.errors import ConfigError
+    from resources.problems import shown
+
+    wanted = names or list_environments(find_folder())
+    if not wanted:
+        raise ConfigError(f"there is no environment in {shown(find_folder())}", next_step="Add a file NAME.yaml to it.")
+    problems = check_all(wanted, known_units=registry().by_name)
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        files = len({problem.file for problem in problems})
+        typer.echo(f"{_count(len(problems), 'problem')} in {_count(files, 'file')}")
+        raise typer.Exit(ConfigError.exit_code)
+    typer.echo(f"{_count(len(wanted), 'environment')} {'is' if len(wanted) == 1 else 'are'} valid")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Units of the wave `cluster`, one a file."""

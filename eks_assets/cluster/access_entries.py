@@ -1,0 +1,77 @@
+"""Who may do what in the cluster: EKS access entries (source: EKS user guide, "Grant IAM users access to Kubernetes")."""
+
+import hashlib
+from typing import Any
+
+from troposphere import Ref, Template, eks
+
+from eks_assets.cluster.cluster import ClusterOutputs
+from eks_assets.cluster.karpenter_stack import KarpenterOutputs
+from eks_assets.templates import add_outputs, stack_tags, text_parameter
+from eks_assets.unit import unit
+from resources.checks import EndpointAnswers
+from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+
+class AccessOutputs(Outputs):
+    """What every unit that speaks to the Kubernetes API depends on."""
+
+    cluster_name: str
+
+
+@unit(wave="cluster", minutes=1, checks=[EndpointAnswers()])
+def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None) -> Stack[AccessOutputs]:
+    """Access for the deployer, for Karpenter's nodes, and for whom the ClusterConfig names."""
+    template = Template(Description=f"Who may do what in {env.cluster_name}")
+    name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
+    parameters = {"ClusterName": cluster.name}
+    for entry in entries(env):
+        template.add_resource(_resource(entry, name))
+    if karpenter is not None:
+        node_role = text_parameter(template, "KarpenterNodeRoleArn", "Role of Karpenter's nodes")
+        parameters["KarpenterNodeRoleArn"] = karpenter.node_role_arn
+        template.add_resource(eks.AccessEntry("KarpenterNodes", ClusterName=name, PrincipalArn=node_role, Type="EC2_LINUX"))
+    add_outputs(template, AccessOutputs, **{"cluster_name": name})
+    return Stack[AccessOutputs](
+        name=env.stack_name("access-entries"),
+        template=template.to_dict(),
+        parameters=parameters,
+        tags=stack_tags(env),
+        may_replace=tuple(template.resources),
+    )
+
+
+def entries(env: Environment) -> list[AccessEntry]:
+    """The ClusterConfig's entries but for Karpenter's node role, which has its own, and the deployer's."""
+    karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
+    found = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
+    deployer = env.roles.deployer
+    if deployer and all(e.principal_arn != deployer.arn for e in found):
+        policy = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
+        found.append(AccessEntry.model_validate({"principalARN": deployer.arn, "accessPolicies": [policy]}))
+    return found
+
+
+def _resource(entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
+    # The principal is part of the id: an entry for another principal is another entry, not a replacement of this one.
+    title = "Entry" + hashlib.sha256(entry.principal_arn.encode()).hexdigest()[:12]
+    properties: dict[str, Any] = {"ClusterName": cluster_name, "PrincipalArn": entry.principal_arn, "Type": entry.type}
+    if entry.kubernetes_groups:
+        properties["KubernetesGroups"] = list(entry.kubernetes_groups)
+    if entry.kubernetes_username:
+        properties["Username"] = entry.kubernetes_username
+    if entry.access_policies:
+        properties["AccessPolicies"] = [
+            eks.AccessPolicy(
+                PolicyArn=policy.policy_arn,
+                AccessScope=eks.AccessScope(
+                    Type=policy.access_scope.type,
+                    **({"Namespaces": list(policy.access_scope.namespaces)} if policy.access_scope.namespaces else {}),
+                ),
+            )
+            for policy in entry.access_policies
+        ]
+    return eks.AccessEntry(title, **properties)

@@ -1,0 +1,27 @@
+"""The Dagster instance that the command line, the UI and the daemon share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def dagster_home() -> Path:
+    """DAGSTER_HOME, else `.dagster` in the project, made on first use with the project's `dagster.yaml`."""
+    home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        shutil.copyfile(PROJECT / "dagster.yaml", settings)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The shared instance."""
+    return dg.DagsterInstance.from_config(str(dagster_home()))

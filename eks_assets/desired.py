@@ -1,0 +1,40 @@
+"""From an environment and what is known of other units to the spec of one: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eks_assets.registry import Registry
+from eks_assets.unit import AnyUnit
+from resources.environment import Environment, merged
+from resources.outputs import Outputs, pending
+from resources.specs import HelmRelease, Spec
+
+
+def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[str, Outputs]) -> Spec[Any]:
+    """The unit's spec. `known`: outputs by unit name; what is missing there is `Pending`, and None for a parameter
+    that allows it while its owner is disabled. Overrides under `addons` are merged in."""
+    arguments: dict[str, Any] = {}
+    for parameter, kind in unit.inputs.items():
+        owner = registry.owner[kind]
+        if not owner.is_enabled(env) and parameter in unit.optional:
+            arguments[parameter] = None
+        else:
+            arguments[parameter] = known.get(owner.name) or pending(kind, owner.name)
+    takes_env = {"env": env} if "env" in unit.parameters else {}
+    return with_overrides(env, unit, unit.fn(**takes_env, **arguments))
+
+
+def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any]:
+    """The spec with the environment's version, values, time-out and chart digest for this unit."""
+    if not isinstance(spec, HelmRelease):
+        return spec
+    addon = env.addon(unit.name)
+    changes: dict[str, Any] = {"values": merged(spec.values, env.values_of(unit.name))}
+    if addon.version:
+        changes["version"] = addon.version
+    changes["timeout"] = addon.timeout or env.deadlines.release
+    changes["digest"] = env.charts.digests.get(spec.chart, spec.digest)
+    return spec.model_copy(update=changes)
+

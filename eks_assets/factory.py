@@ -1,0 +1,164 @@
+"""Turns units into Dagster assets with their inline checks: the one module that knows both worlds."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from eks_assets.loop import Result, run_unit
+from eks_assets.registry import Registry
+from eks_assets.unit import WAVES, AnyUnit, Wave
+from resources.change import FieldChange
+from resources.console_links import console_link
+from resources.environment import Environment
+from resources.environment_files import load_environment
+from resources.errors import PipelineError, Transient
+from resources.outputs import display, plain
+from resources.specs import HelmRelease, Manifests, Spec, Stack
+from resources.world import World
+
+ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
+_KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
+    (Stack, {"aws", "cloudformation"}),
+    (HelmRelease, {"helm", "kubernetes"}),
+    (Manifests, {"kubernetes"}),
+    (Spec, {"aws"}),
+)
+
+
+class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
+
+    def open(self, name: str, progress: Callable[[str], None]) -> World:
+        """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
+        return World.of(load_environment(name), progress)
+
+
+def group_name(wave: Wave) -> str:
+    """The Dagster group of a wave; the number makes groups sort."""
+    return f"{WAVES.index(wave) + 1}_{wave}"
+
+
+def build_assets(registry: Registry) -> list[dg.AssetsDefinition]:
+    """One asset a unit, in dependency order."""
+    return [asset_for(unit, registry) for unit in registry.units]
+
+
+def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
+    """The asset of one unit: partitioned by environment, its health checks inline and blocking."""
+
+    @dg.asset(
+        name=unit.name,
+        group_name=group_name(unit.wave),
+        deps=list(registry.needs[unit.name]),
+        partitions_def=ENVIRONMENTS,
+        description=unit.fn.__doc__,
+        kinds=next(kinds for kind, kinds in _KINDS if issubclass(unit.spec_type, kind)),
+        owners=["team:platform"],
+        tags={"wave": unit.wave, "reversibility": unit.reversibility},
+        metadata={"source": f"{unit.fn.__module__.replace('.', '/')}.py", "typical_minutes": unit.minutes},
+        check_specs=check_specs(unit),
+    )
+    def body(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        with translated(context, platform, unit) as world:
+            if not unit.is_enabled(world.env):
+                return _disabled(unit, world.env)
+            result = run_unit(registry, unit, world)
+        return dg.MaterializeResult(
+            metadata=metadata(unit, result, world.env),
+            check_results=[
+                dg.AssetCheckResult(check_name=check.name, passed=seen.passed, description=seen.detail)
+                for check, seen in result.checks
+            ],
+        )
+
+    return body
+
+
+def check_specs(unit: AnyUnit) -> list[dg.AssetCheckSpec]:
+    """The unit's health checks as Dagster knows them."""
+    return [
+        dg.AssetCheckSpec(c.name, asset=unit.name, blocking=True, partitions_def=ENVIRONMENTS, description=c.says)
+        for c in unit.checks
+    ]
+
+
+class translated:
+    """Opens the environment of a step and turns the project's errors into Dagster's: transient ones into retries by
+    the environment's settings, others into a failure that is not tried again."""
+
+    def __init__(self, context: dg.AssetExecutionContext, platform: Platform, unit: AnyUnit) -> None:
+        self._context, self._platform, self._unit = context, platform, unit
+        self._env: Environment | None = None
+
+    def __enter__(self) -> World:
+        try:
+            world = self._platform.open(self._context.partition_key, self._context.log.info)
+        except PipelineError as error:
+            raise failure(error) from None
+        self._env = world.env
+        return world
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Transient) and self._env is not None:
+            retry = self._env.retry
+            if self._context.retry_number < retry.attempts - 1:
+                self._context.log.warning(f"{self._unit.name}: attempt {self._context.retry_number + 1}: {error}")
+                raise dg.RetryRequested(retry.attempts - 1, seconds_to_wait=error.retry_after or retry.seconds) from error
+        if isinstance(error, PipelineError):
+            raise failure(error) from error
+
+
+def failure(error: PipelineError) -> dg.Failure:
+    """The failure that ends a step, with the next step as metadata."""
+    extra = {"next_step": error.next_step} if error.next_step else {}
+    return dg.Failure(str(error), metadata=extra, allow_retries=False)
+
+
+def _disabled(unit: AnyUnit, env: Environment) -> dg.MaterializeResult[Any]:
+    seen = f"{unit.name} is switched off in {env.name}"
+    return dg.MaterializeResult(
+        metadata={"result": seen},
+        check_results=[dg.AssetCheckResult(check_name=c.name, passed=True, description=seen) for c in unit.checks],
+    )
+
+
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "none": "nothing to do,"}
+
+
+def metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str, Any]:
+    """What the UI shows of a materialization; the important first, since rows are cropped after about five."""
+    outputs = result.observed.outputs.model_dump() if result.observed and result.observed.outputs else {}
+    shown: dict[str, Any] = {"result": f"{_DONE[result.change.action]} in {result.seconds:.1f} s"}
+    if result.change.fields:
+        shown["changes"] = dg.MetadataValue.md(change_table(result.change.fields))
+    if outputs:
+        rows = "\n".join(f"| `{k}` | `{', '.join(v) if isinstance(v, tuple) else v}` |" for k, v in outputs.items())
+        shown["outputs"] = dg.MetadataValue.md(f"| output | value |\n|---|---|\n{rows}")
+    if link := console_link(env, result.spec):
+        shown["console"] = dg.MetadataValue.url(link)
+    shown["seconds"] = round(result.seconds, 2)
+    return shown
+
+
+def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
+    """The fields of a change as a Markdown table, the first `limit` of them."""
+    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in fields[:limit]]
+    more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
+    return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else yaml.safe_dump(plain(value), default_flow_style=True).strip()
+    return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
+
+
+@functools.cache
+def project_folder() -> Path:
+    """The folder that holds `eks_assets/`."""
+    return Path(__file__).resolve().parents[1]

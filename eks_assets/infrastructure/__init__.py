@@ -1,0 +1,1 @@
+"""Units of the wave `infrastructure`, one a file."""

@@ -1,0 +1,92 @@
+"""The loop, the same for every unit: render, observe, plan, gate, apply, probe, read outputs back. Knows no Dagster."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from eks_assets.desired import desired
+from eks_assets.registry import Registry
+from eks_assets.unit import AnyUnit
+from resources.change import Change, Observed
+from resources.checks import Check
+from resources.drivers import driver_of
+from resources.errors import NotFound
+from resources.outputs import Outputs
+from resources.probes import Seen, wait
+from resources.specs import Spec
+from resources.world import World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the loop did to one unit. `observed`: what exists now."""
+
+    change: Change
+    spec: Spec[Any]
+    observed: Observed | None
+    checks: tuple[tuple[Check, Seen], ...]
+    seconds: float
+
+
+def known_outputs(registry: Registry, unit: AnyUnit, world: World) -> dict[str, Outputs]:
+    """The outputs of the unit's enabled dependencies, read from AWS or the cluster.
+
+    Raises NotFound for one that does not exist yet, naming the unit to deploy first."""
+    known: dict[str, Outputs] = {}
+    for kind in unit.inputs.values():
+        owner = registry.owner[kind]
+        if owner.is_enabled(world.env):
+            known[owner.name] = observed_outputs(registry, owner, world)
+        elif not any(unit.inputs[p] is kind for p in unit.optional):
+            raise NotFound(
+                f"{unit.name} needs {owner.name}, which environment {world.env.name} switches off",
+                next_step=f"enable {owner.name} in the environment file, or switch {unit.name} off too",
+            )
+    return known
+
+
+def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Outputs:
+    """The outputs of one unit as they are now. What names the thing never depends on other units' outputs, so the
+    spec that finds it may be rendered with pending inputs."""
+
+    def read() -> Outputs | None:
+        spec = desired(registry, world.env, owner, {})
+        observed = driver_of(spec).observe(spec, world)
+        return observed.outputs if observed else None
+
+    outputs: Outputs | None = world.once(f"outputs {owner.name}", read)
+    if outputs is None:
+        raise NotFound(
+            f"{owner.name} does not exist in {world.env.name} yet",
+            next_step=f"materialize {owner.name} first, or run: eks-assets deploy {world.env.name}",
+        )
+    return outputs
+
+
+def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
+    """Make one unit exist as the environment wants it, and wait until it is healthy.
+
+    Checks that fail are returned, not raised. Raises PipelineError where it can't be applied."""
+    began = time.monotonic()
+    world.aws.check_account()
+    spec = desired(registry, world.env, unit, known_outputs(registry, unit, world))
+    driver = driver_of(spec)
+    change = driver.plan(spec, driver.observe(spec, world))
+    if change.is_needed:
+        world.progress(f"{unit.name}: {change.action}: {change.reason}")
+        driver.apply(spec, world)
+    else:
+        world.progress(f"{unit.name}: nothing to do")
+    checks = probe(unit, spec, world)
+    return Result(change, spec, driver.observe(spec, world), checks, time.monotonic() - began)
+
+
+def probe(unit: AnyUnit, spec: Spec[Any], world: World) -> tuple[tuple[Check, Seen], ...]:
+    """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
+    found: list[tuple[Check, Seen]] = []
+    for check in unit.checks:
+        failed_before = any(not seen.passed for _, seen in found)
+        found.append((check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, world)))
+    return tuple(found)

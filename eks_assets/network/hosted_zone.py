@@ -1,0 +1,48 @@
+"""The DNS zone of the applications, where this environment owns it."""
+
+from __future__ import annotations
+
+from troposphere import GetAtt, Join, Ref, Template, route53
+
+from eks_assets.templates import add_outputs, stack_tags
+from eks_assets.unit import unit
+from resources.checks import ZoneServed
+from resources.environment import Environment
+from resources.errors import ConfigError
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+
+class HostedZoneOutputs(Outputs):
+    """The zone, and the name servers that its parent domain must name."""
+
+    zone_id: str
+    name_servers: tuple[str, ...]
+
+
+@unit(wave="network", minutes=1, when=lambda env: env.hosted_zone.create, checks=[ZoneServed()])
+def hosted_zone(env: Environment) -> Stack[HostedZoneOutputs]:
+    """The public Route 53 zone. Its parent domain must name the zone's name servers before certificates are issued."""
+    template = Template(Description=f"DNS zone {env.hosted_zone.name}")
+    zone = route53.HostedZone(
+        "HostedZone",
+        Name=env.hosted_zone.name,
+        HostedZoneConfig=route53.HostedZoneConfiguration(Comment=f"Applications of {env.cluster_name}"),
+    )
+    template.add_resource(zone)
+    add_outputs(template, HostedZoneOutputs, zone_id=Ref(zone), name_servers=Join(",", GetAtt(zone, "NameServers")))
+    return Stack[HostedZoneOutputs](
+        name=env.stack_name("hosted_zone"), template=template.to_dict(), tags=stack_tags(env)
+    )
+
+
+def zone_id_of(env: Environment, made: HostedZoneOutputs | None) -> str:
+    """The id of the environment's zone: the one made here, else the one that the file names. Raises ConfigError where
+    there is neither."""
+    found = made.zone_id if made is not None else env.hosted_zone.id
+    if found is None:
+        raise ConfigError(
+            f"environment {env.name} is to create its hosted zone, but the unit hosted_zone is switched off",
+            next_step="switch it on under addons, or name an existing zone: hosted_zone.id",
+        )
+    return found

@@ -1,0 +1,138 @@
+"""The plan of a whole environment: every unit rendered, observed and compared, in parallel, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Literal
+
+from eks_assets.desired import desired
+from eks_assets.registry import Registry
+from eks_assets.unit import AnyUnit
+from resources.change import Change, FieldChange
+from resources.drivers import driver_of
+from resources.errors import AccessDenied, NotFound, PipelineError
+from resources.outputs import Outputs, pending_fields
+from resources.probes import observe as look
+from resources.world import World
+
+State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
+WIDTH = 24
+
+
+@dataclass(frozen=True)
+class CheckState:
+    """One health check as it is now."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply."""
+
+    unit: str
+    wave: str
+    state: State
+    change: Change = field(default_factory=lambda: Change("none"))
+    waits_for: tuple[str, ...] = ()
+    checks: tuple[CheckState, ...] = ()
+    error: PipelineError | None = None
+    outputs: Outputs | None = field(default=None, repr=False)
+
+    @property
+    def needs_a_run(self) -> bool:
+        """Whether a deploy has to launch this unit: it differs, or it is not healthy."""
+        return self.state not in ("in_sync", "disabled")
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """All units in dependency order."""
+
+    environment: str
+    units: tuple[UnitPlan, ...]
+
+    def __getitem__(self, name: str) -> UnitPlan:
+        return next(u for u in self.units if u.unit == name)
+
+    @property
+    def errors(self) -> tuple[UnitPlan, ...]:
+        return tuple(u for u in self.units if u.error is not None)
+
+    def to_run(self, registry: Registry) -> tuple[str, ...]:
+        """The units that a deploy launches, in order: those that differ or are unhealthy, and what reads from them."""
+        names = registry.descendants(u.unit for u in self.units if u.needs_a_run)
+        return tuple(u.unit for u in self.units if u.unit in names and u.state != "disabled")
+
+
+def plan_environment(
+    registry: Registry,
+    world: World,
+    *,
+    only: Collection[str] | None = None,
+    with_checks: bool = True,
+    progress: Callable[[UnitPlan], None] = lambda _: None,
+) -> EnvironmentPlan:
+    """Plan every unit (or `only` those named, reading the others' outputs as they are).
+
+    Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
+    unit is in its `error`."""
+    world.aws.check_account()
+    done: dict[str, UnitPlan] = {}
+    running: dict[Future[UnitPlan], str] = {}
+    waiting = {u.name: u for u in registry.units}
+    with ThreadPoolExecutor(WIDTH, thread_name_prefix="plan") as pool:
+        while waiting or running:
+            ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
+            for u in ready:
+                del waiting[u.name]
+                skip_checks = not with_checks or (only is not None and u.name not in only)
+                running[pool.submit(plan_unit, registry, u, world, done, with_checks=not skip_checks)] = u.name
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = running.pop(future)
+                done[name] = future.result()
+                progress(done[name])
+    chosen = [u.name for u in registry.units if only is None or u.name in only]
+    return EnvironmentPlan(world.env.name, tuple(done[name] for name in chosen))
+
+
+def plan_unit(
+    registry: Registry, unit: AnyUnit, world: World, done: dict[str, UnitPlan], *, with_checks: bool
+) -> UnitPlan:
+    """Plan one unit whose dependencies are planned."""
+    if not unit.is_enabled(world.env):
+        return UnitPlan(unit.name, unit.wave, "disabled")
+    needs = [done[name] for name in registry.needs[unit.name]]
+    known = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
+    unsettled = any(p.needs_a_run for p in needs)
+    try:
+        spec = desired(registry, world.env, unit, known)
+        driver = driver_of(spec)
+        try:
+            observed = driver.observe(spec, world)
+            change = driver.plan(spec, observed)
+        except (NotFound, AccessDenied) as error:
+            if not unsettled:
+                raise
+            observed, change = None, Change("create", (FieldChange("", None, None),), f"later: {error.message}")
+    except PipelineError as error:
+        return UnitPlan(unit.name, unit.wave, "unknown", error=error)
+    waits_for = pending_fields(spec.model_dump(mode="python")) if change.is_needed else ()
+    checks: tuple[CheckState, ...] = ()
+    if with_checks and observed is not None:
+        looks = [(check, look(check, spec, world)) for check in unit.checks]
+        checks = tuple(CheckState(check.name, seen.passed, seen.detail) for check, seen in looks)
+    healthy = all(c.passed for c in checks)
+    state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
+    if change.is_needed and observed is not None and _is_failed(observed.status):
+        state = "failed"
+    return UnitPlan(unit.name, unit.wave, state, change, waits_for, checks, None, observed.outputs if observed else None)
+
+
+def _is_failed(status: str) -> bool:
+    return "FAILED" in status or "ROLLBACK" in status or status == "failed"

@@ -1,0 +1,1 @@
+"""Units of the wave `post_deploy`, one a file."""

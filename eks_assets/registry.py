@@ -1,0 +1,88 @@
+"""All units of the graph, in dependency order, refused where they do not fit together."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from types import ModuleType
+
+from eks_assets.unit import WAVES, AnyUnit, Unit
+from resources.outputs import Outputs
+
+
+class RegistryError(ValueError):
+    """The units do not fit together: unknown dependency, cycle, two units of a name, two owners of an output."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """`units` in topological order; `needs` maps a unit's name to the names it depends on."""
+
+    units: tuple[AnyUnit, ...]
+    needs: Mapping[str, tuple[str, ...]]
+
+    def __getitem__(self, name: str) -> AnyUnit:
+        return self.by_name[name]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, AnyUnit]:
+        return {u.name: u for u in self.units}
+
+    @cached_property
+    def owner(self) -> Mapping[type[Outputs], AnyUnit]:
+        return {u.outputs: u for u in self.units if u.has_outputs}
+
+    def descendants(self, names: Iterable[str]) -> set[str]:
+        """The names given and everything that depends on them, directly or not."""
+        found = set(names)
+        for u in self.units:
+            if found & set(self.needs[u.name]):
+                found.add(u.name)
+        return found
+
+    @classmethod
+    def of(cls, found: Iterable[AnyUnit]) -> Registry:
+        """Order the units; raises RegistryError where they do not fit together."""
+        by_name: dict[str, AnyUnit] = {}
+        owner: dict[type[Outputs], AnyUnit] = {}
+        for u in found:
+            if by_name.setdefault(u.name, u) is not u:
+                modules = f"{by_name[u.name].fn.__module__} and {u.fn.__module__}"
+                raise RegistryError(f"two units are named {u.name}: {modules}")
+            if u.has_outputs and owner.setdefault(u.outputs, u) is not u:
+                raise RegistryError(f"{u.outputs.__name__} belongs to {owner[u.outputs].name}; {u.name} cannot own it too")
+        needs = {u.name: _needs(u, by_name, owner) for u in by_name.values()}
+        try:
+            order = tuple(TopologicalSorter(needs).static_order())
+        except CycleError as error:
+            raise RegistryError("units form a cycle: " + " -> ".join(error.args[1])) from None
+        by_wave = sorted(order, key=lambda n: WAVES.index(by_name[n].wave))
+        return cls(tuple(by_name[n] for n in by_wave), needs)
+
+    @classmethod
+    def walk(cls, *packages: ModuleType) -> Registry:
+        """Import every module of the packages and collect the units defined there."""
+        found: dict[int, AnyUnit] = {}
+        for package in packages:
+            for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+                module = importlib.import_module(info.name)
+                for value in vars(module).values():
+                    if isinstance(value, Unit) and value.fn.__module__ == module.__name__:
+                        found[id(value)] = value
+        return cls.of(found.values())
+
+
+def _needs(u: AnyUnit, by_name: Mapping[str, AnyUnit], owner: Mapping[type[Outputs], AnyUnit]) -> tuple[str, ...]:
+    missing = [kind.__name__ for kind in u.inputs.values() if kind not in owner]
+    missing += [a.name for a in u.after if a.name not in by_name]
+    if missing:
+        raise RegistryError(f"{u.name} needs {', '.join(missing)}, which no registered unit provides")
+    names = tuple(dict.fromkeys([owner[kind].name for kind in u.inputs.values()] + [a.name for a in u.after]))
+    for name in names:
+        if WAVES.index(by_name[name].wave) > WAVES.index(u.wave):
+            raise RegistryError(f"{u.name} ({u.wave}) needs {name} of the later wave {by_name[name].wave}")
+    return names

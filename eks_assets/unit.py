@@ -1,0 +1,146 @@
+"""A unit: one pure function from typed inputs to one thing that should exist. Imports no Dagster and no AWS."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_type_hints,
+)
+
+from resources import checks
+from resources.environment import Environment
+from resources.outputs import NoOutputs, Outputs
+from resources.specs import HelmRelease, Lookup, Manifests, Parameter, Spec, Stack
+
+Wave = Literal[
+    "network", "infrastructure", "post_deploy", "cluster", "configuration", "approval", "applications", "observability"
+]
+WAVES: tuple[Wave, ...] = get_args(Wave)
+WAVE_ALIASES: Mapping[str, Wave] = {
+    "deploy-eks-cluster-wave": "cluster",
+    "config-eks-cluster-wave": "configuration",
+    "eks-cluster-approval-wave": "approval",
+    "deploy-apps-into-cluster-wave": "applications",
+}
+Reversibility = Literal["reversible", "compensable", "time-boxed", "forward-only"]
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=Spec[Any], covariant=True)
+
+_DEFAULT_CHECKS: tuple[tuple[type[Spec[Any]], checks.Check], ...] = (
+    (Stack, checks.StackComplete()),
+    (HelmRelease, checks.WorkloadsReady()),
+    (Manifests, checks.ObjectsExist()),
+    (Parameter, checks.ParameterStored()),
+    (Lookup, checks.LookupFound()),
+    (Spec, checks.InSync()),
+)
+
+
+@dataclass(frozen=True)
+class Unit(Generic[P, S]):
+    """See `unit`. `inputs` maps parameter names to the Outputs classes they take; `optional` names those that
+    are None while their owner is disabled."""
+
+    fn: Callable[P, S]
+    wave: Wave
+    after: tuple[AnyUnit, ...] = ()
+    when: Callable[[Environment], bool] | None = None
+    extra_checks: tuple[checks.Check, ...] = ()
+    minutes: float = 1.0
+    reversibility: Reversibility = "reversible"
+    name: str = field(init=False)
+    spec_type: type[Spec[Any]] = field(init=False)
+    outputs: type[Outputs] = field(init=False)
+    inputs: Mapping[str, type[Outputs]] = field(init=False, compare=False)
+    optional: frozenset[str] = field(init=False)
+    parameters: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = self.fn.__name__
+        hints = get_type_hints(self.fn)
+        returns = hints.pop("return", None)
+        if not (inspect.isclass(returns) and issubclass(returns, Spec)):
+            raise TypeError(f"unit {name} must return a Spec such as Stack[...], not {returns}")
+        if not (self.fn.__doc__ or "").strip():
+            raise TypeError(f"unit {name} needs a docstring: it is the asset's description in the UI")
+        inputs, optional = _inputs(name, hints)
+        for attribute, value in {
+            "name": name,
+            "spec_type": returns,
+            "outputs": returns.outputs_type(),
+            "inputs": inputs,
+            "optional": frozenset(optional),
+            "parameters": tuple(hints),
+        }.items():
+            object.__setattr__(self, attribute, value)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> S:
+        """A test calls a unit like the function it is."""
+        return self.fn(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def has_outputs(self) -> bool:
+        return self.outputs is not NoOutputs
+
+    @property
+    def checks(self) -> tuple[checks.Check, ...]:
+        """The default check of the spec's type, then the unit's own."""
+        default = next(check for kind, check in _DEFAULT_CHECKS if issubclass(self.spec_type, kind))
+        return (default, *self.extra_checks)
+
+    def is_enabled(self, env: Environment) -> bool:
+        """Whether the environment wants this unit: its own condition, and the switch under `addons`."""
+        return (self.when is None or self.when(env)) and env.addon(self.name).enabled
+
+
+AnyUnit: TypeAlias = Unit[..., Spec[Any]]
+
+
+def _inputs(unit_name: str, hints: Mapping[str, Any]) -> tuple[dict[str, type[Outputs]], set[str]]:
+    inputs: dict[str, type[Outputs]] = {}
+    optional: set[str] = set()
+    for parameter, hint in hints.items():
+        if hint is Environment:
+            continue
+        kinds = [k for k in get_args(hint) if k is not NoneType] or [hint]
+        if len(kinds) != 1 or not (inspect.isclass(kinds[0]) and issubclass(kinds[0], Outputs)):
+            raise TypeError(f"unit {unit_name}: parameter {parameter} must be Environment or an Outputs class, not {hint}")
+        inputs[parameter] = kinds[0]
+        if NoneType in get_args(hint):
+            optional.add(parameter)
+    return inputs, optional
+
+
+def unit(
+    *,
+    wave: Wave,
+    after: Sequence[AnyUnit] = (),
+    when: Callable[[Environment], bool] | None = None,
+    checks: Sequence[checks.Check] = (),
+    minutes: float = 1.0,
+    reversibility: Reversibility = "reversible",
+) -> Callable[[Callable[P, S]], Unit[P, S]]:
+    """Make a function a unit.
+
+    The function takes an `Environment` and the `Outputs` classes that it depends on (their owner is the unit that
+    returns them; `X | None` where the owner may be disabled), and returns a `Spec`. Its docstring is shown in the UI.
+
+    `after` orders without data. `when` decides per environment whether the unit exists. `checks` come beside the
+    default check of the spec's type. `minutes` is the typical duration on real AWS. `reversibility` says what undoing
+    it takes. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
+    """
+    return lambda fn: Unit(fn, wave, tuple(after), when, tuple(checks), minutes, reversibility)

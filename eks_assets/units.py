@@ -1,0 +1,14 @@
+"""The registry of all units: every module of the wave packages, imported once."""
+
+import functools
+
+from eks_assets import cluster, configuration, infrastructure, network, post_deploy
+from eks_assets.registry import Registry
+
+PACKAGES = (network, infrastructure, post_deploy, cluster, configuration)
+
+
+@functools.cache
+def registry() -> Registry:
+    """All units in dependency order. Raises RegistryError where they do not fit together."""
+    return Registry.walk(*PACKAGES)

@@ -1,0 +1,1 @@
+"""What touches the world (AWS, the cluster, helm, git) and the vocabulary it speaks in."""

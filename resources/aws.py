@@ -1,0 +1,160 @@
+"""AWS as the deployer role of one environment: sessions, clients, and who we are."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    DeferredRefreshableCredentials,
+)
+
+from resources.aws_errors import aws_call
+from resources.environment import Environment
+from resources.errors import AccessDenied, ConfigError, WrongAccount
+from resources.local_sandbox import sandbox_state
+
+_CONFIG = Config(
+    retries={"mode": "adaptive", "max_attempts": 6},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+    user_agent_extra="eks-assets",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where calls go and whose keys start the chain. Without keys, boto3's own credential chain finds them."""
+
+    region: str
+    endpoint: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+
+    @classmethod
+    def of(cls, env: Environment) -> Source:
+        """The sandbox for an environment with `sandbox: true` (ConfigError when it is down), else the real AWS."""
+        if not env.sandbox:
+            return cls(env.region)
+        state = sandbox_state()
+        keys = state.credentials["root"]
+        return cls(env.region, state.aws_endpoint, keys.access_key_id, keys.secret_access_key)
+
+    def session(self) -> boto3.Session:
+        return boto3.Session(
+            region_name=self.region,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            aws_session_token=self.session_token,
+        )
+
+
+class Aws:
+    """Clients of one environment, made once each and safe to share between threads.
+
+    Every call runs as `roles.deployer` (through `roles.pipeline` where given), with external id and session tags;
+    the credentials refresh before the hour that a chained session lasts is over.
+    """
+
+    def __init__(self, env: Environment, source: Source | None = None, *, as_deployer: bool = True) -> None:
+        self.env = env
+        self.source = source or Source.of(env)
+        self._as_deployer = as_deployer
+        self._lock = threading.RLock()
+        self._clients: dict[str, Any] = {}
+        self._session: boto3.Session | None = None
+
+    @property
+    def session(self) -> boto3.Session:
+        with self._lock:
+            if self._session is None:
+                session = self.source.session()
+                if self._as_deployer:
+                    for arn, external_id in _chain(self.env):
+                        session = self._assume(session, arn, external_id)
+                self._session = session
+            return self._session
+
+    @cached_property
+    def folder(self) -> Path:
+        """A private folder that goes away with the process."""
+        path = Path(tempfile.mkdtemp(prefix="eks-assets-"))
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, for example `cloudformation`."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self.session.client(service, endpoint_url=self.source.endpoint, config=_CONFIG)
+            return self._clients[service]
+
+    def check_account(self) -> str:
+        """The ARN we act as. Raises WrongAccount when it belongs to another account than the environment names,
+        AccessDenied or ConfigError when we cannot act at all."""
+        identity = self._identity()
+        if identity["Account"] != self.env.account:
+            raise WrongAccount(
+                f"environment {self.env.name} is account {self.env.account}, but the credentials are {identity['Arn']}",
+                next_step=f"use credentials of account {self.env.account}, or a deployer role in it",
+            )
+        return str(identity["Arn"])
+
+    def _identity(self) -> dict[str, str]:
+        deployer = self.env.roles.deployer
+        try:
+            with aws_call(f"asking who we are in account {self.env.account}"):
+                found: dict[str, str] = self.client("sts").get_caller_identity()
+                return found
+        except AccessDenied as error:
+            if deployer is None:
+                raise
+            raise AccessDenied(
+                f"cannot act as {deployer.arn}: {error.message}",
+                next_step=f"does the role exist (eks-assets bootstrap {self.env.name} --apply), does it trust you, "
+                "and is its external id the environment's?",
+            ) from error
+
+    def _assume(self, session: boto3.Session, arn: str, external_id: str | None) -> boto3.Session:
+        extra: dict[str, Any] = {
+            "RoleSessionName": f"eks-assets-{self.env.name}"[:64],
+            "DurationSeconds": 3600,
+            "Tags": [{"Key": "eks-assets:environment", "Value": self.env.name}],
+        }
+        if external_id:
+            extra["ExternalId"] = external_id
+        make_client: Callable[..., Any] = partial(
+            session._session.create_client, endpoint_url=self.source.endpoint, region_name=self.env.region
+        )
+        source = session.get_credentials()
+        if source is None:
+            raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
+        fetcher = AssumeRoleCredentialFetcher(make_client, source, arn, extra_args=extra)
+        core = botocore.session.Session()
+        core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        core.set_config_variable("region", self.env.region)
+        return boto3.Session(botocore_session=core)
+
+
+def _chain(env: Environment) -> list[tuple[str, str | None]]:
+    roles = env.roles
+    chain: list[tuple[str, str | None]] = []
+    if roles.pipeline and env.sandbox:
+        chain.append((roles.pipeline, None))
+    if roles.deployer:
+        chain.append((roles.deployer.arn, roles.deployer.external_id))
+    return chain
+

@@ -1,0 +1,60 @@
+"""What must exist before the first deploy, as one stack that an administrator of the account applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resources.aws import Aws
+from resources.bootstrap_names import lease_table, ledger_bucket
+from resources.bootstrap_template import BootstrapOutputs, template
+from resources.drivers.stack import StackDriver
+from resources.environment import Environment, Roles
+from resources.errors import OperationFailed
+from resources.specs import Stack
+from resources.templates import stack_tags
+from resources.world import World, silent
+
+__all__ = ["BootstrapOutputs", "apply", "lease_table", "ledger_bucket", "stack", "template"]
+
+_KEPT = ("LedgerBucket", "LedgerKey", "LeaseTable")
+
+
+def stack(env: Environment) -> Stack[BootstrapOutputs]:
+    """The bootstrap as a stack `<prefix>-bootstrap`; ledger, key and leases cannot be replaced through it."""
+    return Stack[BootstrapOutputs](
+        name=env.stack_name("bootstrap"), template=template(env), tags=stack_tags(env), policy=_stack_policy()
+    )
+
+
+def _stack_policy() -> dict[str, Any]:
+    kept = [f"LogicalResourceId/{title}" for title in _KEPT]
+    anyone = {"Principal": "*"}
+    return {
+        "Statement": [
+            {"Effect": "Allow", "Action": "Update:*", "Resource": "*", **anyone},
+            {"Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Resource": kept, **anyone},
+        ]
+    }
+
+
+def apply(env: Environment, progress: Callable[[str], None] = silent) -> BootstrapOutputs:
+    """Make or update the bootstrap with the caller's own rights: the roles of the environment need not exist yet.
+
+    Needs an administrator's credentials of the environment's account. `progress` takes one line at a time. Raises
+    WrongAccount, AccessDenied, and what `StackDriver.apply` raises.
+    """
+    aws = Aws(env, as_deployer=False)
+    progress(f"bootstrapping {env.name} as {aws.check_account()}")
+    world = World(env.model_copy(update={"roles": Roles()}), aws, progress)
+    driver, spec = StackDriver(), stack(env)
+    change = driver.plan(spec, driver.observe(spec, world))
+    progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
+    if change.is_needed:
+        driver.apply(spec, world)
+    observed = driver.observe(spec, world)
+    if observed is None or not isinstance(observed.outputs, BootstrapOutputs):
+        raise OperationFailed(
+            f"stack {spec.name} is there but its outputs are not", next_step="look at it in the console"
+        )
+    return observed.outputs

@@ -1,0 +1,67 @@
+"""Names of what must exist before the first deploy: derived from the environment, never longer than AWS allows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from resources.environment import Environment
+
+BUCKET_LIMIT, ROLE_LIMIT, TABLE_LIMIT = 63, 64, 255
+
+
+@dataclass(frozen=True)
+class RoleName:
+    """An IAM role's name and path, as two properties of its resource."""
+
+    name: str
+    path: str = "/"
+
+
+def ledger_bucket(env: Environment) -> str:
+    """The S3 bucket of plans, grants and history. Bucket names are unique in the world, hence account and region."""
+    return shortened(f"{env.resource_prefix}-ledger-{env.account}-{env.region}", BUCKET_LIMIT)
+
+
+def lease_table(env: Environment) -> str:
+    """The DynamoDB table in which a run holds its environment."""
+    return shortened(f"{env.resource_prefix}-lease", TABLE_LIMIT)
+
+
+def ledger_key_alias(env: Environment) -> str:
+    """The alias of the KMS key that encrypts the ledger."""
+    return f"alias/{env.resource_prefix}-ledger"
+
+
+def pipeline_role(env: Environment) -> RoleName | None:
+    """The role that starts; None where the environment names one of another account, which is made there."""
+    named = env.roles.pipeline
+    if named is not None and named.split(":")[4] != env.account:
+        return None
+    return _of_arn(named) or RoleName(shortened(f"{env.resource_prefix}-pipeline", ROLE_LIMIT))
+
+
+def deployer_role(env: Environment) -> RoleName:
+    """The role that every AWS call of the pipeline runs as."""
+    named = env.roles.deployer.arn if env.roles.deployer else None
+    return _of_arn(named) or RoleName(shortened(f"{env.resource_prefix}-deployer", ROLE_LIMIT))
+
+
+def cloudformation_role(env: Environment) -> RoleName:
+    """The service role with which CloudFormation makes the stacks' resources."""
+    return _of_arn(env.roles.cloudformation) or RoleName(shortened(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT))
+
+
+def _of_arn(arn: str | None) -> RoleName | None:
+    if arn is None:
+        return None
+    *path, name = arn.split(":", 5)[5].removeprefix("role/").split("/")
+    return RoleName(name, "/" + "".join(f"{part}/" for part in path))
+
+
+def shortened(name: str, limit: int) -> str:
+    """The name, or its beginning and a hash of all of it where it is longer than `limit` characters."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{digest}"

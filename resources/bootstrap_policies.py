@@ -1,0 +1,125 @@
+"""What the pipeline and the deployer role may do, and who may take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.bootstrap_names import deployer_role, lease_table, ledger_bucket
+from resources.bootstrap_stack_rights import parameter_arns
+from resources.environment import Environment
+from resources.templates import Document, allow, arn, deny, policy_document
+
+# Whoever asks CloudFormation for drift must be able to read the resources that it compares.
+_READ_ACTIONS = """
+    acm:DescribeCertificate acm:ListTagsForCertificate
+    ec2:Describe*
+    elasticfilesystem:Describe* elasticfilesystem:ListTagsForResource
+    events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
+    iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
+    iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListOpenIDConnectProviderTags iam:ListPolicyVersions
+    iam:ListRolePolicies
+    kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags
+    logs:Describe* logs:GetDataProtectionPolicy logs:ListTagsForResource
+    pricing:GetProducts
+    route53:GetChange route53:GetHostedZone route53:ListHostedZones* route53:ListQueryLoggingConfigs
+    route53:ListResourceRecordSets route53:ListTagsForResource
+    secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
+    sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource
+    sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
+"""
+_READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
+_STACK_ACTIONS = """
+    CancelUpdateStack ContinueUpdateRollback CreateChangeSet DeleteChangeSet DeleteStack Describe* Detect*
+    ExecuteChangeSet GetStackPolicy GetTemplate GetTemplateSummary List* RollbackStack SetStackPolicy TagResource
+    UntagResource UpdateTerminationProtection
+"""
+
+
+def deployer_trust(env: Environment, pipeline: Any) -> Document:
+    """Who may be the deployer: the pipeline role (`pipeline`: its ARN), in a sandbox the account too; with the external
+    id where the environment has one, and with no other session tag than the environment's name."""
+    principals = [pipeline, *([arn(env, "iam", "root", region="")] if env.sandbox else [])]
+    external_id = env.roles.deployer.external_id if env.roles.deployer else None
+    condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
+    return policy_document(_trusts(principals, "sts:AssumeRole", condition), _session_tags(principals))
+
+
+def pipeline_trust(env: Environment) -> Document:
+    """Who may be the pipeline: identities of the account whose own policies allow it."""
+    principals = [arn(env, "iam", "root", region="")]
+    return policy_document(_trusts(principals, "sts:AssumeRole", {}), _session_tags(principals))
+
+
+def _session_tags(principals: list[Any]) -> Document:
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["eks-assets:environment"]}}
+    return _trusts(principals, "sts:TagSession", {"Condition": only})
+
+
+def _trusts(principals: list[Any], action: str, condition: Document) -> Document:
+    return {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": action, **condition}
+
+
+def pipeline_statements(env: Environment) -> list[Document]:
+    """The pipeline role can do nothing but become the deployer."""
+    deployer = deployer_role(env)
+    return [
+        allow(["sts:AssumeRole", "sts:TagSession"], arn(env, "iam", f"role{deployer.path}{deployer.name}", region=""))
+    ]
+
+
+def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
+    """The deployer asks CloudFormation, reads what exists, and writes the ledger. `service_role`, `key`: their ARNs."""
+    return [
+        *_stacks(env, service_role),
+        *_platform(env),
+        *_ledger(env, key),
+        allow(_READ_ACTIONS.split()),
+        allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
+        deny(["secretsmanager:GetSecretValue"], arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")),
+    ]
+
+
+def _stacks(env: Environment, service_role: Any) -> list[Document]:
+    def stack(name: str) -> str:
+        return arn(env, "cloudformation", f"stack/{name}/*")
+
+    to_cloudformation = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+    change = "CreateChangeSet DeleteStack ExecuteChangeSet RollbackStack SetStackPolicy UpdateTerminationProtection"
+    return [
+        allow(
+            [f"cloudformation:{name}" for name in _STACK_ACTIONS.split()],
+            [stack(f"{env.resource_prefix}-*"), stack(env.karpenter_stack)],
+        ),
+        allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
+        # The deployer's own rights are in this stack.
+        deny([f"cloudformation:{name}" for name in change.split()], stack(env.stack_name("bootstrap"))),
+        allow(["iam:PassRole"], service_role, StringEquals=to_cloudformation),
+    ]
+
+
+def _platform(env: Environment) -> list[Document]:
+    parameters = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter*", "ssm:ListTagsForResource"]
+    own = [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
+    images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, arn(env, "ecr", "repository/*"))]
+    return [
+        allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*", "eks:StartInsightsRefresh"], own),
+        allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
+        allow([*parameters, "ssm:PutParameter"], parameter_arns(env)),
+        allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
+        allow(["sns:Publish"], arn(env, "sns", f"{env.resource_prefix}-*")),
+        allow(["sts:GetCallerIdentity"]),
+        *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
+    ]
+
+
+def _ledger(env: Environment, key: Any) -> list[Document]:
+    """The ledger can be added to, never erased: no right to delete objects or versions of it."""
+    bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    rows = ["DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem"]
+    return [
+        allow(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], f"{bucket}/*"),
+        allow(["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"], bucket),
+        allow([f"dynamodb:{row}" for row in rows], arn(env, "dynamodb", f"table/{lease_table(env)}")),
+        allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], key),
+    ]

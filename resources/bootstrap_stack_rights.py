@@ -1,0 +1,198 @@
+"""What CloudFormation may do while it makes the stacks of one environment.
+
+Source: the handler permissions in the CloudFormation resource schemas; tests/unit/test_bootstrap.py compares them with
+the resource types of every unit. Rights end at the environment's names where the service lets resources be named, and
+at its account and region elsewhere. Without a permissions boundary whoever may make roles may make powerful ones:
+name one (`roles.permissions_boundary`) in every account that matters.
+"""
+
+from __future__ import annotations
+
+from resources.bootstrap_names import cloudformation_role, deployer_role, ledger_bucket, pipeline_role
+from resources.environment import Environment
+from resources.templates import Document, allow, arn, deny
+
+# CloudFormation shortens the stack's name in names that it generates, so only this much of a prefix is sure to stay.
+_SURE_LENGTH = 20
+
+_VPC_ACTIONS = """
+    AllocateAddress AssociateAddress DisassociateAddress ReleaseAddress
+    AssignPrivateNatGatewayAddress AssociateNatGatewayAddress CreateNatGateway DeleteNatGateway
+    DisassociateNatGatewayAddress UnassignPrivateNatGatewayAddress
+    AssociateRouteTable CreateRoute CreateRouteTable DeleteRoute DeleteRouteTable DisassociateRouteTable ReplaceRoute
+    ReplaceRouteTableAssociation
+    AssociateSubnetCidrBlock CreateSubnet DeleteSubnet DisassociateSubnetCidrBlock ModifySubnetAttribute
+    AttachInternetGateway CreateInternetGateway DeleteInternetGateway DetachInternetGateway
+    AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup DeleteSecurityGroup
+    RevokeSecurityGroupEgress RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress
+    UpdateSecurityGroupRuleDescriptionsIngress
+    CreateFlowLogs DeleteFlowLogs
+    CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate ModifyLaunchTemplate RunInstances
+    CreateTags DeleteTags
+    CreateVpc DeleteVpc ModifyVpcAttribute ModifyVpcTenancy
+    CreateVpcEndpoint DeleteVpcEndpoints ModifyVpcEndpoint
+"""
+_ROLE_ACTIONS = """
+    DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies
+    ListInstanceProfilesForRole ListRolePolicies ListRoleTags TagRole UntagRole UpdateAssumeRolePolicy UpdateRole
+    UpdateRoleDescription
+"""
+_EMPOWERING_ACTIONS = "AttachRolePolicy CreateRole PutRolePermissionsBoundary PutRolePolicy"
+_KEY_ACTIONS = """
+    CreateAlias CreateGrant DeleteAlias DescribeKey DisableKey DisableKeyRotation EnableKey EnableKeyRotation
+    GenerateDataKeyWithoutPlaintext GetKeyPolicy GetKeyRotationStatus ListAliases ListResourceTags PutKeyPolicy
+    ScheduleKeyDeletion TagResource UntagResource UpdateAlias UpdateKeyDescription
+"""
+_CHANGING_ACTIONS = "Attach* Create* Delete* Detach* PassRole Put* Set* Tag* Untag* Update*"
+_PASSED_TO = ("ec2", "eks", "eks-fargate-pods", "pods.eks", "vpc-flow-logs")
+_LINKED_SERVICES = ("eks", "eks-fargate", "eks-nodegroup", "elasticfilesystem", "autoscaling", "spot")
+
+
+def stack_rights(env: Environment) -> dict[str, list[Document]]:
+    """Statements by the logical id of the managed policy that holds them; each fits into 6,144 characters."""
+    return {
+        "NetworkStackRights": [*_vpc(env), *_logs(env)],
+        "IdentityStackRights": _identity(env),
+        "PlatformStackRights": [*_eks(env), *_storage(env), *_names(env), *_messages(env)],
+    }
+
+
+def name_pattern(env: Environment, before: str = "") -> str:
+    """Matches the names that CloudFormation generates for the environment's stacks."""
+    return f"{before}{env.resource_prefix}-"[: _SURE_LENGTH + len(before)] + "*"
+
+
+def _verbs(service: str, names: str) -> list[str]:
+    return [f"{service}:{name}" for name in names.split()]
+
+
+def _vpc(env: Environment) -> list[Document]:
+    region = {"aws:RequestedRegion": env.region}
+    return [allow(_verbs("ec2", "Describe* " + _VPC_ACTIONS), StringEquals=region)]
+
+
+def _logs(env: Environment) -> list[Document]:
+    own = [f"log-group:{name}" for name in (name_pattern(env), f"/aws/eks/{env.cluster_name}/*")]
+    change = (
+        "Associate* Create* Delete* Describe* Disassociate* GetDataProtection* List* Put* TagResource UntagResource"
+    )
+    account = "CreateLogDelivery DeleteLogDelivery DescribeIndexPolicies DescribeLogGroups DescribeResourcePolicies"
+    return [
+        allow(_verbs("logs", change), [arn(env, "logs", name) for name in own]),
+        allow(_verbs("logs", account), arn(env, "logs", "*")),
+    ]
+
+
+def _identity(env: Environment) -> list[Document]:
+    def iam(*resources: str) -> list[str]:
+        return [arn(env, "iam", resource, region="") for resource in resources]
+
+    roles = iam(f"role/{name_pattern(env)}", f"role/KarpenterNodeRole-{env.cluster_name}")
+    policies = iam(f"policy/{name_pattern(env)}", f"policy/KarpenterController*-{env.cluster_name}")
+    boundary = env.roles.permissions_boundary
+    under_boundary = {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else {}
+    services = [f"{service}.amazonaws.com" for service in _PASSED_TO]
+    linked = [f"{service}.amazonaws.com" for service in _LINKED_SERVICES]
+    policy = "CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy* List* TagPolicy UntagPolicy"
+    profile = (
+        "AddRoleTo* CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile RemoveRoleFrom* TagInstanceProfile"
+    )
+    return [
+        allow(_verbs("iam", _ROLE_ACTIONS), roles),
+        allow(_verbs("iam", _EMPOWERING_ACTIONS), roles, **under_boundary),
+        allow(["iam:PassRole"], roles, StringEquals={"iam:PassedToService": services}),
+        allow(_verbs("iam", policy), policies),
+        allow(_verbs("iam", profile), [*iam(f"instance-profile/{name_pattern(env)}"), *roles]),
+        allow(_verbs("iam", "*OpenIDConnectProvider*"), iam("oidc-provider/oidc.eks.*")),
+        allow(
+            ["iam:CreateServiceLinkedRole"], iam("role/aws-service-role/*"), StringEquals={"iam:AWSServiceName": linked}
+        ),
+        deny(_verbs("iam", _CHANGING_ACTIONS), _out_of_reach(env)),
+    ]
+
+
+def _out_of_reach(env: Environment) -> list[str]:
+    """What gives the pipeline its own rights: a stack must not change it."""
+    roles = [deployer_role(env), cloudformation_role(env), *filter(None, [pipeline_role(env)])]
+    names = [f"role{role.path}{role.name}" for role in roles]
+    own = f"policy/{env.stack_name('bootstrap')[:_SURE_LENGTH]}*StackRights*"
+    boundary = env.roles.permissions_boundary
+    return [*(arn(env, "iam", name, region="") for name in (*names, own)), *([boundary] if boundary else [])]
+
+
+def _eks(env: Environment) -> list[Document]:
+    change = """
+        ActivateCertificateAuthority AssociateAccessPolicy Create* Delete* Describe* DisassociateAccessPolicy List*
+        TagResource UntagResource Update*
+    """
+    own = [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
+    return [
+        allow(_verbs("eks", change), own),
+        allow(_verbs("kms", "CreateKey"), StringEquals={"aws:RequestedRegion": env.region}),
+        allow(_verbs("kms", _KEY_ACTIONS), [arn(env, "kms", "key/*"), arn(env, "kms", "alias/*")]),
+    ]
+
+
+def _storage(env: Environment) -> list[Document]:
+    files = "Create* Delete* Describe* ListTagsForResource Modify* Put* TagResource UntagResource Update*"
+    bucket = """
+        CreateBucket DeleteBucket DeleteBucketPolicy Get*Configuration GetBucket* ListBucket ListTagsForResource
+        Put*Configuration PutBucket* TagResource UntagResource
+    """
+    ledger = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    own = [arn(env, "elasticfilesystem", kind) for kind in ("file-system/*", "access-point/*")]
+    return [
+        allow(_verbs("elasticfilesystem", files), own),
+        allow(_verbs("s3", bucket), f"arn:{env.partition}:s3:::{name_pattern(env)}"),
+        deny(["s3:*"], [ledger, f"{ledger}/*"]),
+    ]
+
+
+def _names(env: Environment) -> list[Document]:
+    """Certificates, DNS, parameters, and secrets without their values."""
+    secret = arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")
+    certificate = """
+        AddTagsToCertificate DeleteCertificate DescribeCertificate ListTagsForCertificate RemoveTagsFromCertificate
+        RequestCertificate UpdateCertificateOptions
+    """
+    zone = """
+        AssociateVPCWithHostedZone Change* DeleteHostedZone DisassociateVPCFromHostedZone GetHostedZone List*
+        UpdateHostedZone*
+    """
+    secrets = "CreateSecret Delete* DescribeSecret *ResourcePolicy Re* TagResource UntagResource UpdateSecret"
+    zones = f"arn:{env.partition}:route53:::hostedzone/{env.hosted_zone.id or '*'}"
+    return [
+        allow(_verbs("acm", certificate), arn(env, "acm", "certificate/*")),
+        allow(_verbs("route53", zone), zones),
+        allow(_verbs("route53", "CreateHostedZone GetChange ListQueryLoggingConfigs")),
+        allow(_verbs("secretsmanager", secrets), secret),
+        allow(["secretsmanager:GetRandomPassword"]),
+        deny(["secretsmanager:GetSecretValue"]),
+        allow(
+            _verbs(
+                "ssm", "AddTagsToResource DeleteParameter GetParameters ListTagsForResource PutParameter RemoveTags*"
+            ),
+            parameter_arns(env),
+        ),
+    ]
+
+
+def parameter_arns(env: Environment) -> list[str]:
+    """Everything under the environment's path in Parameter Store, and the names that the environment chose itself."""
+    chosen = (env.certificate_parameter, env.efs_parameter, env.oidc_parameter)
+    own = env.parameter_path("")
+    names = [env.parameter_path("*"), *sorted(name for name in chosen if not name.startswith(own))]
+    return [arn(env, "ssm", f"parameter/{name.removeprefix('/')}") for name in names]
+
+
+def _messages(env: Environment) -> list[Document]:
+    """Karpenter's interruption queue with its rules, and the topic of notifications."""
+    queue = "CreateQueue DeleteQueue Get* ListQueueTags SetQueueAttributes TagQueue UntagQueue"
+    rule = "DeleteRule DescribeRule List* PutRule PutTargets RemoveTargets TagResource UntagResource"
+    topic = "CreateTopic DeleteTopic Get* List* SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
+    rules = [f"rule/{name_pattern(env, before)}" for before in ("", "Karpenter-")]
+    return [
+        allow(_verbs("sqs", queue), arn(env, "sqs", name_pattern(env))),
+        allow(_verbs("events", rule), [arn(env, "events", name) for name in rules]),
+        allow(_verbs("sns", topic), arn(env, "sns", name_pattern(env))),
+    ]

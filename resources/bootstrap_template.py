@@ -1,0 +1,158 @@
+"""The CloudFormation template of what must exist before the first deploy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
+
+from resources.bootstrap_names import (
+    RoleName,
+    cloudformation_role,
+    deployer_role,
+    lease_table,
+    ledger_bucket,
+    ledger_key_alias,
+    pipeline_role,
+)
+from resources.bootstrap_policies import deployer_statements, deployer_trust, pipeline_statements, pipeline_trust
+from resources.bootstrap_stack_rights import stack_rights
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.templates import (
+    Document,
+    add_outputs,
+    add_private_bucket,
+    arn,
+    boundary,
+    policy_document,
+    service_trust,
+)
+
+
+class BootstrapOutputs(Outputs):
+    """What an environment file names under `roles`, and where plans, grants and leases are kept."""
+
+    pipeline_role_arn: str
+    deployer_role_arn: str
+    cloudformation_role_arn: str
+    ledger_bucket: str
+    lease_table: str
+    ledger_key_arn: str
+
+
+def template(env: Environment) -> dict[str, Any]:
+    """The template: three roles, the ledger's bucket and key, the table of leases."""
+    document = Template(Description=f"What the pipeline needs before it can deploy {env.resource_prefix}")
+    key = _add_key(document, env)
+    bucket = _add_ledger(document, env, key)
+    table = document.add_resource(_table(env))
+    pipeline = _add_pipeline(document, env)
+    service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), _cloudformation_trust(env))
+    deployer = _add_role(
+        document,
+        env,
+        "DeployerRole",
+        deployer_role(env),
+        deployer_trust(env, pipeline),
+        deployer_statements(env, GetAtt(service, "Arn"), GetAtt(key, "Arn")),
+    )
+    # Stacks without a service role are made with the deployer's own rights.
+    makers = [service] if env.roles.cloudformation else [service, deployer]
+    for title, statements in stack_rights(env).items():
+        document.add_resource(
+            iam.ManagedPolicy(
+                title, PolicyDocument=policy_document(*statements), Roles=[Ref(maker) for maker in makers]
+            )
+        )
+    add_outputs(
+        document,
+        BootstrapOutputs,
+        pipeline_role_arn=pipeline,
+        deployer_role_arn=GetAtt(deployer, "Arn"),
+        cloudformation_role_arn=GetAtt(service, "Arn"),
+        ledger_bucket=Ref(bucket),
+        lease_table=Ref(table),
+        ledger_key_arn=GetAtt(key, "Arn"),
+    )
+    rendered: dict[str, Any] = document.to_dict()
+    return rendered
+
+
+def _add_pipeline(document: Template, env: Environment) -> Any:
+    """The pipeline role's ARN: of the one made here, or of the one that exists in another account."""
+    name = pipeline_role(env)
+    if name is None:
+        return env.roles.pipeline
+    made = _add_role(document, env, "PipelineRole", name, pipeline_trust(env), pipeline_statements(env))
+    return GetAtt(made, "Arn")
+
+
+def _add_role(
+    document: Template,
+    env: Environment,
+    title: str,
+    name: RoleName,
+    trusts: Document,
+    statements: list[Document] | None = None,
+) -> iam.Role:
+    inline = [iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))] if statements else []
+    made = iam.Role(
+        title,
+        RoleName=name.name,
+        Path=name.path,
+        AssumeRolePolicyDocument=trusts,
+        MaxSessionDuration=3600,
+        **({"Policies": inline} if inline else {}),
+        **boundary(env),
+    )
+    document.add_resource(made)
+    return made
+
+
+def _cloudformation_trust(env: Environment) -> Document:
+    return service_trust(env, "cloudformation.amazonaws.com")
+
+
+def _add_key(document: Template, env: Environment) -> kms.Key:
+    root = {"AWS": arn(env, "iam", "root", region="")}
+    # The account decides by IAM policies who uses the key; AWS refuses a key that nobody can administer.
+    policy = policy_document({"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"})
+    key = kms.Key(
+        "LedgerKey",
+        Description=f"Ledger of {env.resource_prefix}",
+        EnableKeyRotation=True,
+        KeyPolicy=policy,
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
+    )
+    document.add_resource(key)
+    document.add_resource(kms.Alias("LedgerKeyAlias", AliasName=ledger_key_alias(env), TargetKeyId=Ref(key)))
+    return key
+
+
+def _add_ledger(document: Template, env: Environment, key: kms.Key) -> s3.Bucket:
+    # Object Lock costs nothing until someone sets a retention, and is awkward to switch on later.
+    return add_private_bucket(
+        document,
+        "LedgerBucket",
+        s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=GetAtt(key, "Arn")),
+        BucketName=ledger_bucket(env),
+        ObjectLockEnabled=True,
+        VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
+        Tags=Tags(Name=ledger_bucket(env)),
+    )
+
+
+def _table(env: Environment) -> dynamodb.Table:
+    return dynamodb.Table(
+        "LeaseTable",
+        TableName=lease_table(env),
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[dynamodb.AttributeDefinition(AttributeName="environment", AttributeType="S")],
+        KeySchema=[dynamodb.KeySchema(AttributeName="environment", KeyType="HASH")],
+        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
+        SSESpecification=dynamodb.SSESpecification(SSEEnabled=True),
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
+    )

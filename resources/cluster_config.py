@@ -1,0 +1,217 @@
+"""An eksctl ClusterConfig, as far as CloudFormation can carry it out.
+
+Keys and meanings are eksctl's (`eksctl.io/v1alpha5`). What is not supported is refused with its path and the way to
+go instead (`resources/cluster_config_refused.py`); nothing is accepted and then ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from resources.cluster_config_addons import (
+    DAEMON_ADDONS,
+    Addon,
+    AddonsConfig,
+    with_defaults,
+)
+from resources.cluster_config_base import ConfigModel, Tags
+from resources.cluster_config_iam import (
+    AccessConfig,
+    AccessEntry,
+    ClusterIam,
+    IdentityMapping,
+)
+from resources.cluster_config_nodes import (
+    AutoModeConfig,
+    FargateProfile,
+    ManagedNodeGroup,
+)
+from resources.field_types import Arn, Cidr, SubnetId, Zone
+
+LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+LOG_TYPES: tuple[LogType, ...] = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+
+class RollbackConfig(ConfigModel):
+    """How long a version rollback may take."""
+
+    timeout_minutes: int | None = Field(default=None, ge=1)
+
+
+class Metadata(ConfigModel):
+    """Which cluster. Name, region and version (None: the environment's) agree with the environment. `tags` go to
+    every resource."""
+
+    name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}$", description="at most 100 letters, digits, - and _")
+    region: str
+    version: str | None = None
+    tags: Tags = Field(default={})
+    rollback_config: RollbackConfig = RollbackConfig()
+
+
+class Subnet(ConfigModel):
+    """A subnet that exists: by id, by CIDR, or by the zone (the key, where the key is a zone)."""
+
+    id: SubnetId | None = None
+    cidr: Cidr | None = None
+    az: Zone | None = None
+
+
+class Subnets(ConfigModel):
+    """Subnets of a VPC that exists, by zone or by a name of your own."""
+
+    public: dict[str, Subnet] = Field(default={})
+    private: dict[str, Subnet] = Field(default={})
+
+    @field_validator("public", "private")
+    @classmethod
+    def _two_zones(cls, value: dict[str, Subnet]) -> dict[str, Subnet]:
+        zones = {subnet.az or name for name, subnet in value.items()}
+        if len(zones) == 1:
+            raise ValueError(f"lies in one zone, {zones.pop()}; allowed: subnets in two or more zones")
+        return value
+
+
+class ClusterEndpoints(ConfigModel):
+    """From where the API server is reached. eksctl's default: from anywhere."""
+
+    public_access: bool = True
+    private_access: bool = False
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not (self.public_access or self.private_access):
+            raise ValueError("leaves no way to the API server; allowed: publicAccess or privateAccess, or both")
+        return self
+
+
+class Vpc(ConfigModel):
+    """The network the cluster joins. The VPC itself is the environment's `network`: `id` may only be `${VPC_ID}`
+    or its id. Without subnets the cluster takes the private and public ones of that VPC."""
+
+    id: str | None = None
+    subnets: Subnets = Subnets()
+    cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
+    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), alias="publicAccessCIDRs")
+    control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
+
+    @field_validator("control_plane_subnet_ids")
+    @classmethod
+    def _not_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) == 1:
+            raise ValueError("has one subnet; allowed: two or more, in different zones")
+        return value
+
+
+class KubernetesNetworkConfig(ConfigModel):
+    """Addresses of Services. Neither can be changed once the cluster exists."""
+
+    ip_family: Literal["IPv4", "IPv6"] = "IPv4"
+    service_ipv4_cidr: Cidr | None = None
+
+
+class SecretsEncryption(ConfigModel):
+    """Envelope encryption of Secrets. Without `key_arn` (which eksctl demands) the cluster's stack makes a key."""
+
+    key_arn: Arn | None = None
+
+
+class ZonalShiftConfig(ConfigModel):
+    """Whether AWS may move traffic away from an impaired zone."""
+
+    enabled: bool = False
+
+
+class UpgradePolicy(ConfigModel):
+    """What happens when standard support ends: STANDARD upgrades, EXTENDED costs six times as much."""
+
+    support_type: Literal["STANDARD", "EXTENDED"] = "STANDARD"
+
+
+class ClusterLogging(ConfigModel):
+    """Which logs of the control plane go to CloudWatch, and for how many days they are kept."""
+
+    enable_types: tuple[Literal[LogType, "all", "*"], ...] = ()
+    log_retention_in_days: (
+        Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+        | None
+    ) = None
+
+    @property
+    def types(self) -> tuple[LogType, ...]:
+        """The logs by name, `all` and `*` spelled out."""
+        every = "all" in self.enable_types or "*" in self.enable_types
+        return tuple(name for name in LOG_TYPES if every or name in self.enable_types)
+
+
+class CloudWatch(ConfigModel):
+    cluster_logging: ClusterLogging = ClusterLogging()
+
+
+class ClusterConfig(ConfigModel):
+    """A cluster: control plane, nodes, EKS add-ons, and who may do what. Defaults that eksctl adds are in the
+    properties (`addons`, `node_groups`, `access_entries`), what the file says is in the fields."""
+
+    api_version: Literal["eksctl.io/v1alpha5"]
+    kind: Literal["ClusterConfig"]
+    metadata: Metadata
+    vpc: Vpc = Vpc()
+    kubernetes_network_config: KubernetesNetworkConfig = KubernetesNetworkConfig()
+    secrets_encryption: SecretsEncryption | None = None
+    zonal_shift_config: ZonalShiftConfig = ZonalShiftConfig()
+    upgrade_policy: UpgradePolicy = UpgradePolicy()
+    cloud_watch: CloudWatch = CloudWatch()
+    iam: ClusterIam = ClusterIam()
+    access_config: AccessConfig = AccessConfig()
+    iam_identity_mappings: tuple[IdentityMapping, ...] = ()
+    managed_node_groups: tuple[ManagedNodeGroup, ...] = ()
+    declared_addons: tuple[Addon, ...] = Field(default=(), alias="addons")
+    addons_config: AddonsConfig = AddonsConfig()
+    auto_mode_config: AutoModeConfig = AutoModeConfig()
+    fargate_profiles: tuple[FargateProfile, ...] = ()
+
+    @property
+    def auto_mode(self) -> bool:
+        return self.auto_mode_config.enabled
+
+    @property
+    def node_groups(self) -> tuple[ManagedNodeGroup, ...]:
+        return self.managed_node_groups
+
+    @property
+    def addons(self) -> tuple[Addon, ...]:
+        """Every EKS add-on that the cluster gets, the default ones included."""
+        return with_defaults(self.declared_addons, self.addons_config, self.auto_mode, self.metadata.region)
+
+    @property
+    def daemon_addons(self) -> tuple[Addon, ...]:
+        """Those that nodes need to become ready; created before the node groups."""
+        return tuple(addon for addon in self.addons if addon.name in DAEMON_ADDONS)
+
+    @property
+    def pod_addons(self) -> tuple[Addon, ...]:
+        """Those that need a node to run on; created after the node groups."""
+        return tuple(addon for addon in self.addons if addon.name not in DAEMON_ADDONS)
+
+    @property
+    def access_entries(self) -> tuple[AccessEntry, ...]:
+        """The access entries, those that identity mappings stand for included."""
+        return self.access_config.access_entries + tuple(m.access_entry() for m in self.iam_identity_mappings)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        self._unique("managedNodeGroups", [group.name for group in self.managed_node_groups])
+        self._unique("addons", [addon.name for addon in self.declared_addons])
+        self._unique("fargateProfiles", [profile.name for profile in self.fargate_profiles])
+        self._unique("access entries and identity mappings", [e.principal_arn for e in self.access_entries])
+        accounts = [(a.namespace, a.service_account_name) for a in self.iam.pod_identity_associations]
+        self._unique("iam.podIdentityAssociations", ["/".join(account) for account in accounts])
+        return self
+
+    @staticmethod
+    def _unique(what: str, names: list[str]) -> None:
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{what} has {', '.join(twice)} twice; allowed: each name once")

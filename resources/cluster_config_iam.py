@@ -1,0 +1,189 @@
+"""The parts of a ClusterConfig that say who may do what: roles of service accounts, and access to the cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from resources.cluster_config_base import ConfigModel, PolicyDocument, Tags
+from resources.field_types import AccessPolicyArn, Arn, KubernetesName
+
+CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
+RoleName = Annotated[
+    str,
+    Field(pattern=r"^[\w+=,.@-]{1,64}$", description="an IAM role name: at most 64 of letters, digits and +=,.@_-"),
+]
+
+
+class WellKnownPolicies(ConfigModel):
+    """Policies by the component that needs them; `resources/well_known_policies.py` spells them out."""
+
+    image_builder: bool = False
+    auto_scaler: bool = False
+    external_dns: bool = False
+    cert_manager: bool = False
+    ebs_csi_controller: bool = Field(default=False, alias="ebsCSIController")
+    efs_csi_controller: bool = Field(default=False, alias="efsCSIController")
+
+    def enabled(self) -> tuple[str, ...]:
+        """The attribute names that are switched on."""
+        return tuple(name for name, on in self if on)
+
+
+class ServiceAccountName(ConfigModel):
+    """Which service account. Labels and annotations are given to it where it is created."""
+
+    name: KubernetesName
+    namespace: KubernetesName = "default"
+    labels: dict[str, str] = Field(default={})
+    annotations: dict[str, str] = Field(default={})
+
+
+class ServiceAccount(ConfigModel):
+    """A role for a service account, trusted through the cluster's OIDC provider. `role_only`: somebody else, such as
+    a Helm chart, creates the service account."""
+
+    metadata: ServiceAccountName
+    attach_policy_arns: tuple[Arn, ...] = ()
+    attach_policy: PolicyDocument | None = None
+    attach_role_arn: Arn | None = None
+    well_known_policies: WellKnownPolicies = WellKnownPolicies()
+    permissions_boundary: Arn | None = None
+    role_name: RoleName | None = None
+    role_only: bool = False
+    tags: Tags = Field(default={})
+
+
+class PodIdentityAssociation(ConfigModel):
+    """A role for a service account, handed out by the pod identity agent. `role_arn`: one that exists; else a role
+    named `role_name` is created with the policies."""
+
+    namespace: KubernetesName
+    service_account_name: KubernetesName
+    create_service_account: Literal[False] = False
+    role_arn: Arn | None = None
+    role_name: RoleName | None = None
+    permission_policy_arns: tuple[Arn, ...] = Field(default=(), alias="permissionPolicyARNs")
+    permission_policy: PolicyDocument | None = None
+    permissions_boundary_arn: Arn | None = None
+    well_known_policies: WellKnownPolicies = WellKnownPolicies()
+    tags: Tags = Field(default={})
+
+    @model_validator(mode="after")
+    def _one_source_of_permissions(self) -> Self:
+        granted = self.permission_policy_arns or self.permission_policy or self.well_known_policies.enabled()
+        if self.role_arn and (granted or self.role_name):
+            raise ValueError(
+                "has roleARN and policies or roleName; allowed: the ARN of a role that exists, or a new role"
+            )
+        if not self.role_arn and not granted:
+            raise ValueError(
+                "gives no permissions; allowed: roleARN, permissionPolicyARNs, permissionPolicy or wellKnownPolicies"
+            )
+        return self
+
+
+class ClusterIam(ConfigModel):
+    """`with_oidc`: create the IAM OIDC provider that service account roles trust."""
+
+    with_oidc: bool = False
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    pod_identity_associations: tuple[PodIdentityAssociation, ...] = ()
+
+    @model_validator(mode="after")
+    def _roles_need_the_provider(self) -> Self:
+        if self.service_accounts and not self.with_oidc:
+            raise ValueError(
+                "has serviceAccounts but not withOIDC; allowed: withOIDC: true, or podIdentityAssociations"
+            )
+        return self
+
+
+class AccessScope(ConfigModel):
+    """Where a policy holds: the whole cluster, or some namespaces (a trailing * is allowed in their names)."""
+
+    type: Literal["cluster", "namespace"]
+    namespaces: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _namespaces_fit_the_type(self) -> Self:
+        if (self.type == "namespace") != bool(self.namespaces):
+            raise ValueError("allowed: type: cluster without namespaces, or type: namespace with namespaces")
+        return self
+
+
+class AccessPolicy(ConfigModel):
+    """An EKS access policy and where it holds."""
+
+    policy_arn: AccessPolicyArn
+    access_scope: AccessScope
+
+
+class AccessEntry(ConfigModel):
+    """What an IAM role or user may do in Kubernetes."""
+
+    principal_arn: Arn
+    type: Literal["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX"] = "STANDARD"
+    kubernetes_groups: tuple[str, ...] = ()
+    kubernetes_username: str | None = None
+    access_policies: tuple[AccessPolicy, ...] = ()
+
+    @model_validator(mode="after")
+    def _eks_accepts_it(self) -> Self:
+        if self.type not in ("STANDARD", "EC2") and (self.kubernetes_groups or self.kubernetes_username):
+            raise ValueError(f"type {self.type} has neither kubernetesGroups nor kubernetesUsername; EKS sets them")
+        refused = [group for group in self.kubernetes_groups if group.startswith("system:")]
+        if refused:
+            raise ValueError(
+                f"EKS refuses the group {refused[0]}; allowed: an access policy, such as AmazonEKSClusterAdminPolicy, "
+                "or a group of your own with a RoleBinding"
+            )
+        if (self.kubernetes_username or "").startswith("system:"):
+            raise ValueError(f"EKS refuses the user name {self.kubernetes_username}; allowed: one without system:")
+        return self
+
+
+class AccessConfig(ConfigModel):
+    """How IAM identities get in. The aws-auth ConfigMap is not managed; the creator gets no hidden administrator."""
+
+    authentication_mode: Literal["API", "API_AND_CONFIG_MAP"] = "API"
+    bootstrap_cluster_creator_admin_permissions: Literal[False] = False
+    access_entries: tuple[AccessEntry, ...] = ()
+
+
+class IdentityMapping(ConfigModel):
+    """The aws-auth way of saying what an access entry says; becomes one. `username` is kept where EKS allows it."""
+
+    arn: Arn
+    username: str | None = None
+    groups: tuple[str, ...] = ()
+    no_duplicate_arns: bool = True
+
+    @model_validator(mode="after")
+    def _has_an_equivalent(self) -> Self:
+        self.access_entry()
+        return self
+
+    def access_entry(self) -> AccessEntry:
+        """The access entry that says the same. Raises ValueError where there is none."""
+        groups = set(self.groups)
+        entry: dict[str, object] = {"principalARN": self.arn}
+        if groups >= NODE_GROUPS:
+            windows = "eks:kube-proxy-windows" in groups
+            return AccessEntry.model_validate(entry | {"type": "EC2_WINDOWS" if windows else "EC2_LINUX"})
+        if "system:masters" in groups:
+            scope = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
+            entry["accessPolicies"] = [scope]
+        rest = sorted(groups - {"system:masters"})
+        refused = [group for group in rest if group.startswith("system:")]
+        if refused:
+            raise ValueError(
+                f"group {refused[0]} has no access entry; allowed: system:masters, system:bootstrappers with "
+                "system:nodes, or a group of your own with a RoleBinding"
+            )
+        entry |= {"kubernetesGroups": rest}
+        if self.username and not self.username.startswith("system:"):
+            entry["kubernetesUsername"] = self.username
+        return AccessEntry.model_validate(entry)

@@ -1,0 +1,209 @@
+"""The parts of a ClusterConfig that pods run on: managed node groups, Fargate profiles, Auto Mode."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from resources import aws_catalog
+from resources.cluster_config_base import ConfigModel, Tags
+from resources.field_types import Arn, InstanceType, KubernetesName, SubnetId, Zone
+
+DEFAULT_INSTANCE_TYPE = "m5.large"
+DEFAULT_NODES = 2
+Count = Annotated[int, Field(ge=0, description="a whole number from 0")]
+NodeGroupName = Annotated[
+    str,
+    # EKS allows 63; a hash of what forces a replacement is appended.
+    Field(pattern=r"^[a-zA-Z0-9][\w-]{0,53}$", description="at most 54 letters, digits, hyphens and underscores"),
+]
+
+
+class Taint(ConfigModel):
+    """Keeps pods away that do not tolerate it."""
+
+    key: str
+    value: str = ""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class NodeGroupIam(ConfigModel):
+    """The nodes' role: one that exists, or a new one with further policies beyond those that every node needs."""
+
+    attach_policy_arns: tuple[Arn, ...] = ()
+    instance_role_arn: Arn | None = None
+
+    @model_validator(mode="after")
+    def _new_or_existing(self) -> Self:
+        if self.attach_policy_arns and self.instance_role_arn:
+            raise ValueError("has attachPolicyARNs and instanceRoleARN; allowed: one of them")
+        return self
+
+
+class UpdateConfig(ConfigModel):
+    """How many nodes may be missing while the group is updated: a number or a percentage."""
+
+    max_unavailable: int | None = Field(default=None, ge=1, le=100)
+    max_unavailable_percentage: int | None = Field(default=None, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.max_unavailable is None) == (self.max_unavailable_percentage is None):
+            raise ValueError("allowed: exactly one of maxUnavailable and maxUnavailablePercentage")
+        return self
+
+
+class NodeRepairConfig(ConfigModel):
+    """Whether EKS replaces nodes that report themselves unhealthy."""
+
+    enabled: bool = False
+
+
+class CapacityReservationTarget(ConfigModel):
+    """The reservation that the nodes are taken from."""
+
+    capacity_reservation_id: str | None = Field(default=None, alias="capacityReservationID", pattern=r"^cr-[0-9a-f]+$")
+    capacity_reservation_resource_group_arn: Arn | None = Field(
+        default=None, alias="capacityReservationResourceGroupARN"
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.capacity_reservation_id is None) == (self.capacity_reservation_resource_group_arn is None):
+            raise ValueError("allowed: exactly one of capacityReservationID and capacityReservationResourceGroupARN")
+        return self
+
+
+class CapacityReservation(ConfigModel):
+    """Whether the nodes use capacity that was reserved."""
+
+    capacity_reservation_preference: Literal["open", "none"] | None = None
+    capacity_reservation_target: CapacityReservationTarget | None = None
+
+
+class ManagedNodeGroup(ConfigModel):
+    """An EKS managed node group. `size`, `types`, `capacity_type` and `ami_type` are its settings with eksctl's
+    defaults filled in, but for one: nodes are always in private subnets. Sizes are numbers of nodes,
+    `volume_size` is GiB."""
+
+    name: NodeGroupName
+    ami_family: Literal["AmazonLinux2023"] = "AmazonLinux2023"
+    instance_type: InstanceType | None = None
+    instance_types: tuple[InstanceType, ...] = ()
+    desired_capacity: Count | None = None
+    min_size: Count | None = None
+    max_size: Annotated[int, Field(ge=1)] | None = None
+    volume_size: int = Field(default=80, ge=20, le=16384, description="GiB, from 20 to 16384")
+    volume_type: Literal["gp2", "gp3", "io1", "io2"] = "gp3"
+    volume_iops: int | None = Field(default=None, ge=100, le=256000)
+    volume_throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, from 125 to 2000")
+    volume_encrypted: bool = True
+    volume_kms_key_id: str | None = None
+    labels: dict[str, str] = Field(default={})
+    taints: tuple[Taint, ...] = ()
+    tags: Tags = Field(default={})
+    private_networking: Literal[True] = True
+    availability_zones: tuple[Zone, ...] = ()
+    subnets: tuple[SubnetId, ...] = ()
+    spot: bool = False
+    capacity_reservation: CapacityReservation | None = None
+    iam: NodeGroupIam = NodeGroupIam()
+    update_config: UpdateConfig | None = None
+    node_repair_config: NodeRepairConfig = NodeRepairConfig()
+    release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-\d{8}$")
+    disable_imdsv1: Literal[True] = Field(default=True, alias="disableIMDSv1")
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(minimum, desired, maximum) number of nodes."""
+        desired = self.desired_capacity
+        if desired is None:
+            desired = DEFAULT_NODES if self.min_size is None else self.min_size
+            desired = desired if self.max_size is None else min(desired, self.max_size)
+        minimum = desired if self.min_size is None else self.min_size
+        maximum = max(desired, minimum, 1) if self.max_size is None else self.max_size
+        return minimum, desired, maximum
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The instance types, at least one."""
+        return self.instance_types or (self.instance_type or DEFAULT_INSTANCE_TYPE,)
+
+    @property
+    def capacity_type(self) -> Literal["ON_DEMAND", "SPOT"]:
+        return "SPOT" if self.spot else "ON_DEMAND"
+
+    @property
+    def ami_type(self) -> str:
+        """EKS's name of the image that fits the instance types."""
+        if aws_catalog.architecture(self.types[0]) == "arm64":
+            nvidia = aws_catalog.accelerator(self.types[0]) == "nvidia"
+            return "AL2023_ARM_64_NVIDIA" if nvidia else "AL2023_ARM_64_STANDARD"
+        kind = {"none": "STANDARD", "nvidia": "NVIDIA", "neuron": "NEURON"}[aws_catalog.accelerator(self.types[0])]
+        return f"AL2023_x86_64_{kind}"
+
+    @property
+    def gpu(self) -> bool:
+        """Whether the nodes have NVIDIA processors."""
+        return aws_catalog.accelerator(self.types[0]) == "nvidia"
+
+    @field_validator("min_size", "max_size")
+    @classmethod
+    def _in_order(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """Field by field, so that it is seen beside other faults: minSize <= desiredCapacity <= maxSize."""
+        desired, minimum = info.data.get("desired_capacity"), info.data.get("min_size")
+        if value is None:
+            return value
+        if info.field_name == "min_size" and desired is not None and value > desired:
+            raise ValueError(f"{value} is more than desiredCapacity {desired}; allowed: at most {desired}")
+        needed = [(n, name) for n, name in ((minimum, "minSize"), (desired, "desiredCapacity")) if n is not None]
+        if info.field_name == "max_size" and needed and value < max(needed)[0]:
+            least, name = max(needed)
+            raise ValueError(f"{value} is less than {name} {least}; allowed: at least {least}")
+        return value
+
+    @field_validator("instance_types")
+    @classmethod
+    def _one_image_fits_all(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and info.data.get("instance_type"):
+            raise ValueError("stands beside instanceType; allowed: one of them")
+        kinds = {(aws_catalog.architecture(name), aws_catalog.accelerator(name)) for name in value}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"{', '.join(value)} need different images; allowed: types with the same processor architecture "
+                "and accelerator, or one node group for each"
+            )
+        return value
+
+    @field_validator("subnets")
+    @classmethod
+    def _subnets_or_zones(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and info.data.get("availability_zones"):
+            raise ValueError("stands beside availabilityZones; allowed: one of them")
+        return value
+
+
+class FargateSelector(ConfigModel):
+    """Which pods: those in the namespace that have all the labels."""
+
+    namespace: KubernetesName
+    labels: dict[str, str] = Field(default={})
+
+
+class FargateProfile(ConfigModel):
+    """Pods that run without nodes of ours."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][\w-]{0,99}$", description="letters, digits, - and _")]
+    selectors: tuple[FargateSelector, ...] = Field(min_length=1, max_length=5)
+    pod_execution_role_arn: Arn | None = None
+    subnets: tuple[SubnetId, ...] = ()
+    tags: Tags = Field(default={})
+
+
+class AutoModeConfig(ConfigModel):
+    """EKS Auto Mode: AWS runs the nodes, the load balancer controller, the volumes driver, the network and DNS."""
+
+    enabled: bool = False
+    node_pools: tuple[Literal["general-purpose", "system"], ...] = ("general-purpose", "system")
+    node_role_arn: Arn | None = None

@@ -1,0 +1,72 @@
+"""Things that are only read: an existing VPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.aws_errors import aws_call
+from resources.change import NOTHING_TO_DO, Change, Observed
+from resources.errors import NotFound, PipelineError
+from resources.specs import Lookup
+from resources.world import World
+
+INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
+
+
+class LookupDriver:
+    """Observes a `Lookup`; there is never anything to apply."""
+
+    def observe(self, spec: Lookup[Any], world: World) -> Observed | None:
+        """What the query finds; None for nothing, PipelineError for several."""
+        return _find_vpc(spec, world)
+
+    def plan(self, spec: Lookup[Any], observed: Observed | None) -> Change:
+        """Nothing to do; a lookup that finds nothing raises NotFound, saying what was asked for."""
+        if observed is None:
+            raise NotFound(
+                f"no VPC has the tags {_words(spec.query)}",
+                next_step="create it (network.create), or name the tags of an existing one (network.lookup.tags)",
+            )
+        return NOTHING_TO_DO
+
+    def apply(self, spec: Lookup[Any], world: World) -> None:
+        """A lookup changes nothing."""
+
+
+def _words(query: dict[str, str]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in sorted(query.items()))
+
+
+def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
+    ec2 = world.aws.client("ec2")
+    filters = [{"Name": f"tag:{k}", "Values": [v]} for k, v in spec.query.items()]
+    with aws_call(f"looking for the VPC with the tags {_words(spec.query)}"):
+        vpcs = ec2.describe_vpcs(Filters=filters)["Vpcs"]
+        if len(vpcs) > 1:
+            found = ", ".join(f"{v['VpcId']} ({v['CidrBlock']})" for v in vpcs)
+            raise PipelineError(
+                f"{len(vpcs)} VPCs have the tags {_words(spec.query)}: {found}",
+                next_step="make the tags unique, or name more of them under network.lookup.tags",
+            )
+        if not vpcs:
+            return None
+        vpc_id = vpcs[0]["VpcId"]
+        subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]
+    by_zone = sorted(subnets, key=lambda s: (s["AvailabilityZone"], s["SubnetId"]))
+    tagged = {s["SubnetId"]: {t["Key"] for t in s.get("Tags", [])} for s in by_zone}
+    private = tuple(s for s, tags in tagged.items() if INTERNAL in tags)
+    public = tuple(s for s, tags in tagged.items() if EXTERNAL in tags)
+    zones = tuple(sorted({s["AvailabilityZone"] for s in subnets if s["SubnetId"] in private}))
+    if len(zones) < 2:
+        raise PipelineError(
+            f"{vpc_id} has private subnets (tag {INTERNAL}) in {len(zones)} zones; a cluster needs two or more",
+            next_step="tag the private subnets, or add one in another zone",
+        )
+    outputs = spec.outputs_type()(
+        vpc_id=vpc_id,
+        cidr_block=vpcs[0]["CidrBlock"],
+        private_subnet_ids=private,
+        public_subnet_ids=public,
+        zones=zones,
+    )
+    return Observed("found", dict(spec.query), outputs, {"vpc_id": vpc_id})

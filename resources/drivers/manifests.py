@@ -1,0 +1,57 @@
+"""Plain Kubernetes objects: server-side apply under our own field manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
+from resources.kubernetes_objects import apply, condition, describe, read
+from resources.outputs import NoOutputs, plain
+from resources.specs import Manifests
+from resources.waiting import Look, wait_until
+from resources.world import World
+
+
+class ManifestsDriver:
+    """Observes, plans and applies `Manifests`."""
+
+    def observe(self, spec: Manifests, world: World) -> Observed | None:
+        """The live objects by `Kind namespace/name`; None where none of them exists."""
+        live = {describe(obj): read(world.cluster, plain(obj)) for obj in spec.objects}
+        if not any(live.values()):
+            return None
+        missing = sorted(name for name, obj in live.items() if obj is None)
+        return Observed("partial" if missing else "applied", live, NoOutputs(), {"missing": ", ".join(missing)})
+
+    def plan(self, spec: Manifests, observed: Observed | None) -> Change:
+        """The objects that are missing and the fields that differ from what we want (not what others added)."""
+        live = observed.desired if observed else {}
+        fields: list[FieldChange] = []
+        for obj in spec.objects:
+            name, wanted = describe(obj), plain(obj)
+            have = live.get(name)
+            if have is None:
+                fields.append(FieldChange(name, None, wanted))
+            else:
+                fields += [FieldChange(f"{name} {c.path}", c.before, c.after) for c in subset_diff(have, wanted)]
+        if not fields:
+            return NOTHING_TO_DO
+        action = "update" if observed else "create"
+        return Change(action, tuple(fields), f"{len(fields)} differences in {len(spec.objects)} objects")
+
+    def apply(self, spec: Manifests, world: World) -> None:
+        """Apply each object in order; wait for a CustomResourceDefinition until it is Established."""
+        for obj in spec.objects:
+            document = plain(obj)
+            world.progress(f"applying {describe(document)}")
+            apply(world.cluster, document)
+            if document["kind"] == "CustomResourceDefinition":
+                self._wait_established(document, spec, world)
+
+    def _wait_established(self, crd: dict[str, Any], spec: Manifests, world: World) -> None:
+        def look() -> Look[bool]:
+            found = condition(read(world.cluster, crd) or {}, "Established")
+            ready = bool(found) and found is not None and found["status"] == "True"
+            return Look(ready or None, "Established" if ready else "not Established")
+
+        wait_until(look, what=describe(crd), deadline=spec.timeout, interval=1, progress=world.progress)

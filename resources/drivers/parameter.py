@@ -1,0 +1,44 @@
+"""SSM parameters of type String, through dagster-aws's SSMResource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.aws_errors import aws_call
+from resources.aws_profile import ssm_client
+from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.errors import NotFound
+from resources.outputs import plain
+from resources.specs import Parameter
+from resources.world import World
+
+
+class ParameterDriver:
+    """Observes, plans and applies a `Parameter`."""
+
+    def observe(self, spec: Parameter[Any], world: World) -> Observed | None:
+        """The value in SSM; None where there is none."""
+        try:
+            with aws_call(f"reading the parameter {spec.name}"):
+                found = world.aws.client("ssm").get_parameter(Name=spec.name)["Parameter"]
+        except NotFound:
+            return None
+        fields = spec.outputs_type().model_fields
+        outputs = spec.outputs_type()(**dict.fromkeys(fields, found["Value"]))
+        return Observed("stored", {"value": found["Value"]}, outputs, {"version": str(found["Version"])})
+
+    def plan(self, spec: Parameter[Any], observed: Observed | None) -> Change:
+        """Create, update or nothing."""
+        wanted = plain(spec.value)
+        if observed is None:
+            return Change("create", (FieldChange("value", None, wanted),), f"parameter {spec.name} does not exist")
+        if (have := observed.desired["value"]) != wanted:
+            return Change("update", (FieldChange("value", have, wanted),), f"parameter {spec.name} has another value")
+        return NOTHING_TO_DO
+
+    def apply(self, spec: Parameter[Any], world: World) -> None:
+        """Write the value."""
+        with aws_call(f"writing the parameter {spec.name}"):
+            ssm_client(world.aws).put_parameter(
+                Name=spec.name, Value=plain(spec.value), Type="String", Overwrite=True, Description=spec.description
+            )

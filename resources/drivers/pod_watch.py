@@ -1,0 +1,68 @@
+"""Watches the pods of a release while helm waits, and ends the wait when one can't become ready."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from resources.drivers.helm_storage import newest_release
+from resources.errors import OperationFailed, PipelineError, Transient
+from resources.kubernetes_objects import list_objects
+from resources.workloads import WORKLOADS, hopeless, selects
+from resources.world import World
+
+# Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
+_GRACE = 15.0
+
+
+class PodWatch:
+    """`look` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
+
+    def __init__(self, world: World, namespace: str, name: str) -> None:
+        self._world, self._namespace, self._name = world, namespace, name
+        self._began = time.monotonic()
+        self._old = {pod["metadata"]["uid"] for pod in self._pods()}
+        self._worst = ""
+
+    def look(self) -> None:
+        """One look; call it every second or so."""
+        try:
+            bad = self._bad_pods()
+        except Transient as error:
+            self._world.progress(str(error))
+            return
+        if bad:
+            self._worst = bad[0]
+            raise OperationFailed(
+                f"release {self._name} in {self._namespace}: {bad[0]}",
+                next_step="mend the image or the values under `addons` in the environment file, then deploy again",
+            )
+
+    def worst(self) -> str:
+        """The pod that explains a failure, as far as one does."""
+        try:
+            return self._worst or next(iter(self._bad_pods()), "")
+        except PipelineError as error:
+            return f"(its pods could not be read: {error.message})"
+
+    def _pods(self) -> list[dict[str, Any]]:
+        return list_objects(self._world.cluster, "v1", "Pod", namespace=self._namespace)
+
+    def _bad_pods(self) -> list[str]:
+        self._world.forget("helm releases")
+        release = newest_release(self._world, self._namespace, self._name)
+        if release is None:
+            return []
+        workloads = [
+            {**obj, "metadata": {"namespace": self._namespace, **obj["metadata"]}}
+            for obj in release.objects
+            if obj.get("kind") in WORKLOADS
+        ]
+        early = time.monotonic() - self._began < _GRACE
+        return [
+            why
+            for pod in self._pods()
+            if any(selects(w, pod) for w in workloads)
+            and not (early and pod["metadata"]["uid"] in self._old)
+            and (why := hopeless(pod))
+        ]

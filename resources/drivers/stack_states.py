@@ -1,0 +1,57 @@
+"""What each state of a stack means for the next operation (facts: AWS docs, "Stack status codes")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.aws_errors import aws_call
+from resources.errors import NotFound, OperationFailed
+from resources.specs import Stack
+from resources.waiting import Look, wait_until
+from resources.world import World
+
+_RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+
+
+def must_be_recreated(status: str) -> bool:
+    """Whether the stack never came to life: it can only be deleted and created again."""
+    return status in _RECREATE
+
+
+def is_busy(status: str) -> bool:
+    """Whether an operation is under way."""
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def refuse_stuck(name: str, status: str) -> None:
+    """Raises OperationFailed, naming the way out, for the states that need a person."""
+    ways = {
+        "UPDATE_ROLLBACK_FAILED": f"aws cloudformation continue-update-rollback --stack-name {name}, then deploy again",
+        "DELETE_FAILED": f"aws cloudformation describe-stack-events --stack-name {name} says what holds it; "
+        f"remove that and delete the stack, then deploy again",
+        "UPDATE_FAILED": f"aws cloudformation rollback-stack --stack-name {name}, then deploy again",
+    }
+    if status in ways:
+        raise OperationFailed(f"stack {name} is {status} and accepts no change", next_step=ways[status])
+
+
+def wait_while_busy(world: World, spec: Stack[Any]) -> None:
+    """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
+    client = world.aws.client("cloudformation")
+
+    def look() -> Look[bool]:
+        try:
+            with aws_call(f"describing stack {spec.name}"):
+                status = client.describe_stacks(StackName=spec.name)["Stacks"][0]["StackStatus"]
+        except (NotFound, OperationFailed):
+            return Look(True, "absent")
+        return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
+
+    wait_until(
+        look,
+        what=f"stack {spec.name}",
+        deadline=spec.timeout,
+        interval=5,
+        progress=world.progress,
+        next_step=f"aws cloudformation describe-stack-events --stack-name {spec.name}",
+    )

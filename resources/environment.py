@@ -1,0 +1,279 @@
+"""An environment: the user's input, one file `environments/<name>.yaml`, validated and frozen.
+
+Names follow the specification (section "CodeBuild Configuration"): `resource_prefix` is `<tenant>-<target_env>`,
+the cluster `<prefix>-cluster`, the VPC's Name tag `<prefix>-vpc`, the domain `<prefix>.<hosted zone>`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from resources import aws_catalog
+from resources.cluster_config import ClusterConfig
+from resources.field_types import (
+    AccountId,
+    Arn,
+    Cidr,
+    KubernetesName,
+    KubernetesVersionName,
+    Label,
+    Model,
+    Region,
+    Seconds,
+    Zone,
+)
+
+WaveName = Literal[
+    "network", "infrastructure", "post_deploy", "cluster", "configuration", "applications", "observability"
+]
+
+CREATED_OR_EXISTING = "allowed: either create: true, or the id of a zone that exists"
+CREATE_OR_LOOKUP = "allowed: exactly one of create and lookup (lookup: {} finds the VPC by its Name tag)"
+
+
+class DeployerRole(Model):
+    """The role in the target account that every AWS call runs as."""
+
+    arn: Arn
+    external_id: str | None = None
+
+
+class Roles(Model):
+    """Who acts. `pipeline`: the identity that starts; `cloudformation`: the service role of every stack;
+    `permissions_boundary`: attached to each role that we create."""
+
+    pipeline: Arn | None = None
+    deployer: DeployerRole | None = None
+    cloudformation: Arn | None = None
+    permissions_boundary: Arn | None = None
+
+
+class HostedZone(Model):
+    """The DNS zone of the applications. `create`: this environment owns the zone; else `id` names an existing one.
+    `role`: the role in the zone's own account that ExternalDNS assumes (cross-account)."""
+
+    name: str = Field(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
+        description="a domain in lower case without a dot at its end, such as apps.example.com",
+    )
+    create: bool = False
+    id: str | None = Field(default=None, pattern=r"^Z[A-Z0-9]{1,31}$", description="a zone id, such as Z0123456789ABC")
+    role: Arn | None = None
+
+    @model_validator(mode="after")
+    def _created_or_existing(self) -> Self:
+        if self.create == (self.id is not None):
+            raise ValueError(CREATED_OR_EXISTING)
+        return self
+
+
+class CreateNetwork(Model):
+    """A VPC of our own. `nat`: one gateway for all zones, or one a zone. `endpoints`: AWS services that are reached
+    privately."""
+
+    cidr: Cidr
+    zones: tuple[Zone, ...] = Field(min_length=2, max_length=4, description="two to four availability zones")
+    nat: Literal["single", "per_zone"] = "single"
+    endpoints: tuple[str, ...] = ()
+    flow_log_days: int = Field(default=30, ge=1)
+
+
+class LookupNetwork(Model):
+    """A VPC that exists, found by its tags; default: the Name tag `<prefix>-vpc`. `zones`: how many of its availability
+    zones get a mount target of the file system."""
+
+    tags: dict[str, str] = Field(default={})
+    zones: int = Field(default=2, ge=2, le=6, description="two to six availability zones")
+
+
+class Network(Model):
+    """Exactly one of `create` and `lookup`."""
+
+    create: CreateNetwork | None = None
+    lookup: LookupNetwork | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.create is None) == (self.lookup is None):
+            raise ValueError(CREATE_OR_LOOKUP)
+        return self
+
+
+class Approval(Model):
+    """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds."""
+
+    before: WaveName = "applications"
+    approvers: int = Field(default=1, ge=1, le=10)
+    expires: str = Field(default="24h", pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')
+    exclude_initiator: bool = True
+    allow: tuple[str, ...] = ()
+    ui: bool = False
+    skip_when: Literal["no_changes", "never"] = "no_changes"
+
+    @model_validator(mode="after")
+    def _enough_approvers(self) -> Self:
+        if self.allow and len(set(self.allow)) < self.approvers:
+            raise ValueError(f"allow names {len(set(self.allow))} people, approvers demands {self.approvers}")
+        return self
+
+
+class Retry(Model):
+    """How often, and after how many seconds, a transient failure is tried again."""
+
+    attempts: int = Field(default=3, ge=1, le=10)
+    seconds: float = Field(default=30.0, ge=0)
+
+
+class Charts(Model):
+    """Where charts come from. `mirror`: an OCI folder that holds all of them, as in an air-gapped account;
+    `${SANDBOX_REGISTRY}` in it is the running sandbox's registry. `digests`: chart name to sha256."""
+
+    mirror: str | None = Field(default=None, pattern=r"^oci://.+[^/]$", description="oci://HOST/FOLDER, no / last")
+    plain_http: bool = False
+    digests: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(default={})
+
+
+class Addon(Model):
+    """One unit's switch and overrides; `off` alone is short for `enabled: false`. `values_file` is relative to the
+    environment file; `values` win over it. `timeout`: seconds until the add-on must be ready."""
+
+    enabled: bool = True
+    version: str | None = None
+    values: dict[str, Any] = Field(default={})
+    values_file: str | None = None
+    timeout: Seconds | None = None
+    # The content of values_file: set by the loader, refused in a file.
+    file_values: dict[str, Any] = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch_alone(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
+class Parameters(Model):
+    """Other SSM names than the specification's `/<tenant>/<env>/...`."""
+
+    certificate_arn: str | None = None
+    efs_file_system_id: str | None = None
+    oidc_id: str | None = None
+
+
+class Deadlines(Model):
+    """Seconds that waits may take."""
+
+    stack: Seconds = 1800
+    cluster: Seconds = 2700
+    release: Seconds = 300
+    probe: Seconds = 300
+
+
+DEFAULT_NAMESPACES = ("istio-system", "argocd", "observability", "keycloak")
+
+
+class Environment(Model):
+    """What one file in `environments/` says, with the files it refers to already read."""
+
+    name: str = Field(description="The file's name without .yaml", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+    tenant: Label
+    target_env: Label
+    account: AccountId
+    region: Region
+    sandbox: bool = Field(default=False, description="AWS is the local sandbox; the real one is never called")
+    roles: Roles = Roles()
+    hosted_zone: HostedZone
+    kubernetes_version: KubernetesVersionName
+    karpenter_version: str = Field(pattern=r"^\d+\.\d+\.\d+$", description='a release, such as "1.14.1"')
+    cluster: ClusterConfig
+    network: Network
+    email_subscriptions: tuple[
+        Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")], ...
+    ] = ()
+    products_purchased: tuple[KubernetesName, ...] = ()
+    approval: Approval | None = None
+    retry: Retry = Retry()
+    charts: Charts = Charts()
+    namespaces: tuple[KubernetesName, ...] = DEFAULT_NAMESPACES
+    parameters: Parameters = Parameters()
+    deadlines: Deadlines = Deadlines()
+    addons: dict[str, Annotated[Addon, Field(description="or on or off alone")]] = Field(
+        default={}, description="by unit name"
+    )
+
+    @property
+    def resource_prefix(self) -> str:
+        return f"{self.tenant}-{self.target_env}"
+
+    @property
+    def cluster_name(self) -> str:
+        return f"{self.resource_prefix}-cluster"
+
+    @property
+    def vpc_name(self) -> str:
+        return f"{self.resource_prefix}-vpc"
+
+    @property
+    def app_domain(self) -> str:
+        return f"{self.resource_prefix}.{self.hosted_zone.name}"
+
+    @property
+    def certificate_parameter(self) -> str:
+        return self.parameters.certificate_arn or self.parameter_path("acm/certificate-arn")
+
+    @property
+    def efs_parameter(self) -> str:
+        return self.parameters.efs_file_system_id or self.parameter_path("efs/file-system-id")
+
+    @property
+    def oidc_parameter(self) -> str:
+        return self.parameters.oidc_id or self.parameter_path("eks/oidc-id")
+
+    @property
+    def keycloak_secret(self) -> str:
+        """Name of the Secrets Manager secret; the value is generated there and never read by the pipeline."""
+        return self.parameter_path("keycloak/admin-credentials")
+
+    def parameter_path(self, tail: str) -> str:
+        """The specification's path builder: `/<tenant>/<target_env>/<tail>`."""
+        return f"/{self.tenant}/{self.target_env}/{tail}"
+
+    def stack_name(self, unit: str) -> str:
+        """The name of the stack of a unit, for example `acme-dev-network`."""
+        return f"{self.resource_prefix}-{unit.replace('_', '-')}"
+
+    def addon(self, unit: str) -> Addon:
+        """The switch and overrides of a unit; the defaults where the file says nothing."""
+        return self.addons.get(unit, Addon())
+
+    def values_of(self, unit: str) -> dict[str, Any]:
+        """The unit's overrides: those of its values file, overlaid with those in the environment file."""
+        addon = self.addon(unit)
+        return merged(addon.file_values, addon.values)
+
+    @property
+    def partition(self) -> str:
+        """The region's partition: `aws`, `aws-cn` or `aws-us-gov`."""
+        return aws_catalog.partition(self.region)
+
+    @property
+    def karpenter_stack(self) -> str:
+        """The stack of Karpenter's getting-started guide: `Karpenter-<cluster>`."""
+        return f"Karpenter-{self.cluster_name}"
+
+    @property
+    def expires_seconds(self) -> int:
+        """How long a grant holds, in seconds."""
+        text = (self.approval or Approval()).expires
+        return int(text[:-1]) * (3600 if text.endswith("h") else 60)
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`below` overlaid with `above`: mappings are merged at every depth, anything else is taken from `above`."""
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        both = isinstance(under, dict) and isinstance(value, dict)
+        result[key] = merged(under, value) if both else value  # type: ignore[arg-type]
+    return result

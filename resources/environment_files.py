@@ -1,0 +1,217 @@
+"""Reads `environments/<name>.yaml` and the files that it refers to, and says everything that is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from resources.cluster_config import ClusterConfig
+from resources.environment import Addon, Environment
+from resources.errors import ConfigError
+from resources.explanations import explain
+from resources.placeholders import cluster_variables, substitute
+from resources.problems import Location, Problem, choices, did_you_mean, shown
+from resources.validation import clashes, cross_checks
+from resources.yaml_positions import Document, read
+
+FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
+# Fields that the loader fills in: nobody writes them.
+FILLED_IN: dict[type, set[str]] = {Environment: {"name"}, Addon: {"file_values"}}
+
+
+def find_folder(start: Path | None = None) -> Path:
+    """The folder of the environment files: $EKS_ASSETS_ENVIRONMENTS, else the nearest `environments/` from `start`
+    (default: the current folder) upwards, else the one beside the program. Raises ConfigError where there is none."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise ConfigError(
+                f"{FOLDER_VARIABLE} names {named}, which is not a folder", next_step="Correct or unset it."
+            )
+        return folder
+    here = (start or Path.cwd()).resolve()
+    beside_program = Path(__file__).resolve().parent.parent
+    for parent in (here, *here.parents, beside_program):
+        if (parent / "environments").is_dir():
+            return parent / "environments"
+    raise ConfigError(
+        f"there is no folder environments/ in {here} or above it",
+        next_step=f"Change to the project's folder, or set {FOLDER_VARIABLE}.",
+    )
+
+
+def list_environments(folder: Path | None = None) -> tuple[str, ...]:
+    """The names of the environments in the folder, sorted. Hidden files are none."""
+    files = (folder or find_folder()).glob("*.yaml")
+    return tuple(sorted(file.stem for file in files if not file.name.startswith(".")))
+
+
+def load_environment(
+    name_or_path: str | Path, folder: Path | None = None, known_units: Collection[str] | None = None
+) -> Environment:
+    """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
+    `known_units`: what may stand under `addons`; None leaves that unchecked. Raises ConfigError with every problem."""
+    environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
+    if environment is None or problems:
+        raise ConfigError("\n".join(map(str, problems)))
+    return environment
+
+
+def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Path:
+    """The file that a name or a path means. Raises ConfigError where there is no such file."""
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or os.sep in text:
+        file = Path(name_or_path)
+        if not file.is_file():
+            raise ConfigError(f"there is no file {file}")
+        return file
+    where = folder or find_folder()
+    file = where / f"{text}.yaml"
+    if not file.is_file():
+        raise ConfigError(
+            f"there is no environment {text} in {shown(where)}; {choices(text, list_environments(where))}"
+        )
+    return file
+
+
+def check(file: Path, known_units: Collection[str] | None = None) -> list[Problem]:
+    """Everything that is wrong with an environment file and the files that it refers to, in the order of lines."""
+    return read_environment(file, known_units)[1]
+
+
+def check_all(names: Iterable[str], known_units: Collection[str] | None = None) -> list[Problem]:
+    """Everything that is wrong with the environments of these names or files, each problem once, and with any two of
+    them together. A name without a file is a problem too."""
+    problems: list[Problem] = []
+    documents: list[Document] = []
+    for name in names:
+        try:
+            file = environment_file(name)
+        except ConfigError as error:
+            problems.append(Problem(name, 1, "(document)", error.message))
+            continue
+        problems += check(file, known_units)
+        document, _ = read(file)
+        documents += [document] if document else []
+    return sorted({*problems, *clashes(documents)})
+
+
+def read_environment(
+    file: Path, known_units: Collection[str] | None = None
+) -> tuple[Environment | None, list[Problem]]:
+    """The environment, or None where it cannot be built, and every problem found."""
+    document, problems = read(file)
+    if document is None:
+        return None, problems
+    if not isinstance(document.data, dict):
+        return None, [document.problem((), "is not a mapping; allowed: the fields of an environment, such as tenant")]
+    if document.data.get("kind") == "ClusterConfig":
+        allowed = "an environment file; it names its ClusterConfig under cluster"
+        return None, [document.problem((), f"is a ClusterConfig; allowed: {allowed}")]
+    problems += _written_by_hand(document)
+    data: dict[str, Any] = {**document.data, "name": file.stem}
+    cluster, cluster_problems = _read_cluster(document)
+    problems += cluster_problems
+    data["cluster"] = cluster.data if cluster else {}
+    data["addons"], addon_problems = _read_values_files(document)
+    problems += addon_problems + _unknown_units(document, known_units)
+    environment: Environment | None = None
+    try:
+        environment = Environment.model_validate(data)
+    except ValidationError as error:
+        problems += _explained(error, document, cluster)
+    problems += cross_checks(document, cluster)
+    unique = sorted(set(problems))
+    return (None if unique else environment), unique
+
+
+def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:
+    found = []
+    for detail in error.errors(include_url=False):
+        detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
+        if location[:1] != ("cluster",):
+            found.append(document.problem(location, explain(detail, Environment, document, FILLED_IN)))
+        elif cluster is not None:
+            detail["loc"] = location[1:]
+            found.append(cluster.problem(location[1:], explain(detail, ClusterConfig, cluster, FILLED_IN)))
+    return found
+
+
+def _written_by_hand(document: Document) -> list[Problem]:
+    """Fields that the loader fills in and that stand in the file all the same."""
+    problems = []
+    if "name" in document.data:
+        problems.append(document.problem(("name",), "is not a field; the name is the file's name without .yaml"))
+    for unit, addon in _mapping(document.data.get("addons")).items():
+        if "file_values" in _mapping(addon):
+            location = ("addons", str(unit), "file_values")
+            problems.append(
+                document.problem(location, 'is not a field; allowed: values_file (did you mean "values_file"?)')
+            )
+    return problems
+
+
+def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
+    """The cluster file with its placeholders replaced."""
+    name = document.data.get("cluster")
+    if not isinstance(name, str):
+        what = "is required" if "cluster" not in document.data else "is not a path"
+        return None, [document.problem(("cluster",), f"{what}; allowed: a ClusterConfig file, such as clusters/x.yaml")]
+    file = document.file.parent / name
+    if not file.is_file():
+        return None, [document.problem(("cluster",), f"there is no file {shown(file)}{_neighbour(file)}")]
+    cluster, problems = read(file)
+    if cluster is None:
+        return None, problems
+    if not isinstance(cluster.data, dict):
+        return None, [*problems, cluster.problem((), "is not a mapping; allowed: a ClusterConfig")]
+    data, faults = substitute(cluster.data, cluster_variables(document.data))
+    problems += [cluster.problem(location, message) for location, message in faults]
+    return cluster.with_data(data), problems
+
+
+def _read_values_files(document: Document) -> tuple[Any, list[Problem]]:
+    """The `addons` of the file with the content of each values file beside its name."""
+    addons = document.data.get("addons", {})
+    if not isinstance(addons, dict):
+        return addons, []
+    problems: list[Problem] = []
+    result = dict(addons)
+    for unit, addon in addons.items():
+        name = _mapping(addon).get("values_file")
+        if not isinstance(name, str):
+            continue
+        location: Location = ("addons", str(unit), "values_file")
+        file = document.file.parent / name
+        if not file.is_file():
+            problems.append(document.problem(location, f"there is no file {shown(file)}{_neighbour(file)}"))
+            continue
+        values, faults = read(file)
+        problems += faults
+        if values and not isinstance(values.data, dict | None):
+            problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
+        elif values:
+            result[unit] = {**addon, "file_values": values.data or {}}
+    return result, problems
+
+
+def _unknown_units(document: Document, known_units: Collection[str] | None) -> list[Problem]:
+    addons = _mapping(document.data.get("addons"))
+    unknown = [] if known_units is None else [str(unit) for unit in addons if unit not in known_units]
+    return [
+        document.problem(("addons", unit), f"is not a unit; {choices(unit, known_units or ())}") for unit in unknown
+    ]
+
+
+def _neighbour(file: Path) -> str:
+    """The file beside a missing one that was probably meant."""
+    return did_you_mean(file.name, [f.name for f in file.parent.glob("*.yaml")]) if file.parent.is_dir() else ""
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}

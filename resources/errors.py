@@ -1,0 +1,103 @@
+"""Every error that this project raises on purpose.
+
+    PipelineError
+    ├── ConfigError          the user's input is wrong; nothing was changed (exit 2)
+    ├── ToolMissing          a program that a driver needs is not on PATH (exit 2)
+    ├── NotFound             something that must exist does not
+    ├── WrongAccount         the credentials belong to another account or region (exit 2)
+    ├── AccessDenied         AWS or Kubernetes refused the caller
+    ├── Refused              the change is one that we never make by ourselves
+    ├── OperationFailed      AWS, helm or Kubernetes carried it out and it failed
+    │   └── CommandFailed    a program ended with another exit code than 0
+    ├── WaitTimeout          a wait reached its deadline
+    ├── Interrupted          the user or the host asked us to stop
+    ├── LeaseHeld            another run is writing to the same environment
+    └── Transient            worth another try; carries `retry_after` seconds
+
+Drivers translate failures of botocore, helm, git and Kubernetes into these at the edge; nobody else reads
+message strings. A message says what failed, where and why; `next_step` says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PipelineError(Exception):
+    """Base of all. `message`: what failed, where, why. `next_step`: what the reader can do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message}\nNext: {self.next_step}" if self.next_step else self.message
+
+
+class ConfigError(PipelineError):
+    """The user's input is wrong."""
+
+    exit_code = 2
+
+
+class ToolMissing(PipelineError):
+    """A program that a driver needs is not on PATH."""
+
+    exit_code = 2
+
+
+class NotFound(PipelineError):
+    """Something that must exist does not."""
+
+
+class WrongAccount(PipelineError):
+    """The credentials at hand belong to another account than the environment names."""
+
+    exit_code = 2
+
+
+class AccessDenied(PipelineError):
+    """AWS or Kubernetes refused the caller."""
+
+
+class Refused(PipelineError):
+    """A change that the pipeline never makes by itself, such as replacing a cluster."""
+
+
+class OperationFailed(PipelineError):
+    """AWS, helm or Kubernetes carried out the operation and it failed."""
+
+
+class CommandFailed(OperationFailed):
+    """A program ended with an exit code other than 0. `stderr_tail` holds its last lines."""
+
+    def __init__(self, argv: Sequence[str], code: int, stderr_tail: str, *, next_step: str = "") -> None:
+        super().__init__(f"{' '.join(argv[:3])} failed (exit {code}): {stderr_tail}", next_step=next_step)
+        self.argv = tuple(argv)
+        self.code = code
+        self.stderr_tail = stderr_tail
+
+
+class WaitTimeout(PipelineError):
+    """A wait reached its deadline. The message holds what was last seen."""
+
+
+class Interrupted(PipelineError):
+    """The user or the host asked us to stop; the message says what was left."""
+
+    exit_code = 130
+
+
+class LeaseHeld(PipelineError):
+    """Another run is writing to the same environment."""
+
+
+class Transient(PipelineError):
+    """Throttling, a 5xx, a lost connection or a conflict: worth another try after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_after = retry_after

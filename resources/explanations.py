@@ -1,0 +1,152 @@
+"""Pydantic's errors in our words: what is wrong, what is allowed, and the nearest thing that was probably meant."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from resources.cluster_config import ClusterConfig
+from resources.cluster_config_refused import way_out
+from resources.problems import EMPTY, Location, choices
+from resources.yaml_positions import Document
+
+_KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+_EXPECTED = {
+    "model_type": "a mapping",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
+
+
+def explain(error: ErrorDetails, root: type[BaseModel], document: Document, hidden: Mapping[type, set[str]]) -> str:
+    """The message for an error whose `loc` is a location in the document. `hidden`: fields that the program sets
+    and nobody writes, by model."""
+    location, kind, context = error["loc"], error["type"], error.get("ctx", {})
+    value, described = error["input"], description_at(root, location)
+    if kind == "missing":
+        return "is required" + (f"; allowed: {described}" if described else "")
+    if kind == "extra_forbidden":
+        return _unknown_field(location, root, hidden)
+    if value is None:
+        return EMPTY
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        allowed = [_plain(word) for word in literals(annotation_at(root, location))]
+        return f"{_quoted(value)} is not possible; {way_out(location) or choices(_plain(value), allowed)}"
+    if kind == "string_pattern_mismatch":
+        return f"{_quoted(value)} does not fit; allowed: {described or context['pattern']}"
+    if kind == "string_type":
+        return _not_text(value, document.written(location), described)
+    if kind in ("too_short", "too_long"):
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"has {context['actual_length']}; allowed: {_both(bound, described)}"
+    if kind in _EXPECTED:
+        found = f"{_quoted(value)} is not possible" if isinstance(value, str | int | float) else f"is {_kind(value)}"
+        return f"{found}; allowed: {_both(_EXPECTED[kind], described)}"
+    return f"{_quoted(value)} is not possible; allowed: {_both(_bound(error), described)}"
+
+
+def annotation_at(root: Any, location: Location) -> Any:
+    """The type of the value at the location; None where the models do not know it."""
+    found = _at(root, location)
+    return found[0] if found else None
+
+
+def description_at(root: Any, location: Location) -> str:
+    """The words that describe the value at the location; empty where there are none."""
+    found = _at(root, location)
+    return found[1] if found else ""
+
+
+def literals(annotation: Any) -> list[Any]:
+    """The words that a type allows: the arguments of each Literal in it."""
+    nested = [word for part in get_args(annotation) for word in literals(part)]
+    return list(get_args(annotation)) if str(get_origin(annotation)) == "typing.Literal" else nested
+
+
+def _at(annotation: Any, location: Location, described: str = "") -> tuple[Any, str] | None:
+    annotation, described = _bare(annotation, described)
+    if not location:
+        return annotation, described
+    step, rest = location[0], location[1:]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            if step == (field.alias or name):
+                return _at(field.annotation, rest, _described(field))
+        return None
+    if get_origin(annotation) is tuple:
+        return _at(get_args(annotation)[0], rest)
+    if get_origin(annotation) is dict:
+        return _at(get_args(annotation)[1], rest)
+    return None
+
+
+def _bare(annotation: Any, described: str) -> tuple[Any, str]:
+    """The type without Annotated and without None, and its description."""
+    if hasattr(annotation, "__metadata__"):
+        texts = [m.description for m in annotation.__metadata__ if isinstance(m, FieldInfo) and m.description]
+        return _bare(annotation.__origin__, described or (texts[0] if texts else ""))
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        if len(parts) == 1:
+            return _bare(parts[0], described)
+    return annotation, described
+
+
+def _described(field: FieldInfo) -> str:
+    return field.description or ""
+
+
+def _unknown_field(location: Location, root: type[BaseModel], hidden: Mapping[type, set[str]]) -> str:
+    instead = way_out(location)
+    if instead:
+        return f"is not supported; instead: {instead}"
+    model = annotation_at(root, location[:-1])
+    fields = model.model_fields.items() if isinstance(model, type) and issubclass(model, BaseModel) else ()
+    allowed = {field.alias or name for name, field in fields} - hidden.get(model, set())
+    what = "a field that this pipeline supports" if root is ClusterConfig else "a field"
+    return f"is not {what}; {choices(str(location[-1]), allowed)}"
+
+
+def _not_text(value: Any, written: str | None, described: str) -> str:
+    if written is None:
+        return f"is {_kind(value)}; allowed: {described or 'text'}"
+    read = "" if _plain(value) == written else f" and becomes {_plain(value)}"
+    return f'{written} without quotes is {_kind(value)}{read}; allowed: {described or "text"}; write "{written}"'
+
+
+def _bound(error: ErrorDetails) -> str:
+    """What pydantic says a value should be: `at least 1`."""
+    text = error["msg"].removeprefix("Input should be ")
+    return text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} ({second})" if second else first
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """As YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,125 @@
+"""The kinds of value that input files are made of, each with its check and the words that explain it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from resources import aws_catalog
+from resources.problems import choices
+
+Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
+Arn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}|aws)?:.+$",
+        description="an ARN, such as arn:aws:iam::111122223333:role/deployer",
+    ),
+]
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description='12 digits in quotes, such as "111122223333"')]
+Label = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$",
+        description="1 to 20 of a-z, 0-9 and hyphens, with a letter first and no hyphen last",
+    ),
+]
+
+KubernetesName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+        description="a Kubernetes name: a-z, 0-9, hyphens and dots, with a letter or digit at both ends",
+    ),
+]
+
+
+class Model(BaseModel):
+    """Frozen, and a field that we do not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _cidr(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError as error:
+        raise ValueError(f"{value} is not a CIDR block ({error}); allowed: a block such as 10.0.0.0/16") from None
+    return value
+
+
+def _kubernetes_version(value: str) -> str:
+    if value not in aws_catalog.KUBERNETES_VERSIONS:
+        versions = ", ".join(aws_catalog.KUBERNETES_VERSIONS)
+        raise ValueError(
+            f"EKS does not offer Kubernetes {value}; allowed (as of {aws_catalog.CATALOG_DATE}): {versions}"
+        )
+    return value
+
+
+def _region(value: str) -> str:
+    if value not in aws_catalog.REGIONS:
+        raise ValueError(f"{value} is not a region; {choices(value, aws_catalog.REGIONS)}")
+    return value
+
+
+def _instance_type(value: str) -> str:
+    family, dot, size = value.partition(".")
+    if not dot:
+        raise ValueError(f"{value} is not an instance type; allowed: family.size, such as m7i.large")
+    if family not in aws_catalog.INSTANCE_FAMILIES:
+        raise ValueError(f"{family} is not an instance family; {choices(family, aws_catalog.INSTANCE_FAMILIES)}")
+    if not aws_catalog.INSTANCE_SIZE.match(size):
+        raise ValueError(f"{size} is not an instance size; {choices(size, aws_catalog.INSTANCE_SIZES)}")
+    return value
+
+
+def _addon_name(value: str) -> str:
+    # Marketplace add-ons are called vendor_product; AWS's own never have an underscore.
+    if "_" not in value and value not in aws_catalog.EKS_ADDONS:
+        raise ValueError(f"{value} is not an EKS add-on; {choices(value, aws_catalog.EKS_ADDONS)}")
+    return value
+
+
+def _access_policy(value: str) -> str:
+    head, slash, name = value.rpartition("/")
+    if not slash or not head.endswith(":eks::aws:cluster-access-policy"):
+        raise ValueError(
+            f"{value} is not an EKS access policy; allowed: arn:aws:eks::aws:cluster-access-policy/NAME "
+            "(an IAM policy belongs on the role itself)"
+        )
+    if name not in aws_catalog.ACCESS_POLICIES:
+        raise ValueError(f"{name} is not an EKS access policy; {choices(name, aws_catalog.ACCESS_POLICIES)}")
+    return value
+
+
+def _yaml_mapping(value: str) -> str:
+    try:
+        content: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"is neither JSON nor YAML: {' '.join(str(error).split())}") from None
+    if isinstance(content, dict):
+        return value
+    raise ValueError("must hold a mapping as JSON or YAML text")
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
+KubernetesVersionName = Annotated[
+    str,
+    Field(pattern=r"^1\.\d+$", description='a minor version in quotes, such as "1.34"'),
+    AfterValidator(_kubernetes_version),
+]
+Region = Annotated[
+    str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a region, such as us-west-2"), AfterValidator(_region)
+]
+Zone = Annotated[
+    str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="an availability zone, such as us-west-2a")
+]
+InstanceType = Annotated[str, AfterValidator(_instance_type)]
+AddonName = Annotated[str, AfterValidator(_addon_name)]
+AccessPolicyArn = Annotated[str, AfterValidator(_access_policy)]
+YamlText = Annotated[str, AfterValidator(_yaml_mapping)]
+SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$", description="a subnet id, such as subnet-0a1b2c3d")]

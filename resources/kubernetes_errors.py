@@ -1,0 +1,53 @@
+"""Translates the Kubernetes client's failures into the project's errors, at the edge and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kubernetes.client.exceptions import ApiException
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
+from urllib3.exceptions import HTTPError
+
+from resources.errors import (
+    AccessDenied,
+    NotFound,
+    OperationFailed,
+    PipelineError,
+    Transient,
+)
+
+
+def translate(error: Exception, doing: str) -> PipelineError:
+    """The project's error for a failure while `doing` something ("applying StorageClass gp3")."""
+    if isinstance(error, ResourceNotFoundError):
+        return NotFound(f"{doing}: the cluster does not know this kind", next_step="is the unit that brings its CRD deployed?")
+    if isinstance(error, ApiException):
+        text = f"{doing}: Kubernetes says {error.status}: {_message(error)}"
+        if error.status in (401, 403):
+            return AccessDenied(text, next_step="does the deployer role have an access entry in the cluster?")
+        if error.status == 404:
+            return NotFound(text)
+        if error.status == 409 and "conflict" in text and "manager" in text:
+            return OperationFailed(text, next_step="another field manager owns these fields: remove them there, or here")
+        if error.status in (409, 429) or (error.status or 0) >= 500:
+            return Transient(text)
+        return OperationFailed(text)
+    return Transient(f"{doing}: {error}")
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "{}").get("message") or error.reason)
+    except (ValueError, AttributeError):
+        return str(error.reason)
+
+
+@contextmanager
+def kubernetes_call(doing: str) -> Iterator[None]:
+    """Within it, failures of the Kubernetes client come out as PipelineError."""
+    try:
+        yield
+    except (ApiException, ResourceNotFoundError, HTTPError, OSError) as error:
+        raise translate(error, doing) from error

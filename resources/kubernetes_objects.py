@@ -1,0 +1,63 @@
+"""Reading and server-side applying Kubernetes objects as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resources.cluster_access import ClusterAccess
+from resources.errors import NotFound
+from resources.kubernetes_errors import kubernetes_call
+
+FIELD_MANAGER = "eks-assets"
+Object = dict[str, Any]
+
+
+def describe(obj: Mapping[str, Any]) -> str:
+    """`Kind namespace/name`, as messages name an object."""
+    meta = obj.get("metadata", {})
+    name = "/".join(part for part in (meta.get("namespace"), meta.get("name")) if part)
+    return f"{obj.get('kind')} {name}"
+
+
+def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
+    """The live object of the same kind, namespace and name; None where it (or its kind) does not exist."""
+    meta = obj["metadata"]
+    try:
+        with kubernetes_call(f"reading {describe(obj)}"):
+            resource = cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+            found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict()
+            return found
+    except NotFound:
+        return None
+
+
+def list_objects(
+    cluster: ClusterAccess, api_version: str, kind: str, *, namespace: str | None = None, labels: str | None = None
+) -> list[Object]:
+    """All live objects of a kind; empty where the kind does not exist. `labels`: a label selector."""
+    try:
+        with kubernetes_call(f"listing {kind}"):
+            resource = cluster.api.resources.get(api_version=api_version, kind=kind)
+            items: list[Object] = resource.get(namespace=namespace, label_selector=labels).to_dict()["items"]
+            return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
+    except NotFound:
+        return []
+
+
+def apply(cluster: ClusterAccess, obj: Mapping[str, Any]) -> None:
+    """Server-side apply under the field manager `eks-assets`.
+
+    Raises OperationFailed where another manager owns a field, AccessDenied, Transient."""
+    meta = obj["metadata"]
+    with kubernetes_call(f"applying {describe(obj)}"):
+        resource = cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+        cluster.api.server_side_apply(
+            resource, body=dict(obj), name=meta["name"], namespace=meta.get("namespace"), field_manager=FIELD_MANAGER
+        )
+
+
+def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The status condition of that type."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return next((c for c in conditions if c.get("type") == kind), None)

@@ -1,0 +1,53 @@
+"""Reads where the running local sandbox is (`.sandbox/state.json`). An environment with `sandbox: true` talks to
+nothing else, and an environment without it never reads this."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from resources.errors import ConfigError
+
+
+class SandboxCredentials(BaseModel):
+    """Keys of one identity of the embedded AWS; worthless anywhere else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    access_key_id: str
+    secret_access_key: str
+
+
+class SandboxState(BaseModel):
+    """What the supervisor writes while it is up; see `sandbox/supervisor.py`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    supervisor_url: str
+    aws_endpoint: str
+    region: str
+    account: str
+    registry: str
+    tools: str
+    credentials: dict[str, SandboxCredentials]
+    variables: dict[str, str] = {}
+
+
+def sandbox_folder() -> Path:
+    """EKS_ASSETS_SANDBOX_DIR, else `.sandbox` in the project."""
+    chosen = os.environ.get("EKS_ASSETS_SANDBOX_DIR")
+    return Path(chosen) if chosen else Path(__file__).resolve().parents[1] / ".sandbox"
+
+
+def sandbox_state() -> SandboxState:
+    """Where the sandbox is. Raises ConfigError when it is not up."""
+    path = sandbox_folder() / "state.json"
+    try:
+        return SandboxState.model_validate(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise ConfigError("the sandbox is not running", next_step="eks-assets sandbox up") from None
+    except (ValueError, ValidationError) as error:
+        raise ConfigError(f"{path} is damaged: {error}", next_step="eks-assets sandbox down && eks-assets sandbox up") from error

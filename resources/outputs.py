@@ -1,0 +1,107 @@
+"""Outputs of units, and values that nobody can know before apply.
+
+An `Outputs` class is the dependency between two units: the unit that returns it owns it, the units that take it
+as a parameter depend on that owner. Before the owner has been applied its outputs are `Pending`: they may be
+stored and interpolated, and refuse to be inspected, so that no plan depends on a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+_TOKEN = re.compile("⟦([a-z0-9_]+)\\.([a-z0-9_]+)⟧")
+
+
+class Outputs(BaseModel):
+    """What a unit publishes once it exists. Fields are `str` or `tuple[str, ...]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        for name, field in cls.model_fields.items():
+            kind = field.annotation
+            if kind is not str and not (get_origin(kind) is tuple and get_args(kind) == (str, ...)):
+                raise TypeError(f"{cls.__name__}.{name}: an output is str or tuple[str, ...], not {kind}")
+
+
+class NoOutputs(Outputs):
+    """For units that nothing else reads from."""
+
+
+OutputsT = TypeVar("OutputsT", bound=Outputs)
+
+
+class Pending(str):
+    """A str that may be interpolated or stored, never inspected."""
+
+    unit: str
+    field: str
+
+    def __new__(cls, unit: str, field: str) -> Pending:
+        self = super().__new__(cls, f"⟦{unit}.{field}⟧")
+        self.unit, self.field = unit, field
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Pending, (self.unit, self.field))
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(
+            f"{self.unit}.{self.field} is known only after apply: interpolate it, "
+            "or add an output that holds the part you need"
+        )
+
+    split = rsplit = partition = rpartition = replace = removeprefix = removesuffix = _refuse
+    lower = upper = strip = lstrip = rstrip = startswith = endswith = find = index = count = _refuse
+    encode = title = casefold = splitlines = isdigit = zfill = _refuse
+    __getitem__ = __len__ = __iter__ = __contains__ = __bool__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Pending):
+            return str.__eq__(self, other)
+        self._refuse()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+yaml.SafeDumper.add_multi_representer(Pending, lambda dumper, value: dumper.represent_str(str.__str__(value)))
+
+
+def pending(model: type[OutputsT], unit: str) -> OutputsT:
+    """An instance of `model` whose every field is known only after `unit` has been applied."""
+
+    def slot(name: str, kind: Any) -> Any:
+        return Pending(unit, name) if kind is str else (Pending(unit, name),)
+
+    return model.model_construct(**{n: slot(n, f.annotation) for n, f in model.model_fields.items()})
+
+
+def plain(document: Any) -> Any:
+    """The document as plain JSON types (tuples become lists, `Pending` becomes its token)."""
+    if isinstance(document, Mapping):
+        return {str.__str__(k): plain(v) for k, v in document.items()}
+    if isinstance(document, list | tuple):
+        return [plain(v) for v in document]
+    return str.__str__(document) if isinstance(document, str) else document
+
+
+def pending_fields(document: Any) -> tuple[str, ...]:
+    """The sorted `unit.field` names that the document waits for."""
+    text = json.dumps(plain(document), ensure_ascii=False)
+    return tuple(sorted({f"{unit}.{field}" for unit, field in _TOKEN.findall(text)}))
+
+
+def display(text: str) -> str:
+    """The text with each pending token in the words that a reader expects."""
+    return _TOKEN.sub(r"${\1.\2} (known after apply)", text)

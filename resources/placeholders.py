@@ -1,0 +1,79 @@
+"""Placeholders in a ClusterConfig, as the specification's envsubst had them; an unknown one is an error.
+
+They are replaced in the parsed document, not in the text: a value cannot change the document's structure, `version:
+${KUBERNETES_VERSION}` stays text without quotes, and lines stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from resources.aws_catalog import partition, words
+from resources.problems import Location, choices
+
+# ${aws:username} in a policy is IAM's own and no placeholder.
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\b")
+# Known only once the VPC has been looked up; the cluster's stack takes the looked-up one.
+KEPT = frozenset({"VPC_ID"})
+KARPENTER_NAMESPACE = "kube-system"
+# The specification's names, and those of Karpenter's getting-started guide.
+CLUSTER_VARIABLES = words(
+    """
+    AWS_ACCOUNT_ID AWS_DEFAULT_REGION AWS_PARTITION AWS_REGION CLUSTER_NAME K8S_VERSION KARPENTER_NAMESPACE
+    KARPENTER_VERSION KUBERNETES_VERSION RESOURCE_PREFIX
+    """
+)
+
+
+def cluster_variables(environment: Mapping[str, Any]) -> dict[str, str]:
+    """The values of CLUSTER_VARIABLES, from the environment's fields as read from its file; what the file has no
+    usable text for is left out."""
+
+    def text(key: str) -> str | None:
+        value = environment.get(key)
+        return value if isinstance(value, str) else None
+
+    tenant, target, region = text("tenant"), text("target_env"), text("region")
+    prefix = f"{tenant}-{target}" if tenant and target else None
+    found = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCOUNT_ID": text("account"),
+        "AWS_PARTITION": partition(region) if region else None,
+        "CLUSTER_NAME": f"{prefix}-cluster" if prefix else None,
+        "KARPENTER_NAMESPACE": KARPENTER_NAMESPACE,
+        "KARPENTER_VERSION": text("karpenter_version"),
+        "KUBERNETES_VERSION": text("kubernetes_version"),
+        "K8S_VERSION": text("kubernetes_version"),
+        "RESOURCE_PREFIX": prefix,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def substitute(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple[Location, str]]]:
+    """The document with its placeholders replaced, and (location, fault) of each one that nobody knows.
+    One that is known and has no value (its own field is at fault) stays as it is and is not reported again."""
+    faults: list[tuple[Location, str]] = []
+    known = CLUSTER_VARIABLES | KEPT
+
+    def replace(value: Any, location: Location) -> Any:
+        if isinstance(value, dict):
+            return {replace(k, (*location, k)): replace(v, (*location, k)) for k, v in value.items()}
+        if isinstance(value, list):
+            return [replace(item, (*location, index)) for index, item in enumerate(value)]
+        return _PLACEHOLDER.sub(lambda m: one(m, location), value) if isinstance(value, str) else value
+
+    def one(match: re.Match[str], location: Location) -> str:
+        name = match[1] or match[2]
+        if name not in known:
+            faults.append((location, f"{match[0]} is not a variable; {choices(name, known)}"))
+        return variables.get(name, match[0])
+
+    return replace(data, ()), faults
+
+
+def placeholders_in(text: str) -> tuple[str, ...]:
+    """The names of the placeholders in a text."""
+    return tuple(match[1] or match[2] for match in _PLACEHOLDER.finditer(text))

@@ -1,0 +1,60 @@
+"""A fault in the user's input: where it is, what is wrong and what is allowed instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+Location = tuple[str | int, ...]
+LISTED_AT_MOST = 24
+EMPTY = "is empty; allowed: a value, or leave the field out"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault. `line` counts from 1; `path` is the place inside the document, such as `network.create.zones[0]`."""
+
+    file: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}: {self.message}"
+
+
+def dotted(location: Location) -> str:
+    """The location as people write it; `(document)` for the document itself."""
+    text = ""
+    for step in location:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif not step or any(mark in step for mark in ".[]/ "):
+            text += f'["{step}"]'
+        else:
+            text += f".{step}" if text else step
+    return text or "(document)"
+
+
+def shown(file: Path) -> str:
+    """The file's name as the reader would type it: relative to the current folder where it lies below it."""
+    full, here = file.resolve(), Path.cwd()
+    return str(full.relative_to(here)) if full.is_relative_to(here) else str(full)
+
+
+def did_you_mean(wrong: str, allowed: Iterable[str]) -> str:
+    """` (did you mean "x"?)`, or nothing where no allowed word is close."""
+    words = {word.casefold(): word for word in allowed}
+    close = difflib.get_close_matches(wrong.casefold(), words, n=1, cutoff=0.6)
+    return f' (did you mean "{words[close[0]]}"?)' if close else ""
+
+
+def choices(wrong: str, allowed: Iterable[str]) -> str:
+    """`allowed: a, b, c (did you mean "b"?)`. A long list is cut short to the words that look most alike."""
+    words = sorted(allowed)
+    if len(words) <= LISTED_AT_MOST:
+        return f"allowed: {', '.join(words) or 'nothing'}{did_you_mean(wrong, words)}"
+    alike = difflib.get_close_matches(wrong, words, n=8, cutoff=0.3) or words[:8]
+    return f"allowed: {', '.join(alike)} and {len(words) - len(alike)} others{did_you_mean(wrong, words)}"

@@ -1,0 +1,80 @@
+"""Runs helm and git: found on PATH or among the sandbox's tools, output kept, interrupted with their caller."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from resources.environment import Environment
+from resources.errors import CommandFailed, ToolMissing
+from resources.local_sandbox import sandbox_state
+
+
+def program(name: str, env: Environment) -> str:
+    """The path of a program. Raises ToolMissing."""
+    folders = os.environ.get("PATH", "")
+    if env.sandbox:
+        folders = f"{sandbox_state().tools}{os.pathsep}{folders}"
+    found = shutil.which(name, path=folders)
+    if found is None:
+        raise ToolMissing(f"{name} is not on PATH", next_step=f"install {name}, or use the sandbox's: eks-assets sandbox up")
+    return found
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    extra_env: Mapping[str, str],
+    cwd: Path,
+    timeout: float,
+    watch: Callable[[], None] = lambda: None,
+    interval: float = 1.0,
+) -> str:
+    """Run a program to its end and return its output.
+
+    `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
+    SIGTERM first. Raises CommandFailed for another exit code than 0 and for a run longer than `timeout` seconds.
+    """
+    out_path, err_path = cwd / f"{os.getpid()}-{time.monotonic_ns()}.out", cwd / f"{os.getpid()}-{time.monotonic_ns()}.err"
+    with out_path.open("w+") as out, err_path.open("w+") as err:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **extra_env}
+        )
+        try:
+            code = _wait(process, timeout, watch, interval)
+        finally:
+            _stop(process)
+        out.seek(0)
+        err.seek(0)
+        text, errors = out.read(), err.read()
+    out_path.unlink()
+    err_path.unlink()
+    if code != 0:
+        why = errors.strip() or text.strip() or f"no output within {timeout:.0f} s"
+        raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, why[-2000:])
+    return text
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float, watch: Callable[[], None], interval: float) -> int:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            return process.wait(interval)
+        except subprocess.TimeoutExpired:
+            watch()
+    return -signal.SIGTERM
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

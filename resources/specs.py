@@ -1,0 +1,93 @@
+"""What a unit wants to exist, as frozen data. Each class has one driver, found by its type (`resources.drivers`)."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from resources.outputs import NoOutputs, Outputs
+
+O_co = TypeVar("O_co", bound=Outputs, covariant=True)
+
+
+class Spec(BaseModel, Generic[O_co]):
+    """Base of everything that a unit can return. The type argument is what it outputs: `Stack[VpcOutputs]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def outputs_type(cls) -> type[Outputs]:
+        """The Outputs class between the brackets; raises TypeError where there is none."""
+        for base in cls.__mro__:
+            meta = getattr(base, "__pydantic_generic_metadata__", None)
+            if meta and meta["args"] and isinstance(meta["args"][0], type) and issubclass(meta["args"][0], Outputs):
+                found: type[Outputs] = meta["args"][0]
+                return found
+        raise TypeError(f"{cls.__name__} does not say what it outputs: write {cls.__name__}[SomeOutputs]")
+
+
+class Stack(Spec[O_co], Generic[O_co]):
+    """A CloudFormation stack.
+
+    `template`: the template as a dictionary (troposphere's `to_dict()`), at most 51,200 bytes as JSON inline.
+    Outputs are read from the stack: field `vpc_id` is output key `VpcId`; a tuple field is a comma-joined value.
+    `on_failure`: what happens to a failed create (ExecuteChangeSet OnStackFailure).
+    `may_replace`: logical ids whose replacement is harmless; every other replacement is refused in a plan.
+    `policy`: stack policy, set once the stack exists. Tags propagate to every resource: keep them constant.
+    `timeout`: seconds until a wait for the stack gives up.
+    """
+
+    name: str
+    template: dict[str, Any]
+    parameters: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    on_failure: Literal["DELETE", "DO_NOTHING"] = "DELETE"
+    may_replace: tuple[str, ...] = ()
+    policy: dict[str, Any] | None = None
+    protected: bool = True
+    timeout: float = 1800.0
+
+
+def output_key(field: str) -> str:
+    """`vpc_id` is output key `VpcId`."""
+    return "".join(part.capitalize() for part in field.split("_"))
+
+
+class HelmRelease(Spec[NoOutputs]):
+    """A Helm release. `repository`: oci:// or https:// address of the folder that holds the chart; an environment's
+    `charts.mirror` takes its place. `digest`: sha256 of the chart package, checked where given. `timeout`: seconds
+    until its workloads must be ready. `skip_crds`: leave the chart's crds/ folder out (another unit owns them)."""
+
+    name: str
+    namespace: str
+    repository: str
+    chart: str
+    version: str
+    digest: str | None = None
+    values: dict[str, Any] = {}
+    skip_crds: bool = False
+    timeout: float = 300.0
+
+
+class Manifests(Spec[NoOutputs]):
+    """Kubernetes objects applied server-side under the field manager `eks-assets`, in the order given.
+    CustomResourceDefinitions are waited for until Established. `timeout`: seconds for those waits."""
+
+    objects: tuple[dict[str, Any], ...]
+    timeout: float = 120.0
+
+
+class Parameter(Spec[O_co], Generic[O_co]):
+    """An SSM parameter of type String."""
+
+    name: str
+    value: str
+    description: str = ""
+
+
+class Lookup(Spec[O_co], Generic[O_co]):
+    """Something that is only read. `kind` names the reader in `resources/lookup.py`, `query` its arguments."""
+
+    kind: Literal["vpc"]
+    query: dict[str, str]

@@ -1,0 +1,137 @@
+"""Small pieces that CloudFormation templates share: parameters, outputs, policies, roles and buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template, iam, s3
+
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import output_key
+
+Document = dict[str, Any]
+
+
+def stack_tags(env: Environment) -> dict[str, str]:
+    """Tags of every stack. They reach each of its resources, so they stay the same from deploy to deploy."""
+    return {"eks-assets:environment": env.name}
+
+
+def text_parameter(template: Template, name: str, description: str) -> Ref:
+    """A parameter that holds one text, and the reference to it."""
+    template.add_parameter(Parameter(name, Type="String", Description=description))
+    return Ref(name)
+
+
+def list_parameter(template: Template, name: str, description: str) -> Ref:
+    """A parameter that holds a comma-joined list, and the reference to it."""
+    template.add_parameter(Parameter(name, Type="CommaDelimitedList", Description=description))
+    return Ref(name)
+
+
+def add_outputs(template: Template, kind: type[Outputs], **values: Any) -> None:
+    """One template output for each field of `kind`. Raises TypeError unless the values name exactly its fields."""
+    if values.keys() != kind.model_fields.keys():
+        raise TypeError(f"{kind.__name__} has the fields {', '.join(kind.model_fields)}, not {', '.join(values)}")
+    for field, value in values.items():
+        template.add_output(Output(output_key(field), Value=value))
+
+
+def allow(actions: Sequence[str], resources: Any = "*", **conditions: Mapping[str, Any]) -> Document:
+    """An IAM statement that allows; conditions by operator: `StringEquals={"aws:SourceAccount": ...}`."""
+    return _statement("Allow", actions, resources, conditions)
+
+
+def deny(actions: Sequence[str], resources: Any = "*", **conditions: Mapping[str, Any]) -> Document:
+    """An IAM statement that denies."""
+    return _statement("Deny", actions, resources, conditions)
+
+
+def _statement(effect: str, actions: Sequence[str], resources: Any, conditions: Mapping[str, Any]) -> Document:
+    statement: Document = {"Effect": effect, "Action": list(actions), "Resource": resources}
+    return {**statement, "Condition": dict(conditions)} if conditions else statement
+
+
+def policy_document(*statements: Document) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trust(principal: Mapping[str, Any], *actions: str, **conditions: Mapping[str, Any]) -> Document:
+    """A trust policy: who may take the role, and under which conditions."""
+    statement: Document = {
+        "Effect": "Allow",
+        "Principal": dict(principal),
+        "Action": list(actions) or ["sts:AssumeRole"],
+    }
+    return policy_document({**statement, "Condition": dict(conditions)} if conditions else statement)
+
+
+def service_trust(env: Environment, service: str) -> Document:
+    """Trust in an AWS service that acts for this account, and for no other."""
+    return trust({"Service": service}, StringEquals={"aws:SourceAccount": env.account})
+
+
+def arn(env: Environment, service: str, resource: str, *, region: str | None = None) -> str:
+    """An ARN in the environment's account. `region=""` for services without one, such as IAM."""
+    return f"arn:{env.partition}:{service}:{env.region if region is None else region}:{env.account}:{resource}"
+
+
+def aws_policy(env: Environment, path: str) -> str:
+    """The ARN of a policy that AWS manages, such as `service-role/AmazonEBSCSIDriverPolicy`."""
+    return f"arn:{env.partition}:iam::aws:policy/{path}"
+
+
+def boundary(env: Environment) -> dict[str, str]:
+    """The properties that put a role under the environment's permissions boundary."""
+    found = env.roles.permissions_boundary
+    return {"PermissionsBoundary": found} if found else {}
+
+
+def role(
+    env: Environment,
+    title: str,
+    trusts: Document,
+    statements: Sequence[Document] = (),
+    managed: Sequence[Any] = (),
+    *,
+    name: str | None = None,
+    description: str = "",
+) -> iam.Role:
+    """An IAM role under the environment's permissions boundary. Without `name` CloudFormation chooses one."""
+    optional: Document = {
+        "RoleName": name,
+        "Description": description or None,
+        "PermissionsBoundary": env.roles.permissions_boundary,
+        "ManagedPolicyArns": list(managed) or None,
+        "Policies": [iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))] if statements else None,
+    }
+    given = {key: value for key, value in optional.items() if value is not None}
+    return iam.Role(title, AssumeRolePolicyDocument=trusts, **given)
+
+
+def add_private_bucket(
+    template: Template, title: str, encryption: s3.ServerSideEncryptionByDefault, **more: Any
+) -> s3.Bucket:
+    """An encrypted bucket that nobody reaches without an identity and TLS; it outlives its stack. `more`: further
+    properties of the bucket."""
+    rule = s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption, BucketKeyEnabled=True)
+    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    owner = s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")
+    bucket = s3.Bucket(
+        title,
+        BucketEncryption=s3.BucketEncryption(ServerSideEncryptionConfiguration=[rule]),
+        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(**dict.fromkeys(closed, True)),
+        OwnershipControls=s3.OwnershipControls(Rules=[owner]),
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
+        **more,
+    )
+    template.add_resource(bucket)
+    contents = [GetAtt(bucket, "Arn"), Sub(f"${{{title}.Arn}}/*")]
+    plain_text = {**deny(["s3:*"], contents, Bool={"aws:SecureTransport": "false"}), "Principal": "*"}
+    template.add_resource(
+        s3.BucketPolicy(f"{title}Policy", Bucket=Ref(bucket), PolicyDocument=policy_document(plain_text))
+    )
+    return bucket

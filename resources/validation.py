@@ -1,0 +1,151 @@
+"""Checks across fields and files that no single field can make. They work on the raw documents, so that they run
+even where other fields are at fault, and skip what they cannot use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from resources import aws_catalog
+from resources.derived_names import derived_names
+from resources.environment import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
+from resources.placeholders import placeholders_in
+from resources.problems import EMPTY, Location, Problem, choices
+from resources.validation_cluster import block_of, cluster_checks
+from resources.yaml_positions import Document
+
+SANDBOX_ACCOUNT = "000000000000"
+SANDBOX_PLACEHOLDER = "SANDBOX_REGISTRY"
+MIRROR: Location = ("charts", "mirror")
+# Below these anything may stand, such as Helm values and policy documents.
+FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
+
+
+def cross_checks(environment: Document, cluster: Document | None) -> list[Problem]:
+    """Every problem between the fields of an environment file and its ClusterConfig."""
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _versions, _names)
+    problems = [problem for check in checks for problem in check(environment)]
+    for document in (environment, cluster) if cluster else (environment,):
+        problems += _empty(document)
+    return problems + (list(cluster_checks(environment, cluster)) if cluster else [])
+
+
+def _empty(document: Document) -> Iterator[Problem]:
+    """A key whose value has been commented out would silently mean `none`: no approval, no encryption."""
+    for location in document.empty():
+        if not FREE_FORM & set(location):
+            yield document.problem(location, EMPTY)
+
+
+def _alternatives(environment: Document) -> Iterator[Problem]:
+    """What the models check too, seen here even where a field of theirs is at fault."""
+    network = environment.at(("network",), dict)
+    if network is not None and (network.get("create") is None) == (network.get("lookup") is None):
+        yield environment.problem(("network",), CREATE_OR_LOOKUP)
+    zone = environment.at(("hosted_zone",), dict)
+    if zone is not None and (zone.get("create") is True) == (zone.get("id") is not None):
+        yield environment.problem(("hosted_zone",), CREATED_OR_EXISTING)
+
+
+def _sandbox(environment: Document) -> Iterator[Problem]:
+    account, sandbox = environment.at(("account",), str), environment.at(("sandbox",), bool) or False
+    if account is not None and (account == SANDBOX_ACCOUNT) != sandbox:
+        allowed = f'account "{SANDBOX_ACCOUNT}" with sandbox: true, or an account of AWS without it'
+        yield environment.problem(("account",), f"{account} with sandbox: {str(sandbox).lower()}; allowed: {allowed}")
+    version = environment.at(("kubernetes_version",), str)
+    known = version in aws_catalog.KUBERNETES_VERSIONS
+    if sandbox and known and version not in aws_catalog.SANDBOX_KUBERNETES_VERSIONS:
+        allowed = ", ".join(aws_catalog.SANDBOX_KUBERNETES_VERSIONS)
+        yield environment.problem(("kubernetes_version",), f"the sandbox cannot run {version}; allowed: {allowed}")
+
+
+def _roles(environment: Document) -> Iterator[Problem]:
+    """Roles that act in the account must lie in it; the pipeline's own may lie elsewhere."""
+    account, region = environment.at(("account",), str), environment.at(("region",), str)
+    for location in (("roles", "deployer", "arn"), ("roles", "cloudformation"), ("roles", "permissions_boundary")):
+        parts = (environment.at(location, str) or "").split(":", 5)
+        if len(parts) < 6 or account is None:
+            continue
+        if parts[4] not in (account, "aws"):
+            yield environment.problem(location, f"lies in account {parts[4]}; allowed: the environment's, {account}")
+        elif region in aws_catalog.REGIONS and parts[1] != aws_catalog.partition(region):
+            wanted = aws_catalog.partition(region)
+            yield environment.problem(location, f"is of partition {parts[1]}; allowed: {wanted}, as {region} is")
+
+
+def _zones(environment: Document) -> Iterator[Problem]:
+    location = ("network", "create", "zones")
+    zones = environment.at(location, list) or []
+    known = aws_catalog.zones(environment.at(("region",), str) or "")
+    for index, zone in enumerate(zones):
+        if zone in zones[:index]:
+            allowed = "two or more different zones"
+            yield environment.problem((*location, index), f"{zone} is written twice; allowed: {allowed}")
+        elif known and isinstance(zone, str) and zone not in known:
+            message = f"{zone} is not a zone of the environment's region; {choices(zone, known)}"
+            yield environment.problem((*location, index), message)
+
+
+def _vpc_size(environment: Document) -> Iterator[Problem]:
+    location = ("network", "create", "cidr")
+    block = block_of(environment.at(location, str))
+    if block is None:
+        return
+    if not 16 <= block.prefixlen <= 22:
+        message = f"/{block.prefixlen} does not fit; allowed: /16 (AWS's largest) to /22 (room for pods in each zone)"
+        yield environment.problem(location, message)
+    if not block.is_private or block.is_loopback or block.is_link_local:
+        allowed = "a block in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        yield environment.problem(location, f"{block} is not a private network; allowed: {allowed}")
+
+
+def _placeholders(environment: Document) -> Iterator[Problem]:
+    """The only placeholder of an environment file is the sandbox's registry; Helm values may hold what they like."""
+    sandbox = environment.at(("sandbox",), bool)
+    for location, text in environment.texts():
+        if location[:1] == ("addons",) and location[2:3] == ("values",):
+            continue
+        for name in placeholders_in(text):
+            if name != SANDBOX_PLACEHOLDER or location != MIRROR:
+                allowed = f"${{{SANDBOX_PLACEHOLDER}}} in charts.mirror; the others belong in the cluster's file"
+                yield environment.problem(location, f"${{{name}}} would stay as it is; allowed: {allowed}")
+            elif not sandbox:
+                yield environment.problem(location, f"${{{name}}} is only known in the sandbox; allowed: a registry")
+
+
+def _versions(environment: Document) -> Iterator[Problem]:
+    kubernetes = aws_catalog.KUBERNETES_VERSIONS.get(environment.at(("kubernetes_version",), str) or "")
+    parts = (environment.at(("karpenter_version",), str) or "").split(".")
+    if kubernetes is None or len(parts) != 3 or not all(part.isdigit() for part in parts):
+        return
+    if (int(parts[0]), int(parts[1])) < kubernetes.karpenter:
+        oldest = ".".join(map(str, kubernetes.karpenter))
+        message = f"does not know Kubernetes {environment.data['kubernetes_version']}; allowed: {oldest} or newer"
+        yield environment.problem(("karpenter_version",), message)
+
+
+def _names(environment: Document) -> Iterator[Problem]:
+    tenant, target = environment.at(("tenant",), str), environment.at(("target_env",), str)
+    zone = environment.at(("hosted_zone", "name"), str)
+    if tenant is None or target is None:
+        return
+    for derived in derived_names(f"{tenant}-{target}", zone):
+        if len(derived.name) > derived.longest:
+            location: Location = ("hosted_zone", "name") if derived.of_zone else ("tenant",)
+            allowed = f"{derived.longest} characters; shorten tenant, target_env" + (
+                " or the zone" if derived.of_zone else ""
+            )
+            message = f"gives the {derived.what} {derived.name} of {len(derived.name)} characters; allowed: {allowed}"
+            yield environment.problem(location, message)
+
+
+def clashes(files: list[Document]) -> list[Problem]:
+    """Environments that would fight over names: the same tenant and target_env in the same account and region."""
+    keys = ("account", "region", "tenant", "target_env")
+    problems = []
+    for first, second in combinations(files, 2):
+        mine, other = ([document.at((key,), str) for key in keys] for document in (first, second))
+        if mine == other and None not in mine:
+            message = f"has the tenant, account and region of {first.file.stem} too; allowed: another target_env"
+            problems.append(second.problem(("target_env",), message))
+    return problems

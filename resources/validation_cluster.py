@@ -1,0 +1,155 @@
+"""Checks between a ClusterConfig and its environment, and between the parts of a ClusterConfig. As all checks here,
+they work on the raw documents (placeholders replaced) and skip what they cannot use."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+from resources.problems import Location, Problem, choices
+from resources.yaml_positions import Document
+
+VPC_PLACEHOLDER = "${VPC_ID}"
+POD_IDENTITY_AGENT = "eks-pod-identity-agent"
+Block = tuple[Location, ipaddress.IPv4Network]
+
+
+def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """Every problem of a ClusterConfig that its own fields do not show."""
+    yield from _metadata(environment, cluster)
+    yield from _vpc(environment, cluster)
+    yield from _blocks(environment, cluster)
+    yield from _node_zones(environment, cluster)
+    yield from _somewhere_to_run(cluster)
+    yield from _pod_identity_agent(cluster)
+    yield from _release_versions(environment, cluster)
+
+
+def _metadata(environment: Document, cluster: Document) -> Iterator[Problem]:
+    tenant, target = environment.at(("tenant",), str), environment.at(("target_env",), str)
+    expected = {
+        "name": (f"{tenant}-{target}-cluster" if tenant and target else None, "${CLUSTER_NAME}"),
+        "region": (environment.at(("region",), str), "${AWS_REGION}"),
+        "version": (environment.at(("kubernetes_version",), str), "${KUBERNETES_VERSION}"),
+    }
+    for field, (wanted, placeholder) in expected.items():
+        found = cluster.at(("metadata", field), str)
+        # Text that still has a placeholder has been reported, or its field in the environment has.
+        if found is not None and wanted is not None and found != wanted and "${" not in found:
+            message = f"{found} is not the environment's; allowed: {placeholder}, which is {wanted}"
+            yield cluster.problem(("metadata", field), message)
+
+
+def _vpc(environment: Document, cluster: Document) -> Iterator[Problem]:
+    vpc, created = cluster.at(("vpc",), dict) or {}, environment.at(("network", "create"), dict)
+    identifier = cluster.at(("vpc", "id"), str)
+    if identifier is not None and identifier != VPC_PLACEHOLDER:
+        allowed = f"{VPC_PLACEHOLDER}, the VPC of the environment's network"
+        yield cluster.problem(("vpc", "id"), f"{identifier} is fixed; allowed: {allowed}")
+    if created is not None:
+        for field in ("subnets", "controlPlaneSubnetIDs"):
+            if vpc.get(field):
+                message = (
+                    "names subnets, and network.create makes new ones; allowed: network.lookup, or no subnets here"
+                )
+                yield cluster.problem(("vpc", field), message)
+    endpoints = cluster.at(("vpc", "clusterEndpoints"), dict) or {}
+    if vpc.get("publicAccessCIDRs") and endpoints.get("publicAccess") is False:
+        yield cluster.problem(("vpc", "publicAccessCIDRs"), "has no effect; allowed: with publicAccess: true")
+
+
+def _blocks(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """CIDR blocks that overlap, and a service range that EKS refuses."""
+    subnets: list[Block] = []
+    for kind in ("public", "private"):
+        for name in cluster.at(("vpc", "subnets", kind), dict) or {}:
+            location: Location = ("vpc", "subnets", kind, str(name), "cidr")
+            block = block_of(cluster.at(location, str))
+            subnets += [(location, block)] if block else []
+    for (_, one), (location, other) in combinations(subnets, 2):
+        if one.overlaps(other):
+            yield cluster.problem(location, f"{other} overlaps {one}; allowed: blocks without a common address")
+    yield from _service_range(environment, cluster, [block for _, block in subnets])
+
+
+def _service_range(environment: Document, cluster: Document, subnets: list[ipaddress.IPv4Network]) -> Iterator[Problem]:
+    location: Location = ("kubernetesNetworkConfig", "serviceIPv4CIDR")
+    service, vpc = block_of(cluster.at(location, str)), block_of(environment.at(("network", "create", "cidr"), str))
+    if service is None:
+        return
+    if not 12 <= service.prefixlen <= 24 or not service.is_private:
+        message = f"{service} does not fit; allowed: /24 to /12 in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        yield cluster.problem(location, message)
+    for block in [*([vpc] if vpc else []), *subnets]:
+        if service.overlaps(block):
+            yield cluster.problem(location, f"{service} overlaps {block} of the VPC; allowed: another block")
+            return
+
+
+def _node_zones(environment: Document, cluster: Document) -> Iterator[Problem]:
+    zones = [zone for zone in environment.at(("network", "create", "zones"), list) or [] if isinstance(zone, str)]
+    for index, group in _entries(cluster, ("managedNodeGroups",)):
+        for position, zone in enumerate(_list(group.get("availabilityZones"))):
+            if zones and isinstance(zone, str) and zone not in zones:
+                location = ("managedNodeGroups", index, "availabilityZones", position)
+                message = f"{zone} is not a zone of the environment's network; {choices(zone, zones)}"
+                yield cluster.problem(location, message)
+
+
+def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
+    auto = cluster.at(("autoModeConfig", "enabled"), bool)
+    if not auto and not any(cluster.data.get(key) for key in ("managedNodeGroups", "fargateProfiles", "nodeGroups")):
+        message = "gives pods nowhere to run; allowed: managedNodeGroups, fargateProfiles or autoModeConfig.enabled"
+        yield cluster.problem((), message)
+
+
+def _pod_identity_agent(cluster: Document) -> Iterator[Problem]:
+    addons = list(_entries(cluster, ("addons",)))
+    names = [addon.get("name") for _, addon in addons]
+    if POD_IDENTITY_AGENT in names or cluster.at(("autoModeConfig", "enabled"), bool):
+        return
+    users: list[Location] = [
+        ("addons", index, key)
+        for index, addon in addons
+        for key in ("podIdentityAssociations", "useDefaultPodIdentityAssociations")
+        if addon.get(key)
+    ]
+    if cluster.at(("iam", "podIdentityAssociations"), list):
+        users.append(("iam", "podIdentityAssociations"))
+    for location in users:
+        yield cluster.problem(location, f"needs the pod identity agent; add {POD_IDENTITY_AGENT} to addons")
+
+
+def _release_versions(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """A kubelet is never newer than the API server, and at most three minors older."""
+    version = _minor(environment.at(("kubernetes_version",), str))
+    for index, group in _entries(cluster, ("managedNodeGroups",)):
+        release = _minor(group.get("releaseVersion"))
+        if version is not None and release is not None and not version - 3 <= release <= version:
+            message = f"is of Kubernetes 1.{release}; allowed: 1.{version - 3} to 1.{version} with this cluster"
+            yield cluster.problem(("managedNodeGroups", index, "releaseVersion"), message)
+
+
+def _minor(version: Any) -> int | None:
+    parts = version.split(".") if isinstance(version, str) else []
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+
+
+def _entries(cluster: Document, location: Location) -> Iterator[tuple[int, dict[str, Any]]]:
+    for index, entry in enumerate(cluster.at(location, list) or []):
+        if isinstance(entry, dict):
+            yield index, entry
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def block_of(text: str | None) -> ipaddress.IPv4Network | None:
+    """The CIDR block, or None where the text is none (its own field says so)."""
+    try:
+        return ipaddress.IPv4Network(text) if text is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,48 @@
+"""What a driver needs to act in one environment: AWS, the cluster, and somewhere to say what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import RLock
+from typing import Any
+
+from resources.aws import Aws
+from resources.cluster_access import ClusterAccess
+from resources.environment import Environment
+
+
+def silent(_: str) -> None:
+    """Progress that nobody reads."""
+
+
+@dataclass
+class World:
+    """One environment's reach. `progress` takes one line at a time. Lives as long as one plan or one step."""
+
+    env: Environment
+    aws: Aws
+    progress: Callable[[str], None] = silent
+    lock: RLock = field(default_factory=RLock)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, env: Environment, progress: Callable[[str], None] = silent) -> World:
+        return cls(env, Aws(env), progress)
+
+    @cached_property
+    def cluster(self) -> ClusterAccess:
+        return ClusterAccess(self.aws)
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """The value made under that key the first time; for listings that many units share in one plan."""
+        with self.lock:
+            if key not in self.memory:
+                self.memory[key] = make()
+            return self.memory[key]
+
+    def forget(self, key: str) -> None:
+        """Drop a shared listing after something changed."""
+        with self.lock:
+            self.memory.pop(key, None)

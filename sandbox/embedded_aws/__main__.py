@@ -1,0 +1,5 @@
+"""``python -m embedded_aws``: MiniStack, mended, on GATEWAY_PORT."""
+
+from .overlay import main
+
+main()

@@ -1,0 +1,100 @@
+"""Change sets with DeploymentMode REVERT_DRIFT: they also put back what drifted since the last operation."""
+
+import json
+import re
+from typing import Any
+
+from ministack.core.responses import now_iso
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets, drift, handlers, stacks
+from ministack.services.cloudformation.helpers import _p
+
+from .resource_handlers import Properties
+from .stack_guards import Query, QueryResponse
+
+Change = dict[str, Any]
+Drifted = dict[str, Properties | None]
+"""Per logical id, the properties that drifted as they are now (None: no longer set); None when it was deleted."""
+
+_create_change_set = handlers._ACTION_HANDLERS["CreateChangeSet"]
+_execute_change_set = handlers._ACTION_HANDLERS["ExecuteChangeSet"]
+
+
+def drifted_resources(stack: dict[str, Any]) -> Drifted:
+    """What drifted in a stack, of the types whose drift can be read."""
+    drifted: Drifted = {}
+    for logical_id, record in stack.get("_resources", {}).items():
+        if not drift.supports_drift(record.get("ResourceType", "")):
+            continue
+        found = drift.detect_resource_drift(stack, logical_id, record, now_iso())
+        if found["StackResourceDriftStatus"] == "DELETED":
+            drifted[logical_id] = None
+        elif found["StackResourceDriftStatus"] == "MODIFIED":
+            actual = json.loads(found["ActualProperties"])
+            names = {difference["PropertyPath"].split("/")[1] for difference in found["PropertyDifferences"]}
+            drifted[logical_id] = {name: actual.get(name) for name in sorted(names)}
+    return drifted
+
+
+def create_change_set(query: Query) -> QueryResponse:
+    """CreateChangeSet; with REVERT_DRIFT its changes include those that revert drift."""
+    response: QueryResponse = _create_change_set(query)
+    if response[0] >= 400 or _p(query, "DeploymentMode") != "REVERT_DRIFT":
+        return response
+    body = response[2] if isinstance(response[2], str) else response[2].decode()
+    match = re.search(r"<Id>(.*?)</Id>", body)
+    change_set = cloudformation._change_sets[match[1]] if match else None
+    stack = cloudformation._stacks.get((change_set or {}).get("StackName"))
+    if change_set is None or stack is None:
+        return response
+    kept = set(change_set["_template"].get("Resources") or {})
+    drifted = {key: value for key, value in drifted_resources(stack).items() if key in kept}
+    if drifted:
+        change_set["_drifted"] = drifted
+        change_set["Changes"] = _merged(change_set["Changes"], stack, drifted)
+        if change_set["Status"] == "FAILED":
+            change_set.update(Status="CREATE_COMPLETE", ExecutionStatus="AVAILABLE", StatusReason="")
+    return response
+
+
+def _merged(changes: list[Change], stack: dict[str, Any], drifted: Drifted) -> list[Change]:
+    listed = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
+    added = [_change(key, stack["_resources"][key], properties) for key, properties in drifted.items()
+             if key not in listed]  # fmt: skip
+    return sorted(changes + added, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
+
+
+def _change(logical_id: str, record: dict[str, Any], properties: Properties | None) -> Change:
+    kind = record["ResourceType"]
+    change: Change = {"LogicalResourceId": logical_id, "ResourceType": kind}
+    if properties is None:
+        return {"ResourceChange": {**change, "Action": "Add", "ResourceDriftStatus": "DELETED"}}
+    details = [
+        {
+            "Target": {"Attribute": "Properties", "Name": name,
+                       "RequiresRecreation": stacks._property_recreation(kind, name)},
+            "Evaluation": "Static",
+            "ChangeSource": "NoModification",
+        }
+        for name in properties
+    ]  # fmt: skip
+    change.update(Action="Modify", PhysicalResourceId=record["PhysicalResourceId"], Scope=["Properties"],
+                  Replacement=stacks._replacement(details, False), Details=details,
+                  ResourceDriftStatus="MODIFIED")  # fmt: skip
+    return {"ResourceChange": change}
+
+
+def execute_change_set(query: Query) -> QueryResponse:
+    """ExecuteChangeSet; hands what is to be reverted to the deployment."""
+    _identifier, change_set = changesets._find_change_set(_p(query, "ChangeSetName"), _p(query, "StackName"))
+    stack = cloudformation._stacks.get((change_set or {}).get("StackName"))
+    if stack is not None and change_set.get("_drifted"):
+        stack["_drifted"] = change_set["_drifted"]
+    response: QueryResponse = _execute_change_set(query)
+    return response
+
+
+def install() -> None:
+    """Put both operations in front of MiniStack's."""
+    handlers._ACTION_HANDLERS["CreateChangeSet"] = create_change_set
+    handlers._ACTION_HANDLERS["ExecuteChangeSet"] = execute_change_set

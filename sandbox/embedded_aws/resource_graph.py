@@ -1,0 +1,53 @@
+"""Running the resources of a stack as the graph they are, without blocking other requests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from ministack.core.concurrency import run_reentrant
+from ministack.services.cloudformation import stacks
+
+from .settings import settings
+
+_ministack_thread_types = stacks._runs_on_worker_thread
+_BLOCKING_TYPES = frozenset({
+    "AWS::EKS::Cluster", "AWS::EKS::Nodegroup", "AWS::EKS::Addon", "AWS::EKS::AccessEntry",
+})  # fmt: skip
+
+
+def runs_on_worker_thread(kind: str) -> bool:
+    """Whether a type's handlers block, so that they must not run on the event loop."""
+    return kind in _BLOCKING_TYPES or bool(_ministack_thread_types(kind))
+
+
+async def call_handler(kind: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a resource handler after the type's configured delay; other requests go on meanwhile."""
+    delay = settings().delays.get(kind, 0.0)
+    if delay:
+        await asyncio.sleep(delay)
+    if runs_on_worker_thread(kind):
+        return await run_reentrant(function, *arguments)
+    return function(*arguments)
+
+
+async def run_graph(
+    order: list[str], needs: Callable[[str], Iterable[str]], step: Callable[[str], Awaitable[bool]]
+) -> None:
+    """Run ``step`` for every id of ``order``, each as soon as the ids it needs have succeeded.
+
+    ``order`` is topological. A step that returns False stops what needs it; what already runs is awaited.
+    """
+    tasks: dict[str, asyncio.Task[bool]] = {}
+
+    async def node(identifier: str) -> bool:
+        results = await asyncio.gather(*(tasks[needed] for needed in needs(identifier) if needed in tasks))
+        return all(results) and await step(identifier)
+
+    for identifier in order:
+        tasks[identifier] = asyncio.create_task(node(identifier))
+    await asyncio.gather(*tasks.values())
+
+
+def install() -> None:
+    """Tell MiniStack which types block."""
+    stacks._runs_on_worker_thread = runs_on_worker_thread

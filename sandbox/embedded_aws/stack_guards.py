@@ -1,0 +1,67 @@
+"""What CloudFormation refuses at the API: updates in the wrong state, and the service role it keeps."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services.cloudformation import handlers
+from ministack.services.cloudformation.helpers import _error, _p
+
+from .cloudformation_roles import remember_service_role
+
+Query = dict[str, Any]
+QueryResponse = tuple[int, dict[str, str], bytes]
+_UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
+              "IMPORT_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED")  # fmt: skip
+
+
+def _refuse_state(stack: dict[str, Any]) -> QueryResponse:
+    message = f"Stack:{stack['StackId']} is in {stack['StackStatus']} state and can not be updated."
+    refusal: QueryResponse = _error("ValidationError", message)
+    return refusal
+
+
+def _state_problem(action: str, query: Query) -> QueryResponse | None:
+    stack = handlers._resolve_stack(_p(query, "StackName"))
+    if stack is None:
+        return None
+    status = stack["StackStatus"]
+    kind = _p(query, "ChangeSetType", "UPDATE") if action == "CreateChangeSet" else "UPDATE"
+    if action in ("UpdateStack", "CreateChangeSet") and kind == "UPDATE":
+        # A deleted stack is answered by MiniStack: it "does not exist".
+        return None if status in (*_UPDATABLE, "DELETE_COMPLETE") else _refuse_state(stack)
+    if action in ("CreateStack", "CreateChangeSet") and status == "ROLLBACK_COMPLETE":
+        refusal: QueryResponse = _error("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
+        return refusal
+    if action == "DeleteStack" and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        return None if status == "DELETE_IN_PROGRESS" else _refuse_delete(stack)
+    return None
+
+
+def _refuse_delete(stack: dict[str, Any]) -> QueryResponse | None:
+    # CREATE_IN_PROGRESS and the like can be deleted on AWS; an update in progress cannot.
+    if "UPDATE" not in stack["StackStatus"]:
+        return None
+    message = f"Stack [{stack['StackName']}] cannot be deleted while in status {stack['StackStatus']}"
+    refusal: QueryResponse = _error("ValidationError", message)
+    return refusal
+
+
+def _guarded(action: str, original: Callable[[Query], QueryResponse]) -> Callable[[Query], QueryResponse]:
+    def handle(query: Query) -> QueryResponse:
+        problem = _state_problem(action, query)
+        if problem is not None:
+            return problem
+        response = original(query)
+        if response[0] < 400 and _p(query, "RoleARN"):
+            stack = handlers._resolve_stack(_p(query, "StackName"))
+            if stack is not None:
+                remember_service_role(stack["StackName"], _p(query, "RoleARN"))
+        return response
+
+    return handle
+
+
+def install() -> None:
+    """Put the guards in front of MiniStack's CloudFormation operations."""
+    for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"):
+        handlers._ACTION_HANDLERS[action] = _guarded(action, handlers._ACTION_HANDLERS[action])

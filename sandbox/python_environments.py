@@ -1,0 +1,71 @@
+"""Virtual environments in the cache: one per lock file, made once, shared by every check-out."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+from sandbox.paths import PROJECT, cache_directory
+
+Progress = Callable[[str], None]
+
+EMBEDDED_AWS_LOCK = PROJECT / "requirements" / "embedded-aws.lock"
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Holds a file lock, so that two processes do not make the same thing at once. Waits for as long as it takes."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def ensure_embedded_aws(progress: Progress) -> Path:
+    """The Python of the embedded AWS's own virtual environment, made from `requirements/embedded-aws.lock` if absent.
+
+    It is apart from the project's because the embedded AWS pins a botocore of its own. Raises SandboxError.
+    """
+    digest = hashlib.sha256(EMBEDDED_AWS_LOCK.read_bytes()).hexdigest()[:16]
+    arguments = ("--require-hashes", "-r", str(EMBEDDED_AWS_LOCK))
+    return ensure_environment(cache_directory() / "embedded-aws" / digest, arguments, "the embedded AWS", progress)
+
+
+def ensure_environment(directory: Path, arguments: Sequence[str], what: str, progress: Progress) -> Path:
+    """The Python of the virtual environment in `directory`, with `pip install ARGUMENTS` done. Raises SandboxError."""
+    python, complete = directory / "bin" / "python", directory / ".complete"
+    with exclusive(directory.with_name(directory.name + ".lock")):
+        if complete.exists() and python.exists():
+            return python
+        progress(f"installing {what} (once)")
+        shutil.rmtree(directory, ignore_errors=True)
+        for command in _commands(directory, python, arguments):
+            _run(command, what)
+        complete.touch()
+    return python
+
+
+def _commands(directory: Path, python: Path, arguments: Sequence[str]) -> list[list[str]]:
+    uv = shutil.which("uv")
+    if uv:
+        install = [uv, "pip", "install", "--quiet", "--python", str(python), *arguments]
+        return [[uv, "venv", "--quiet", "--python", sys.executable, str(directory)], install]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    return [[sys.executable, "-m", "venv", str(directory)], install]
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        reason = (done.stderr or done.stdout).strip()[-800:]
+        raise SandboxError(
+            f"Installing {what} failed: `{' '.join(command)}` ended with {done.returncode}: {reason} "
+            "Check that pip reaches a package index, then run the command again."
+        )

@@ -1,0 +1,49 @@
+"""Clients of the embedded AWS, and what its calls may lack."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation", "501"})
+
+
+class Aws:
+    """boto3 clients of one endpoint, by service and region; credentials come from the environment."""
+
+    def __init__(self, endpoint: str, region: str) -> None:
+        self.region = region
+        self._endpoint = endpoint
+        self._session = boto3.Session(region_name=region)
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of ``service`` in ``region`` (the cluster's own when not given)."""
+        key = (service, region or self.region)
+        with self._lock:
+            if key not in self._clients:
+                config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=20)
+                self._clients[key] = self._session.client(
+                    service, region_name=key[1], endpoint_url=self._endpoint, config=config
+                )
+            return self._clients[key]
+
+
+def error_code(error: ClientError) -> str:
+    """The AWS error code, such as ``ResourceNotFoundException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def unsupported(error: ClientError) -> bool:
+    """Whether the embedded AWS lacks the call altogether."""
+    return error_code(error) in UNSUPPORTED
+
+
+def tags(values: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as most services want them."""
+    return [{"Key": key, "Value": value} for key, value in values.items()]

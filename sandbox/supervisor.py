@@ -1,0 +1,289 @@
+"""The sandbox's daemon: one per state folder, owner of every other process, reached over HTTP on loopback.
+
+    python -m sandbox.supervisor --state-directory DIR --tools BIN --aws-python PYTHON
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.cluster import (
+    Cluster,
+    ClusterRecord,
+    Surroundings,
+    check_name,
+    check_version,
+    free_service_network,
+)
+from sandbox.errors import SandboxError, UnknownName
+from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_json
+from sandbox.ports import PortBook
+from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
+from sandbox.readiness import answers, wait_until_ready
+from sandbox.supervisor_api import serve
+
+log = logging.getLogger("sandbox.supervisor")
+
+ACCOUNT, REGION = "000000000000", "us-west-2"
+ROOT_KEY = ROOT_SECRET = "test"  # no secrets: the embedded AWS's own root, on loopback only
+CHARTS = "sandbox.charts"
+START_SECONDS, CHARTS_SECONDS, SAVE_SECONDS = 60.0, 120.0, 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the state is, where the tools are, and the Python of the embedded AWS."""
+
+    state: StateDirectory
+    tools: Path
+    aws_python: Path
+
+
+class Supervisor:
+    """Starts and stops the registry, the embedded AWS and the clusters; its methods answer the HTTP API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.phase = "starting"
+        self.warnings: list[str] = []
+        self.stopping = threading.Event()
+        self._settings = settings
+        self._state = settings.state
+        self._begun = time.monotonic()
+        ports = PortBook(self._state.ports)
+        self._ports = ports.claim(("supervisor", "aws", "registry"))
+        self.url = f"http://127.0.0.1:{self._ports['supervisor']}"
+        self.registry = f"127.0.0.1:{self._ports['registry']}"
+        self.aws_endpoint = f"http://127.0.0.1:{self._ports['aws']}"
+        launcher = Launcher(self._state.processes)
+        launcher.remember("supervisor", os.getpid())
+        self._around = Surroundings(self._state, settings.tools, ports, launcher, self.aws_endpoint)
+        self._pod_seconds = float(read_json(self._state.options).get("pod_seconds", 0))
+        self._lock = threading.Lock()
+        self._clusters = {cluster.record.name: cluster for cluster in Cluster.known(self._around, self._pod_seconds)}
+        self._registry = SupervisedProcess(self._registry_spec(), launcher, on_restart=self._push_charts)
+        self._aws = SupervisedProcess(self._aws_spec(), launcher)
+
+    @property
+    def port(self) -> int:
+        return self._ports["supervisor"]
+
+    def start(self) -> None:
+        """Starts everything side by side; a cluster that fails is a warning. Raises SandboxError."""
+        self.phase = "starting the embedded AWS, the chart registry" + "".join(f", {n}" for n in self._clusters)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            needed = [pool.submit(self._start_aws), pool.submit(self._start_registry)]
+            clusters = {name: pool.submit(cluster.start) for name, cluster in list(self._clusters.items())}
+            for job in needed:
+                job.result()
+            for name, job in clusters.items():
+                self._warn_if_failed(f"cluster {name} does not run", job)
+        write_json(self._state.state, self._state_file())
+        self.phase = "ready"
+        log.info("ready after %.1f s", time.monotonic() - self._begun)
+
+    def stop(self) -> None:
+        """Stops everything; the embedded AWS saves its state first."""
+        self.phase = "stopping"
+        self._state.state.unlink(missing_ok=True)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            jobs = [pool.submit(self._aws.stop), pool.submit(self._registry.stop)]
+            jobs += [pool.submit(cluster.stop) for cluster in list(self._clusters.values())]
+        for job in jobs:
+            job.result()
+        log.info("stopped")
+
+    def cluster(self, name: str) -> Cluster:
+        """The cluster of that name. Raises UnknownName."""
+        if name not in self._clusters:
+            raise UnknownName(f"The sandbox has no cluster {name}; it has: {', '.join(self._clusters) or 'none'}.")
+        return self._clusters[name]
+
+    def put_cluster(self, name: str, account: str, region: str, version: str, webhook: str) -> dict[str, str]:
+        """Makes the cluster run with this version; returns endpoint and CA when it does. Raises SandboxError."""
+        check_name(name)
+        check_version(version)
+        with self._lock:
+            if name not in self._clusters:
+                network = free_service_network(list(self._clusters.values()))
+                record = ClusterRecord(name, account, region, version, webhook, network)
+                self._clusters[name] = Cluster(record, self._around, self._pod_seconds)
+        cluster = self._clusters[name]
+        cluster.update(version, webhook)
+        return cluster.describe()
+
+    def delete_cluster(self, name: str) -> None:
+        """Stops a cluster and removes its data; nothing happens where there is none."""
+        with self._lock:
+            cluster = self._clusters.pop(name, None)
+        if cluster:
+            cluster.delete()
+
+    def set_pod_seconds(self, seconds: float) -> None:
+        """How long a pod takes to become ready, from now on, in every cluster. Raises SandboxError."""
+        self._pod_seconds = seconds
+        write_json(self._state.options, {"pod_seconds": seconds})
+        for cluster in list(self._clusters.values()):
+            cluster.set_pod_seconds(seconds)
+
+    def set_delays(self, delays: Mapping[str, float]) -> None:
+        """How many seconds the embedded AWS takes, by type; restarts it, as it reads them once. Raises SandboxError."""
+        if read_json(self._state.delays) != delays:
+            write_json(self._state.delays, dict(delays))
+            self._aws.stop()
+            self._start_aws()
+
+    def status(self) -> dict[str, object]:
+        """What runs, where, with how much memory, for how long."""
+        clusters = list(self._clusters.values())
+        own = {"name": "supervisor", "pid": os.getpid(), "memory_bytes": memory_bytes(os.getpid()),
+               "uptime_seconds": round(time.monotonic() - self._begun, 1), "restarts": 0, "healthy": True,
+               "address": self.url}  # fmt: skip
+        listed = [
+            own,
+            self._aws.describe(self.aws_endpoint, self._aws_answers()),
+            self._registry.describe(self.registry, self._registry_answers()),
+        ]
+        for cluster in clusters:
+            ready = cluster.is_ready()
+            address = cluster.describe()["endpoint"] if ready else ""
+            listed += [process.describe(address, ready) for process in cluster.processes]
+        return {
+            "phase": self.phase,
+            "ready": self.phase == "ready",
+            "supervisor_url": self.url,
+            "warnings": self.warnings,
+            "clusters": [
+                {"name": c.record.name, "version": c.record.version, "account": c.record.account,
+                 "region": c.record.region, "ready": c.is_ready()} for c in clusters
+            ],
+            "processes": listed,
+        }  # fmt: skip
+
+    def _state_file(self) -> dict[str, object]:
+        return {
+            "supervisor_pid": os.getpid(),
+            "supervisor_url": self.url,
+            "aws_endpoint": self.aws_endpoint,
+            "region": REGION,
+            "account": ACCOUNT,
+            "registry": self.registry,
+            "tools": str(self._settings.tools),
+            "credentials": {"root": {"access_key_id": ROOT_KEY, "secret_access_key": ROOT_SECRET}},
+            "variables": {"SANDBOX_REGISTRY": self.registry},
+        }
+
+    def _start_aws(self) -> None:
+        if not (SANDBOX / "embedded_aws" / "__main__.py").exists():
+            self.warnings.append("There is no embedded AWS in sandbox/embedded_aws; only Kubernetes works.")
+            return
+        self._aws.start()
+        wait_until_ready(self._aws, self._aws_answers, START_SECONDS)
+
+    def _start_registry(self) -> None:
+        self._registry.start()
+        wait_until_ready(self._registry, self._registry_answers, START_SECONDS)
+        self._push_charts()
+
+    def _push_charts(self) -> None:
+        """The registry keeps charts in memory only, so they are pushed at each of its starts."""
+        if importlib.util.find_spec(f"{CHARTS}.__main__") is None:
+            return
+        spec = ProcessSpec(
+            name="charts", log=self._state.logs / "charts.log", directory=PROJECT,
+            command=[sys.executable, "-m", CHARTS, "--registry", self.registry, "--tools", str(self._settings.tools)],
+        )  # fmt: skip
+        process = self._around.launcher.run(spec)
+        try:
+            problem = f"failed with {code}" if (code := process.wait(CHARTS_SECONDS)) else ""
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            problem = f"took more than {CHARTS_SECONDS:g} s"
+        if problem:
+            self.warnings.append(f"Pushing the charts {problem}; see {spec.log}.")
+            log.warning(self.warnings[-1])
+
+    def _warn_if_failed(self, what: str, job: Future[None]) -> None:
+        try:
+            job.result()
+        except SandboxError as error:
+            self.warnings.append(f"{what}: {error}")
+            log.warning(self.warnings[-1])
+
+    def _aws_answers(self) -> bool:
+        return answers(f"{self.aws_endpoint}/_ministack/health")
+
+    def _registry_answers(self) -> bool:
+        return answers(f"http://{self.registry}/v2/")
+
+    def _registry_spec(self) -> ProcessSpec:
+        command = [str(self._settings.tools / "registry"), "-port", str(self._ports["registry"])]
+        return ProcessSpec("registry", command, self._state.logs / "registry.log", self._state.root)
+
+    def _aws_spec(self) -> ProcessSpec:
+        data = self._state.embedded_aws
+        environment = {
+            "PYTHONPATH": str(SANDBOX),
+            "GATEWAY_PORT": str(self._ports["aws"]),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "STATE_DIR": str(data / "state"),
+            "S3_DATA_DIR": str(data / "s3"),
+            "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces
+            "SFTP_ENABLED": "0",
+            "AUTH": "true",
+            "EKS_ASSETS_SUPERVISOR_URL": self.url,
+            "EKS_ASSETS_DELAYS": str(self._state.delays),
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+        }
+        return ProcessSpec(
+            name="embedded-aws",
+            command=[str(self._settings.aws_python), "-m", "embedded_aws"],
+            log=self._state.logs / "embedded-aws.log",
+            directory=SANDBOX,
+            environment=environment,
+            stop_seconds=SAVE_SECONDS,
+            death_signal=signal.SIGTERM,  # it saves its state then
+        )
+
+
+def main() -> int:
+    """Runs until POST /down or SIGTERM; 1 when the sandbox could not start, with the reason in the log."""
+    parser = argparse.ArgumentParser()
+    for name in ("--state-directory", "--tools", "--aws-python"):
+        parser.add_argument(name, required=True, type=Path)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    supervisor = Supervisor(Settings(StateDirectory(given.state_directory), given.tools, given.aws_python))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stopping.set())
+    server = serve(supervisor, supervisor.port)
+    try:
+        supervisor.start()
+        supervisor.stopping.wait()
+        return 0
+    except SandboxError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        supervisor.stop()
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

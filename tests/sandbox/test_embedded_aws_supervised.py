@@ -1,0 +1,115 @@
+"""Contract between the embedded AWS and the supervisor, against a stand-in for the latter."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox.embedded_aws_server import Aws, node_group, prepare, resource, wait_for
+
+
+@dataclass
+class FakeSupervisor:
+    """Records what the embedded AWS asks of the supervisor, and answers as it would."""
+
+    requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    let_clusters_start: threading.Event = field(default_factory=threading.Event)
+    unready: set[str] = field(default_factory=set)
+    url: str = ""
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.requests.append((method, path, body))
+        if path == "/clusters/broken":
+            return 500, {"error": "no room for a control plane"}
+        if method == "PUT" and path.count("/") == 2:
+            self.let_clusters_start.wait(10)
+            return 200, {"endpoint": "https://127.0.0.1:6443", "certificate_authority_data": "Y2E="}
+        if method == "GET":
+            return 200, {"ready": path.rsplit("/", 1)[-1] not in self.unready, "detail": "0 of 2 replicas"}
+        return 200, {}
+
+    def sent(self, method: str, path: str) -> dict[str, Any]:
+        """The body of the last such request."""
+        return next(body for verb, where, body in reversed(self.requests) if (verb, where) == (method, path))
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[tuple[Aws, FakeSupervisor]]:
+    fake = FakeSupervisor()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, content = fake.answer(self.command, self.path, json.loads(raw or b"{}"))
+            encoded = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(encoded)))
+            self.end_headers()
+            self.wfile.write(encoded)
+
+        do_PUT = do_GET = do_DELETE = _serve
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Tests print what they need."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    fake.url = f"http://127.0.0.1:{http.server_port}"
+    server = Aws(tmp_path, supervisor_url=fake.url).start()
+    yield server, fake
+    fake.let_clusters_start.set()
+    server.stop()
+    http.shutdown()
+    http.server_close()
+
+
+def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
+    supervised: tuple[Aws, FakeSupervisor],
+) -> None:
+    aws, fake = supervised
+    eks, values = aws.client("eks"), prepare(aws)
+    fake.unready = {"coredns"}
+    request = {"roleArn": values["role"], "resourcesVpcConfig": {"subnetIds": [values["A"], values["B"]]},
+               "accessConfig": {"authenticationMode": "API"}}  # fmt: skip
+    assert eks.create_cluster(name="demo", version="1.34", **request)["cluster"]["status"] == "CREATING"
+    assert eks.describe_cluster(name="demo")["cluster"]["status"] == "CREATING"
+    fake.let_clusters_start.set()
+    wait_for(lambda: eks.describe_cluster(name="demo")["cluster"]["status"] == "ACTIVE", "The cluster")
+    assert eks.describe_cluster(name="demo")["cluster"]["endpoint"] == "https://127.0.0.1:6443"
+    asked = fake.sent("PUT", "/clusters/demo")
+    assert (asked["version"], asked["account"], asked["region"]) == ("1.34", "000000000000", "us-west-2")
+    review = json.dumps({"kind": "TokenReview", "spec": {"token": "k8s-aws-v1.nothing"}}).encode()
+    with urllib.request.urlopen(asked["token_webhook_url"], data=review, timeout=5) as response:
+        assert json.load(response)["status"] == {"authenticated": False}
+
+    workload = {"Workers": node_group(values), "Entry": resource(
+        "EKS::AccessEntry", ClusterName="demo", PrincipalArn=values["node_role"], AccessPolicies=[{
+            "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            "AccessScope": {"Type": "cluster"}}])}  # fmt: skip
+    aws.deploy("workload", workload)
+    nodes = fake.sent("PUT", "/clusters/demo/node-groups/workers")["nodes"]
+    assert [node["zone"] for node in nodes] == ["us-west-2a", "us-west-2b"]
+    assert nodes[0]["name"].endswith(".us-west-2.compute.internal")
+    assert nodes[0]["gpus"] == 1
+    assert nodes[0]["labels"]["eks.amazonaws.com/nodegroup"] == "workers"
+    assert nodes[0]["taints"] == [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
+    bindings = [item for item in fake.sent("PUT", "/clusters/demo/manifests")["objects"]
+                if item["kind"] == "ClusterRoleBinding" and item["subjects"]]  # fmt: skip
+    assert {item["roleRef"]["name"] for item in bindings} == {"ministack-eks-amazoneksclusteradminpolicy"}
+
+    failed = aws.execute(aws.change("dns", {"Dns": resource("EKS::Addon", ClusterName="demo", AddonName="coredns")}))
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "desired number of replicas" in aws.failures("dns")[0]
+
+    eks.create_cluster(name="broken", **request)
+    wait_for(lambda: eks.describe_cluster(name="broken")["cluster"]["status"] == "FAILED", "The failure")
+    (issue,) = eks.describe_cluster(name="broken")["cluster"]["health"]["issues"]
+    assert "no room for a control plane" in issue["message"]

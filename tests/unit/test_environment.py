@@ -1,0 +1,96 @@
+"""An environment's derived names and overrides, through the published example files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from resources.environment import Approval, Environment, merged
+from resources.environment_files import list_environments, load_environment
+
+EXAMPLES = Path(__file__).parents[2] / "environments"
+
+
+@pytest.fixture(scope="module")
+def prod() -> Environment:
+    return load_environment("acme-prod", EXAMPLES)
+
+
+def test_all_published_examples_load() -> None:
+    assert list_environments(EXAMPLES) == ("acme-dev", "acme-prod", "sandbox", "sandbox-gated")
+    for name in list_environments(EXAMPLES):
+        assert load_environment(name, EXAMPLES).name == name
+
+
+def test_names_follow_the_specification(prod: Environment) -> None:
+    assert prod.resource_prefix == "acme-prod"
+    assert prod.cluster_name == "acme-prod-cluster"
+    assert prod.vpc_name == "acme-prod-vpc"
+    assert prod.karpenter_stack == "Karpenter-acme-prod-cluster"
+    assert prod.app_domain == "acme-prod.acme.example"
+    assert prod.certificate_parameter == "/acme/prod/acm/certificate-arn"
+    assert prod.keycloak_secret == "/acme/prod/keycloak/admin-credentials"
+
+
+def test_the_sandboxes_share_nothing_that_has_a_name_or_an_address() -> None:
+    one, other = load_environment("sandbox", EXAMPLES), load_environment("sandbox-gated", EXAMPLES)
+    assert one.resource_prefix != other.resource_prefix
+    assert one.hosted_zone.name != other.hosted_zone.name
+    assert one.network.create is not None
+    assert other.network.create is not None
+    assert one.network.create.cidr != other.network.create.cidr
+    assert (one.account, one.region) == (other.account, other.region)
+    assert one.cluster.metadata.name == "demo-sandbox-cluster"
+    assert other.cluster.metadata.name == "demo-gated-cluster"
+
+
+def test_production_is_stricter_than_development(prod: Environment) -> None:
+    dev = load_environment("acme-dev", EXAMPLES)
+    assert dev.approval is None
+    assert prod.approval is not None
+    assert prod.approval.approvers == 2
+    assert prod.deadlines.stack < dev.deadlines.stack
+    assert {group.name for group in prod.cluster.node_groups if group.gpu} == {"gpu"}
+    assert len(prod.cluster.node_groups) == 3
+
+
+def test_placeholders_are_filled_in_but_for_the_vpc(prod: Environment) -> None:
+    assert prod.cluster.metadata.version == "1.35"
+    assert prod.cluster.vpc.id == "${VPC_ID}"
+    assert prod.cluster.iam.pod_identity_associations[0].permission_policy_arns[0] == (
+        "arn:aws:iam::444455556666:policy/KarpenterControllerNodeLifecyclePolicy-acme-prod-cluster"
+    )
+
+
+def test_values_win_over_the_values_file(tmp_path: Path) -> None:
+    (tmp_path / "clusters").mkdir()
+    (tmp_path / "clusters/sandbox.yaml").write_text((EXAMPLES / "clusters/sandbox.yaml").read_text())
+    (tmp_path / "base.yaml").write_text("replicas: 2\nlimits: {cpu: 1, memory: 1Gi}\nhosts: [a, b]\n")
+    text = (EXAMPLES / "sandbox.yaml").read_text() + (
+        "addons:\n  karpenter: {values_file: base.yaml, values: {limits: {cpu: 4}, hosts: [c]}}\n  loki: off\n"
+    )
+    (tmp_path / "sandbox.yaml").write_text(text)
+    env = load_environment("sandbox", tmp_path)
+    assert env.values_of("karpenter") == {"replicas": 2, "limits": {"cpu": 4, "memory": "1Gi"}, "hosts": ["c"]}
+    assert env.values_of("external_dns") == {}
+    assert not env.addon("loki").enabled
+    assert env.addon("external_dns").enabled
+
+
+def test_merging_leaves_both_sides_as_they_were() -> None:
+    below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merged(below, above) == {"a": {"b": 1, "c": 2}}
+    assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("4h", 14400)])
+def test_grants_expire_after_hours_or_minutes(prod: Environment, text: str, seconds: int) -> None:
+    env = prod.model_copy(update={"approval": Approval(expires=text)})
+    assert env.expires_seconds == seconds
+
+
+def test_an_environment_cannot_be_changed(prod: Environment) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        prod.region = "us-east-1"  # type: ignore[misc]

@@ -1,0 +1,300 @@
+"""`eks-assets validate` and `schema`: every fault at its line, in words that say what is allowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from eks_assets.cli import schema, validate
+from resources.environment_files import check, environment_file, find_folder, load_environment
+from resources.errors import ConfigError
+from resources.problems import Problem
+
+EXAMPLES = Path(__file__).parents[2] / "environments"
+UNITS = ("karpenter", "external_dns", "prometheus", "nvidia_device_plugin")
+Edit = Callable[..., list[Problem]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the published sandbox environment, with the current folder beside it."""
+    (tmp_path / "environments/clusters").mkdir(parents=True)
+    for name in ("sandbox.yaml", "clusters/sandbox.yaml"):
+        (tmp_path / "environments" / name).write_text((EXAMPLES / name).read_text())
+    monkeypatch.delenv("EKS_ASSETS_ENVIRONMENTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "environments"
+
+
+def edit(file: Path, old: str, new: str) -> int:
+    """Replace the one place; the line, counted from 1, that the new text starts in."""
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file.name}"
+    file.write_text(text.replace(old, new))
+    return text[: text.index(old)].count("\n") + 1
+
+
+ENVIRONMENT_FAULTS = [
+    ("tenant: demo", "tenant: Demo", "tenant", "1 to 20 of a-z"),
+    ("tenant: demo", "tenannt: demo", "tenannt", 'did you mean "tenant"?'),
+    ('account: "000000000000"', "account: 000000000000", "account", "without quotes is a number and becomes 0"),
+    ('account: "000000000000"', 'account: "111122223333"', "account", "with sandbox: true"),
+    ("region: us-west-2", "region: us-wets-2", "region", 'did you mean "us-west-2"?'),
+    ("sandbox: true", "sandbox: maybe", "sandbox", "true or false"),
+    ("external_id: demo", "extrenal_id: demo", "roles.deployer.extrenal_id", 'did you mean "external_id"?'),
+    ("iam::000000000000", "iam::111122223333", "roles.deployer.arn", "lies in account 111122223333"),
+    ("name: sandbox.test", "name: sandbox.test.", "hosted_zone.name", "without a dot at its end"),
+    ('version: "1.34"', "version: 1.30", "kubernetes_version", "1.30 without quotes is a number and becomes 1.3"),
+    ('version: "1.34"', 'version: "1.99"', "kubernetes_version", "EKS does not offer Kubernetes 1.99"),
+    ('version: "1.34"', 'version: "1.33"', "kubernetes_version", "the sandbox cannot run 1.33"),
+    ('"1.14.1"', '"1.5.0"', "karpenter_version", "1.6 or newer"),
+    ("clusters/sandbox.yaml", "clusters/sandbx.yaml", "cluster", 'did you mean "sandbox.yaml"?'),
+    ("10.0.0.0/16", "10.0.0.0/8", "network.create.cidr", "/16 (AWS's largest)"),
+    ("10.0.0.0/16", "10.0.0.1/16", "network.create.cidr", "host bits"),
+    ("10.0.0.0/16", "8.8.0.0/16", "network.create.cidr", "is not a private network"),
+    ("[us-west-2a, us-west-2b]", "[us-west-2a]", "network.create.zones", "at least 2"),
+    ("us-west-2b]", "us-west-2a]", "network.create.zones[1]", "is written twice"),
+    ("us-west-2b]", "us-west-2x]", "network.create.zones[1]", "not a zone of the environment's region"),
+    ("${SANDBOX_REGISTRY}", "${REGISTRY}", "charts.mirror", "would stay as it is"),
+    ("attempts: 3", "attempts: many", "retry.attempts", "a whole number"),
+    ("attempts: 3", "attempts: 0", "retry.attempts", "at least 1"),
+    ("retry:\n", "approval:\nretry:\n", "approval", "is empty"),
+    ("retry:\n", "tenant: twice\nretry:\n", "tenant", "is written twice"),
+]
+
+CLUSTER_FAULTS = [
+    ("region: ${AWS_REGION}", "region: ${AWS_REGOIN}", "metadata.region", 'did you mean "AWS_REGION"?'),
+    ("region: ${AWS_REGION}", "region: eu-west-1", "metadata.region", "is not the environment's"),
+    ("name: ${CLUSTER_NAME}\n", "name: other\n", "metadata.name", "which is demo-sandbox-cluster"),
+    ('version: "${KUBERNETES_VERSION}"', 'version: "1.35"', "metadata.version", "which is 1.34"),
+    ('version: "${KUBERNETES_VERSION}"', "version: 1.30", "metadata.version", "becomes 1.3"),
+    ("id: ${VPC_ID}", "id: vpc-0a1b2c", "vpc.id", "${VPC_ID}"),
+    ("id: ${VPC_ID}", "hostnameType: ip-name", "vpc.hostnameType", "instead: leave it out"),
+    ("addons:\n", "nodeGroups: []\naddons:\n", "nodeGroups", "instead: write the group under managedNodeGroups"),
+    ("instanceType: m7i.large", "instanceType: m7ii.large", "managedNodeGroups[0].instanceType", 'did you mean "m7i"?'),
+    ("instanceType: m7i.large", "ami: ami-1", "managedNodeGroups[0].ami", "EKS chooses the image"),
+    (
+        "privateNetworking: true",
+        "privateNetworking: false",
+        "managedNodeGroups[0].privateNetworking",
+        "private subnets",
+    ),
+    ("maxSize: 4", "maxSize: 1", "managedNodeGroups[0].maxSize", "less than"),
+    (
+        "maxSize: 4",
+        "availabilityZones: [us-west-2d]",
+        "managedNodeGroups[0].availabilityZones[0]",
+        "environment's network",
+    ),
+    ("name: vpc-cni", "name: vpc-cnii", "addons[0].name", 'did you mean "vpc-cni"?'),
+    ("  - name: eks-pod-identity-agent\n", "", "iam.podIdentityAssociations", "needs the pod identity agent"),
+    ("secretsEncryption: {}", "secretsEncryption:", "secretsEncryption", "is empty"),
+    ("supportType: STANDARD", "supportType: standard", "upgradePolicy.supportType", 'did you mean "STANDARD"?'),
+    (
+        "zonalShiftConfig:\n",
+        "kubernetesNetworkConfig: {serviceIPv4CIDR: 10.0.0.0/20}\nzonalShiftConfig:\n",
+        "kubernetesNetworkConfig.serviceIPv4CIDR",
+        "overlaps 10.0.0.0/16 of the VPC",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "path", "words"), ENVIRONMENT_FAULTS)
+def test_a_fault_in_the_environment_is_shown_where_it_stands(
+    folder: Path, old: str, new: str, path: str, words: str
+) -> None:
+    line = edit(folder / "sandbox.yaml", old, new)
+    found = [p for p in check(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [(p.file, p.line) for p in found] == [("environments/sandbox.yaml", line)]
+    assert words in found[0].message
+
+
+@pytest.mark.parametrize(("old", "new", "path", "words"), CLUSTER_FAULTS)
+def test_a_fault_in_the_cluster_is_shown_in_the_clusters_file(
+    folder: Path, old: str, new: str, path: str, words: str
+) -> None:
+    line = edit(folder / "clusters/sandbox.yaml", old, new)
+    found = [p for p in check(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [p.file for p in found] == ["environments/clusters/sandbox.yaml"]
+    assert words in found[0].message
+    if new:
+        assert found[0].line == line
+
+
+def access_policy(name: str) -> str:
+    return f"""accessConfig:
+  accessEntries:
+    - principalARN: arn:aws:iam::000000000000:role/x
+      accessPolicies:
+        - policyARN: arn:aws:eks::aws:cluster-access-policy/{name}
+          accessScope: {{type: cluster}}
+"""
+
+
+def test_access_policies_are_known_by_name(folder: Path) -> None:
+    cluster = folder / "clusters/sandbox.yaml"
+    edit(cluster, "addons:\n", access_policy("AmazonEKSViewPolicy") + "addons:\n")
+    assert check(folder / "sandbox.yaml") == []
+    edit(cluster, "AmazonEKSViewPolicy", "AmazonEKSViewPolcy")
+    (problem,) = check(folder / "sandbox.yaml")
+    assert 'did you mean "AmazonEKSViewPolicy"?' in problem.message
+
+
+def lookup_with_subnets(folder: Path, private: str) -> list[Problem]:
+    """The sandbox in a VPC that exists, with these private subnets."""
+    environment, cluster = folder / "sandbox.yaml", folder / "clusters/sandbox.yaml"
+    text = environment.read_text()
+    start, end = text.index("network:"), text.index("retry:")
+    environment.write_text(text[:start] + "network: {lookup: {}}\n" + text[end:])
+    edit(cluster, "  id: ${VPC_ID}\n", f"  id: ${{VPC_ID}}\n  subnets: {{private: {private}}}\n")
+    return check(environment)
+
+
+def test_subnets_in_two_zones_are_fine(folder: Path) -> None:
+    assert lookup_with_subnets(folder, "{us-west-2a: {id: subnet-0a}, us-west-2b: {id: subnet-0b}}") == []
+
+
+def test_one_zone_is_not_enough(folder: Path) -> None:
+    (problem,) = lookup_with_subnets(folder, "{us-west-2a: {id: subnet-0a}}")
+    assert "two or more zones" in problem.message
+
+
+def test_subnets_that_overlap_are_refused(folder: Path) -> None:
+    (problem,) = lookup_with_subnets(folder, "{us-west-2a: {cidr: 10.0.0.0/24}, us-west-2b: {cidr: 10.0.0.128/25}}")
+    assert "overlaps 10.0.0.0/24" in problem.message
+
+
+def test_names_that_aws_would_refuse_for_their_length(folder: Path) -> None:
+    edit(folder / "sandbox.yaml", "tenant: demo", "tenant: a-very-long-tenant")
+    edit(folder / "sandbox.yaml", "target_env: sandbox", "target_env: and-a-very-long-name")
+    (role,) = [p for p in check(folder / "sandbox.yaml") if "node role" in p.message]
+    assert "allowed: 64 characters" in role.message
+
+
+def test_all_faults_come_at_once_and_together(folder: Path) -> None:
+    edit(folder / "sandbox.yaml", "tenant: demo", "tenant: Demo")
+    edit(folder / "sandbox.yaml", "10.0.0.0/16", "10.0.0.0")
+    edit(folder / "sandbox.yaml", "attempts: 3", "attempts: 0")
+    edit(folder / "clusters/sandbox.yaml", "m7i.large", "m7i.lrge")
+    edit(folder / "clusters/sandbox.yaml", "maxSize: 4", "maxSize: 1")
+    with pytest.raises(ConfigError) as caught:
+        load_environment("sandbox", folder)
+    lines = str(caught.value).splitlines()
+    paths = [line.split(": ")[1] for line in lines]
+    assert {"tenant", "network.create.cidr", "retry.attempts"} <= set(paths)
+    assert {"managedNodeGroups[0].instanceType", "managedNodeGroups[0].maxSize"} <= set(paths)
+
+
+def test_units_are_known_by_name_where_the_caller_knows_them(folder: Path) -> None:
+    file = folder / "sandbox.yaml"
+    file.write_text(file.read_text() + "addons:\n  karpentr: off\n")
+    assert check(file) == []
+    (problem,) = check(file, UNITS)
+    assert 'did you mean "karpenter"?' in problem.message
+
+
+@pytest.mark.parametrize("addon", ["{values_file: nope.yaml}", "{file_values: {a: 1}}", "sometimes"])
+def test_faults_in_an_addon(folder: Path, addon: str) -> None:
+    file = folder / "sandbox.yaml"
+    file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
+    (problem,) = check(file, UNITS)
+    assert problem.path.startswith("addons.karpenter")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "is not valid YAML"),
+        ("a: &a {b: *a}", "is not valid YAML"),
+        ("a: !python/object:os.system x", "is not valid YAML"),
+        ("", "is not a mapping"),
+        ("- a", "is not a mapping"),
+        ("kind: ClusterConfig", "is a ClusterConfig"),
+        ("a: 2026-99-99", "is not valid YAML"),
+    ],
+)
+def test_files_that_are_no_environment_at_all(folder: Path, text: str, words: str) -> None:
+    (folder / "broken.yaml").write_text(text)
+    (problem,) = check(folder / "broken.yaml")
+    assert words in problem.message
+
+
+def test_a_file_that_is_not_text(folder: Path) -> None:
+    (folder / "broken.yaml").write_bytes(b"\xff\xfe\x00")
+    (problem,) = check(folder / "broken.yaml")
+    assert "UTF-8" in problem.message
+
+
+class TestFolder:
+    def test_it_is_found_from_below(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder.parent / "a/b").mkdir(parents=True)
+        monkeypatch.chdir(folder.parent / "a/b")
+        assert find_folder() == folder
+
+    def test_the_variable_wins(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(EXAMPLES))
+        assert find_folder() == EXAMPLES
+        monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "nowhere"))
+        with pytest.raises(ConfigError, match="not a folder"):
+            find_folder()
+
+    def test_a_misspelt_name(self, folder: Path) -> None:
+        with pytest.raises(ConfigError, match="did you mean"):
+            environment_file("sandbx", folder)
+
+
+class TestCommands:
+    @pytest.fixture
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+        app = typer.Typer()
+        app.command("validate")(validate.validate)
+        app.command("schema")(schema.schema)
+
+        def run(*arguments: str) -> tuple[int, str]:
+            result = CliRunner().invoke(app, list(arguments))
+            return result.exit_code, result.stdout
+
+        return run
+
+    def test_valid_environments_exit_0(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        assert run("validate") == (0, "1 environment is valid\n")
+        assert run("validate", *(str(EXAMPLES / f"{n}.yaml") for n in ("sandbox", "acme-dev", "acme-prod"))) == (
+            0,
+            "3 environments are valid\n",
+        )
+
+    def test_faults_exit_2_and_are_counted(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        edit(folder / "sandbox.yaml", "attempts: 3", "attempts: 0")
+        edit(folder / "clusters/sandbox.yaml", "maxSize: 4", "maxSize: 1")
+        code, output = run("validate", "sandbox")
+        lines = output.splitlines()
+        assert code == 2
+        assert lines[0].startswith("environments/clusters/sandbox.yaml:")
+        assert lines[-1] == "2 problems in 2 files"
+        assert len(lines) == 3
+
+    def test_an_unknown_name_is_one_of_the_faults(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        code, output = run("validate", "sandbox", "sandbux")
+        assert code == 2
+        assert 'did you mean "sandbox"?' in output
+
+    def test_two_environments_of_one_name_in_aws(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        (folder / "twin.yaml").write_text((folder / "sandbox.yaml").read_text())
+        code, output = run("validate")
+        assert code == 2
+        assert "twin.yaml:3: target_env:" in output
+
+    def test_the_schema_is_that_of_the_files(self, run: Callable[..., tuple[int, str]]) -> None:
+        code, output = run("schema")
+        found = json.loads(output)
+        assert code == 0
+        assert found["properties"]["cluster"]["type"] == "string"
+        assert "name" not in found["properties"]
+        assert "file_values" not in output
+        code, output = run("schema", "--cluster")
+        assert "managedNodeGroups" in json.loads(output)["properties"]
