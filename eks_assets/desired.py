@@ -37,4 +37,3 @@ def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any
     changes["timeout"] = addon.timeout or env.deadlines.release
     changes["digest"] = env.charts.digests.get(spec.chart, spec.digest)
     return spec.model_copy(update=changes)
-

@@ -107,7 +107,9 @@ class translated:
             retry = self._env.retry
             if self._context.retry_number < retry.attempts - 1:
                 self._context.log.warning(f"{self._unit.name}: attempt {self._context.retry_number + 1}: {error}")
-                raise dg.RetryRequested(retry.attempts - 1, seconds_to_wait=error.retry_after or retry.seconds) from error
+                raise dg.RetryRequested(
+                    retry.attempts - 1, seconds_to_wait=error.retry_after or retry.seconds
+                ) from error
         if isinstance(error, PipelineError):
             raise failure(error) from error
 

@@ -131,7 +131,9 @@ def plan_unit(
     state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
     if change.is_needed and observed is not None and _is_failed(observed.status):
         state = "failed"
-    return UnitPlan(unit.name, unit.wave, state, change, waits_for, checks, None, observed.outputs if observed else None)
+    return UnitPlan(
+        unit.name, unit.wave, state, change, waits_for, checks, None, observed.outputs if observed else None
+    )
 
 
 def _is_failed(status: str) -> bool:

@@ -54,7 +54,9 @@ class Registry:
                 modules = f"{by_name[u.name].fn.__module__} and {u.fn.__module__}"
                 raise RegistryError(f"two units are named {u.name}: {modules}")
             if u.has_outputs and owner.setdefault(u.outputs, u) is not u:
-                raise RegistryError(f"{u.outputs.__name__} belongs to {owner[u.outputs].name}; {u.name} cannot own it too")
+                raise RegistryError(
+                    f"{u.outputs.__name__} belongs to {owner[u.outputs].name}; {u.name} cannot own it too"
+                )
         needs = {u.name: _needs(u, by_name, owner) for u in by_name.values()}
         try:
             order = tuple(TopologicalSorter(needs).static_order())

@@ -118,7 +118,9 @@ def _inputs(unit_name: str, hints: Mapping[str, Any]) -> tuple[dict[str, type[Ou
             continue
         kinds = [k for k in get_args(hint) if k is not NoneType] or [hint]
         if len(kinds) != 1 or not (inspect.isclass(kinds[0]) and issubclass(kinds[0], Outputs)):
-            raise TypeError(f"unit {unit_name}: parameter {parameter} must be Environment or an Outputs class, not {hint}")
+            raise TypeError(
+                f"unit {unit_name}: parameter {parameter} must be Environment or an Outputs class, not {hint}"
+            )
         inputs[parameter] = kinds[0]
         if NoneType in get_args(hint):
             optional.add(parameter)

@@ -157,4 +157,3 @@ def _chain(env: Environment) -> list[tuple[str, str | None]]:
     if roles.deployer:
         chain.append((roles.deployer.arn, roles.deployer.external_id))
     return chain
-

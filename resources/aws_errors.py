@@ -79,7 +79,9 @@ def translate(error: Exception, doing: str) -> PipelineError:
         text = f"{doing}: AWS says {code}: {words}"
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
         if code in _DENIED or status in (401, 403):
-            return AccessDenied(text, next_step="check the roles of the environment and who you are: aws sts get-caller-identity")
+            return AccessDenied(
+                text, next_step="check the roles of the environment and who you are: aws sts get-caller-identity"
+            )
         if code in _MISSING or "does not exist" in words:
             return NotFound(text)
         if code in _THROTTLED or status in (429, 500, 502, 503, 504):

@@ -51,10 +51,21 @@ def apply(env: Environment, progress: Callable[[str], None] = silent) -> Bootstr
     change = driver.plan(spec, driver.observe(spec, world))
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:
-        driver.apply(spec, world)
+        _make(driver, spec, world)
     observed = driver.observe(spec, world)
     if observed is None or not isinstance(observed.outputs, BootstrapOutputs):
         raise OperationFailed(
             f"stack {spec.name} is there but its outputs are not", next_step="look at it in the console"
         )
     return observed.outputs
+
+
+def _make(driver: StackDriver, spec: Stack[BootstrapOutputs], world: World) -> None:
+    try:
+        driver.apply(spec, world)
+    except OperationFailed as error:
+        raise OperationFailed(
+            error.message,
+            next_step=f"mend the cause, then eks-assets bootstrap {world.env.name} --apply. If a role exists already, "
+            "it belongs to another environment of the account: give this one its own under roles",
+        ) from error

@@ -135,6 +135,7 @@ def _add_ledger(document: Template, env: Environment, key: kms.Key) -> s3.Bucket
     # Object Lock costs nothing until someone sets a retention, and is awkward to switch on later.
     return add_private_bucket(
         document,
+        env,
         "LedgerBucket",
         s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=GetAtt(key, "Arn")),
         BucketName=ledger_bucket(env),

@@ -70,7 +70,7 @@ class ClusterAccess:
         settings.ssl_ca_cert = str(authority)
         settings.connection_pool_maxsize = 32
         settings.api_key_prefix["BearerToken"] = "Bearer"
-        settings.refresh_api_key_hook = self._refresh
+        setattr(settings, "refresh_api_key_hook", self._refresh)  # noqa: B010 - typed as None by the client
         self._refresh(settings)
         settings.retries = False
         with kubernetes_call(f"reaching the API server of {self.env.cluster_name}"):

@@ -19,7 +19,9 @@ LIFETIME = dt.timedelta(minutes=14)
 def eks_token(session: boto3.Session, region: str, cluster_name: str) -> str:
     """A bearer token for the cluster, signed with the session's credentials; worthless after 15 minutes."""
     core = session._session
-    signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", session.get_credentials(), core.get_component("event_emitter"))
+    signer = RequestSigner(
+        ServiceId("STS"), region, "sts", "v4", session.get_credentials(), core.get_component("event_emitter")
+    )
     request = {
         "method": "GET",
         "url": f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",

@@ -22,7 +22,9 @@ from resources.errors import (
 def translate(error: Exception, doing: str) -> PipelineError:
     """The project's error for a failure while `doing` something ("applying StorageClass gp3")."""
     if isinstance(error, ResourceNotFoundError):
-        return NotFound(f"{doing}: the cluster does not know this kind", next_step="is the unit that brings its CRD deployed?")
+        return NotFound(
+            f"{doing}: the cluster does not know this kind", next_step="is the unit that brings its CRD deployed?"
+        )
     if isinstance(error, ApiException):
         text = f"{doing}: Kubernetes says {error.status}: {_message(error)}"
         if error.status in (401, 403):
@@ -30,7 +32,9 @@ def translate(error: Exception, doing: str) -> PipelineError:
         if error.status == 404:
             return NotFound(text)
         if error.status == 409 and "conflict" in text and "manager" in text:
-            return OperationFailed(text, next_step="another field manager owns these fields: remove them there, or here")
+            return OperationFailed(
+                text, next_step="another field manager owns these fields: remove them there, or here"
+            )
         if error.status in (409, 429) or (error.status or 0) >= 500:
             return Transient(text)
         return OperationFailed(text)

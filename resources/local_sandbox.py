@@ -50,4 +50,6 @@ def sandbox_state() -> SandboxState:
     except FileNotFoundError:
         raise ConfigError("the sandbox is not running", next_step="eks-assets sandbox up") from None
     except (ValueError, ValidationError) as error:
-        raise ConfigError(f"{path} is damaged: {error}", next_step="eks-assets sandbox down && eks-assets sandbox up") from error
+        raise ConfigError(
+            f"{path} is damaged: {error}", next_step="eks-assets sandbox down && eks-assets sandbox up"
+        ) from error

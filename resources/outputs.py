@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar, get_args, get_origin
+from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -65,9 +65,9 @@ class Pending(str):
     __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Pending):
-            return str.__eq__(self, other)
-        self._refuse()
+        if not isinstance(other, Pending):
+            self._refuse()
+        return str.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -84,7 +84,8 @@ def pending(model: type[OutputsT], unit: str) -> OutputsT:
     def slot(name: str, kind: Any) -> Any:
         return Pending(unit, name) if kind is str else (Pending(unit, name),)
 
-    return model.model_construct(**{n: slot(n, f.annotation) for n, f in model.model_fields.items()})
+    slots: dict[str, Any] = {n: slot(n, f.annotation) for n, f in model.model_fields.items()}
+    return cast(OutputsT, model.model_construct(None, **slots))
 
 
 def plain(document: Any) -> Any:

@@ -102,7 +102,9 @@ def _nodes_ready(_: Spec[Any], world: World) -> Seen:
 
 def _addons_active(spec: Stack[Any], world: World) -> Seen:
     names = [
-        r["Properties"]["AddonName"] for r in plain(spec.template)["Resources"].values() if r["Type"] == "AWS::EKS::Addon"
+        r["Properties"]["AddonName"]
+        for r in plain(spec.template)["Resources"].values()
+        if r["Type"] == "AWS::EKS::Addon"
     ]
     cluster = world.env.cluster_name
     for name in names:
@@ -133,7 +135,9 @@ def _workloads_ready(spec: HelmRelease, world: World) -> Seen:
     mine = [live[key] for key in wanted]
     if explain(mine, []):
         return Seen(False, explain(mine, list_objects(world.cluster, "v1", "Pod", namespace=spec.namespace)))
-    return Seen(True, f"revision {release.revision}: {len(mine)} workloads ready" if mine else f"revision {release.revision}")
+    return Seen(
+        True, f"revision {release.revision}: {len(mine)} workloads ready" if mine else f"revision {release.revision}"
+    )
 
 
 def _objects_exist(spec: Manifests, world: World) -> Seen:
@@ -162,9 +166,13 @@ def _crds_established(spec: Spec[Any], world: World) -> Seen:
         objects = [plain(obj) for obj in spec.objects] if isinstance(spec, Manifests) else []
     crds = [obj for obj in objects if obj.get("kind") == "CustomResourceDefinition"]
     bad = [
-        c["metadata"]["name"] for c in crds if (condition(read(world.cluster, c) or {}, "Established") or {}).get("status") != "True"
+        c["metadata"]["name"]
+        for c in crds
+        if (condition(read(world.cluster, c) or {}, "Established") or {}).get("status") != "True"
     ]
-    return Seen(not bad and bool(crds), f"not Established: {', '.join(bad)}" if bad else f"{len(crds)} CRDs Established")
+    return Seen(
+        not bad and bool(crds), f"not Established: {', '.join(bad)}" if bad else f"{len(crds)} CRDs Established"
+    )
 
 
 def _certificate_issued(spec: Stack[Any], world: World) -> Seen:

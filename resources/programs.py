@@ -22,7 +22,9 @@ def program(name: str, env: Environment) -> str:
         folders = f"{sandbox_state().tools}{os.pathsep}{folders}"
     found = shutil.which(name, path=folders)
     if found is None:
-        raise ToolMissing(f"{name} is not on PATH", next_step=f"install {name}, or use the sandbox's: eks-assets sandbox up")
+        raise ToolMissing(
+            f"{name} is not on PATH", next_step=f"install {name}, or use the sandbox's: eks-assets sandbox up"
+        )
     return found
 
 
@@ -40,7 +42,10 @@ def run(
     `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
     SIGTERM first. Raises CommandFailed for another exit code than 0 and for a run longer than `timeout` seconds.
     """
-    out_path, err_path = cwd / f"{os.getpid()}-{time.monotonic_ns()}.out", cwd / f"{os.getpid()}-{time.monotonic_ns()}.err"
+    out_path, err_path = (
+        cwd / f"{os.getpid()}-{time.monotonic_ns()}.out",
+        cwd / f"{os.getpid()}-{time.monotonic_ns()}.err",
+    )
     with out_path.open("w+") as out, err_path.open("w+") as err:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **extra_env}

@@ -171,8 +171,10 @@ def _save_options(state: StateDirectory, options: Options) -> None:
 
 def _tell_options(supervisor_url: str, options: Options) -> None:
     delays = None if options.delays is None else dict(options.delays)
-    told = {"pod_seconds": options.pod_seconds, "delays": delays}
-    call(supervisor_url, "PUT", "/options", {name: value for name, value in told.items() if value is not None})
+    given = {"pod_seconds": options.pod_seconds, "delays": delays}
+    told = {name: value for name, value in given.items() if value is not None}
+    if told:
+        call(supervisor_url, "PUT", "/options", told)
 
 
 def _start(state: StateDirectory, tools: Path, aws_python: Path, progress: Progress) -> State:

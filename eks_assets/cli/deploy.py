@@ -67,16 +67,18 @@ def launch(env: Environment, registry: Registry, names: list[str], console: Cons
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with open_instance() as instance:
         instance.add_dynamic_partitions("environments", [env.name])
-        with Follower(instance, env.name, registry, names, console) as follower:
-            with dg.execute_job(
+        with (
+            Follower(instance, env.name, registry, names, console) as follower,
+            dg.execute_job(
                 dg.reconstructable(deploy_job),
                 instance=instance,
                 tags={"dagster/partition": env.name, **follower.tags},
                 asset_selection=[dg.AssetKey(name) for name in names],
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
-            ) as _:
-                pass
+            ) as _,
+        ):
+            pass
         return follower.result()
 
 

@@ -17,7 +17,14 @@ from rich.text import Text
 
 from eks_assets.registry import Registry
 
-_STYLE = {"waiting": "dim", "running": "yellow", "done": "green", "failed": "red", "skipped": "magenta", "retrying": "yellow"}
+_STYLE = {
+    "waiting": "dim",
+    "running": "yellow",
+    "done": "green",
+    "failed": "red",
+    "skipped": "magenta",
+    "retrying": "yellow",
+}
 _EVENTS = {
     dg.DagsterEventType.STEP_START: "running",
     dg.DagsterEventType.STEP_RESTARTED: "running",
@@ -76,7 +83,9 @@ class Follower:
         """State and last words by unit: failed ones first, then those skipped because of them."""
         order = sorted(self._rows.items(), key=lambda item: {"failed": 0, "skipped": 1}.get(item[1].state, 2))
         return {
-            name: ("skipped", f"not run, it waits for {self._missing(name)}") if row.state == "waiting" else (row.state, row.said)
+            name: ("skipped", f"not run, it waits for {self._missing(name)}")
+            if row.state == "waiting"
+            else (row.state, row.said)
             for name, row in order
         }
 
@@ -88,7 +97,9 @@ class Follower:
 
     def _read(self) -> None:
         if self._run_id is None:
-            runs = self._instance.get_runs(dg.RunsFilter(tags={"eks-assets/launch": self.tags["eks-assets/launch"]}), limit=1)
+            runs = self._instance.get_runs(
+                dg.RunsFilter(tags={"eks-assets/launch": self.tags["eks-assets/launch"]}), limit=1
+            )
             if not runs:
                 return
             self._run_id = runs[0].run_id
@@ -127,7 +138,9 @@ class Follower:
     def _line(self, name: str, row: Row) -> str:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))
         seconds = f" {row.ended - row.began:.1f} s" if row.state != "running" else ""
-        return f"{stamp} {row.state:8} {name}{seconds}" + (f": {row.said}" if row.state in ("failed", "retrying") else "")
+        return f"{stamp} {row.state:8} {name}{seconds}" + (
+            f": {row.said}" if row.state in ("failed", "retrying") else ""
+        )
 
     def _missing(self, name: str) -> str:
         open_ = [n for n in self._registry.needs[name] if n in self._rows and self._rows[n].state != "done"]
@@ -139,7 +152,13 @@ class Follower:
             table.add_column(heading, no_wrap=heading != "", overflow="ellipsis")
         for name, row in self._rows.items():
             seconds = (time.time() if row.state == "running" else row.ended) - row.began if row.began else 0.0
-            words = f"waits for {self._missing(name)}" if row.state == "waiting" else row.said if row.state != "done" else ""
+            words = (
+                f"waits for {self._missing(name)}"
+                if row.state == "waiting"
+                else row.said
+                if row.state != "done"
+                else ""
+            )
             table.add_row(
                 Text(self._registry[name].wave, style="dim"),
                 name,

@@ -16,7 +16,9 @@ def plan(
     only: Only = None,
     wave: WaveOption = None,
     json_output: Json = False,
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 4 when something differs.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 4 when something differs.")
+    ] = False,
 ) -> None:
     """Show what a deploy would change, unit by unit. Changes nothing."""
     from eks_assets.cli.selection import selected
@@ -78,4 +80,8 @@ def show(found: Any, console: Console) -> None:
                     line = f"    {f.path}: {display(str(plain(f.before)))} -> {display(str(plain(f.after)))}"
                     console.print(line, highlight=False, markup=False)
     count = sum(u.change.is_needed for u in found.units)
-    console.print(f"{found.environment}: {count} of {len(found.units)} units would change" if count else f"{found.environment}: nothing to do")
+    console.print(
+        f"{found.environment}: {count} of {len(found.units)} units would change"
+        if count
+        else f"{found.environment}: nothing to do"
+    )

@@ -13,11 +13,20 @@ from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json
 
-_STYLE = {"in_sync": "green", "pending": "yellow", "failed": "red", "waiting": "yellow", "unknown": "magenta", "disabled": "dim"}
+_STYLE = {
+    "in_sync": "green",
+    "pending": "yellow",
+    "failed": "red",
+    "waiting": "yellow",
+    "unknown": "magenta",
+    "disabled": "dim",
+}
 
 
 def status(environment: EnvironmentName, json_output: Json = False) -> None:
-    """Show every unit and its health checks as they are now. Exit 0 all well, 1 something failed, 4 something pending."""
+    """Show every unit and its health checks as they are now.
+
+    Exit 0 all well, 1 something failed, 4 something pending."""
     from eks_assets.planning import plan_environment
     from eks_assets.units import registry as all_units
     from resources.environment_files import load_environment
@@ -37,7 +46,9 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
 def exit_code(found: Any) -> int:
     """0 all well, 1 something failed or a check is red, 4 something pending."""
     states = {u.state for u in found.units}
-    if states & {"failed", "unknown"} or any(not c.passed for u in found.units for c in u.checks if u.state != "pending"):
+    if states & {"failed", "unknown"} or any(
+        not c.passed for u in found.units for c in u.checks if u.state != "pending"
+    ):
         return 1
     return 4 if "pending" in states else 0
 
@@ -69,7 +80,15 @@ def show(found: Any, console: Console, seconds: float) -> None:
         red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
         words = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
         good = u.checks[-1].detail if u.checks and not words else ""
-        table.add_row(Text(u.wave, style="dim"), u.unit, Text(u.state, style=_STYLE[u.state]), Text(words or good, style="" if words else "dim"))
+        table.add_row(
+            Text(u.wave, style="dim"),
+            u.unit,
+            Text(u.state, style=_STYLE[u.state]),
+            Text(words or good, style="" if words else "dim"),
+        )
     console.print(table)
     counts = {state: sum(u.state == state for u in found.units) for state in _STYLE}
-    console.print(f"{found.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)", highlight=False)
+    console.print(
+        f"{found.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)",
+        highlight=False,
+    )

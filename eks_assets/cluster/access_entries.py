@@ -1,4 +1,7 @@
-"""Who may do what in the cluster: EKS access entries (source: EKS user guide, "Grant IAM users access to Kubernetes")."""
+"""Who may do what in the cluster: EKS access entries.
+
+Source: EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries".
+"""
 
 import hashlib
 from typing import Any
@@ -23,7 +26,9 @@ class AccessOutputs(Outputs):
 
 
 @unit(wave="cluster", minutes=1, checks=[EndpointAnswers()])
-def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None) -> Stack[AccessOutputs]:
+def access_entries(
+    env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None
+) -> Stack[AccessOutputs]:
     """Access for the deployer, for Karpenter's nodes, and for whom the ClusterConfig names."""
     template = Template(Description=f"Who may do what in {env.cluster_name}")
     name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
@@ -33,8 +38,10 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
     if karpenter is not None:
         node_role = text_parameter(template, "KarpenterNodeRoleArn", "Role of Karpenter's nodes")
         parameters["KarpenterNodeRoleArn"] = karpenter.node_role_arn
-        template.add_resource(eks.AccessEntry("KarpenterNodes", ClusterName=name, PrincipalArn=node_role, Type="EC2_LINUX"))
-    add_outputs(template, AccessOutputs, **{"cluster_name": name})
+        template.add_resource(
+            eks.AccessEntry("KarpenterNodes", ClusterName=name, PrincipalArn=node_role, Type="EC2_LINUX")
+        )
+    add_outputs(template, AccessOutputs, cluster_name=name)
     return Stack[AccessOutputs](
         name=env.stack_name("access-entries"),
         template=template.to_dict(),

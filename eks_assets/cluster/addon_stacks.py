@@ -13,8 +13,10 @@ from resources.cluster_config_addons import Addon
 SERVICE_ACCOUNTS = {"aws-ebs-csi-driver": "ebs-csi-controller-sa", "aws-efs-csi-driver": "efs-csi-controller-sa"}
 
 
-def addon_template(description: str, addons: Sequence[Addon], roles: Mapping[str, str]) -> tuple[Template, dict[str, str]]:
-    """The template of these add-ons and its parameters. `roles`: role ARN by add-on name, given through pod identity."""
+def addon_template(
+    description: str, addons: Sequence[Addon], roles: Mapping[str, str]
+) -> tuple[Template, dict[str, str]]:
+    """The template of these add-ons and its parameters. `roles`: role ARN by add-on name, for pod identity."""
     template = Template(Description=description)
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters: dict[str, str] = {}

@@ -87,14 +87,12 @@ def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
     add_outputs(
         template,
         ClusterOutputs,
-        **{
-            "name": Ref(made),
-            "arn": GetAtt(made, "Arn"),
-            "endpoint": GetAtt(made, "Endpoint"),
-            "oidc_issuer": GetAtt(made, "OpenIdConnectIssuerUrl"),
-            "security_group_id": GetAtt(made, "ClusterSecurityGroupId"),
-            "role_arn": GetAtt(role, "Arn"),
-        },
+        name=Ref(made),
+        arn=GetAtt(made, "Arn"),
+        endpoint=GetAtt(made, "Endpoint"),
+        oidc_issuer=GetAtt(made, "OpenIdConnectIssuerUrl"),
+        security_group_id=GetAtt(made, "ClusterSecurityGroupId"),
+        role_arn=GetAtt(role, "Arn"),
     )
     return Stack[ClusterOutputs](
         name=env.stack_name("cluster"),
@@ -142,7 +140,9 @@ def _properties(env: Environment, template: Template, role: Role, subnets: Ref) 
         properties["Logging"] = eks.Logging(ClusterLogging=eks.ClusterLogging(EnabledTypes=enabled))
     if config.secrets_encryption is not None:
         key = config.secrets_encryption.key_arn or GetAtt(_key(env, template), "Arn")
-        properties["EncryptionConfig"] = [eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])]
+        properties["EncryptionConfig"] = [
+            eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])
+        ]
     if config.auto_mode:
         auto = config.auto_mode_config
         compute = eks.ComputeConfig(Enabled=True, NodePools=list(auto.node_pools))

@@ -60,10 +60,16 @@ def identity(
         "LokiRoleArn": roles.loki_role_arn,
     }
     for parameter, (namespace, account) in _ACCOUNTS.items():
-        _associate(template, cluster_name, namespace, account, text_parameter(template, parameter, f"Role of {namespace}/{account}"))
+        _associate(
+            template,
+            cluster_name,
+            namespace,
+            account,
+            text_parameter(template, parameter, f"Role of {namespace}/{account}"),
+        )
     for found in env.cluster.iam.pod_identity_associations:
         _associate(template, cluster_name, found.namespace, found.service_account_name, _role_of(env, template, found))
-    add_outputs(template, IdentityOutputs, **{"oidc_id": Select(4, Split("/", Join("", [issuer, "/////"])))})
+    add_outputs(template, IdentityOutputs, oidc_id=Select(4, Split("/", Join("", [issuer, "/////"]))))
     return Stack[IdentityOutputs](
         name=env.stack_name("identity"),
         template=template.to_dict(),

@@ -71,7 +71,8 @@ def _node_lifecycle(cluster: str) -> list[Statement]:
         _allow(
             "AllowScopedEC2InstanceAccessActions",
             ["ec2:RunInstances", "ec2:CreateFleet"],
-            _ec2("image", "snapshot", account="") + _ec2("security-group", "subnet", "capacity-reservation", "placement-group"),
+            _ec2("image", "snapshot", account="")
+            + _ec2("security-group", "subnet", "capacity-reservation", "placement-group"),
         ),
         _allow(
             "AllowScopedEC2LaunchTemplateAccessActions",
@@ -99,7 +100,9 @@ def _node_lifecycle(cluster: str) -> list[Statement]:
             | pool
             | {
                 "StringEqualsIfExists": {"aws:RequestTag/eks:eks-cluster-name": cluster},
-                "ForAllValues:StringEquals": {"aws:TagKeys": ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]},
+                "ForAllValues:StringEquals": {
+                    "aws:TagKeys": ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]
+                },
             },
         ),
         _allow(

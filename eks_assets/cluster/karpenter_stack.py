@@ -64,12 +64,18 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
     for name, document in documents.items():
         policy_name = f"KarpenterController{name}Policy-{env.cluster_name}"
         template.add_resource(ManagedPolicy(f"{name}Policy", ManagedPolicyName=policy_name, PolicyDocument=document))
-    template.add_resource(QueuePolicy("KarpenterInterruptionQueuePolicy", Queues=[Ref(queue)], PolicyDocument=_queue_policy(queue)))
+    template.add_resource(
+        QueuePolicy("KarpenterInterruptionQueuePolicy", Queues=[Ref(queue)], PolicyDocument=_queue_policy(queue))
+    )
     for name, (source, detail) in _EVENTS.items():
         pattern = {"source": [source], "detail-type": [detail]}
         target = Target(Id="KarpenterInterruptionQueueTarget", Arn=GetAtt(queue, "Arn"))
         template.add_resource(Rule(name, EventPattern=pattern, Targets=[target]))
-    values = {"node_role_arn": GetAtt(role, "Arn"), "node_role_name": Ref(role), "queue_name": GetAtt(queue, "QueueName")}
+    values = {
+        "node_role_arn": GetAtt(role, "Arn"),
+        "node_role_name": Ref(role),
+        "queue_name": GetAtt(queue, "QueueName"),
+    }
     add_outputs(template, KarpenterOutputs, **values)
     return Stack[KarpenterOutputs](name=env.karpenter_stack, template=template.to_dict(), tags=stack_tags(env))
 

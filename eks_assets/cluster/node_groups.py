@@ -24,7 +24,7 @@ from eks_assets.templates import (
 )
 from eks_assets.unit import unit
 from resources.checks import NodesReady
-from resources.cluster_config import ManagedNodeGroup
+from resources.cluster_config_nodes import ManagedNodeGroup
 from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack
@@ -42,7 +42,11 @@ class NodeGroupsOutputs(Outputs):
 
 
 @unit(
-    wave="cluster", minutes=3, after=[daemon_addons], when=lambda env: bool(env.cluster.node_groups), checks=[NodesReady()]
+    wave="cluster",
+    minutes=3,
+    after=[daemon_addons],
+    when=lambda env: bool(env.cluster.node_groups),
+    checks=[NodesReady()],
 )
 def node_groups(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs) -> Stack[NodeGroupsOutputs]:
     """Managed node groups with their role and launch templates."""
@@ -59,7 +63,7 @@ def node_groups(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs) -> S
     )
     for group in env.cluster.node_groups:
         _add(template, env, group, role, cluster_name, subnets)
-    add_outputs(template, NodeGroupsOutputs, **{"node_role_arn": GetAtt(role, "Arn")})
+    add_outputs(template, NodeGroupsOutputs, node_role_arn=GetAtt(role, "Arn"))
     return Stack[NodeGroupsOutputs](
         name=env.stack_name("node-groups"),
         template=template.to_dict(),
@@ -71,7 +75,13 @@ def node_groups(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs) -> S
 
 def group_name(group: ManagedNodeGroup) -> str:
     """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then."""
-    replacing = [group.ami_type, group.capacity_type, list(group.types), list(group.availability_zones), list(group.subnets)]
+    replacing = [
+        group.ami_type,
+        group.capacity_type,
+        list(group.types),
+        list(group.availability_zones),
+        list(group.subnets),
+    ]
     return f"{group.name}-{hashlib.sha256(json.dumps(replacing).encode()).hexdigest()[:6]}"
 
 
@@ -83,9 +93,7 @@ def _add(
     template: Template, env: Environment, group: ManagedNodeGroup, role: Role, cluster_name: Ref, subnets: Ref
 ) -> None:
     title = "".join(part.capitalize() for part in group.name.replace("_", "-").split("-"))
-    launch = template.add_resource(
-        ec2.LaunchTemplate(f"Launch{title}", LaunchTemplateData=_launch_data(env, group))
-    )
+    launch = template.add_resource(ec2.LaunchTemplate(f"Launch{title}", LaunchTemplateData=_launch_data(env, group)))
     low, wanted, high = group.size
     properties: dict[str, Any] = {
         "ClusterName": cluster_name,
@@ -96,7 +104,9 @@ def _add(
         "InstanceTypes": list(group.types),
         "Subnets": _subnets(env, group, subnets),
         "ScalingConfig": eks.ScalingConfig(MinSize=low, DesiredSize=wanted, MaxSize=high),
-        "LaunchTemplate": eks.LaunchTemplateSpecification(Id=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")),
+        "LaunchTemplate": eks.LaunchTemplateSpecification(
+            Id=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
+        ),
         "Labels": {"alpha.eksctl.io/nodegroup-name": group.name, **group.labels},
         "UpdateConfig": _update_config(group),
     }
@@ -142,10 +152,7 @@ def _launch_data(env: Environment, group: ManagedNodeGroup) -> ec2.LaunchTemplat
     if group.volume_throughput:
         disk["Throughput"] = group.volume_throughput
     tags = {"Name": f"{env.cluster_name}-{group.name}", **group.tags}
-    specifications = [
-        ec2.TagSpecifications(ResourceType=kind, Tags=Tags(tags))
-        for kind in ("instance", "volume")
-    ]
+    specifications = [ec2.TagSpecifications(ResourceType=kind, Tags=Tags(tags)) for kind in ("instance", "volume")]
     data = ec2.LaunchTemplateData(
         BlockDeviceMappings=[
             ec2.LaunchTemplateBlockDeviceMapping(DeviceName="/dev/xvda", Ebs=ec2.EBSBlockDevice(**disk))
@@ -156,6 +163,8 @@ def _launch_data(env: Environment, group: ManagedNodeGroup) -> ec2.LaunchTemplat
     target = group.capacity_reservation and group.capacity_reservation.capacity_reservation_target
     if target and target.capacity_reservation_id:
         data.CapacityReservationSpecification = ec2.CapacityReservationSpecification(
-            CapacityReservationTarget=ec2.CapacityReservationTarget(CapacityReservationId=target.capacity_reservation_id)
+            CapacityReservationTarget=ec2.CapacityReservationTarget(
+                CapacityReservationId=target.capacity_reservation_id
+            )
         )
     return data

@@ -37,7 +37,7 @@ class ServiceAccountRolesOutputs(Outputs):
 def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]:
     """Roles of External Secrets, the load balancer controller, the CSI drivers and Loki, with Loki's bucket."""
     template = Template(Description=f"Roles of the service accounts in {env.cluster_name}")
-    bucket = _add_loki_bucket(template)
+    bucket = _add_loki_bucket(template, env)
 
     def add(title: str, statements: list[Document] | None = None, managed: str | None = None) -> GetAtt:
         policies = [aws_policy(env, managed)] if managed else []
@@ -82,7 +82,7 @@ def _loki(bucket: s3.Bucket) -> list[Document]:
     ]
 
 
-def _add_loki_bucket(template: Template) -> s3.Bucket:
+def _add_loki_bucket(template: Template, env: Environment) -> s3.Bucket:
     abandoned = s3.LifecycleRule(
         Id="abandoned-uploads",
         Status="Enabled",
@@ -90,6 +90,7 @@ def _add_loki_bucket(template: Template) -> s3.Bucket:
     )
     return add_private_bucket(
         template,
+        env,
         "LokiBucket",
         s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256"),
         LifecycleConfiguration=s3.LifecycleConfiguration(Rules=[abandoned]),

@@ -23,7 +23,16 @@ from resources.specs import HelmRelease
 from resources.world import World
 
 DIGEST_LABEL = "eks-assets/spec"
-_TRANSIENT = ("429", "Too Many Requests", "connection refused", "connection reset", "i/o timeout", "EOF", " 50", "TLS handshake")
+_TRANSIENT = (
+    "429",
+    "Too Many Requests",
+    "connection refused",
+    "connection reset",
+    "i/o timeout",
+    "EOF",
+    " 50",
+    "TLS handshake",
+)
 
 
 class HelmReleaseDriver:
@@ -70,7 +79,8 @@ class HelmReleaseDriver:
         argv = [
             "upgrade", spec.name, *chart_reference(spec, world), "--install", "--namespace", spec.namespace,
             "--create-namespace", "--values", str(values), "--wait", "--timeout", f"{spec.timeout:.0f}s",
-            "--qps", "500", "--burst-limit", "1000", "--history-max", "10", "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
+            "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
+            "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
         ]  # fmt: skip
         if spec.skip_crds:
             argv.append("--skip-crds")
@@ -100,7 +110,9 @@ class HelmReleaseDriver:
             "HELM_DATA_HOME": str(folder / "helm-data"),
         }
         flags = registry_flags(world.env) if argv[0] == "upgrade" else []
-        return run([program("helm", world.env), *argv, *flags], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
+        return run(
+            [program("helm", world.env), *argv, *flags], extra_env=extra, cwd=folder, timeout=timeout, watch=watch
+        )
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
         words = error.stderr_tail

@@ -62,11 +62,11 @@ def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
             f"{vpc_id} has private subnets (tag {INTERNAL}) in {len(zones)} zones; a cluster needs two or more",
             next_step="tag the private subnets, or add one in another zone",
         )
-    outputs = spec.outputs_type()(
-        vpc_id=vpc_id,
-        cidr_block=vpcs[0]["CidrBlock"],
-        private_subnet_ids=private,
-        public_subnet_ids=public,
-        zones=zones,
-    )
-    return Observed("found", dict(spec.query), outputs, {"vpc_id": vpc_id})
+    fields: dict[str, Any] = {
+        "vpc_id": vpc_id,
+        "cidr_block": vpcs[0]["CidrBlock"],
+        "private_subnet_ids": private,
+        "public_subnet_ids": public,
+        "zones": zones,
+    }
+    return Observed("found", dict(spec.query), spec.outputs_type()(**fields), {"vpc_id": vpc_id})

@@ -36,8 +36,11 @@ class ManifestsDriver:
                 fields += [FieldChange(f"{name} {c.path}", c.before, c.after) for c in subset_diff(have, wanted)]
         if not fields:
             return NOTHING_TO_DO
-        action = "update" if observed else "create"
-        return Change(action, tuple(fields), f"{len(fields)} differences in {len(spec.objects)} objects")
+        return Change(
+            "update" if observed else "create",
+            tuple(fields),
+            f"{len(fields)} differences in {len(spec.objects)} objects",
+        )
 
     def apply(self, spec: Manifests, world: World) -> None:
         """Apply each object in order; wait for a CustomResourceDefinition until it is Established."""

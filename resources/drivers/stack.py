@@ -63,7 +63,9 @@ class StackDriver:
         if fields := diff(observed.desired, wanted):
             return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
         if not observed.status.endswith("COMPLETE"):
-            return Change("update", (FieldChange("status", observed.status, "UPDATE_COMPLETE"),), f"stack is {observed.status}")
+            return Change(
+                "update", (FieldChange("status", observed.status, "UPDATE_COMPLETE"),), f"stack is {observed.status}"
+            )
         return NOTHING_TO_DO
 
     def apply(self, spec: Stack[Any], world: World) -> None:
@@ -86,7 +88,10 @@ class StackDriver:
 
     def _make_change_set(self, spec: Stack[Any], world: World, kind: str) -> dict[str, Any] | None:
         body = json.dumps(plain(spec.template), sort_keys=True)
-        name = "eks-assets-" + hashlib.sha256(f"{body}{spec.parameters}{spec.tags}{time.time_ns()}".encode()).hexdigest()[:16]
+        name = (
+            "eks-assets-"
+            + hashlib.sha256(f"{body}{spec.parameters}{spec.tags}{time.time_ns()}".encode()).hexdigest()[:16]
+        )
         request: dict[str, Any] = {
             "StackName": spec.name,
             "ChangeSetName": name,
@@ -189,7 +194,9 @@ def remove_failed(world: World, spec: Stack[Any]) -> None:
     events.skip_old()
     status = events.follow(spec.timeout)
     if status != "DELETE_COMPLETE":
-        raise OperationFailed(f"the failed stack {spec.name} cannot be deleted, it is {status}: {events.first_failure()}")
+        raise OperationFailed(
+            f"the failed stack {spec.name} cannot be deleted, it is {status}: {events.first_failure()}"
+        )
 
 
 def wanted_fields(spec: Stack[Any]) -> dict[str, Any]:
@@ -207,7 +214,8 @@ def refuse_replacements(spec: Stack[Any], change_set: Mapping[str, Any]) -> None
                 sorted({d["Target"].get("Name", "?") for d in resource.get("Details", []) if d.get("Target")})
             )
             raise Refused(
-                f"stack {spec.name}: the change would replace {resource.get('ResourceType')} {logical_id} (because of {causes})",
+                f"stack {spec.name}: the change would replace {resource.get('ResourceType')} {logical_id} "
+                f"(because of {causes})",
                 next_step="undo that change in the environment file, or replace the resource deliberately by hand",
             )
 
@@ -223,4 +231,3 @@ def stack_outputs(spec: Stack[Any], found: list[Mapping[str, str]]) -> Outputs |
         several = get_origin(info.annotation) is tuple and get_args(info.annotation)
         fields[name] = tuple(v for v in values[key].split(",") if v) if several else values[key]
     return spec.outputs_type()(**fields)
-

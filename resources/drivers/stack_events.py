@@ -50,7 +50,11 @@ class EventStream:
 
     def _status(self) -> str:
         with aws_call(f"describing stack {self._name}"):
-            return str(self._world.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0]["StackStatus"])
+            return str(
+                self._world.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0][
+                    "StackStatus"
+                ]
+            )
 
     def _new(self) -> list[dict[str, Any]]:
         """Events not seen before, oldest first. AWS answers newest first, so reading stops at a known one."""

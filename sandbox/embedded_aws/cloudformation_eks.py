@@ -34,7 +34,16 @@ _CLUSTER_MEMBERS = (
 _LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
-def _wait(find: Callable[[], Record | None], what: str) -> Record | None:
+def wait_created(find: Callable[[], Record | None], what: str, physical_id: str) -> None:
+    """Wait for a new resource; a failure carries its physical id. Raises ResourceFailure."""
+    try:
+        wait(find, what)
+    except ResourceFailure as failure:
+        failure.physical_id = physical_id
+        raise
+
+
+def wait(find: Callable[[], Record | None], what: str) -> Record | None:
     """The record once it is no longer busy; None when it is gone. Raises ResourceFailure on failure or time-out."""
     deadline = time.monotonic() + WAIT_SECONDS
     while (record := find()) is not None and record["status"] in _BUSY:
@@ -47,7 +56,7 @@ def _wait(find: Callable[[], Record | None], what: str) -> Record | None:
     return record
 
 
-def _call(operation: Callable[..., Response], *arguments: Any) -> Record:
+def call(operation: Callable[..., Response], *arguments: Any) -> Record:
     """An EKS operation's answer. Raises ResourceFailure when it is refused."""
     try:
         response = operation(*arguments)
@@ -57,7 +66,7 @@ def _call(operation: Callable[..., Response], *arguments: Any) -> Record:
     return body_of(response)
 
 
-def _delete(operation: Callable[..., Response], *arguments: Any) -> None:
+def delete(operation: Callable[..., Response], *arguments: Any) -> None:
     """Call a delete operation; what does not exist counts as deleted."""
     try:
         response = operation(*arguments)
@@ -67,7 +76,8 @@ def _delete(operation: Callable[..., Response], *arguments: Any) -> None:
         succeed(response, "Eks")
 
 
-def _retag(record: Record, arn: str, old: Properties, new: Properties) -> None:
+def retag(record: Record, arn: str, old: Properties, new: Properties) -> None:
+    """Put a changed Tags property on the record and in the tag store, leaving tags from elsewhere."""
     before, after = tag_map(old.get("Tags")), tag_map(new.get("Tags"))
     for store in (record.setdefault("tags", {}), eks._tags.setdefault(arn, {})):
         for key in before.keys() - after.keys():
@@ -98,8 +108,8 @@ def _create_cluster(logical_id: str, props: Properties, stack: str) -> Created:
     body = {**_cluster_body(props), "name": name, "roleArn": props.get("RoleArn"), "tags": tag_map(props.get("Tags"))}
     if props.get("Version"):
         body["version"] = str(props["Version"])
-    _call(eks._create_cluster, body, _creator(stack))
-    _wait(lambda: eks._clusters.get(name), f"Cluster {name}")
+    call(eks._create_cluster, body, _creator(stack))
+    wait_created(lambda: eks._clusters.get(name), f"Cluster {name}", name)
     return name, _cluster_attributes(cluster_of(name))
 
 
@@ -129,8 +139,8 @@ def _update_cluster(physical_id: str, old: Properties, new: Properties, _stack: 
         raise refuse(f"A change of Version cannot be combined with a change of {others}", "Eks")
     cluster = cluster_of(physical_id)
     if "Version" in differences and str(new["Version"]) != cluster["version"]:
-        started = _call(eks_cluster_updates.update_version, physical_id, {"version": str(new["Version"])})
-        _wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
+        started = call(eks_cluster_updates.update_version, physical_id, {"version": str(new["Version"])})
+        wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
         update = cluster["_updates"][started["update"]["id"]]
         if update["status"] != "Successful":
             reason = (update["errors"] or [{}])[0].get("errorMessage", "no reason given")
@@ -138,13 +148,13 @@ def _update_cluster(physical_id: str, old: Properties, new: Properties, _stack: 
     body = _cluster_body({name: new[name] for name in differences if name in new})
     vpc = body.pop("resourcesVpcConfig", {})
     eks_cluster_updates.apply_config(cluster, body, vpc)
-    _retag(cluster, cluster["arn"], old, new)
+    retag(cluster, cluster["arn"], old, new)
     return physical_id, _cluster_attributes(cluster)
 
 
 def _delete_cluster(physical_id: str, _props: Properties) -> None:
-    _delete(eks._delete_cluster, physical_id)
-    _wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
+    delete(eks._delete_cluster, physical_id)
+    wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
 
 
 # --- AWS::EKS::Nodegroup
@@ -161,8 +171,8 @@ def _create_nodegroup(logical_id: str, props: Properties, stack: str) -> Created
             body[key] = str(body[key])
     if "scalingConfig" in body:
         body["scalingConfig"] = {key: int(value) for key, value in body["scalingConfig"].items()}
-    _call(eks._create_nodegroup, cluster, body)
-    _wait(lambda: eks._nodegroups.get(f"{cluster}/{name}"), f"Nodegroup {name}")
+    call(eks._create_nodegroup, cluster, body)
+    wait_created(lambda: eks._nodegroups.get(f"{cluster}/{name}"), f"Nodegroup {name}", f"{cluster}/{name}")
     return f"{cluster}/{name}", _nodegroup_attributes(f"{cluster}/{name}")
 
 
@@ -183,14 +193,14 @@ def _update_nodegroup(physical_id: str, old: Properties, new: Properties, _stack
     rolling = differences & {"Version", "ReleaseVersion", "LaunchTemplate"}
     body = camel({key: new[key] for key in rolling if key in new})
     if body:
-        _call(eks_nodegroups.update_version, cluster, name, body)
-        _wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
+        call(eks_nodegroups.update_version, cluster, name, body)
+        wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
     config = _nodegroup_config(old, new, differences)
     if config:
-        _call(eks_nodegroups.update_config, cluster, name, config)
-        _wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
+        call(eks_nodegroups.update_config, cluster, name, config)
+        wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
     group = eks._nodegroups[physical_id]
-    _retag(group, group["nodegroupArn"], old, new)
+    retag(group, group["nodegroupArn"], old, new)
     return physical_id, _nodegroup_attributes(physical_id)
 
 
@@ -212,8 +222,8 @@ def _nodegroup_config(old: Properties, new: Properties, differences: set[str]) -
 
 def _delete_nodegroup(physical_id: str, _props: Properties) -> None:
     cluster, name = physical_id.split("/", 1)
-    _delete(eks._delete_nodegroup, cluster, name)
-    _wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
+    delete(eks._delete_nodegroup, cluster, name)
+    wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
 
 
 # --- AWS::EKS::FargateProfile
@@ -224,18 +234,18 @@ def _create_fargate_profile(logical_id: str, props: Properties, stack: str) -> C
     name = str(props.get("FargateProfileName") or physical_name(stack, logical_id, 63))
     own = {key: value for key, value in props.items() if key not in ("ClusterName", "Tags")}
     body = {**camel(own), "fargateProfileName": name, "tags": tag_map(props.get("Tags"))}
-    profile = _call(eks_fargate.create_profile, cluster, body)["fargateProfile"]
+    profile = call(eks_fargate.create_profile, cluster, body)["fargateProfile"]
     return f"{cluster}|{name}", {"Arn": profile["fargateProfileArn"]}
 
 
 def _update_fargate_profile(pid: str, old: Properties, new: Properties, _stack: str, _logical_id: str) -> Created:
     profile = eks_fargate.profile_of(*pid.split("|", 1))
-    _retag(profile, profile["fargateProfileArn"], old, new)
+    retag(profile, profile["fargateProfileArn"], old, new)
     return pid, {"Arn": profile["fargateProfileArn"]}
 
 
 def _delete_fargate_profile(physical_id: str, _props: Properties) -> None:
-    _delete(eks_fargate.delete_profile, *physical_id.split("|", 1))
+    delete(eks_fargate.delete_profile, *physical_id.split("|", 1))
 
 
 def install() -> None:

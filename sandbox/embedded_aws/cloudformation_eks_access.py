@@ -4,8 +4,8 @@ import json
 
 from ministack.services import eks
 
-from .cloudformation_eks import _call, _delete, _retag, _wait
-from .eks_records import Record, require_role
+from .cloudformation_eks import call, delete, retag, wait, wait_created
+from .eks_records import EksRefusal, Record, Response, require_role
 from .resource_handlers import Created, Properties, camel, changed, register, tag_map
 
 # --- AWS::EKS::Addon
@@ -22,8 +22,8 @@ def _addon_body(props: Properties) -> Record:
 
 def _create_addon(_logical_id: str, props: Properties, _stack: str) -> Created:
     cluster, name = str(props["ClusterName"]), str(props["AddonName"])
-    _call(eks._create_addon, cluster, {**_addon_body(props), "tags": tag_map(props.get("Tags"))})
-    _wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
+    call(eks._create_addon, cluster, {**_addon_body(props), "tags": tag_map(props.get("Tags"))})
+    wait_created(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}", f"{cluster}|{name}")
     return f"{cluster}|{name}", {"Arn": eks._addons[f"{cluster}/{name}"]["addonArn"]}
 
 
@@ -31,18 +31,18 @@ def _update_addon(physical_id: str, old: Properties, new: Properties, _stack: st
     cluster, name = physical_id.split("|", 1)
     if changed(old, new) - {"Tags", "ResolveConflicts", "PreserveOnDelete"}:
         cleared = {"configurationValues": "", "serviceAccountRoleArn": "", "podIdentityAssociations": []}
-        _call(eks._update_addon, cluster, name, {**cleared, **_addon_body(new)})
-        _wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
+        call(eks._update_addon, cluster, name, {**cleared, **_addon_body(new)})
+        wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
     addon = eks._addons[f"{cluster}/{name}"]
-    _retag(addon, addon["addonArn"], old, new)
+    retag(addon, addon["addonArn"], old, new)
     return physical_id, {"Arn": addon["addonArn"]}
 
 
 def _delete_addon(physical_id: str, props: Properties) -> None:
     cluster, name = physical_id.split("|", 1)
     preserve = str(props.get("PreserveOnDelete", "")).lower() == "true"
-    _delete(eks._delete_addon, cluster, name, preserve)
-    _wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
+    delete(eks._delete_addon, cluster, name, preserve)
+    wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
 
 
 # --- AWS::EKS::AccessEntry
@@ -50,7 +50,7 @@ def _delete_addon(physical_id: str, props: Properties) -> None:
 
 def _create_access_entry(_logical_id: str, props: Properties, _stack: str) -> Created:
     cluster, principal = str(props["ClusterName"]), str(props["PrincipalArn"])
-    entry = _call(eks._create_access_entry, cluster, {
+    entry = call(eks._create_access_entry, cluster, {
         "principalArn": principal,
         "type": props.get("Type", "STANDARD"),
         "username": props.get("Username", ""),
@@ -58,28 +58,28 @@ def _create_access_entry(_logical_id: str, props: Properties, _stack: str) -> Cr
         "tags": tag_map(props.get("Tags")),
     })["accessEntry"]  # fmt: skip
     for policy in props.get("AccessPolicies") or []:
-        _call(eks._associate_access_policy, cluster, principal, camel(policy))
+        call(eks._associate_access_policy, cluster, principal, camel(policy))
     return f"{principal}|{cluster}", {"AccessEntryArn": entry["accessEntryArn"]}
 
 
 def _update_access_entry(physical_id: str, old: Properties, new: Properties, _stack: str, _logical_id: str) -> Created:
     principal, cluster = physical_id.split("|", 1)
-    entry = _call(eks._update_access_entry, cluster, principal, {
+    entry = call(eks._update_access_entry, cluster, principal, {
         "username": new.get("Username", ""), "kubernetesGroups": list(new.get("KubernetesGroups") or []),
     })["accessEntry"]  # fmt: skip
     wanted = {policy["PolicyArn"]: policy for policy in new.get("AccessPolicies") or []}
     for policy in old.get("AccessPolicies") or []:
         if policy["PolicyArn"] not in wanted:
-            _delete(eks._disassociate_access_policy, cluster, principal, policy["PolicyArn"])
+            delete(eks._disassociate_access_policy, cluster, principal, policy["PolicyArn"])
     for policy in wanted.values():
-        _call(eks._associate_access_policy, cluster, principal, camel(policy))
-    _retag(eks._access_entries[eks._ae_key(cluster, principal)], entry["accessEntryArn"], old, new)
+        call(eks._associate_access_policy, cluster, principal, camel(policy))
+    retag(eks._access_entries[eks._ae_key(cluster, principal)], entry["accessEntryArn"], old, new)
     return physical_id, {"AccessEntryArn": entry["accessEntryArn"]}
 
 
 def _delete_access_entry(physical_id: str, _props: Properties) -> None:
     principal, cluster = physical_id.split("|", 1)
-    _delete(eks._delete_access_entry, cluster, principal)
+    delete(eks._delete_access_entry, cluster, principal)
 
 
 # --- AWS::EKS::PodIdentityAssociation
@@ -88,7 +88,7 @@ def _delete_access_entry(physical_id: str, _props: Properties) -> None:
 def _create_pod_identity(_logical_id: str, props: Properties, _stack: str) -> Created:
     own = {key: value for key, value in props.items() if key not in ("ClusterName", "Tags")}
     body = {**camel(own), "tags": tag_map(props.get("Tags"))}
-    association = _call(eks._create_pod_identity_association, str(props["ClusterName"]), body)["association"]
+    association = call(eks._create_pod_identity_association, str(props["ClusterName"]), body)["association"]
     return association["associationArn"], _pod_identity_attributes(association)
 
 
@@ -100,27 +100,25 @@ def _pod_identity_attributes(association: Record) -> dict[str, str]:
 def _update_pod_identity(physical_id: str, old: Properties, new: Properties, _stack: str, _logical_id: str) -> Created:
     association_id = physical_id.rsplit("/", 1)[-1]
     body = camel({key: new[key] for key in ("RoleArn", "TargetRoleArn", "DisableSessionTags", "Policy") if key in new})
-    updated = _call(eks._update_pod_identity_association, new["ClusterName"], association_id, body)["association"]
+    updated = call(eks._update_pod_identity_association, new["ClusterName"], association_id, body)["association"]
     record = eks._pod_identity_associations[eks._pia_key(new["ClusterName"], association_id)]
-    _retag(record, physical_id, old, new)
+    retag(record, physical_id, old, new)
     return physical_id, _pod_identity_attributes(updated)
 
 
 def _delete_pod_identity(physical_id: str, props: Properties) -> None:
-    _delete(eks._delete_pod_identity_association, props["ClusterName"], physical_id.rsplit("/", 1)[-1])
+    delete(eks._delete_pod_identity_association, props["ClusterName"], physical_id.rsplit("/", 1)[-1])
 
 
 _associate = eks._create_pod_identity_association
 
 
-def _create_pod_identity_association(cluster_name: str, body: Record) -> tuple[int, dict[str, str], bytes]:
-    from .eks_records import EksRefusal
-
+def _create_pod_identity_association(cluster_name: str, body: Record) -> Response:
     try:
         require_role(str(body.get("roleArn") or ""), "Role provided in the request")
     except EksRefusal as refusal:
         return refusal.response
-    response: tuple[int, dict[str, str], bytes] = _associate(cluster_name, body)
+    response: Response = _associate(cluster_name, body)
     return response
 
 

@@ -88,7 +88,16 @@ async def _fail(run: Deployment, disable_rollback: bool, retain_except_on_create
     run.stack_event(f"{run.verb}_FAILED", run.failure_reason())
 
 
+_ministack_sends_back = stacks._sends_back_failed_update
+
+
+def _sends_back_failed_update(kind: str) -> bool:
+    """Whether a rollback also undoes the update of the resource whose update failed: an add-on has changed by then."""
+    return kind == "AWS::EKS::Addon" or bool(_ministack_sends_back(kind))
+
+
 def install() -> None:
     """Make every stack operation use this engine."""
+    stacks._sends_back_failed_update = _sends_back_failed_update
     for module in (stacks, handlers, changesets):
         module._deploy_stack_async = deploy_stack

@@ -10,7 +10,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, provisioners, stacks
 
 from .resource_graph import call_handler
-from .resource_handlers import Properties
+from .resource_handlers import Properties, ResourceFailure
 from .stack_policy import require_allowed
 
 Template = dict[str, Any]
@@ -96,13 +96,17 @@ class Deployment:
             return False
         kind = self.definitions[logical_id].get("Type", "AWS::CloudFormation::CustomResource")
         attempt: list[Any] = []
+        props: Properties = {}
         try:
             props, dynamic = self._resolved(logical_id)
-            if logical_id in self.old_resources:
+            if self._failed_before(logical_id):
+                record = await self._recreate(logical_id, kind, props)
+            elif logical_id in self.old_resources:
                 record = await self._update(logical_id, kind, props, attempt)
             else:
                 record = await self._create(logical_id, kind, props)
         except Exception as failure:  # whatever a handler raises is the resource's failure, not the server's
+            self._keep_half_made(logical_id, kind, props, failure)
             self.record_failure(logical_id, kind, str(failure), attempt)
             return False
         record.update(ResourceType=kind, LogicalResourceId=logical_id, Properties=props, Timestamp=stacks.now_iso())
@@ -119,6 +123,29 @@ class Deployment:
             old_id = self.old_resources[logical_id].get("PhysicalResourceId", logical_id)
             self.failed_update = (logical_id, kind, *(attempt or (old_id, None, None, None)))
         self.failures.append((logical_id, reason))
+
+    def _keep_half_made(self, logical_id: str, kind: str, props: Properties, failure: Exception) -> None:
+        """Remember a resource that exists although its create failed, so that it can be deleted."""
+        physical_id = getattr(failure, "physical_id", "")
+        if not physical_id:
+            return
+        self.resources[logical_id] = {
+            **self._record(physical_id, {}, ""), "ResourceStatus": "CREATE_FAILED", "ResourceType": kind,
+            "LogicalResourceId": logical_id, "Properties": props, "ResourceStatusReason": str(failure),
+            "Timestamp": stacks.now_iso(),
+        }  # fmt: skip
+        self.created.append(logical_id)
+
+    def _failed_before(self, logical_id: str) -> bool:
+        old = self.old_resources.get(logical_id) or {}
+        return old.get("ResourceStatus") == "CREATE_FAILED"
+
+    async def _recreate(self, logical_id: str, kind: str, props: Properties) -> dict[str, Any]:
+        """Try again what failed in an operation that was not rolled back."""
+        old = self.old_resources[logical_id]
+        if not await self._delete(logical_id, kind, old["PhysicalResourceId"], old.get("Properties", {})):
+            raise ResourceFailure(f"{logical_id} failed before and cannot be deleted to create it again")
+        return await self._create(logical_id, kind, props)
 
     async def _create(self, logical_id: str, kind: str, props: Properties) -> dict[str, Any]:
         self.event(logical_id, kind, f"{self.verb}_IN_PROGRESS")

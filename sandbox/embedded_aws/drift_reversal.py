@@ -1,23 +1,19 @@
 """Change sets with DeploymentMode REVERT_DRIFT: they also put back what drifted since the last operation."""
 
 import json
-import re
 from typing import Any
 
 from ministack.core.responses import now_iso
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, drift, handlers, stacks
+from ministack.services.cloudformation import changesets, drift, stacks
 from ministack.services.cloudformation.helpers import _p
 
 from .resource_handlers import Properties
-from .stack_guards import Query, QueryResponse
+from .stack_actions import Operation, Query, QueryResponse, created_change_set, wrap_action
 
 Change = dict[str, Any]
 Drifted = dict[str, Properties | None]
 """Per logical id, the properties that drifted as they are now (None: no longer set); None when it was deleted."""
-
-_create_change_set = handlers._ACTION_HANDLERS["CreateChangeSet"]
-_execute_change_set = handlers._ACTION_HANDLERS["ExecuteChangeSet"]
 
 
 def drifted_resources(stack: dict[str, Any]) -> Drifted:
@@ -36,16 +32,14 @@ def drifted_resources(stack: dict[str, Any]) -> Drifted:
     return drifted
 
 
-def create_change_set(query: Query) -> QueryResponse:
+def create_change_set(create: Operation, query: Query) -> QueryResponse:
     """CreateChangeSet; with REVERT_DRIFT its changes include those that revert drift."""
-    response: QueryResponse = _create_change_set(query)
-    if response[0] >= 400 or _p(query, "DeploymentMode") != "REVERT_DRIFT":
+    response = create(query)
+    change_set = created_change_set(response)
+    if change_set is None or _p(query, "DeploymentMode") != "REVERT_DRIFT":
         return response
-    body = response[2] if isinstance(response[2], str) else response[2].decode()
-    match = re.search(r"<Id>(.*?)</Id>", body)
-    change_set = cloudformation._change_sets[match[1]] if match else None
-    stack = cloudformation._stacks.get((change_set or {}).get("StackName"))
-    if change_set is None or stack is None:
+    stack = cloudformation._stacks.get(change_set["StackName"])
+    if stack is None:
         return response
     kept = set(change_set["_template"].get("Resources") or {})
     drifted = {key: value for key, value in drifted_resources(stack).items() if key in kept}
@@ -84,17 +78,16 @@ def _change(logical_id: str, record: dict[str, Any], properties: Properties | No
     return {"ResourceChange": change}
 
 
-def execute_change_set(query: Query) -> QueryResponse:
+def execute_change_set(execute: Operation, query: Query) -> QueryResponse:
     """ExecuteChangeSet; hands what is to be reverted to the deployment."""
     _identifier, change_set = changesets._find_change_set(_p(query, "ChangeSetName"), _p(query, "StackName"))
     stack = cloudformation._stacks.get((change_set or {}).get("StackName"))
     if stack is not None and change_set.get("_drifted"):
         stack["_drifted"] = change_set["_drifted"]
-    response: QueryResponse = _execute_change_set(query)
-    return response
+    return execute(query)
 
 
 def install() -> None:
     """Put both operations in front of MiniStack's."""
-    handlers._ACTION_HANDLERS["CreateChangeSet"] = create_change_set
-    handlers._ACTION_HANDLERS["ExecuteChangeSet"] = execute_change_set
+    wrap_action("CreateChangeSet", create_change_set)
+    wrap_action("ExecuteChangeSet", execute_change_set)

@@ -19,6 +19,7 @@ from . import (
     request_log,
     resource_graph,
     stack_guards,
+    stack_retry,
 )
 
 
@@ -35,6 +36,7 @@ def install() -> None:
     resource_graph.install()
     cloudformation_engine.install()
     cloudformation_delete.install()
+    stack_retry.install()
     drift.install()
     drift_reversal.install()
     stack_guards.install()

@@ -17,7 +17,12 @@ Delete = Callable[[str, Properties], None]
 
 
 class ResourceFailure(ValueError):
-    """A resource that cannot be created, updated or deleted; the message becomes the stack event's reason."""
+    """A resource that cannot be created, updated or deleted; the message becomes the stack event's reason.
+
+    ``physical_id`` is set when a create failed after the resource came to be: the rollback then deletes it.
+    """
+
+    physical_id = ""
 
 
 def register(kind: str, create: Create, update: Update, delete: Delete, tags: str | None = "list") -> None:

@@ -1,15 +1,13 @@
 """What CloudFormation refuses at the API: updates in the wrong state, and the service role it keeps."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ministack.services.cloudformation import handlers
 from ministack.services.cloudformation.helpers import _error, _p
 
 from .cloudformation_roles import remember_service_role
+from .stack_actions import Operation, Query, QueryResponse, wrap_action
 
-Query = dict[str, Any]
-QueryResponse = tuple[int, dict[str, str], bytes]
 _UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
               "IMPORT_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED")  # fmt: skip
 
@@ -46,22 +44,21 @@ def _refuse_delete(stack: dict[str, Any]) -> QueryResponse | None:
     return refusal
 
 
-def _guarded(action: str, original: Callable[[Query], QueryResponse]) -> Callable[[Query], QueryResponse]:
-    def handle(query: Query) -> QueryResponse:
+def _guard(action: str) -> None:
+    def guarded(original: Operation, query: Query) -> QueryResponse:
         problem = _state_problem(action, query)
         if problem is not None:
             return problem
         response = original(query)
-        if response[0] < 400 and _p(query, "RoleARN"):
-            stack = handlers._resolve_stack(_p(query, "StackName"))
-            if stack is not None:
-                remember_service_role(stack["StackName"], _p(query, "RoleARN"))
+        stack = handlers._resolve_stack(_p(query, "StackName"))
+        if response[0] < 400 and stack is not None:
+            remember_service_role(stack["StackName"], _p(query, "RoleARN"))
         return response
 
-    return handle
+    wrap_action(action, guarded)
 
 
 def install() -> None:
     """Put the guards in front of MiniStack's CloudFormation operations."""
     for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"):
-        handlers._ACTION_HANDLERS[action] = _guarded(action, handlers._ACTION_HANDLERS[action])
+        _guard(action)

@@ -107,7 +107,8 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
 
     failed = aws.execute(aws.change("dns", {"Dns": resource("EKS::Addon", ClusterName="demo", AddonName="coredns")}))
     assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert "desired number of replicas" in aws.failures("dns")[0]
+    assert any("desired number of replicas" in reason for reason in aws.failures("dns"))
+    assert eks.list_addons(clusterName="demo")["addons"] == [], "the rollback left the failed add-on behind"
 
     eks.create_cluster(name="broken", **request)
     wait_for(lambda: eks.describe_cluster(name="broken")["cluster"]["status"] == "FAILED", "The failure")
