@@ -27,6 +27,7 @@ _VPC_ACTIONS = """
     RevokeSecurityGroupEgress RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress
     UpdateSecurityGroupRuleDescriptionsIngress
     CreateFlowLogs DeleteFlowLogs
+    CreateNetworkInterface DeleteNetworkInterface ModifyNetworkInterfaceAttribute
     CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate ModifyLaunchTemplate RunInstances
     CreateTags DeleteTags
     CreateVpc DeleteVpc ModifyVpcAttribute ModifyVpcTenancy
@@ -45,7 +46,7 @@ _KEY_ACTIONS = """
 """
 _CHANGING_ACTIONS = "Attach* Create* Delete* Detach* PassRole Put* Set* Tag* Untag* Update*"
 _PASSED_TO = ("ec2", "eks", "eks-fargate-pods", "pods.eks", "vpc-flow-logs")
-_LINKED_SERVICES = ("eks", "eks-fargate", "eks-nodegroup", "elasticfilesystem", "autoscaling", "spot")
+_LINKED_SERVICES = ("backup", "eks", "eks-fargate", "eks-nodegroup", "elasticfilesystem", "autoscaling", "spot")
 
 
 def stack_rights(env: Environment) -> dict[str, list[Document]]:
@@ -144,7 +145,7 @@ def _storage(env: Environment) -> list[Document]:
     return [
         allow(_verbs("elasticfilesystem", files), own),
         allow(_verbs("s3", bucket), f"arn:{env.partition}:s3:::{name_pattern(env)}"),
-        deny(["s3:*"], [ledger, f"{ledger}/*"]),
+        deny(["s3:Delete*", "s3:PutBucket*", "s3:Put*Configuration"], [ledger, f"{ledger}/*"]),
     ]
 
 
@@ -156,15 +157,14 @@ def _names(env: Environment) -> list[Document]:
         RequestCertificate UpdateCertificateOptions
     """
     zone = """
-        AssociateVPCWithHostedZone Change* DeleteHostedZone DisassociateVPCFromHostedZone GetHostedZone List*
-        UpdateHostedZone*
+        Change* DeleteHostedZone DisassociateVPCFromHostedZone GetHostedZone List* UpdateHostedZone*
     """
     secrets = "CreateSecret Delete* DescribeSecret *ResourcePolicy Re* TagResource UntagResource UpdateSecret"
     zones = f"arn:{env.partition}:route53:::hostedzone/{env.hosted_zone.id or '*'}"
     return [
         allow(_verbs("acm", certificate), arn(env, "acm", "certificate/*")),
         allow(_verbs("route53", zone), zones),
-        allow(_verbs("route53", "CreateHostedZone GetChange ListQueryLoggingConfigs")),
+        allow(_verbs("route53", "AssociateVPCWithHostedZone CreateHostedZone GetChange ListQueryLoggingConfigs")),
         allow(_verbs("secretsmanager", secrets), secret),
         allow(["secretsmanager:GetRandomPassword"]),
         deny(["secretsmanager:GetSecretValue"]),

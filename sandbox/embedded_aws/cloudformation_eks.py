@@ -43,13 +43,19 @@ def wait_created(find: Callable[[], Record | None], what: str, physical_id: str)
         raise
 
 
-def wait(find: Callable[[], Record | None], what: str) -> Record | None:
-    """The record once it is no longer busy; None when it is gone. Raises ResourceFailure on failure or time-out."""
+def settle(find: Callable[[], Record | None], what: str) -> Record | None:
+    """The record once it is no longer busy, None when it is gone. Raises ResourceFailure on time-out."""
     deadline = time.monotonic() + WAIT_SECONDS
     while (record := find()) is not None and record["status"] in _BUSY:
         if time.monotonic() > deadline:
             raise ResourceFailure(f"Exceeded attempts to wait: {what} is still {record['status']}")
         time.sleep(_POLL_INTERVAL)
+    return record
+
+
+def wait(find: Callable[[], Record | None], what: str) -> Record | None:
+    """The record once it is no longer busy, None when it is gone. Raises ResourceFailure on failure or time-out."""
+    record = settle(find, what)
     if record is not None and record["status"] not in ("ACTIVE", "DEGRADED"):
         issues = (record.get("health") or {}).get("issues") or [{}]
         raise ResourceFailure(f"{what} is {record['status']}: {issues[0].get('message', 'no reason given')}")
@@ -153,6 +159,7 @@ def _update_cluster(physical_id: str, old: Properties, new: Properties, _stack: 
 
 
 def _delete_cluster(physical_id: str, _props: Properties) -> None:
+    settle(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
     delete(eks._delete_cluster, physical_id)
     wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
 
@@ -222,6 +229,7 @@ def _nodegroup_config(old: Properties, new: Properties, differences: set[str]) -
 
 def _delete_nodegroup(physical_id: str, _props: Properties) -> None:
     cluster, name = physical_id.split("/", 1)
+    settle(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
     delete(eks._delete_nodegroup, cluster, name)
     wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
 

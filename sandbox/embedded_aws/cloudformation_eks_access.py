@@ -4,7 +4,7 @@ import json
 
 from ministack.services import eks
 
-from .cloudformation_eks import call, delete, retag, wait, wait_created
+from .cloudformation_eks import call, delete, retag, settle, wait, wait_created
 from .eks_records import EksRefusal, Record, Response, require_role
 from .resource_handlers import Created, Properties, camel, changed, register, tag_map
 
@@ -41,6 +41,7 @@ def _update_addon(physical_id: str, old: Properties, new: Properties, _stack: st
 def _delete_addon(physical_id: str, props: Properties) -> None:
     cluster, name = physical_id.split("|", 1)
     preserve = str(props.get("PreserveOnDelete", "")).lower() == "true"
+    settle(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
     delete(eks._delete_addon, cluster, name, preserve)
     wait(lambda: eks._addons.get(f"{cluster}/{name}"), f"Addon {name}")
 

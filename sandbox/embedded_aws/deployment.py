@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, provisioners, stacks
 
-from .resource_graph import call_handler
+from .resource_graph import call_handler, slow_resource_id
 from .resource_handlers import Properties, ResourceFailure
 from .stack_policy import require_allowed
 
@@ -128,6 +128,8 @@ class Deployment:
         """Remember a resource that exists although its create failed, so that it can be deleted."""
         physical_id = getattr(failure, "physical_id", "")
         if not physical_id:
+            if (self.resources.get(logical_id) or {}).get("ResourceStatus") == "CREATE_IN_PROGRESS":
+                del self.resources[logical_id]
             return
         self.resources[logical_id] = {
             **self._record(physical_id, {}, ""), "ResourceStatus": "CREATE_FAILED", "ResourceType": kind,
@@ -149,11 +151,22 @@ class Deployment:
 
     async def _create(self, logical_id: str, kind: str, props: Properties) -> dict[str, Any]:
         self.event(logical_id, kind, f"{self.verb}_IN_PROGRESS")
+        self._announce(logical_id, kind, props)
         tagged = self._tagged(kind, props, self.tags, logical_id)
         created = await call_handler(kind, stacks._provision_keeping_seed, kind, logical_id, tagged, self.name)
         (physical_id, attributes), seed = created
         self.event(logical_id, kind, f"{self.verb}_COMPLETE", "", physical_id)
         return self._record(physical_id, attributes, seed)
+
+    def _announce(self, logical_id: str, kind: str, props: Properties) -> None:
+        """Record what takes long before it is there: if the process is killed, the stack still knows of it."""
+        name = slow_resource_id(kind, props)
+        if name:
+            self.resources[logical_id] = {
+                "PhysicalResourceId": name, "ResourceStatus": "CREATE_IN_PROGRESS", "ResourceType": kind,
+                "LogicalResourceId": logical_id, "Properties": props, "Attributes": {},
+                "Timestamp": stacks.now_iso(),
+            }  # fmt: skip
 
     def _record(self, physical_id: str, attributes: dict[str, Any], seed: str) -> dict[str, Any]:
         record = {"PhysicalResourceId": physical_id, "ResourceStatus": f"{self.verb}_COMPLETE",

@@ -7,6 +7,7 @@ from typing import Any
 from ministack.core.concurrency import run_reentrant
 from ministack.services.cloudformation import stacks
 
+from .resource_handlers import Properties
 from .settings import settings
 
 _ministack_thread_types = stacks._runs_on_worker_thread
@@ -18,6 +19,18 @@ _BLOCKING_TYPES = frozenset({
 def runs_on_worker_thread(kind: str) -> bool:
     """Whether a type's handlers block, so that they must not run on the event loop."""
     return kind in _BLOCKING_TYPES or bool(_ministack_thread_types(kind))
+
+
+def slow_resource_id(kind: str, props: Properties) -> str:
+    """The physical id that a slow resource is going to have, empty for other types and generated names."""
+    members = {
+        "AWS::EKS::Cluster": ("Name",),
+        "AWS::EKS::Nodegroup": ("ClusterName", "NodegroupName"),
+        "AWS::EKS::Addon": ("ClusterName", "AddonName"),
+    }.get(kind, ())
+    names = [str(props.get(member) or "") for member in members]
+    separator = "|" if kind == "AWS::EKS::Addon" else "/"
+    return separator.join(names) if all(names) else ""
 
 
 async def call_handler(kind: str, function: Callable[..., Any], *arguments: Any) -> Any:

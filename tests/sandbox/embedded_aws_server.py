@@ -36,6 +36,11 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> 
     return result
 
 
+def read(path: Path) -> str:
+    """The file's text, empty while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
 @dataclass
 class Aws:
     """An embedded AWS process in a folder, with what a test does to it."""

@@ -21,6 +21,7 @@ from tests.sandbox.embedded_aws_server import (
     node_group,
     policy,
     prepare,
+    read,
     ref,
     refused,
     resource,
@@ -237,8 +238,8 @@ def test_a_kill_loses_nothing_that_is_seconds_old(tmp_path: Path) -> None:
     server = Aws(tmp_path).start()
     try:
         server.deploy("kept", {"Parameter": resource("SSM::Parameter", Name="/kept", Type="String", Value="yes")})
-        wait_for(lambda: "kept" in _text(tmp_path / "state" / "cloudformation.json"), "Saving the state")
-        wait_for(lambda: "/kept" in _text(tmp_path / "state" / "ssm.json"), "Saving the parameter")
+        wait_for(lambda: "kept" in read(tmp_path / "state" / "cloudformation.json"), "Saving the state")
+        wait_for(lambda: "/kept" in read(tmp_path / "state" / "ssm.json"), "Saving the parameter")
         server.stop(signal.SIGKILL)
         server.start()
         assert server.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
@@ -246,7 +247,3 @@ def test_a_kill_loses_nothing_that_is_seconds_old(tmp_path: Path) -> None:
         assert stack["StackStatus"] == "CREATE_COMPLETE"
     finally:
         server.stop()
-
-
-def _text(path: Path) -> str:
-    return path.read_text() if path.exists() else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.embedded_aws_server import Aws, node_group, prepare, resource, wait_for
+from tests.sandbox.embedded_aws_server import Aws, cluster, node_group, prepare, read, resource, wait_for
 
 
 @dataclass
@@ -114,3 +115,23 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
     wait_for(lambda: eks.describe_cluster(name="broken")["cluster"]["status"] == "FAILED", "The failure")
     (issue,) = eks.describe_cluster(name="broken")["cluster"]["health"]["issues"]
     assert "no room for a control plane" in issue["message"]
+
+
+def test_a_stack_killed_while_its_cluster_starts_can_be_deleted(supervised: tuple[Aws, FakeSupervisor]) -> None:
+    aws, fake = supervised
+    values = prepare(aws)
+    change = aws.change("demo", {"Cluster": cluster("demo", values)})
+    cloudformation, eks = aws.client("cloudformation"), aws.client("eks")
+    cloudformation.execute_change_set(ChangeSetName=change["ChangeSetId"])
+    state = aws.folder / "state"
+    wait_for(lambda: "CREATING" in read(state / "eks.json"), "Saving the cluster")
+    wait_for(lambda: "CREATE_IN_PROGRESS" in read(state / "cloudformation.json"), "Saving the stack")
+    aws.stop(signal.SIGKILL)
+    fake.let_clusters_start.set()
+    aws.start()
+    (stack,) = cloudformation.describe_stacks(StackName="demo")["Stacks"]
+    assert stack["StackStatus"] == "CREATE_FAILED"
+    wait_for(lambda: eks.describe_cluster(name="demo")["cluster"]["status"] == "ACTIVE", "The cluster")
+    cloudformation.delete_stack(StackName="demo")
+    wait_for(lambda: eks.list_clusters()["clusters"] == [], "The deletion")
+    assert ("DELETE", "/clusters/demo", {}) in fake.requests

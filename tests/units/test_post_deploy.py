@@ -1,0 +1,123 @@
+"""The units of the wave `post_deploy`, as an environment renders them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eks_assets.network.hosted_zone import HostedZoneOutputs
+from eks_assets.post_deploy.external_dns_role import external_dns_role
+from eks_assets.post_deploy.load_balancer_policy import load_balancer_controller_statements
+from eks_assets.post_deploy.service_account_roles import service_account_roles
+from resources.environment import Environment
+from resources.outputs import pending, pending_fields
+from resources.specs import Stack
+
+Lint = Callable[[dict[str, Any]], list[str]]
+ZONE = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))
+
+
+def roles_of(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
+    found = spec.template["Resources"].items()
+    return {title: r["Properties"] for title, r in found if r["Type"] == "AWS::IAM::Role"}
+
+
+def statements_of(role: dict[str, Any]) -> list[dict[str, Any]]:
+    return [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+
+
+def test_roles_are_taken_by_pods_of_this_cluster_alone(sandbox_env: Environment) -> None:
+    roles = {**roles_of(service_account_roles(sandbox_env)), **roles_of(external_dns_role(sandbox_env, ZONE))}
+    assert len(roles) == 6
+    for role in roles.values():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+        assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "000000000000"}
+        cluster = "arn:aws:eks:us-west-2:000000000000:cluster/demo-sandbox-cluster"
+        assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
+
+
+def test_roles_are_under_the_permissions_boundary(sandbox_env: Environment, prod_env: Environment) -> None:
+    def boundaries(env: Environment) -> set[str | None]:
+        roles = [*roles_of(service_account_roles(env)).values(), *roles_of(external_dns_role(env, ZONE)).values()]
+        return {role.get("PermissionsBoundary") for role in roles}
+
+    assert boundaries(prod_env) == {"arn:aws:iam::444455556666:policy/eks-assets-boundary"}
+    assert boundaries(sandbox_env) == {None}
+
+
+def test_external_dns_writes_one_zone(sandbox_env: Environment) -> None:
+    spec = external_dns_role(sandbox_env, pending(HostedZoneOutputs, "hosted_zone"))
+    assert pending_fields(spec.parameters) == ("hosted_zone.zone_id",)
+    write, read = statements_of(roles_of(spec)["ExternalDnsRole"])
+    assert write["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:route53:::hostedzone/${HostedZoneId}"}
+    assert "route53:ChangeResourceRecordSets" in write["Action"]
+    assert all(action.startswith("route53:List") for action in read["Action"])
+
+
+def test_external_dns_becomes_the_role_of_the_zones_account(prod_env: Environment) -> None:
+    spec = external_dns_role(prod_env, None)
+    (statement,) = statements_of(roles_of(spec)["ExternalDnsRole"])
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert statement["Resource"] == "arn:aws:iam::999900001111:role/acme-dns-writer"
+    assert spec.parameters == {}
+
+
+def test_external_secrets_reads_only_the_environments_own(sandbox_env: Environment) -> None:
+    statements = statements_of(roles_of(service_account_roles(sandbox_env))["ExternalSecretsRole"])
+    assert [s["Resource"] for s in statements] == [
+        "arn:aws:secretsmanager:us-west-2:000000000000:secret:/demo/sandbox/*",
+        "arn:aws:ssm:us-west-2:000000000000:parameter/demo/sandbox/*",
+    ]
+    verbs = {action.split(":")[1] for s in statements for action in s["Action"]}
+    assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+def test_csi_drivers_have_the_policies_that_aws_manages(sandbox_env: Environment) -> None:
+    roles = roles_of(service_account_roles(sandbox_env))
+    head = "arn:aws:iam::aws:policy/service-role/"
+    assert roles["EfsCsiRole"]["ManagedPolicyArns"] == [f"{head}AmazonEFSCSIDriverPolicy"]
+    assert roles["EbsCsiRole"]["ManagedPolicyArns"] == [f"{head}AmazonEBSCSIDriverPolicy"]
+
+
+def test_loki_reaches_its_own_closed_bucket(prod_env: Environment) -> None:
+    spec = service_account_roles(prod_env)
+    bucket = spec.template["Resources"]["LokiBucket"]
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert bucket["DeletionPolicy"].startswith("Retain")
+    (plain_text,) = spec.template["Resources"]["LokiBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (plain_text["Effect"], plain_text["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    resources = [s["Resource"] for s in statements_of(roles_of(spec)["LokiRole"])]
+    assert resources == [{"Fn::GetAtt": ["LokiBucket", "Arn"]}, {"Fn::Sub": "${LokiBucket.Arn}/*"}]
+    assert spec.template["Outputs"]["LokiBucketName"]["Value"] == {"Ref": "LokiBucket"}
+
+
+def test_load_balancer_controller_changes_only_what_it_tagged() -> None:
+    statements = load_balancer_controller_statements("aws-cn")
+    actions = {action: s for s in statements for action in s["Action"]}
+    deletion = actions["elasticloadbalancing:DeleteLoadBalancer"]
+    assert deletion["Condition"] == {"Null": {"aws:ResourceTag/elbv2.k8s.aws/cluster": "false"}}
+    linked = actions["iam:CreateServiceLinkedRole"]["Condition"]["StringEquals"]
+    assert linked == {"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}
+    assert {"ec2:DescribeRouteTables", "ec2:GetSecurityGroupsForVpc", "wafv2:AssociateWebACL"} < actions.keys()
+    assert not [a for a in actions if "*" in a]
+    assert "arn:aws:" not in json.dumps(statements)
+
+
+def test_inline_policies_fit(prod_env: Environment) -> None:
+    for title, role in roles_of(service_account_roles(prod_env)).items():
+        size = sum(len(json.dumps(p["PolicyDocument"], separators=(",", ":"))) for p in role.get("Policies", []))
+        assert size <= 10_240, title  # IAM's quota for all inline policies of a role
+
+
+@pytest.mark.parametrize("which", ["sandbox_env", "prod_env"])
+def test_post_deploy_templates_pass_cfn_lint(which: str, request: pytest.FixtureRequest, lint: Lint) -> None:
+    env: Environment = request.getfixturevalue(which)
+    zone = ZONE if env.hosted_zone.create else None
+    assert lint(service_account_roles(env).template) == []
+    assert lint(external_dns_role(env, zone).template) == []
