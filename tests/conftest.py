@@ -1,41 +1,110 @@
-"""Fixtures that many tests share."""
+"""Fixtures that several folders of tests share. The sandbox starts once per run, and only when a test asks for it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint_all
 
 from resources.environment import Environment
 from resources.environment_files import load_environment
 from resources.outputs import plain
+from resources.world import World
+from sandbox.lifecycle import Options, down, up
+from sandbox.paths import PROJECT, StateDirectory
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Lint = Callable[[dict[str, Any]], list[str]]
 
 # I4010 asks for prose in the template's metadata; W3010 for the account's own list of zones, where we name them.
 ACCEPTED_RULES = {"I4010", "W3010"}
-Lint = Callable[[dict[str, Any]], list[str]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sandbox_env() -> Environment:
-    """The environment that `environments/sandbox.yaml` describes."""
-    return load_environment("sandbox")
+    """The published environment `sandbox`, as data; nothing runs."""
+    return load_environment("sandbox", PROJECT / "environments")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prod_env() -> Environment:
     """`environments/acme-prod.yaml`: three zones, endpoints, every role named, a zone in another account."""
-    return load_environment("acme-prod")
+    return load_environment("acme-prod", PROJECT / "environments")
 
 
 @pytest.fixture
+def environments(tmp_path: Path) -> Path:
+    """A copy of `environments/` that a test may change; EKS_ASSETS_ENVIRONMENTS points a process at it."""
+    return Path(shutil.copytree(PROJECT / "environments", tmp_path / "environments"))
+
+
+@pytest.fixture(scope="session")
 def lint() -> Lint:
     """What cfn-lint finds in a template, one line a finding."""
+    from cfnlint.api import lint_all
 
     def find(template: dict[str, Any]) -> list[str]:
         found = lint_all(json.dumps(plain(template)))
         return [f"{m.rule.id} {m.message} {list(m.path)}" for m in found if m.rule.id not in ACCEPTED_RULES]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory]:
+    """A running sandbox of this test run alone, in a folder of its own, with an empty AWS account."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EKS_ASSETS_SANDBOX_DIR", str(folder / "sandbox"))
+        patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+        state = StateDirectory.default()
+        up(Options(pod_seconds=0, state=state))
+        yield state
+        down(state)
+
+
+@pytest.fixture(scope="session")
+def eks_assets(sandbox: StateDirectory) -> Cli:
+    """Runs the command line as a user does, in a process of its own; returns code, stdout and stderr."""
+
+    def run(*arguments: str, timeout: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "eks_assets.cli", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "COLUMNS": "200", **env},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def account(eks_assets: Cli) -> Environment:
+    """The environment `sandbox` in an account that has been bootstrapped and holds nothing else."""
+    done = eks_assets("bootstrap", "sandbox", "--apply")
+    assert done.returncode == 0, done.stderr
+    return load_environment("sandbox", PROJECT / "environments")
+
+
+@pytest.fixture(scope="session")
+def platform(account: Environment, eks_assets: Cli) -> Environment:
+    """The environment `sandbox`, deployed. Tests that break something put it right again."""
+    done = eks_assets("deploy", "sandbox")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return account
+
+
+@pytest.fixture
+def world(account: Environment) -> World:
+    """AWS and, where it exists, the cluster of the environment `sandbox`."""
+    return World.of(account)
