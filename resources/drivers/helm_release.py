@@ -78,7 +78,7 @@ class HelmReleaseDriver:
         values.chmod(0o600)
         argv = [
             "upgrade", spec.name, *chart_reference(spec, world), "--install", "--namespace", spec.namespace,
-            "--create-namespace", "--values", str(values), "--wait", "--timeout", f"{spec.timeout:.0f}s",
+            "--create-namespace", "--reset-values", "--values", str(values), "--wait", "--timeout", f"{spec.timeout:.0f}s",
             "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
             "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
         ]  # fmt: skip

@@ -42,7 +42,7 @@ def run(kubeconfig: Path, aws_endpoint: str, cluster: str, region: str, stopped:
         NodeClaims(kube, objects, aws, cluster, log),
     ]
     loops = [Loop(one, objects.subscribe(one.resources), stopped, log) for one in controllers]
-    objects.start()
+    objects.start(stopped)
     threads = [threading.Thread(target=loop.run, name=loop.controller.name, daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
@@ -62,11 +62,16 @@ def main() -> int:
     parser.add_argument("--cluster", required=True, help="name of the EKS cluster")
     parser.add_argument("--region", required=True, help="the cluster's AWS region")
     options = parser.parse_args()
-    stopped = threading.Event()
+    asked, stopped = threading.Event(), threading.Event()
+
+    def stop(*_: object) -> None:
+        asked.set()
+        stopped.set()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopped.set())
+        signal.signal(name, stop)
     run(options.kubeconfig, options.aws_endpoint, options.cluster, options.region, stopped)
-    return 0
+    return 0 if asked.is_set() else 1
 
 
 if __name__ == "__main__":

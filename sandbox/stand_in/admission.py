@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import socket
 import ssl
+import sys
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,8 +61,28 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A caller that hangs up (the API server does while certificates change) is no event."""
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__(address, _Handler)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up (the API server does while certificates change) is no event; the rest is printed."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def hang_up(self) -> None:
+        """End the calls that are open: the API server keeps them, and would go on using a pod that is not Ready."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class AdmissionServer:
@@ -75,12 +98,13 @@ class AdmissionServer:
             file.write(pair.certificate + b"\n" + pair.key)
             file.flush()
             context.load_cert_chain(file.name)
-        self._server = _Server((address, port), _Handler)
+        self._server = _Server((address, port))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         name = f"webhook-{address}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name=name, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and end the calls that are open."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,6 +16,7 @@ from sandbox.stand_in.kube import KubeError, Object
 SETTLE_SECONDS = 0.05
 RESYNC_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+FAILURES = (KubeError, BotoCoreError, ClientError, OSError)
 
 
 class Log:
@@ -48,7 +49,10 @@ class Controller(Protocol):
 
 @dataclass(frozen=True)
 class Loop:
-    """The thread body of one controller: reconcile after every change, and every second in any case."""
+    """The thread body of one controller: reconcile after every change, and every second in any case.
+
+    An error that is none of FAILURES is a defect: it stops the whole process, which then says so and is started again.
+    """
 
     controller: Controller
     changed: threading.Event
@@ -56,16 +60,34 @@ class Loop:
     log: Callable[[str, str], None]
 
     def run(self) -> None:
+        try:
+            self._run()
+        finally:
+            self.stopped.set()
+
+    def _run(self) -> None:
         while not self.stopped.is_set():
             pause = RESYNC_SECONDS
             self.changed.clear()
             try:
                 self.controller.reconcile()
-            except (KubeError, BotoCoreError, ClientError, OSError) as error:
+            except FAILURES as error:
                 self.log(self.controller.name, f"{error}; trying again")
                 pause = RETRY_SECONDS
             self.changed.wait(pause)
             self.stopped.wait(SETTLE_SECONDS)
+
+
+def for_each(things: Iterable[Object], act: Callable[[Object], None]) -> None:
+    """Do ``act`` for every one, also after some failed; then raise the first failure."""
+    failures: list[Exception] = []
+    for thing in things:
+        try:
+            act(thing)
+        except FAILURES as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def now() -> str:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.stand_in.admission import LOAD_BALANCER_CLASS
 from sandbox.stand_in.aws import Aws, error_code, tags, unsupported
-from sandbox.stand_in.controller import annotation
+from sandbox.stand_in.controller import annotation, for_each
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
 
@@ -53,15 +53,17 @@ class LoadBalancers:
         """Make, finish and remove load balancers."""
         if not self._objects.ready(DEPLOYMENT):
             return
-        for service in self._objects.all("services"):
-            held = FINALIZER in (service["metadata"].get("finalizers") or [])
-            wanted = is_load_balancer(service) and not service["metadata"].get("deletionTimestamp")
-            if annotation(service, "sandbox/mode") == "stuck":
-                continue
-            if wanted and not (held and (service.get("status") or {}).get("loadBalancer", {}).get("ingress")):
-                self._provide(service)
-            elif held and not wanted:
-                self._remove(service)
+        for_each(self._objects.all("services"), self._reconcile)
+
+    def _reconcile(self, service: Object) -> None:
+        held = FINALIZER in (service["metadata"].get("finalizers") or [])
+        wanted = is_load_balancer(service) and not service["metadata"].get("deletionTimestamp")
+        if annotation(service, "sandbox/mode") == "stuck":
+            return
+        if wanted and not (held and (service.get("status") or {}).get("loadBalancer", {}).get("ingress")):
+            self._provide(service)
+        elif held and not wanted:
+            self._remove(service)
 
     def _provide(self, service: Object) -> None:
         meta, path = service["metadata"], object_path("services", service)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.nodes import capacity, kubelet_version
 from sandbox.stand_in.aws import Aws, tags
-from sandbox.stand_in.controller import annotation, condition, label, now, owner_reference
+from sandbox.stand_in.controller import annotation, condition, for_each, label, now, owner_reference
 from sandbox.stand_in.external_secrets import seconds
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
@@ -51,12 +51,14 @@ class NodeClaims:
         """Launch what is due and terminate what is deleted."""
         if not self._objects.ready(DEPLOYMENT):
             return
-        for claim in self._objects.all("nodeclaims"):
-            if claim["metadata"].get("deletionTimestamp"):
-                if FINALIZER in (claim["metadata"].get("finalizers") or []):
-                    self._terminate(claim)
-            elif annotation(claim, "sandbox/mode") != "stuck" and condition(claim, "Ready").get("status") != "True":
-                self._launch(claim)
+        for_each(self._objects.all("nodeclaims"), self._reconcile)
+
+    def _reconcile(self, claim: Object) -> None:
+        if claim["metadata"].get("deletionTimestamp"):
+            if FINALIZER in (claim["metadata"].get("finalizers") or []):
+                self._terminate(claim)
+        elif annotation(claim, "sandbox/mode") != "stuck" and condition(claim, "Ready").get("status") != "True":
+            self._launch(claim)
 
     def _launch(self, claim: Object) -> None:
         path = object_path("nodeclaims", claim)

@@ -74,10 +74,17 @@ class Objects:
         found = self.deployment(*names)
         return bool(found and (found.get("status") or {}).get("readyReplicas"))
 
-    def start(self) -> None:
-        """Start the threads; they end with the process."""
+    def start(self, stopped: threading.Event) -> None:
+        """Start the threads; they end with the process, and one that fails for good sets ``stopped``."""
+
+        def follow(resource: str) -> None:
+            try:
+                self._follow(resource)
+            finally:
+                stopped.set()
+
         for resource in PATHS:
-            threading.Thread(target=self._follow, args=(resource,), name=f"watch-{resource}", daemon=True).start()
+            threading.Thread(target=follow, args=(resource,), name=f"watch-{resource}", daemon=True).start()
 
     def _follow(self, resource: str) -> None:
         pause, answered = threading.Event(), True

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.stand_in.aws import Aws, tags
+from sandbox.stand_in.controller import for_each
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
 
@@ -16,15 +17,16 @@ DRIVER = "ebs.csi.aws.com"
 FINALIZER = "external-provisioner.volume.kubernetes.io/finalizer"
 NAME_TAG = "CSIVolumeName"
 ZONE_LABELS = ("topology.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
-BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+BYTES = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+         "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60}  # fmt: skip
 
 
 def gibibytes(quantity: str) -> int:
     """A Kubernetes quantity in whole GiB, rounded up, as EBS sizes are."""
-    found = re.fullmatch(r"([0-9.]+)([kMGT]|[KMGT]i|)", quantity)
-    if not found:
+    found = re.fullmatch(r"([0-9.]+)(e[0-9]+)?([A-Za-z]*)", quantity)
+    if not found or found.group(3) not in BYTES:
         raise ValueError(f"{quantity!r} is not a storage quantity")
-    return max(1, math.ceil(float(found.group(1)) * BYTES[found.group(2)] / 2**30))
+    return max(1, math.ceil(float(found.group(1) + (found.group(2) or "")) * BYTES[found.group(3)] / 2**30))
 
 
 class Volumes:
@@ -41,18 +43,19 @@ class Volumes:
         """Create volumes of new PersistentVolumes; delete those of deleted ones unless they are to be retained."""
         if not self._objects.ready(*DEPLOYMENTS):
             return
-        for volume in self._objects.all("persistentvolumes"):
-            if (volume["spec"].get("csi") or {}).get("driver") != DRIVER:
-                continue
-            path, meta = object_path("persistentvolumes", volume), volume["metadata"]
-            if meta.get("deletionTimestamp"):
-                if FINALIZER in (meta.get("finalizers") or []):
-                    self._delete(volume)
-                    self._kube.set_finalizer(path, volume, FINALIZER, present=False)
-            elif meta["uid"] not in self._known:
-                self._kube.set_finalizer(path, volume, FINALIZER, present=True)
-                self._create(volume)
-                self._known.add(meta["uid"])
+        volumes = self._objects.all("persistentvolumes")
+        for_each((one for one in volumes if (one["spec"].get("csi") or {}).get("driver") == DRIVER), self._reconcile)
+
+    def _reconcile(self, volume: Object) -> None:
+        path, meta = object_path("persistentvolumes", volume), volume["metadata"]
+        if meta.get("deletionTimestamp"):
+            if FINALIZER in (meta.get("finalizers") or []):
+                self._delete(volume)
+                self._kube.set_finalizer(path, volume, FINALIZER, present=False)
+        elif meta["uid"] not in self._known:
+            self._kube.set_finalizer(path, volume, FINALIZER, present=True)
+            self._create(volume)
+            self._known.add(meta["uid"])
 
     def _found(self, name: str) -> list[Any]:
         filters = [{"Name": f"tag:{NAME_TAG}", "Values": [name]},

@@ -9,7 +9,7 @@
 {{- $named := dict "root" $root "fullname" $fullname "name" $name "account" .values.serviceAccount
       "extraLabels" (dict "app.kubernetes.io/component" .suffix "app.kubernetes.io/part-of" "argocd") }}
 {{ include "sandbox.workload" (merge (dict "kind" (.kind | default "Deployment") "values" .values "container" .suffix
-    "replicas" (.values.replicas | default 1) "image" (printf "%s:%s" $repository $tag) "args" .args "ports" .ports
+    "replicas" (hasKey .values "replicas" | ternary .values.replicas 1) "image" (printf "%s:%s" $repository $tag) "args" .args "ports" .ports
     "podAnnotations" $global.podAnnotations "podLabels" $global.podLabels) $named) }}
 ---
 {{ include "sandbox.serviceAccount" $named }}

@@ -5,7 +5,7 @@
 {{- $image := .values.image }}
 {{- $named := dict "root" .root "fullname" $fullname "name" .name "account" $account
       "extraLabels" (dict "release" .root.Release.Name) }}
-{{ include "sandbox.workload" (merge (dict "kind" (.kind | default "Deployment") "values" .values "replicas" (.values.replicas | default 1)
+{{ include "sandbox.workload" (merge (dict "kind" (.kind | default "Deployment") "values" .values "replicas" (hasKey .values "replicas" | ternary .values.replicas 1)
     "container" .container "image" (printf "%s/%s:%s" $image.registry $image.repository ($image.tag | default .root.Chart.AppVersion))
     "env" .env "ports" (list (dict "name" "http-web" "containerPort" .port)) "serviceAccountName" .serviceAccountName
     "serviceName" .serviceName "volumeClaimTemplates" .volumeClaimTemplates "podAnnotations" .podAnnotations
