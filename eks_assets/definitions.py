@@ -21,7 +21,7 @@ PRELOAD = [
     "boto3",
     "kubernetes.client",
     "kubernetes.dynamic",
-    "eks_assets.definitions",
+    "eks_assets.warm",
 ]
 EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}

@@ -32,9 +32,9 @@ _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
-    def open(self, name: str, progress: Callable[[str], None]) -> World:
+    def open(self, name: str, progress: Callable[[str], None], run_id: str | None = None) -> World:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        return World.of(load_environment(name), progress)
+        return World.of(load_environment(name), progress, run_id)
 
 
 def group_name(wave: Wave) -> str:
@@ -96,7 +96,7 @@ class translated:
 
     def __enter__(self) -> World:
         try:
-            world = self._platform.open(self._context.partition_key, self._context.log.info)
+            world = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run.run_id)
         except PipelineError as error:
             raise failure(error) from None
         self._env = world.env
@@ -156,7 +156,7 @@ def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else yaml.safe_dump(plain(value), default_flow_style=True).strip()
+    text = value if isinstance(value, str) else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
     return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
 
 

@@ -11,8 +11,9 @@ from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources.change import Change, Observed
 from resources.checks import Check
-from resources.drivers import driver_of
-from resources.errors import NotFound
+from resources.drivers import Driver, driver_of
+from resources.errors import NotFound, PipelineError
+from resources.ledger import entry, record
 from resources.outputs import Outputs
 from resources.probes import Seen, wait
 from resources.specs import Spec
@@ -76,11 +77,25 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     change = driver.plan(spec, driver.observe(spec, world))
     if change.is_needed:
         world.progress(f"{unit.name}: {change.action}: {change.reason}")
-        driver.apply(spec, world)
+        _apply(unit, driver, spec, change, world)
     else:
         world.progress(f"{unit.name}: nothing to do")
     checks = probe(unit, spec, world)
     return Result(change, spec, driver.observe(spec, world), checks, time.monotonic() - began)
+
+
+def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, world: World) -> None:
+    began = time.monotonic()
+    try:
+        driver.apply(spec, world)
+    except PipelineError as error:
+        failed = entry(world, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
+        try:
+            record(world, failed)
+        except PipelineError as unwritten:
+            world.progress(f"the ledger has no entry of this failure: {unwritten.message}")
+        raise
+    record(world, entry(world, unit.name, change, "done", time.monotonic() - began))
 
 
 def probe(unit: AnyUnit, spec: Spec[Any], world: World) -> tuple[tuple[Check, Seen], ...]:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     DeferredRefreshableCredentials,
 )
+from botocore.loaders import Loader
 
 from resources.aws_errors import aws_call
 from resources.environment import Environment
@@ -32,6 +33,35 @@ _CONFIG = Config(
     max_pool_connections=32,
     user_agent_extra="eks-assets",
 )
+
+
+_SERVICES = (
+    "acm", "cloudformation", "dynamodb", "ec2", "eks", "route53", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
+)  # fmt: skip
+
+
+@cache
+def data_loader() -> Loader:
+    """botocore's descriptions of AWS, read once in a process and shared by its sessions; they are large."""
+    loader: Loader = botocore.session.Session().get_component("data_loader")
+    return loader
+
+
+def warm() -> None:
+    """Read the descriptions of the services that we call, so that forked steps find them in memory."""
+    loader = data_loader()
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data(name)
+    for service in _SERVICES:
+        loader.load_service_model(service, "service-2")
+        loader.load_service_model(service, "endpoint-rule-set-1")
+
+
+def new_core() -> botocore.session.Session:
+    """A botocore session on the shared descriptions."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", data_loader())
+    return core
 
 
 @dataclass(frozen=True)
@@ -55,6 +85,7 @@ class Source:
 
     def session(self) -> boto3.Session:
         return boto3.Session(
+            botocore_session=new_core(),
             region_name=self.region,
             aws_access_key_id=self.access_key_id,
             aws_secret_access_key=self.secret_access_key,
@@ -143,7 +174,7 @@ class Aws:
         if source is None:
             raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
         fetcher = AssumeRoleCredentialFetcher(make_client, source, arn, extra_args=extra)
-        core = botocore.session.Session()
+        core = new_core()
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
         core.set_config_variable("region", self.env.region)
         return boto3.Session(botocore_session=core)

@@ -19,17 +19,19 @@ def silent(_: str) -> None:
 
 @dataclass
 class World:
-    """One environment's reach. `progress` takes one line at a time. Lives as long as one plan or one step."""
+    """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger.
+    Lives as long as one plan or one step."""
 
     env: Environment
     aws: Aws
     progress: Callable[[str], None] = silent
+    run_id: str | None = None
     lock: RLock = field(default_factory=RLock)
     memory: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, env: Environment, progress: Callable[[str], None] = silent) -> World:
-        return cls(env, Aws(env), progress)
+    def of(cls, env: Environment, progress: Callable[[str], None] = silent, run_id: str | None = None) -> World:
+        return cls(env, Aws(env), progress, run_id)
 
     @cached_property
     def cluster(self) -> ClusterAccess:

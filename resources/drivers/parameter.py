@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.aws_profile import ssm_client
+from resources.dagster_aws_clients import ssm_client
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.errors import NotFound
 from resources.outputs import plain

@@ -1,6 +1,7 @@
 """Running the resources of a stack as the graph they are, without blocking other requests."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -34,13 +35,18 @@ def slow_resource_id(kind: str, props: Properties) -> str:
 
 
 async def call_handler(kind: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a resource handler after the type's configured delay; other requests go on meanwhile."""
-    delay = settings().delays.get(kind, 0.0)
-    if delay:
-        await asyncio.sleep(delay)
+    """Call a resource handler and let it take at least the configured seconds; other requests go on meanwhile."""
+    began = time.monotonic()
+    delays = settings().delays
+    named = f"{kind}/{arguments[0]}" if arguments else kind
     if runs_on_worker_thread(kind):
-        return await run_reentrant(function, *arguments)
-    return function(*arguments)
+        result = await run_reentrant(function, *arguments)
+    else:
+        result = function(*arguments)
+    remaining = delays.get(named, delays.get(kind, 0.0)) - (time.monotonic() - began)
+    if remaining > 0:
+        await asyncio.sleep(remaining)
+    return result
 
 
 async def run_graph(

@@ -1,0 +1,65 @@
+"""Five add-ons whose pods need ten seconds each, installed in parallel, round after round."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.stage import command, fresh_sandbox
+from eks_assets.desired import desired
+from eks_assets.loop import known_outputs
+from eks_assets.units import registry
+from resources.drivers import driver_of
+from resources.environment_files import load_environment
+from resources.errors import PipelineError
+from resources.programs import program
+from resources.specs import HelmRelease
+from resources.world import World
+
+ADDONS = ("aws_load_balancer_controller", "external_dns", "external_secrets", "karpenter", "nvidia_device_plugin")
+ROUNDS, POD_SECONDS = 20, 10.0
+
+
+def run() -> dict[str, float | int]:
+    """Seconds of the slowest round and of the median one; rounds in which an install failed."""
+    rounds, failures = [], 0
+    with fresh_sandbox():
+        command("deploy", "sandbox")
+        command("sandbox", "up", "--pod-seconds", str(POD_SECONDS))
+        env = load_environment("sandbox")
+        for _ in range(ROUNDS):
+            seconds, failed = one_round(World.of(env))
+            rounds.append(seconds)
+            failures += failed
+    rounds.sort()
+    return {
+        "rounds": ROUNDS,
+        "rounds_with_a_failure": failures,
+        "pod_seconds": POD_SECONDS,
+        "median_seconds": rounds[ROUNDS // 2],
+        "slowest_seconds": rounds[-1],
+    }
+
+
+def one_round(world: World) -> tuple[float, int]:
+    """Uninstall the five and install them again at once: seconds, and whether one failed."""
+    units = registry()
+    specs = [desired(units, world.env, units[name], known_outputs(units, units[name], world)) for name in ADDONS]
+    helm = program("helm", world.env)
+    for spec in specs:
+        if isinstance(spec, HelmRelease):
+            keep = ["--kubeconfig", str(world.cluster.kubeconfig), "--ignore-not-found", "--wait"]
+            subprocess.run([helm, "uninstall", spec.name, "-n", spec.namespace, *keep], check=True, capture_output=True)
+    world.forget("helm releases")
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(specs)) as pool:
+        installs = [pool.submit(driver_of(spec).apply, spec, world) for spec in specs]
+        errors = [install.exception() for install in installs]
+    seconds = time.monotonic() - began
+    for error in errors:
+        if error is not None and not isinstance(error, PipelineError):
+            raise error
+        if error is not None:
+            print(f"  {error}", flush=True)
+    return seconds, int(any(errors))

@@ -1,0 +1,49 @@
+"""dagster-aws's resources as the deployer role of an environment.
+
+They take a profile or keys. A profile cannot carry session tags (botocore's assume-role provider has none), and a
+`credential_process` would cost a step 0.7 s; so they get the short-lived keys of our own session, afresh on each call,
+and never as configuration that the UI would show (docs/adr/0005-dagster-aws.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.aws import Aws
+from resources.errors import ConfigError
+
+
+def ssm_client(aws: Aws) -> Any:
+    """The client of dagster-aws's SSMResource."""
+    # Imported late: it brings Dagster along, which most commands do not need.
+    from dagster_aws.ssm import SSMResource
+
+    return SSMResource(**_settings(aws)).get_client()
+
+
+def s3_client(aws: Aws) -> Any:
+    """The client of dagster-aws's S3Resource."""
+    from dagster_aws.s3 import S3Resource
+
+    return S3Resource(**_settings(aws)).get_client()
+
+
+def secrets_client(aws: Aws) -> Any:
+    """The client of dagster-aws's SecretsManagerResource."""
+    from dagster_aws.secretsmanager import SecretsManagerResource
+
+    return SecretsManagerResource(**_settings(aws)).get_client()
+
+
+def _settings(aws: Aws) -> dict[str, Any]:
+    found = aws.session.get_credentials()
+    if found is None:
+        raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
+    keys = found.get_frozen_credentials()
+    return {
+        "region_name": aws.env.region,
+        "endpoint_url": aws.source.endpoint,
+        "aws_access_key_id": keys.access_key,
+        "aws_secret_access_key": keys.secret_key,
+        "aws_session_token": keys.token,
+    }

@@ -1,0 +1,61 @@
+"""The ledger: one immutable JSON object a change, in the environment's bucket (S3, versioned, made by bootstrap).
+
+An entry says what was done to which unit, when and by whom, with the paths of the fields that changed but never their
+values, so that no secret can reach it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from resources.aws_errors import aws_call
+from resources.bootstrap_names import ledger_bucket
+from resources.change import Change
+from resources.dagster_aws_clients import s3_client
+from resources.errors import NotFound
+from resources.world import World
+
+
+def entry(world: World, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
+    """What the ledger says of one change. `outcome`: `done`, or the first line of the reason it failed."""
+    return {
+        "environment": world.env.name,
+        "unit": unit,
+        "action": change.action,
+        "reason": change.reason,
+        "fields": [field.path for field in change.fields],
+        "outcome": outcome,
+        "seconds": round(seconds, 1),
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+        "by": world.run_id or "no run",
+    }
+
+
+def record(world: World, document: Mapping[str, Any]) -> None:
+    """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
+
+    Raises NotFound where the environment has not been bootstrapped."""
+    bucket = ledger_bucket(world.env)
+    key = f"changes/{document['at']}-{document['unit']}.json"
+    try:
+        with aws_call(f"writing {key} to the ledger {bucket}"):
+            s3_client(world.aws).put_object(
+                Bucket=bucket, Key=key, Body=json.dumps(document).encode(), IfNoneMatch="*", ContentType="application/json"
+            )
+    except NotFound as error:
+        raise NotFound(
+            f"the ledger bucket {bucket} does not exist", next_step=f"eks-assets bootstrap {world.env.name} --apply"
+        ) from error
+
+
+def entries(world: World, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest entries first."""
+    bucket = ledger_bucket(world.env)
+    client = world.aws.client("s3")
+    with aws_call(f"reading the ledger {bucket}"):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="changes/")
+        keys = sorted((item["Key"] for page in pages for item in page.get("Contents", [])), reverse=True)[:limit]
+        return [json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
