@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
+if TYPE_CHECKING:
+    import dagster as dg
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -24,4 +26,6 @@ def dagster_home() -> Path:
 
 def open_instance() -> dg.DagsterInstance:
     """The shared instance."""
+    import dagster as dg
+
     return dg.DagsterInstance.from_config(str(dagster_home()))

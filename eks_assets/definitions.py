@@ -3,28 +3,14 @@
 import dagster as dg
 
 from eks_assets.factory import Platform, build_assets
+from eks_assets.forkserver import PRELOAD
 from eks_assets.units import registry
 from sensors.environments import environments_sensor
 
 DEPLOY = "deploy"
 # Steps wait for AWS, not for a core, so the executor is as wide as the graph; a warm forkserver makes a step cheap.
-PRELOAD = [
-    "dagster._cli",
-    "dagster._core.executor.multiprocess",
-    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
-    "dagster._core.storage.runs.sqlite.sqlite_run_storage",
-    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
-    "sqlalchemy",
-    "sqlalchemy.dialects.sqlite",
-    "alembic",
-    "structlog",
-    "boto3",
-    "kubernetes.client",
-    "kubernetes.dynamic",
-    "eks_assets.warm",
-]
 EXECUTOR = dg.multiprocess_executor.configured(
-    {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": PRELOAD}}}
+    {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": list(PRELOAD)}}}
 )
 
 assets = build_assets(registry())

@@ -156,7 +156,11 @@ def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
+    text = (
+        value
+        if isinstance(value, str)
+        else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
+    )
     return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
 
 

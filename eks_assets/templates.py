@@ -30,6 +30,7 @@ __all__ = [
     "aws_policy",
     "boundary",
     "cluster_arn",
+    "cluster_tags",
     "deny",
     "list_parameter",
     "pod_identity_trust",
@@ -54,6 +55,13 @@ def pod_identity_trust(env: Environment) -> Document:
         StringEquals={"aws:SourceAccount": env.account},
         ArnEquals={"aws:SourceArn": cluster_arn(env)},
     )
+
+
+def cluster_tags(env: Environment) -> dict[str, str]:
+    """Tags of the stacks that serve this cluster alone: the ClusterConfig's `metadata.tags`, and those of every stack.
+
+    Not on the network's stacks: the tag `karpenter.sh/discovery` there would hand Karpenter public subnets too."""
+    return {**env.cluster.metadata.tags, **stack_tags(env)}
 
 
 def cluster_arn(env: Environment) -> str:

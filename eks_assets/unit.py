@@ -20,7 +20,7 @@ from typing import (
 from resources import checks
 from resources.environment import Environment
 from resources.outputs import NoOutputs, Outputs
-from resources.specs import HelmRelease, Lookup, Manifests, Parameter, Spec, Stack
+from resources.specs import GitTree, HelmRelease, Lookup, Manifests, Parameter, Spec, Stack
 
 Wave = Literal[
     "network", "infrastructure", "post_deploy", "cluster", "configuration", "approval", "applications", "observability"
@@ -42,6 +42,7 @@ _DEFAULT_CHECKS: tuple[tuple[type[Spec[Any]], checks.Check], ...] = (
     (HelmRelease, checks.WorkloadsReady()),
     (Manifests, checks.ObjectsExist()),
     (Parameter, checks.ParameterStored()),
+    (GitTree, checks.BranchHead()),
     (Lookup, checks.LookupFound()),
     (Spec, checks.InSync()),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = N
     from resources.world import World
 
     began = time.monotonic()
-    console = Console(stderr=json_output)
+    # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.
+    console = Console(file=os.fdopen(os.dup(2 if json_output else 1), "w"), soft_wrap=True)
     registry = all_units()
     env = load_environment(environment, known_units=registry.by_name)
     chosen = selected(registry, only, wave)
@@ -57,14 +58,23 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
 
 def launch(env: Environment, registry: Registry, names: list[str], console: Console) -> dict[str, tuple[str, str]]:
     """Run the units as a Dagster run that the UI shows too, following it live; returns state and reason by unit."""
+    from eks_assets import forkserver
+    from eks_assets.cli.quiet import output_to
+    from eks_assets.dagster_home import dagster_home
+
+    # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
+    with output_to(dagster_home() / "command-line.log"):
+        forkserver.start()
+        return _follow_run(env, registry, names, console)
+
+
+def _follow_run(env: Environment, registry: Registry, names: list[str], console: Console) -> dict[str, tuple[str, str]]:
     import dagster as dg
 
     from eks_assets.cli.follow import Follower
     from eks_assets.dagster_home import open_instance
     from eks_assets.definitions import deploy_job
 
-    # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with open_instance() as instance:
         instance.add_dynamic_partitions("environments", [env.name])
         with (
@@ -74,7 +84,6 @@ def launch(env: Environment, registry: Registry, names: list[str], console: Cons
                 instance=instance,
                 tags={"dagster/partition": env.name, **follower.tags},
                 asset_selection=[dg.AssetKey(name) for name in names],
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             ) as _,
         ):

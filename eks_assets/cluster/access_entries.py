@@ -3,14 +3,14 @@
 Source: EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries".
 """
 
-import hashlib
 from typing import Any
 
 from troposphere import Ref, Template, eks
 
 from eks_assets.cluster.cluster import ClusterOutputs
 from eks_assets.cluster.karpenter_stack import KarpenterOutputs
-from eks_assets.templates import add_outputs, stack_tags, text_parameter
+from eks_assets.cluster.pod_roles import digest
+from eks_assets.templates import add_outputs, cluster_tags, text_parameter
 from eks_assets.unit import unit
 from resources.checks import EndpointAnswers
 from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry
@@ -34,7 +34,7 @@ def access_entries(
     name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters = {"ClusterName": cluster.name}
     for entry in entries(env):
-        template.add_resource(_resource(entry, name))
+        template.add_resource(_resource(env, entry, name))
     if karpenter is not None:
         node_role = text_parameter(template, "KarpenterNodeRoleArn", "Role of Karpenter's nodes")
         parameters["KarpenterNodeRoleArn"] = karpenter.node_role_arn
@@ -46,25 +46,26 @@ def access_entries(
         name=env.stack_name("access-entries"),
         template=template.to_dict(),
         parameters=parameters,
-        tags=stack_tags(env),
+        tags=cluster_tags(env),
         may_replace=tuple(template.resources),
     )
 
 
 def entries(env: Environment) -> list[AccessEntry]:
-    """The ClusterConfig's entries but for Karpenter's node role, which has its own, and the deployer's."""
+    """The ClusterConfig's entries but for Karpenter's node role, which has its own, and that of whoever deploys: the
+    deployer role, else the pipeline's own identity."""
     karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
     found = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
-    deployer = env.roles.deployer
-    if deployer and all(e.principal_arn != deployer.arn for e in found):
+    deployer = env.roles.deployer.arn if env.roles.deployer else env.roles.pipeline
+    if deployer and all(e.principal_arn != deployer for e in found):
         policy = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
-        found.append(AccessEntry.model_validate({"principalARN": deployer.arn, "accessPolicies": [policy]}))
+        found.append(AccessEntry.model_validate({"principalARN": deployer, "accessPolicies": [policy]}))
     return found
 
 
-def _resource(entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
+def _resource(env: Environment, entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
     # The principal is part of the id: an entry for another principal is another entry, not a replacement of this one.
-    title = "Entry" + hashlib.sha256(entry.principal_arn.encode()).hexdigest()[:12]
+    title = f"Entry{digest(entry.principal_arn)}"
     properties: dict[str, Any] = {"ClusterName": cluster_name, "PrincipalArn": entry.principal_arn, "Type": entry.type}
     if entry.kubernetes_groups:
         properties["KubernetesGroups"] = list(entry.kubernetes_groups)
@@ -73,7 +74,7 @@ def _resource(entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
     if entry.access_policies:
         properties["AccessPolicies"] = [
             eks.AccessPolicy(
-                PolicyArn=policy.policy_arn,
+                PolicyArn=f"arn:{env.partition}:{policy.policy_arn.split(':', 2)[2]}",
                 AccessScope=eks.AccessScope(
                     Type=policy.access_scope.type,
                     **({"Namespaces": list(policy.access_scope.namespaces)} if policy.access_scope.namespaces else {}),

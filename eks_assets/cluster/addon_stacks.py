@@ -1,49 +1,86 @@
-"""EKS add-ons as CloudFormation resources; shared by the units for daemon and pod add-ons."""
+"""EKS add-ons as CloudFormation resources; shared by the units for daemon and pod add-ons.
+
+Source: CloudFormation, AWS::EKS::Addon; EKS user guide, "IAM roles for Amazon EKS add-ons".
+"""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from troposphere import Ref, Template, eks
+from troposphere import GetAtt, Ref, Tags, Template, eks
 
-from eks_assets.templates import text_parameter
-from resources.cluster_config_addons import Addon
-
-# Service accounts of the add-ons that need a role, by add-on name (source: EKS user guide, "IAM roles for add-ons").
-SERVICE_ACCOUNTS = {"aws-ebs-csi-driver": "ebs-csi-controller-sa", "aws-efs-csi-driver": "efs-csi-controller-sa"}
+from eks_assets.cluster.pod_roles import digest, pod_role
+from eks_assets.templates import aws_policy, pod_identity_trust, role, text_parameter
+from resources.cluster_config_addons import DEFAULT_ROLES, Addon
+from resources.environment import Environment
 
 
 def addon_template(
-    description: str, addons: Sequence[Addon], roles: Mapping[str, str]
+    env: Environment, description: str, addons: Sequence[Addon], made: Mapping[str, str]
 ) -> tuple[Template, dict[str, str]]:
-    """The template of these add-ons and its parameters. `roles`: role ARN by add-on name, for pod identity."""
+    """The template of these add-ons and its parameters. `made`: ARN by add-on name of default roles that another unit
+    makes; the other roles are part of the template."""
     template = Template(Description=description)
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters: dict[str, str] = {}
     for addon in addons:
-        title = "".join(part.capitalize() for part in addon.name.split("-"))
-        role: Ref | None = None
-        if addon.name in roles and not addon.service_account_role_arn:
-            role = text_parameter(template, f"{title}RoleArn", f"Role of the add-on {addon.name}")
-            parameters[f"{title}RoleArn"] = roles[addon.name]
-        template.add_resource(eks.Addon(title, **_properties(addon, cluster_name, role)))
+        associations = [
+            eks.PodIdentityAssociationProperty(
+                ServiceAccount=found.service_account_name,
+                RoleArn=found.role_arn or GetAtt(template.add_resource(pod_role(env, title, found)), "Arn"),
+            )
+            for found in addon.pod_identity_associations
+            for title in [f"Role{digest(f'{addon.name}/{found.service_account_name}')}"]
+        ]
+        if addon.use_default_pod_identity_associations:
+            if addon.name in made:
+                parameters[f"{_title(addon)}RoleArn"] = made[addon.name]
+            associations.append(_default_association(env, template, addon, addon.name in made))
+        template.add_resource(eks.Addon(_title(addon), **_properties(addon, cluster_name, associations)))
     return template, parameters
 
 
-def _properties(addon: Addon, cluster_name: Ref, role: Ref | None) -> dict[str, Any]:
-    properties: dict[str, Any] = {
+def addon_names(template: Template) -> tuple[str, ...]:
+    """The logical ids of the add-ons: replacing one is harmless, its pods are only restarted."""
+    return tuple(title for title, found in template.resources.items() if isinstance(found, eks.Addon))
+
+
+def _title(addon: Addon) -> str:
+    # A product of the marketplace is called vendor_product.
+    return "".join(part.capitalize() for part in addon.name.replace("_", "-").split("-"))
+
+
+def _default_association(
+    env: Environment, template: Template, addon: Addon, is_made: bool
+) -> eks.PodIdentityAssociationProperty:
+    account, policies = DEFAULT_ROLES[addon.name]
+    title = f"{_title(addon)}Role"
+    arn: Ref | GetAtt
+    if is_made:
+        arn = text_parameter(template, f"{title}Arn", f"Role of the add-on {addon.name}")
+    else:
+        managed = [aws_policy(env, policy) for policy in policies]
+        arn = GetAtt(template.add_resource(role(env, title, pod_identity_trust(env), managed=managed)), "Arn")
+    return eks.PodIdentityAssociationProperty(ServiceAccount=account, RoleArn=arn)
+
+
+def _properties(
+    addon: Addon, cluster_name: Ref, associations: list[eks.PodIdentityAssociationProperty]
+) -> dict[str, Any]:
+    version = addon.version if addon.version != "latest" else None
+    configuration = json.dumps(addon.configuration, sort_keys=True) if addon.configuration else None
+    optional: dict[str, Any] = {
+        "AddonVersion": version,
+        "ConfigurationValues": configuration,
+        "ServiceAccountRoleArn": addon.service_account_role_arn,
+        "PodIdentityAssociations": associations,
+        "Tags": Tags(addon.tags) if addon.tags else None,
+    }
+    return {
         "ClusterName": cluster_name,
         "AddonName": addon.name,
         "ResolveConflicts": addon.resolve_conflicts.upper(),
+        **{key: value for key, value in optional.items() if value},
     }
-    if addon.version and addon.version != "latest":
-        properties["AddonVersion"] = addon.version
-    if addon.configuration:
-        properties["ConfigurationValues"] = json.dumps(addon.configuration, sort_keys=True)
-    if addon.service_account_role_arn:
-        properties["ServiceAccountRoleArn"] = addon.service_account_role_arn
-    if role is not None and addon.name in SERVICE_ACCOUNTS:
-        properties["PodIdentityAssociations"] = [
-            eks.PodIdentityAssociationProperty(ServiceAccount=SERVICE_ACCOUNTS[addon.name], RoleArn=role)
-        ]
-    return properties

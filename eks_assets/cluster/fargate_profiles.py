@@ -1,6 +1,8 @@
 """Fargate profiles of the ClusterConfig (source: CloudFormation, AWS::EKS::FargateProfile)."""
 
-from troposphere import GetAtt, Template, eks
+from typing import Any
+
+from troposphere import GetAtt, Ref, Tags, Template, eks
 from troposphere.iam import Role
 
 from eks_assets.cluster.cluster import ClusterOutputs
@@ -8,12 +10,13 @@ from eks_assets.cluster.vpc_lookup import VpcOutputs
 from eks_assets.templates import (
     aws_policy,
     boundary,
+    cluster_tags,
     list_parameter,
-    stack_tags,
     text_parameter,
     trust,
 )
 from eks_assets.unit import unit
+from resources.cluster_config_nodes import FargateProfile
 from resources.environment import Environment
 from resources.outputs import NoOutputs
 from resources.specs import Stack
@@ -33,27 +36,44 @@ def fargate_profiles(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs)
             **boundary(env),
         )
     )
+    before: dict[str, Any] = {}
     for profile in env.cluster.fargate_profiles:
-        title = "".join(part.capitalize() for part in profile.name.replace("_", "-").split("-"))
-        template.add_resource(
-            eks.FargateProfile(
-                f"Profile{title}",
-                ClusterName=cluster_name,
-                FargateProfileName=profile.name,
-                PodExecutionRoleArn=profile.pod_execution_role_arn or GetAtt(role, "Arn"),
-                Subnets=list(profile.subnets) or subnets,
-                Selectors=[
-                    eks.Selector(
-                        Namespace=s.namespace, Labels=[eks.Label(Key=k, Value=v) for k, v in sorted(s.labels.items())]
-                    )
-                    for s in profile.selectors
-                ],
-            )
-        )
+        made = template.add_resource(_profile(profile, cluster_name, GetAtt(role, "Arn"), subnets, before))
+        # EKS makes one profile of a cluster at a time and refuses a second one meanwhile.
+        before = {"DependsOn": made.title}
     return Stack[NoOutputs](
         name=env.stack_name("fargate-profiles"),
         template=template.to_dict(),
-        parameters={"ClusterName": cluster.name, "SubnetIds": ",".join(vpc.private_subnet_ids)},
-        tags=stack_tags(env),
-        may_replace=tuple(template.resources),
+        parameters={
+            "ClusterName": cluster.name,
+            "SubnetIds": ",".join(env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids),
+        },
+        tags=cluster_tags(env),
+        may_replace=tuple(title for title in template.resources if title.startswith("Profile")),
+    )
+
+
+def _profile(
+    profile: FargateProfile, cluster_name: Ref, role_arn: GetAtt, subnets: Ref, more: dict[str, Any]
+) -> eks.FargateProfile:
+    title = "".join(part.capitalize() for part in profile.name.replace("_", "-").split("-"))
+    tags = {"Tags": Tags(profile.tags)} if profile.tags else {}
+    selectors = [
+        eks.Selector(
+            Namespace=found.namespace,
+            **(
+                {"Labels": [eks.Label(Key=k, Value=v) for k, v in sorted(found.labels.items())]} if found.labels else {}
+            ),
+        )
+        for found in profile.selectors
+    ]
+    return eks.FargateProfile(
+        f"Profile{title}",
+        ClusterName=cluster_name,
+        FargateProfileName=profile.name,
+        PodExecutionRoleArn=profile.pod_execution_role_arn or role_arn,
+        Subnets=list(profile.subnets) or subnets,
+        Selectors=selectors,
+        **tags,
+        **more,
     )

@@ -1,12 +1,12 @@
 """The EKS add-ons whose pods need a node: coredns, metrics-server, the CSI drivers."""
 
-from eks_assets.cluster.addon_stacks import addon_template
+from eks_assets.cluster.addon_stacks import addon_names, addon_template
 from eks_assets.cluster.cluster import ClusterOutputs
 from eks_assets.cluster.daemon_addons import daemon_addons
 from eks_assets.cluster.fargate_profiles import fargate_profiles
 from eks_assets.cluster.node_groups import node_groups
 from eks_assets.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from eks_assets.templates import stack_tags
+from eks_assets.templates import cluster_tags
 from eks_assets.unit import unit
 from resources.checks import AddonsActive
 from resources.environment import Environment
@@ -22,8 +22,9 @@ from resources.specs import Stack
     checks=[AddonsActive()],
 )
 def pod_addons(env: Environment, cluster: ClusterOutputs, roles: ServiceAccountRolesOutputs) -> Stack[NoOutputs]:
-    """EKS add-ons whose pods need a node, with their roles through pod identity."""
+    """EKS add-ons whose pods need a node, with the roles that the ClusterConfig gives them through pod identity."""
     template, parameters = addon_template(
+        env,
         f"Pod add-ons of {env.cluster_name}",
         env.cluster.pod_addons,
         {"aws-ebs-csi-driver": roles.ebs_csi_role_arn, "aws-efs-csi-driver": roles.efs_csi_role_arn},
@@ -32,6 +33,6 @@ def pod_addons(env: Environment, cluster: ClusterOutputs, roles: ServiceAccountR
         name=env.stack_name("pod-addons"),
         template=template.to_dict(),
         parameters={"ClusterName": cluster.name, **parameters},
-        tags=stack_tags(env),
-        may_replace=tuple(template.resources),
+        tags=cluster_tags(env),
+        may_replace=addon_names(template),
     )

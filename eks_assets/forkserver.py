@@ -1,0 +1,27 @@
+"""The process that steps are forked from, with everything they need already imported (docs/adr/0003-executor.md)."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing import forkserver
+
+PRELOAD = (
+    "dagster._cli",
+    "dagster._core.executor.multiprocess",
+    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
+    "dagster._core.storage.runs.sqlite.sqlite_run_storage",
+    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
+    "sqlalchemy.dialects.sqlite",
+    "alembic",
+    "structlog",
+    "boto3",
+    "kubernetes.client",
+    "kubernetes.dynamic",
+    "eks_assets.warm",
+)
+
+
+def start() -> None:
+    """Start it now, so that its imports run beside those of this process; Dagster's executor finds it running."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOAD))
+    forkserver.ensure_running()
