@@ -3,15 +3,19 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Forked steps and helm's token plugin start often: without bytecode each start compiles our modules again.
+COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox benchmarks
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench docs clean
+.PHONY: help venv demo test check bench charts docs clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
 	@echo "make test    every check and test"
 	@echo "make check   format, types, layers"
 	@echo "make bench   benchmarks, [BENCH=name]"
+	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on PATH"; exit 2; }
@@ -19,12 +23,13 @@ $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/project.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q $(VENV)/lib eks_assets resources sensors sandbox || true
+	$(BIN)/python -m compileall -q $(VENV)/lib || true
 	touch $(READY)
 
 venv: $(READY)
 
 demo: $(READY)
+	@$(COMPILE)
 	$(BIN)/eks-assets sandbox up
 	$(BIN)/eks-assets bootstrap sandbox --apply
 	$(BIN)/eks-assets deploy sandbox
@@ -42,10 +47,17 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check
+	@$(COMPILE)
 	$(BIN)/python -m pytest
 
 bench: $(READY)
+	@$(COMPILE)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Real charts over the stand-ins in the running sandbox, and every unit rendered on them; see docs/real-charts.md.
+charts: $(READY)
+	@test -d "$(DIR)" || { echo "make charts DIR=FOLDER: a folder of charts packaged as *.tgz"; exit 2; }
+	$(BIN)/python -m sandbox.real_charts "$(DIR)"
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache

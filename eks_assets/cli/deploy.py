@@ -39,9 +39,12 @@ def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = N
         return
     console.print(f"{env.name}: {len(names)} of {len(plan.units)} units have something to do")
     result = launch(env, registry, names, console)
-    failed = {name: reason for name, (state, reason) in result.items() if state in ("failed", "skipped")}
-    report(json_output, console, env.name, "failed" if failed else "deployed", began, len(names), failed)
-    raise SystemExit(1 if failed else 0)
+    failed = {name: reason for name, (state, reason) in result.items() if state == "failed"}
+    left = {name: reason for name, (state, reason) in result.items() if state == "skipped"}
+    for name, reason in left.items():
+        console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
+    report(json_output, console, env.name, "failed" if failed or left else "deployed", began, len(names), failed)
+    raise SystemExit(1 if failed or left else 0)
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:

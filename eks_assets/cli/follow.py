@@ -83,8 +83,8 @@ class Follower:
         """State and last words by unit: failed ones first, then those skipped because of them."""
         order = sorted(self._rows.items(), key=lambda item: {"failed": 0, "skipped": 1}.get(item[1].state, 2))
         return {
-            name: ("skipped", f"not run, it waits for {self._missing(name)}")
-            if row.state == "waiting"
+            name: ("skipped", f"it waits for {self._missing(name)}")
+            if row.state in ("waiting", "skipped")
             else (row.state, row.said)
             for name, row in order
         }

@@ -1,0 +1,53 @@
+"""Which changes of a change set are refused as replacements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resources.drivers.stack_replacement import refuse_replacements
+from resources.errors import Refused
+from resources.outputs import NoOutputs
+from resources.specs import Stack
+
+
+def change(logical_id: str, replacement: str, *details: dict[str, Any]) -> dict[str, Any]:
+    resource = {"LogicalResourceId": logical_id, "ResourceType": "AWS::X::Y", "Replacement": replacement}
+    return {"ResourceChange": {**resource, "Details": list(details)}}
+
+
+def detail(name: str, recreation: str = "Always", **more: str) -> dict[str, Any]:
+    return {"Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation}, **more}
+
+
+FOLLOWS_ROLE = detail("RoleArn", ChangeSource="ResourceAttribute", CausingEntity="Role.Arn")
+
+
+def stack(**more: Any) -> Stack[NoOutputs]:
+    return Stack[NoOutputs](name="s", template={}, **more)
+
+
+@pytest.mark.parametrize("replacement", ["True", "Conditional"])
+def test_a_replacement_is_refused_with_its_cause(replacement: str) -> None:
+    with pytest.raises(Refused, match=r"replace AWS::X::Y Cluster \(because of Name\)"):
+        refuse_replacements(stack(), {"Changes": [change("Cluster", replacement, detail("Name"))]})
+
+
+def test_the_arn_of_a_role_that_stays_replaces_nothing() -> None:
+    changes = [change("Role", "False", detail("Policies", "Never")), change("Cluster", "Conditional", FOLLOWS_ROLE)]
+    refuse_replacements(stack(), {"Changes": changes})
+
+
+def test_the_arn_of_a_role_that_goes_does() -> None:
+    changes = [change("Role", "True", detail("RoleName")), change("Cluster", "Conditional", FOLLOWS_ROLE)]
+    with pytest.raises(Refused, match="Cluster"):
+        refuse_replacements(stack(may_replace=("Role",)), {"Changes": changes})
+
+
+def test_what_the_spec_calls_harmless_may_be_replaced() -> None:
+    refuse_replacements(stack(may_replace=("Group",)), {"Changes": [change("Group", "True", detail("AmiType"))]})
+
+
+def test_an_update_in_place_passes() -> None:
+    refuse_replacements(stack(), {"Changes": [change("Cluster", "False", detail("Logging", "Never"))]})
