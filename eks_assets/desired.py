@@ -9,7 +9,7 @@ from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources.environment import Environment, merged
 from resources.outputs import Outputs, pending
-from resources.specs import HelmRelease, Spec
+from resources.specs import HelmRelease, Spec, Stack
 
 
 def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[str, Outputs]) -> Spec[Any]:
@@ -27,7 +27,9 @@ def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[
 
 
 def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any]:
-    """The spec with the environment's version, values, time-out and chart digest for this unit."""
+    """The spec with the environment's version, values, deadlines and chart digest for this unit."""
+    if isinstance(spec, Stack) and "timeout" not in spec.model_fields_set:
+        return spec.model_copy(update={"timeout": env.deadlines.stack})
     if not isinstance(spec, HelmRelease):
         return spec
     addon = env.addon(unit.name)

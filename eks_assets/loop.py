@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_assets.desired import desired
+from eks_assets.gate import require_approval
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources.change import Change, Observed
@@ -77,6 +78,7 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     change = driver.plan(spec, driver.observe(spec, world))
     if change.is_needed:
         world.progress(f"{unit.name}: {change.action}: {change.reason}")
+        require_approval(world.env, unit)
         _apply(unit, driver, spec, change, world)
     else:
         world.progress(f"{unit.name}: nothing to do")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eks_assets.desired import desired
+from eks_assets.gate import is_gated
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources.change import Change, FieldChange
@@ -131,6 +132,8 @@ def plan_unit(
     state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
     if change.is_needed and observed is not None and _is_failed(observed.status):
         state = "failed"
+    if state == "pending" and is_gated(world.env, unit):
+        state = "waiting"
     return UnitPlan(
         unit.name, unit.wave, state, change, waits_for, checks, None, observed.outputs if observed else None
     )

@@ -20,7 +20,7 @@ from typing import (
 from resources import checks
 from resources.environment import Environment
 from resources.outputs import NoOutputs, Outputs
-from resources.specs import GitTree, HelmRelease, Lookup, Manifests, Parameter, Spec, Stack
+from resources.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 
 Wave = Literal[
     "network", "infrastructure", "post_deploy", "cluster", "configuration", "approval", "applications", "observability"
@@ -44,6 +44,7 @@ _DEFAULT_CHECKS: tuple[tuple[type[Spec[Any]], checks.Check], ...] = (
     (Parameter, checks.ParameterStored()),
     (GitTree, checks.BranchHead()),
     (Lookup, checks.LookupFound()),
+    (GitManifests, checks.InSync()),
     (Spec, checks.InSync()),
 )
 
@@ -99,7 +100,9 @@ class Unit(Generic[P, S]):
 
     @property
     def checks(self) -> tuple[checks.Check, ...]:
-        """The default check of the spec's type, then the unit's own."""
+        """The default check of the spec's type (of `Probes` none), then the unit's own."""
+        if issubclass(self.spec_type, Probes):
+            return self.extra_checks
         default = next(check for kind, check in _DEFAULT_CHECKS if issubclass(self.spec_type, kind))
         return (default, *self.extra_checks)
 

@@ -2,10 +2,10 @@
 
 import functools
 
-from eks_assets import cluster, configuration, infrastructure, network, post_deploy
+from eks_assets import applications, cluster, configuration, infrastructure, network, observability, post_deploy
 from eks_assets.registry import Registry
 
-PACKAGES = (network, infrastructure, post_deploy, cluster, configuration)
+PACKAGES = (network, infrastructure, post_deploy, cluster, configuration, applications, observability)
 
 
 @functools.cache

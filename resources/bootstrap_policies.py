@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.bootstrap_names import deployer_role, lease_table, ledger_bucket
-from resources.bootstrap_stack_rights import parameter_arns
+from resources.bootstrap_stack_rights import git_secret, other_secrets, parameter_arns
 from resources.environment import Environment
 from resources.templates import Document, allow, arn, deny, policy_document
 
@@ -75,8 +75,15 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
         *_ledger(env, key),
         allow(_READ_ACTIONS.split()),
         allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
-        deny(["secretsmanager:GetSecretValue"], arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")),
+        *_git_secret(env),
     ]
+
+
+def _git_secret(env: Environment) -> list[Document]:
+    """Of all secrets the deployer reads one: the credentials of the application repository, where there are any."""
+    secret = git_secret(env)
+    reading = [allow(["secretsmanager:GetSecretValue"], secret)] if secret else []
+    return [*reading, other_secrets(env)]
 
 
 def _stacks(env: Environment, service_role: Any) -> list[Document]:

@@ -149,6 +149,23 @@ def _storage(env: Environment) -> list[Document]:
     ]
 
 
+def git_secret(env: Environment) -> str | None:
+    """The ARN, with IAM's wildcards, of the secret with the git credentials; None where the environment names none."""
+    if env.git is None or env.git.credentials is None:
+        return None
+    name = env.git.credentials.secret
+    return name if name.startswith("arn:") else arn(env, "secretsmanager", f"secret:{name}-??????")
+
+
+def other_secrets(env: Environment) -> Document:
+    """Nobody of the pipeline reads the value of any other secret. The git one is left out here, not allowed."""
+    statement = deny(["secretsmanager:GetSecretValue"])
+    if (secret := git_secret(env)) is not None:
+        del statement["Resource"]
+        statement["NotResource"] = [secret]
+    return statement
+
+
 def _names(env: Environment) -> list[Document]:
     """Certificates, DNS, parameters, and secrets without their values."""
     secret = arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")
@@ -167,7 +184,7 @@ def _names(env: Environment) -> list[Document]:
         allow(_verbs("route53", "AssociateVPCWithHostedZone CreateHostedZone GetChange ListQueryLoggingConfigs")),
         allow(_verbs("secretsmanager", secrets), secret),
         allow(["secretsmanager:GetRandomPassword"]),
-        deny(["secretsmanager:GetSecretValue"]),
+        other_secrets(env),
         allow(
             _verbs(
                 "ssm", "AddTagsToResource DeleteParameter GetParameters ListTagsForResource PutParameter RemoveTags*"

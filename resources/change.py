@@ -56,7 +56,7 @@ def _leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(document, list) and document:
         for index, item in enumerate(document):
             yield from _leaves(item, f"{path}[{index}]")
-    else:
+    elif path or document not in ({}, []):  # an empty document has no leaf
         yield path, document
 
 

@@ -21,10 +21,10 @@ class Check(BaseModel):
 
 
 class StackComplete(Check):
-    """The stack is in a *_COMPLETE state that is not a rollback."""
+    """The stack is complete; after a rollback, only if what it went back to is what the unit wants."""
 
     name: str = "stack_complete"
-    says: str = "The CloudFormation stack is complete and not rolled back."
+    says: str = "The CloudFormation stack is complete, as the unit wants it."
 
 
 class ClusterActive(Check):
@@ -109,6 +109,48 @@ class LookupFound(Check):
 
     name: str = "found"
     says: str = "The lookup finds exactly one."
+
+
+class BranchHead(Check):
+    """The environment's branch of the application repository holds what its templates and variables make."""
+
+    name: str = "branch_head"
+    says: str = "The GitOps branch holds the rendered applications."
+    interval: float = 2.0
+
+
+class PodsReady(Check):
+    """Every pod with the label in the namespace is Ready, and there is one. `auto_mode`: whether the check holds for
+    EKS Auto Mode too, which runs some parts outside of the cluster."""
+
+    namespace: str
+    label: str
+    auto_mode: bool = True
+
+
+class ReleasesReady(Check):
+    """Every Helm release in the cluster is deployed with its workloads ready at their observed generation."""
+
+    name: str = "releases_ready"
+    says: str = "Every release's workloads are ready."
+
+
+class ApplicationsHealthy(Check):
+    """The Argo CD applications of the unit's ApplicationSets are Healthy and Synced at the pushed commit.
+    `every`: all applications in the cluster, at whatever commit their branch has."""
+
+    name: str = "applications_healthy"
+    says: str = "The Argo CD applications are Healthy and Synced."
+    every: bool = False
+    interval: float = 2.0
+
+
+class ApplicationEndpoint(Check):
+    """`https://<APP_DOMAIN>/health` answers 200 with a certificate that verifies."""
+
+    name: str = "application_endpoint"
+    says: str = "The application's address answers 200 with a valid certificate."
+    interval: float = 2.0
 
 
 class InSync(Check):

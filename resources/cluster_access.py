@@ -38,6 +38,7 @@ class ClusterAccess:
         self.aws = aws
         self.env = aws.env
         self._lock = threading.Lock()
+        self._discovery = threading.Lock()
         self._token = ("", dt.datetime.min.replace(tzinfo=dt.UTC))
 
     @cached_property
@@ -75,6 +76,12 @@ class ClusterAccess:
         settings.retries = False
         with kubernetes_call(f"reaching the API server of {self.env.cluster_name}"):
             return DynamicClient(k8s.ApiClient(settings), cache_file=str(self.aws.folder / "discovery.json"))
+
+    def kind(self, api_version: str, kind: str) -> Any:
+        """The dynamic client's handle on a kind. Raises ResourceNotFoundError where the cluster has none."""
+        # The client throws its whole cache away for a kind that it misses, and another thread would find it empty.
+        with self._discovery:
+            return self.api.resources.get(api_version=api_version, kind=kind)
 
     def _refresh(self, settings: Any) -> None:
         settings.api_key["BearerToken"] = self.token()

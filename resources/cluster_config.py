@@ -35,14 +35,14 @@ LOG_TYPES: tuple[LogType, ...] = ("api", "audit", "authenticator", "controllerMa
 
 
 class RollbackConfig(ConfigModel):
-    """How long a version rollback may take."""
+    """How many minutes a rollback of the cluster's version may take; None: AWS's 12 hours."""
 
-    timeout_minutes: int | None = Field(default=None, ge=1)
+    timeout_minutes: int | None = Field(default=None, ge=120, le=10080, description="minutes, from 2 hours to 7 days")
 
 
 class Metadata(ConfigModel):
     """Which cluster. Name, region and version (None: the environment's) agree with the environment. `tags` go to
-    every resource."""
+    everything that is made for this cluster alone (the wave `cluster`)."""
 
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}$", description="at most 100 letters, digits, - and _")
     region: str
@@ -52,18 +52,33 @@ class Metadata(ConfigModel):
 
 
 class Subnet(ConfigModel):
-    """A subnet that exists: by id, by CIDR, or by the zone (the key, where the key is a zone)."""
+    """A subnet that exists. `cidr` and `az` (where the key is no zone) only document it."""
 
-    id: SubnetId | None = None
+    id: SubnetId
     cidr: Cidr | None = None
     az: Zone | None = None
 
 
 class Subnets(ConfigModel):
-    """Subnets of a VPC that exists, by zone or by a name of your own."""
+    """Subnets of a VPC that exists, by zone or by a name of your own. The control plane takes all of them (unless
+    `vpc.controlPlaneSubnetIDs` names others), nodes and Fargate pods the private ones."""
 
     public: dict[str, Subnet] = Field(default={})
     private: dict[str, Subnet] = Field(default={})
+
+    @property
+    def private_ids(self) -> tuple[str, ...]:
+        return tuple(subnet.id for subnet in self.private.values())
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.private_ids + tuple(subnet.id for subnet in self.public.values())
+
+    @model_validator(mode="after")
+    def _nodes_have_a_place(self) -> Self:
+        if self.public and not self.private:
+            raise ValueError("has public subnets alone; allowed: private ones too, where nodes go")
+        return self
 
     @field_validator("public", "private")
     @classmethod
@@ -108,7 +123,7 @@ class Vpc(ConfigModel):
 class KubernetesNetworkConfig(ConfigModel):
     """Addresses of Services. Neither can be changed once the cluster exists."""
 
-    ip_family: Literal["IPv4", "IPv6"] = "IPv4"
+    ip_family: Literal["IPv4"] = "IPv4"
     service_ipv4_cidr: Cidr | None = None
 
 
@@ -202,12 +217,15 @@ class ClusterConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        self._unique("managedNodeGroups", [group.name for group in self.managed_node_groups])
+        # A stack's logical ids have neither - nor _, so names that differ in those alone would be one resource.
+        self._unique("managedNodeGroups", [group.name.replace("_", "-") for group in self.managed_node_groups])
         self._unique("addons", [addon.name for addon in self.declared_addons])
-        self._unique("fargateProfiles", [profile.name for profile in self.fargate_profiles])
+        self._unique("fargateProfiles", [profile.name.replace("_", "-") for profile in self.fargate_profiles])
         self._unique("access entries and identity mappings", [e.principal_arn for e in self.access_entries])
         accounts = [(a.namespace, a.service_account_name) for a in self.iam.pod_identity_associations]
         self._unique("iam.podIdentityAssociations", ["/".join(account) for account in accounts])
+        names = [f"{a.metadata.namespace}/{a.metadata.name}" for a in self.iam.service_accounts]
+        self._unique("iam.serviceAccounts", names)
         return self
 
     @staticmethod

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import yaml
 from pydantic import Field, model_validator
 
 from resources.cluster_config_base import ConfigModel, Tags
-from resources.cluster_config_iam import PodIdentityAssociation
+from resources.cluster_config_iam import PodRole
 from resources.field_types import AddonName, Arn, YamlText
 
 DEFAULT_ADDONS = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
 AUTO_MODE_DEFAULT_ADDONS = ("metrics-server",)
+# Every add-on that the pipeline installs gets its AWS role through it, whatever the ClusterConfig lists.
+POD_IDENTITY_AGENT = "eks-pod-identity-agent"
 # Auto Mode runs these on the node itself; a second copy would fight with it.
 AUTO_MODE_BUILT_IN = frozenset(
     {"vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent", "eks-node-monitoring-agent", "aws-ebs-csi-driver"}
 )
 # DaemonSets that nodes need to become ready: they come before the node groups; all others wait for a node.
 DAEMON_ADDONS = frozenset({"vpc-cni", "kube-proxy", "eks-pod-identity-agent", "eks-node-monitoring-agent"})
+
+
+class DefaultRole(NamedTuple):
+    """The service account of an add-on that AWS recommends a role for, and the AWS managed policies of that role."""
+
+    service_account: str
+    policies: tuple[str, ...]
+
+
+# What `useDefaultPodIdentityAssociations` gives (source: EKS user guide, "IAM roles for Amazon EKS add-ons").
+DEFAULT_ROLES = {
+    "vpc-cni": DefaultRole("aws-node", ("AmazonEKS_CNI_Policy",)),
+    "aws-ebs-csi-driver": DefaultRole("ebs-csi-controller-sa", ("service-role/AmazonEBSCSIDriverPolicy",)),
+    "aws-efs-csi-driver": DefaultRole("efs-csi-controller-sa", ("service-role/AmazonEFSCSIDriverPolicy",)),
+    "aws-fsx-csi-driver": DefaultRole("fsx-csi-controller-sa", ("AmazonFSxFullAccess",)),
+    "amazon-cloudwatch-observability": DefaultRole(
+        "cloudwatch-agent", ("CloudWatchAgentServerPolicy", "AWSXrayWriteOnlyAccess")
+    ),
+}
 
 
 class Addon(ConfigModel):
@@ -33,7 +54,7 @@ class Addon(ConfigModel):
     )
     configuration_values: YamlText | None = None
     service_account_role_arn: Arn | None = Field(default=None, alias="serviceAccountRoleARN")
-    pod_identity_associations: tuple[PodIdentityAssociation, ...] = ()
+    pod_identity_associations: tuple[PodRole, ...] = ()
     use_default_pod_identity_associations: bool = False
     resolve_conflicts: Literal["none", "overwrite", "preserve"] = "overwrite"
     tags: Tags = Field(default={})
@@ -53,25 +74,44 @@ class Addon(ConfigModel):
         used = [name for name, value in ways.items() if value]
         if len(used) > 1:
             raise ValueError(f"has {' and '.join(used)}; allowed: one way to get permissions")
+        if self.use_default_pod_identity_associations and self.name not in DEFAULT_ROLES:
+            raise ValueError(
+                f"{self.name} has no default permissions; allowed: podIdentityAssociations, or for "
+                f"{', '.join(sorted(DEFAULT_ROLES))} useDefaultPodIdentityAssociations"
+            )
         return self
 
 
 class AddonsConfig(ConfigModel):
-    """`disable_default_addons`: only the add-ons that are listed. `auto_apply_pod_identity_associations`: every
-    add-on that knows which permissions it needs gets them."""
+    """`disable_default_addons`: only the add-ons that are listed, and the pod identity agent.
+    `auto_apply_pod_identity_associations`: every add-on that AWS recommends a role for gets it, unless the
+    ClusterConfig gives it another one."""
 
     disable_default_addons: bool = False
     auto_apply_pod_identity_associations: bool = False
 
 
 def with_defaults(declared: tuple[Addon, ...], config: AddonsConfig, auto_mode: bool, region: str) -> tuple[Addon, ...]:
-    """The declared add-ons and those that come by themselves, without what Auto Mode already runs."""
+    """The declared add-ons and those that come by themselves, with the roles that AWS recommends where the config
+    asks for them, and without what Auto Mode already runs."""
     defaults = AUTO_MODE_DEFAULT_ADDONS if auto_mode else DEFAULT_ADDONS
     names = {addon.name for addon in declared}
     # AWS does not publish metrics-server as an add-on outside its commercial regions.
     missing = [name for name in defaults if name not in names and (name != "metrics-server" or _commercial(region))]
-    added = () if config.disable_default_addons else tuple(Addon(name=name) for name in missing)
-    return tuple(a for a in declared + added if not (auto_mode and a.name in AUTO_MODE_BUILT_IN))
+    if config.disable_default_addons:
+        missing = []
+    if POD_IDENTITY_AGENT not in names:
+        missing.append(POD_IDENTITY_AGENT)
+    found = (*declared, *(Addon(name=name) for name in missing))
+    if config.auto_apply_pod_identity_associations:
+        found = tuple(_with_default_role(addon) for addon in found)
+    return tuple(a for a in found if not (auto_mode and a.name in AUTO_MODE_BUILT_IN))
+
+
+def _with_default_role(addon: Addon) -> Addon:
+    if addon.name not in DEFAULT_ROLES or addon.service_account_role_arn or addon.pod_identity_associations:
+        return addon
+    return addon.model_copy(update={"use_default_pod_identity_associations": True})
 
 
 def _commercial(region: str) -> bool:

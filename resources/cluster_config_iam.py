@@ -43,7 +43,7 @@ class ServiceAccountName(ConfigModel):
 
 class ServiceAccount(ConfigModel):
     """A role for a service account, trusted through the cluster's OIDC provider. `role_only`: somebody else, such as
-    a Helm chart, creates the service account."""
+    a Helm chart, creates the service account. `attach_role_arn`: a role that exists, for a service account of ours."""
 
     metadata: ServiceAccountName
     attach_policy_arns: tuple[Arn, ...] = ()
@@ -55,12 +55,34 @@ class ServiceAccount(ConfigModel):
     role_only: bool = False
     tags: Tags = Field(default={})
 
+    @model_validator(mode="after")
+    def _one_source_of_permissions(self) -> Self:
+        granted = self.attach_policy_arns or self.attach_policy or self.well_known_policies.enabled()
+        if self.attach_role_arn and (granted or self.role_name or self.permissions_boundary or self.role_only):
+            raise ValueError(
+                "has attachRoleARN and what only a new role has; allowed: the ARN of a role that exists alone, or a "
+                "new role without attachRoleARN"
+            )
+        if not self.attach_role_arn and not granted:
+            raise ValueError(
+                "gives no permissions; allowed: attachPolicyARNs, attachPolicy, wellKnownPolicies or attachRoleARN"
+            )
+        return self
 
-class PodIdentityAssociation(ConfigModel):
+    @model_validator(mode="after")
+    def _metadata_is_used(self) -> Self:
+        if self.role_only and (self.metadata.labels or self.metadata.annotations):
+            raise ValueError(
+                "has roleOnly, and labels or annotations; allowed: labels and annotations where the pipeline makes "
+                "the service account (without roleOnly)"
+            )
+        return self
+
+
+class PodRole(ConfigModel):
     """A role for a service account, handed out by the pod identity agent. `role_arn`: one that exists; else a role
     named `role_name` is created with the policies."""
 
-    namespace: KubernetesName
     service_account_name: KubernetesName
     create_service_account: Literal[False] = False
     role_arn: Arn | None = None
@@ -83,6 +105,12 @@ class PodIdentityAssociation(ConfigModel):
                 "gives no permissions; allowed: roleARN, permissionPolicyARNs, permissionPolicy or wellKnownPolicies"
             )
         return self
+
+
+class PodIdentityAssociation(PodRole):
+    """The role of a service account in a namespace."""
+
+    namespace: KubernetesName
 
 
 class ClusterIam(ConfigModel):
@@ -134,6 +162,8 @@ class AccessEntry(ConfigModel):
     def _eks_accepts_it(self) -> Self:
         if self.type not in ("STANDARD", "EC2") and (self.kubernetes_groups or self.kubernetes_username):
             raise ValueError(f"type {self.type} has neither kubernetesGroups nor kubernetesUsername; EKS sets them")
+        if self.type not in ("STANDARD", "EC2") and self.access_policies:
+            raise ValueError(f"type {self.type} has no accessPolicies; EKS grants such an entry what nodes need")
         refused = [group for group in self.kubernetes_groups if group.startswith("system:")]
         if refused:
             raise ValueError(

@@ -81,6 +81,12 @@ class CapacityReservation(ConfigModel):
     capacity_reservation_preference: Literal["open", "none"] | None = None
     capacity_reservation_target: CapacityReservationTarget | None = None
 
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.capacity_reservation_preference and self.capacity_reservation_target:
+            raise ValueError("allowed: capacityReservationPreference or capacityReservationTarget, not both")
+        return self
+
 
 class ManagedNodeGroup(ConfigModel):
     """An EKS managed node group. `size`, `types`, `capacity_type` and `ami_type` are its settings with eksctl's
@@ -207,3 +213,9 @@ class AutoModeConfig(ConfigModel):
     enabled: bool = False
     node_pools: tuple[Literal["general-purpose", "system"], ...] = ("general-purpose", "system")
     node_role_arn: Arn | None = None
+
+    @model_validator(mode="after")
+    def _role_has_pools(self) -> Self:
+        if self.node_role_arn and not self.node_pools:
+            raise ValueError("has nodeRoleARN and no nodePools; allowed: both, or neither")
+        return self

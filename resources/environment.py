@@ -24,6 +24,7 @@ from resources.field_types import (
     Seconds,
     Zone,
 )
+from resources.git_settings import Git
 
 WaveName = Literal[
     "network", "infrastructure", "post_deploy", "cluster", "configuration", "applications", "observability"
@@ -192,9 +193,16 @@ class Environment(Model):
         Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")], ...
     ] = ()
     products_purchased: tuple[KubernetesName, ...] = ()
+    prune_products: bool = Field(default=False, description="Remove the applications of products no longer purchased")
+    edge: str | None = Field(
+        default=None,
+        pattern=r"^([a-zA-Z0-9.-]+:\d+|\$\{SANDBOX_EDGE\})$",
+        description="HOST:PORT that answers for the application domain, instead of DNS, as curl --resolve does",
+    )
     approval: Approval | None = None
     retry: Retry = Retry()
     charts: Charts = Charts()
+    git: Git | None = None
     namespaces: tuple[KubernetesName, ...] = DEFAULT_NAMESPACES
     parameters: Parameters = Parameters()
     deadlines: Deadlines = Deadlines()
@@ -229,6 +237,11 @@ class Environment(Model):
     @property
     def oidc_parameter(self) -> str:
         return self.parameters.oidc_id or self.parameter_path("eks/oidc-id")
+
+    @property
+    def git_branch(self) -> str:
+        """The environment's branch of the application repository."""
+        return (self.git and self.git.branch) or f"develop/{self.resource_prefix}"
 
     @property
     def keycloak_secret(self) -> str:

@@ -10,6 +10,7 @@
     ├── OperationFailed      AWS, helm or Kubernetes carried it out and it failed
     │   └── CommandFailed    a program ended with another exit code than 0
     ├── WaitTimeout          a wait reached its deadline
+    ├── ApprovalMissing      a gated unit would change and nobody has approved it (exit 3)
     ├── Interrupted          the user or the host asked us to stop
     ├── LeaseHeld            another run is writing to the same environment
     └── Transient            worth another try; carries `retry_after` seconds
@@ -83,6 +84,12 @@ class CommandFailed(OperationFailed):
 
 class WaitTimeout(PipelineError):
     """A wait reached its deadline. The message holds what was last seen."""
+
+
+class ApprovalMissing(PipelineError):
+    """A unit behind an environment's approval gate would change, and nobody has approved it."""
+
+    exit_code = 3
 
 
 class Interrupted(PipelineError):

@@ -48,6 +48,20 @@ def _message(error: ApiException) -> str:
         return str(error.reason)
 
 
+def changed_by_hand(error: ApiException) -> bool:
+    """Whether a server-side apply was refused only because somebody updated fields (kubectl edit, a patch), and no
+    other manager applies them. Source: structured-merge-diff names updates `conflict with "NAME" using VERSION`."""
+    if error.status != 409:
+        return False
+    try:
+        causes = json.loads(error.body or "{}").get("details", {}).get("causes") or []
+    except (ValueError, AttributeError):
+        return False
+    return bool(causes) and all(
+        cause.get("reason") == "FieldManagerConflict" and " using " in cause.get("message", "") for cause in causes
+    )
+
+
 @contextmanager
 def kubernetes_call(doing: str) -> Iterator[None]:
     """Within it, failures of the Kubernetes client come out as PipelineError."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+
+from kubernetes.client.exceptions import ApiException
 
 from resources.cluster_access import ClusterAccess
 from resources.errors import NotFound
-from resources.kubernetes_errors import kubernetes_call
+from resources.kubernetes_errors import changed_by_hand, kubernetes_call
 
 FIELD_MANAGER = "eks-assets"
 Object = dict[str, Any]
@@ -25,7 +28,7 @@ def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
     meta = obj["metadata"]
     try:
         with kubernetes_call(f"reading {describe(obj)}"):
-            resource = cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+            resource = cluster.kind(obj["apiVersion"], obj["kind"])
             found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict()
             return found
     except NotFound:
@@ -38,7 +41,7 @@ def list_objects(
     """All live objects of a kind; empty where the kind does not exist. `labels`: a label selector."""
     try:
         with kubernetes_call(f"listing {kind}"):
-            resource = cluster.api.resources.get(api_version=api_version, kind=kind)
+            resource = cluster.kind(api_version, kind)
             items: list[Object] = resource.get(namespace=namespace, label_selector=labels).to_dict()["items"]
             return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
     except NotFound:
@@ -46,15 +49,26 @@ def list_objects(
 
 
 def apply(cluster: ClusterAccess, obj: Mapping[str, Any]) -> None:
-    """Server-side apply under the field manager `eks-assets`.
+    """Server-side apply under the field manager `eks-assets`. Fields that somebody changed by hand are taken back.
 
-    Raises OperationFailed where another manager owns a field, AccessDenied, Transient."""
+    Raises OperationFailed where another manager applies a field too, AccessDenied, NotFound, Transient."""
     meta = obj["metadata"]
     with kubernetes_call(f"applying {describe(obj)}"):
-        resource = cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
-        cluster.api.server_side_apply(
-            resource, body=dict(obj), name=meta["name"], namespace=meta.get("namespace"), field_manager=FIELD_MANAGER
+        resource = cluster.kind(obj["apiVersion"], obj["kind"])
+        send = partial(
+            cluster.api.server_side_apply,
+            resource,
+            body=dict(obj),
+            name=meta["name"],
+            namespace=meta.get("namespace"),
+            field_manager=FIELD_MANAGER,
         )
+        try:
+            send()
+        except ApiException as error:
+            if not changed_by_hand(error):
+                raise
+            send(force_conflicts=True)
 
 
 def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

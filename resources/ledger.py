@@ -42,8 +42,9 @@ def record(world: World, document: Mapping[str, Any]) -> None:
     key = f"changes/{document['at']}-{document['unit']}.json"
     try:
         with aws_call(f"writing {key} to the ledger {bucket}"):
+            body = json.dumps(document).encode()
             s3_client(world.aws).put_object(
-                Bucket=bucket, Key=key, Body=json.dumps(document).encode(), IfNoneMatch="*", ContentType="application/json"
+                Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", ContentType="application/json"
             )
     except NotFound as error:
         raise NotFound(

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from resources.errors import ConfigError
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
 
 
 class SandboxCredentials(BaseModel):
@@ -53,3 +56,17 @@ def sandbox_state() -> SandboxState:
         raise ConfigError(
             f"{path} is damaged: {error}", next_step="eks-assets sandbox down && eks-assets sandbox up"
         ) from error
+
+
+def with_addresses(text: str, *, sandbox: bool, where: str) -> str:
+    """The text with the sandbox's addresses in place of `${SANDBOX_REGISTRY}` and `${SANDBOX_GIT}`.
+
+    Raises ConfigError, naming the field `where`, for another placeholder and outside a sandbox environment."""
+
+    def fill(match: re.Match[str]) -> str:
+        known = sandbox_state().variables if sandbox else {}
+        if match[1] not in known:
+            raise ConfigError(f"{where}: ${{{match[1]}}} has no value outside a sandbox environment")
+        return known[match[1]]
+
+    return _PLACEHOLDER.sub(fill, text)

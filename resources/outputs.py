@@ -59,8 +59,11 @@ class Pending(str):
         )
 
     split = rsplit = partition = rpartition = replace = removeprefix = removesuffix = _refuse
-    lower = upper = strip = lstrip = rstrip = startswith = endswith = find = index = count = _refuse
-    encode = title = casefold = splitlines = isdigit = zfill = _refuse
+    lower = upper = strip = lstrip = rstrip = startswith = endswith = find = rfind = index = rindex = count = _refuse
+    encode = title = capitalize = casefold = swapcase = splitlines = translate = expandtabs = _refuse
+    center = ljust = rjust = zfill = _refuse
+    isalnum = isalpha = isascii = isdecimal = isdigit = isidentifier = islower = isnumeric = isprintable = _refuse
+    isspace = istitle = isupper = _refuse
     __getitem__ = __len__ = __iter__ = __contains__ = __bool__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
@@ -75,6 +78,21 @@ class Pending(str):
     __hash__ = str.__hash__
 
 
+class PendingTuple(tuple[str, ...]):
+    """Some strings, nobody knows how many: may be joined or walked through (one `Pending` stands for all), never
+    counted or picked from."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        (item,) = iter(self)
+        raise TypeError(
+            f"how many {str.__str__(item)} there are is known only after apply: join them, or add an output that "
+            "holds the part you need"
+        )
+
+    __getitem__ = __len__ = __contains__ = __bool__ = index = count = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+
 yaml.SafeDumper.add_multi_representer(Pending, lambda dumper, value: dumper.represent_str(str.__str__(value)))
 
 
@@ -82,7 +100,7 @@ def pending(model: type[OutputsT], unit: str) -> OutputsT:
     """An instance of `model` whose every field is known only after `unit` has been applied."""
 
     def slot(name: str, kind: Any) -> Any:
-        return Pending(unit, name) if kind is str else (Pending(unit, name),)
+        return Pending(unit, name) if kind is str else PendingTuple([Pending(unit, name)])
 
     slots: dict[str, Any] = {n: slot(n, f.annotation) for n, f in model.model_fields.items()}
     return cast(OutputsT, model.model_construct(None, **slots))

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources import checks
+from resources.application_probes import endpoint, unhealthy_application
 from resources.aws_errors import aws_call
 from resources.checks import Check
 from resources.drivers import driver_of
-from resources.drivers.helm_storage import newest_release
+from resources.drivers.git_manifests import objects
+from resources.drivers.helm_storage import newest_release, newest_releases
 from resources.drivers.stack import describe_stack
 from resources.errors import NotFound, PipelineError, WaitTimeout
+from resources.gitops_files import reread
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import condition, describe, list_objects, read
 from resources.outputs import plain
-from resources.specs import HelmRelease, Manifests, Spec, Stack
+from resources.specs import AnyGitTree, GitManifests, HelmRelease, Manifests, Spec, Stack
 from resources.waiting import Look, wait_until
-from resources.workloads import WORKLOADS, explain
+from resources.workloads import WORKLOADS, explain, hopeless
 from resources.world import World
 
 
@@ -39,6 +42,10 @@ Probe = Callable[[Any, World], Seen]
 def observe(check: Check, spec: Spec[Any], world: World) -> Seen:
     """One look. What cannot be read counts as not passed, with the reason."""
     try:
+        if isinstance(check, checks.PodsReady):
+            return _pods_ready(check, world)
+        if isinstance(check, checks.ApplicationsHealthy):
+            return _applications_healthy(check, spec, world)
         return _PROBES[type(check)](spec, world)
     except PipelineError as error:
         return Seen(False, error.message)
@@ -73,6 +80,10 @@ def _stack_complete(spec: Stack[Any], world: World) -> Seen:
     if found is None:
         return Seen(False, f"stack {spec.name} does not exist")
     status = found["StackStatus"]
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        # An update failed and was undone; once the unit wants again what is there, all is well.
+        change = driver_of(spec).plan(spec, driver_of(spec).observe(spec, world))
+        return Seen(not change.is_needed, f"{status}, {change.reason}")
     good = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE")
     return Seen(good, status)
 
@@ -207,6 +218,50 @@ def _in_sync(spec: Spec[Any], world: World) -> Seen:
     return Seen(not change.is_needed, change.reason if change.is_needed else f"{observed.status}, {shown}")
 
 
+def _branch_head(spec: AnyGitTree, world: World) -> Seen:
+    found = reread(spec, world)
+    where = f"{found.heads.branch} of {found.repository}"
+    if found.heads.branch_commit is None:
+        return Seen(False, f"there is no branch {where}")
+    if found.differences:
+        paths = ", ".join(difference.path for difference in found.differences[:3])
+        return Seen(False, f"{where} is not as its templates make it: {len(found.differences)} files differ: {paths}")
+    return Seen(True, f"{where} is at {found.heads.branch_commit[:12]}")
+
+
+def _pods_ready(check: checks.PodsReady, world: World) -> Seen:
+    if world.env.cluster.auto_mode and not check.auto_mode:
+        return Seen(True, "EKS Auto Mode runs this outside of the cluster")
+    pods = list_objects(world.cluster, "v1", "Pod", namespace=check.namespace, labels=check.label)
+    bad = [p for p in pods if (condition(p, "Ready") or {}).get("status") != "True"]
+    if bad:
+        words = hopeless(bad[0]) or f"pod {bad[0]['metadata']['name']} is {(bad[0].get('status') or {}).get('phase')}"
+        return Seen(False, f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {words}")
+    return Seen(bool(pods), f"{len(pods)} pods with {check.label} in {check.namespace} Ready")
+
+
+def _releases_ready(_: Spec[Any], world: World) -> Seen:
+    releases = [r for r in newest_releases(world) if r.status != "superseded"]
+    for release in releases:
+        spec = HelmRelease(
+            name=release.name, namespace=release.namespace, repository="", chart=release.chart, version=release.version
+        )
+        if not (seen := _workloads_ready(spec, world)).passed:
+            return Seen(False, f"release {release.name}: {seen.detail}")
+    return Seen(bool(releases), f"{len(releases)} releases ready")
+
+
+def _applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], world: World) -> Seen:
+    names: set[str] = set()
+    if isinstance(spec, GitManifests):
+        names = {o["metadata"]["name"] for o in objects(spec, world).objects if o["kind"] == "ApplicationSet"}
+    return Seen(*unhealthy_application(check, spec, names, world))
+
+
+def _application_endpoint(_: Spec[Any], world: World) -> Seen:
+    return Seen(*endpoint(world))
+
+
 _PROBES: dict[type[Check], Probe] = {
     checks.StackComplete: _stack_complete,
     checks.ClusterActive: _cluster_active,
@@ -221,5 +276,8 @@ _PROBES: dict[type[Check], Probe] = {
     checks.ZoneServed: _zone_served,
     checks.ParameterStored: _in_sync,
     checks.LookupFound: _in_sync,
+    checks.BranchHead: _branch_head,
     checks.InSync: _in_sync,
+    checks.ReleasesReady: _releases_ready,
+    checks.ApplicationEndpoint: _application_endpoint,
 }

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from resources.environment import Environment
@@ -36,17 +36,22 @@ def run(
     timeout: float,
     watch: Callable[[], None] = lambda: None,
     interval: float = 1.0,
+    accept: Collection[int] = (0,),
 ) -> str:
-    """Run a program to its end and return its output.
+    """Run a program to its end and return its output; bytes that are no UTF-8 come as surrogates.
 
     `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
-    SIGTERM first. Raises CommandFailed for another exit code than 0 and for a run longer than `timeout` seconds.
+    SIGTERM first. Raises CommandFailed for an exit code that `accept` lacks, and for a run longer than `timeout`
+    seconds.
     """
     out_path, err_path = (
         cwd / f"{os.getpid()}-{time.monotonic_ns()}.out",
         cwd / f"{os.getpid()}-{time.monotonic_ns()}.err",
     )
-    with out_path.open("w+") as out, err_path.open("w+") as err:
+    with (
+        out_path.open("w+", encoding="utf-8", errors="surrogateescape", newline="") as out,
+        err_path.open("w+", encoding="utf-8", errors="replace") as err,
+    ):
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **extra_env}
         )
@@ -59,7 +64,7 @@ def run(
         text, errors = out.read(), err.read()
     out_path.unlink()
     err_path.unlink()
-    if code != 0:
+    if code not in accept:
         why = errors.strip() or text.strip() or f"no output within {timeout:.0f} s"
         raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, why[-2000:])
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -84,6 +84,45 @@ class Parameter(Spec[O_co], Generic[O_co]):
     name: str
     value: str
     description: str = ""
+
+
+class GitTree(Spec[O_co], Generic[O_co]):
+    """The environment's branch of the application repository, with the variables of its `applicationset.yaml` files
+    filled in. Outputs are `commit` (the branch's head), `branch` and `repository`; name those that you need.
+
+    `base`: the branch with the templates (None: the repository's default branch). `credentials`: name of the secret
+    in Secrets Manager (None: git's own). `variables`: everything that a file may use; a value may be pending.
+    `products`: folders that must have an ApplicationSet. `author`: `Name <address>`. `timeout`: seconds a git command.
+    """
+
+    repository: str
+    branch: str
+    base: str | None = None
+    credentials: str | None = None
+    variables: dict[str, str] = {}
+    products: tuple[str, ...] = ()
+    author: str = "eks-assets <eks-assets@localhost>"
+    timeout: float = 120.0
+
+
+AnyGitTree: TypeAlias = GitTree[Any]
+
+
+class GitManifests(Spec[NoOutputs]):
+    """Kubernetes objects from files of a GitTree, applied once its branch is at `commit`.
+
+    `paths`: file names or patterns such as `projects/*.yaml`; one that matches nothing is an error. `group`: a label
+    on what is applied; objects of the group that are no longer wanted are removed only with `prune`."""
+
+    tree: AnyGitTree
+    commit: str
+    paths: tuple[str, ...]
+    group: str
+    prune: bool = False
+
+
+class Probes(Spec[NoOutputs]):
+    """Nothing to apply: the unit is its health checks."""
 
 
 class Lookup(Spec[O_co], Generic[O_co]):

@@ -5,25 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from urllib.parse import urlsplit
 
 from resources import aws_catalog
 from resources.derived_names import derived_names
 from resources.environment import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
+from resources.git_settings import BUILT_IN_VARIABLES
 from resources.placeholders import placeholders_in
-from resources.problems import EMPTY, Location, Problem, choices
+from resources.problems import EMPTY, Location, Problem, choices, dotted
 from resources.validation_cluster import block_of, cluster_checks
 from resources.yaml_positions import Document
 
 SANDBOX_ACCOUNT = "000000000000"
-SANDBOX_PLACEHOLDER = "SANDBOX_REGISTRY"
-MIRROR: Location = ("charts", "mirror")
+# The running sandbox's addresses, and where each may stand; `git.variables` takes both.
+ADDRESSES: dict[str, Location] = {
+    "SANDBOX_REGISTRY": ("charts", "mirror"),
+    "SANDBOX_GIT": ("git", "repository"),
+    "SANDBOX_EDGE": ("edge",),
+}
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
 
 
 def cross_checks(environment: Document, cluster: Document | None) -> list[Problem]:
     """Every problem between the fields of an environment file and its ClusterConfig."""
-    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _versions, _names)
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions, _names)
     problems = [problem for check in checks for problem in check(environment)]
     for document in (environment, cluster) if cluster else (environment,):
         problems += _empty(document)
@@ -100,17 +106,41 @@ def _vpc_size(environment: Document) -> Iterator[Problem]:
 
 
 def _placeholders(environment: Document) -> Iterator[Problem]:
-    """The only placeholder of an environment file is the sandbox's registry; Helm values may hold what they like."""
+    """The only placeholders of an environment file are the sandbox's addresses; Helm values may hold what they like."""
     sandbox = environment.at(("sandbox",), bool)
     for location, text in environment.texts():
         if location[:1] == ("addons",) and location[2:3] == ("values",):
             continue
         for name in placeholders_in(text):
-            if name != SANDBOX_PLACEHOLDER or location != MIRROR:
-                allowed = f"${{{SANDBOX_PLACEHOLDER}}} in charts.mirror; the others belong in the cluster's file"
+            if name not in ADDRESSES or (location != ADDRESSES[name] and location[:2] != ("git", "variables")):
+                places = " and ".join(f"${{{known}}} in {dotted(place)}" for known, place in ADDRESSES.items())
+                allowed = f"{places}; the others belong in the cluster's file"
                 yield environment.problem(location, f"${{{name}}} would stay as it is; allowed: {allowed}")
             elif not sandbox:
-                yield environment.problem(location, f"${{{name}}} is only known in the sandbox; allowed: a registry")
+                yield environment.problem(location, f"${{{name}}} is only known in the sandbox; allowed: an address")
+
+
+def _git(environment: Document) -> Iterator[Problem]:
+    """What would be found out only after the cluster is there: no repository, a password in its address."""
+    settings = environment.at(("git",), dict)
+    if settings is None:
+        if environment.at(("products_purchased",), list):
+            allowed = "git.repository, which has a folder for each product"
+            yield environment.problem(("products_purchased",), f"needs a repository; allowed: {allowed}")
+        return
+    location: Location = ("git", "repository")
+    address = urlsplit(environment.at(location, str) or "")
+    if address.password is not None or (address.username and address.scheme in ("http", "https")):
+        allowed = "the address alone, with git.credentials.secret naming a secret"
+        yield environment.problem(location, f"holds a user or password; allowed: {allowed}")
+    if address.scheme == "http" and address.hostname not in ("127.0.0.1", "localhost"):
+        yield environment.problem(location, "would receive its credentials unencrypted; allowed: https or ssh")
+    if settings.get("branch") is not None and settings.get("branch") == settings.get("base"):
+        yield environment.problem(("git", "branch"), "is the branch with the templates; allowed: another branch")
+    for name in environment.at(("git", "variables"), dict) or {}:
+        if name in BUILT_IN_VARIABLES:
+            allowed = "other names, as this one follows from the environment"
+            yield environment.problem(("git", "variables", name), f"is set by the pipeline; allowed: {allowed}")
 
 
 def _versions(environment: Document) -> Iterator[Problem]:

@@ -12,7 +12,6 @@ from resources.problems import Location, Problem, choices
 from resources.yaml_positions import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"
-POD_IDENTITY_AGENT = "eks-pod-identity-agent"
 Block = tuple[Location, ipaddress.IPv4Network]
 
 
@@ -23,7 +22,6 @@ def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem
     yield from _blocks(environment, cluster)
     yield from _node_zones(environment, cluster)
     yield from _somewhere_to_run(cluster)
-    yield from _pod_identity_agent(cluster)
     yield from _release_versions(environment, cluster)
 
 
@@ -90,7 +88,11 @@ def _service_range(environment: Document, cluster: Document, subnets: list[ipadd
 
 def _node_zones(environment: Document, cluster: Document) -> Iterator[Problem]:
     zones = [zone for zone in environment.at(("network", "create", "zones"), list) or [] if isinstance(zone, str)]
+    lookup = environment.at(("network", "lookup"), dict) is not None
     for index, group in _entries(cluster, ("managedNodeGroups",)):
+        if lookup and group.get("availabilityZones"):
+            message = "has no effect with network.lookup; allowed: subnets, the ids of those in the zones"
+            yield cluster.problem(("managedNodeGroups", index, "availabilityZones"), message)
         for position, zone in enumerate(_list(group.get("availabilityZones"))):
             if zones and isinstance(zone, str) and zone not in zones:
                 location = ("managedNodeGroups", index, "availabilityZones", position)
@@ -103,23 +105,6 @@ def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
     if not auto and not any(cluster.data.get(key) for key in ("managedNodeGroups", "fargateProfiles", "nodeGroups")):
         message = "gives pods nowhere to run; allowed: managedNodeGroups, fargateProfiles or autoModeConfig.enabled"
         yield cluster.problem((), message)
-
-
-def _pod_identity_agent(cluster: Document) -> Iterator[Problem]:
-    addons = list(_entries(cluster, ("addons",)))
-    names = [addon.get("name") for _, addon in addons]
-    if POD_IDENTITY_AGENT in names or cluster.at(("autoModeConfig", "enabled"), bool):
-        return
-    users: list[Location] = [
-        ("addons", index, key)
-        for index, addon in addons
-        for key in ("podIdentityAssociations", "useDefaultPodIdentityAssociations")
-        if addon.get(key)
-    ]
-    if cluster.at(("iam", "podIdentityAssociations"), list):
-        users.append(("iam", "podIdentityAssociations"))
-    for location in users:
-        yield cluster.problem(location, f"needs the pod identity agent; add {POD_IDENTITY_AGENT} to addons")
 
 
 def _release_versions(environment: Document, cluster: Document) -> Iterator[Problem]:

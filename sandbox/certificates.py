@@ -128,9 +128,7 @@ def encoded(file: Path) -> str:
 
 def _create_service_account_key(directory: Path) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     write_atomically(directory / "service-accounts.key", _private_pem(key))
     write_atomically(directory / "service-accounts.pub", public.decode())
 

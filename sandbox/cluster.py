@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import eks_addons, nodes
+from sandbox import argo_cd_processes, eks_addons, nodes
+from sandbox.argo_cd import ArgoCd
+from sandbox.argo_cd_processes import ArgoCdConfig
 from sandbox.control_plane import PORTS, ControlPlane, ControlPlaneConfig
 from sandbox.errors import InvalidRequest, SandboxError
 from sandbox.kubernetes_api import KubernetesApi, Object
@@ -63,6 +65,7 @@ class Cluster:
         self._plane: ControlPlane | None = None
         self._stages: CustomStages | None = None
         self._stand_in: SupervisedProcess | None = None
+        self._argo_cd: ArgoCd | None = None
 
     @classmethod
     def known(cls, around: Surroundings, pod_seconds: float) -> list[Cluster]:
@@ -80,7 +83,8 @@ class Cluster:
     @property
     def processes(self) -> list[SupervisedProcess]:
         plane = self._plane.processes if self._plane else []
-        return [*plane, *([self._stand_in] if self._stand_in else [])]
+        argo_cd = self._argo_cd.processes if self._argo_cd else []
+        return [*plane, *([self._stand_in] if self._stand_in else []), *argo_cd]
 
     def is_ready(self) -> bool:
         """Whether its API server answers."""
@@ -103,11 +107,10 @@ class Cluster:
             record = self.record
             directory = self._around.state.cluster(record.name)
             write_json(directory / "cluster.json", asdict(record))
-            claimed = self._around.ports.claim(f"cluster/{record.name}/{name}" for name in PORTS)
             plane = ControlPlane(
                 ControlPlaneConfig(
                     name=record.name, directory=directory, tools=self._around.tools,
-                    ports={name.rpartition("/")[2]: port for name, port in claimed.items()}, version=record.version,
+                    ports=self._claim(PORTS), version=record.version,
                     service_network=record.service_network, token_webhook_url=record.token_webhook_url,
                     pod_seconds=self.pod_seconds,
                 ),
@@ -118,17 +121,20 @@ class Cluster:
             self._stages = CustomStages(record.name, plane.api)
             self._stages.start()
             self._start_stand_in(plane)
+            self._start_argo_cd(plane)
 
     def stop(self) -> None:
         """Stops everything of the cluster; its data stays."""
         with self._lock:
+            if self._argo_cd:
+                self._argo_cd.stop()
             if self._stand_in:
                 self._stand_in.stop()
             if self._stages:
                 self._stages.stop()
             if self._plane:
                 self._plane.stop()
-            self._plane = self._stages = self._stand_in = None
+            self._plane = self._stages = self._stand_in = self._argo_cd = None
 
     def update(self, version: str, token_webhook_url: str) -> None:
         """Restarts the control plane where its version or token webhook differs: same etcd, same address.
@@ -215,6 +221,19 @@ class Cluster:
         )
         self._stand_in = SupervisedProcess(spec, self._around.launcher)
         self._stand_in.start()
+
+    def _start_argo_cd(self, plane: ControlPlane) -> None:
+        config = ArgoCdConfig(
+            cluster=self.record.name, directory=plane.config.directory / "argo-cd", tools=self._around.tools,
+            kubeconfig=plane.admin_kubeconfig, ports=self._claim(argo_cd_processes.PORTS),
+        )  # fmt: skip
+        self._argo_cd = ArgoCd(config, plane.api, self._around.launcher)
+        self._argo_cd.start()
+
+    def _claim(self, names: Sequence[str]) -> dict[str, int]:
+        prefix = f"cluster/{self.record.name}/"
+        claimed = self._around.ports.claim(prefix + name for name in names)
+        return {name.removeprefix(prefix): port for name, port in claimed.items()}
 
 
 def account_environment(account: str, region: str, aws_endpoint: str) -> dict[str, str]:

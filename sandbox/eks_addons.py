@@ -65,8 +65,9 @@ def _problem(live: Object | None, manifest: Object) -> str | None:
 
 
 def _workload(kind: str, name: str, component: str, image: str, configuration: Configuration,
-              spec: Mapping[str, Any]) -> Object:  # fmt: skip
-    labels = {"k8s-app": name, LABEL: component}
+              spec: Mapping[str, Any], app: str = "") -> Object:  # fmt: skip
+    app = app or name
+    labels = {"k8s-app": app, LABEL: component}
     container: Object = {"name": name, "image": f"{_REGISTRY}/eks/{image}"}
     if configuration.get("env"):
         container["env"] = [{"name": key, "value": str(value)} for key, value in configuration["env"].items()]
@@ -85,7 +86,7 @@ def _workload(kind: str, name: str, component: str, image: str, configuration: C
     return {
         "apiVersion": "apps/v1", "kind": kind,
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
-        "spec": {"selector": {"matchLabels": {"k8s-app": name}}, **spec,
+        "spec": {"selector": {"matchLabels": {"k8s-app": app}}, **spec,
                  "template": {"metadata": metadata, "spec": pod}},
     }  # fmt: skip
 
@@ -108,7 +109,7 @@ def _coredns(version: str, configuration: Configuration) -> list[Object]:
     service = {
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": {"k8s-app": "kube-dns", LABEL: "coredns"}},
-        "spec": {"selector": {"k8s-app": "coredns"},
+        "spec": {"selector": {"k8s-app": "kube-dns"},
                  "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53}]},
     }  # fmt: skip
     config_map = {
@@ -116,7 +117,7 @@ def _coredns(version: str, configuration: Configuration) -> list[Object]:
         "metadata": {"name": "coredns", "namespace": NAMESPACE, "labels": {LABEL: "coredns"}},
         "data": {"Corefile": configuration.get("corefile", ".:53 {\n    kubernetes cluster.local\n}\n")},
     }  # fmt: skip
-    workload = _workload("Deployment", "coredns", "coredns", f"coredns:{version}", configuration, spec)
+    workload = _workload("Deployment", "coredns", "coredns", f"coredns:{version}", configuration, spec, "kube-dns")
     return [_service_account("coredns", "coredns"), config_map, workload, service]
 
 

@@ -82,6 +82,16 @@ class StateDirectory:
         return self.root / "embedded-aws"
 
     @property
+    def edge(self) -> Path:
+        """The edge's certificate authority (`ca.crt`, `ca.key`) and the certificates that it issued."""
+        return self.root / "edge"
+
+    @property
+    def git(self) -> Path:
+        """The git host's repository and its token."""
+        return self.root / "git"
+
+    @property
     def clusters(self) -> Path:
         return self.root / "clusters"
 

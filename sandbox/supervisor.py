@@ -1,6 +1,6 @@
 """The sandbox's daemon: one per state folder, owner of every other process, reached over HTTP on loopback.
 
-    python -m sandbox.supervisor --state-directory DIR --tools BIN --aws-python PYTHON
+python -m sandbox.supervisor --state-directory DIR --tools BIN --aws-python PYTHON
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ from sandbox.cluster import (
     check_version,
     free_service_network,
 )
+from sandbox.edge import Edge
 from sandbox.errors import SandboxError, UnknownName
+from sandbox.git_service import GitService
+from sandbox.kubernetes_api import KubernetesApi
 from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_json
 from sandbox.ports import PortBook
 from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
 from sandbox.readiness import answers, wait_until_ready
+from sandbox.services import ROOT_KEY, ROOT_SECRET, embedded_aws_spec, registry_spec
 from sandbox.supervisor_api import serve
 
 log = logging.getLogger("sandbox.supervisor")
 
 ACCOUNT, REGION = "000000000000", "us-west-2"
-ROOT_KEY = ROOT_SECRET = "test"  # no secrets: the embedded AWS's own root, on loopback only
 CHARTS = "sandbox.charts"
-START_SECONDS, CHARTS_SECONDS, SAVE_SECONDS = 60.0, 120.0, 30.0
+START_SECONDS, CHARTS_SECONDS = 60.0, 120.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Settings:
 
 
 class Supervisor:
-    """Starts and stops the registry, the embedded AWS and the clusters; its methods answer the HTTP API."""
+    """Starts and stops the embedded AWS, chart registry, git host, edge and clusters; its methods answer the API."""
 
     def __init__(self, settings: Settings) -> None:
         self.phase = "starting"
@@ -62,7 +65,7 @@ class Supervisor:
         self._state = settings.state
         self._begun = time.monotonic()
         ports = PortBook(self._state.ports)
-        self._ports = ports.claim(("supervisor", "aws", "registry"))
+        self._ports = ports.claim(("supervisor", "aws", "registry", "git", "edge"))
         self.url = f"http://127.0.0.1:{self._ports['supervisor']}"
         self.registry = f"127.0.0.1:{self._ports['registry']}"
         self.aws_endpoint = f"http://127.0.0.1:{self._ports['aws']}"
@@ -72,8 +75,13 @@ class Supervisor:
         self._pod_seconds = float(read_json(self._state.options).get("pod_seconds", 0))
         self._lock = threading.Lock()
         self._clusters = {cluster.record.name: cluster for cluster in Cluster.known(self._around, self._pod_seconds)}
-        self._registry = SupervisedProcess(self._registry_spec(), launcher, on_restart=self._push_charts)
-        self._aws = SupervisedProcess(self._aws_spec(), launcher)
+        self._registry = SupervisedProcess(
+            registry_spec(self._state, settings.tools, self._ports["registry"]), launcher, on_restart=self._push_charts
+        )
+        aws = embedded_aws_spec(self._state, settings.aws_python, self._ports["aws"], self.url)
+        self._aws = SupervisedProcess(aws, launcher)
+        self._git = GitService(self._state, self._ports["git"], launcher)
+        self._edge = Edge(self._ports["edge"], self._state.edge, self._api_of)
 
     @property
     def port(self) -> int:
@@ -81,14 +89,17 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts everything side by side; a cluster that fails is a warning. Raises SandboxError."""
-        self.phase = "starting the embedded AWS, the chart registry" + "".join(f", {n}" for n in self._clusters)
+        names = ("the embedded AWS", "the chart registry", "the git host", *self._clusters)
+        self.phase = f"starting {', '.join(names)}"
         with ThreadPoolExecutor(max_workers=8) as pool:
-            needed = [pool.submit(self._start_aws), pool.submit(self._start_registry)]
+            needed = [pool.submit(self._start_aws), pool.submit(self._start_registry), pool.submit(self._git.start)]
             clusters = {name: pool.submit(cluster.start) for name, cluster in list(self._clusters.items())}
             for job in needed:
                 job.result()
             for name, job in clusters.items():
                 self._warn_if_failed(f"cluster {name} does not run", job)
+        self._edge.start()
+        self._store_git_token()
         write_json(self._state.state, self._state_file())
         self.phase = "ready"
         log.info("ready after %.1f s", time.monotonic() - self._begun)
@@ -97,8 +108,9 @@ class Supervisor:
         """Stops everything; the embedded AWS saves its state first."""
         self.phase = "stopping"
         self._state.state.unlink(missing_ok=True)
+        self._edge.stop()
         with ThreadPoolExecutor(max_workers=8) as pool:
-            jobs = [pool.submit(self._aws.stop), pool.submit(self._registry.stop)]
+            jobs = [pool.submit(process.stop) for process in (self._aws, self._registry, self._git)]
             jobs += [pool.submit(cluster.stop) for cluster in list(self._clusters.values())]
         for job in jobs:
             job.result()
@@ -154,6 +166,7 @@ class Supervisor:
             own,
             self._aws.describe(self.aws_endpoint, self._aws_answers()),
             self._registry.describe(self.registry, self._registry_answers()),
+            self._git.describe(),
         ]
         for cluster in clusters:
             ready = cluster.is_ready()
@@ -163,6 +176,7 @@ class Supervisor:
             "phase": self.phase,
             "ready": self.phase == "ready",
             "supervisor_url": self.url,
+            "edge": f"https://{self._edge.address}",
             "warnings": self.warnings,
             "clusters": [
                 {"name": c.record.name, "version": c.record.version, "account": c.record.account,
@@ -181,8 +195,20 @@ class Supervisor:
             "registry": self.registry,
             "tools": str(self._settings.tools),
             "credentials": {"root": {"access_key_id": ROOT_KEY, "secret_access_key": ROOT_SECRET}},
-            "variables": {"SANDBOX_REGISTRY": self.registry},
+            "variables": {
+                "SANDBOX_REGISTRY": self.registry,
+                "SANDBOX_GIT": self._git.repository,
+                "SANDBOX_EDGE": self._edge.address,
+                "SANDBOX_CA": str(self._edge.authority_file),
+            },
         }
+
+    def _api_of(self, name: str) -> KubernetesApi | None:
+        cluster = self._clusters.get(name)
+        try:
+            return cluster.api if cluster else None
+        except SandboxError:  # it does not run
+            return None
 
     def _start_aws(self) -> None:
         if not (SANDBOX / "embedded_aws" / "__main__.py").exists():
@@ -190,6 +216,11 @@ class Supervisor:
             return
         self._aws.start()
         wait_until_ready(self._aws, self._aws_answers, START_SECONDS)
+
+    def _store_git_token(self) -> None:
+        if self._aws.pid is not None and (problem := self._git.store_token(self.aws_endpoint)):
+            self.warnings.append(problem)
+            log.warning(problem)
 
     def _start_registry(self) -> None:
         self._registry.start()
@@ -227,39 +258,6 @@ class Supervisor:
 
     def _registry_answers(self) -> bool:
         return answers(f"http://{self.registry}/v2/")
-
-    def _registry_spec(self) -> ProcessSpec:
-        command = [str(self._settings.tools / "registry"), "-port", str(self._ports["registry"])]
-        return ProcessSpec("registry", command, self._state.logs / "registry.log", self._state.root)
-
-    def _aws_spec(self) -> ProcessSpec:
-        data = self._state.embedded_aws
-        environment = {
-            "PYTHONPATH": str(SANDBOX),
-            "GATEWAY_PORT": str(self._ports["aws"]),
-            "BIND_HOST": "127.0.0.1",
-            "MINISTACK_HOST": "127.0.0.1",
-            "PERSIST_STATE": "1",
-            "S3_PERSIST": "1",
-            "STATE_DIR": str(data / "state"),
-            "S3_DATA_DIR": str(data / "s3"),
-            "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces
-            "SFTP_ENABLED": "0",
-            "AUTH": "true",
-            "EKS_ASSETS_SUPERVISOR_URL": self.url,
-            "EKS_ASSETS_DELAYS": str(self._state.delays),
-            "AWS_ACCESS_KEY_ID": ROOT_KEY,
-            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
-        }
-        return ProcessSpec(
-            name="embedded-aws",
-            command=[str(self._settings.aws_python), "-m", "embedded_aws"],
-            log=self._state.logs / "embedded-aws.log",
-            directory=SANDBOX,
-            environment=environment,
-            stop_seconds=SAVE_SECONDS,
-            death_signal=signal.SIGTERM,  # it saves its state then
-        )
 
 
 def main() -> int:

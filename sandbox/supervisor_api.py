@@ -55,9 +55,7 @@ def _options(supervisor: Supervisor, body: Body, names: list[str]) -> object:
 
 
 def _put_cluster(supervisor: Supervisor, body: Body, names: list[str]) -> object:
-    return supervisor.put_cluster(
-        names[0], body["account"], body["region"], body["version"], body["token_webhook_url"]
-    )
+    return supervisor.put_cluster(names[0], body["account"], body["region"], body["version"], body["token_webhook_url"])
 
 
 def _get_cluster(supervisor: Supervisor, body: Body, names: list[str]) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 Statement = dict[str, Any]
+POLICY_NAMES = ("NodeLifecycle", "IAMIntegration", "EKSIntegration", "Interruption", "ZonalShift", "ResourceDiscovery")
 _TAGGED = ("fleet", "instance", "volume", "network-interface", "launch-template", "spot-instances-request")
 
 
@@ -37,6 +38,11 @@ def policies(cluster: str, node_role_arn: Any, queue_arn: Any) -> dict[str, dict
         "ResourceDiscovery": _resource_discovery(),
     }
     return {name: {"Version": "2012-10-17", "Statement": found} for name, found in statements.items()}
+
+
+def policy_name(short: str, cluster: str) -> str:
+    """The name of one of POLICY_NAMES in IAM."""
+    return f"KarpenterController{short}Policy-{cluster}"
 
 
 def _sub(text: str) -> dict[str, str]:

@@ -10,8 +10,8 @@ from troposphere.events import Rule, Target
 from troposphere.iam import ManagedPolicy, Role
 from troposphere.sqs import Queue, QueuePolicy
 
-from eks_assets.cluster.karpenter_policies import policies
-from eks_assets.templates import add_outputs, aws_policy, boundary, stack_tags, trust
+from eks_assets.cluster.karpenter_policies import policies, policy_name
+from eks_assets.templates import add_outputs, aws_policy, boundary, cluster_tags, trust
 from eks_assets.unit import unit
 from resources.environment import Environment
 from resources.outputs import Outputs
@@ -19,6 +19,8 @@ from resources.specs import Stack
 
 
 class KarpenterOutputs(Outputs):
+    """The role of Karpenter's nodes, and the queue that tells it of interruptions."""
+
     node_role_arn: str
     node_role_name: str
     queue_name: str
@@ -58,12 +60,15 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
             QueueName=env.cluster_name,
             MessageRetentionPeriod=300,
             SqsManagedSseEnabled=True,
+            # Messages live five minutes: nothing to keep.
+            DeletionPolicy="Delete",
+            UpdateReplacePolicy="Delete",
         )
     )
     documents = policies(env.cluster_name, GetAtt(role, "Arn").to_dict(), GetAtt(queue, "Arn").to_dict())
     for name, document in documents.items():
-        policy_name = f"KarpenterController{name}Policy-{env.cluster_name}"
-        template.add_resource(ManagedPolicy(f"{name}Policy", ManagedPolicyName=policy_name, PolicyDocument=document))
+        full_name = policy_name(name, env.cluster_name)
+        template.add_resource(ManagedPolicy(f"{name}Policy", ManagedPolicyName=full_name, PolicyDocument=document))
     template.add_resource(
         QueuePolicy("KarpenterInterruptionQueuePolicy", Queues=[Ref(queue)], PolicyDocument=_queue_policy(queue))
     )
@@ -77,7 +82,7 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
         "queue_name": GetAtt(queue, "QueueName"),
     }
     add_outputs(template, KarpenterOutputs, **values)
-    return Stack[KarpenterOutputs](name=env.karpenter_stack, template=template.to_dict(), tags=stack_tags(env))
+    return Stack[KarpenterOutputs](name=env.karpenter_stack, template=template.to_dict(), tags=cluster_tags(env))
 
 
 def _queue_policy(queue: Queue) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from resources.specs import Lookup
 
 
 class VpcOutputs(Outputs):
+    """The VPC; its subnets in the order of their zones."""
+
     vpc_id: str
     cidr_block: str
     private_subnet_ids: tuple[str, ...]

@@ -11,7 +11,7 @@ from resources.specs import HelmRelease
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity], when=lambda env: not env.cluster.auto_mode)
 def aws_load_balancer_controller(env: Environment, access: AccessOutputs, vpc: VpcOutputs) -> HelmRelease:
-    """Makes AWS load balancers of Ingresses and of Services of type LoadBalancer."""
+    """Makes AWS load balancers of Ingresses, and of Services with loadBalancerClass service.k8s.aws/nlb."""
     return HelmRelease(
         name="aws-load-balancer-controller",
         namespace="kube-system",
@@ -23,8 +23,8 @@ def aws_load_balancer_controller(env: Environment, access: AccessOutputs, vpc: V
             "region": env.region,
             "vpcId": vpc.vpc_id,
             "serviceAccount": {"create": True, "name": "aws-load-balancer-controller"},
-            # With it, every Service in the cluster is refused until this controller is ready, and add-ons that are
-            # installed at the same time fail.
+            # With it, Services would need no loadBalancerClass; but every Service in the cluster would be refused until
+            # this controller is ready, and add-ons that are installed at the same time would fail.
             "enableServiceMutatorWebhook": False,
             # Else the webhook's certificate changes with each upgrade.
             "keepTLSSecret": True,

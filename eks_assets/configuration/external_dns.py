@@ -15,6 +15,8 @@ def external_dns(env: Environment, access: AccessOutputs) -> HelmRelease:
     """Publishes the hosts of Services and Ingresses in Route 53; never removes a record by itself."""
     values: dict[str, Any] = {
         "provider": {"name": "aws"},
+        # Not Istio's kinds: they do not exist yet when this starts, and it would fail without them.
+        "sources": ["service", "ingress"],
         "policy": "upsert-only",
         "txtOwnerId": env.cluster_name,
         "domainFilters": [env.hosted_zone.name],

@@ -1,7 +1,9 @@
 """Which nodes Karpenter may start (source: Karpenter, "Concepts > NodePools" and "NodeClasses")."""
 
 from eks_assets.cluster.access_entries import AccessOutputs
+from eks_assets.cluster.cluster import ClusterOutputs
 from eks_assets.cluster.karpenter_stack import KarpenterOutputs
+from eks_assets.cluster.vpc_lookup import VpcOutputs
 from eks_assets.configuration.karpenter import karpenter
 from eks_assets.configuration.karpenter_crds import karpenter_crds
 from eks_assets.unit import unit
@@ -17,9 +19,13 @@ from resources.specs import Manifests
     when=lambda env: not env.cluster.auto_mode,
     checks=[ObjectsReady()],
 )
-def node_pools(env: Environment, access: AccessOutputs, stack: KarpenterOutputs) -> Manifests:
+def node_pools(
+    env: Environment, access: AccessOutputs, cluster: ClusterOutputs, vpc: VpcOutputs, stack: KarpenterOutputs
+) -> Manifests:
     """A general-purpose NodePool and the EC2NodeClass behind it."""
     discovery = [{"tags": {"karpenter.sh/discovery": env.cluster_name}}]
+    # A VPC that somebody else made need not have our tags.
+    subnets = [{"id": subnet} for subnet in env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids]
     node_class = {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
@@ -27,8 +33,9 @@ def node_pools(env: Environment, access: AccessOutputs, stack: KarpenterOutputs)
         "spec": {
             "role": stack.node_role_name,
             "amiSelectorTerms": [{"alias": "al2023@latest"}],
-            "subnetSelectorTerms": discovery,
-            "securityGroupSelectorTerms": discovery,
+            "subnetSelectorTerms": discovery if env.network.create else subnets,
+            # Without the cluster's own group a node reaches neither the API server nor other nodes.
+            "securityGroupSelectorTerms": [{"id": cluster.security_group_id}, *discovery],
             "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
         },
     }

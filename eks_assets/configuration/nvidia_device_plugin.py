@@ -11,10 +11,14 @@ from resources.specs import HelmRelease
     wave="configuration",
     minutes=0.5,
     after=[pod_addons],
-    when=lambda env: any(group.gpu for group in env.cluster.node_groups) or "nvidia_device_plugin" in env.addons,
+    when=lambda env: (
+        not env.cluster.auto_mode
+        and (any(group.gpu for group in env.cluster.node_groups) or "nvidia_device_plugin" in env.addons)
+    ),
 )
 def nvidia_device_plugin(env: Environment, access: AccessOutputs) -> HelmRelease:
-    """Offers the GPUs of nodes to pods; on where a node group has any, or the environment asks for it."""
+    """Offers the GPUs of nodes to pods; on where a node group has any, or the environment asks for it. Auto Mode has
+    its own."""
     return HelmRelease(
         name="nvidia-device-plugin",
         namespace="nvidia-device-plugin",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from resources.change import Change, Observed
+from resources.drivers.git_manifests import GitManifestsDriver
+from resources.drivers.git_tree import GitTreeDriver
 from resources.drivers.helm_release import HelmReleaseDriver
 from resources.drivers.lookup import LookupDriver
 from resources.drivers.manifests import ManifestsDriver
 from resources.drivers.parameter import ParameterDriver
+from resources.drivers.probes_only import ProbesDriver
 from resources.drivers.stack import StackDriver
-from resources.specs import HelmRelease, Lookup, Manifests, Parameter, Spec, Stack
+from resources.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 from resources.world import World
 
 
@@ -30,6 +33,9 @@ _DRIVERS: tuple[tuple[type[Spec[Any]], Driver], ...] = (
     (HelmRelease, HelmReleaseDriver()),
     (Manifests, ManifestsDriver()),
     (Parameter, ParameterDriver()),
+    (GitTree, GitTreeDriver()),
+    (GitManifests, GitManifestsDriver()),
+    (Probes, ProbesDriver()),
     (Lookup, LookupDriver()),
 )
 

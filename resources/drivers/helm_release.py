@@ -7,13 +7,16 @@ plan. Facts about helm 4 that shape this file stand in `docs/adr/0004-helm.md`.
 from __future__ import annotations
 
 import hashlib
+import re
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import rfc8785
 import yaml
 
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
-from resources.charts import chart_reference, registry_flags
+from resources.charts import chart_reference, check_digest, registry_flags
 from resources.drivers.helm_storage import Release, newest_release
 from resources.drivers.pod_watch import PodWatch
 from resources.errors import CommandFailed, OperationFailed, Transient
@@ -23,15 +26,10 @@ from resources.specs import HelmRelease
 from resources.world import World
 
 DIGEST_LABEL = "eks-assets/spec"
-_TRANSIENT = (
-    "429",
-    "Too Many Requests",
-    "connection refused",
-    "connection reset",
-    "i/o timeout",
-    "EOF",
-    " 50",
-    "TLS handshake",
+_TRANSIENT = re.compile(
+    r"Too Many Requests|connection refused|connection reset|i/o timeout|TLS handshake timeout|unexpected EOF|: EOF$"
+    r"|status(?: code)?:? (?:429|5\d\d)|\b50[0234] (?:Internal|Bad|Service|Gateway)|failed calling webhook",
+    re.MULTILINE,
 )
 
 
@@ -70,15 +68,17 @@ class HelmReleaseDriver:
 
         A release left in a pending state by a killed run is repaired first. Raises OperationFailed, Transient.
         """
+        chart = self._chart(spec, world)
         before = newest_release(world, spec.namespace, spec.name)
-        if before is not None and before.status.startswith("pending-"):
+        if before is not None and (before.status.startswith("pending-") or before.status == "uninstalling"):
             self._repair(before, spec, world)
         values = world.aws.folder / f"values-{spec.namespace}-{spec.name}.yaml"
         values.write_text(yaml.safe_dump(plain(spec.values)))
         values.chmod(0o600)
         argv = [
-            "upgrade", spec.name, *chart_reference(spec, world), "--install", "--namespace", spec.namespace,
-            "--create-namespace", "--reset-values", "--values", str(values), "--wait", "--timeout", f"{spec.timeout:.0f}s",
+            "upgrade", spec.name, *chart, "--install", "--namespace", spec.namespace,
+            "--create-namespace", "--reset-values", "--values", str(values), "--wait",
+            "--timeout", f"{spec.timeout:.0f}s",
             "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
             "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
         ]  # fmt: skip
@@ -94,9 +94,23 @@ class HelmReleaseDriver:
             values.unlink(missing_ok=True)
             world.forget("helm releases")
 
+    def _chart(self, spec: HelmRelease, world: World) -> list[str]:
+        """helm's arguments that name the chart: where its digest is pinned, a package on disk that has been checked."""
+        if spec.digest is None:
+            return chart_reference(spec, world)
+        folder = Path(tempfile.mkdtemp(dir=world.aws.folder))
+        try:
+            self._helm(["pull", *chart_reference(spec, world), "--destination", str(folder)], world, 120)
+        except CommandFailed as error:
+            raise self._explain(error, spec) from error
+        (package,) = folder.glob("*.tgz")
+        check_digest(package, spec)
+        return [str(package)]
+
     def _repair(self, release: Release, spec: HelmRelease, world: World) -> None:
         """Bring a release out of a pending-* state, which helm itself refuses to upgrade."""
-        verb = ["uninstall", spec.name] if release.status == "pending-install" else ["rollback", spec.name]
+        never_came_up = release.status in ("pending-install", "uninstalling")
+        verb = ["uninstall", spec.name] if never_came_up else ["rollback", spec.name]
         world.progress(f"release {spec.name} is {release.status} (a run was killed): helm {verb[0]}")
         self._helm([*verb, "--namespace", spec.namespace], world, 120)
         world.forget("helm releases")
@@ -109,21 +123,22 @@ class HelmReleaseDriver:
             "HELM_CONFIG_HOME": str(folder / "helm-config"),
             "HELM_DATA_HOME": str(folder / "helm-data"),
         }
-        flags = registry_flags(world.env) if argv[0] == "upgrade" else []
+        flags = registry_flags(world.env) if argv[0] in ("upgrade", "pull") else []
         return run(
             [program("helm", world.env), *argv, *flags], extra_env=extra, cwd=folder, timeout=timeout, watch=watch
         )
 
-    def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
+    def _explain(
+        self, error: CommandFailed, spec: HelmRelease, watch: PodWatch | None = None
+    ) -> OperationFailed | Transient:
         words = error.stderr_tail
-        if seen := watch.worst():
-            return OperationFailed(f"release {spec.name} in {spec.namespace}: {seen}; helm says: {words}")
-        if any(mark in words for mark in _TRANSIENT) and "webhook" not in words:
-            return Transient(f"release {spec.name} in {spec.namespace}: {words}")
-        if "failed calling webhook" in words:
-            return Transient(f"release {spec.name} in {spec.namespace}: {words}")
+        where = f"release {spec.name} in {spec.namespace} (chart {spec.chart} {spec.version})"
+        if watch is not None and (seen := watch.worst()):
+            return OperationFailed(f"{where}: {seen}; helm says: {words}")
+        if _TRANSIENT.search(words):
+            return Transient(f"{where}: {words}")
         return OperationFailed(
-            f"release {spec.name} in {spec.namespace} (chart {spec.chart} {spec.version}): helm says: {words}",
+            f"{where}: helm says: {words}",
             next_step="mend the chart's values under `addons` in the environment file, then deploy again",
         )
 

@@ -42,15 +42,29 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def newest_release(world: World, namespace: str, name: str) -> Release | None:
     """The newest revision; None where the release does not exist. One LIST serves a whole plan."""
-    secrets = world.once("helm releases", lambda: list_objects(world.cluster, "v1", "Secret", labels="owner=helm"))
     mine = [
         s
-        for s in secrets
+        for s in _secrets(world)
         if s["metadata"]["namespace"] == namespace and s["metadata"].get("labels", {}).get("name") == name
     ]
     if not mine:
         return None
     return decode(max(mine, key=lambda s: int(s["metadata"]["labels"]["version"])))
+
+
+def newest_releases(world: World) -> list[Release]:
+    """The newest revision of every release in the cluster."""
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for secret in sorted(_secrets(world), key=lambda s: int(s["metadata"]["labels"]["version"])):
+        newest[(secret["metadata"]["namespace"], secret["metadata"]["labels"]["name"])] = secret
+    return [decode(secret) for secret in newest.values()]
+
+
+def _secrets(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.once(
+        "helm releases", lambda: list_objects(world.cluster, "v1", "Secret", labels="owner=helm")
+    )
+    return found
 
 
 def decode(secret: dict[str, Any]) -> Release:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.dagster_aws_clients import ssm_client
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.dagster_aws_clients import ssm_client
 from resources.errors import NotFound
 from resources.outputs import plain
 from resources.specs import Parameter

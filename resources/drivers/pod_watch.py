@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from resources.drivers.helm_storage import newest_release
@@ -13,6 +14,8 @@ from resources.world import World
 
 # Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
 _GRACE = 15.0
+# A container may crash at its start while what it waits for comes up; three crashes in a row are no such thing.
+_CRASHES = 2
 
 
 class PodWatch:
@@ -41,14 +44,14 @@ class PodWatch:
     def worst(self) -> str:
         """The pod that explains a failure, as far as one does."""
         try:
-            return self._worst or next(iter(self._bad_pods()), "")
+            return self._worst or next(iter(self._bad_pods(patient=False)), "")
         except PipelineError as error:
             return f"(its pods could not be read: {error.message})"
 
     def _pods(self) -> list[dict[str, Any]]:
         return list_objects(self._world.cluster, "v1", "Pod", namespace=self._namespace)
 
-    def _bad_pods(self) -> list[str]:
+    def _bad_pods(self, *, patient: bool = True) -> list[str]:
         self._world.forget("helm releases")
         release = newest_release(self._world, self._namespace, self._name)
         if release is None:
@@ -65,4 +68,16 @@ class PodWatch:
             if any(selects(w, pod) for w in workloads)
             and not (early and pod["metadata"]["uid"] in self._old)
             and (why := hopeless(pod))
+            and not (patient and _may_recover(pod))
         ]
+
+
+def _may_recover(pod: Mapping[str, Any]) -> bool:
+    """Whether all that is wrong with the pod are containers that have crashed only a few times yet."""
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    waiting = [c for c in containers if (c.get("state") or {}).get("waiting")]
+    return all(
+        c["state"]["waiting"].get("reason") == "CrashLoopBackOff" and c.get("restartCount", 0) < _CRASHES
+        for c in waiting
+    )

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from resources.aws_errors import aws_call, error_message
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.stack_events import EventStream
+from resources.drivers.stack_replacement import refuse_replacements
 from resources.drivers.stack_states import (
     must_be_recreated,
     refuse_stuck,
@@ -29,6 +30,7 @@ from resources.world import World
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+LONGEST_TEMPLATE = 51_200  # bytes, inline (AWS: CloudFormation quotas)
 
 
 class StackDriver:
@@ -49,14 +51,32 @@ class StackDriver:
                 "template": template,
                 "parameters": {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])},
                 "tags": {t["Key"]: t["Value"] for t in found.get("Tags", [])},
+                **self._guards(spec, found, world),
             },
             outputs=stack_outputs(spec, found.get("Outputs", [])),
             detail={"stack_id": found["StackId"], "reason": found.get("StackStatusReason", "")},
         )
 
+    def _guards(self, spec: Stack[Any], found: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """Protection and policy as they are, as far as the spec asks for any: a killed run may not have set them."""
+        guards: dict[str, Any] = {}
+        if spec.protected:
+            guards["protected"] = bool(found.get("EnableTerminationProtection"))
+        if spec.policy is not None:
+            with aws_call(f"reading the policy of stack {spec.name}"):
+                answer = world.aws.client("cloudformation").get_stack_policy(StackName=spec.name)
+            guards["policy"] = json.loads(answer.get("StackPolicyBody") or "{}")
+        return guards
+
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
-        """Create, update with the fields that differ, or nothing."""
+        """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long."""
         wanted = wanted_fields(spec)
+        if (size := len(template_body(spec).encode())) > LONGEST_TEMPLATE:
+            raise Refused(
+                f"the template of stack {spec.name} has {size:,} bytes; CloudFormation takes at most "
+                f"{LONGEST_TEMPLATE:,} bytes",
+                next_step="split the unit into two, or repeat less in its template",
+            )
         if observed is None or must_be_recreated(observed.status):
             why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
             return Change("create", diff({}, wanted), f"stack {spec.name} {why}")
@@ -87,7 +107,7 @@ class StackDriver:
         self._protect(spec, world)
 
     def _make_change_set(self, spec: Stack[Any], world: World, kind: str) -> dict[str, Any] | None:
-        body = json.dumps(plain(spec.template), sort_keys=True)
+        body = template_body(spec)
         name = (
             "eks-assets-"
             + hashlib.sha256(f"{body}{spec.parameters}{spec.tags}{time.time_ns()}".encode()).hexdigest()[:16]
@@ -199,25 +219,19 @@ def remove_failed(world: World, spec: Stack[Any]) -> None:
         )
 
 
+def template_body(spec: Stack[Any]) -> str:
+    """The template as it is sent."""
+    return json.dumps(plain(spec.template), sort_keys=True, separators=(",", ":"))
+
+
 def wanted_fields(spec: Stack[Any]) -> dict[str, Any]:
     """The spec in the terms in which a live stack is observed."""
-    return {"template": plain(spec.template), "parameters": plain(spec.parameters), "tags": dict(spec.tags)}
-
-
-def refuse_replacements(spec: Stack[Any], change_set: Mapping[str, Any]) -> None:
-    """Raises Refused where the change set replaces or removes something that the spec doesn't say is harmless."""
-    for change in change_set.get("Changes", []):
-        resource = change.get("ResourceChange", {})
-        logical_id = resource.get("LogicalResourceId")
-        if resource.get("Replacement") in ("True", "Conditional") and logical_id not in spec.may_replace:
-            causes = ", ".join(
-                sorted({d["Target"].get("Name", "?") for d in resource.get("Details", []) if d.get("Target")})
-            )
-            raise Refused(
-                f"stack {spec.name}: the change would replace {resource.get('ResourceType')} {logical_id} "
-                f"(because of {causes})",
-                next_step="undo that change in the environment file, or replace the resource deliberately by hand",
-            )
+    fields = {"template": plain(spec.template), "parameters": plain(spec.parameters), "tags": dict(spec.tags)}
+    if spec.protected:
+        fields["protected"] = True
+    if spec.policy is not None:
+        fields["policy"] = plain(spec.policy)
+    return fields
 
 
 def stack_outputs(spec: Stack[Any], found: list[Mapping[str, str]]) -> Outputs | None:

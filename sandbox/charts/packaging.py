@@ -109,8 +109,13 @@ def argo_cd_crds(tools: Path) -> list[Path]:
     command = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v3"]
     try:
         listed = subprocess.run(
-            command, cwd=GO_MODULE, env={**os.environ, "GOTOOLCHAIN": "auto"}, timeout=GO_TIMEOUT_SECONDS,
-            check=True, capture_output=True, text=True,
+            command,
+            cwd=GO_MODULE,
+            env={**os.environ, "GOTOOLCHAIN": "auto"},
+            timeout=GO_TIMEOUT_SECONDS,
+            check=True,
+            capture_output=True,
+            text=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip()

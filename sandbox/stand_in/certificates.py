@@ -68,9 +68,13 @@ def _issue(name: str, ca: KeyPair | None) -> KeyPair:
         raise TypeError("the webhook authority's key is not an elliptic-curve key; delete webhook-ca.* and start again")
     start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5)
     builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=VALID_DAYS))
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=VALID_DAYS))
         .add_extension(x509.BasicConstraints(ca=ca is None, path_length=None), critical=True)
     )
     if ca:

@@ -67,8 +67,12 @@ def record_sets(record: Record, settings: Settings) -> list[dict[str, Any]]:
     owner = f'"heritage=external-dns,external-dns/owner={settings.owner},external-dns/resource={record.resource}"'
     return [
         {"Name": f"{record.host}.", "Type": "A", "AliasTarget": alias},
-        {"Name": f"{settings.prefix}cname-{record.host}.", "Type": "TXT", "TTL": TTL_SECONDS,
-         "ResourceRecords": [{"Value": owner}]},
+        {
+            "Name": f"{settings.prefix}cname-{record.host}.",
+            "Type": "TXT",
+            "TTL": TTL_SECONDS,
+            "ResourceRecords": [{"Value": owner}],
+        },
     ]
 
 
@@ -131,7 +135,7 @@ class DnsRecords:
             pages = self._aws.client("route53").get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
             sets = [one for page in pages for one in page["ResourceRecordSets"]]
             for text in (one for one in sets if one["Type"] == "TXT" and one["Name"].startswith(prefix)):
-                host = text["Name"][len(prefix):].rstrip(".")
+                host = text["Name"][len(prefix) :].rstrip(".")
                 owned = any(mark in value["Value"] for value in text.get("ResourceRecords") or [])
                 if owned and host not in hosts and settings.covers(host):
                     alias = [one for one in sets if one["Name"].rstrip(".") == host and one["Type"] == "A"]

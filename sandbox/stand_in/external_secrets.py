@@ -182,7 +182,8 @@ class ExternalSecrets:
         meta, target = external["metadata"], external["spec"].get("target") or {}
         template = target.get("template") or {}
         if "data" in template:
-            values = {key: rendered(text, values) for key, text in template["data"].items()}
+            made = {key: rendered(text, values) for key, text in template["data"].items()}
+            values = {**values, **made} if template.get("mergePolicy") == "Merge" else made
         name, policy = target.get("name") or meta["name"], target.get("creationPolicy", "Owner")
         if policy == "None":
             return

@@ -75,8 +75,14 @@ class Kube:
         Raises:
             KubeError: as ``request``; also when the stream breaks.
         """
-        query = urlencode({"watch": 1, "resourceVersion": resource_version, "timeoutSeconds": WATCH_SECONDS,
-                           "allowWatchBookmarks": "true"})
+        query = urlencode(
+            {
+                "watch": 1,
+                "resourceVersion": resource_version,
+                "timeoutSeconds": WATCH_SECONDS,
+                "allowWatchBookmarks": "true",
+            }
+        )
         timeout = urllib3.Timeout(connect=REQUEST_TIMEOUT_SECONDS, read=WATCH_SECONDS + 30)
         try:
             answer = self._http.request("GET", f"{self.server}{path}?{query}", preload_content=False, timeout=timeout)

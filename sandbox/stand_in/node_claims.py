@@ -73,16 +73,20 @@ class NodeClaims:
         provider = f"aws:///{zone}/{instance['InstanceId']}"
         self._kube.apply(f"/api/v1/nodes/{node}", self._node(claim, node, provider, zone), FIELD_MANAGER)
         moment = now()
-        conditions = [{"type": kind, "status": "True", "reason": kind, "message": "", "lastTransitionTime": moment}
-                      for kind in CONDITIONS]
+        conditions = [
+            {"type": kind, "status": "True", "reason": kind, "message": "", "lastTransitionTime": moment}
+            for kind in CONDITIONS
+        ]
         status = {"nodeName": node, "providerID": provider, "conditions": conditions}
         self._kube.patch_status(path, status, FIELD_MANAGER)
         self._log(self.name, f"{claim['metadata']['name']} has instance {instance['InstanceId']} and node {node}")
 
     def _instances(self, claim: Object) -> list[Any]:
-        filters = [{"Name": "tag:karpenter.sh/nodeclaim", "Values": [claim["metadata"]["name"]]},
-                   {"Name": "tag:eks:eks-cluster-name", "Values": [self._cluster]},
-                   {"Name": "instance-state-name", "Values": LIVE}]
+        filters = [
+            {"Name": "tag:karpenter.sh/nodeclaim", "Values": [claim["metadata"]["name"]]},
+            {"Name": "tag:eks:eks-cluster-name", "Values": [self._cluster]},
+            {"Name": "instance-state-name", "Values": LIVE},
+        ]
         answer = self._aws.client("ec2").describe_instances(Filters=filters)
         return [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
 
@@ -97,10 +101,13 @@ class NodeClaims:
             "Name": f"{pool or 'default'}/{claim['metadata']['name']}",
         }
         subnets = self._aws.client("ec2").describe_subnets(
-            Filters=[{"Name": "tag:karpenter.sh/discovery", "Values": [self._cluster]}])["Subnets"]
+            Filters=[{"Name": "tag:karpenter.sh/discovery", "Values": [self._cluster]}]
+        )["Subnets"]
         inside = [one["SubnetId"] for one in subnets if one["AvailabilityZone"] == zone]
         answer = self._aws.client("ec2").run_instances(
-            ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1,
+            ImageId="ami-0123456789abcdef0",
+            MinCount=1,
+            MaxCount=1,
             InstanceType=requirement(claim, INSTANCE_TYPE, DEFAULT_TYPE),
             TagSpecifications=[{"ResourceType": "instance", "Tags": tags(marks)}],
             **({"SubnetId": inside[0]} if inside else {}),

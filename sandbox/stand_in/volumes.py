@@ -58,8 +58,10 @@ class Volumes:
             self._known.add(meta["uid"])
 
     def _found(self, name: str) -> list[Any]:
-        filters = [{"Name": f"tag:{NAME_TAG}", "Values": [name]},
-                   {"Name": "status", "Values": ["creating", "available", "in-use"]}]
+        filters = [
+            {"Name": f"tag:{NAME_TAG}", "Values": [name]},
+            {"Name": "status", "Values": ["creating", "available", "in-use"]},
+        ]
         found: list[Any] = self._aws.client("ec2").describe_volumes(Filters=filters)["Volumes"]
         return found
 

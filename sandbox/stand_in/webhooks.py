@@ -102,8 +102,15 @@ class Webhooks:
                     client = webhook["clientConfig"]
                     if service := client.get("service"):
                         bundle = base64.b64decode(client.get("caBundle") or "")
-                        yield Webhook(resource, configuration, index, service["namespace"], service["name"],
-                                      service.get("port", 443), bundle)
+                        yield Webhook(
+                            resource,
+                            configuration,
+                            index,
+                            service["namespace"],
+                            service["name"],
+                            service.get("port", 443),
+                            bundle,
+                        )
 
     def _serve(self, key: tuple[str, str, int], webhook: Webhook) -> None:
         running = self._running.get(key)
@@ -149,8 +156,9 @@ class Webhooks:
         bundle = base64.b64encode(self._ca.certificate).decode()
         at = f"/webhooks/{webhook.index}"
         name = webhook.configuration["webhooks"][webhook.index]["name"]
-        patch = [{"op": "test", "path": f"{at}/name", "value": name},
-                 {"op": "add", "path": f"{at}/clientConfig/caBundle", "value": bundle}]
+        patch = [
+            {"op": "test", "path": f"{at}/name", "value": name},
+            {"op": "add", "path": f"{at}/clientConfig/caBundle", "value": bundle},
+        ]
         self._kube.patch(object_path(webhook.resource, webhook.configuration), patch, JSON_PATCH, manager)
         self._log(self.name, f"{manager} filled the caBundle of {name}")
-

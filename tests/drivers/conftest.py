@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,15 @@ import pytest
 from eks_assets.factory import Platform, asset_for
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
+from resources.aws import Aws
+from resources.drivers.helm_storage import newest_release
+from resources.environment import Environment
+from resources.programs import program, run
+from resources.world import World
+from sandbox.paths import StateDirectory
+
+from .git_repository import Deployer, Repository, serving
+from .releases import NAMESPACE
 
 Materialize = Callable[[AnyUnit], dg.ExecuteInProcessResult]
 
@@ -33,14 +43,61 @@ def materialize() -> Materialize:
     return run
 
 
+@pytest.fixture
+def admin(account: Environment) -> Aws:
+    """The account's administrator, who did things by hand before the pipeline came."""
+    return Aws(account, as_deployer=False)
+
+
+@pytest.fixture
+def release_namespace(platform: Environment, world: World) -> Iterator[str]:
+    """A namespace of the deployed cluster that holds no release before and after a test."""
+    yield NAMESPACE
+    if newest_release(world, NAMESPACE, NAMESPACE) is not None:
+        extra = {"KUBECONFIG": str(world.cluster.kubeconfig)}
+        argv = [program("helm", world.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
+        run(argv, extra_env=extra, cwd=world.aws.folder, timeout=60)
+
+
+def remove(world: World, api_version: str, kind: str, name: str, namespace: str | None = None) -> None:
+    """Delete an object and wait until it is gone; one that does not exist is gone."""
+    kinds = world.cluster.api.resources.get(api_version=api_version, kind=kind)
+    found = [o for o in kinds.get(namespace=namespace).to_dict()["items"] if o["metadata"]["name"] == name]
+    if not found:
+        return
+    kinds.delete(name=name, namespace=namespace)
+    for event in kinds.watch(namespace=namespace, name=name, timeout=60):
+        if event["type"] == "DELETED":
+            return
+
+
 def shown(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:
     """The metadata of the materialization of an asset, as plain values."""
     events = [e for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(name)]
+    assert events, failure(result)
     return {key: value.value for key, value in events[0].materialization.metadata.items()}
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
     """The words of the step that failed."""
     data = result.get_step_failure_events()[0].step_failure_data
-    assert data.user_failure_data is not None
+    assert data.user_failure_data is not None, data.error
     return str(data.user_failure_data.description)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | None]]:
+    """Whether each check passed, and what it saw."""
+    return {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, sandbox: StateDirectory) -> Iterator[Repository]:
+    """An application repository of the test's own, for the user whose token is in the embedded Secrets Manager."""
+    with serving(tmp_path / "host", sandbox.git / "credentials.json") as served:
+        yield served
+
+
+@pytest.fixture
+def deploy(account: Environment, repository: Repository) -> Deployer:
+    """Runs the GitTree driver on that repository."""
+    return Deployer(account, repository)

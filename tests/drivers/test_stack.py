@@ -12,7 +12,7 @@ from resources.outputs import Outputs
 from resources.specs import Stack
 from resources.world import World
 
-from .conftest import Materialize, failure, shown
+from .conftest import Materialize, shown
 
 pytestmark = pytest.mark.sandbox
 
@@ -50,7 +50,9 @@ def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, world
 
     updated = materialize(topic("two"))
     assert shown(updated, "notices")["result"].startswith("updated in")
-    assert "| `template.Resources.Topic.Properties.DisplayName` | `one` | `two` |" in shown(updated, "notices")["changes"]
+    assert (
+        "| `template.Resources.Topic.Properties.DisplayName` | `one` | `two` |" in shown(updated, "notices")["changes"]
+    )
 
     before = world.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
     same = materialize(topic("two"))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +14,6 @@ import yaml
 from sandbox.charts.__main__ import publish_all
 from sandbox.charts.packaging import ChartArchive, ChartError, archive_of, chart_names, package
 from sandbox.charts.registry import MANIFEST
-from sandbox.lifecycle import silent
-from sandbox.ports import PortBook
-from sandbox.toolchain import ensure_tools
 
 CRASH = {"sandbox/mode": "crash"}
 POD = {"podAnnotations": CRASH}
@@ -79,31 +73,9 @@ OBJECTS = {
 
 
 @pytest.fixture(scope="module")
-def tools() -> Path:
-    return ensure_tools(silent)
-
-
-@pytest.fixture(scope="module")
 def archives(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ChartArchive]:
     folder = tmp_path_factory.mktemp("charts")
     return {name: package(name, tools, folder) for name in chart_names()}
-
-
-@pytest.fixture
-def registry(tools: Path, tmp_path: Path) -> Iterator[str]:
-    port = PortBook(tmp_path / "ports.json").claim(["registry"])["registry"]
-    process = subprocess.Popen([tools / "registry", "-port", str(port)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=1).close()
-            break
-        except (urllib.error.URLError, ConnectionError):
-            assert time.monotonic() < deadline, "the registry did not start within 10 s"
-            time.sleep(0.05)
-    yield f"127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
 
 
 def helm(tools: Path, *arguments: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
@@ -223,9 +195,7 @@ def test_the_same_chart_always_has_the_same_bytes(
         assert (again.sha256, again.path.stat().st_mtime) == (archive.sha256, archive.path.stat().st_mtime), name
 
 
-def test_charts_are_pushed_once(
-    registry: str, tools: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_charts_are_pushed_once(registry: str, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert publish_all(registry, tools, None) == []
     first = capsys.readouterr().out.splitlines()
     assert publish_all(registry, tools, None) == []

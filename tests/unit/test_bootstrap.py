@@ -191,10 +191,13 @@ def test_ledger_is_versioned_encrypted_and_closed(prod_env: Environment) -> None
     assert {kept[t]["DeletionPolicy"] for t in ("LedgerBucket", "LedgerKey", "LeaseTable")} == {"RetainExceptOnCreate"}
 
 
-def test_deployer_cannot_read_secrets_or_erase_the_ledger(prod_env: Environment) -> None:
+def test_deployer_reads_the_git_secret_only_and_cannot_erase_the_ledger(prod_env: Environment) -> None:
     statements = statements_of(prod_env, "DeployerRole")
     denied = next(s for s in statements if s["Effect"] == "Deny" and "secretsmanager:GetSecretValue" in s["Action"])
-    assert denied["Resource"] == "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/acme/prod/*"
+    git = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/acme/prod/git/credentials-??????"
+    assert denied["NotResource"] == [git]
+    allowing = [s for s in statements if s["Effect"] == "Allow" and "secretsmanager:GetSecretValue" in s["Action"]]
+    assert [s["Resource"] for s in allowing] == [git]
     allowed = actions(statements)
     for refused in (
         "s3:DeleteObject",

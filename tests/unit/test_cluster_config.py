@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from resources.aws_catalog import INSTANCE_FAMILIES, accelerator, architecture
 from resources.cluster_config import ClusterConfig
-from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, IdentityMapping, WellKnownPolicies
+from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
 from resources.cluster_config_nodes import ManagedNodeGroup
 from resources.well_known_policies import inline_policy, managed_policies
 
@@ -32,7 +32,8 @@ def names(addons: tuple[Any, ...]) -> list[str]:
 
 class TestAddons:
     def test_default_addons_come_by_themselves(self) -> None:
-        assert names(config().addons) == ["vpc-cni", "kube-proxy", "coredns", "metrics-server"]
+        agent = "eks-pod-identity-agent"  # our own add-ons get their roles through it
+        assert names(config().addons) == ["vpc-cni", "kube-proxy", "coredns", "metrics-server", agent]
 
     def test_a_declared_addon_takes_the_place_of_the_default(self) -> None:
         found = config(addons=[{"name": "coredns", "version": "v1.12.4-eksbuild.1"}]).addons
@@ -41,7 +42,7 @@ class TestAddons:
 
     def test_defaults_can_be_switched_off(self) -> None:
         found = config(addons=[{"name": "vpc-cni"}], addonsConfig={"disableDefaultAddons": True})
-        assert names(found.addons) == ["vpc-cni"]
+        assert names(found.addons) == ["vpc-cni", "eks-pod-identity-agent"]
 
     def test_nodes_get_their_daemons_before_and_everything_else_after(self) -> None:
         found = config(addons=[{"name": "eks-pod-identity-agent"}, {"name": "aws-ebs-csi-driver"}])
@@ -140,6 +141,11 @@ class TestAccess:
         with pytest.raises(ValidationError, match="system:authenticated has no access entry"):
             IdentityMapping.model_validate({"arn": ROLE, "groups": ["system:authenticated"]})
 
+    def test_entries_of_nodes_have_no_policies(self) -> None:
+        scope = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
+        with pytest.raises(ValidationError, match="EC2_LINUX has no accessPolicies"):
+            AccessEntry.model_validate({"principalARN": ROLE, "type": "EC2_LINUX", "accessPolicies": [scope]})
+
     def test_one_principal_has_one_entry(self) -> None:
         entries = [{"principalARN": ROLE}]
         with pytest.raises(ValidationError, match="twice"):
@@ -184,3 +190,18 @@ def test_roles_of_service_accounts_need_the_oidc_provider() -> None:
     with pytest.raises(ValidationError, match="not withOIDC"):
         config(iam={"serviceAccounts": [account]})
     assert config(iam={"withOIDC": True, "serviceAccounts": [account]}).iam.service_accounts[0].role_only is False
+
+
+def test_subnets_are_named_by_id_and_nodes_have_a_place() -> None:
+    two = {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2", "cidr": "10.0.1.0/24"}}
+    assert config(vpc={"subnets": {"private": two}}).vpc.subnets.ids == ("subnet-1", "subnet-2")
+    with pytest.raises(ValidationError, match="public subnets alone"):
+        config(vpc={"subnets": {"public": two}})
+    with pytest.raises(ValidationError, match=r"private.us-west-2a.id\n +Field required"):
+        config(vpc={"subnets": {"private": {"us-west-2a": {"cidr": "10.0.0.0/24"}, "us-west-2b": {}}}})
+
+
+def test_names_that_would_be_one_resource_are_refused() -> None:
+    groups = [{"name": "a-b"}, {"name": "a_b"}]
+    with pytest.raises(ValidationError, match="managedNodeGroups has a-b twice"):
+        config(managedNodeGroups=groups)

@@ -92,7 +92,6 @@ CLUSTER_FAULTS = [
         "environment's network",
     ),
     ("name: vpc-cni", "name: vpc-cnii", "addons[0].name", 'did you mean "vpc-cni"?'),
-    ("  - name: eks-pod-identity-agent\n", "", "iam.podIdentityAssociations", "needs the pod identity agent"),
     ("secretsEncryption: {}", "secretsEncryption:", "secretsEncryption", "is empty"),
     ("supportType: STANDARD", "supportType: standard", "upgradePolicy.supportType", 'did you mean "STANDARD"?'),
     (
@@ -165,7 +164,9 @@ def test_one_zone_is_not_enough(folder: Path) -> None:
 
 
 def test_subnets_that_overlap_are_refused(folder: Path) -> None:
-    (problem,) = lookup_with_subnets(folder, "{us-west-2a: {cidr: 10.0.0.0/24}, us-west-2b: {cidr: 10.0.0.128/25}}")
+    (problem,) = lookup_with_subnets(
+        folder, "{us-west-2a: {id: subnet-1, cidr: 10.0.0.0/24}, us-west-2b: {id: subnet-2, cidr: 10.0.0.128/25}}"
+    )
     assert "overlaps 10.0.0.0/24" in problem.message
 
 

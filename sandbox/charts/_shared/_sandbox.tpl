@@ -7,7 +7,7 @@
 {{- define "sandbox.fullname" -}}
 {{- $name := include "sandbox.name" . -}}
 {{- $default := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
-{{ .Values.fullnameOverride | default $default | trunc 63 | trimSuffix "-" }}
+{{ .Values.fullnameOverride | default $default | trunc (eq .Chart.Name "kube-prometheus-stack" | ternary 26 63) | trimSuffix "-" }}
 {{- end }}
 
 {{- define "sandbox.selector" -}}

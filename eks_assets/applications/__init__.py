@@ -1,0 +1,1 @@
+"""Units of the wave `applications`, one a file."""

@@ -1,0 +1,19 @@
+"""Argo CD's projects (specification, "Deploy prerequisite services")."""
+
+from eks_assets.applications.application_config import ApplicationConfigOutputs, git_tree
+from eks_assets.applications.argo_cd import argo_cd
+from eks_assets.applications.argocd_repository import argocd_repository
+from eks_assets.cluster.access_entries import AccessOutputs
+from eks_assets.infrastructure.certificate import CertificateOutputs
+from eks_assets.unit import unit
+from resources.environment import Environment
+from resources.specs import GitManifests
+
+
+@unit(wave="applications", minutes=0.1, after=[argo_cd, argocd_repository], when=lambda env: env.git is not None)
+def argo_projects(
+    env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
+) -> GitManifests:
+    """The AppProjects of the application repository."""
+    tree = git_tree(env, certificate)
+    return GitManifests(tree=tree, group="projects", commit=config.commit, paths=("projects/*.yaml",))

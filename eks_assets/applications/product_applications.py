@@ -1,0 +1,30 @@
+"""The purchased products, through Argo CD (specification, "Deploy product-specific applications")."""
+
+from eks_assets.applications.application_config import ApplicationConfigOutputs, git_tree
+from eks_assets.applications.argo_projects import argo_projects
+from eks_assets.cluster.access_entries import AccessOutputs
+from eks_assets.infrastructure.certificate import CertificateOutputs
+from eks_assets.unit import unit
+from resources.checks import ApplicationsHealthy
+from resources.environment import Environment
+from resources.specs import GitManifests
+
+
+@unit(
+    wave="applications",
+    minutes=3,
+    after=[argo_projects],
+    when=lambda env: env.git is not None and bool(env.products_purchased),
+    checks=[ApplicationsHealthy()],
+)
+def product_applications(
+    env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
+) -> GitManifests:
+    """One ApplicationSet a purchased product, healthy at the pushed commit."""
+    return GitManifests(
+        tree=git_tree(env, certificate),
+        group="products",
+        prune=env.prune_products,
+        commit=config.commit,
+        paths=tuple(f"{product}/{product}-app/applicationset.yaml" for product in env.products_purchased),
+    )

@@ -1,0 +1,144 @@
+"""The parts of the cluster's template: its role, its logs, the properties of AWS::EKS::Cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Ref, Tags, Template, eks
+from troposphere.iam import Role
+from troposphere.kms import Key
+from troposphere.logs import LogGroup
+
+from eks_assets.templates import arn, aws_policy, boundary, trust
+from resources.cluster_config import ClusterConfig
+from resources.environment import Environment
+
+DEFAULT_LOG_DAYS = 90
+_CLUSTER_POLICIES = ("AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController")
+_AUTO_MODE_POLICIES = (
+    "AmazonEKSComputePolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingPolicy",
+)
+_AUTO_MODE_NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
+
+
+def add_cluster_role(template: Template, env: Environment) -> Role:
+    """The role that EKS acts under."""
+    names = _CLUSTER_POLICIES + (_AUTO_MODE_POLICIES if env.cluster.auto_mode else ())
+    # Auto Mode tags its sessions.
+    trusts = trust({"Service": "eks.amazonaws.com"}, "sts:AssumeRole", "sts:TagSession")
+    return _add_role(template, env, "ClusterRole", trusts, names)
+
+
+def add_logs(template: Template, env: Environment) -> None:
+    """The log group, where any log is on: one that EKS makes by itself keeps everything for ever."""
+    logging = env.cluster.cloud_watch.cluster_logging
+    if logging.types:
+        template.add_resource(
+            LogGroup(
+                "ClusterLogs",
+                LogGroupName=f"/aws/eks/{env.cluster_name}/cluster",
+                RetentionInDays=logging.log_retention_in_days or DEFAULT_LOG_DAYS,
+                DeletionPolicy="RetainExceptOnCreate",
+                UpdateReplacePolicy="Retain",
+            )
+        )
+
+
+def cluster_properties(template: Template, env: Environment, role: Role, subnets: Ref) -> dict[str, Any]:
+    """The properties of AWS::EKS::Cluster. Adds the key and the role of Auto Mode's nodes where they are needed."""
+    config = env.cluster
+    properties: dict[str, Any] = {
+        "Name": env.cluster_name,
+        "Version": env.kubernetes_version,
+        "RoleArn": GetAtt(role, "Arn"),
+        "ResourcesVpcConfig": _vpc(config, subnets),
+        "AccessConfig": eks.AccessConfig(
+            AuthenticationMode=config.access_config.authentication_mode, BootstrapClusterCreatorAdminPermissions=False
+        ),
+        "BootstrapSelfManagedAddons": False,
+        "UpgradePolicy": eks.UpgradePolicy(SupportType=config.upgrade_policy.support_type),
+        "ZonalShiftConfig": eks.ZonalShiftConfig(Enabled=config.zonal_shift_config.enabled),
+        "KubernetesNetworkConfig": _kubernetes_network(config),
+    }
+    if config.metadata.tags:
+        properties["Tags"] = Tags(config.metadata.tags)
+    if minutes := config.metadata.rollback_config.timeout_minutes:
+        properties["RollbackConfig"] = eks.RollbackConfig(TimeoutMinutes=minutes)
+    if types := config.cloud_watch.cluster_logging.types:
+        enabled = [eks.LoggingTypeConfig(Type=name) for name in types]
+        properties["Logging"] = eks.Logging(ClusterLogging=eks.ClusterLogging(EnabledTypes=enabled))
+        properties["DependsOn"] = "ClusterLogs"
+    if config.secrets_encryption is not None:
+        key = config.secrets_encryption.key_arn or GetAtt(_add_key(template, env), "Arn")
+        properties["EncryptionConfig"] = [
+            eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])
+        ]
+    if config.auto_mode:
+        properties["ComputeConfig"] = _compute(template, env)
+        properties["StorageConfig"] = eks.StorageConfig(BlockStorage=eks.BlockStorage(Enabled=True))
+    return properties
+
+
+def _vpc(config: ClusterConfig, subnets: Ref) -> eks.ResourcesVpcConfig:
+    endpoints = config.vpc.cluster_endpoints
+    network = eks.ResourcesVpcConfig(
+        SubnetIds=subnets,
+        EndpointPublicAccess=endpoints.public_access,
+        EndpointPrivateAccess=endpoints.private_access,
+    )
+    if endpoints.public_access and config.vpc.public_access_cidrs:
+        network.PublicAccessCidrs = list(config.vpc.public_access_cidrs)
+    return network
+
+
+def _kubernetes_network(config: ClusterConfig) -> eks.KubernetesNetworkConfig:
+    found = config.kubernetes_network_config
+    network = eks.KubernetesNetworkConfig(IpFamily=found.ip_family.lower())
+    if found.service_ipv4_cidr:
+        network.ServiceIpv4Cidr = found.service_ipv4_cidr
+    if config.auto_mode:
+        network.ElasticLoadBalancing = eks.ElasticLoadBalancing(Enabled=True)
+    return network
+
+
+def _compute(template: Template, env: Environment) -> eks.ComputeConfig:
+    """EKS takes a role of the nodes and built-in node pools together, or neither."""
+    auto = env.cluster.auto_mode_config
+    compute = eks.ComputeConfig(Enabled=True, NodePools=list(auto.node_pools))
+    if auto.node_pools:
+        trusts = trust({"Service": "ec2.amazonaws.com"})
+        compute.NodeRoleArn = auto.node_role_arn or GetAtt(
+            _add_role(template, env, "AutoModeNodeRole", trusts, _AUTO_MODE_NODE_POLICIES), "Arn"
+        )
+    return compute
+
+
+def _add_role(
+    template: Template, env: Environment, title: str, trusts: dict[str, Any], policies: tuple[str, ...]
+) -> Role:
+    managed = [aws_policy(env, name) for name in policies]
+    role: Role = template.add_resource(
+        Role(title, AssumeRolePolicyDocument=trusts, ManagedPolicyArns=managed, **boundary(env))
+    )
+    return role
+
+
+def _add_key(template: Template, env: Environment) -> Key:
+    """The key of Secrets. Its policy leaves it to IAM who may use it; EKS gets a grant from whoever makes the cluster,
+    who needs kms:CreateGrant and kms:DescribeKey."""
+    root = arn(env, "iam", "root", region="")
+    everything = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
+    key: Key = template.add_resource(
+        Key(
+            "SecretsKey",
+            Description=f"Envelope encryption of Secrets in {env.cluster_name}",
+            EnableKeyRotation=True,
+            KeyPolicy={"Version": "2012-10-17", "Statement": [everything]},
+            DeletionPolicy="RetainExceptOnCreate",
+            UpdateReplacePolicy="Retain",
+        )
+    )
+    return key

@@ -1,0 +1,79 @@
+"""Probes of what users of the platform see: Argo CD's applications and the application's own address."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from typing import Any
+
+from resources.checks import ApplicationsHealthy
+from resources.errors import NotFound
+from resources.kubernetes_objects import Object, list_objects
+from resources.local_sandbox import sandbox_state, with_addresses
+from resources.outputs import plain
+from resources.specs import GitManifests, Spec
+from resources.world import World
+
+ARGO = "argoproj.io/v1alpha1"
+
+
+def unhealthy_application(
+    check: ApplicationsHealthy, spec: Spec[Any], names: set[str], world: World
+) -> tuple[bool, str]:
+    """Whether all is well, and what the first application that is not says. `names`: the unit's ApplicationSets."""
+    applications = list_objects(world.cluster, ARGO, "Application", namespace="argocd")
+    if not check.every:
+        applications = [a for a in applications if names & _owners(a)]
+        missing = names - {owner for a in applications for owner in _owners(a)}
+        if missing:
+            return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet"
+    commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
+    for application in applications:
+        if words := _trouble(application, commit):
+            return False, f"application {application['metadata']['name']}: {words}"
+    return True, f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
+
+
+def _owners(application: Object) -> set[str]:
+    return {o["name"] for o in application["metadata"].get("ownerReferences", []) if o["kind"] == "ApplicationSet"}
+
+
+def _trouble(application: Object, commit: str | None) -> str:
+    status = application.get("status") or {}
+    health, sync = status.get("health", {}), status.get("sync", {})
+    conditions = "; ".join(str(c.get("message", "")) for c in status.get("conditions", []))
+    if sync.get("status") != "Synced" or (commit and sync.get("revision") != commit):
+        where = f"{sync.get('status', 'unknown')} at {str(sync.get('revision', 'no commit'))[:12]}"
+        return ": ".join(part for part in (where, conditions) if part)
+    if health.get("status") != "Healthy":
+        bad = [r for r in status.get("resources", []) if (r.get("health") or {}).get("status") not in (None, "Healthy")]
+        words = "; ".join(f"{r['kind']} {r['name']}: {r['health'].get('message', r['health']['status'])}" for r in bad)
+        return ": ".join(part for part in (str(health.get("status", "unknown")), words, conditions) if part)
+    return ""
+
+
+def endpoint(world: World) -> tuple[bool, str]:
+    """Whether `https://<APP_DOMAIN>/health` answers 200. The name is resolved to the environment's `edge` where it has
+    one; the certificate must verify for the domain in any case."""
+    env = world.env
+    url = f"https://{env.app_domain}/health"
+    host, port = env.app_domain, 443
+    if env.edge:
+        host, _, text = with_addresses(env.edge, sandbox=env.sandbox, where="edge").rpartition(":")
+        port = int(text)
+    authority = sandbox_state().variables.get("SANDBOX_CA") if env.sandbox else None
+    context = ssl.create_default_context(cafile=authority)
+    try:
+        with (
+            socket.create_connection((host, port), timeout=5) as plain_socket,
+            context.wrap_socket(plain_socket, server_hostname=env.app_domain) as secure,
+        ):
+            connection = http.client.HTTPSConnection(env.app_domain, port, timeout=5)
+            connection.sock = secure
+            connection.request("GET", "/health", headers={"Host": env.app_domain})
+            answer = connection.getresponse()
+            body = answer.read(200).decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise NotFound(f"{url} does not answer: {error}") from error
+    return answer.status == 200, f"{url} answers {answer.status}" + ("" if answer.status == 200 else f": {body}")

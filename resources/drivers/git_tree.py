@@ -1,0 +1,138 @@
+"""The environment's branch of the application repository, by git. See resources/gitops_files.py for how it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import rfc8785
+import yaml
+
+from resources import git_objects
+from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.errors import NotFound, OperationFailed
+from resources.git import BranchMoved, Git
+from resources.gitops_files import (
+    ENVIRONMENT_TRAILER,
+    PLAN_TRAILER,
+    TEMPLATE_TRAILER,
+    VARIABLES_TRAILER,
+    Reading,
+    forget,
+    read_with,
+    reading,
+)
+from resources.outputs import pending_fields
+from resources.specs import AnyGitTree, GitTree
+from resources.world import World
+
+PUSHES = 5
+
+
+class GitTreeDriver:
+    """Observes, plans and applies a `GitTree`."""
+
+    def observe(self, spec: GitTree[Any], world: World) -> Observed | None:
+        """The files of the branch, and those that it should have. Without outputs while there is no branch."""
+        return _observed(spec, reading(spec, world))
+
+    def plan(self, spec: GitTree[Any], observed: Observed | None) -> Change:
+        """The fields of the files that differ; for files that are no GitOps files, their versions."""
+        if observed is None:
+            return Change("create", (FieldChange("branch", None, spec.branch),), "the repository is not there yet")
+        fields = _changes(observed)
+        if observed.status == "absent":
+            reason = f"branch {spec.branch} does not exist"
+            return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason)
+        if not fields:
+            return NOTHING_TO_DO
+        files = ", ".join(change.path for change in observed.desired["differences"][:3])
+        count = len(observed.desired["differences"])
+        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
+
+    def apply(self, spec: GitTree[Any], world: World) -> None:
+        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
+
+        Raises OperationFailed where the branch is protected or never holds still, AccessDenied, Transient, and
+        NotFound while a variable has no value yet."""
+        if missing := pending_fields(spec.variables):
+            raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
+        forget(spec, world)
+        with Git.open(spec, world) as git:
+            for attempt in range(1, PUSHES + 1):
+                found = read_with(git, spec, world)
+                if found.is_done:
+                    return
+                try:
+                    _push(git, found, spec, world)
+                    return
+                except BranchMoved:
+                    world.progress(f"{spec.branch} has moved (push {attempt} of {PUSHES}); rebasing onto its new head")
+        raise OperationFailed(
+            f"{spec.branch} of {git.repository} moved at each of {PUSHES} pushes; nothing of ours was pushed",
+            next_step="see who else pushes to that branch, then run again",
+        )
+
+
+def _observed(spec: AnyGitTree, found: Reading) -> Observed:
+    head = found.heads.branch_commit
+    known = {"commit": head, "branch": found.heads.branch, "repository": found.repository}
+    outputs = spec.outputs_type()
+    return Observed(
+        "pushed" if head else "absent",
+        {"files": found.current, "wanted": found.wanted, "differences": found.differences},
+        outputs(**{name: known[name] for name in outputs.model_fields}) if head else None,
+        {"branch": found.heads.branch, "commit": head or "", "template": found.heads.base_commit},
+    )
+
+
+def _push(git: Git, found: Reading, spec: AnyGitTree, world: World) -> None:
+    parent = found.heads.branch_commit or found.heads.base_commit
+    commit = git_objects.commit(git, found.tree, parent, _message(found, spec, world)) if found.differences else parent
+    git.push(commit)
+    world.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
+
+
+def _message(found: Reading, spec: AnyGitTree, world: World) -> tuple[str, str, str]:
+    env, heads = world.env, found.heads
+    change = GitTreeDriver().plan(spec, _observed(spec, found))
+    trailers = {
+        ENVIRONMENT_TRAILER: env.name,
+        PLAN_TRAILER: plan_digest(change),
+        TEMPLATE_TRAILER: heads.base_commit,
+        VARIABLES_TRAILER: json.dumps(found.variables, sort_keys=True),
+    }
+    return (
+        f"Render the applications of {env.name}",
+        f"From {heads.base} at {heads.base_commit[:12]}, by eks-assets.",
+        "\n".join(f"{key}: {value}" for key, value in trailers.items()),
+    )
+
+
+def plan_digest(change: Change) -> str:
+    """SHA-256 of the change as RFC 8785 JSON: the same in a plan and in the commit that carries it out."""
+    fields: list[Any] = [{"path": f.path, "before": f.before, "after": f.after} for f in change.fields]
+    return "sha256:" + hashlib.sha256(rfc8785.dumps({"action": change.action, "fields": fields})).hexdigest()
+
+
+def _changes(observed: Observed) -> tuple[FieldChange, ...]:
+    files, wanted = observed.desired["files"], observed.desired["wanted"]
+    fields: list[FieldChange] = []
+    for difference in observed.desired["differences"]:
+        path = difference.path
+        before = files.get(path, difference.before if observed.status != "absent" else None)
+        after = wanted.get(path, difference.after)
+        inner = _inner_changes(before, after) if path in files and path in wanted else ()
+        fields += [FieldChange(f"{path} {c.path}", c.before, c.after) for c in inner]
+        fields += [] if inner else [FieldChange(path, before, after)]
+    return tuple(fields)
+
+
+def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
+    """The fields that differ; none where only comments do, or one of the texts is no YAML."""
+    try:
+        old, new = (list(yaml.safe_load_all(text)) for text in (before, after))
+    except yaml.YAMLError:
+        return ()
+    return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

@@ -1,0 +1,23 @@
+"""Units that are their health checks: there is nothing to observe and nothing to apply."""
+
+from __future__ import annotations
+
+from resources.change import NOTHING_TO_DO, Change, Observed
+from resources.outputs import NoOutputs
+from resources.specs import Probes
+from resources.world import World
+
+
+class ProbesDriver:
+    """Satisfies the loop for `Probes`."""
+
+    def observe(self, spec: Probes, world: World) -> Observed | None:
+        """Always there."""
+        return Observed("probes", {}, NoOutputs())
+
+    def plan(self, spec: Probes, observed: Observed | None) -> Change:
+        """Nothing to do."""
+        return NOTHING_TO_DO
+
+    def apply(self, spec: Probes, world: World) -> None:
+        """Changes nothing."""

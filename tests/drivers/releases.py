@@ -1,0 +1,95 @@
+"""What the tests of Helm releases share: a unit with a small release, and a look at what it left in the cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from eks_assets.unit import AnyUnit, unit
+from resources.drivers.helm_storage import Release, decode
+from resources.environment import Environment
+from resources.kubernetes_objects import list_objects
+from resources.specs import HelmRelease
+from resources.world import World
+
+NAMESPACE = "driver-test"
+DEPLOYMENT = "driver-test-external-dns"
+GOOD: dict[str, Any] = {"policy": "upsert-only"}
+
+
+def release(values: dict[str, Any] | None = None, **options: Any) -> AnyUnit:
+    """A unit with a small release of the sandbox's external-dns chart."""
+    fields: dict[str, Any] = {"chart": "external-dns", "version": "1.21.1", **options}
+
+    @unit(wave="configuration")
+    def demo(env: Environment) -> HelmRelease:
+        """A release."""
+        return HelmRelease(
+            name="driver-test", namespace=NAMESPACE, repository="https://charts.test", values=values or GOOD, **fields
+        )
+
+    return demo
+
+
+def revisions(world: World) -> list[Release]:
+    """Every revision that helm keeps of the release, oldest first."""
+    secrets = list_objects(world.cluster, "v1", "Secret", namespace=NAMESPACE, labels="owner=helm,name=driver-test")
+    return sorted((decode(secret) for secret in secrets), key=lambda found: found.revision)
+
+
+def statuses(world: World) -> list[str]:
+    return [found.status for found in revisions(world)]
+
+
+def resource_versions(world: World) -> dict[str, str]:
+    """The resourceVersion of everything in the test's namespace that a release can hold, and of its secrets."""
+    kinds = [("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "ServiceAccount"), ("v1", "Secret"), ("v1", "Pod")]
+    return {
+        f"{kind} {obj['metadata']['name']}": obj["metadata"]["resourceVersion"]
+        for api_version, kind in kinds
+        for obj in list_objects(world.cluster, api_version, kind, namespace=NAMESPACE)
+    }
+
+
+def deployment(world: World) -> dict[str, Any]:
+    found = list_objects(world.cluster, "apps/v1", "Deployment", namespace=NAMESPACE)
+    return next(obj for obj in found if obj["metadata"]["name"] == DEPLOYMENT)
+
+
+def helm_processes(parent: int | None = None) -> list[int]:
+    """The helm processes that a process (default: this one) has started and that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (folder / "stat").read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, its_parent = rest.split()[:2]
+        if name.endswith("(helm") and int(its_parent) == (parent or os.getpid()) and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def at_status(world: World, wanted: str, act: Any) -> threading.Thread:
+    """Start a thread that calls `act` once the newest revision has that status."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if statuses(world)[-1:] == [wanted] and helm_processes():
+                act()
+                return
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def kill_helm() -> None:
+    for pid in helm_processes():
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,131 @@
+"""The Manifests driver on the sandbox's cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_assets.unit import AnyUnit, unit
+from resources.environment import Environment
+from resources.kubernetes_objects import read
+from resources.specs import Manifests
+from resources.world import World
+
+from .conftest import Materialize, failure, remove, shown
+
+pytestmark = pytest.mark.sandbox
+CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "boxes.driver.test"},
+    "spec": {
+        "group": "driver.test",
+        "scope": "Cluster",
+        "names": {"plural": "boxes", "singular": "box", "kind": "Box", "listKind": "BoxList"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                },
+            }
+        ],
+    },
+}
+BOX = {"apiVersion": "driver.test/v1", "kind": "Box", "metadata": {"name": "one"}, "size": 3}
+
+
+def config_map(namespace: str = "default", **data: str) -> dict[str, Any]:
+    metadata = {"name": "driver-test", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def manifests(*objects: dict[str, Any]) -> AnyUnit:
+    """A unit with these objects."""
+
+    @unit(wave="configuration")
+    def demo(env: Environment) -> Manifests:
+        """Some objects."""
+        return Manifests(objects=objects)
+
+    return demo
+
+
+@pytest.fixture
+def clean(platform: Environment, world: World) -> Iterator[World]:
+    """The cluster, without the objects of these tests afterwards."""
+    yield world
+    remove(world, "v1", "ConfigMap", "driver-test", "default")
+    remove(world, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "boxes.driver.test")
+
+
+def live(world: World) -> dict[str, Any]:
+    found = read(world.cluster, config_map())
+    assert found is not None
+    return found
+
+
+def change(world: World, manager: str, patch: dict[str, Any], content_type: str, **options: Any) -> None:
+    """Somebody else changes the ConfigMap."""
+    kinds = world.cluster.api.resources.get(api_version="v1", kind="ConfigMap")
+    kinds.patch(
+        name="driver-test",
+        namespace="default",
+        body=patch,
+        content_type=content_type,
+        field_manager=manager,
+        **options,
+    )
+
+
+def test_creates_and_then_touches_nothing(materialize: Materialize, clean: World) -> None:
+    wanted = manifests(config_map(colour="blue"))
+    assert shown(materialize(wanted), "demo")["result"].startswith("created in")
+    before = live(clean)
+    assert before["data"] == {"colour": "blue"}
+    assert shown(materialize(wanted), "demo")["result"].startswith("nothing to do")
+    assert live(clean)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: World) -> None:
+    wanted = manifests(config_map(colour="blue"))
+    assert materialize(wanted).success
+    by_hand = {"data": {"colour": "red", "added": "kept"}}
+    change(clean, "kubectl-edit", by_hand, "application/merge-patch+json")
+    mended = shown(materialize(wanted), "demo")
+    assert mended["result"].startswith("updated in")
+    assert "| `ConfigMap default/driver-test data.colour` | `red` | `blue` |" in mended["changes"]
+    assert live(clean)["data"] == {"colour": "blue", "added": "kept"}
+
+
+def test_field_that_another_manager_applies_is_not_fought_over(materialize: Materialize, clean: World) -> None:
+    assert materialize(manifests(config_map(colour="blue"))).success
+    theirs = config_map(colour="red")
+    change(clean, "their-operator", theirs, "application/apply-patch+yaml", force_conflicts=True)
+    said = failure(materialize(manifests(config_map(colour="blue"))))
+    assert "applying ConfigMap default/driver-test" in said
+    assert 'conflict with "their-operator": .data.colour' in said
+    assert "another field manager owns these fields" in said
+    assert live(clean)["data"] == {"colour": "red"}
+
+
+def test_definition_is_established_before_what_it_defines(materialize: Materialize, clean: World) -> None:
+    assert materialize(manifests(CRD, BOX)).success
+    found = read(clean.cluster, BOX)
+    assert found is not None
+    assert found["size"] == 3
+
+
+def test_kind_that_does_not_exist(materialize: Materialize, platform: Environment) -> None:
+    said = failure(materialize(manifests({**BOX, "kind": "Crate"})))
+    assert "applying Crate one: the cluster does not know this kind" in said
+    assert "is the unit that brings its CRD deployed?" in said
+
+
+def test_namespace_that_does_not_exist(materialize: Materialize, platform: Environment) -> None:
+    said = failure(materialize(manifests(config_map("absent-namespace"))))
+    assert 'applying ConfigMap absent-namespace/driver-test: Kubernetes says 404: namespaces "absent-namespace"' in said

@@ -1,0 +1,124 @@
+"""The Parameter and Lookup drivers on the embedded AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from eks_assets.unit import AnyUnit, unit
+from resources.aws import Aws
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import Lookup, Parameter
+
+from .conftest import Materialize, checks, failure, shown
+
+pytestmark = pytest.mark.sandbox
+NAME = "/demo/sandbox/driver-test"
+TAG = {"Name": "driver-test"}
+INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
+MakeVpc = Callable[[str, dict[str, str]], str]
+
+
+class StoredOutputs(Outputs):
+    stored: str
+
+
+class FoundOutputs(Outputs):
+    vpc_id: str
+    cidr_block: str
+    private_subnet_ids: tuple[str, ...]
+    public_subnet_ids: tuple[str, ...]
+    zones: tuple[str, ...]
+
+
+def parameter(value: str) -> AnyUnit:
+    @unit(wave="infrastructure")
+    def stored(env: Environment) -> Parameter[StoredOutputs]:
+        """A parameter."""
+        return Parameter[StoredOutputs](name=NAME, value=value)
+
+    return stored
+
+
+def lookup() -> AnyUnit:
+    @unit(wave="cluster")
+    def found(env: Environment) -> Lookup[FoundOutputs]:
+        """A VPC."""
+        return Lookup[FoundOutputs](kind="vpc", query=TAG)
+
+    return found
+
+
+@pytest.fixture
+def ssm(admin: Aws) -> Iterator[Any]:
+    client = admin.client("ssm")
+    yield client
+    client.delete_parameter(Name=NAME)
+
+
+@pytest.fixture
+def make_vpc(admin: Aws) -> Iterator[MakeVpc]:
+    """Makes a VPC with the tag, and one subnet a zone with a role; removes them all."""
+    ec2 = admin.client("ec2")
+    made: list[tuple[str, list[str]]] = []
+
+    def make(cidr: str, subnets: dict[str, str]) -> str:
+        tags = [{"Key": k, "Value": v} for k, v in TAG.items()]
+        vpc = ec2.create_vpc(CidrBlock=cidr, TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])["Vpc"]["VpcId"]
+        ids = []
+        for number, (zone, role) in enumerate(subnets.items()):
+            block = cidr.replace(".0.0/16", f".{number}.0/24")
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            ec2.create_tags(Resources=[subnet], Tags=[{"Key": role, "Value": "1"}])
+            ids.append(subnet)
+        made.append((vpc, ids))
+        return str(vpc)
+
+    yield make
+    for vpc, ids in made:
+        for subnet in ids:
+            ec2.delete_subnet(SubnetId=subnet)
+        ec2.delete_vpc(VpcId=vpc)
+
+
+def test_parameter_is_created_updated_and_left_alone(materialize: Materialize, ssm: Any) -> None:
+    created = materialize(parameter("one"))
+    assert shown(created, "stored")["result"].startswith("created in")
+    assert checks(created)["parameter_stored"][0]
+    assert shown(materialize(parameter("one")), "stored")["result"].startswith("nothing to do")
+    assert ssm.get_parameter(Name=NAME)["Parameter"]["Version"] == 1
+    updated = shown(materialize(parameter("two")), "stored")
+    assert updated["result"].startswith("updated in")
+    assert "| `value` | `one` | `two` |" in updated["changes"]
+    assert ssm.get_parameter(Name=NAME)["Parameter"]["Value"] == "two"
+
+
+def test_lookup_finds_the_vpc_and_tells_its_subnets_apart(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": INTERNAL, "us-west-2c": EXTERNAL})
+    found = shown(materialize(lookup()), "found")
+    assert found["result"].startswith("nothing to do")
+    assert f"| `vpc_id` | `{vpc}` |" in found["outputs"]
+    assert "| `zones` | `us-west-2a, us-west-2b` |" in found["outputs"]
+
+
+def test_lookup_that_finds_nothing_says_what_it_looked_for(materialize: Materialize, account: Environment) -> None:
+    said = failure(materialize(lookup()))
+    assert "no VPC has the tags Name=driver-test" in said
+    assert "network.lookup.tags" in said
+
+
+def test_lookup_that_finds_several_lists_them(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    first, second = make_vpc("10.90.0.0/16", {}), make_vpc("10.91.0.0/16", {})
+    said = failure(materialize(lookup()))
+    assert "2 VPCs have the tags Name=driver-test" in said
+    assert f"{first} (10.90.0.0/16)" in said
+    assert f"{second} (10.91.0.0/16)" in said
+
+
+def test_lookup_of_a_vpc_with_one_zone_is_refused(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": EXTERNAL})
+    said = failure(materialize(lookup()))
+    assert f"{vpc} has private subnets (tag {INTERNAL}) in 1 zones; a cluster needs two or more" in said

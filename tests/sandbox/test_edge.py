@@ -1,0 +1,130 @@
+"""The edge of the sandbox: HTTPS for an application's domain, only while the Istio gateway has ready endpoints."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.kubernetes_api import MERGE_PATCH, KubernetesApi, Object
+from sandbox.paths import StateDirectory
+
+CLUSTER, DOMAIN, NAMESPACE = "edge-test-cluster", "edge-test.example.com", "istio-system"
+GATEWAY = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/istio-gateway"
+LABELS = {"app": "istio-gateway", "istio": "gateway"}
+
+
+class Edge:
+    """A client of the edge, and the cluster behind it."""
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._running = lifecycle.running_state(state) or {}
+        self.variables = lifecycle.environment(state=state)
+        body = {"account": "000000000000", "region": "us-west-2", "version": "1.34",
+                "token_webhook_url": f"{self._running['aws_endpoint']}/_ministack/eks-auth/x"}  # fmt: skip
+        endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
+        nodes = [{"name": "ip-10-0-1-10.us-west-2.compute.internal", "instance_type": "m7i.xlarge"}]
+        self.call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": nodes})
+        self.api = KubernetesApi(endpoint, state.cluster(CLUSTER) / "certificates")
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        return lifecycle.call(self._running["supervisor_url"], method, path, body)
+
+    def get(self, host: str = DOMAIN, path: str = "/health", trusted: bool = True) -> tuple[int, str]:
+        """Status and text, reached as `curl --resolve HOST:443:EDGE --cacert CA https://HOST/health` does."""
+        context = ssl.create_default_context(cafile=self.variables["SANDBOX_CA"] if trusted else None)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        address, _, port = self.variables["SANDBOX_EDGE"].partition(":")
+        with (
+            socket.create_connection((address, int(port)), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            connection = http.client.HTTPConnection(host)
+            connection.sock = secure
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def answers(self, status: int, seconds: float = 15) -> str:
+        """The text of the answer with that status, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        while (found := self.get())[0] != status:
+            assert time.monotonic() < deadline, f"not {status} within {seconds} s, but {found}"
+            time.sleep(0.1)
+        return found[1]
+
+    def scale(self, replicas: int) -> None:
+        self.api.request("PATCH", GATEWAY, {"spec": {"replicas": replicas}}, MERGE_PATCH)
+
+
+def gateway() -> list[Object]:
+    pod = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]}}
+    metadata = {"name": "istio-gateway", "namespace": NAMESPACE}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+         "spec": {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": pod}},
+    ]  # fmt: skip
+
+
+def service() -> Object:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "public", "namespace": NAMESPACE},
+            "spec": {"selector": LABELS, "ports": [{"port": 443}]}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def edge(sandbox: StateDirectory) -> Iterator[Edge]:
+    edge = Edge(sandbox)
+    yield edge
+    edge.call("DELETE", f"/clusters/{CLUSTER}")
+
+
+def test_it_says_that_there_is_no_gateway(edge: Edge) -> None:
+    assert edge.get() == (503, "no pod in istio-system has the label app=istio-gateway\n")
+
+
+def test_it_says_that_no_service_selects_the_gateway(edge: Edge) -> None:
+    edge.call("PUT", f"/clusters/{CLUSTER}/manifests", {"objects": gateway()})
+    time.sleep(1)
+    status, text = edge.get()
+    assert status == 503
+    assert text.startswith("no Service in istio-system has a ready endpoint")
+
+
+def test_it_answers_while_the_gateway_has_ready_endpoints(edge: Edge) -> None:
+    edge.api.apply(service())
+    assert edge.answers(200) == "Service public has ready endpoints\n"
+    assert edge.get(f"grafana.{DOMAIN}")[0] == 200, "names below the domain are the gateway's, too"
+    assert edge.get(path="/other")[0] == 404
+    edge.scale(0)
+    assert "no pod in istio-system" in edge.answers(503)
+    edge.scale(1)
+    edge.answers(200)
+
+
+def test_it_says_how_many_pods_are_not_ready(edge: Edge) -> None:
+    crash = {"spec": {"template": {"metadata": {"annotations": {"sandbox/mode": "crash"}}},
+                      "strategy": {"type": "Recreate", "rollingUpdate": None}}}  # fmt: skip
+    edge.api.request("PATCH", GATEWAY, crash, MERGE_PATCH)
+    expected = "Service public in istio-system has no ready endpoint: 0 of 1 gateway pods are Ready\n"
+    deadline = time.monotonic() + 15
+    while (found := edge.get()) != (503, expected):  # the new pod has no address at first
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_its_certificate_verifies_against_the_sandboxs_authority_only(edge: Edge) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|unable to get local issuer"):
+        edge.get(trusted=False)
+
+
+@pytest.mark.parametrize("host", ["edge-other.example.com", "example.com"])
+def test_a_domain_of_no_cluster_has_no_certificate(edge: Edge, host: str) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        edge.get(host)

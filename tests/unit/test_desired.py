@@ -1,0 +1,114 @@
+"""From an environment and what is known to the spec of one unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eks_assets.desired import desired, with_overrides
+from eks_assets.registry import Registry
+from eks_assets.unit import unit
+from resources.environment import Addon, Charts, Deadlines, Environment, merged
+from resources.outputs import NoOutputs, Outputs, pending_fields
+from resources.specs import HelmRelease, Stack
+
+
+class Zone(Outputs):
+    zone_id: str
+
+
+class Vpc(Outputs):
+    vpc_id: str
+
+
+@unit(wave="network", when=lambda env: env.hosted_zone.create)
+def zone() -> Stack[Zone]:
+    """Makes a zone."""
+    return Stack[Zone](name="zone", template={})
+
+
+@unit(wave="network")
+def vpc() -> Stack[Vpc]:
+    """Makes a VPC."""
+    return Stack[Vpc](name="vpc", template={})
+
+
+@unit(wave="cluster")
+def reader(env: Environment, vpc: Vpc, zone: Zone | None) -> Stack[NoOutputs]:
+    """Reads both."""
+    parameters = {"Vpc": f"vpc/{vpc.vpc_id}", "Zone": zone.zone_id if zone is not None else "none"}
+    return Stack[NoOutputs](name=env.stack_name("reader"), template={}, parameters=parameters)
+
+
+@unit(wave="configuration")
+def chart() -> HelmRelease:
+    """Installs a chart."""
+    values: dict[str, Any] = {"replicas": 1, "service": {"port": 80, "name": "x"}, "list": [1, 2]}
+    return HelmRelease(name="x", namespace="x", repository="https://x", chart="x", version="1.0.0", values=values)
+
+
+REGISTRY = Registry.of([zone, vpc, reader, chart])
+
+
+def with_chart(env: Environment, **addon: Any) -> HelmRelease:
+    changed = env.model_copy(update={"addons": {"chart": Addon.model_validate(addon)}})
+    found = desired(REGISTRY, changed, chart, {})
+    assert isinstance(found, HelmRelease)
+    return found
+
+
+def parameters(env: Environment, **known: Outputs) -> dict[str, str]:
+    found = desired(REGISTRY, env, reader, known)
+    assert isinstance(found, Stack)
+    return found.parameters
+
+
+def test_what_is_known_is_used_and_the_rest_is_pending(sandbox_env: Environment) -> None:
+    known = parameters(sandbox_env, vpc=Vpc(vpc_id="vpc-1"), zone=Zone(zone_id="Z1"))
+    assert known == {"Vpc": "vpc/vpc-1", "Zone": "Z1"}
+    assert pending_fields(parameters(sandbox_env, zone=Zone(zone_id="Z1"))) == ("vpc.vpc_id",)
+    assert pending_fields(parameters(sandbox_env)) == ("vpc.vpc_id", "zone.zone_id")
+
+
+def test_an_optional_input_is_none_while_its_owner_is_off(prod_env: Environment, sandbox_env: Environment) -> None:
+    assert parameters(prod_env, vpc=Vpc(vpc_id="vpc-1"))["Zone"] == "none"
+    off = sandbox_env.model_copy(update={"addons": {"zone": Addon(enabled=False)}})
+    assert parameters(off, vpc=Vpc(vpc_id="vpc-1"), zone=Zone(zone_id="stale"))["Zone"] == "none"
+
+
+def test_values_are_merged_at_every_depth_and_lists_replaced(sandbox_env: Environment) -> None:
+    file_values = {"replicas": 2, "service": {"port": 81}, "more": True}
+    spec = with_chart(sandbox_env, file_values=file_values, values={"replicas": 3, "list": [9]})
+    assert spec.values == {"replicas": 3, "service": {"port": 81, "name": "x"}, "list": [9], "more": True}
+
+
+def test_merging_changes_neither_side() -> None:
+    below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merged(below, above) == {"a": {"b": 1, "c": 2}}
+    assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+    assert merged({"a": {"b": 1}}, {"a": None}) == {"a": None}
+    assert merged({"a": 1}, {"a": {"b": 2}}) == {"a": {"b": 2}}
+
+
+def test_version_time_and_digest_are_the_environments(sandbox_env: Environment) -> None:
+    digest = "sha256:" + "0" * 64
+    env = sandbox_env.model_copy(
+        update={"charts": Charts(digests={"x": digest}), "deadlines": Deadlines(release=77, stack=99)}
+    )
+    spec = with_chart(env)
+    assert (spec.version, spec.timeout, spec.digest) == ("1.0.0", 77, digest)
+    spec = with_chart(env, version="2.0.0", timeout=5)
+    assert (spec.version, spec.timeout) == ("2.0.0", 5)
+
+
+def test_a_stack_waits_as_long_as_the_environment_says_unless_the_unit_knows_better(sandbox_env: Environment) -> None:
+    env = sandbox_env.model_copy(update={"deadlines": Deadlines(stack=99)})
+    assert desired(REGISTRY, env, vpc, {}).model_dump()["timeout"] == 99
+    own = Stack[Vpc](name="vpc", template={}, timeout=5)
+    assert with_overrides(env, vpc, own).model_dump()["timeout"] == 5
+
+
+@pytest.mark.parametrize("name", ["zone", "vpc", "reader"])
+def test_rendering_needs_nothing_that_exists(sandbox_env: Environment, name: str) -> None:
+    assert desired(REGISTRY, sandbox_env, REGISTRY[name], {}).model_dump()["name"].endswith(name)

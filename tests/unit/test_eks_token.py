@@ -1,0 +1,55 @@
+"""The token that the API server sends to AWS."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+
+from resources.eks_token import eks_token, exec_credential
+
+
+def url_of(token: str) -> str:
+    head, _, body = token.partition(".")
+    assert head == "k8s-aws-v1"
+    assert "=" not in body, "the authenticator refuses padding"
+    return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+
+
+def session(**more: str) -> boto3.Session:
+    return boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret-key", **more)
+
+
+def test_a_token_is_a_presigned_call_that_names_the_cluster() -> None:
+    parts = urlsplit(url_of(eks_token(session(), "eu-west-1", "acme-prod-cluster")))
+    query = parse_qs(parts.query)
+    assert (parts.scheme, parts.hostname, parts.path) == ("https", "sts.eu-west-1.amazonaws.com", "/")
+    assert query["Action"] == ["GetCallerIdentity"]
+    assert query["X-Amz-Expires"] == ["60"]
+    assert query["X-Amz-SignedHeaders"] == ["host;x-k8s-aws-id"]
+    assert query["X-Amz-Credential"][0].startswith("AKIDEXAMPLE/")
+    assert query["X-Amz-Credential"][0].endswith("/eu-west-1/sts/aws4_request")
+
+
+def test_a_token_of_another_cluster_has_another_signature() -> None:
+    one, other = (
+        parse_qs(urlsplit(url_of(eks_token(session(), "eu-west-1", name))).query)["X-Amz-Signature"]
+        for name in ("one", "other")
+    )
+    assert one != other
+
+
+def test_a_token_carries_no_secret_but_the_session() -> None:
+    url = url_of(eks_token(session(aws_session_token="session-token"), "eu-west-1", "x"))
+    assert "secret-key" not in url
+    assert parse_qs(urlsplit(url).query)["X-Amz-Security-Token"] == ["session-token"]
+
+
+def test_the_answer_to_kubectl_ends_before_the_token_does() -> None:
+    answer = exec_credential("k8s-aws-v1.x")
+    assert answer["apiVersion"] == "client.authentication.k8s.io/v1"
+    assert answer["status"]["token"] == "k8s-aws-v1.x"
+    expires = dt.datetime.strptime(answer["status"]["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
+    assert dt.timedelta(minutes=13) < expires - dt.datetime.now(dt.UTC) < dt.timedelta(minutes=15)

@@ -1,0 +1,209 @@
+"""The plan of an environment, with a driver that says what each unit is to look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from eks_assets import planning
+from eks_assets.planning import EnvironmentPlan, plan_environment
+from eks_assets.registry import Registry
+from eks_assets.unit import unit
+from resources.aws import Aws
+from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.checks import Check
+from resources.environment import Addon, Environment
+from resources.errors import NotFound, OperationFailed, WrongAccount
+from resources.outputs import NoOutputs, Outputs, plain
+from resources.probes import Seen
+from resources.specs import Stack
+from resources.world import World
+
+
+class Vpc(Outputs):
+    vpc_id: str
+
+
+@unit(wave="network")
+def base() -> Stack[Vpc]:
+    """What the others read from."""
+    return Stack[Vpc](name="base", template={})
+
+
+@unit(wave="cluster")
+def reader(vpc: Vpc) -> Stack[NoOutputs]:
+    """Reads from base."""
+    return Stack[NoOutputs](name="reader", template={}, parameters={"Vpc": vpc.vpc_id})
+
+
+@unit(wave="configuration", after=[reader])
+def last() -> Stack[NoOutputs]:
+    """Comes after reader."""
+    return Stack[NoOutputs](name="last", template={})
+
+
+@unit(wave="configuration")
+def aside() -> Stack[NoOutputs]:
+    """Depends on nothing."""
+    return Stack[NoOutputs](name="aside", template={})
+
+
+REGISTRY = Registry.of([base, reader, last, aside])
+ALL = ("base", "reader", "last", "aside")
+VPC = Vpc(vpc_id="vpc-1")
+
+
+@dataclass
+class Account:
+    """What exists: a stack's parameters by name, and what goes wrong."""
+
+    stacks: dict[str, dict[str, str]] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+    unhealthy: set[str] = field(default_factory=set)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    looked_at: list[str] = field(default_factory=list)
+
+    def observe(self, spec: Stack[Any], _: World) -> Observed | None:
+        if spec.name in self.errors:
+            raise self.errors[spec.name]
+        if spec.name not in self.stacks:
+            return None
+        outputs = VPC if spec.name == "base" else NoOutputs()
+        return Observed(self.statuses.get(spec.name, "CREATE_COMPLETE"), {"p": self.stacks[spec.name]}, outputs)
+
+    def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
+        if observed is None:
+            return Change("create", (FieldChange("", None, spec.name),), "does not exist")
+        if observed.desired["p"] == plain(spec.parameters):
+            return NOTHING_TO_DO
+        return Change("update", (FieldChange("p", observed.desired["p"], plain(spec.parameters)),), "differs")
+
+    def look(self, _: Check, spec: Stack[Any], __: World) -> Seen:
+        self.looked_at.append(spec.name)
+        return Seen(spec.name not in self.unhealthy, "seen")
+
+
+Plan = Callable[..., EnvironmentPlan]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    found = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
+    monkeypatch.setattr(planning, "driver_of", lambda _: found)
+    monkeypatch.setattr(planning, "look", found.look)
+    return found
+
+
+@pytest.fixture
+def plan(account: Account, sandbox_env: Environment) -> Plan:
+    def run(env: Environment = sandbox_env, **options: Any) -> EnvironmentPlan:
+        aws = cast(Aws, SimpleNamespace(check_account=lambda: None))
+        return plan_environment(REGISTRY, World(env, aws), **options)
+
+    return run
+
+
+def states(found: EnvironmentPlan) -> dict[str, str]:
+    return {u.unit: u.state for u in found.units}
+
+
+def test_what_exists_as_wanted_and_is_healthy_is_in_sync(plan: Plan) -> None:
+    found = plan()
+    assert states(found) == dict.fromkeys(ALL, "in_sync")
+    assert found.to_run(REGISTRY) == ()
+    assert found["base"].outputs == VPC
+
+
+def test_nothing_exists_yet(plan: Plan, account: Account) -> None:
+    account.stacks.clear()
+    found = plan()
+    assert states(found) == dict.fromkeys(ALL, "pending")
+    assert found.to_run(REGISTRY) == tuple(u.name for u in REGISTRY.units)
+    assert {u.change.action for u in found.units} == {"create"}
+    assert found["reader"].waits_for == ("base.vpc_id",)
+    assert account.looked_at == [], "nothing to look at"
+
+
+def test_a_change_runs_what_reads_from_it_too(plan: Plan, account: Account) -> None:
+    account.stacks["reader"] = {"Vpc": "vpc-0"}
+    found = plan()
+    assert states(found) == {**dict.fromkeys(ALL, "in_sync"), "reader": "pending"}
+    assert found["reader"].change.fields == (FieldChange("p", {"Vpc": "vpc-0"}, {"Vpc": "vpc-1"}),)
+    assert found.to_run(REGISTRY) == ("reader", "last"), "and neither base nor aside"
+
+
+def test_what_is_unhealthy_has_failed_although_nothing_differs(plan: Plan, account: Account) -> None:
+    account.unhealthy.add("reader")
+    found = plan()
+    assert found["reader"].state == "failed"
+    assert not found["reader"].change.is_needed
+    assert found.to_run(REGISTRY) == ("reader", "last")
+    assert [(c.name, c.passed) for c in found["reader"].checks] == [("stack_complete", False)]
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "failed"])
+def test_what_differs_after_a_failed_change_has_failed(plan: Plan, account: Account, status: str) -> None:
+    account.stacks["reader"], account.statuses["reader"] = {"Vpc": "vpc-0"}, status
+    assert plan()["reader"].state == "failed"
+
+
+def test_what_is_switched_off_is_neither_looked_at_nor_run(
+    plan: Plan, account: Account, sandbox_env: Environment
+) -> None:
+    account.errors["aside"] = AssertionError("looked at")
+    off = sandbox_env.model_copy(update={"addons": {"aside": Addon(enabled=False), "last": Addon(enabled=False)}})
+    account.stacks["reader"] = {"Vpc": "vpc-0"}
+    found = plan(off)
+    assert (found["aside"].state, found["last"].state) == ("disabled", "disabled")
+    assert found.to_run(REGISTRY) == ("reader",), "last depends on it, and is off"
+
+
+def test_what_cannot_be_read_is_unknown_and_the_others_are_planned(plan: Plan, account: Account) -> None:
+    account.errors["aside"] = OperationFailed("AWS says no")
+    found = plan()
+    assert states(found) == {**dict.fromkeys(ALL, "in_sync"), "aside": "unknown"}
+    assert [str(u.error) for u in found.errors] == ["AWS says no"]
+    assert found.to_run(REGISTRY) == ("aside",)
+
+
+def test_what_cannot_be_found_behind_something_unmade_comes_later(plan: Plan, account: Account) -> None:
+    account.errors["reader"] = NotFound("there is no cluster")
+    assert plan()["reader"].state == "unknown", "base exists: this is a fault"
+    del account.stacks["base"]
+    found = plan()["reader"]
+    assert (found.state, found.change.action) == ("pending", "create")
+    assert found.change.reason == "later: there is no cluster"
+    assert found.error is None
+
+
+def test_a_part_is_planned_with_the_outputs_of_the_rest(plan: Plan, account: Account) -> None:
+    found = plan(only={"reader"})
+    assert states(found) == {"reader": "in_sync"}
+    assert account.looked_at == ["reader"], "health is asked of the chosen alone"
+
+
+def test_health_can_be_left_out(plan: Plan, account: Account) -> None:
+    account.unhealthy.update(ALL)
+    assert states(plan(with_checks=False)) == dict.fromkeys(ALL, "in_sync")
+    assert account.looked_at == []
+
+
+def test_each_unit_is_told_once_and_after_what_it_needs(plan: Plan) -> None:
+    told: list[str] = []
+    plan(progress=lambda u: told.append(u.unit))
+    assert sorted(told) == sorted(ALL)
+    assert told.index("base") < told.index("reader") < told.index("last")
+
+
+def test_the_wrong_account_ends_the_plan_before_anything_is_read(account: Account, sandbox_env: Environment) -> None:
+    def refuse() -> None:
+        raise WrongAccount("these are another account's credentials")
+
+    world = World(sandbox_env, cast(Aws, SimpleNamespace(check_account=refuse)))
+    with pytest.raises(WrongAccount):
+        plan_environment(REGISTRY, world)
+    assert account.looked_at == []

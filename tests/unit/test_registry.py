@@ -1,0 +1,127 @@
+"""Units that fit together, and those that do not."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from eks_assets.registry import Registry, RegistryError
+from eks_assets.unit import AnyUnit, Wave, unit
+from resources.outputs import NoOutputs, Outputs
+from resources.specs import Stack
+
+
+class A(Outputs):
+    a: str
+
+
+class B(Outputs):
+    b: str
+
+
+def plain(name: str, wave: Wave = "network", after: Sequence[AnyUnit] = ()) -> AnyUnit:
+    """A unit without outputs that waits for those in `after`."""
+
+    def fn() -> Stack[NoOutputs]:
+        """A stack."""
+        return Stack[NoOutputs](name=name, template={})
+
+    fn.__name__ = name
+    return unit(wave=wave, after=after)(fn)
+
+
+def giving(kind: type[Outputs], name: str, wave: Wave = "network", taking: type[Outputs] | None = None) -> AnyUnit:
+    """A unit that owns the outputs `kind` and reads those of `taking`."""
+
+    def fn(**_: object) -> Stack[Outputs]:
+        """A stack."""
+        return Stack[Outputs](name=name, template={})
+
+    fn.__name__ = name
+    fn.__annotations__ = {"return": Stack[kind]} | ({"taken": taking} if taking else {})  # type: ignore[valid-type]
+    return unit(wave=wave)(fn)
+
+
+def test_units_come_after_what_they_read_and_what_they_wait_for() -> None:
+    first = giving(A, "first")
+    second = giving(B, "second", taking=A)
+    third = plain("third", after=[second])
+    found = Registry.of([third, second, first])
+    assert [u.name for u in found.units] == ["first", "second", "third"]
+    assert found.needs == {"first": (), "second": ("first",), "third": ("second",)}
+    assert found.owner[A] is first
+    assert found["third"] is third
+
+
+def test_waves_keep_their_order_beside_dependencies() -> None:
+    late, early = plain("late", "configuration"), plain("early", "network")
+    assert [u.name for u in Registry.of([late, early]).units] == ["early", "late"]
+
+
+def test_descendants_are_all_that_depend_directly_or_not() -> None:
+    first, other = giving(A, "first"), plain("other")
+    second = giving(B, "second", taking=A)
+    third = plain("third", after=[second])
+    found = Registry.of([first, other, second, third])
+    assert found.descendants(["first"]) == {"first", "second", "third"}
+    assert found.descendants(["third", "other"]) == {"third", "other"}
+
+
+def test_outputs_that_nobody_gives_are_refused() -> None:
+    with pytest.raises(RegistryError, match="second needs A, which no registered unit provides"):
+        Registry.of([giving(B, "second", taking=A)])
+
+
+def test_waiting_for_a_unit_that_is_not_registered_is_refused() -> None:
+    with pytest.raises(RegistryError, match="waiting needs gone"):
+        Registry.of([plain("waiting", after=[plain("gone")])])
+
+
+def test_a_cycle_is_refused_with_its_names() -> None:
+    with pytest.raises(RegistryError, match=r"cycle: .*one.* -> .*other"):
+        Registry.of([giving(A, "one", taking=B), giving(B, "other", taking=A)])
+
+
+def test_two_units_of_a_name_are_refused_with_their_modules() -> None:
+    with pytest.raises(RegistryError, match=f"two units are named same: {__name__} and {__name__}"):
+        Registry.of([plain("same"), plain("same")])
+
+
+def test_two_owners_of_outputs_are_refused() -> None:
+    with pytest.raises(RegistryError, match="A belongs to one; other cannot own it too"):
+        Registry.of([giving(A, "one"), giving(A, "other")])
+
+
+def test_many_units_without_outputs_are_fine() -> None:
+    assert len(Registry.of([plain("one"), plain("other")]).units) == 2
+
+
+def test_reading_from_a_later_wave_is_refused() -> None:
+    late = giving(A, "late", "configuration")
+    with pytest.raises(RegistryError, match=r"early \(network\) needs late of the later wave configuration"):
+        Registry.of([late, giving(B, "early", "network", taking=A)])
+
+
+def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imports = ("eks_assets.unit import unit", "resources.outputs import NoOutputs", "resources.specs import Stack")
+    head = "".join(f"from {line}\n" for line in imports)
+    signature = '@unit(wave="network"{})\ndef {}() -> Stack[NoOutputs]:\n'
+    body = signature + '    """A stack."""\n    return Stack[NoOutputs](name="x", template={{}})\n'
+    package = tmp_path / "walked"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "one.py").write_text(head + body.format("", "one"))
+    (package / "two.py").write_text(head + "from walked.one import one\n" + body.format(", after=[one]", "two"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import walked  # type: ignore[import-not-found]
+
+    assert isinstance(walked, types.ModuleType)
+    try:
+        assert [u.name for u in Registry.walk(walked).units] == ["one", "two"]
+    finally:
+        for name in [m for m in sys.modules if m.split(".")[0] == "walked"]:
+            monkeypatch.delitem(sys.modules, name)

@@ -1,0 +1,191 @@
+"""The control plane, the VPC it joins, who gets in, and its OIDC id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eks_assets.cluster.access_entries import access_entries
+from eks_assets.cluster.cluster import ClusterOutputs, cluster
+from eks_assets.cluster.oidc_parameter import oidc_parameter
+from eks_assets.cluster.vpc_lookup import VpcOutputs, vpc_lookup
+from resources.environment import Environment, Network, Roles
+from resources.outputs import pending, pending_fields
+from tests.units.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
+
+ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
+
+
+def control_plane(env: Environment) -> dict[str, Any]:
+    (found,) = properties_of(cluster(env, VPC), "EKS::Cluster")
+    return found
+
+
+def policies(env: Environment, title: str = "ClusterRole") -> list[str]:
+    arns = resources_of(cluster(env, VPC))[title]["Properties"]["ManagedPolicyArns"]
+    return [arn.rsplit("/", 1)[1] for arn in arns]
+
+
+def test_cluster_is_the_environments_version_and_has_no_hidden_administrator(sandbox_env: Environment) -> None:
+    made = control_plane(sandbox_env)
+    assert (made["Name"], made["Version"]) == ("demo-sandbox-cluster", "1.34")
+    assert made["AccessConfig"] == {"AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": False}
+    assert made["BootstrapSelfManagedAddons"] is False
+    assert made["UpgradePolicy"] == {"SupportType": "STANDARD"}
+
+
+def test_cluster_is_never_replaced_and_stays_when_its_creation_fails(sandbox_env: Environment) -> None:
+    spec = cluster(sandbox_env, VPC)
+    assert spec.may_replace == ()
+    assert spec.on_failure == "DO_NOTHING"
+    assert spec.policy is not None
+    denied = [s for s in spec.policy["Statement"] if s["Effect"] == "Deny"]
+    assert denied[0]["Action"] == ["Update:Replace", "Update:Delete"]
+    assert spec.timeout == sandbox_env.deadlines.cluster
+
+
+def test_cluster_is_reached_as_the_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
+    private = control_plane(prod_env)["ResourcesVpcConfig"]
+    assert (private["EndpointPublicAccess"], private["EndpointPrivateAccess"]) == (False, True)
+    vpc = {"clusterEndpoints": {"publicAccess": True, "privateAccess": True}, "publicAccessCIDRs": ["203.0.113.0/24"]}
+    office = control_plane(configured(sandbox_env, vpc=vpc))["ResourcesVpcConfig"]
+    assert office["PublicAccessCidrs"] == ["203.0.113.0/24"]
+
+
+def test_cluster_takes_the_private_subnets_or_those_that_the_config_names(sandbox_env: Environment) -> None:
+    def subnets(**vpc: Any) -> str:
+        return cluster(configured(joined(sandbox_env), vpc=vpc), VPC).parameters["SubnetIds"]
+
+    named = {
+        "private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}},
+        "public": {"us-west-2a": {"id": "subnet-3"}, "us-west-2b": {"id": "subnet-4"}},
+    }
+    assert subnets() == "subnet-a,subnet-b"
+    assert subnets(subnets=named) == "subnet-1,subnet-2,subnet-3,subnet-4"
+    assert subnets(subnets=named, controlPlaneSubnetIDs=["subnet-8", "subnet-9"]) == "subnet-8,subnet-9"
+    before = cluster(sandbox_env, pending(VpcOutputs, "vpc_lookup"))
+    assert pending_fields(before.parameters) == ("vpc_lookup.private_subnet_ids",)
+
+
+def test_cluster_logs_are_kept_as_long_as_the_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
+    spec = cluster(prod_env, VPC)
+    (group,) = properties_of(spec, "Logs::LogGroup")
+    assert group == {"LogGroupName": "/aws/eks/acme-prod-cluster/cluster", "RetentionInDays": 365}
+    # EKS would make a group that keeps logs for ever.
+    assert resources_of(spec)["Cluster"]["DependsOn"] == "ClusterLogs"
+    types = [t["Type"] for t in control_plane(prod_env)["Logging"]["ClusterLogging"]["EnabledTypes"]]
+    assert types == ["api", "audit", "authenticator"]
+    assert "Logging" not in control_plane(sandbox_env)
+
+
+def test_cluster_secrets_are_encrypted_with_a_key_of_ours_or_the_named_one(sandbox_env: Environment) -> None:
+    (encryption,) = control_plane(sandbox_env)["EncryptionConfig"]
+    assert encryption == {"Provider": {"KeyArn": {"Fn::GetAtt": ["SecretsKey", "Arn"]}}, "Resources": ["secrets"]}
+    key = resources_of(cluster(sandbox_env, VPC))["SecretsKey"]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"].startswith("Retain")
+    arn = "arn:aws:kms:us-west-2:000000000000:key/1"
+    named = cluster(configured(sandbox_env, secretsEncryption={"keyARN": arn}), VPC)
+    assert properties_of(named, "EKS::Cluster")[0]["EncryptionConfig"][0]["Provider"]["KeyArn"] == arn
+    assert resources_of(named, "KMS::Key") == {}
+
+
+def test_cluster_role_has_the_policies_and_the_boundary(prod_env: Environment) -> None:
+    assert policies(prod_env) == ["AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController"]
+    role = resources_of(cluster(prod_env, VPC))["ClusterRole"]["Properties"]
+    assert role["PermissionsBoundary"] == "arn:aws:iam::444455556666:policy/eks-assets-boundary"
+
+
+def test_cluster_in_auto_mode_has_all_three_parts_and_a_role_for_its_nodes(sandbox_env: Environment) -> None:
+    auto = configured(sandbox_env, autoModeConfig={"enabled": True})
+    made = control_plane(auto)
+    assert made["ComputeConfig"] == {
+        "Enabled": True,
+        "NodePools": ["general-purpose", "system"],
+        "NodeRoleArn": {"Fn::GetAtt": ["AutoModeNodeRole", "Arn"]},
+    }
+    assert made["StorageConfig"] == {"BlockStorage": {"Enabled": True}}
+    assert made["KubernetesNetworkConfig"]["ElasticLoadBalancing"] == {"Enabled": True}
+    assert "AmazonEKSComputePolicy" in policies(auto)
+    assert policies(auto, "AutoModeNodeRole") == [
+        "AmazonEKSWorkerNodeMinimalPolicy",
+        "AmazonEC2ContainerRegistryPullOnly",
+    ]
+
+
+def test_cluster_in_auto_mode_takes_the_named_role_or_none_without_pools(sandbox_env: Environment) -> None:
+    arn = "arn:aws:iam::000000000000:role/nodes"
+    named = configured(sandbox_env, autoModeConfig={"enabled": True, "nodeRoleARN": arn})
+    assert control_plane(named)["ComputeConfig"]["NodeRoleArn"] == arn
+    none = configured(sandbox_env, autoModeConfig={"enabled": True, "nodePools": []})
+    assert control_plane(none)["ComputeConfig"] == {"Enabled": True, "NodePools": []}
+    assert "ComputeConfig" not in control_plane(sandbox_env)
+
+
+def test_cluster_tags_and_rollback_time_are_the_configs(sandbox_env: Environment) -> None:
+    metadata = {"name": "demo-sandbox-cluster", "region": "us-west-2", "tags": {"team": "platform"}}
+    env = configured(sandbox_env, metadata={**metadata, "rollbackConfig": {"timeoutMinutes": 240}})
+    assert control_plane(env)["RollbackConfig"] == {"TimeoutMinutes": 240}
+    assert cluster(env, VPC).tags == {"team": "platform", "eks-assets:environment": "sandbox"}
+    assert "RollbackConfig" not in control_plane(sandbox_env)
+
+
+def test_vpc_lookup_asks_for_the_environments_vpc_or_the_named_tags(sandbox_env: Environment) -> None:
+    assert vpc_lookup(sandbox_env).query == {"Name": "demo-sandbox-vpc"}
+    assert vpc_lookup(joined(sandbox_env)).query == {"Name": "demo-sandbox-vpc"}
+    tagged = sandbox_env.model_copy(update={"network": Network.model_validate({"lookup": {"tags": {"team": "x"}}})})
+    assert vpc_lookup(tagged).query == {"team": "x"}
+
+
+def test_access_entries_let_the_deployer_in_and_karpenters_nodes(sandbox_env: Environment) -> None:
+    spec = access_entries(sandbox_env, CLUSTER, KARPENTER)
+    by_principal = {str(e["PrincipalArn"]): e for e in properties_of(spec, "EKS::AccessEntry")}
+    deployer = by_principal["arn:aws:iam::000000000000:role/eks-assets-deployer"]
+    assert deployer["AccessPolicies"][0]["PolicyArn"].endswith(ADMIN)
+    nodes = by_principal["{'Ref': 'KarpenterNodeRoleArn'}"]
+    assert nodes["Type"] == "EC2_LINUX"
+    assert "AccessPolicies" not in nodes
+    assert spec.parameters["KarpenterNodeRoleArn"] == KARPENTER.node_role_arn
+    assert len(by_principal) == 2, "the config's mapping of Karpenter's role is the same entry"
+
+
+def test_access_entries_of_an_environment_without_a_deployer_name_the_pipeline(sandbox_env: Environment) -> None:
+    arn = "arn:aws:iam::000000000000:role/pipeline"
+    env = sandbox_env.model_copy(update={"roles": Roles(pipeline=arn)})
+    (entry,) = properties_of(access_entries(env, CLUSTER, None), "EKS::AccessEntry")
+    assert entry["PrincipalArn"] == arn
+
+
+def test_access_entries_are_the_configs_with_the_partitions_policies(prod_env: Environment) -> None:
+    found = properties_of(access_entries(prod_env, CLUSTER, None), "EKS::AccessEntry")
+    on_call = next(e for e in found if e["PrincipalArn"].endswith("acme-on-call"))
+    assert on_call["AccessPolicies"][0] == {
+        "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy",
+        "AccessScope": {"Type": "cluster"},
+    }
+    govcloud = prod_env.model_copy(update={"region": "us-gov-west-1"})
+    entries = properties_of(access_entries(govcloud, CLUSTER, None), "EKS::AccessEntry")
+    assert {e["AccessPolicies"][0]["PolicyArn"].split(":")[1] for e in entries} == {"aws-us-gov"}
+
+
+def test_access_entry_for_another_principal_is_another_resource(sandbox_env: Environment) -> None:
+    def titles(arn: str) -> set[str]:
+        entries = {"accessEntries": [{"principalARN": arn, "kubernetesGroups": ["dev"]}]}
+        return set(resources_of(access_entries(configured(sandbox_env, accessConfig=entries), CLUSTER, None)))
+
+    one, other = (titles(f"arn:aws:iam::000000000000:role/{name}") for name in ("one", "other"))
+    assert len(one - other) == len(other - one) == 1
+
+
+def test_oidc_parameter_holds_the_id_under_the_specifications_name(sandbox_env: Environment) -> None:
+    spec = oidc_parameter(sandbox_env, CLUSTER, IDENTITY)
+    assert (spec.name, spec.value) == ("/demo/sandbox/eks/oidc-id", "0123ABCD")
+
+
+@pytest.mark.parametrize("field", ["endpoint", "security_group_id"])
+def test_cluster_outputs_come_from_the_cluster(sandbox_env: Environment, field: str) -> None:
+    assert field in ClusterOutputs.model_fields
+    outputs = cluster(sandbox_env, VPC).template["Outputs"]
+    key = "".join(part.capitalize() for part in field.split("_"))
+    assert outputs[key]["Value"]["Fn::GetAtt"][0] == "Cluster"

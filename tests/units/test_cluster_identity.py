@@ -1,0 +1,179 @@
+"""How pods get AWS roles: pod identity, and roles through the OIDC provider."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from eks_assets.cluster.identity import IdentityOutputs, identity
+from eks_assets.cluster.irsa_roles import irsa_roles, role_arn, role_name
+from resources.environment import Environment
+from resources.outputs import pending, pending_fields
+from resources.specs import Stack
+from tests.units.published import (
+    CLUSTER,
+    EXTERNAL_DNS,
+    IDENTITY,
+    ISSUER,
+    ROLES,
+    configured,
+    properties_of,
+)
+
+POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+EXISTING = "arn:aws:iam::000000000000:role/mine"
+
+
+def of(env: Environment) -> Stack[IdentityOutputs]:
+    return identity(env, CLUSTER, EXTERNAL_DNS, ROLES)
+
+
+def associations(env: Environment) -> dict[str, Any]:
+    """Role by namespace/account."""
+    found = properties_of(of(env), "EKS::PodIdentityAssociation")
+    return {f"{a['Namespace']}/{a['ServiceAccount']}": a["RoleArn"] for a in found}
+
+
+def with_associations(env: Environment, *found: dict[str, Any]) -> Environment:
+    return configured(env, iam={"withOIDC": True, "podIdentityAssociations": list(found)})
+
+
+def with_account(env: Environment, **fields: Any) -> Environment:
+    """The environment with one service account that gets a role through the OIDC provider."""
+    account = {"metadata": {"name": "reader", "namespace": "reports"}, **fields}
+    return configured(env, iam={"withOIDC": True, "serviceAccounts": [account]})
+
+
+def role_of(env: Environment) -> dict[str, Any]:
+    (found,) = properties_of(irsa_roles(env, IDENTITY), "IAM::Role")
+    return found
+
+
+def test_identity_gives_each_of_our_add_ons_its_role(sandbox_env: Environment) -> None:
+    found = associations(sandbox_env)
+    assert found.keys() == {
+        "kube-system/karpenter",
+        "external-dns/external-dns",
+        "external-secrets/external-secrets",
+        "kube-system/aws-load-balancer-controller",
+        "observability/loki",
+    }
+    assert found["external-dns/external-dns"] == {"Ref": "ExternalDnsRoleArn"}
+    assert of(sandbox_env).parameters["ExternalDnsRoleArn"] == EXTERNAL_DNS.role_arn
+
+
+def test_identity_gives_karpenter_its_role_where_the_config_has_none(sandbox_env: Environment) -> None:
+    def roles(env: Environment) -> list[dict[str, Any]]:
+        return properties_of(of(env), "IAM::Role")
+
+    silent = with_associations(sandbox_env)
+    (ours,), (of_the_guide,) = roles(silent), roles(sandbox_env)
+    assert ours["RoleName"] == of_the_guide["RoleName"] == "demo-sandbox-cluster-karpenter"
+    assert set(ours["ManagedPolicyArns"]) == set(of_the_guide["ManagedPolicyArns"])
+    assert roles(configured(silent, autoModeConfig={"enabled": True})) == []
+
+
+def test_identity_lets_the_config_decide_over_the_role_of_an_account(sandbox_env: Environment) -> None:
+    mine = {"namespace": "external-dns", "serviceAccountName": "external-dns", "roleARN": EXISTING}
+    env = with_associations(sandbox_env, mine)
+    assert associations(env)["external-dns/external-dns"] == EXISTING
+    assert "ExternalDnsRoleArn" not in of(env).parameters
+
+
+def test_identity_makes_the_role_that_an_association_describes(prod_env: Environment) -> None:
+    account = {"namespace": "reports", "serviceAccountName": "reader"}
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
+    granted = {
+        "permissionPolicyARNs": [POLICY],
+        "permissionPolicy": policy,
+        "wellKnownPolicies": {"ebsCSIController": True, "externalDNS": True},
+        "tags": {"team": "reports"},
+    }
+    spec = of(with_associations(prod_env, account | granted))
+    role = next(r for r in properties_of(spec, "IAM::Role") if "RoleName" not in r)
+    assert role["ManagedPolicyArns"] == [POLICY, "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"]
+    assert [p["PolicyName"] for p in role["Policies"]] == ["permissions", "well-known"]
+    assert role["PermissionsBoundary"] == "arn:aws:iam::444455556666:policy/eks-assets-boundary"
+    association = next(a for a in properties_of(spec, "EKS::PodIdentityAssociation") if a["ServiceAccount"] == "reader")
+    assert association["Tags"] == role["Tags"] == [{"Key": "team", "Value": "reports"}]
+
+
+def test_identity_makes_the_oidc_provider_where_it_is_asked_for(sandbox_env: Environment) -> None:
+    (provider,) = properties_of(of(sandbox_env), "IAM::OIDCProvider")
+    assert provider == {"Url": {"Ref": "OidcIssuer"}, "ClientIdList": ["sts.amazonaws.com"]}
+    assert properties_of(of(configured(sandbox_env, iam={"withOIDC": False})), "IAM::OIDCProvider") == []
+
+
+def test_irsa_roles_trust_one_service_account_of_this_cluster(sandbox_env: Environment) -> None:
+    role = role_of(with_account(sandbox_env, attachPolicyARNs=[POLICY]))
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Federated": f"arn:aws:iam::000000000000:oidc-provider/{ISSUER}"}
+    assert statement["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+    assert statement["Condition"] == {
+        "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": "system:serviceaccount:reports:reader"}
+    }
+
+
+def test_irsa_roles_carry_policies_boundary_and_tags(sandbox_env: Environment) -> None:
+    boundary = "arn:aws:iam::000000000000:policy/mine"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
+    role = role_of(
+        with_account(
+            sandbox_env,
+            attachPolicyARNs=[POLICY],
+            attachPolicy=policy,
+            wellKnownPolicies={"autoScaler": True},
+            permissionsBoundary=boundary,
+            roleName="chosen",
+            tags={"team": "reports"},
+        )
+    )
+    assert (role["RoleName"], role["PermissionsBoundary"]) == ("chosen", boundary)
+    assert role["Policies"][0]["PolicyDocument"] == policy
+    assert "autoscaling:SetDesiredCapacity" in json.dumps(role["Policies"][1])
+    assert role["Tags"] == [{"Key": "team", "Value": "reports"}]
+
+
+def test_irsa_roles_have_names_that_are_known_beforehand_and_fit(sandbox_env: Environment) -> None:
+    (found,) = with_account(sandbox_env, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert role_arn(sandbox_env, found) == "arn:aws:iam::000000000000:role/demo-sandbox-cluster-reports-reader"
+    long = {"name": "a" * 60, "namespace": "reports"}
+    (found,) = with_account(sandbox_env, metadata=long, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert len(role_name(sandbox_env, found)) == 64
+
+
+def test_irsa_roles_wait_for_the_clusters_issuer(sandbox_env: Environment) -> None:
+    spec = irsa_roles(with_account(sandbox_env, attachPolicyARNs=[POLICY]), pending(IdentityOutputs, "identity"))
+    assert pending_fields(spec.template) == ("identity.oidc_provider",)
+
+
+def test_irsa_roles_are_made_only_where_a_new_role_is_asked_for(sandbox_env: Environment) -> None:
+    assert not irsa_roles.is_enabled(sandbox_env)
+    assert irsa_roles.is_enabled(with_account(sandbox_env, attachPolicyARNs=[POLICY]))
+    assert not irsa_roles.is_enabled(with_account(sandbox_env, attachRoleARN=EXISTING))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "gives no permissions"),
+        ({"attachRoleARN": EXISTING, "attachPolicyARNs": [POLICY]}, "what only a new role has"),
+        ({"attachRoleARN": EXISTING, "roleOnly": True}, "what only a new role has"),
+        (
+            {
+                "attachPolicyARNs": [POLICY],
+                "roleOnly": True,
+                "metadata": {"name": "a", "namespace": "b", "labels": {"c": "d"}},
+            },
+            "labels and annotations where the pipeline makes",
+        ),
+    ],
+)
+def test_service_accounts_that_would_be_ignored_in_part_are_refused(
+    sandbox_env: Environment, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        with_account(sandbox_env, **fields)

@@ -1,0 +1,228 @@
+"""What pods run on: managed node groups, Fargate profiles, and what Karpenter needs in AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from eks_assets.cluster.fargate_profiles import fargate_profiles
+from eks_assets.cluster.karpenter_policies import POLICY_NAMES
+from eks_assets.cluster.karpenter_stack import karpenter_stack
+from eks_assets.cluster.node_groups import node_groups
+from eks_assets.cluster.vpc_lookup import VpcOutputs
+from eks_assets.units import registry
+from resources.environment import Environment, Network
+from resources.errors import ConfigError
+from resources.outputs import pending, pending_fields
+from tests.units.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of
+
+SHARED_ROLE = {"Fn::GetAtt": ["NodeRole", "Arn"]}
+
+
+def with_group(env: Environment, **fields: Any) -> Environment:
+    """The environment with one node group, of these fields."""
+    return configured(env, managedNodeGroups=[{"name": "system", **fields}])
+
+
+def groups_of(env: Environment) -> list[dict[str, Any]]:
+    return properties_of(node_groups(env, CLUSTER, VPC, GROUPS), "EKS::Nodegroup")
+
+
+def group_of(env: Environment, **fields: Any) -> dict[str, Any]:
+    (found,) = groups_of(with_group(env, **fields))
+    return found
+
+
+def launch_of(env: Environment, **fields: Any) -> dict[str, Any]:
+    spec = node_groups(with_group(env, **fields), CLUSTER, VPC, GROUPS)
+    (found,) = properties_of(spec, "EC2::LaunchTemplate")
+    data: dict[str, Any] = found["LaunchTemplateData"]
+    return data
+
+
+def test_node_groups_of_production_are_the_configs(prod_env: Environment) -> None:
+    system, applications, gpu = groups_of(prod_env)
+    assert [g["NodegroupName"].rsplit("-", 1)[0] for g in (system, applications, gpu)] == [
+        "system",
+        "applications",
+        "gpu",
+    ]
+    assert [g["AmiType"] for g in (system, applications, gpu)] == [
+        "AL2023_x86_64_STANDARD",
+        "AL2023_ARM_64_STANDARD",
+        "AL2023_x86_64_NVIDIA",
+    ]
+    assert gpu["ScalingConfig"] == {"MinSize": 0, "DesiredSize": 1, "MaxSize": 8}
+    assert gpu["Taints"] == [{"Key": "nvidia.com/gpu", "Value": "true", "Effect": "NO_SCHEDULE"}]
+    assert gpu["Labels"]["acme.example/pool"] == "gpu"
+    assert system["NodeRepairConfig"] == {"Enabled": True}
+
+
+def test_node_groups_with_gpus_carry_the_label_that_the_device_plugin_looks_for(prod_env: Environment) -> None:
+    label = "nvidia.com/gpu.present"
+    assert [g["Labels"].get(label) for g in groups_of(prod_env)] == [None, None, "true"]
+
+
+def test_node_groups_follow_the_control_planes_version_unless_a_release_is_pinned(sandbox_env: Environment) -> None:
+    assert group_of(sandbox_env)["Version"] == "1.34"
+    pinned = group_of(sandbox_env, releaseVersion="1.34.1-20260101")
+    assert pinned["ReleaseVersion"] == "1.34.1-20260101"
+    assert "Version" not in pinned
+
+
+def test_node_groups_count_missing_nodes_in_whole_numbers(sandbox_env: Environment, prod_env: Environment) -> None:
+    found = [groups_of(prod_env)[0]["UpdateConfig"], groups_of(sandbox_env)[0]["UpdateConfig"]]
+    assert json.dumps(found) == '[{"MaxUnavailablePercentage": 25}, {"MaxUnavailable": 1}]'
+
+
+def test_node_groups_whose_replacement_is_forced_have_another_name(sandbox_env: Environment) -> None:
+    name = group_of(sandbox_env)["NodegroupName"]
+    assert group_of(sandbox_env, labels={"a": "b"}, maxSize=9, volumeSize=100)["NodegroupName"] == name
+    replaced: list[dict[str, Any]] = [
+        {"instanceType": "m7i.xlarge"},
+        {"spot": True},
+        {"availabilityZones": ["us-west-2a"]},
+        {"iam": {"attachPolicyARNs": ["arn:aws:iam::aws:policy/X"]}},
+        {"iam": {"instanceRoleARN": "arn:aws:iam::000000000000:role/nodes"}},
+    ]
+    assert len({name, *(group_of(sandbox_env, **fields)["NodegroupName"] for fields in replaced)}) == 6
+
+
+def test_node_groups_may_be_replaced_and_their_roles_may_not(prod_env: Environment) -> None:
+    spec = node_groups(prod_env, CLUSTER, VPC, GROUPS)
+    assert set(spec.may_replace) == set(resources_of(spec, "EKS::Nodegroup"))
+
+
+def test_node_groups_with_policies_of_their_own_do_not_share_them(sandbox_env: Environment) -> None:
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    groups = [{"name": "one", "iam": {"attachPolicyARNs": [policy]}}, {"name": "other"}]
+    spec = node_groups(configured(sandbox_env, managedNodeGroups=groups), CLUSTER, VPC, GROUPS)
+    one, other = properties_of(spec, "EKS::Nodegroup")
+    assert (one["NodeRole"], other["NodeRole"]) == ({"Fn::GetAtt": ["RoleOne", "Arn"]}, SHARED_ROLE)
+    roles = {title: r["Properties"]["ManagedPolicyArns"] for title, r in resources_of(spec, "IAM::Role").items()}
+    assert policy in roles["RoleOne"]
+    assert policy not in roles["NodeRole"]
+
+
+def test_node_groups_lie_in_the_private_subnets_the_named_ones_or_those_of_the_zones(sandbox_env: Environment) -> None:
+    assert group_of(sandbox_env)["Subnets"] == {"Ref": "SubnetIds"}
+    assert group_of(sandbox_env, subnets=["subnet-1", "subnet-2"])["Subnets"] == ["subnet-1", "subnet-2"]
+    spec = node_groups(sandbox_env, CLUSTER, pending(VpcOutputs, "vpc_lookup"), GROUPS)
+    assert pending_fields(spec.parameters) == ("vpc_lookup.private_subnet_ids",)
+    named = {"private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}}}
+    chosen = configured(joined(sandbox_env), vpc={"subnets": named})
+    assert node_groups(chosen, CLUSTER, VPC, GROUPS).parameters["SubnetIds"] == "subnet-1,subnet-2"
+
+
+def test_node_groups_in_a_zone_take_its_subnet_whatever_order_the_zones_are_written_in(
+    sandbox_env: Environment,
+) -> None:
+    network = {"create": {"cidr": "10.0.0.0/16", "zones": ["us-west-2c", "us-west-2a", "us-west-2b"]}}
+    env = sandbox_env.model_copy(update={"network": Network.model_validate(network)})
+    # The lookup of the VPC sorts subnets by zone: a, b, c.
+    assert group_of(env, availabilityZones=["us-west-2c"])["Subnets"] == [{"Fn::Select": [2, {"Ref": "SubnetIds"}]}]
+
+
+def test_node_groups_in_zones_of_a_vpc_that_is_not_ours_are_refused(sandbox_env: Environment) -> None:
+    env = with_group(joined(sandbox_env), availabilityZones=["us-west-2a"])
+    with pytest.raises(ConfigError, match="subnets"):
+        node_groups(env, CLUSTER, VPC, GROUPS)
+
+
+def test_node_groups_launch_encrypted_disks_and_keep_pods_from_the_metadata_service(sandbox_env: Environment) -> None:
+    data = launch_of(sandbox_env, volumeSize=50, volumeIOPS=4000, volumeThroughput=250)
+    assert data["BlockDeviceMappings"][0]["Ebs"] == {
+        "VolumeSize": 50,
+        "VolumeType": "gp3",
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+        "Iops": 4000,
+        "Throughput": 250,
+    }
+    assert data["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    refused_by_eks = {"InstanceType", "IamInstanceProfile", "NetworkInterfaces", "ImageId"}
+    assert not refused_by_eks & data.keys()
+    assert "DiskSize" not in group_of(sandbox_env), "EKS refuses it beside a launch template"
+
+
+def test_node_groups_join_the_clusters_own_security_group_and_the_shared_one(sandbox_env: Environment) -> None:
+    assert launch_of(sandbox_env)["SecurityGroupIds"] == [
+        {"Ref": "ClusterSecurityGroupId"},
+        {"Ref": "NodeSecurityGroupId"},
+    ]
+    given = node_groups(sandbox_env, CLUSTER, VPC, GROUPS).parameters
+    assert (given["ClusterSecurityGroupId"], given["NodeSecurityGroupId"]) == ("sg-cluster", "sg-node")
+
+
+def test_node_groups_use_reserved_capacity_as_the_config_says(sandbox_env: Environment) -> None:
+    def reservation(**fields: Any) -> dict[str, Any]:
+        found: dict[str, Any] = launch_of(sandbox_env, capacityReservation=fields)["CapacityReservationSpecification"]
+        return found
+
+    group = "arn:aws:resource-groups:us-west-2:000000000000:group/reserved"
+    assert reservation(capacityReservationPreference="none") == {"CapacityReservationPreference": "none"}
+    assert reservation(capacityReservationTarget={"capacityReservationID": "cr-0a"}) == {
+        "CapacityReservationTarget": {"CapacityReservationId": "cr-0a"}
+    }
+    assert reservation(capacityReservationTarget={"capacityReservationResourceGroupARN": group}) == {
+        "CapacityReservationTarget": {"CapacityReservationResourceGroupArn": group}
+    }
+
+
+def test_fargate_profiles_are_made_one_after_the_other(sandbox_env: Environment) -> None:
+    profiles = [
+        {"name": name, "selectors": [{"namespace": name, "labels": labels}], "tags": {"owner": name}}
+        for name, labels in (("batch", {"fargate": "yes"}), ("jobs", {}))
+    ]
+    env = configured(sandbox_env, fargateProfiles=profiles)
+    spec = fargate_profiles(env, CLUSTER, VPC)
+    first, second = resources_of(spec, "EKS::FargateProfile").values()
+    assert (first.get("DependsOn"), second["DependsOn"]) == (None, "ProfileBatch")
+    assert first["Properties"]["Selectors"] == [
+        {"Namespace": "batch", "Labels": [{"Key": "fargate", "Value": "yes"}]},
+    ]
+    assert second["Properties"]["Selectors"] == [{"Namespace": "jobs"}]
+    assert second["Properties"]["Tags"] == [{"Key": "owner", "Value": "jobs"}]
+    assert spec.parameters["SubnetIds"] == "subnet-a,subnet-b", "private subnets: Fargate takes no others"
+    assert fargate_profiles.is_enabled(env)
+    assert not fargate_profiles.is_enabled(sandbox_env)
+
+
+def test_karpenter_stack_is_that_of_karpenters_guide(sandbox_env: Environment) -> None:
+    spec = karpenter_stack(sandbox_env)
+    assert spec.name == "Karpenter-demo-sandbox-cluster"
+    (queue,) = properties_of(spec, "SQS::Queue")
+    assert (queue["QueueName"], queue["SqsManagedSseEnabled"]) == ("demo-sandbox-cluster", True)
+    names = [p["ManagedPolicyName"] for p in properties_of(spec, "IAM::ManagedPolicy")]
+    assert names == [f"KarpenterController{n}Policy-demo-sandbox-cluster" for n in POLICY_NAMES]
+    assert len(properties_of(spec, "Events::Rule")) == 5
+    (role,) = properties_of(spec, "IAM::Role")
+    assert role["RoleName"] == "KarpenterNodeRole-demo-sandbox-cluster"
+
+
+def test_karpenter_stack_lets_the_controller_end_only_nodes_of_its_own(sandbox_env: Environment) -> None:
+    by_id = {
+        statement["Sid"]: statement
+        for policy in properties_of(karpenter_stack(sandbox_env), "IAM::ManagedPolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
+    ending = by_id["AllowScopedDeletion"]["Condition"]
+    assert ending["StringEquals"] == {"aws:ResourceTag/kubernetes.io/cluster/demo-sandbox-cluster": "owned"}
+    passing = by_id["AllowPassingInstanceRole"]
+    assert passing["Resource"] == {"Fn::GetAtt": ["KarpenterNodeRole", "Arn"]}
+
+
+def test_auto_mode_switches_off_what_it_replaces(sandbox_env: Environment) -> None:
+    auto = configured(sandbox_env, autoModeConfig={"enabled": True}, managedNodeGroups=[])
+    off = {u.name for u in registry().units if u.is_enabled(sandbox_env) and not u.is_enabled(auto)}
+    assert off == {
+        "karpenter_stack",
+        "node_groups",
+        "daemon_addons",
+        "karpenter_crds",
+        "karpenter",
+        "node_pools",
+        "aws_load_balancer_controller",
+    }

@@ -1,0 +1,87 @@
+"""cfn-lint on what no published environment writes into its ClusterConfig."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eks_assets.desired import desired
+from eks_assets.units import registry
+from resources.environment import Environment
+from resources.specs import Stack
+from tests.conftest import Lint
+from tests.units.published import IDENTITY, configured, joined
+
+ROLE = "arn:aws:iam::000000000000:role/mine"
+POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+RESERVED = "arn:aws:resource-groups:us-west-2:000000000000:group/reserved"
+METADATA = {"name": "demo-sandbox-cluster", "region": "us-west-2", "rollbackConfig": {"timeoutMinutes": 240}}
+LOGGING = {"clusterLogging": {"enableTypes": ["all"], "logRetentionInDays": 30}}
+ACCOUNT = {"metadata": {"name": "reader"}, "wellKnownPolicies": {"certManager": True}, "tags": {"a": "b"}}
+ASSOCIATION = {"serviceAccountName": "reader", "permissionPolicyARNs": [POLICY], "tags": {"a": "b"}}
+FARGATE = {"name": "batch", "selectors": [{"namespace": "batch", "labels": {"a": "b"}}], "tags": {"a": "b"}}
+SUBNETS = {"us-west-2a": {"id": "subnet-0a1b2c3d"}, "us-west-2b": {"id": "subnet-0b1c2d3e"}}
+GROUP = {
+    "name": "rare_group",
+    "spot": True,
+    "subnets": ["subnet-0a1b2c3d", "subnet-0b1c2d3e"],
+    "volumeIOPS": 4000,
+    "volumeThroughput": 250,
+    "tags": {"a": "b"},
+    "taints": [{"key": "a", "effect": "NoExecute"}],
+    "releaseVersion": "1.34.1-20260101",
+    "iam": {"attachPolicyARNs": [POLICY]},
+    "capacityReservation": {"capacityReservationTarget": {"capacityReservationResourceGroupARN": RESERVED}},
+}
+ENTRY = {
+    "principalARN": ROLE,
+    "kubernetesGroups": ["dev"],
+    "kubernetesUsername": "dev",
+    "accessPolicies": [
+        {
+            "policyARN": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+            "accessScope": {"type": "namespace", "namespaces": ["shop"]},
+        }
+    ],
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "much": {
+        "metadata": METADATA,
+        "cloudWatch": LOGGING,
+        "vpc": {"subnets": {"private": SUBNETS}},
+        "kubernetesNetworkConfig": {"serviceIPv4CIDR": "172.20.0.0/16"},
+        "secretsEncryption": {"keyARN": "arn:aws:kms:us-west-2:000000000000:key/1"},
+        "iam": {
+            "withOIDC": True,
+            "serviceAccounts": [ACCOUNT],
+            "podIdentityAssociations": [ASSOCIATION | {"namespace": "reports"}],
+        },
+        "accessConfig": {"accessEntries": [ENTRY]},
+        "managedNodeGroups": [GROUP, {"name": "other"}],
+        "fargateProfiles": [FARGATE, FARGATE | {"name": "jobs"}],
+        "addons": [
+            {"name": "vpc-cni", "useDefaultPodIdentityAssociations": True, "tags": {"a": "b"}},
+            {"name": "aws-mountpoint-s3-csi-driver", "podIdentityAssociations": [ASSOCIATION]},
+            {"name": "kubecost_kubecost", "configurationValues": "a: b"},
+        ],
+    },
+    "auto mode": {"autoModeConfig": {"enabled": True}, "managedNodeGroups": []},
+}
+
+
+@pytest.mark.parametrize("which", CONFIGS)
+def test_templates_of_rare_settings_have_no_faults(which: str, sandbox_env: Environment, lint: Lint) -> None:
+    env = configured(joined(sandbox_env), **CONFIGS[which])
+    linted = []
+    for unit in registry().units:
+        if unit.wave == "cluster" and unit.is_enabled(env):
+            spec = desired(registry(), env, unit, {"identity": IDENTITY})
+            if isinstance(spec, Stack):
+                # Not every region has Fargate; the environment's has.
+                found = [f for f in lint(spec.template) if not f.startswith("E3006") or f"'{env.region}'" in f]
+                assert found == [], unit.name
+                linted.append(unit.name)
+    assert {"cluster", "identity", "access_entries", "pod_addons"} <= set(linted)
+    if which == "much":
+        assert {"irsa_roles", "node_groups", "fargate_profiles", "daemon_addons"} <= set(linted)

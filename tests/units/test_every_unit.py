@@ -1,0 +1,172 @@
+"""What holds for every unit of the registry, in every published environment, before anything exists."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eks_assets.desired import desired
+from eks_assets.units import registry
+from resources.environment import Environment
+from resources.environment_files import load_environment
+from resources.outputs import NoOutputs, plain
+from resources.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
+from sandbox.paths import PROJECT
+from tests.conftest import Lint
+
+ENVIRONMENTS = ("acme-dev", "acme-prod", "sandbox", "sandbox-gated")
+UNITS = tuple(u.name for u in registry().units)
+INLINE_TEMPLATE_BYTES = 51_200
+# Property that names a resource -> what AWS accepts.
+NAMES = {
+    "RoleName": r"[\w+=,.@-]{1,64}",
+    "ManagedPolicyName": r"[\w+=,.@-]{1,128}",
+    "QueueName": r"[\w-]{1,80}",
+    "NodegroupName": r"[a-zA-Z0-9][\w-]{0,62}",
+    "FargateProfileName": r"[a-zA-Z0-9][\w-]{0,99}",
+    "LogGroupName": r"[\w./#-]{1,512}",
+}
+SSM_NAME = re.compile(r"(/[\w.-]+){1,15}")
+KUBERNETES_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest) -> Environment:
+    return load_environment(request.param, PROJECT / "environments", known_units=UNITS)
+
+
+def rendered(env: Environment, name: str) -> Spec[Any]:
+    return desired(registry(), env, registry()[name], {})
+
+
+def stacks(env: Environment) -> Iterator[Stack[Any]]:
+    for unit in registry().units:
+        if unit.is_enabled(env):
+            spec = rendered(env, unit.name)
+            if isinstance(spec, Stack):
+                yield spec
+
+
+def test_the_environments_are_those_that_are_published() -> None:
+    published = {file.stem for file in (PROJECT / "environments").glob("*.yaml")}
+    assert published == set(ENVIRONMENTS)
+
+
+def calls_of_tests(file: Path) -> set[str]:
+    """The names that the file's tests call, also through functions of the same file."""
+    functions = {node.name: node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+    found: set[str] = set()
+    waiting = [name for name in functions if name.startswith("test_")]
+    while waiting:
+        for node in ast.walk(functions[waiting.pop()]):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in found:
+                found.add(node.func.id)
+                waiting += [node.func.id] if node.func.id in functions else []
+    return found
+
+
+def test_every_unit_has_a_test_that_renders_it() -> None:
+    here = Path(__file__)
+    called = {name for file in here.parent.glob("test_*.py") if file != here for name in calls_of_tests(file)}
+    assert [name for name in UNITS if name not in called] == [], "units without a test in tests/units"
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_says_what_it_is(name: str) -> None:
+    unit = registry()[name]
+    first, *_ = (unit.fn.__doc__ or "").strip().splitlines()
+    assert len(first) > 20, "the first line of the docstring is what the UI shows"
+    assert first.endswith((".", ",")) or len(first) > 80
+    assert unit.minutes > 0
+    if unit.outputs is not NoOutputs:
+        assert (unit.outputs.__doc__ or "").strip(), f"{unit.outputs.__name__} needs a docstring"
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_rendering_is_deterministic(environment: Environment, name: str) -> None:
+    def text() -> str:
+        return json.dumps(plain(rendered(environment, name).model_dump(mode="python")))
+
+    assert text() == text()
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_templates_have_no_faults(environment: Environment, name: str, lint: Lint) -> None:
+    spec = rendered(environment, name)
+    if not isinstance(spec, Stack) or not registry()[name].is_enabled(environment):
+        return
+    assert lint(spec.template) == []
+    assert len(json.dumps(plain(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
+
+
+def test_a_stack_gives_exactly_the_parameters_that_its_template_declares(environment: Environment) -> None:
+    for spec in stacks(environment):
+        assert spec.parameters.keys() == spec.template.get("Parameters", {}).keys(), spec.name
+
+
+def test_a_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
+    for spec in stacks(environment):
+        wanted = {output_key(field) for field in spec.outputs_type().model_fields}
+        assert spec.template.get("Outputs", {}).keys() == wanted, spec.name
+
+
+def test_stack_names_are_the_environments_own(environment: Environment) -> None:
+    names = [spec.name for spec in stacks(environment)]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{0,127}", name), name
+        assert environment.resource_prefix in name
+    assert f"Karpenter-{environment.cluster_name}" in names
+
+
+def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
+    for spec in stacks(environment):
+        for title, resource in plain(spec.template)["Resources"].items():
+            for key, pattern in NAMES.items():
+                value = resource.get("Properties", {}).get(key)
+                assert not isinstance(value, str) or re.fullmatch(pattern, value), f"{spec.name} {title} {key} {value}"
+
+
+def test_stack_tags_are_the_same_from_deploy_to_deploy(environment: Environment) -> None:
+    for spec in stacks(environment):
+        assert spec.tags["eks-assets:environment"] == environment.name
+        assert spec.tags.items() <= {**environment.cluster.metadata.tags, **spec.tags}.items()
+        assert not any(re.search(r"[0-9a-f]{16,}", value) for value in spec.tags.values()), "a commit or a run id?"
+
+
+def test_parameters_lie_under_the_environments_path(environment: Environment) -> None:
+    own = environment.parameter_path("")
+    found = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
+    for spec in stacks(environment):
+        resources = plain(spec.template)["Resources"].values()
+        found += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
+    assert len(found) == len(set(found)) >= 3
+    assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in found), found
+
+
+def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
+    releases = [s for u in UNITS for s in [rendered(environment, u)] if isinstance(s, HelmRelease)]
+    assert len({(r.namespace, r.name) for r in releases}) == len(releases)
+    for release in releases:
+        assert KUBERNETES_LABEL.fullmatch(release.name), release.name
+        assert len(release.name) <= 53, "helm's limit"
+        assert KUBERNETES_LABEL.fullmatch(release.namespace)
+        assert re.fullmatch(r"\d+\.\d+\.\d+", release.version), f"{release.name} {release.version}"
+        assert release.repository.startswith(("https://", "oci://"))
+
+
+def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:
+    seen: dict[tuple[str, str, str], str] = {}
+    for name in UNITS:
+        spec = rendered(environment, name)
+        for item in spec.objects if isinstance(spec, Manifests) and registry()[name].is_enabled(environment) else ():
+            about = item["metadata"]
+            key = (item["kind"], str(about.get("namespace", "")), str(about["name"]))
+            assert item["apiVersion"]
+            assert seen.setdefault(key, name) == name, key
