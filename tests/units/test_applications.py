@@ -1,0 +1,90 @@
+"""What reaches the cluster through Argo CD."""
+
+from __future__ import annotations
+
+import pytest
+
+from eks_assets.applications.application_config import ApplicationConfigOutputs, application_config
+from eks_assets.applications.argo_cd import argo_cd
+from eks_assets.applications.argo_projects import argo_projects
+from eks_assets.applications.argocd_repository import argocd_repository
+from eks_assets.applications.istio_application import istio_application
+from eks_assets.applications.keycloak_credentials import keycloak_credentials
+from eks_assets.applications.product_applications import product_applications
+from eks_assets.gate import is_gated, require_approval
+from eks_assets.infrastructure.certificate import CertificateOutputs
+from eks_assets.units import registry
+from resources.environment import Environment
+from resources.environment_files import load_environment
+from resources.errors import ApprovalMissing
+from sandbox.paths import PROJECT
+
+from .published import ACCESS
+
+CERTIFICATE = CertificateOutputs(certificate_arn="arn:aws:acm:us-west-2:000000000000:certificate/1")
+CONFIG = ApplicationConfigOutputs(commit="c0ffee", repository="http://host/config.git")
+
+
+def test_argo_cd(sandbox_env: Environment) -> None:
+    release = argo_cd(sandbox_env, ACCESS)
+    assert (release.name, release.namespace, release.chart) == ("argocd", "argocd", "argo-cd")
+    assert release.values["global"] == {"domain": "argocd.demo-sandbox.sandbox.test"}
+
+
+def test_application_config(sandbox_env: Environment) -> None:
+    tree = application_config(sandbox_env, CERTIFICATE)
+    assert tree.branch == "develop/demo-sandbox"
+    assert tree.variables["CERTIFICATE_ARN"] == CERTIFICATE.certificate_arn
+    assert tree.variables["APP_DOMAIN"] == "demo-sandbox.sandbox.test"
+    assert tree.products == sandbox_env.products_purchased
+
+
+def test_argocd_repository_takes_its_credentials_from_the_store(sandbox_env: Environment) -> None:
+    (secret,) = argocd_repository(sandbox_env, ACCESS, CONFIG).objects
+    assert secret["kind"] == "ExternalSecret"
+    assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/git/credentials"}}]
+    template = secret["spec"]["target"]["template"]
+    assert template["metadata"]["labels"] == {"argocd.argoproj.io/secret-type": "repository"}
+    assert template["data"] == {"type": "git", "url": "http://host/config.git"}
+    assert template["mergePolicy"] == "Merge"
+
+
+def test_keycloak_credentials(sandbox_env: Environment) -> None:
+    (secret,) = keycloak_credentials(sandbox_env, ACCESS).objects
+    assert secret["metadata"] == {"name": "keycloak-admin", "namespace": "keycloak"}
+    assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/keycloak/admin-credentials"}}]
+
+
+def test_argo_projects(sandbox_env: Environment) -> None:
+    spec = argo_projects(sandbox_env, ACCESS, CONFIG, CERTIFICATE)
+    assert (spec.paths, spec.commit, spec.prune) == (("projects/*.yaml",), "c0ffee", False)
+
+
+def test_istio_application(sandbox_env: Environment) -> None:
+    spec = istio_application(sandbox_env, ACCESS, CONFIG, CERTIFICATE)
+    assert spec.paths == ("istio/istio-app/applicationset.yaml",)
+    assert {c.name for c in istio_application.checks} == {"in_sync", "applications_healthy", "gateway_ready"}
+
+
+def test_product_applications_are_those_that_were_purchased(sandbox_env: Environment) -> None:
+    bought = sandbox_env.model_copy(update={"products_purchased": ("payments",), "prune_products": True})
+    spec = product_applications(bought, ACCESS, CONFIG, CERTIFICATE)
+    assert spec.paths == ("payments/payments-app/applicationset.yaml",)
+    assert spec.prune
+
+
+def test_product_applications_are_off_without_products(sandbox_env: Environment) -> None:
+    assert not product_applications.is_enabled(sandbox_env.model_copy(update={"products_purchased": ()}))
+
+
+def test_the_gate_is_closed_before_applications() -> None:
+    gated = load_environment("sandbox-gated", PROJECT / "environments")
+    behind = {u.name for u in registry().units if is_gated(gated, u)}
+    assert "argo_cd" in behind
+    assert "karpenter" not in behind
+    with pytest.raises(ApprovalMissing, match="argo_cd in sandbox-gated needs 2 approvals before applications"):
+        require_approval(gated, registry()["argo_cd"])
+
+
+def test_no_gate_without_approval_settings(sandbox_env: Environment) -> None:
+    assert not any(is_gated(sandbox_env, unit) for unit in registry().units)

@@ -1,0 +1,54 @@
+"""Metrics, logs, dashboards and the validation."""
+
+from __future__ import annotations
+
+import json
+
+from eks_assets.observability.dashboards import dashboards
+from eks_assets.observability.grafana_credentials import grafana_credentials
+from eks_assets.observability.loki import loki
+from eks_assets.observability.prometheus import prometheus
+from eks_assets.observability.validation import validation
+from eks_assets.units import registry
+from resources.environment import Environment
+
+from .published import ACCESS, ROLES
+
+
+def test_grafana_credentials(sandbox_env: Environment) -> None:
+    (secret,) = grafana_credentials(sandbox_env, ACCESS).objects
+    assert secret["metadata"] == {"name": "grafana-admin", "namespace": "observability"}
+    assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/grafana/admin-credentials"}}]
+
+
+def test_prometheus_takes_grafanas_password_from_the_secret(sandbox_env: Environment) -> None:
+    release = prometheus(sandbox_env, ACCESS)
+    assert (release.name, release.chart) == ("prometheus", "kube-prometheus-stack")
+    assert release.values["grafana"]["admin"]["existingSecret"] == "grafana-admin"
+    assert release.values["grafana"]["additionalDataSources"][0]["type"] == "loki"
+
+
+def test_loki_stores_in_its_bucket(sandbox_env: Environment) -> None:
+    release = loki(sandbox_env, ACCESS, ROLES)
+    assert (release.name, release.chart) == ("loki", "loki")
+    assert set(release.values["loki"]["storage"]["bucketNames"].values()) == {ROLES.loki_bucket_name}
+
+
+def test_dashboards(sandbox_env: Environment) -> None:
+    (config_map,) = dashboards(sandbox_env, ACCESS).objects
+    assert config_map["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert json.loads(config_map["data"]["platform.json"])["title"] == "Platform demo-sandbox"
+
+
+def test_validation_is_last_and_has_a_check_for_each_promise(sandbox_env: Environment) -> None:
+    validation(sandbox_env, ACCESS)
+    assert registry().units[-1].name == "validation"
+    assert [check.name for check in validation.checks] == [
+        "endpoint_answers",
+        "nodes_ready",
+        "coredns_ready",
+        "load_balancer_controller_ready",
+        "releases_ready",
+        "applications_healthy",
+        "application_endpoint",
+    ]
