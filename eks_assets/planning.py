@@ -13,7 +13,7 @@ from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources.change import Change, FieldChange
 from resources.drivers import driver_of
-from resources.errors import AccessDenied, NotFound, PipelineError
+from resources.errors import ConfigError, PipelineError, Transient
 from resources.outputs import Outputs, pending_fields
 from resources.probes import observe as look
 from resources.world import World
@@ -117,8 +117,9 @@ def plan_unit(
         try:
             observed = driver.observe(spec, world)
             change = driver.plan(spec, observed)
-        except (NotFound, AccessDenied) as error:
-            if not unsettled:
+        except PipelineError as error:
+            # What it looks at may be half made (a VPC without its subnets): it is looked at again when that is done.
+            if not unsettled or isinstance(error, ConfigError | Transient):
                 raise
             observed, change = None, Change("create", (FieldChange("", None, None),), f"later: {error.message}")
     except PipelineError as error:

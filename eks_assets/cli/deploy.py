@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = None, json_output: Json = False) -> None:
     """Bring an environment to what its file says. A second deploy continues where the first stopped."""
     from eks_assets.cli.selection import selected
+    from eks_assets.gate import is_gated
     from eks_assets.planning import plan_environment
     from eks_assets.units import registry as all_units
     from resources.environment_files import load_environment
@@ -33,10 +34,14 @@ def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = N
     chosen = selected(registry, only, wave)
     plan = plan_environment(registry, World.of(env), only=chosen)
     refuse_errors(plan)
-    names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
+    waiting = [u.unit for u in plan.units if u.state == "waiting"]
+    if waiting:
+        console.print(f"waiting for approval, left as they are: {', '.join(waiting)}", highlight=False, markup=False)
+    names = [n for n in plan.to_run(registry) if (chosen is None or n in chosen) and not is_gated(env, registry[n])]
     if not names:
-        report(json_output, console, env.name, "nothing to do", began, len(plan.units), {})
-        return
+        outcome = "waiting for approval" if waiting else "nothing to do"
+        report(json_output, console, env.name, outcome, began, len(plan.units), {})
+        raise SystemExit(3 if waiting else 0)
     console.print(f"{env.name}: {len(names)} of {len(plan.units)} units have something to do")
     result = launch(env, registry, names, console)
     failed = {name: reason for name, (state, reason) in result.items() if state == "failed"}
@@ -44,7 +49,7 @@ def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = N
     for name, reason in left.items():
         console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
     report(json_output, console, env.name, "failed" if failed or left else "deployed", began, len(names), failed)
-    raise SystemExit(1 if failed or left else 0)
+    raise SystemExit(1 if failed or left else 3 if waiting else 0)
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:

@@ -44,13 +44,13 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
 
 
 def exit_code(found: Any) -> int:
-    """0 all well, 1 something failed or a check is red, 4 something pending."""
+    """0 all well, 1 something failed or a check is red, 3 only an approval is missing, 4 something pending."""
     states = {u.state for u in found.units}
     if states & {"failed", "unknown"} or any(
-        not c.passed for u in found.units for c in u.checks if u.state != "pending"
+        not c.passed for u in found.units for c in u.checks if u.state not in ("pending", "waiting")
     ):
         return 1
-    return 4 if "pending" in states else 0
+    return 4 if "pending" in states else 3 if "waiting" in states else 0
 
 
 def as_json(found: Any) -> dict[str, Any]:
