@@ -27,6 +27,13 @@ Lint = Callable[[dict[str, Any]], list[str]]
 ACCEPTED_RULES = {"I4010", "W3010"}
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With EKS_ASSETS_FORBID_SKIPS (as in CI) a skipped test fails the run: what it needs must have been installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("EKS_ASSETS_FORBID_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def sandbox_env() -> Environment:
     """The published environment `sandbox`, as data; nothing runs."""
