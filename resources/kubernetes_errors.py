@@ -31,7 +31,7 @@ def translate(error: Exception, doing: str) -> PipelineError:
             return AccessDenied(text, next_step="does the deployer role have an access entry in the cluster?")
         if error.status == 404:
             return NotFound(text)
-        if error.status == 409 and "conflict" in text and "manager" in text:
+        if _field_conflicts(error):
             return OperationFailed(
                 text, next_step="another field manager owns these fields: remove them there, or here"
             )
@@ -51,15 +51,19 @@ def _message(error: ApiException) -> str:
 def changed_by_hand(error: ApiException) -> bool:
     """Whether a server-side apply was refused only because somebody updated fields (kubectl edit, a patch), and no
     other manager applies them. Source: structured-merge-diff names updates `conflict with "NAME" using VERSION`."""
+    conflicts = _field_conflicts(error)
+    return bool(conflicts) and all(" using " in conflict for conflict in conflicts)
+
+
+def _field_conflicts(error: ApiException) -> list[str]:
+    """What Kubernetes says of each field that another manager owns."""
     if error.status != 409:
-        return False
+        return []
     try:
         causes = json.loads(error.body or "{}").get("details", {}).get("causes") or []
     except (ValueError, AttributeError):
-        return False
-    return bool(causes) and all(
-        cause.get("reason") == "FieldManagerConflict" and " using " in cause.get("message", "") for cause in causes
-    )
+        return []
+    return [str(cause.get("message")) for cause in causes if cause.get("reason") == "FieldManagerConflict"]
 
 
 @contextmanager

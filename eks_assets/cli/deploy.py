@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -44,12 +45,14 @@ def deploy(environment: EnvironmentName, only: Only = None, wave: WaveOption = N
         raise SystemExit(3 if waiting else 0)
     console.print(f"{env.name}: {len(names)} of {len(plan.units)} units have something to do")
     result = launch(env, registry, names, console)
-    failed = {name: reason for name, (state, reason) in result.items() if state == "failed"}
+    failed = {name: reason for name, (state, reason) in result.items() if state in ("failed", "interrupted")}
+    interrupted = any(state == "interrupted" for state, _ in result.values())
     left = {name: reason for name, (state, reason) in result.items() if state == "skipped"}
     for name, reason in left.items():
         console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
-    report(json_output, console, env.name, "failed" if failed or left else "deployed", began, len(names), failed)
-    raise SystemExit(1 if failed or left else 3 if waiting else 0)
+    outcome = "interrupted" if interrupted else "failed" if failed or left else "deployed"
+    report(json_output, console, env.name, outcome, began, len(names), failed)
+    raise SystemExit(130 if interrupted else 1 if failed or left else 3 if waiting else 0)
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:
@@ -85,7 +88,9 @@ def _follow_run(env: Environment, registry: Registry, names: list[str], console:
 
     with open_instance() as instance:
         instance.add_dynamic_partitions("environments", [env.name])
+        # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
         with (
+            suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),
             Follower(instance, env.name, registry, names, console) as follower,
             dg.execute_job(
                 dg.reconstructable(deploy_job),

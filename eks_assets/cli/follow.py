@@ -23,6 +23,7 @@ _STYLE = {
     "done": "green",
     "failed": "red",
     "skipped": "magenta",
+    "interrupted": "red",
     "retrying": "yellow",
 }
 _EVENTS = {
@@ -74,14 +75,16 @@ class Follower:
         self._read()
         for row in self._rows.values():
             if row.state in ("running", "retrying"):
-                row.state, row.said = "failed", f"interrupted: {row.said}"
+                row.state, row.said = "interrupted", f"interrupted: {row.said}"
         if self._live:
             self._live.update(self._table())
             self._live.stop()
 
     def result(self) -> dict[str, tuple[str, str]]:
         """State and last words by unit: failed ones first, then those skipped because of them."""
-        order = sorted(self._rows.items(), key=lambda item: {"failed": 0, "skipped": 1}.get(item[1].state, 2))
+        order = sorted(
+            self._rows.items(), key=lambda item: {"failed": 0, "interrupted": 0, "skipped": 1}.get(item[1].state, 2)
+        )
         return {
             name: ("skipped", f"it waits for {self._missing(name)}")
             if row.state in ("waiting", "skipped")
@@ -130,7 +133,11 @@ class Follower:
         if state == "running":
             row.began = row.began or entry.timestamp
         elif state in ("failed", "retrying"):
-            row.said = _reason(event) or row.said
+            kind = _error_class(event)
+            if kind == "DagsterExecutionInterruptedError":
+                row.state, row.said = "interrupted", f"interrupted: {row.said}"
+            elif kind != "DagsterAssetCheckFailedError":
+                row.said = _reason(event) or row.said
         row.ended = entry.timestamp
         if self._live is None and state != "skipped":
             self._console.print(self._line(entry.step_key, row), highlight=False, markup=False, soft_wrap=True)
@@ -139,7 +146,7 @@ class Follower:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))
         seconds = f" {row.ended - row.began:.1f} s" if row.state != "running" else ""
         return f"{stamp} {row.state:8} {name}{seconds}" + (
-            f": {row.said}" if row.state in ("failed", "retrying") else ""
+            f": {row.said}" if row.state in ("failed", "retrying", "interrupted") else ""
         )
 
     def _missing(self, name: str) -> str:
@@ -178,3 +185,11 @@ def _reason(event: Any) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     return str(error.message).strip() if error is not None else ""
+
+
+def _error_class(event: Any) -> str:
+    """The class of the error at the bottom of the event's chain of causes."""
+    error = getattr(event.event_specific_data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return str(error.cls_name) if error is not None else ""

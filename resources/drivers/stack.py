@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from resources.aws_errors import aws_call, error_message
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.drivers.cluster_changes import refuse_cluster_changes
 from resources.drivers.stack_events import EventStream
 from resources.drivers.stack_replacement import refuse_replacements
 from resources.drivers.stack_states import (
@@ -69,7 +70,8 @@ class StackDriver:
         return guards
 
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
-        """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long."""
+        """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long and
+        for what is never done to a cluster."""
         wanted = wanted_fields(spec)
         if (size := len(template_body(spec).encode())) > LONGEST_TEMPLATE:
             raise Refused(
@@ -80,6 +82,7 @@ class StackDriver:
         if observed is None or must_be_recreated(observed.status):
             why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
             return Change("create", diff({}, wanted), f"stack {spec.name} {why}")
+        refuse_cluster_changes(spec.name, observed.desired["template"], wanted["template"])
         if fields := diff(observed.desired, wanted):
             return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
         if not observed.status.endswith("COMPLETE"):

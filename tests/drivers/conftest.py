@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from eks_assets.unit import AnyUnit
 from resources.aws import Aws
 from resources.drivers.helm_storage import newest_release
 from resources.environment import Environment
+from resources.kubernetes_objects import read
 from resources.programs import program, run
 from resources.world import World
 from sandbox.paths import StateDirectory
@@ -59,16 +61,16 @@ def release_namespace(platform: Environment, world: World) -> Iterator[str]:
         run(argv, extra_env=extra, cwd=world.aws.folder, timeout=60)
 
 
-def remove(world: World, api_version: str, kind: str, name: str, namespace: str | None = None) -> None:
+def remove(world: World, obj: Mapping[str, Any]) -> None:
     """Delete an object and wait until it is gone; one that does not exist is gone."""
-    kinds = world.cluster.api.resources.get(api_version=api_version, kind=kind)
-    found = [o for o in kinds.get(namespace=namespace).to_dict()["items"] if o["metadata"]["name"] == name]
-    if not found:
-        return
-    kinds.delete(name=name, namespace=namespace)
-    for event in kinds.watch(namespace=namespace, name=name, timeout=60):
-        if event["type"] == "DELETED":
-            return
+    kinds = world.cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+    name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
+    if read(world.cluster, obj) is not None:
+        kinds.delete(name=name, namespace=namespace)
+    deadline = time.monotonic() + 30
+    while read(world.cluster, obj) is not None:
+        assert time.monotonic() < deadline, f"{name} is still there"
+        time.sleep(0.1)
 
 
 def shown(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:

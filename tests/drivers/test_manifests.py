@@ -59,8 +59,8 @@ def manifests(*objects: dict[str, Any]) -> AnyUnit:
 def clean(platform: Environment, world: World) -> Iterator[World]:
     """The cluster, without the objects of these tests afterwards."""
     yield world
-    remove(world, "v1", "ConfigMap", "driver-test", "default")
-    remove(world, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "boxes.driver.test")
+    remove(world, config_map())
+    remove(world, CRD)
 
 
 def live(world: World) -> dict[str, Any]:
