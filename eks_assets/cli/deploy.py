@@ -82,11 +82,13 @@ def launch(env: Environment, registry: Registry, names: list[str], console: Cons
 def _follow_run(env: Environment, registry: Registry, names: list[str], console: Console) -> dict[str, tuple[str, str]]:
     import dagster as dg
 
+    from eks_assets.cli.abandoned import close_abandoned, owner_tags
     from eks_assets.cli.follow import Follower
     from eks_assets.dagster_home import open_instance
     from eks_assets.definitions import deploy_job
 
     with open_instance() as instance:
+        close_abandoned(instance)
         instance.add_dynamic_partitions("environments", [env.name])
         # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
         with (
@@ -95,7 +97,7 @@ def _follow_run(env: Environment, registry: Registry, names: list[str], console:
             dg.execute_job(
                 dg.reconstructable(deploy_job),
                 instance=instance,
-                tags={"dagster/partition": env.name, **follower.tags},
+                tags={"dagster/partition": env.name, **follower.tags, **owner_tags()},
                 asset_selection=[dg.AssetKey(name) for name in names],
                 raise_on_error=False,
             ) as _,
