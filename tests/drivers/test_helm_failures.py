@@ -89,7 +89,7 @@ def test_upgrade_that_was_killed_is_repaired(materialize: Materialize, world: Wo
     assert statuses(world)[-1] == "deployed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_ends_helm_and_the_next_run_goes_on(
     materialize: Materialize, world: World, number: signal.Signals
 ) -> None:
