@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from resources.aws_errors import aws_call
 from resources.dagster_aws_clients import secrets_client
 from resources.errors import ConfigError
-from resources.slot import Slot
 from resources.world import World
 
 # What hosts of git take as the user beside a token.
@@ -90,8 +89,8 @@ def credentials_of(secret: str | None, world: World) -> Credentials | None:
     agent then answer). Raises NotFound, AccessDenied, or ConfigError for content that we cannot use."""
     if secret is None:
         return None
-    slot: Slot[Credentials] = world.once(f"git credentials {secret}", Slot)
-    return slot.get(lambda: _read(secret, world))
+    found: Credentials = world.once(f"git credentials {secret}", lambda: _read(secret, world))
+    return found
 
 
 def _read(secret: str, world: World) -> Credentials:

@@ -23,7 +23,6 @@ from resources.git_objects import Difference
 from resources.kubernetes_objects import read as read_object
 from resources.local_sandbox import sandbox_state, with_addresses
 from resources.outputs import plain
-from resources.slot import Slot
 from resources.specs import AnyGitTree
 from resources.world import World
 
@@ -63,8 +62,8 @@ def reading(spec: AnyGitTree, world: World) -> Reading:
 
     Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
     OperationFailed where people's commits and the new rendering conflict."""
-    slot: Slot[Reading] = world.once(_key(spec), Slot)
-    return slot.get(lambda: _read(spec, world))
+    found: Reading = world.once(_key(spec), lambda: _read(spec, world))
+    return found
 
 
 def reread(spec: AnyGitTree, world: World) -> Reading:
@@ -202,8 +201,10 @@ def _gitops_files(git: Git, tree: str) -> dict[str, str]:
 def _definitions(world: World) -> dict[str, Mapping[str, Any]]:
     """Argo CD's CRDs by kind: the cluster's own, in the sandbox else those of its Argo CD; none before Argo CD is
     installed elsewhere."""
-    slot: Slot[dict[str, Mapping[str, Any]]] = world.once("argo definitions", Slot)
-    return slot.get(lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, world))})
+    definitions: dict[str, Mapping[str, Any]] = world.once(
+        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, world))}
+    )
+    return definitions
 
 
 def _definition(kind: str, world: World) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 from resources.aws import Aws
@@ -18,6 +18,13 @@ def silent(_: str) -> None:
 
 
 @dataclass
+class _Shared:
+    value: Any = None
+    made: bool = False
+    lock: RLock = field(default_factory=RLock)
+
+
+@dataclass
 class World:
     """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger.
     Lives as long as one plan or one step."""
@@ -26,8 +33,8 @@ class World:
     aws: Aws
     progress: Callable[[str], None] = silent
     run_id: str | None = None
-    lock: RLock = field(default_factory=RLock)
-    memory: dict[str, Any] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock, repr=False)
+    memory: dict[str, _Shared] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, env: Environment, progress: Callable[[str], None] = silent, run_id: str | None = None) -> World:
@@ -38,11 +45,14 @@ class World:
         return ClusterAccess(self.aws)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """The value made under that key the first time; for listings that many units share in one plan."""
+        """The value made under that key the first time; for what many units share in one plan. While it is made, only
+        threads that want the same key wait. A value that could not be made is tried again."""
         with self.lock:
-            if key not in self.memory:
-                self.memory[key] = make()
-            return self.memory[key]
+            shared = self.memory.setdefault(key, _Shared())
+        with shared.lock:
+            if not shared.made:
+                shared.value, shared.made = make(), True
+            return shared.value
 
     def forget(self, key: str) -> None:
         """Drop a shared listing after something changed."""

@@ -1,0 +1,56 @@
+"""What threads of one plan share."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+from typing import cast
+
+import pytest
+
+from resources.aws import Aws
+from resources.environment import Environment
+from resources.errors import Transient
+from resources.world import World
+
+
+@pytest.fixture
+def world(sandbox_env: Environment) -> World:
+    return World(sandbox_env, cast(Aws, None))
+
+
+def test_a_value_is_made_once(world: World) -> None:
+    made: list[int] = []
+    threads = [Thread(target=world.once, args=("key", lambda: made.append(1))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert made == [1]
+
+
+def test_values_of_different_keys_are_made_at_the_same_time(world: World) -> None:
+    both = Barrier(2, timeout=5)  # is passed only by two makers that run at once
+    other = Thread(target=world.once, args=("one", both.wait))
+    other.start()
+    assert world.once("two", both.wait) in (0, 1)
+    other.join(5)
+
+
+def test_a_value_that_could_not_be_made_is_tried_again(world: World) -> None:
+    def fail() -> None:
+        raise Transient("not now")
+
+    with pytest.raises(Transient):
+        world.once("key", fail)
+    assert world.once("key", lambda: "made") == "made"
+
+
+def test_a_forgotten_value_is_made_again(world: World) -> None:
+    assert world.once("key", lambda: "old") == "old"
+    world.forget("key")
+    assert world.once("key", lambda: "new") == "new"
+
+
+def test_what_is_shared_is_not_shown(world: World) -> None:
+    world.once("credentials", lambda: "a-secret")
+    assert "a-secret" not in repr(world)
