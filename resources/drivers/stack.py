@@ -11,19 +11,18 @@ import time
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
-from botocore.exceptions import ClientError
-
-from resources.aws_errors import aws_call, error_message
+from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.cluster_changes import refuse_cluster_changes
 from resources.drivers.stack_events import EventStream
 from resources.drivers.stack_replacement import refuse_replacements
 from resources.drivers.stack_states import (
+    describe_stack,
     must_be_recreated,
     refuse_stuck,
     wait_while_busy,
 )
-from resources.errors import NotFound, OperationFailed, Refused
+from resources.errors import OperationFailed, Refused
 from resources.outputs import Outputs, plain
 from resources.specs import Stack, output_key
 from resources.waiting import Look, wait_until
@@ -187,20 +186,6 @@ class StackDriver:
                 client.set_stack_policy(StackName=spec.name, StackPolicyBody=json.dumps(spec.policy))
             if spec.protected:
                 client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=True)
-
-
-def describe_stack(world: World, name: str) -> dict[str, Any] | None:
-    """The live stack by name or id; None where there is none."""
-    try:
-        with aws_call(f"describing stack {name}"):
-            found: dict[str, Any] = world.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-            return found
-    except NotFound:
-        return None
-    except OperationFailed as error:
-        if isinstance(error.__cause__, ClientError) and "does not exist" in error_message(error.__cause__):
-            return None
-        raise
 
 
 def remove_failed(world: World, spec: Stack[Any]) -> None:

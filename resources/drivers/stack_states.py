@@ -35,16 +35,22 @@ def refuse_stuck(name: str, status: str) -> None:
         raise OperationFailed(f"stack {name} is {status} and accepts no change", next_step=ways[status])
 
 
+def describe_stack(world: World, name: str) -> dict[str, Any] | None:
+    """The live stack by name or id; None where there is none."""
+    try:
+        with aws_call(f"describing stack {name}"):
+            found: dict[str, Any] = world.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+            return found
+    except NotFound:
+        return None
+
+
 def wait_while_busy(world: World, spec: Stack[Any]) -> None:
     """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
-    client = world.aws.client("cloudformation")
 
     def look() -> Look[bool]:
-        try:
-            with aws_call(f"describing stack {spec.name}"):
-                status = client.describe_stacks(StackName=spec.name)["Stacks"][0]["StackStatus"]
-        except (NotFound, OperationFailed):
-            return Look(True, "absent")
+        found = describe_stack(world, spec.name)
+        status = found["StackStatus"] if found else "absent"
         return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
 
     wait_until(

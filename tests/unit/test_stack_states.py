@@ -1,0 +1,44 @@
+"""What CloudFormation's refusal to describe a stack means; the embedded AWS can't be made to refuse."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from resources.aws import Aws
+from resources.drivers.stack_states import describe_stack, wait_while_busy
+from resources.environment import Environment
+from resources.errors import OperationFailed
+from resources.outputs import NoOutputs
+from resources.specs import Stack
+from resources.world import World
+
+STACK = Stack[NoOutputs](name="s", template={})
+
+
+def refusing(env: Environment, words: str) -> World:
+    """A World whose CloudFormation answers with a ValidationError of these words."""
+
+    def refuse(**_: Any) -> NoReturn:
+        answer = {"Error": {"Code": "ValidationError", "Message": words}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(cast(Any, answer), "DescribeStacks")
+
+    client = SimpleNamespace(describe_stacks=refuse)
+    return World(env, cast(Aws, SimpleNamespace(client=lambda _: client)))
+
+
+def test_a_stack_that_does_not_exist_is_none_and_not_waited_for(sandbox_env: Environment) -> None:
+    world = refusing(sandbox_env, "Stack with id s does not exist")
+    assert describe_stack(world, "s") is None
+    wait_while_busy(world, STACK)
+
+
+def test_another_failure_is_not_taken_for_an_absent_stack(sandbox_env: Environment) -> None:
+    world = refusing(sandbox_env, "1 validation error detected")
+    with pytest.raises(OperationFailed, match="1 validation error detected"):
+        describe_stack(world, "s")
+    with pytest.raises(OperationFailed, match="1 validation error detected"):
+        wait_while_busy(world, STACK)
