@@ -36,17 +36,13 @@ class Seen:
     detail: str
 
 
-Probe = Callable[[Any, World], Seen]
+Probe = Callable[[Any, Any, World], Seen]
 
 
 def observe(check: Check, spec: Spec[Any], world: World) -> Seen:
     """One look. What cannot be read counts as not passed, with the reason."""
     try:
-        if isinstance(check, checks.PodsReady):
-            return _pods_ready(check, world)
-        if isinstance(check, checks.ApplicationsHealthy):
-            return _applications_healthy(check, spec, world)
-        return _PROBES[type(check)](spec, world)
+        return _PROBES[type(check)](check, spec, world)
     except PipelineError as error:
         return Seen(False, error.message)
 
@@ -75,7 +71,7 @@ def _live(world: World, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def _stack_complete(spec: Stack[Any], world: World) -> Seen:
+def _stack_complete(_: Check, spec: Stack[Any], world: World) -> Seen:
     found = describe_stack(world, spec.name)
     if found is None:
         return Seen(False, f"stack {spec.name} does not exist")
@@ -88,20 +84,20 @@ def _stack_complete(spec: Stack[Any], world: World) -> Seen:
     return Seen(good, status)
 
 
-def _cluster_active(_: Spec[Any], world: World) -> Seen:
+def _cluster_active(_: Check, _spec: Spec[Any], world: World) -> Seen:
     name = world.env.cluster_name
     with aws_call(f"describing the EKS cluster {name}"):
         found = world.aws.client("eks").describe_cluster(name=name)["cluster"]
     return Seen(found["status"] == "ACTIVE", f"cluster {name} is {found['status']}, Kubernetes {found['version']}")
 
 
-def _endpoint_answers(_: Spec[Any], world: World) -> Seen:
+def _endpoint_answers(_: Check, _spec: Spec[Any], world: World) -> Seen:
     with kubernetes_call(f"asking {world.env.cluster_name} whether it is ready"):
         answer = world.cluster.api.request("GET", "/readyz", serialize=False)
     return Seen(answer.status == 200, f"{world.cluster.address.endpoint}/readyz answers {answer.status}")
 
 
-def _nodes_ready(_: Spec[Any], world: World) -> Seen:
+def _nodes_ready(_: Check, _spec: Spec[Any], world: World) -> Seen:
     nodes = list_objects(world.cluster, "v1", "Node")
     bad = [n for n in nodes if (condition(n, "Ready") or {}).get("status") != "True"]
     if bad:
@@ -111,7 +107,7 @@ def _nodes_ready(_: Spec[Any], world: World) -> Seen:
     return Seen(bool(nodes), f"{len(nodes)} nodes Ready")
 
 
-def _addons_active(spec: Stack[Any], world: World) -> Seen:
+def _addons_active(_: Check, spec: Stack[Any], world: World) -> Seen:
     names = [
         r["Properties"]["AddonName"]
         for r in plain(spec.template)["Resources"].values()
@@ -127,7 +123,7 @@ def _addons_active(spec: Stack[Any], world: World) -> Seen:
     return Seen(True, f"{', '.join(names)} ACTIVE")
 
 
-def _workloads_ready(spec: HelmRelease, world: World) -> Seen:
+def _workloads_ready(_: Check, spec: HelmRelease, world: World) -> Seen:
     release = newest_release(world, spec.namespace, spec.name)
     if release is None:
         return Seen(False, f"release {spec.name} does not exist in {spec.namespace}")
@@ -151,7 +147,7 @@ def _workloads_ready(spec: HelmRelease, world: World) -> Seen:
     )
 
 
-def _objects_exist(spec: Manifests, world: World) -> Seen:
+def _objects_exist(_: Check, spec: Manifests, world: World) -> Seen:
     live = {describe(obj): read(world.cluster, plain(obj)) for obj in spec.objects}
     missing = [name for name, obj in live.items() if obj is None]
     if missing:
@@ -160,7 +156,7 @@ def _objects_exist(spec: Manifests, world: World) -> Seen:
     return Seen(not closing, f"{', '.join(closing)} is being deleted" if closing else f"{len(live)} objects")
 
 
-def _objects_ready(spec: Manifests, world: World) -> Seen:
+def _objects_ready(_: Check, spec: Manifests, world: World) -> Seen:
     for obj in spec.objects:
         found = condition(read(world.cluster, plain(obj)) or {}, "Ready") or {}
         if found.get("status") != "True":
@@ -169,7 +165,7 @@ def _objects_ready(spec: Manifests, world: World) -> Seen:
     return Seen(True, f"{len(spec.objects)} objects Ready")
 
 
-def _crds_established(spec: Spec[Any], world: World) -> Seen:
+def _crds_established(_: Check, spec: Spec[Any], world: World) -> Seen:
     if isinstance(spec, HelmRelease):
         release = newest_release(world, spec.namespace, spec.name)
         objects = release.objects if release else []
@@ -186,14 +182,14 @@ def _crds_established(spec: Spec[Any], world: World) -> Seen:
     )
 
 
-def _certificate_issued(spec: Stack[Any], world: World) -> Seen:
+def _certificate_issued(_: Check, spec: Stack[Any], world: World) -> Seen:
     arn = _output(spec, world, "certificate_arn")
     with aws_call(f"describing the certificate {arn}"):
         found = world.aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     return Seen(found["Status"] == "ISSUED", f"certificate for {found['DomainName']} is {found['Status']}")
 
 
-def _zone_served(spec: Stack[Any], world: World) -> Seen:
+def _zone_served(_: Check, spec: Stack[Any], world: World) -> Seen:
     zone = _output(spec, world, "zone_id")
     with aws_call(f"reading the hosted zone {zone}"):
         found = world.aws.client("route53").get_hosted_zone(Id=zone)
@@ -208,7 +204,7 @@ def _output(spec: Stack[Any], world: World, field: str) -> str:
     return str(getattr(observed.outputs, field))
 
 
-def _in_sync(spec: Spec[Any], world: World) -> Seen:
+def _in_sync(_: Check, spec: Spec[Any], world: World) -> Seen:
     driver = driver_of(spec)
     observed = driver.observe(spec, world)
     if observed is None:
@@ -218,7 +214,7 @@ def _in_sync(spec: Spec[Any], world: World) -> Seen:
     return Seen(not change.is_needed, change.reason if change.is_needed else f"{observed.status}, {shown}")
 
 
-def _branch_head(spec: AnyGitTree, world: World) -> Seen:
+def _branch_head(_: Check, spec: AnyGitTree, world: World) -> Seen:
     found = reread(spec, world)
     where = f"{found.heads.branch} of {found.repository}"
     if found.heads.branch_commit is None:
@@ -229,7 +225,7 @@ def _branch_head(spec: AnyGitTree, world: World) -> Seen:
     return Seen(True, f"{where} is at {found.heads.branch_commit[:12]}")
 
 
-def _pods_ready(check: checks.PodsReady, world: World) -> Seen:
+def _pods_ready(check: checks.PodsReady, _spec: Spec[Any], world: World) -> Seen:
     if world.env.cluster.auto_mode and not check.auto_mode:
         return Seen(True, "EKS Auto Mode runs this outside of the cluster")
     pods = list_objects(world.cluster, "v1", "Pod", namespace=check.namespace, labels=check.label)
@@ -240,13 +236,13 @@ def _pods_ready(check: checks.PodsReady, world: World) -> Seen:
     return Seen(bool(pods), f"{len(pods)} pods with {check.label} in {check.namespace} Ready")
 
 
-def _releases_ready(_: Spec[Any], world: World) -> Seen:
-    releases = [r for r in newest_releases(world) if r.status != "superseded"]
+def _releases_ready(check: Check, _spec: Spec[Any], world: World) -> Seen:
+    releases = newest_releases(world)
     for release in releases:
         spec = HelmRelease(
             name=release.name, namespace=release.namespace, repository="", chart=release.chart, version=release.version
         )
-        if not (seen := _workloads_ready(spec, world)).passed:
+        if not (seen := _workloads_ready(check, spec, world)).passed:
             return Seen(False, f"release {release.name}: {seen.detail}")
     return Seen(bool(releases), f"{len(releases)} releases ready")
 
@@ -258,7 +254,7 @@ def _applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], wo
     return Seen(*unhealthy_application(check, spec, names, world))
 
 
-def _application_endpoint(_: Spec[Any], world: World) -> Seen:
+def _application_endpoint(_: Check, _spec: Spec[Any], world: World) -> Seen:
     return Seen(*endpoint(world))
 
 
@@ -278,6 +274,8 @@ _PROBES: dict[type[Check], Probe] = {
     checks.LookupFound: _in_sync,
     checks.BranchHead: _branch_head,
     checks.InSync: _in_sync,
+    checks.PodsReady: _pods_ready,
     checks.ReleasesReady: _releases_ready,
+    checks.ApplicationsHealthy: _applications_healthy,
     checks.ApplicationEndpoint: _application_endpoint,
 }
