@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
-import ssl
 from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError
 
 from resources.checks import ApplicationsHealthy
 from resources.errors import NotFound
+from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_objects import Object, list_objects
 from resources.local_sandbox import sandbox_state, with_addresses
 from resources.outputs import plain
 from resources.specs import GitManifests, Spec
 from resources.world import World
 
-ARGO = "argoproj.io/v1alpha1"
-
 
 def unhealthy_application(
     check: ApplicationsHealthy, spec: Spec[Any], names: set[str], world: World
 ) -> tuple[bool, str]:
     """Whether all is well, and what the first application that is not says. `names`: the unit's ApplicationSets."""
-    applications = list_objects(world.cluster, ARGO, "Application", namespace="argocd")
+    applications = list_objects(world.cluster, API_VERSION, "Application", namespace="argocd")
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}
@@ -62,18 +61,19 @@ def endpoint(world: World) -> tuple[bool, str]:
     if env.edge:
         host, _, text = with_addresses(env.edge, sandbox=env.sandbox, where="edge").rpartition(":")
         port = int(text)
-    authority = sandbox_state().variables.get("SANDBOX_CA") if env.sandbox else None
-    context = ssl.create_default_context(cafile=authority)
+    pool = urllib3.HTTPSConnectionPool(
+        host,
+        port,
+        timeout=5,
+        retries=False,
+        ca_certs=sandbox_state().variables.get("SANDBOX_CA") if env.sandbox else None,
+        server_hostname=env.app_domain,
+        assert_hostname=env.app_domain,
+    )
     try:
-        with (
-            socket.create_connection((host, port), timeout=5) as plain_socket,
-            context.wrap_socket(plain_socket, server_hostname=env.app_domain) as secure,
-        ):
-            connection = http.client.HTTPSConnection(env.app_domain, port, timeout=5)
-            connection.sock = secure
-            connection.request("GET", "/health", headers={"Host": env.app_domain})
-            answer = connection.getresponse()
-            body = answer.read(200).decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
+        with pool:
+            answer = pool.request("GET", "/health", headers={"Host": env.app_domain})
+    except HTTPError as error:
         raise NotFound(f"{url} does not answer: {error}") from error
+    body = answer.data[:200].decode(errors="replace").strip()
     return answer.status == 200, f"{url} answers {answer.status}" + ("" if answer.status == 200 else f": {body}")

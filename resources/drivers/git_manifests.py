@@ -16,6 +16,7 @@ from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.drivers.manifests import ManifestsDriver
 from resources.errors import ConfigError
 from resources.gitops_files import rendered_files
+from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object, describe, list_objects
 from resources.outputs import NoOutputs, plain
@@ -23,7 +24,6 @@ from resources.specs import GitManifests, Manifests
 from resources.world import World
 
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
-ARGO = "argoproj.io/v1alpha1"
 
 
 class GitManifestsDriver:
@@ -91,13 +91,13 @@ def _of_group(spec: GitManifests, world: World) -> list[Object]:
     return [
         obj
         for kind in ("ApplicationSet", "AppProject")
-        for obj in list_objects(world.cluster, ARGO, kind, namespace="argocd", labels=label)
+        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd", labels=label)
     ]
 
 
 def _delete(world: World, obj: Object) -> None:
     with kubernetes_call(f"removing {describe(obj)}"):
-        resource = world.cluster.kind(ARGO, obj["kind"])
+        resource = world.cluster.kind(API_VERSION, obj["kind"])
         resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])
 
 
@@ -107,11 +107,11 @@ def refresh(world: World) -> None:
         ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
         ("Application", "argocd.argoproj.io/refresh"),
     ):
-        for obj in list_objects(world.cluster, ARGO, kind, namespace="argocd"):
+        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd"):
             value = "true" if kind == "ApplicationSet" else "normal"
             patch = {"metadata": {"annotations": {key: value}}}
             with kubernetes_call(f"refreshing {describe(obj)}"):
-                resource = world.cluster.kind(ARGO, kind)
+                resource = world.cluster.kind(API_VERSION, kind)
                 resource.patch(
                     body=patch,
                     name=obj["metadata"]["name"],

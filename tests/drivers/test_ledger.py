@@ -1,0 +1,58 @@
+"""The ledger on the embedded S3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eks_assets.unit import AnyUnit, unit
+from resources.bootstrap_names import ledger_bucket
+from resources.change import Change
+from resources.environment import Environment
+from resources.errors import PipelineError
+from resources.ledger import entries, entry, record
+from resources.outputs import NoOutputs
+from resources.specs import Parameter
+from resources.world import World
+
+from .conftest import Materialize
+
+pytestmark = pytest.mark.sandbox
+
+
+def noted(value: str) -> AnyUnit:
+    @unit(wave="network")
+    def ledger_test(env: Environment) -> Parameter[NoOutputs]:
+        """A parameter."""
+        return Parameter[NoOutputs](name=env.parameter_path("ledger/test"), value=value)
+
+    return ledger_test
+
+
+def mine(world: World) -> list[dict[str, object]]:
+    return [e for e in entries(world) if e["unit"] == "ledger_test"]
+
+
+def test_each_change_has_an_entry_with_paths_and_no_values(materialize: Materialize, world: World) -> None:
+    assert materialize(noted("first-planted-value")).success
+    assert materialize(noted("second-planted-value")).success
+    assert materialize(noted("second-planted-value")).success
+
+    newest, oldest = mine(world)
+    assert (oldest["action"], newest["action"]) == ("create", "update")
+    assert newest["fields"] == ["value"]
+    assert newest["outcome"] == "done"
+    assert newest["by"] != "no run"
+    assert "planted" not in json.dumps(mine(world))
+
+
+def test_an_entry_is_never_overwritten(world: World) -> None:
+    document = entry(world, "ledger_once", Change("create"), "done", 1.0)
+    record(world, document)
+    with pytest.raises(PipelineError, match="PreconditionFailed"):
+        record(world, {**document, "outcome": "forged"})
+    kept = world.aws.client("s3").get_object(
+        Bucket=ledger_bucket(world.env), Key=f"changes/{document['at']}-ledger_once.json"
+    )
+    assert json.loads(kept["Body"].read())["outcome"] == "done"

@@ -1,0 +1,69 @@
+"""The validation catches a lie: what users see is looked at, not what was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from resources.application_probes import endpoint
+from resources.drivers.git_manifests import refresh
+from resources.environment import Environment
+from resources.errors import NotFound
+from resources.kubernetes_errors import kubernetes_call
+from resources.local_sandbox import SandboxState, sandbox_state
+from resources.waiting import Look, wait_until
+from resources.world import World
+
+pytestmark = pytest.mark.sandbox
+
+
+def scale_gateway(world: World, replicas: int) -> None:
+    with kubernetes_call("scaling the gateway"):
+        world.cluster.kind("apps/v1", "Deployment").patch(
+            name="istio-gateway",
+            namespace="istio-system",
+            body={"spec": {"replicas": replicas}},
+            content_type="application/merge-patch+json",
+        )
+
+
+def wait_for_answer(world: World, passed: bool) -> str:
+    def look() -> Look[str]:
+        found, words = endpoint(world)
+        return Look(words if found is passed else None, words)
+
+    return wait_until(look, what="the edge", deadline=30, interval=1)
+
+
+def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Environment, world: World) -> None:
+    assert endpoint(world) == (True, "https://demo-sandbox.sandbox.test/health answers 200")
+    scale_gateway(world, 0)
+    try:
+        refresh(world)
+        assert "answers 503" in wait_for_answer(world, passed=False)
+    finally:
+        scale_gateway(world, 2)
+    wait_for_answer(world, passed=True)
+
+
+def test_a_certificate_of_another_authority_is_refused(
+    platform: Environment, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sandbox_state()
+    stranger = Path(real.variables["SANDBOX_CA"]).parents[1] / "clusters" / platform.cluster_name / "webhook-ca.crt"
+    changed = real.model_copy(update={"variables": {**real.variables, "SANDBOX_CA": str(stranger)}})
+
+    def state() -> SandboxState:
+        return changed
+
+    monkeypatch.setattr("resources.application_probes.sandbox_state", state)
+    with pytest.raises(NotFound, match=r"does not answer: .*certificate verify failed"):
+        endpoint(world)
+
+
+def test_a_certificate_for_another_name_is_refused(platform: Environment, world: World) -> None:
+    zone = platform.hosted_zone.model_copy(update={"name": "elsewhere.test"})
+    other = World(platform.model_copy(update={"tenant": "nobody", "hosted_zone": zone}), world.aws)
+    with pytest.raises(NotFound, match="does not answer"):
+        endpoint(other)
