@@ -1,8 +1,6 @@
 """Turns units into Dagster assets with their inline checks: the one module that knows both worlds."""
 
-import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -162,9 +160,3 @@ def _cell(value: Any) -> str:
         else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
     )
     return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
-
-
-@functools.cache
-def project_folder() -> Path:
-    """The folder that holds `eks_assets/`."""
-    return Path(__file__).resolve().parents[1]

@@ -11,7 +11,6 @@
     │   └── CommandFailed    a program ended with another exit code than 0
     ├── WaitTimeout          a wait reached its deadline
     ├── ApprovalMissing      a gated unit would change and nobody has approved it (exit 3)
-    ├── Interrupted          the user or the host asked us to stop
     ├── LeaseHeld            another run is writing to the same environment
     └── Transient            worth another try; carries `retry_after` seconds
 
@@ -90,12 +89,6 @@ class ApprovalMissing(PipelineError):
     """A unit behind an environment's approval gate would change, and nobody has approved it."""
 
     exit_code = 3
-
-
-class Interrupted(PipelineError):
-    """The user or the host asked us to stop; the message says what was left."""
-
-    exit_code = 130
 
 
 class LeaseHeld(PipelineError):

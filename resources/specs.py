@@ -126,7 +126,7 @@ class Probes(Spec[NoOutputs]):
 
 
 class Lookup(Spec[O_co], Generic[O_co]):
-    """Something that is only read. `kind` names the reader in `resources/lookup.py`, `query` its arguments."""
+    """Something that is only read. `kind` names the reader in `resources/drivers/lookup.py`, `query` its arguments."""
 
     kind: Literal["vpc"]
     query: dict[str, str]

@@ -27,7 +27,7 @@ def git_tree(env: Environment, certificate: CertificateOutputs) -> GitTree[Appli
         raise TypeError("an environment without `git` has no application repository")
     return GitTree[ApplicationConfigOutputs](
         repository=git.repository,
-        branch=git.branch or f"develop/{env.resource_prefix}",
+        branch=env.git_branch,
         base=git.base,
         credentials=git.credentials.secret if git.credentials else None,
         variables={

@@ -177,19 +177,21 @@ class Follower:
 
 
 def _reason(event: Any) -> str:
-    data = event.event_specific_data
-    user = getattr(data, "user_failure_data", None)
+    user = getattr(event.event_specific_data, "user_failure_data", None)
     if user is not None and user.description:
         return str(user.description)
-    error = getattr(data, "error", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
+    error = _root_error(event)
     return str(error.message).strip() if error is not None else ""
 
 
 def _error_class(event: Any) -> str:
-    """The class of the error at the bottom of the event's chain of causes."""
+    error = _root_error(event)
+    return str(error.cls_name) if error is not None else ""
+
+
+def _root_error(event: Any) -> Any:
+    """The error at the bottom of the event's chain of causes; None where it has none."""
     error = getattr(event.event_specific_data, "error", None)
     while error is not None and error.cause is not None:
         error = error.cause
-    return str(error.cls_name) if error is not None else ""
+    return error
