@@ -39,6 +39,14 @@ def issue(host: str, ca: KeyPair) -> KeyPair:
     return _issue(host, ca)
 
 
+def is_authority(bundle: bytes) -> bool:
+    """Whether a caBundle holds certificates, rather than nothing or a placeholder."""
+    try:
+        return bool(x509.load_pem_x509_certificates(bundle))
+    except ValueError:
+        return False
+
+
 def serves(pair: KeyPair, host: str, bundle: bytes) -> bool:
     """Whether ``pair`` names ``host`` and was issued by an authority in the PEM ``bundle``."""
     try:

@@ -1,8 +1,8 @@
 """Admission webhook back ends: one HTTPS server per webhook Service, on its loopback ClusterIP.
 
 A server runs only while its Service has a ready endpoint, so an unready webhook pod blocks as in real life. It serves
-the chart's own certificate where that matches the caBundle; otherwise it writes its own authority into the caBundle,
-as cert-controllers do, under the field manager that the real one has.
+the chart's own certificate where that matches the caBundle, and nothing while none does; an empty caBundle gets the
+stand-in's own authority, as cert-controllers do it, under the field manager that the real one has.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sandbox.stand_in.admission import AdmissionServer
-from sandbox.stand_in.certificates import KeyPair, issue, serves
+from sandbox.stand_in.certificates import KeyPair, is_authority, issue, serves
 from sandbox.stand_in.controller import label
 from sandbox.stand_in.kube import JSON_PATCH, Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
@@ -113,22 +113,23 @@ class Webhooks:
                         )
 
     def _serve(self, key: tuple[str, str, int], webhook: Webhook) -> None:
+        # A placeholder such as a line feed is no authority, and waits to be filled like an empty one.
+        own = webhook.bundle == self._ca.certificate or not is_authority(webhook.bundle)
         running = self._running.get(key)
-        if running and running.chosen_for is not None and running.chosen_for != webhook.bundle:
+        if running and running.chosen_for != (None if own else webhook.bundle):
             self._stop(key)
-            running = None
-        if running is None:
-            running = self._start(key, webhook)
-        if running.chosen_for is None and webhook.bundle != self._ca.certificate:
+        # In the midst of an upgrade the chart's Secret is new and its caBundle old: then nobody answers.
+        charts = None if own or key in self._running else self._chart_pair(webhook)
+        if key not in self._running and (own or charts):
+            self._start(key, webhook, charts)
+        if own and webhook.bundle != self._ca.certificate:
             self._inject(webhook)
 
-    def _start(self, key: tuple[str, str, int], webhook: Webhook) -> Backend:
-        charts = self._chart_pair(webhook) if webhook.bundle not in (b"", self._ca.certificate) else None
+    def _start(self, key: tuple[str, str, int], webhook: Webhook, charts: KeyPair | None) -> None:
         server = AdmissionServer(key[1], key[2], charts or issue(webhook.host, self._ca))
         self._running[key] = Backend(server, webhook.bundle if charts else None)
         whose = "the chart's" if charts else "the stand-in's"
         self._log(self.name, f"{webhook.host} answers on {key[1]}:{key[2]} with {whose} certificate")
-        return self._running[key]
 
     def _stop(self, key: tuple[str, str, int]) -> None:
         self._running.pop(key).server.stop()

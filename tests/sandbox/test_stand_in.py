@@ -1,141 +1,21 @@
-"""The stand-in controller in a running sandbox: what the imitated controllers do, and only while they are Ready.
-
-One sandbox with one cluster serves all tests: one for each would take minutes.
-"""
+"""The stand-in controller in a running sandbox: what the imitated controllers do, and only while they are Ready."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from sandbox import lifecycle
-from sandbox.kubernetes_api import ApiError, KubernetesApi
-from sandbox.lifecycle import Options
+from sandbox.kubernetes_api import ApiError
 from sandbox.paths import StateDirectory
-from sandbox.stand_in.admission import review_response
-from sandbox.stand_in.dns_records import Record, Settings, record_sets
-from sandbox.stand_in.external_secrets import SyncError, property_of, rendered, seconds
-from sandbox.stand_in.volumes import gibibytes
-
-ACCOUNT, REGION, CLUSTER = "000000000000", "us-west-2", "stand-in-test"
-NODES = [
-    {"name": f"ip-10-0-1-{number}.us-west-2.compute.internal", "instance_type": "m7i.4xlarge", "zone": "us-west-2a"}
-    for number in (10, 11)
-]
-SECRET_VALUE = "correct-horse"
-CHARTS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "aws-load-balancer-controller": ("3.5.0", "kube-system", {"clusterName": CLUSTER, "keepTLSSecret": True}),
-    "external-dns": ("1.21.1", "external-dns", {"policy": "sync", "txtOwnerId": CLUSTER}),
-    "external-secrets": ("2.9.0", "external-secrets", {}),
-    "karpenter-crd": ("1.14.1", "kube-system", {}),
-    "karpenter": ("1.14.1", "kube-system", {"settings": {"clusterName": CLUSTER}}),
-}
-
-
-class Cluster:
-    """The cluster under test, its registry of charts and its AWS."""
-
-    def __init__(self, root: Path) -> None:
-        self.state = StateDirectory(root)
-        self.running = lifecycle.up(Options(pod_seconds=0, state=self.state))
-        role = self.aws("iam").create_role(RoleName="cluster", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        network = {"subnetIds": self._subnets()}
-        self.aws("eks").create_cluster(name=CLUSTER, version="1.34", roleArn=role, resourcesVpcConfig=network)
-        eventually("the cluster is active", lambda: self._described()["status"] == "ACTIVE", limit=60)
-        self._call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": NODES})
-        self._call("PUT", f"/clusters/{CLUSTER}/addons/aws-ebs-csi-driver", {"version": "v1", "configuration": None})
-        self.api = KubernetesApi(self._described()["endpoint"], self.state.cluster(CLUSTER) / "certificates")
-
-    def _call(self, method: str, path: str, body: object = None) -> Any:
-        return lifecycle.call(self.running["supervisor_url"], method, path, body)
-
-    def aws(self, service: str) -> Any:
-        return boto3.client(service, endpoint_url=self.running["aws_endpoint"], region_name=REGION,
-                            aws_access_key_id=ACCOUNT, aws_secret_access_key="test")  # fmt: skip
-
-    def subnets(self) -> list[str]:
-        given: list[str] = self._described()["resourcesVpcConfig"]["subnetIds"]
-        return given
-
-    def _described(self) -> dict[str, Any]:
-        cluster: dict[str, Any] = self.aws("eks").describe_cluster(name=CLUSTER)["cluster"]
-        return cluster
-
-    def _subnets(self) -> list[str]:
-        ec2 = self.aws("ec2")
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        zones = ("us-west-2a", "us-west-2b")
-        return [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
-            for number, zone in enumerate(zones)
-        ]
-
-    def helm(self, *arguments: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "KUBECONFIG": str(self.state.cluster(CLUSTER) / "admin.kubeconfig")}
-        command = [str(Path(self.running["tools"]) / "helm"), *arguments]
-        command += ["--values", "-"] if values is not None else []
-        return subprocess.run(command, env=environment, input=json.dumps(values), capture_output=True, text=True,
-                              timeout=120, check=False)  # fmt: skip
-
-    def install(self, name: str, wait: bool = True, **more: Any) -> None:
-        version, namespace, values = CHARTS[name]
-        chart = f"oci://{self.running['registry']}/charts/{name}"
-        flags = ["--create-namespace", "--reset-values", *(["--wait"] if wait else [])]
-        done = self.helm("upgrade", "--install", name, chart, "--version", version, "--plain-http",
-                         "--namespace", namespace, *flags, values={**values, **more})  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    def uninstall(self, name: str) -> None:
-        done = self.helm("uninstall", name, "--namespace", CHARTS[name][1], "--wait")
-        assert done.returncode == 0, done.stderr
-
-    def apply(self, **thing: Any) -> None:
-        self.api.apply(thing, "test")
-
-    def service(self, name: str, kind: str = "ClusterIP", **annotations: str) -> None:
-        spec = {"type": kind, "ports": [{"port": 80}], "selector": {"app": name}}
-        metadata = {"name": name, "namespace": "default", "annotations": annotations}
-        self.apply(apiVersion="v1", kind="Service", metadata=metadata, spec=spec)
-
-    def host_of(self, name: str) -> str | None:
-        service = self.api.get(f"/api/v1/namespaces/default/services/{name}") or {}
-        ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
-        host: str | None = ingress[0].get("hostname")
-        return host
-
-    def load_balancers(self) -> list[str]:
-        return [found["DNSName"] for found in self.aws("elbv2").describe_load_balancers()["LoadBalancers"]]
-
-    def interfaces(self, load_balancer: str) -> list[str]:
-        """Subnets in which a load balancer has a network interface."""
-        found = self.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
-        mine = [one for one in found if one.get("Description", "").startswith(f"ELB net/{load_balancer}/")]
-        return sorted(one["SubnetId"] for one in mine)
-
-    def ready(self, plural: str, name: str) -> dict[str, Any]:
-        """The condition Ready of an ExternalSecret, or of a NodeClaim."""
-        path = f"/apis/external-secrets.io/v1/namespaces/default/{plural}/{name}"
-        thing = self.api.get(path if plural == "externalsecrets" else f"/apis/karpenter.sh/v1/{plural}/{name}") or {}
-        conditions = (thing.get("status") or {}).get("conditions") or []
-        return next((one for one in conditions if one["type"] == "Ready"), {})
-
-    def secret(self, name: str) -> dict[str, str]:
-        held = self.api.get(f"/api/v1/namespaces/default/secrets/{name}") or {}
-        return {key: base64.b64decode(value).decode() for key, value in (held.get("data") or {}).items()}
-
-    def external_secret(self, name: str, **spec: Any) -> None:
-        store = {"name": "aws", "kind": "ClusterSecretStore"}
-        self.apply(apiVersion="external-secrets.io/v1", kind="ExternalSecret",
-                   metadata={"name": name, "namespace": "default"}, spec={"secretStoreRef": store, **spec})  # fmt: skip
+from sandbox.stand_in.certificates import authority, issue
+from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted, eventually
 
 
 @pytest.fixture(scope="module")
@@ -145,24 +25,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(root)
     finally:
         lifecycle.reset(StateDirectory(root))
-
-
-def eventually(what: str, found: Callable[[], bool], limit: float = 20) -> float:
-    begun = time.monotonic()
-    while not found():
-        assert time.monotonic() < begun + limit, f"not within {limit} s: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - begun
-
-
-def accepted(create: Callable[[], None]) -> bool:
-    try:
-        create()
-    except ApiError as error:
-        if "failed calling webhook" in str(error):
-            return False
-        raise
-    return True
 
 
 def test_load_balancers_wait_for_a_controller(cluster: Cluster) -> None:
@@ -186,6 +48,43 @@ def test_a_new_certificate_is_served_after_an_upgrade(cluster: Cluster) -> None:
     eventually("a Service is accepted", lambda: accepted(lambda: cluster.service("after-upgrade")), limit=5)
     cluster.install("aws-load-balancer-controller")
     eventually("a Service is accepted", lambda: accepted(lambda: cluster.service("after-second")), limit=5)
+
+
+def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster, tmp_path: Path) -> None:
+    """As in the midst of an upgrade: an injector that took the field would make helm's next upgrade a conflict."""
+    chart = authority(tmp_path)
+    pair = issue("own-webhook.default.svc", chart)
+    cluster.apply(apiVersion="v1", kind="Service", metadata={"name": "own-webhook", "namespace": "default"},
+                  spec={"ports": [{"port": 443}]})  # fmt: skip
+    cluster.apply(apiVersion="discovery.k8s.io/v1", kind="EndpointSlice", addressType="IPv4",
+                  metadata={"name": "own-webhook", "namespace": "default",
+                            "labels": {"kubernetes.io/service-name": "own-webhook"}},
+                  endpoints=[{"addresses": ["10.9.9.9"], "conditions": {"ready": True}}])  # fmt: skip
+    client = {"service": {"name": "own-webhook", "namespace": "default", "path": "/"},
+              "caBundle": base64.b64encode(chart.certificate).decode()}  # fmt: skip
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    cluster.apply(apiVersion="admissionregistration.k8s.io/v1", kind="ValidatingWebhookConfiguration",
+                  metadata={"name": "own-webhook"},
+                  webhooks=[{"name": "own.example.com", "clientConfig": client, "rules": [rule], "sideEffects": "None",
+                             "admissionReviewVersions": ["v1"], "timeoutSeconds": 1,
+                             "objectSelector": {"matchLabels": {"mine": "yes"}}}])  # fmt: skip
+
+    def guarded() -> None:
+        cluster.apply(apiVersion="v1", kind="ConfigMap",
+                      metadata={"name": "guarded", "namespace": "default", "labels": {"mine": "yes"}})  # fmt: skip
+
+    def bundle() -> str:
+        found = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
+        return str((found or {})["webhooks"][0]["clientConfig"]["caBundle"])
+
+    time.sleep(2)
+    assert not accepted(guarded)
+    assert bundle() == client["caBundle"]
+    cluster.apply(apiVersion="v1", kind="Secret", metadata={"name": "own-webhook", "namespace": "default"},
+                  data={"tls.crt": base64.b64encode(pair.certificate).decode(),
+                        "tls.key": base64.b64encode(pair.key).decode()})  # fmt: skip
+    eventually("the chart's own certificate is served", lambda: accepted(guarded))
+    assert bundle() == client["caBundle"]
 
 
 def test_a_load_balancer_has_dns_records_and_goes_with_its_service(cluster: Cluster) -> None:
@@ -311,49 +210,3 @@ def test_a_volume_goes_or_stays_by_its_reclaim_policy(policy: str, kept: int, cl
     cluster.api.delete(volume)
     eventually("the PersistentVolume is gone", lambda: cluster.api.get(f"/api/v1/persistentvolumes/{name}") is None)
     assert len(found()) == kept
-
-
-def test_templates_and_properties() -> None:
-    assert rendered("{{ .user }}@{{.host}}", {"user": "a", "host": "b"}) == "a@b"
-    assert property_of('{"a": {"b": 1}, "c.d": "x"}', "k", "a.b") == "1"
-    assert property_of('{"a": {"b": 1}, "c.d": "x"}', "k", "c.d") == "x"
-    with pytest.raises(SyncError, match="the template names nope"):
-        rendered("{{ .nope }}", {"user": SECRET_VALUE})
-    with pytest.raises(SyncError) as caught:
-        property_of(SECRET_VALUE, "demo/key", "user")
-    assert SECRET_VALUE not in str(caught.value)
-
-
-@pytest.mark.parametrize(("text", "expected"), [("1h0m0s", 3600), ("90s", 90), ("500ms", 0.5), ("0", 0)])
-def test_durations(text: str, expected: float) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("10Gi", 10), ("1500Mi", 2), ("1Ti", 1024), ("1", 1), ("2G", 2), ("3e9", 3), ("1024Ki", 1)],
-)
-def test_volume_sizes(text: str, expected: int) -> None:
-    assert gibibytes(text) == expected
-
-
-def test_records_follow_the_arguments_of_external_dns() -> None:
-    arguments = ["--policy=sync", "--txt-owner-id=me", "--txt-prefix=x-", "--domain-filter=example.com"]
-    settings = Settings.of({"spec": {"template": {"spec": {"containers": [{"args": arguments}]}}}})
-    alias, text = record_sets(Record("a.example.com", "lb.aws", "service/default/a"), settings)
-    assert (alias["Type"], text["Name"]) == ("A", "x-cname-a.example.com.")
-    assert "external-dns/owner=me,external-dns/resource=service/default/a" in text["ResourceRecords"][0]["Value"]
-    assert settings.covers("example.com")
-    assert not settings.covers("badexample.com")
-
-
-def test_only_new_load_balancers_get_a_class() -> None:
-    def answer(**spec: str) -> dict[str, Any]:
-        review = {"kind": "AdmissionReview", "apiVersion": "v1", "request": {"uid": "1", "object": {"spec": spec}}}
-        response: dict[str, Any] = review_response("/mutate-v1-service", review)["response"]
-        return response
-
-    patch = json.loads(base64.b64decode(answer(type="LoadBalancer")["patch"]))
-    assert patch == [{"op": "add", "path": "/spec/loadBalancerClass", "value": "service.k8s.aws/nlb"}]
-    assert "patch" not in answer(type="LoadBalancer", loadBalancerClass="other")
-    assert answer(type="ClusterIP") == {"uid": "1", "allowed": True}
