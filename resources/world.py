@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, Protocol
 
 from resources.aws import Aws
 from resources.cluster_access import ClusterAccess
@@ -15,6 +15,13 @@ from resources.environment import Environment
 
 def silent(_: str) -> None:
     """Progress that nobody reads."""
+
+
+class Fence(Protocol):
+    """What tells a run that another one has taken the environment over."""
+
+    def check(self) -> None:
+        """Raises LeaseHeld where the environment is no longer the run's."""
 
 
 @dataclass
@@ -26,13 +33,16 @@ class _Shared:
 
 @dataclass
 class World:
-    """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger.
-    Lives as long as one plan or one step."""
+    """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger;
+    `launch`: what holds the environment for several runs together, where something does;
+    `lease`: its hold on the environment, while `resources.lease.hold` lasts. Lives as long as one plan or one step."""
 
     env: Environment
     aws: Aws
     progress: Callable[[str], None] = silent
     run_id: str | None = None
+    launch: str | None = None
+    lease: Fence | None = field(default=None, repr=False)
     lock: Lock = field(default_factory=Lock, repr=False)
     memory: dict[str, _Shared] = field(default_factory=dict, repr=False)
 
@@ -43,6 +53,12 @@ class World:
     @cached_property
     def cluster(self) -> ClusterAccess:
         return ClusterAccess(self.aws)
+
+    def before_change(self) -> None:
+        """To be called right before each call that changes something. Raises LeaseHeld where another run has taken the
+        environment over; without a lease there is nothing to lose."""
+        if self.lease is not None:
+            self.lease.check()
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """The value made under that key the first time; for what many units share in one plan. While it is made, only
@@ -58,3 +74,8 @@ class World:
         """Drop a shared listing after something changed."""
         with self.lock:
             self.memory.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Drop every shared value: what was seen before the environment was held may not be so any more."""
+        with self.lock:
+            self.memory.clear()

@@ -1,0 +1,136 @@
+"""The row of the lease table that says who holds an environment, and AWS's clock, which its answers tell.
+
+Every write is conditional on what was read. Times are AWS's own, so that a machine whose clock is wrong neither loses a
+lease nor steals one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from resources.aws_errors import aws_call
+from resources.bootstrap_names import lease_table
+from resources.errors import NotFound, OperationFailed
+from resources.world import World
+
+# Linux stops its monotonic clock while the machine sleeps; this one goes on.
+_TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds an environment: the run and its own words (`who`), since when, and until when unless it renews.
+
+    `token`: grows with each take-over. `members`: how many of its steps are at work. `unsettled`: nobody has yet waited
+    for the stacks that an earlier run may have left under way."""
+
+    run: str
+    who: str
+    since: dt.datetime
+    until: dt.datetime
+    token: int
+    members: int = 0
+    unsettled: bool = False
+
+    @classmethod
+    def of(cls, item: Item) -> Holder:
+        """From the row of the table."""
+        return cls(
+            run=item["run"]["S"],
+            who=item["who"]["S"],
+            since=dt.datetime.fromisoformat(item["since"]["S"]),
+            until=dt.datetime.fromisoformat(item["until"]["S"]),
+            token=int(item["token"]["N"]),
+            members=len(item.get("members", {}).get("SS", [])),
+            unsettled="unsettled" in item,
+        )
+
+    def __str__(self) -> str:
+        since, until = (f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (self.since, self.until))
+        return f"run {self.run} ({self.who}) since {since}, until {until} unless it renews"
+
+
+@dataclass
+class _Clock:
+    """AWS's clock: how far it is from this machine's ticks, in seconds. Corrected by each answer."""
+
+    offset: float | None = None
+
+    def hear(self, answer: Mapping[str, Any]) -> None:
+        said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        self.offset = said.timestamp() - time.clock_gettime(_TICKS)
+
+
+def _clock(world: World) -> _Clock:
+    clock: _Clock = world.once("AWS's clock", _Clock)
+    return clock
+
+
+def server_time(world: World) -> dt.datetime:
+    """The time by AWS's clock, right to about a second: told by its answers, counted on by our ticks.
+
+    Raises AccessDenied, Transient."""
+    # Another thread may forget the clock with all that it shares: look until there is one that has been set.
+    while (offset := _clock(world).offset) is None:
+        with aws_call("asking AWS for the time"):
+            _clock(world).hear(world.aws.client("sts").get_caller_identity())
+    return dt.datetime.fromtimestamp(offset + time.clock_gettime(_TICKS), dt.UTC)
+
+
+def current_holder(world: World) -> Holder | None:
+    """Who holds the environment now; None where nobody does. Raises as `read_row`."""
+    holder = read_row(world)
+    return holder if holder and holder.until > server_time(world) else None
+
+
+def read_row(world: World) -> Holder | None:
+    """Who holds the environment, or held it last; None where nobody ever did.
+
+    Raises NotFound where the environment has not been bootstrapped, AccessDenied, Transient."""
+    answer = _call(world, "get_item", ConsistentRead=True)
+    return Holder.of(answer["Item"]) if "Item" in answer else None
+
+
+def write_row(world: World, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Item]:
+    """Whether the condition held, and the row: as it is now, or (where it did not hold) as it was found.
+
+    In the expressions `#name` is an attribute and `:name` one of `values`. Raises as `read_row`."""
+    refusal = world.aws.client("dynamodb").exceptions.ConditionalCheckFailedException
+    names = set(re.findall(r"#(\w+)", f"{update} {condition}"))
+    try:
+        answer = _call(
+            world,
+            "update_item",
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except OperationFailed as error:
+        if not isinstance(error.__cause__, refusal):
+            raise
+        return False, error.__cause__.response.get("Item", {})
+    return True, answer["Attributes"]
+
+
+def _call(world: World, operation: str, **arguments: Any) -> Item:
+    table, env = lease_table(world.env), world.env
+    try:
+        with aws_call(f"{operation} of {env.name} in the lease table {table}"):
+            call = getattr(world.aws.client("dynamodb"), operation)
+            answer: Item = call(TableName=table, Key={"environment": {"S": env.name}}, **arguments)
+    except NotFound as error:
+        raise NotFound(
+            f"the lease table {table} does not exist", next_step=f"eks-assets bootstrap {env.name} --apply"
+        ) from error
+    _clock(world).hear(answer)
+    return answer
