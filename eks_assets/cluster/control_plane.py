@@ -59,6 +59,7 @@ def cluster_properties(template: Template, env: Environment, role: Role, subnets
             AuthenticationMode=config.access_config.authentication_mode, BootstrapClusterCreatorAdminPermissions=False
         ),
         "BootstrapSelfManagedAddons": False,
+        "DeletionProtection": True,
         "UpgradePolicy": eks.UpgradePolicy(SupportType=config.upgrade_policy.support_type),
         "ZonalShiftConfig": eks.ZonalShiftConfig(Enabled=config.zonal_shift_config.enabled),
         "KubernetesNetworkConfig": _kubernetes_network(config),

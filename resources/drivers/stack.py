@@ -5,32 +5,25 @@ Source: CloudFormation user guide, "Updating stacks using change sets" and "Stac
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.cluster_changes import refuse_cluster_changes
+from resources.drivers.stack_change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack_events import EventStream
+from resources.drivers.stack_fields import masked, wanted_fields
+from resources.drivers.stack_imports import retained_secrets
+from resources.drivers.stack_preview import previewed
 from resources.drivers.stack_replacement import refuse_replacements
-from resources.drivers.stack_states import (
-    describe_stack,
-    must_be_recreated,
-    refuse_stuck,
-    wait_while_busy,
-)
-from resources.errors import OperationFailed, Refused
-from resources.outputs import Outputs, plain
+from resources.drivers.stack_states import describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
+from resources.drivers.stack_steps import Step, create_steps, has_versions, update_steps
+from resources.errors import OperationFailed
+from resources.outputs import Outputs
 from resources.specs import Stack, output_key
-from resources.waiting import Look, wait_until
 from resources.world import World
-
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-LONGEST_TEMPLATE = 51_200  # bytes, inline (AWS: CloudFormation quotas)
 
 
 class StackDriver:
@@ -71,18 +64,14 @@ class StackDriver:
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
         """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long and
         for what is never done to a cluster."""
+        refuse_long_template(spec)
         wanted = wanted_fields(spec)
-        if (size := len(template_body(spec).encode())) > LONGEST_TEMPLATE:
-            raise Refused(
-                f"the template of stack {spec.name} has {size:,} bytes; CloudFormation takes at most "
-                f"{LONGEST_TEMPLATE:,} bytes",
-                next_step="split the unit into two, or repeat less in its template",
-            )
         if observed is None or must_be_recreated(observed.status):
             why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
-            return Change("create", diff({}, wanted), f"stack {spec.name} {why}")
-        refuse_cluster_changes(spec.name, observed.desired["template"], wanted["template"])
-        if fields := diff(observed.desired, wanted):
+            return Change("create", masked(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
+        live = observed.desired["template"]
+        refuse_cluster_changes(spec.name, live, wanted["template"])
+        if fields := masked(diff(observed.desired, wanted), live, wanted["template"]):
             return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
         if not observed.status.endswith("COMPLETE"):
             return Change(
@@ -90,8 +79,16 @@ class StackDriver:
             )
         return NOTHING_TO_DO
 
+    def preview(self, spec: Stack[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """A needed change, with the resources that it touches, what is replaced (action `replace`) and what that
+        disrupts; `facts` has the template's digest. Changes nothing: an update's change set is deleted again.
+
+        Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
+        return previewed(spec, observed, change, world)
+
     def apply(self, spec: Stack[Any], world: World) -> None:
-        """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events.
+        """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in
+        two steps where AWS wants it so.
 
         Raises Refused, OperationFailed (with the first resource that failed and its reason), WaitTimeout, Transient.
         """
@@ -103,77 +100,42 @@ class StackDriver:
             found = None
         if found is not None:
             refuse_stuck(spec.name, found["StackStatus"])
-        change_set = self._make_change_set(spec, world, "UPDATE" if found else "CREATE")
-        if change_set is not None:
-            self._execute(spec, world, change_set)
+            drop_abandoned(world, spec.name)
+        for step in self._steps(spec, world, is_new=found is None):
+            self._change(step, world)
         self._protect(spec, world)
 
-    def _make_change_set(self, spec: Stack[Any], world: World, kind: str) -> dict[str, Any] | None:
-        body = template_body(spec)
-        name = (
-            "eks-assets-"
-            + hashlib.sha256(f"{body}{spec.parameters}{spec.tags}{time.time_ns()}".encode()).hexdigest()[:16]
-        )
-        request: dict[str, Any] = {
-            "StackName": spec.name,
-            "ChangeSetName": name,
-            "ChangeSetType": kind,
-            "TemplateBody": body,
-            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain(spec.parameters).items()],
-            "Tags": [{"Key": k, "Value": v} for k, v in spec.tags.items()],
-            "Capabilities": CAPABILITIES,
-        }
-        if kind == "CREATE":
-            request["OnStackFailure"] = spec.on_failure
-        if role := world.env.roles.cloudformation:
-            request["RoleARN"] = role
-        with aws_call(f"making a change set for stack {spec.name}"):
-            world.aws.client("cloudformation").create_change_set(**request)
+    def _steps(self, spec: Stack[Any], world: World, *, is_new: bool) -> tuple[Step, ...]:
+        if is_new:
+            return create_steps(spec, retained_secrets(spec, world))
+        live = self.observe(spec, world) if has_versions(spec) else None
+        return (Step(spec, "UPDATE"),) if live is None else update_steps(spec, live.desired)
+
+    def _change(self, step: Step, world: World) -> None:
+        world.before_change()
+        change_set = make_change_set(step, world)
+        if change_set is None:
+            return
         try:
-            described = self._wait_for_change_set(spec, world, name)
-            if described is None:
-                return None
-            refuse_replacements(spec, described)
+            refuse_replacements(step.spec, change_set)
+            world.before_change()
         except BaseException:
-            self._drop_change_set(spec, world, name, kind)
+            drop_change_set(step, world, change_set["ChangeSetName"])
             raise
-        return described
+        self._execute(step, world, change_set)
 
-    def _wait_for_change_set(self, spec: Stack[Any], world: World, name: str) -> dict[str, Any] | None:
-        client = world.aws.client("cloudformation")
-
-        def look() -> Look[dict[str, Any]]:
-            with aws_call(f"describing the change set of stack {spec.name}"):
-                found: dict[str, Any] = client.describe_change_set(StackName=spec.name, ChangeSetName=name)
-            done = found["Status"] in ("CREATE_COMPLETE", "FAILED")
-            return Look(found if done else None, found["Status"])
-
-        described = wait_until(look, what=f"change set of stack {spec.name}", deadline=300, interval=2)
-        if described["Status"] == "CREATE_COMPLETE":
-            return described
-        reason = described.get("StatusReason", "no reason given")
-        if any(words in reason for words in NO_CHANGES):
-            self._drop_change_set(spec, world, name, "UPDATE")
-            return None
-        raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}")
-
-    def _drop_change_set(self, spec: Stack[Any], world: World, name: str, kind: str) -> None:
-        client = world.aws.client("cloudformation")
-        with aws_call(f"deleting the change set of stack {spec.name}"):
-            client.delete_change_set(StackName=spec.name, ChangeSetName=name)
-            if kind == "CREATE" and describe_stack(world, spec.name):
-                client.delete_stack(StackName=spec.name)
-
-    def _execute(self, spec: Stack[Any], world: World, change_set: Mapping[str, Any]) -> None:
-        stack_id = str(change_set["StackId"])
+    def _execute(self, step: Step, world: World, change_set: Mapping[str, Any]) -> None:
+        spec, stack_id = step.spec, str(change_set["StackId"])
         events = EventStream(world, stack_id, spec.name)
         events.skip_old()
         with aws_call(f"executing the change set of stack {spec.name}"):
             world.aws.client("cloudformation").execute_change_set(
-                StackName=spec.name, ChangeSetName=change_set["ChangeSetName"]
+                StackName=spec.name,
+                ChangeSetName=change_set["ChangeSetName"],
+                **({"DisableRollback": True} if step.keeps_failure else {}),
             )
         status = events.follow(spec.timeout)
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if status != f"{step.kind}_COMPLETE":
             raise OperationFailed(
                 f"stack {spec.name} ended in {status}: {events.first_failure()}",
                 next_step=f"mend the cause and deploy again: eks-assets deploy {world.env.name}",
@@ -183,8 +145,10 @@ class StackDriver:
         client = world.aws.client("cloudformation")
         with aws_call(f"protecting stack {spec.name}"):
             if spec.policy is not None:
+                world.before_change()
                 client.set_stack_policy(StackName=spec.name, StackPolicyBody=json.dumps(spec.policy))
             if spec.protected:
+                world.before_change()
                 client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=True)
 
 
@@ -194,6 +158,7 @@ def remove_failed(world: World, spec: Stack[Any]) -> None:
     found = describe_stack(world, spec.name)
     if found is None:
         return
+    world.before_change()
     with aws_call(f"deleting the failed stack {spec.name}"):
         if found.get("EnableTerminationProtection"):
             client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=False)
@@ -205,21 +170,6 @@ def remove_failed(world: World, spec: Stack[Any]) -> None:
         raise OperationFailed(
             f"the failed stack {spec.name} cannot be deleted, it is {status}: {events.first_failure()}"
         )
-
-
-def template_body(spec: Stack[Any]) -> str:
-    """The template as it is sent."""
-    return json.dumps(plain(spec.template), sort_keys=True, separators=(",", ":"))
-
-
-def wanted_fields(spec: Stack[Any]) -> dict[str, Any]:
-    """The spec in the terms in which a live stack is observed."""
-    fields = {"template": plain(spec.template), "parameters": plain(spec.parameters), "tags": dict(spec.tags)}
-    if spec.protected:
-        fields["protected"] = True
-    if spec.policy is not None:
-        fields["policy"] = plain(spec.policy)
-    return fields
 
 
 def stack_outputs(spec: Stack[Any], found: list[Mapping[str, str]]) -> Outputs | None:

@@ -8,7 +8,7 @@ from resources.aws_errors import aws_call
 from resources.waiting import Look, wait_until
 from resources.world import World
 
-_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
+_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")
 _CANCELLED = "Resource creation cancelled"
 
 

@@ -11,6 +11,11 @@ from resources.waiting import Look, wait_until
 from resources.world import World
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+_STUCK = {
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {name}, then deploy again",
+    "DELETE_FAILED": "aws cloudformation describe-stack-events --stack-name {name} says what holds it; "
+    "remove that and delete the stack, then deploy again",
+}
 
 
 def must_be_recreated(status: str) -> bool:
@@ -23,16 +28,17 @@ def is_busy(status: str) -> bool:
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
+def accepts_updates(status: str) -> bool:
+    """Whether a change set of kind UPDATE can be made now."""
+    return not (is_busy(status) or must_be_recreated(status) or status in _STUCK)
+
+
 def refuse_stuck(name: str, status: str) -> None:
     """Raises OperationFailed, naming the way out, for the states that need a person."""
-    ways = {
-        "UPDATE_ROLLBACK_FAILED": f"aws cloudformation continue-update-rollback --stack-name {name}, then deploy again",
-        "DELETE_FAILED": f"aws cloudformation describe-stack-events --stack-name {name} says what holds it; "
-        f"remove that and delete the stack, then deploy again",
-        "UPDATE_FAILED": f"aws cloudformation rollback-stack --stack-name {name}, then deploy again",
-    }
-    if status in ways:
-        raise OperationFailed(f"stack {name} is {status} and accepts no change", next_step=ways[status])
+    if status in _STUCK:
+        raise OperationFailed(
+            f"stack {name} is {status} and accepts no change", next_step=_STUCK[status].format(name=name)
+        )
 
 
 def describe_stack(world: World, name: str) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import secrets
 import string
 
 from ministack.services import secretsmanager
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, provisioners
 
 from .resource_handlers import Created, Properties, ResourceFailure, register, succeed
 
@@ -80,6 +80,18 @@ def _delete(physical_id: str, props: Properties) -> None:
     provisioners._sm_secret_delete(_name_of(physical_id), props)
 
 
+def _import(identifier: Properties) -> Created:
+    arn = str(identifier["Id"])
+    return arn, {"Arn": arn, "Id": arn}
+
+
+def _import_problem(arn: str) -> str | None:
+    """Why a secret cannot be imported, None when it can."""
+    if any(secret["ARN"] == arn for secret in secretsmanager._secrets.values()):
+        return None
+    return f"Resource of type 'AWS::SecretsManager::Secret' with identifier '{arn}' was not found."
+
+
 def _put_policy(logical_id: str, props: Properties, stack: str) -> Created:
     policy = props["ResourcePolicy"]
     document = policy if isinstance(policy, str) else json.dumps(policy)
@@ -103,4 +115,6 @@ def install() -> None:
     provisioners._sm_secret_string = secret_string
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {
         "create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete,
+        "import": _import,
     }  # fmt: skip
+    changesets._IMPORT_LOOKUPS["AWS::SecretsManager::Secret"] = (("Id",), _import_problem)

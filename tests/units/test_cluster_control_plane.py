@@ -43,6 +43,7 @@ def test_cluster_is_never_replaced_and_stays_when_its_creation_fails(sandbox_env
     denied = [s for s in spec.policy["Statement"] if s["Effect"] == "Deny"]
     assert denied[0]["Action"] == ["Update:Replace", "Update:Delete"]
     assert spec.timeout == sandbox_env.deadlines.cluster
+    assert control_plane(sandbox_env)["DeletionProtection"] is True
 
 
 def test_cluster_is_reached_as_the_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
