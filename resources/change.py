@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from resources.outputs import Outputs, plain
 
 Action = Literal["create", "update", "replace", "delete", "none"]
+MASK = "(sensitive)"
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field: dotted `path`, values `before` and `after` (None: absent), and whether it replaces the resource."""
+    """One field: dotted `path`, values `before` and `after` (None: absent), and whether it replaces the resource.
+    `sensitive`: the values stand masked."""
 
     path: str
     before: Any
     after: Any
     replaces: bool = False
+    sensitive: bool = False
+
+    def masked(self) -> FieldChange:
+        """The same field with a marker in place of its values."""
+        before, after = (None if value is None else MASK for value in (self.before, self.after))
+        return replace(self, before=before, after=after, sensitive=True)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What apply would do to one unit. `reason` says it in one line."""
+    """What apply would do to one unit. `reason` says it in one line.
+
+    `facts`: what the plan's digest covers beside the fields (hashes of a chart, of what it renders). `volatile`: paths
+    that differ each time they are rendered, left out of the comparison. `disrupts`: sentences on what restarts."""
 
     action: Action
     fields: tuple[FieldChange, ...] = ()
     reason: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+    disrupts: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -73,21 +88,26 @@ def diff(before: Any, after: Any) -> tuple[FieldChange, ...]:
 def subset_diff(live: Any, wanted: Any, path: str = "") -> tuple[FieldChange, ...]:
     """Where `live` lacks or contradicts `wanted`; what `live` has beyond it (defaults, status) is not a difference.
 
-    Lists of objects that have a `name` are matched by it, others by position and length.
+    Lists of objects that have a `name` of their own are matched by it, others by position and length.
     """
-    wanted, live = plain(wanted), plain(live)
+    return tuple(_subset(plain(live), plain(wanted), path))
+
+
+def _subset(live: Any, wanted: Any, path: str) -> Iterator[FieldChange]:
     if isinstance(wanted, dict) and isinstance(live, dict):
-        return tuple(
-            change
-            for key, value in wanted.items()
-            for change in subset_diff(live.get(key), value, f"{path}.{key}" if path else key)
-            if not (value in (None, {}, []) and key not in live)
-        )
-    if isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
-        by_name = {item.get("name"): item for item in live if isinstance(item, dict) and item.get("name")}
-        pairs = (
-            (by_name.get(item["name"]) if isinstance(item, dict) and item.get("name") in by_name else live[i], item)
-            for i, item in enumerate(wanted)
-        )
-        return tuple(c for i, (have, want) in enumerate(pairs) for c in subset_diff(have, want, f"{path}[{i}]"))
-    return () if live == wanted else (FieldChange(path, live, wanted),)
+        for key, value in wanted.items():
+            if key in live or value not in (None, {}, []):
+                yield from _subset(live.get(key), value, f"{path}.{key}" if path else key)
+    elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
+        names = Counter(_name(item) for item in live)
+        by_name = {_name(item): item for item in live if names[_name(item)] == 1}
+        for i, item in enumerate(wanted):
+            have = by_name.get(_name(item), live[i]) if _name(item) else live[i]
+            yield from _subset(have, item, f"{path}[{i}]")
+    elif live != wanted:
+        yield FieldChange(path, live, wanted)
+
+
+def _name(item: Any) -> str:
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else ""

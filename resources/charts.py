@@ -1,14 +1,20 @@
-"""Where the chart of a release comes from: its own repository, or the environment's mirror of all charts."""
+"""Where the chart of a release comes from: its own repository, or the environment's mirror of all charts; and its
+package, kept in the user's cache under its own digest."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from resources.environment import Environment
-from resources.errors import Refused
+from resources.errors import CommandFailed, Refused
+from resources.helm import explained, helm
 from resources.local_sandbox import with_addresses
 from resources.specs import HelmRelease
+from resources.user_cache import cache_folder
 from resources.world import World
 
 
@@ -32,13 +38,50 @@ def registry_flags(env: Environment) -> list[str]:
     return ["--plain-http"] if env.charts.plain_http else []
 
 
-def check_digest(package: Path, spec: HelmRelease) -> None:
-    """Raises Refused where the chart package (.tgz) has another SHA-256 than the spec pins. The package's own digest
-    is the same in every registry and repository; a registry's manifest has another in each."""
-    found = f"sha256:{hashlib.sha256(package.read_bytes()).hexdigest()}"
-    if found != spec.digest:
+@dataclass(frozen=True)
+class Package:
+    """A chart package (.tgz) on this machine. `digest`: `sha256:...` of the file, the same in every registry."""
+
+    path: Path
+    digest: str
+
+
+def package_of(spec: HelmRelease, world: World) -> Package:
+    """The package of the release's chart. The registry is asked once a plan or step, whatever the cache holds: a
+    version may have been pushed again.
+
+    Raises Refused for another digest than the spec pins, OperationFailed, Transient, ToolMissing."""
+    reference = chart_reference(spec, world)
+
+    def pull() -> Package:
+        try:
+            return _pulled(reference, world)
+        except CommandFailed as error:
+            raise explained(error, spec) from error
+
+    package: Package = world.once(f"chart package {' '.join(reference)}", pull)
+    check_digest(package, spec)
+    return package
+
+
+def _pulled(reference: list[str], world: World) -> Package:
+    cache = cache_folder("charts") or world.aws.folder
+    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder:
+        argv = ["pull", *reference, "--destination", folder, *registry_flags(world.env)]
+        helm(argv, world, timeout=120, with_cluster=False)
+        (pulled,) = Path(folder).glob("*.tgz")
+        digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
+        kept = cache / f"{digest}.tgz"
+        os.replace(pulled, kept)
+    return Package(kept, f"sha256:{digest}")
+
+
+def check_digest(package: Package, spec: HelmRelease) -> None:
+    """Raises Refused where the chart package has another SHA-256 than the spec pins. The package's own digest is the
+    same in every registry and repository; a registry's manifest has another in each."""
+    if spec.digest not in (None, package.digest):
         raise Refused(
-            f"release {spec.name}: the package of chart {spec.chart} {spec.version} has the digest {found}, "
+            f"release {spec.name}: the package of chart {spec.chart} {spec.version} has the digest {package.digest}, "
             f"pinned is {spec.digest}",
             next_step="find out why the chart has changed; if it is the one you want, pin its digest: charts.digests",
         )

@@ -8,139 +8,164 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import rfc8785
-import yaml
 
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
-from resources.charts import chart_reference, check_digest, registry_flags
+from resources.charts import Package, package_of
+from resources.drivers.helm_preview import previewed
 from resources.drivers.helm_storage import Release, newest_release
 from resources.drivers.pod_watch import PodWatch
 from resources.errors import CommandFailed, OperationFailed, Transient
+from resources.helm import explained, helm, values_file, where
+from resources.helm_live import adopt_hand_edits, drift, forget_live
 from resources.outputs import NoOutputs, plain
-from resources.programs import program, run
 from resources.specs import HelmRelease
 from resources.world import World
 
 DIGEST_LABEL = "eks-assets/spec"
-_TRANSIENT = re.compile(
-    r"Too Many Requests|connection refused|connection reset|i/o timeout|TLS handshake timeout|unexpected EOF|: EOF$"
-    r"|status(?: code)?:? (?:429|5\d\d)|\b50[0234] (?:Internal|Bad|Service|Gateway)|failed calling webhook",
-    re.MULTILINE,
-)
+DRIFT = "drift"
+# Somebody who updates a field is named with the API version that he used, somebody who applies it is not.
+_CONFLICT = re.compile(r'conflicts? with "')
+_CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
 
 
 class HelmReleaseDriver:
     """Observes, plans and applies a `HelmRelease`."""
 
     def observe(self, spec: HelmRelease, world: World) -> Observed | None:
-        """Chart, version, values and status of the newest revision; None where the release does not exist."""
+        """Chart, version, values and status of the newest revision, and where the live objects differ from what it
+        applied; None where the release does not exist."""
         release = newest_release(world, spec.namespace, spec.name)
         if release is None:
             return None
+        drifted = drift(release, world) if release.status == "deployed" else ()
         return Observed(
             status=release.status,
-            desired={"chart": release.chart, "version": release.version, "values": release.values},
+            desired={"chart": release.chart, "version": release.version, "values": release.values, DRIFT: drifted},
             outputs=NoOutputs(),
             detail={"revision": str(release.revision), "spec": release.labels.get(DIGEST_LABEL, "")},
         )
 
     def plan(self, spec: HelmRelease, observed: Observed | None) -> Change:
-        """Create, update with the values that differ, or nothing."""
+        """Create, update with the values and the live fields that differ, or nothing."""
         wanted = wanted_fields(spec)
         if observed is None:
-            return Change("create", diff({}, wanted), f"release {spec.name} does not exist")
-        fields = diff(observed.desired, wanted)
+            fields = masked_values(diff({}, wanted))
+            return Change("create", fields, f"release {spec.name} does not exist")
+        known = dict(observed.desired)
+        drifted: tuple[FieldChange, ...] = known.pop(DRIFT, ())
+        fields = masked_values(diff(known, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
         elif not fields and observed.detail["spec"] != spec_label(spec):
             fields = (FieldChange("chart", observed.detail["spec"], spec_label(spec)),)
-        if fields:
-            return Change("update", fields, f"release {spec.name}: {len(fields)} fields differ")
-        return NOTHING_TO_DO
+        count = len(fields) + len(drifted)
+        if not count:
+            return NOTHING_TO_DO
+        if observed.desired["chart"] != spec.chart:
+            return _replaced(spec, str(observed.desired["chart"]), fields)
+        changed = f", {len(drifted)} of them changed in the cluster" if drifted else ""
+        return Change("update", (*fields, *drifted), f"release {spec.name}: {count} fields differ{changed}")
+
+    def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, world: World) -> Change:
+        """The change with what the chart renders to, compared with the live objects: see `helm_preview`.
+
+        Asks the chart's registry, and the cluster where there is one. Raises OperationFailed, Refused, Transient."""
+        if not change.is_needed:
+            return change
+        drifted = observed.desired.get(DRIFT, ()) if observed else ()
+        fields = tuple(f for f in change.fields if f not in drifted)
+        if observed is None:
+            fields = masked_values(diff({}, wanted_fields(spec)))
+        return previewed(spec, replace(change, fields=fields), world)
 
     def apply(self, spec: HelmRelease, world: World) -> None:
         """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
         that keeps crashing ends it at once with the pod's own message.
 
-        A release left in a pending state by a killed run is repaired first. Raises OperationFailed, Transient.
+        A release left in a pending state by a killed run is repaired first; what people changed in its objects is taken
+        back. Raises OperationFailed, Refused, Transient.
         """
-        chart = self._chart(spec, world)
+        package = package_of(spec, world)
         before = newest_release(world, spec.namespace, spec.name)
         if before is not None and (before.status.startswith("pending-") or before.status == "uninstalling"):
             self._repair(before, spec, world)
-        values = world.aws.folder / f"values-{spec.namespace}-{spec.name}.yaml"
-        values.write_text(yaml.safe_dump(plain(spec.values)))
-        values.chmod(0o600)
-        argv = [
-            "upgrade", spec.name, *chart, "--install", "--namespace", spec.namespace,
-            "--create-namespace", "--reset-values", "--values", str(values), "--wait",
-            "--timeout", f"{spec.timeout:.0f}s",
-            "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
-            "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
-        ]  # fmt: skip
-        if spec.skip_crds:
-            argv.append("--skip-crds")
+            before = newest_release(world, spec.namespace, spec.name)
+        if before is not None and before.chart != spec.chart:
+            self._uninstall_other(before, spec, world)
+            before = None
+        forget_live(world)
+        drifted = before is not None and bool(drift(before, world))
         watch = PodWatch(world, spec.namespace, spec.name)
         world.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
         try:
-            self._helm(argv, world, spec.timeout + 30, watch.look)
+            if before is not None and drifted:
+                adopt_hand_edits(before, world)
+            try:
+                self._upgrade(spec, package, world, watch, force=drifted)
+            except CommandFailed as error:
+                if not _is_only_by_update(error.stderr_tail):
+                    raise
+                world.progress(f"release {spec.name}: taking over fields that others updated")
+                self._upgrade(spec, package, world, watch, force=True)
         except CommandFailed as error:
             raise self._explain(error, spec, watch) from error
         finally:
-            values.unlink(missing_ok=True)
             world.forget("helm releases")
+            forget_live(world)
 
-    def _chart(self, spec: HelmRelease, world: World) -> list[str]:
-        """helm's arguments that name the chart: where its digest is pinned, a package on disk that has been checked."""
-        if spec.digest is None:
-            return chart_reference(spec, world)
-        folder = Path(tempfile.mkdtemp(dir=world.aws.folder))
-        try:
-            self._helm(["pull", *chart_reference(spec, world), "--destination", str(folder)], world, 120)
-        except CommandFailed as error:
-            raise self._explain(error, spec) from error
-        (package,) = folder.glob("*.tgz")
-        check_digest(package, spec)
-        return [str(package)]
+    def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
+        with values_file(spec, world) as values:
+            argv = [
+                "upgrade", spec.name, str(package.path), "--install", "--namespace", spec.namespace,
+                "--create-namespace", "--reset-values", "--values", str(values), "--wait",
+                "--timeout", f"{spec.timeout:.0f}s",
+                "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
+                "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
+            ]  # fmt: skip
+            argv += ["--skip-crds"] if spec.skip_crds else []
+            argv += ["--force-conflicts"] if force else []
+            world.before_change()
+            helm(argv, world, timeout=spec.timeout + 30, watch=watch.look)
 
     def _repair(self, release: Release, spec: HelmRelease, world: World) -> None:
         """Bring a release out of a pending-* state, which helm itself refuses to upgrade."""
         never_came_up = release.status in ("pending-install", "uninstalling")
         verb = ["uninstall", spec.name] if never_came_up else ["rollback", spec.name]
         world.progress(f"release {spec.name} is {release.status} (a run was killed): helm {verb[0]}")
-        self._helm([*verb, "--namespace", spec.namespace], world, 120)
+        world.before_change()
+        helm([*verb, "--namespace", spec.namespace], world, timeout=120)
         world.forget("helm releases")
 
-    def _helm(self, argv: list[str], world: World, timeout: float, watch: Any = lambda: None) -> str:
-        folder = world.aws.folder
-        extra = {
-            "KUBECONFIG": str(world.cluster.kubeconfig),
-            "HELM_CACHE_HOME": str(folder / "helm-cache"),
-            "HELM_CONFIG_HOME": str(folder / "helm-config"),
-            "HELM_DATA_HOME": str(folder / "helm-data"),
-        }
-        flags = registry_flags(world.env) if argv[0] in ("upgrade", "pull") else []
-        return run(
-            [program("helm", world.env), *argv, *flags], extra_env=extra, cwd=folder, timeout=timeout, watch=watch
-        )
+    def _uninstall_other(self, release: Release, spec: HelmRelease, world: World) -> None:
+        """Two charts do not share their objects' immutable fields; what claims hold stays."""
+        world.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        world.before_change()
+        helm(["uninstall", spec.name, "--namespace", spec.namespace, "--wait"], world, timeout=spec.timeout)
+        world.forget("helm releases")
 
-    def _explain(
-        self, error: CommandFailed, spec: HelmRelease, watch: PodWatch | None = None
-    ) -> OperationFailed | Transient:
-        words = error.stderr_tail
-        where = f"release {spec.name} in {spec.namespace} (chart {spec.chart} {spec.version})"
-        if watch is not None and (seen := watch.worst()):
-            return OperationFailed(f"{where}: {seen}; helm says: {words}")
-        if _TRANSIENT.search(words):
-            return Transient(f"{where}: {words}")
-        return OperationFailed(
-            f"{where}: helm says: {words}",
-            next_step="mend the chart's values under `addons` in the environment file, then deploy again",
-        )
+    def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
+        if seen := watch.worst():
+            return OperationFailed(f"{where(spec)}: {seen}; helm says: {error.stderr_tail}")
+        return explained(error, spec)
+
+
+def _replaced(spec: HelmRelease, chart: str, fields: tuple[FieldChange, ...]) -> Change:
+    return Change(
+        "replace",
+        tuple(replace(f, replaces=True) if f.path == "chart" else f for f in fields),
+        f"release {spec.name} is of the chart {chart}: it is uninstalled, and {spec.chart} is installed in its place",
+        disrupts=(f"everything of release {spec.name} is removed and made anew; its volume claims stay",),
+    )
+
+
+def _is_only_by_update(words: str) -> bool:
+    """Whether helm was refused only because somebody updated fields, and no other manager applies them."""
+    conflicts = len(_CONFLICT.findall(words))
+    return 0 < conflicts == len(_CONFLICT_WITH_UPDATE.findall(words))
 
 
 def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
@@ -151,3 +176,13 @@ def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
 def spec_label(spec: HelmRelease) -> str:
     """A short hash of everything that shapes the release, kept as a label on it."""
     return hashlib.sha256(rfc8785.dumps({**wanted_fields(spec), "digest": spec.digest or ""})).hexdigest()[:16]
+
+
+_SECRET = re.compile(
+    r"(?:password|passwd|token|(?:api|private|secret|access|encryption)_?key|client_?secret)$", re.IGNORECASE
+)
+
+
+def masked_values(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """The fields with those values masked whose names say that they are secrets."""
+    return tuple(f.masked() if f.path.startswith("values") and _SECRET.search(f.path) else f for f in fields)

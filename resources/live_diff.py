@@ -1,0 +1,188 @@
+"""Compares a Kubernetes object as it was applied with the live one, as the API server would: pure.
+
+What the server adds, drops or spells in its own way is no difference (defaults, empty values, quantities), nor what a
+controller is known to write (certificate authorities of webhooks). Sources: apimachinery's Quantity, and "Server-Side
+Apply" in the Kubernetes documentation for `managedFields`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
+
+from resources.change import FieldChange, subset_diff
+
+Object = dict[str, Any]
+HELM = "helm"
+POD_TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet")
+_QUANTITY = re.compile(r"\b(?:resources|limits|requests|capacity|hard|sizeLimit|divisor|\w*[aA]verageValue)\b")
+# In these the API server keeps an empty or false value, so its absence means something.
+_KEPT_MAPS = re.compile(r"(?:^|\.)(?:data|binaryData|labels|annotations|matchLabels|nodeSelector)\.[^\[\]]+$")
+_KEPT_FIELDS = ("allowPrivilegeEscalation", "automountServiceAccountToken", "enableServiceLinks", "runAsUser")
+_AUTHORITY = re.compile(r"(?:\bclientConfig\.caBundle|^spec\.caBundle)$")
+# Field managers of people; controllers are named after their programs.
+_HAND = re.compile(r"^(?:kubectl|k9s|lens|node-fetch|Mozilla|headlamp|dashboard|OpenAPI-Generator)", re.IGNORECASE)
+_OWN_SUBRESOURCE = ("status", "scale")
+
+
+def title(obj: Mapping[str, Any], namespace: str | None) -> str:
+    """`Kind/namespace/name`, as the fields of a plan name an object."""
+    return "/".join(part for part in (str(obj.get("kind")), namespace, str(obj["metadata"]["name"])) if part)
+
+
+def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """The fields of `wanted` that `live` lacks or contradicts, and those that a person added to its `spec`. The data
+    of a Secret is masked."""
+    expected = _compared(wanted)
+    found = subset_diff(*_differing(live, expected))
+    fields = [c for c in found if not _is_same(c) and not _is_a_controllers(c, live, expected)]
+    known = tuple(c.path for c in fields)
+    fields += [c for c in hand_additions(live, wanted) if not c.path.startswith(known)]
+    return tuple(_masked(c, wanted) for c in fields)
+
+
+def removed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """The fields that `old` applied and `new` no longer does: apply takes them away."""
+    gone = subset_diff(_compared(new), _compared(old))
+    return tuple(
+        _masked(FieldChange(c.path, c.after, None), old) for c in gone if c.before is None and not is_empty(c.after)
+    )
+
+
+def is_empty(value: Any) -> bool:
+    """Whether the API server may drop the value: nothing, zero, false, or made of nothing else."""
+    return all(is_empty(v) for v in value.values()) if isinstance(value, dict) else not value
+
+
+def _compared(obj: Mapping[str, Any]) -> Object:
+    """The parts of an object that its author decides."""
+    kept = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status", "stringData")}
+    meta = obj.get("metadata") or {}
+    kept["metadata"] = {k: meta[k] for k in ("labels", "annotations") if meta.get(k)}
+    if obj.get("kind") == "Secret" and obj.get("stringData"):
+        encoded = {k: base64.b64encode(str(v).encode()).decode() for k, v in obj["stringData"].items()}
+        kept["data"] = {**(obj.get("data") or {}), **encoded}
+    return kept
+
+
+def _differing(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Object, Object]:
+    """Both without the keys in which they are equal: schemas of CRDs are large, and seldom changed."""
+    have: Object = {}
+    want: Object = {}
+    for key, value in wanted.items():
+        there = live.get(key)
+        if key in live and there == value:
+            continue
+        both = isinstance(value, dict) and isinstance(there, dict)
+        have[key], want[key] = _differing(there, value) if both else (there, value)  # type: ignore[arg-type]
+    return {k: v for k, v in have.items() if k in live}, want
+
+
+def _is_same(change: FieldChange) -> bool:
+    """Whether the API server says with `before` what `after` asks for."""
+    before, after = change.before, change.after
+    if after is None:
+        return True
+    if before is None:
+        is_kept = _KEPT_MAPS.search(change.path) or change.path.endswith(_KEPT_FIELDS)
+        return is_empty(after) and not is_kept
+    if any(isinstance(v, bool | dict | list) for v in (before, after)):
+        return False
+    if str(before) == str(after):
+        return True
+    if not _QUANTITY.search(change.path) or _KEPT_MAPS.search(change.path):
+        return False
+    try:
+        return bool(parse_quantity(str(before)) == parse_quantity(str(after)))
+    except ValueError:
+        return False
+
+
+def _is_a_controllers(change: FieldChange, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a controller is known to write this field: its value is not ours to restore."""
+    if change.path == "rules" and wanted.get("aggregationRule"):
+        return True
+    return bool(_AUTHORITY.search(change.path) and change.before and _others_own(live, "f:caBundle"))
+
+
+def _others_own(live: Mapping[str, Any], field: str) -> bool:
+    def holds(fields: Any) -> bool:
+        return isinstance(fields, dict) and (field in fields or any(holds(v) for v in fields.values()))
+
+    entries = live.get("metadata", {}).get("managedFields") or []
+    return any(e.get("manager") != HELM and holds(e.get("fieldsV1")) for e in entries)
+
+
+def _masked(change: FieldChange, obj: Mapping[str, Any]) -> FieldChange:
+    return change.masked() if obj.get("kind") == "Secret" and change.path.startswith("data") else change
+
+
+def by_hand(live: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of `managedFields` for what people changed in the object's `spec`."""
+    entries = live.get("metadata", {}).get("managedFields") or []
+    return [
+        e
+        for e in entries
+        if e.get("operation") == "Update"
+        and e.get("subresource") not in _OWN_SUBRESOURCE
+        and _HAND.match(e.get("manager", ""))
+        and (e.get("fieldsV1") or {}).get("f:spec")
+    ]
+
+
+def hand_additions(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[FieldChange]:
+    """What people added to `spec` that `wanted` does not have: a variable, a container, a node selector."""
+    for entry in by_hand(live):
+        fields = entry["fieldsV1"]["f:spec"]
+        yield from _added(fields, live.get("spec") or {}, wanted.get("spec") or {}, "spec")
+
+
+def _added(fields: Mapping[str, Any], live: Any, wanted: Any, path: str) -> Iterator[FieldChange]:
+    for key, below in fields.items():
+        if key.startswith("f:") and isinstance(live, dict) and isinstance(wanted, dict):
+            name = key[2:]
+            # `kubectl rollout restart` leaves its mark in the template's annotations.
+            if name not in live or name == "annotations":
+                continue
+            have, want, where = live[name], wanted.get(name), f"{path}.{name}"
+        elif key.startswith("k:") and isinstance(live, list) and isinstance(wanted, list):
+            keys = json.loads(key[2:])
+            have, want = _item(live, keys), _item(wanted, keys)
+            if have is None:
+                continue
+            where = f"{path}[{','.join(str(v) for v in keys.values())}]"
+        else:
+            continue
+        if want is None and not is_empty(have):
+            yield FieldChange(where, have, None)
+        elif below:
+            yield from _added(below, have, want, where)
+
+
+def _item(items: list[Any], keys: Mapping[str, Any]) -> Any:
+    """The item of a list with these keys; one that leaves a key to its default matches too."""
+    return next((i for i in items if isinstance(i, dict) and all(i.get(k, v) == v for k, v in keys.items())), None)
+
+
+def with_hand_edits_adopted(live: Mapping[str, Any]) -> list[Object] | None:
+    """`managedFields` in which helm has applied what people changed in `spec`, so that its next apply takes back what
+    the manifest does not have; None where people changed nothing, or helm has applied nothing."""
+    entries: list[Object] = list(live.get("metadata", {}).get("managedFields") or [])
+    own = next((e for e in entries if e.get("manager") == HELM and e.get("operation") == "Apply"), None)
+    edits = by_hand(live)
+    if own is None or not edits:
+        return None
+    fields = own["fieldsV1"]
+    for edit in edits:
+        fields = _union(fields, {"f:spec": edit["fieldsV1"]["f:spec"]})
+    rest = [e for e in entries if e is not own and e not in edits]
+    return [{**own, "fieldsV1": fields}, *rest]
+
+
+def _union(below: Mapping[str, Any], above: Mapping[str, Any]) -> Object:
+    return {**below, **{k: _union(below[k], v) if k in below else v for k, v in above.items()}}

@@ -1,0 +1,86 @@
+"""Two renderings of a chart: what they have in common, what is volatile, and scalars as Kubernetes reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.change import MASK, FieldChange
+from resources.drivers.helm_preview import disruptions
+from resources.drivers.helm_release import masked_values
+from resources.drivers.helm_storage import manifest_objects
+from resources.helm_render import Rendering, stable
+
+
+def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "data": {"password": password, "user": "YQ=="},
+        "items": [{"args": args, "same": 1}],
+    }
+
+
+def test_what_differs_between_two_renderings_is_left_out_and_named() -> None:
+    found = stable([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
+    (obj,) = found.objects
+    assert obj["data"] == {"user": "YQ=="}
+    assert obj["items"] == [{"same": 1}]
+    assert found.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
+
+
+def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() -> None:
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"n": 2**63}}
+    one = stable([secret("a", []), other], [secret("b", []), other], "ns")
+    two = stable([other, secret("c", [])], [other, secret("d", [])], "ns")
+    assert one.digest == two.digest
+    changed = stable([secret("a", ["x"]), other], [secret("b", ["x"]), other], "ns")
+    assert changed.digest != one.digest
+
+
+def test_an_object_with_another_name_each_time_is_volatile() -> None:
+    found = stable([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
+    assert found == Rendering((), ("Secret/ns/*",))
+
+
+def test_plain_scalars_are_read_as_kubernetes_reads_them() -> None:
+    text = "{kind: X, date: 2024-01-01, time: 12:30, is: =, mode: 0644, big: 1e3, yes: on, none: ~, text: '1'}"
+    assert manifest_objects(text) == [
+        {
+            "kind": "X",
+            "date": "2024-01-01",
+            "time": "12:30",
+            "is": "=",
+            "mode": 420,
+            "big": 1000.0,
+            True: True,
+            "none": None,
+            "text": "1",
+        }
+    ]
+    assert manifest_objects("kind: ConfigMapList\nitems: [{kind: ConfigMap}]\n---\n# nothing\n") == [
+        {"kind": "ConfigMap"}
+    ]
+
+
+def test_workloads_whose_pods_change_are_named_once() -> None:
+    fields = [
+        FieldChange("Deployment/ns/a: spec.template.spec.containers[0].image", "1", "2"),
+        FieldChange("Deployment/ns/a: spec.template.metadata.labels.x", "1", "2"),
+        FieldChange("Deployment/ns/b: spec.replicas", 1, 2),
+        FieldChange("StatefulSet/ns/c", "applied", None),
+        FieldChange("DaemonSet/ns/d: spec.template.spec.hostNetwork", None, True),
+    ]
+    manual = {"kind": "DaemonSet", "metadata": {"name": "d"}, "spec": {"updateStrategy": {"type": "OnDelete"}}}
+    assert list(disruptions(fields, [manual], "ns")) == [
+        "pods of Deployment ns/a restart",
+        "pods of StatefulSet ns/c are removed",
+    ]
+
+
+def test_values_whose_names_say_that_they_are_secrets_are_masked() -> None:
+    fields = (
+        FieldChange("values.grafana.adminPassword", None, "hunter2"),
+        FieldChange("values.grafana.admin.existingSecret", None, "reference"),
+    )
+    assert [f.after for f in masked_values(fields)] == [MASK, "reference"]
