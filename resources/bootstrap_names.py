@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from resources.environment import Environment
 
-BUCKET_LIMIT, ROLE_LIMIT, TABLE_LIMIT = 63, 64, 255
+BUCKET_LIMIT, ROLE_LIMIT, POLICY_LIMIT, TABLE_LIMIT = 63, 64, 128, 255
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ def deployer_role(env: Environment) -> RoleName:
 def cloudformation_role(env: Environment) -> RoleName:
     """The service role with which CloudFormation makes the stacks' resources."""
     return _of_arn(env.roles.cloudformation) or RoleName(shortened(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT))
+
+
+def approver_policy(env: Environment) -> str:
+    """The managed policy that an administrator attaches to whoever may approve in the environment."""
+    return shortened(f"{env.resource_prefix}-approver", POLICY_LIMIT)
 
 
 def _of_arn(arn: str | None) -> RoleName | None:

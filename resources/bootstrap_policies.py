@@ -1,4 +1,4 @@
-"""What the pipeline and the deployer role may do, and who may take them."""
+"""What the pipeline, the deployer role and an approver may do, and who may take the roles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _READ_ACTIONS = """
     route53:GetChange route53:GetHostedZone route53:ListHostedZones* route53:ListQueryLoggingConfigs
     route53:ListResourceRecordSets route53:ListTagsForResource
     secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
-    sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource
+    sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic
+    sns:ListTagsForResource
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
 """
 _READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
@@ -63,8 +64,38 @@ def pipeline_statements(env: Environment) -> list[Document]:
     """The pipeline role can do nothing but become the deployer."""
     deployer = deployer_role(env)
     return [
-        allow(["sts:AssumeRole", "sts:TagSession"], arn(env, "iam", f"role{deployer.path}{deployer.name}", region=""))
+        allow(["sts:AssumeRole", "sts:TagSession"], arn(env, "iam", f"role{deployer.path}{deployer.name}", region="")),
+        no_grants(env),
     ]
+
+
+# What shows an approver how a release stands.
+APPROVERS_READ = ("rejections", "releases", "requests", "ui-votes", "uses")
+
+
+def approver_statements(env: Environment, key: Any) -> list[Document]:
+    """An approver reads releases and requests, and writes grants: versions of a parameter, each under its writer's own
+    name, that stay. `key`: the ARN of the ledger's key."""
+    grants, write = _grants(env), "GetParameter GetParameterHistory GetParameters PutParameter"
+    bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    return [
+        allow([f"ssm:{verb}" for verb in write.split()], grants),
+        allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
+        allow(["s3:GetObject"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
+        allow(["s3:ListBucket"], bucket),
+        allow(["kms:Decrypt"], key),
+        deny(["ssm:DeleteParameter", "ssm:DeleteParameters", "ssm:LabelParameterVersion"], grants),
+    ]
+
+
+def no_grants(env: Environment) -> Document:
+    """No role of the pipeline writes, erases or marks a grant, whatever else it may do."""
+    verbs = "AddTagsToResource DeleteParameter DeleteParameters LabelParameterVersion PutParameter"
+    return deny([f"ssm:{verb}" for verb in verbs.split()], _grants(env))
+
+
+def _grants(env: Environment) -> str:
+    return arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
 
 
 def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
@@ -76,6 +107,7 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
         allow(_READ_ACTIONS.split()),
         allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
         *_git_secret(env),
+        no_grants(env),
     ]
 
 
@@ -108,6 +140,7 @@ def _platform(env: Environment) -> list[Document]:
     parameters = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter*", "ssm:ListTagsForResource"]
     own = [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
     images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
     mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, arn(env, "ecr", "repository/*"))]
     return [
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*", "eks:StartInsightsRefresh"], own),
@@ -115,6 +148,7 @@ def _platform(env: Environment) -> list[Document]:
         allow([*parameters, "ssm:PutParameter"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
         allow(["sns:Publish"], arn(env, "sns", f"{env.resource_prefix}-*")),
+        allow([f"sqs:{verb}" for verb in queue.split()], arn(env, "sqs", f"{env.resource_prefix}-deploy-requests*")),
         allow(["sts:GetCallerIdentity"]),
         *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
     ]

@@ -8,7 +8,7 @@ name one (`roles.permissions_boundary`) in every account that matters.
 
 from __future__ import annotations
 
-from resources.bootstrap_names import cloudformation_role, deployer_role, ledger_bucket, pipeline_role
+from resources.bootstrap_names import approver_policy, cloudformation_role, deployer_role, ledger_bucket, pipeline_role
 from resources.environment import Environment
 from resources.templates import Document, allow, arn, deny
 
@@ -113,12 +113,13 @@ def _identity(env: Environment) -> list[Document]:
 
 
 def _out_of_reach(env: Environment) -> list[str]:
-    """What gives the pipeline its own rights: a stack must not change it."""
+    """What gives the pipeline its own rights, and approvers theirs: a stack must not change it."""
     roles = [deployer_role(env), cloudformation_role(env), *filter(None, [pipeline_role(env)])]
     names = [f"role{role.path}{role.name}" for role in roles]
     own = f"policy/{env.stack_name('bootstrap')[:_SURE_LENGTH]}*StackRights*"
+    approver = f"policy/{approver_policy(env)}"
     boundary = env.roles.permissions_boundary
-    return [*(arn(env, "iam", name, region="") for name in (*names, own)), *([boundary] if boundary else [])]
+    return [*(arn(env, "iam", name, region="") for name in (*names, own, approver)), *([boundary] if boundary else [])]
 
 
 def _eks(env: Environment) -> list[Document]:
@@ -203,10 +204,13 @@ def parameter_arns(env: Environment) -> list[str]:
 
 
 def _messages(env: Environment) -> list[Document]:
-    """Karpenter's interruption queue with its rules, and the topic of notifications."""
+    """Karpenter's interruption queue with its rules, the queues of deploy requests, the topic of notifications."""
     queue = "CreateQueue DeleteQueue Get* ListQueueTags SetQueueAttributes TagQueue UntagQueue"
     rule = "DeleteRule DescribeRule List* PutRule PutTargets RemoveTargets TagResource UntagResource"
-    topic = "CreateTopic DeleteTopic Get* List* SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource"
+    topic = """
+        CreateTopic DeleteTopic Get* List* PutDataProtectionPolicy Set*Attributes Subscribe TagResource Unsubscribe
+        UntagResource
+    """
     rules = [f"rule/{name_pattern(env, before)}" for before in ("", "Karpenter-")]
     return [
         allow(_verbs("sqs", queue), arn(env, "sqs", name_pattern(env))),

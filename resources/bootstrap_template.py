@@ -8,6 +8,7 @@ from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
 
 from resources.bootstrap_names import (
     RoleName,
+    approver_policy,
     cloudformation_role,
     deployer_role,
     lease_table,
@@ -15,7 +16,14 @@ from resources.bootstrap_names import (
     ledger_key_alias,
     pipeline_role,
 )
-from resources.bootstrap_policies import deployer_statements, deployer_trust, pipeline_statements, pipeline_trust
+from resources.bootstrap_policies import (
+    approver_statements,
+    deployer_statements,
+    deployer_trust,
+    no_grants,
+    pipeline_statements,
+    pipeline_trust,
+)
 from resources.bootstrap_stack_rights import stack_rights
 from resources.environment import Environment
 from resources.outputs import Outputs
@@ -31,24 +39,27 @@ from resources.templates import (
 
 
 class BootstrapOutputs(Outputs):
-    """What an environment file names under `roles`, and where plans, grants and leases are kept."""
+    """What an environment file names under `roles`, what approvers need, and where plans and leases are kept."""
 
     pipeline_role_arn: str
     deployer_role_arn: str
     cloudformation_role_arn: str
+    approver_policy_arn: str
     ledger_bucket: str
     lease_table: str
     ledger_key_arn: str
 
 
 def template(env: Environment) -> dict[str, Any]:
-    """The template: three roles, the ledger's bucket and key, the table of leases."""
+    """The template: three roles, the approvers' policy, the ledger's bucket and key, the table of leases."""
     document = Template(Description=f"What the pipeline needs before it can deploy {env.resource_prefix}")
     key = _add_key(document, env)
     bucket = _add_ledger(document, env, key)
     table = document.add_resource(_table(env))
     pipeline = _add_pipeline(document, env)
-    service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), _cloudformation_trust(env))
+    service = _add_role(
+        document, env, "CloudFormationRole", cloudformation_role(env), _cloudformation_trust(env), [no_grants(env)]
+    )
     deployer = _add_role(
         document,
         env,
@@ -65,12 +76,21 @@ def template(env: Environment) -> dict[str, Any]:
                 title, PolicyDocument=policy_document(*statements), Roles=[Ref(maker) for maker in makers]
             )
         )
+    approver = document.add_resource(
+        iam.ManagedPolicy(
+            "ApproverPolicy",
+            ManagedPolicyName=approver_policy(env),
+            Description=f"Approve and reject releases of {env.resource_prefix}",
+            PolicyDocument=policy_document(*approver_statements(env, GetAtt(key, "Arn"))),
+        )
+    )
     add_outputs(
         document,
         BootstrapOutputs,
         pipeline_role_arn=pipeline,
         deployer_role_arn=GetAtt(deployer, "Arn"),
         cloudformation_role_arn=GetAtt(service, "Arn"),
+        approver_policy_arn=Ref(approver),
         ledger_bucket=Ref(bucket),
         lease_table=Ref(table),
         ledger_key_arn=GetAtt(key, "Arn"),
@@ -94,16 +114,15 @@ def _add_role(
     title: str,
     name: RoleName,
     trusts: Document,
-    statements: list[Document] | None = None,
+    statements: list[Document],
 ) -> iam.Role:
-    inline = [iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))] if statements else []
     made = iam.Role(
         title,
         RoleName=name.name,
         Path=name.path,
         AssumeRolePolicyDocument=trusts,
         MaxSessionDuration=3600,
-        **({"Policies": inline} if inline else {}),
+        Policies=[iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))],
         **boundary(env),
     )
     document.add_resource(made)

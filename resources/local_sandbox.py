@@ -22,6 +22,7 @@ class SandboxCredentials(BaseModel):
 
     access_key_id: str
     secret_access_key: str
+    session_token: str | None = None
 
 
 class SandboxState(BaseModel):
@@ -37,6 +38,17 @@ class SandboxState(BaseModel):
     tools: str
     credentials: dict[str, SandboxCredentials]
     variables: dict[str, str] = {}
+
+    def caller(self) -> SandboxCredentials:
+        """Who calls, by the environment variables: whose keys they hold where the shell is pointed at this sandbox
+        (AWS_ENDPOINT_URL, as `sandbox env --as NAME` sets it), or a person of it; else the account's root."""
+        key, secret = os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+        pointed_here = os.environ.get("AWS_ENDPOINT_URL") == self.aws_endpoint
+        if pointed_here and key and not key.isdigit():  # digits are the root key of that account
+            token = os.environ.get("AWS_SESSION_TOKEN")
+            return SandboxCredentials(access_key_id=key, secret_access_key=secret, session_token=token)
+        people = {person.access_key_id: person for person in self.credentials.values()}
+        return people.get(key, self.credentials["root"])
 
 
 def sandbox_folder() -> Path:

@@ -9,5 +9,9 @@ class InvalidRequest(SandboxError):
     """What was asked for cannot be; asking again does not help."""
 
 
+class ToolMissing(SandboxError):
+    """What the sandbox is built with is not there."""
+
+
 class UnknownName(SandboxError):
     """There is no such cluster, add-on or path."""

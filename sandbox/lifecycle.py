@@ -105,21 +105,20 @@ def status(state: StateDirectory | None = None) -> dict[str, Any]:
     return {"up": True, "state_directory": str(state.root), "memory_bytes": memory, **running, **answer}
 
 
-def environment(name: str | None = None, state: StateDirectory | None = None) -> dict[str, str]:
+def environment(name: str | None = None, state: StateDirectory | None = None, person: str = "root") -> dict[str, str]:
     """The variables that point AWS, Kubernetes and Helm tools at the running sandbox.
 
     `name` chooses an environment of `environments/`: KUBECONFIG is then its cluster's, if that exists, and the AWS
-    account its account. Without one, KUBECONFIG is the only cluster's, if there is exactly one. Raises SandboxError
-    when the sandbox is down, UnknownName for an unknown environment.
+    account its account. Without one, KUBECONFIG is the only cluster's, if there is exactly one. `person` chooses whose
+    keys (sandbox/people.py). Raises SandboxError when the sandbox is down, UnknownName for an unknown environment or
+    person.
     """
     state = state or StateDirectory.default()
-    running = running_state(state)
-    if running is None:
-        raise SandboxError("The sandbox is down: run `eks-assets sandbox up` first.")
+    running = required_state(state)
     chosen = _environment_file(name) if name else {}
     region = chosen.get("region", running["region"])
     variables = {
-        **_credentials(running, chosen.get("account") or running["account"]),
+        **_credentials(running, person, chosen.get("account") or running["account"]),
         "AWS_ENDPOINT_URL": running["aws_endpoint"],
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
@@ -148,6 +147,22 @@ def running_state(state: StateDirectory) -> State | None:
     except SandboxError:
         return None
     return content
+
+
+def required_state(state: StateDirectory) -> State:
+    """The same, of a sandbox that is up. Raises SandboxError when it is not."""
+    running = running_state(state)
+    if running is None:
+        raise SandboxError("The sandbox is down: run `eks-assets sandbox up` first.")
+    return running
+
+
+def keys_of(running: State, person: str) -> dict[str, str]:
+    """{"access_key_id", "secret_access_key"} of `root` or a person (sandbox/people.py). Raises UnknownName."""
+    known: dict[str, dict[str, str]] = running["credentials"]
+    if person not in known:
+        raise UnknownName(f"The sandbox has no person {person!r}; it has: {', '.join(known)}.")
+    return known[person]
 
 
 def call(url: str, method: str, path: str, body: object = None) -> Any:
@@ -243,11 +258,11 @@ def _environment_file(name: str) -> dict[str, Any]:
     return content
 
 
-def _credentials(running: State, account: str) -> dict[str, str]:
-    root = running["credentials"]["root"]
+def _credentials(running: State, person: str, account: str) -> dict[str, str]:
+    keys = keys_of(running, person)
     # An account number is the root key of that account; the sandbox's own account has a key with a name.
-    key = root["access_key_id"] if account == running["account"] else account
-    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": root["secret_access_key"]}
+    key = account if person == "root" and account != running["account"] else keys["access_key_id"]
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"]}
 
 
 def _path(*first: str) -> str:

@@ -82,6 +82,16 @@ class StateDirectory:
         return self.root / "embedded-aws"
 
     @property
+    def mail(self) -> Path:
+        """The e-mails that SNS would have sent, one JSON object a line."""
+        return self.embedded_aws / "state" / "mail.jsonl"
+
+    @property
+    def people(self) -> Path:
+        """The keys of the people of the embedded AWS, by name."""
+        return self.root / "people.json"
+
+    @property
     def edge(self) -> Path:
         """The edge's certificate authority (`ca.crt`, `ca.key`) and the certificates that it issued."""
         return self.root / "edge"

@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox.paths import SANDBOX, StateDirectory
 from sandbox.processes import ProcessSpec
 
+ACCOUNT, REGION = "000000000000", "us-west-2"
 ROOT_KEY = ROOT_SECRET = "test"  # no secrets: the embedded AWS's own root, on loopback only
 SAVE_SECONDS = 30.0
 

@@ -29,18 +29,18 @@ from sandbox.cluster import (
 )
 from sandbox.edge import Edge
 from sandbox.errors import SandboxError, UnknownName
+from sandbox.furnishing import furnish
 from sandbox.git_service import GitService
 from sandbox.kubernetes_api import KubernetesApi
 from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_json
 from sandbox.ports import PortBook
 from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
 from sandbox.readiness import answers, wait_until_ready
-from sandbox.services import ROOT_KEY, ROOT_SECRET, embedded_aws_spec, registry_spec
+from sandbox.services import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET, embedded_aws_spec, registry_spec
 from sandbox.supervisor_api import serve
 
 log = logging.getLogger("sandbox.supervisor")
 
-ACCOUNT, REGION = "000000000000", "us-west-2"
 CHARTS = "sandbox.charts"
 START_SECONDS, CHARTS_SECONDS = 60.0, 120.0
 
@@ -99,7 +99,7 @@ class Supervisor:
             for name, job in clusters.items():
                 self._warn_if_failed(f"cluster {name} does not run", job)
         self._edge.start()
-        self._store_git_token()
+        self._furnish_aws()
         write_json(self._state.state, self._state_file())
         self.phase = "ready"
         log.info("ready after %.1f s", time.monotonic() - self._begun)
@@ -194,7 +194,10 @@ class Supervisor:
             "account": ACCOUNT,
             "registry": self.registry,
             "tools": str(self._settings.tools),
-            "credentials": {"root": {"access_key_id": ROOT_KEY, "secret_access_key": ROOT_SECRET}},
+            "credentials": {
+                "root": {"access_key_id": ROOT_KEY, "secret_access_key": ROOT_SECRET},
+                **read_json(self._state.people),
+            },
             "variables": {
                 "SANDBOX_REGISTRY": self.registry,
                 "SANDBOX_GIT": self._git.repository,
@@ -217,8 +220,8 @@ class Supervisor:
         self._aws.start()
         wait_until_ready(self._aws, self._aws_answers, START_SECONDS)
 
-    def _store_git_token(self) -> None:
-        if self._aws.pid is not None and (problem := self._git.store_token(self.aws_endpoint)):
+    def _furnish_aws(self) -> None:
+        if self._aws.pid is not None and (problem := furnish(self._state, self._around.launcher, self.aws_endpoint)):
             self.warnings.append(problem)
             log.warning(problem)
 

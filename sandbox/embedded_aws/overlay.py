@@ -14,10 +14,14 @@ from . import (
     drift_reversal,
     ec2_guards,
     eks_api,
+    iam_sessions,
     persistence,
     replacement,
     request_log,
     resource_graph,
+    sns_mail,
+    ssm_authorization,
+    ssm_identity,
     stack_guards,
     stack_retry,
 )
@@ -32,6 +36,10 @@ def install() -> None:
     cloudformation_iam.install()
     cloudformation_secrets.install()
     ec2_guards.install()
+    iam_sessions.install()
+    ssm_authorization.install()
+    ssm_identity.install()
+    sns_mail.install()
     replacement.install()
     resource_graph.install()
     cloudformation_engine.install()

@@ -3,95 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from fnmatch import fnmatchcase
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import cfnlint
 import pytest
 from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
-from eks_assets.desired import desired
-from eks_assets.units import registry
 from resources import bootstrap
 from resources.bootstrap_names import cloudformation_role, deployer_role, ledger_key_alias, pipeline_role
-from resources.bootstrap_stack_rights import name_pattern, stack_rights
+from resources.bootstrap_stack_rights import name_pattern
 from resources.drivers.stack import stack_outputs
-from resources.environment import Environment, HostedZone, Roles
+from resources.environment import Environment, Roles
 from resources.environment_files import load_environment
 from resources.errors import ConfigError
 from resources.outputs import plain
-from resources.specs import Stack
+from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
 Lint = Callable[[dict[str, Any]], list[str]]
-ENVIRONMENTS = ("sandbox", "acme-dev", "acme-prod")
-# Permissions of CloudFormation's handlers that our stacks have no use for: features that no template switches on, and
-# the two that the pipeline must not have, reading secrets and taking a boundary off a role.
-UNUSED = [
-    "acm-pca:*",
-    "autoscaling:DescribeTags",
-    "firehose:*",
-    "s3tables:*",
-    "vpc-lattice:*",
-    "vpce:*",
-    "ec2:AcceptAddressTransfer",
-    "ec2:*VpnGateway",
-    "ec2:CreateVpcEncryptionControl",
-    "iam:*GroupPolicy",
-    "iam:*UserPolicy",
-    "iam:DeleteRolePermissionsBoundary",
-    "route53:*QueryLoggingConfig",
-    "s3:*MetadataTableConfiguration",
-    "s3:*Metadata*TableConfiguration",
-    "s3:DeleteBucket?*",
-    "s3:DeleteObject",
-    "s3:PutObjectAcl",
-    "s3:REST.PUT.OBJECT",
-    "secretsmanager:GetSecretValue",
-]
-
-
-def resources_of(env: Environment, kind: str) -> dict[str, dict[str, Any]]:
-    found = plain(bootstrap.template(env))["Resources"].items()
-    return {title: r["Properties"] for title, r in found if r["Type"] == f"AWS::{kind}"}
-
-
-def statements_of(env: Environment, title: str) -> list[dict[str, Any]]:
-    role = resources_of(env, "IAM::Role")[title]
-    return [s for p in role.get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
-
-
-def actions(statements: Iterable[dict[str, Any]], effect: str = "Allow") -> list[str]:
-    return [action for s in statements if s["Effect"] == effect for action in s["Action"]]
-
-
-@cache
-def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
-    """The permissions that CloudFormation's schemas name, by resource type and handler, for every stack of ours."""
-    schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
-    index = json.loads((schemas / "providers" / "us-east-1.json").read_text())
-    found: dict[str, dict[str, set[str]]] = {}
-    for kind in {kind for name in ENVIRONMENTS for kind in types_of(load_environment(name))}:
-        schema = json.loads((schemas / "resources" / f"{index[kind]}.json").read_text())
-        handlers = schema.get("handlers", {}).items()
-        found[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
-    return found
-
-
-def types_of(env: Environment) -> Iterator[str]:
-    for unit in registry().units:
-        if unit.is_enabled(env):
-            spec = desired(registry(), env, unit, {})
-            if isinstance(spec, Stack):
-                yield from (r["Type"] for r in plain(spec.template)["Resources"].values())
-
-
-def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
-    patterns = [*allowed, *UNUSED]
-    return {action for action in wanted if not any(fnmatchcase(action, pattern) for pattern in patterns)}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -228,70 +158,12 @@ def test_charts_are_pulled_from_the_accounts_registry_only_where_they_lie_there(
     assert "ecr:GetAuthorizationToken" not in actions(statements_of(sandbox_env, "DeployerRole"))
 
 
-def test_stack_rights_go_to_whoever_cloudformation_acts_as(sandbox_env: Environment, prod_env: Environment) -> None:
-    def holders(env: Environment) -> set[str]:
-        return {role["Ref"] for p in resources_of(env, "IAM::ManagedPolicy").values() for role in p["Roles"]}
-
-    assert holders(prod_env) == {"CloudFormationRole"}
-    assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole"}
-
-
-def test_stack_rights_cover_every_handler_of_every_stack(prod_env: Environment) -> None:
-    allowed = actions(s for statements in stack_rights(prod_env).values() for s in statements)
-    gaps = {
-        kind: lacking
-        for kind, handlers in handlers_of_our_stacks().items()
-        if (lacking := missing(set().union(*handlers.values()), allowed))
-    }
-    assert gaps == {}
-    assert len(handlers_of_our_stacks()) > 20
-
-
-def test_deployer_can_read_what_drift_detection_compares(prod_env: Environment) -> None:
-    allowed = actions(statements_of(prod_env, "DeployerRole"))
-    gaps = {
-        k: lacking for k, h in handlers_of_our_stacks().items() if (lacking := missing(h.get("read", set()), allowed))
-    }
-    assert gaps == {}
-
-
-def test_stack_rights_are_never_everything(prod_env: Environment) -> None:
-    for statement in (s for statements in stack_rights(prod_env).values() for s in statements):
-        if statement["Effect"] == "Allow":
-            assert not [a for a in statement["Action"] if a.endswith(":*") or a == "*"]
-
-
-def test_stacks_make_roles_only_under_the_boundary_and_leave_the_pipelines_own_alone(prod_env: Environment) -> None:
-    statements = stack_rights(prod_env)["IdentityStackRights"]
-    empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
-    boundary = prod_env.roles.permissions_boundary
-    assert empowering["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-    assert empowering["Resource"] == [
-        "arn:aws:iam::444455556666:role/acme-prod-*",
-        "arn:aws:iam::444455556666:role/KarpenterNodeRole-acme-prod-cluster",
-    ]
-    (denied,) = [s for s in statements if s["Effect"] == "Deny"]
-    assert {"arn:aws:iam::444455556666:role/eks-assets-deployer", boundary} < set(denied["Resource"])
-    assert any(fnmatchcase("iam:PutRolePolicy", pattern) for pattern in denied["Action"])
-
-
 def test_parameters_outside_the_environments_path_are_reachable_too(sandbox_env: Environment) -> None:
     own = sandbox_env.parameters.model_copy(update={"efs_file_system_id": "/shared/efs"})
     changed = sandbox_env.model_copy(update={"parameters": own})
     put = next(s for s in statements_of(changed, "DeployerRole") if "ssm:PutParameter" in s["Action"])
     head = "arn:aws:ssm:us-west-2:000000000000:parameter"
     assert put["Resource"] == [f"{head}/demo/sandbox/*", f"{head}/shared/efs"]
-
-
-def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environment) -> None:
-    def zones(env: Environment) -> str:
-        rights = stack_rights(env)["PlatformStackRights"]
-        found: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
-        return found
-
-    assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
-    named = HostedZone(name="example.com", id="Z0EXISTS")
-    assert zones(sandbox_env.model_copy(update={"hosted_zone": named})) == "arn:aws:route53:::hostedzone/Z0EXISTS"
 
 
 def test_print_writes_the_template_and_nothing_else() -> None:

@@ -1,0 +1,63 @@
+"""The keys of the people of a running sandbox, and sessions of the roles that they may assume; for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.errors import UnknownName
+from sandbox.lifecycle import keys_of, required_state
+from sandbox.paths import StateDirectory
+from sandbox.people import ROLES, role_arn
+from sandbox.services import REGION
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys of one identity of the embedded AWS at `endpoint`; worthless anywhere else. A session has a token too."""
+
+    access_key_id: str
+    secret_access_key: str
+    endpoint: str
+    session_token: str | None = None
+
+    def variables(self) -> dict[str, str]:
+        """As the environment variables that AWS tools read."""
+        token = {"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {}
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            **token,
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client as this identity."""
+        import boto3
+
+        return boto3.client(
+            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key, aws_session_token=self.session_token,
+        )  # fmt: skip
+
+
+def credentials(name: str, state: StateDirectory | None = None) -> Keys:
+    """The keys of `root` or of a person (sandbox/people.py).
+
+    Raises SandboxError when the sandbox is down, UnknownName.
+    """
+    running = required_state(state or StateDirectory.default())
+    return Keys(**keys_of(running, name), endpoint=running["aws_endpoint"])
+
+
+def session(role: str, person: str, name: str | None = None, state: StateDirectory | None = None) -> Keys:
+    """The keys of a session of a role (people.ROLES), as `aws sts assume-role` gives them to a person.
+
+    `name` is the session's, by default the person's. Raises SandboxError when the sandbox is down, UnknownName, and
+    botocore's ClientError where IAM refuses.
+    """
+    if role not in ROLES:
+        raise UnknownName(f"The sandbox has no role {role!r}; it has: {', '.join(ROLES)}.")
+    own = credentials(person, state)
+    made = own.client("sts").assume_role(RoleArn=role_arn(role), RoleSessionName=name or person)["Credentials"]
+    return Keys(made["AccessKeyId"], made["SecretAccessKey"], own.endpoint, made["SessionToken"])

@@ -1,0 +1,174 @@
+"""The people of the sandbox: who they are to AWS, and who of them may write, change and erase a grant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from resources.aws import Aws
+from resources.environment import Environment
+from resources.errors import AccessDenied
+from sandbox import furnishing, lifecycle
+from sandbox.credentials import Keys, credentials, session
+from sandbox.paths import StateDirectory
+from sandbox.people import PEOPLE, ROLES
+from tests.conftest import Cli
+from tests.sandbox.embedded_aws_server import refused
+
+ACCOUNT = "000000000000"
+GRANT = "/demo/sandbox/approvals/release"
+SSO = "AWSReservedSSO_Approver_0123456789abcdef"
+
+
+def who(keys: Keys) -> str:
+    arn: str = keys.client("sts").get_caller_identity()["Arn"]
+    return arn
+
+
+def put(ssm: Any, name: str = GRANT) -> None:
+    ssm.put_parameter(Name=name, Value="approve", Type="String", Overwrite=True)
+
+
+@pytest.fixture
+def grant(account: Environment) -> Iterator[str]:
+    yield GRANT
+    credentials("root").client("ssm").delete_parameters(Names=[GRANT])
+
+
+def test_people_are_iam_users_and_stay_the_same(sandbox: StateDirectory) -> None:
+    for person in PEOPLE:
+        assert who(credentials(person)) == f"arn:aws:iam::{ACCOUNT}:user/{person}"
+    before = sandbox.people.read_bytes()
+    keys = credentials("root")
+    assert furnishing.main(["--state-directory", str(sandbox.root), "--aws-endpoint", keys.endpoint]) == 0
+    assert sandbox.people.read_bytes() == before
+
+
+def test_sessions_are_named_by_whoever_decides_it(sandbox: StateDirectory) -> None:
+    assert who(session("oncall", "alice", "anyone")).endswith("assumed-role/oncall/anyone")
+    for role in ("oncall-named", SSO):
+        assert who(session(role, "bob")).endswith(f"assumed-role/{role}/bob")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            session(role, "bob", "alice")
+    for role in ROLES:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            session(role, "outsider")
+    (made,) = [r for r in credentials("root").client("iam").list_roles()["Roles"] if r["RoleName"] == SSO]
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/{SSO}"
+
+
+def test_approvers_write_grants_and_nobody_erases_or_marks_one(grant: str) -> None:
+    approvers = [credentials("alice"), credentials("bob"), *(session(role, "alice") for role in ROLES)]
+    for approver in approvers:
+        put(approver.client("ssm"))
+    history = credentials("alice").client("ssm").get_parameter_history(Name=grant)["Parameters"]
+    assert [version["LastModifiedUser"] for version in history] == [who(approver) for approver in approvers]
+    for person in (*approvers, credentials("outsider"), credentials("initiator")):
+        ssm = person.client("ssm")
+        assert "AccessDenied" in refused(ssm.delete_parameter, Name=grant)
+        assert "AccessDenied" in refused(ssm.delete_parameters, Names=[grant])
+        assert "AccessDenied" in refused(ssm.label_parameter_version, Name=grant, Labels=["used"])
+    assert credentials("outsider").client("ssm").get_parameter(Name=grant)
+    for reader in ("outsider", "initiator"):
+        ssm = credentials(reader).client("ssm")
+        assert "AccessDenied" in refused(ssm.put_parameter, Name=grant, Value="approve", Overwrite=True)
+
+
+def test_the_deployer_reads_grants_and_changes_none(account: Environment, grant: str) -> None:
+    put(credentials("alice").client("ssm"))
+    ssm = Aws(account).client("ssm")
+    assert ssm.get_parameter_history(Name=grant)["Parameters"]
+    put(ssm, "/demo/sandbox/other")
+    ssm.delete_parameter(Name="/demo/sandbox/other")
+    refusals = [
+        refused(ssm.put_parameter, Name=grant, Value="reject", Overwrite=True),
+        refused(ssm.delete_parameter, Name=grant),
+        refused(ssm.delete_parameters, Names=[grant]),
+        refused(ssm.label_parameter_version, Name=grant, Labels=["used"]),
+        refused(
+            ssm.add_tags_to_resource, ResourceType="Parameter", ResourceId=grant, Tags=[{"Key": "a", "Value": "b"}]
+        ),
+    ]
+    assert {refusal.partition(":")[0] for refusal in refusals} == {"AccessDeniedException"}
+
+
+def test_a_stack_of_the_deployer_forges_no_grant(account: Environment, grant: str) -> None:
+    cloudformation = Aws(account).client("cloudformation")
+    forged = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": grant, "Type": "String", "Value": "approve"}}
+    change = {"StackName": "demo-sandbox-forged", "ChangeSetName": "forge"}
+    template = json.dumps({"Resources": {"Grant": forged}})
+    cloudformation.create_change_set(**change, ChangeSetType="CREATE", TemplateBody=template)
+    cloudformation.execute_change_set(**change)
+    with pytest.raises(Exception, match="ROLLBACK_COMPLETE"):
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=change["StackName"], WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )
+    cloudformation.delete_stack(StackName=change["StackName"])
+    assert "ParameterNotFound" in refused(credentials("root").client("ssm").get_parameter_history, Name=grant)
+
+
+def test_the_policy_of_the_bootstrap_makes_an_approver_of_that_environment(account: Environment, grant: str) -> None:
+    root = credentials("root")
+    iam, cloudformation = root.client("iam"), root.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName="demo-sandbox-bootstrap")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    iam.create_user(UserName="dave")
+    iam.attach_user_policy(UserName="dave", PolicyArn=outputs["ApproverPolicyArn"])
+    made = iam.create_access_key(UserName="dave")["AccessKey"]
+    dave = Keys(made["AccessKeyId"], made["SecretAccessKey"], root.endpoint)
+    ssm, s3 = dave.client("ssm"), dave.client("s3")
+    put(ssm)
+    assert ssm.get_parameter_history(Name=grant)["Parameters"]
+    assert ssm.describe_parameters()["Parameters"]
+    assert "AccessDenied" in refused(ssm.delete_parameter, Name=grant)
+    other = {"Name": "/demo/gated/approvals/release", "Value": "approve", "Type": "String"}
+    assert "AccessDenied" in refused(ssm.put_parameter, **other)
+    bucket = outputs["LedgerBucket"]
+    for key in ("releases/a.json", "changes/a.json"):
+        root.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+    assert s3.get_object(Bucket=bucket, Key="releases/a.json")["Body"].read() == b"{}"
+    assert "AccessDenied" in refused(s3.get_object, Bucket=bucket, Key="changes/a.json")
+
+
+def test_the_pipeline_is_started_by_whoever_the_shell_is(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starts_as(keys: Keys | None) -> str:
+        for name, value in (keys.variables() if keys else {}).items():
+            monkeypatch.setenv(name, value)
+        return Aws(account, as_deployer=False).check_account()
+
+    assert starts_as(None) == f"arn:aws:iam::{ACCOUNT}:root"
+    assert starts_as(credentials("initiator")) == f"arn:aws:iam::{ACCOUNT}:user/initiator"
+    assert ":assumed-role/" in Aws(account).check_account()
+    assert starts_as(credentials("outsider")) == f"arn:aws:iam::{ACCOUNT}:user/outsider"
+    with pytest.raises(AccessDenied):
+        Aws(account).check_account()
+    assert starts_as(session("oncall", "alice", "night")).endswith(":assumed-role/oncall/night")
+    with pytest.raises(AccessDenied):
+        starts_as(Keys("AKIAOFANOTHERSANDBOX", "secret", credentials("root").endpoint))
+
+
+def test_the_command_line_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDirectory) -> None:
+    shown = eks_assets("sandbox", "env", "sandbox", "--as", "bob")
+    assert f"export AWS_ACCESS_KEY_ID={credentials('bob').access_key_id}" in shown.stdout
+    assert "unset AWS_SESSION_TOKEN" in shown.stdout
+    unknown = eks_assets("sandbox", "env", "--as", "mallory")
+    assert unknown.returncode == 2
+    assert "initiator, alice, bob, outsider" in unknown.stderr
+    sns = credentials("root").client("sns")
+    topic = sns.create_topic(Name="people-news")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
+    for subject in ("first", "second"):
+        sns.publish(TopicArn=topic, Subject=subject, Message="body")
+    sns.delete_topic(TopicArn=topic)
+    (mail,) = json.loads(eks_assets("sandbox", "mail", "--json", "--last", "1").stdout)
+    assert (mail["subject"], mail["to"], mail["message"]) == ("second", "ops@example.com", "body")
+    assert "Subject: first\n\nbody\n" in eks_assets("sandbox", "mail").stdout
+
+
+def test_without_a_sandbox_nobody_has_keys(tmp_path: Any) -> None:
+    with pytest.raises(lifecycle.SandboxError, match="The sandbox is down"):
+        credentials("alice", StateDirectory(tmp_path))

@@ -1,0 +1,26 @@
+"""Reading the bootstrap's template: its resources, and the policies of its roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from resources import bootstrap
+from resources.environment import Environment
+from resources.outputs import plain
+
+ENVIRONMENTS = ("sandbox", "acme-dev", "acme-prod")
+
+
+def resources_of(env: Environment, kind: str) -> dict[str, dict[str, Any]]:
+    found = plain(bootstrap.template(env))["Resources"].items()
+    return {title: r["Properties"] for title, r in found if r["Type"] == f"AWS::{kind}"}
+
+
+def statements_of(env: Environment, title: str) -> list[dict[str, Any]]:
+    role = resources_of(env, "IAM::Role")[title]
+    return [s for p in role.get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
+
+
+def actions(statements: Iterable[dict[str, Any]], effect: str = "Allow") -> list[str]:
+    return [action for s in statements if s["Effect"] == effect for action in s["Action"]]

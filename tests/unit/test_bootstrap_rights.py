@@ -1,0 +1,158 @@
+"""What bootstrap lets CloudFormation, the deployer and approvers do: all that the stacks need, and no grant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import cfnlint
+import pytest
+
+from eks_assets.desired import desired
+from eks_assets.units import registry
+from resources import bootstrap
+from resources.bootstrap_stack_rights import stack_rights
+from resources.environment import Environment, HostedZone
+from resources.environment_files import load_environment
+from resources.outputs import plain
+from resources.specs import Stack
+from resources.templates import arn
+from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+
+# Permissions of CloudFormation's handlers that our stacks have no use for: features that no template switches on, and
+# the two that the pipeline must not have, reading secrets and taking a boundary off a role.
+UNUSED = [
+    "acm-pca:*",
+    "autoscaling:DescribeTags",
+    "firehose:*",
+    "s3tables:*",
+    "vpc-lattice:*",
+    "vpce:*",
+    "ec2:AcceptAddressTransfer",
+    "ec2:*VpnGateway",
+    "ec2:CreateVpcEncryptionControl",
+    "iam:*GroupPolicy",
+    "iam:*UserPolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "route53:*QueryLoggingConfig",
+    "s3:*MetadataTableConfiguration",
+    "s3:*Metadata*TableConfiguration",
+    "s3:DeleteBucket?*",
+    "s3:DeleteObject",
+    "s3:PutObjectAcl",
+    "s3:REST.PUT.OBJECT",
+    "secretsmanager:GetSecretValue",
+]
+
+
+@cache
+def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
+    """The permissions that CloudFormation's schemas name, by resource type and handler, for every stack of ours."""
+    schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
+    index = json.loads((schemas / "providers" / "us-east-1.json").read_text())
+    found: dict[str, dict[str, set[str]]] = {}
+    for kind in {kind for name in ENVIRONMENTS for kind in types_of(load_environment(name))}:
+        schema = json.loads((schemas / "resources" / f"{index[kind]}.json").read_text())
+        handlers = schema.get("handlers", {}).items()
+        found[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
+    return found
+
+
+def types_of(env: Environment) -> Iterator[str]:
+    for unit in registry().units:
+        if unit.is_enabled(env):
+            spec = desired(registry(), env, unit, {})
+            if isinstance(spec, Stack):
+                yield from (r["Type"] for r in plain(spec.template)["Resources"].values())
+
+
+def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
+    patterns = [*allowed, *UNUSED]
+    return {action for action in wanted if not any(fnmatchcase(action, pattern) for pattern in patterns)}
+
+
+def test_stack_rights_go_to_whoever_cloudformation_acts_as(sandbox_env: Environment, prod_env: Environment) -> None:
+    def holders(env: Environment) -> set[str]:
+        policies = resources_of(env, "IAM::ManagedPolicy").items()
+        return {role["Ref"] for title, p in policies if title.endswith("StackRights") for role in p["Roles"]}
+
+    assert holders(prod_env) == {"CloudFormationRole"}
+    assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole"}
+
+
+def test_stack_rights_cover_every_handler_of_every_stack(prod_env: Environment) -> None:
+    allowed = actions(s for statements in stack_rights(prod_env).values() for s in statements)
+    gaps = {
+        kind: lacking
+        for kind, handlers in handlers_of_our_stacks().items()
+        if (lacking := missing(set().union(*handlers.values()), allowed))
+    }
+    assert gaps == {}
+    assert len(handlers_of_our_stacks()) > 20
+
+
+def test_deployer_can_read_what_drift_detection_compares(prod_env: Environment) -> None:
+    allowed = actions(statements_of(prod_env, "DeployerRole"))
+    gaps = {
+        k: lacking for k, h in handlers_of_our_stacks().items() if (lacking := missing(h.get("read", set()), allowed))
+    }
+    assert gaps == {}
+
+
+def test_stack_rights_are_never_everything(prod_env: Environment) -> None:
+    for statement in (s for statements in stack_rights(prod_env).values() for s in statements):
+        if statement["Effect"] == "Allow":
+            assert not [a for a in statement["Action"] if a.endswith(":*") or a == "*"]
+
+
+def test_stacks_make_roles_only_under_the_boundary_and_leave_the_pipelines_own_alone(prod_env: Environment) -> None:
+    statements = stack_rights(prod_env)["IdentityStackRights"]
+    empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
+    boundary = prod_env.roles.permissions_boundary
+    assert empowering["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert empowering["Resource"] == [
+        "arn:aws:iam::444455556666:role/acme-prod-*",
+        "arn:aws:iam::444455556666:role/KarpenterNodeRole-acme-prod-cluster",
+    ]
+    (denied,) = [s for s in statements if s["Effect"] == "Deny"]
+    assert {"arn:aws:iam::444455556666:role/eks-assets-deployer", boundary} < set(denied["Resource"])
+    assert any(fnmatchcase("iam:PutRolePolicy", pattern) for pattern in denied["Action"])
+
+
+def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environment) -> None:
+    def zones(env: Environment) -> str:
+        rights = stack_rights(env)["PlatformStackRights"]
+        found: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
+        return found
+
+    assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
+    named = HostedZone(name="example.com", id="Z0EXISTS")
+    assert zones(sandbox_env.model_copy(update={"hosted_zone": named})) == "arn:aws:route53:::hostedzone/Z0EXISTS"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_no_role_of_the_pipeline_writes_or_erases_a_grant(name: str) -> None:
+    env = load_environment(name)
+    grants = arn(env, "ssm", f"parameter/{env.tenant}/{env.target_env}/approvals/*")
+    refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
+    for title in resources_of(env, "IAM::Role"):
+        denied = [s for s in statements_of(env, title) if s["Effect"] == "Deny" and s.get("Resource") == grants]
+        assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
+
+
+def test_approvers_write_grants_that_nobody_of_them_erases(prod_env: Environment) -> None:
+    policy = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]
+    assert policy["ManagedPolicyName"] == "acme-prod-approver"
+    statements = policy["PolicyDocument"]["Statement"]
+    writing = next(s for s in statements if "ssm:PutParameter" in s["Action"])
+    assert writing["Resource"] == "arn:aws:ssm:eu-west-1:444455556666:parameter/acme/prod/approvals/*"
+    assert "ssm:DeleteParameter" in actions(statements, "Deny")
+    (reading,) = [s["Resource"] for s in statements if "s3:GetObject" in s["Action"]]
+    assert [name.rsplit(":", 1)[-1] for name in reading] == [
+        f"{bootstrap.ledger_bucket(prod_env)}/{folder}/*" for folder in ("releases", "requests")
+    ]
+    denied = [s for s in stack_rights(prod_env)["IdentityStackRights"] if s["Effect"] == "Deny"]
+    assert "arn:aws:iam::444455556666:policy/acme-prod-approver" in denied[0]["Resource"], "a stack could widen it"
