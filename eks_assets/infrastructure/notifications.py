@@ -1,0 +1,58 @@
+"""Where the environment's people are told that something needs them, or is done."""
+
+from __future__ import annotations
+
+import hashlib
+
+from troposphere import Ref, Template, sns
+
+from eks_assets.templates import add_outputs, arn, deny, policy_document, stack_tags
+from eks_assets.unit import unit
+from resources.environment import Environment
+from resources.notifications import topic_name
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+
+class NotificationTopic(Outputs):
+    """The SNS topic of the environment's notifications."""
+
+    topic_arn: str
+
+
+@unit(wave="infrastructure", minutes=1)
+def notifications(env: Environment) -> Stack[NotificationTopic]:
+    """The encrypted SNS topic of approvals, failures, successes and drift, with the environment's e-mail addresses.
+
+    SNS writes to each new address once; nothing else reaches it until its owner has confirmed."""
+    template = Template(Description=f"Notifications of {env.resource_prefix}")
+    topic = sns.Topic(
+        "Topic",
+        TopicName=topic_name(env),
+        DisplayName=topic_name(env),
+        # AWS's own key serves whoever of this account may publish; a key of ours would need a policy and a grant more.
+        KmsMasterKeyId="alias/aws/sns",
+    )
+    template.add_resource(topic)
+    if not env.sandbox:  # whose AWS speaks plain HTTP
+        template.add_resource(_tls_only(env, topic))
+    for address in dict.fromkeys(env.email_subscriptions):
+        template.add_resource(_subscription(topic, address))
+    add_outputs(template, NotificationTopic, topic_arn=Ref(topic))
+    return Stack[NotificationTopic](
+        name=env.stack_name("notifications"), template=template.to_dict(), tags=stack_tags(env)
+    )
+
+
+def _subscription(topic: sns.Topic, address: str) -> sns.SubscriptionResource:
+    # Named after its address, not its place in the list: taking one off must not unsubscribe those behind it.
+    name = f"Subscription{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+    return sns.SubscriptionResource(name, TopicArn=Ref(topic), Protocol="email", Endpoint=address)
+
+
+def _tls_only(env: Environment, topic: sns.Topic) -> sns.TopicPolicy:
+    # sns:* is "out of service scope" in a topic's policy; who may publish is left to IAM.
+    plain_text = deny(["sns:Publish"], arn(env, "sns", topic_name(env)), Bool={"aws:SecureTransport": "false"})
+    return sns.TopicPolicy(
+        "TopicPolicy", Topics=[Ref(topic)], PolicyDocument=policy_document({**plain_text, "Principal": "*"})
+    )

@@ -1,0 +1,140 @@
+"""Sends notifications to the environment's SNS topic, each once, and never fails whoever has something to tell.
+
+What was sent stands in the table of leases, a row an event: `sending` while somebody tries, at most a minute, then
+`sent`. Two can therefore send the same event only where one dies, or loses AWS's answer, between publishing and noting
+that it did.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.config import Config
+
+from resources.aws_errors import aws_call
+from resources.bootstrap_names import lease_table
+from resources.errors import NotFound, PipelineError
+from resources.lease import server_time
+from resources.notifications import Notification, topic_name
+from resources.world import World
+
+UNIT = "notifications"
+CLAIM = dt.timedelta(minutes=1)
+KEPT = dt.timedelta(days=90)
+# The first try and three more, with the SDK's back-off of up to 1, 2 and 4 s: even the slowest ends before the claim.
+_PATIENCE = Config(
+    connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=2
+)
+
+
+def publish(world: World, notification: Notification) -> bool:
+    """Send it, and return whether it went out now: False where it did before, where somebody else is sending it,
+    and where it cannot be sent. The last is said through `world.progress` and tried again by the next call.
+
+    Needs a bootstrapped environment and the unit `notifications`; raises nothing that AWS may have caused."""
+    if not world.env.addon(UNIT).enabled:
+        world.progress(f"not notified ({notification.subject}): the unit {UNIT} is switched off")
+        return False
+    try:
+        claim = _Claim(world, f"notification#{world.env.name}#{notification.event_id}")
+        if not claim.taken():
+            return False
+        try:
+            _send(world, notification)
+        except PipelineError:
+            claim.give_up()
+            raise
+    except PipelineError as error:
+        world.progress(f"not notified ({notification.subject}): {error.message}; tried again with the next occasion")
+        return False
+    claim.settle()
+    return True
+
+
+def topic_arn(world: World) -> str:
+    """The ARN of the environment's topic, whether it exists or not."""
+    env = world.env
+    return f"arn:{env.partition}:sns:{env.region}:{env.account}:{topic_name(env)}"
+
+
+def _send(world: World, notification: Notification) -> None:
+    attributes = {"environment": world.env.name, "kind": notification.kind}
+    try:
+        with aws_call(f"publishing to {topic_name(world.env)}"):
+            _client(world).publish(
+                TopicArn=topic_arn(world),
+                Subject=notification.sendable_subject(),
+                Message=notification.sendable_message(),
+                # Subscribers may filter by them.
+                MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()},
+            )
+    except NotFound as error:
+        raise NotFound(f"the topic {topic_name(world.env)} does not exist; the unit {UNIT} makes it") from error
+
+
+def _client(world: World) -> Any:
+    def make() -> Any:
+        return world.aws.session.client("sns", endpoint_url=world.aws.source.endpoint, config=_PATIENCE)
+
+    return world.once("SNS for notifications", make)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The row of one event. `owner` tells this try from a later one that found the row abandoned."""
+
+    world: World
+    key: str
+    owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def taken(self) -> bool:
+        """Whether the event is ours to send. Raises NotFound without a table, AccessDenied, Transient."""
+        now = server_time(self.world)
+        return self._write(
+            "put_item",
+            Item={**self._row("sending", now), "until": _number(now + CLAIM)},
+            ConditionExpression="attribute_not_exists(environment) OR (#state = :sending AND #until < :now)",
+            ExpressionAttributeNames={"#state": "state", "#until": "until"},
+            ExpressionAttributeValues={":sending": {"S": "sending"}, ":now": _number(now)},
+        )
+
+    def settle(self) -> None:
+        """Note that the event was sent."""
+        try:
+            self._write("put_item", Item=self._row("sent", server_time(self.world)))
+        except PipelineError as error:
+            self.world.progress(f"{self.key} was sent, but that could not be noted: {error.message}; it may come twice")
+
+    def give_up(self) -> None:
+        """Let the next call try at once; where this does not work either, the claim lapses by itself."""
+        with suppress(PipelineError):
+            self._write(
+                "delete_item",
+                Key={"environment": {"S": self.key}},
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": self.owner}},
+            )
+
+    def _row(self, state: str, now: dt.datetime) -> dict[str, Any]:
+        words = {"environment": self.key, "state": state, "owner": self.owner}
+        return {**{name: {"S": word} for name, word in words.items()}, "expires": _number(now + KEPT)}
+
+    def _write(self, operation: str, **arguments: Any) -> bool:
+        """Whether the condition held."""
+        client, table = self.world.aws.client("dynamodb"), lease_table(self.world.env)
+        with aws_call(f"noting {self.key} in the table {table}"):
+            try:
+                getattr(client, operation)(TableName=table, **arguments)
+            except client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+
+def _number(time: dt.datetime) -> dict[str, str]:
+    """Seconds since the epoch, as DynamoDB's time to live wants them."""
+    return {"N": f"{time.timestamp():.0f}"}

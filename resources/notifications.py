@@ -1,0 +1,275 @@
+"""What people are told by e-mail, in words: one function an event, from plain data to a `Notification`. Pure.
+
+Texts name units, objects, paths and counts, never a field's value: whatever a plan or a finding knows besides stays
+out of the mail. What somebody must do comes first; the long part, which a size limit may cut, comes last.
+`resources.notification_topic` sends them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resources.environment import Approval, Environment
+
+Kind = Literal["approval_needed", "approved", "rejected", "expired", "run_failed", "succeeded", "drift_found"]
+
+# SNS: a subject has less than 100 characters; 256 KiB hold the message and its attributes.
+SUBJECT_CHARACTERS = 99
+MESSAGE_BYTES = 255 * 1024
+LINE_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One event for people to read. `event_id` names it within its environment: it is sent once. `lines`: the text,
+    what matters most first. `more`: the command that shows what a message cut for its size leaves out.
+
+    Where an event can happen again under the same name, `dataclasses.replace` gives it another `event_id`."""
+
+    kind: Kind
+    subject: str
+    lines: tuple[str, ...]
+    event_id: str
+    more: str
+
+    def sendable_subject(self) -> str:
+        """The subject as SNS takes it: one line of printable ASCII, shortened where it is too long."""
+        plain = unicodedata.normalize("NFKD", self.subject)
+        letters = "".join(c for c in plain if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+        return _shortened(_printable(" ".join(letters.split())), SUBJECT_CHARACTERS)
+
+    def sendable_message(self) -> str:
+        """The text as SNS takes it: at most MESSAGE_BYTES of UTF-8, the last line saying how many are left out."""
+        lines = [_shortened(_printable(line), LINE_CHARACTERS) for text in self.lines for line in _split(text)]
+        used = len(_left_out(len(lines), self.more).encode())
+        for kept, line in enumerate(lines):
+            used += len(line.encode()) + 1
+            if used > MESSAGE_BYTES:
+                return "\n".join([*lines[:kept], _left_out(len(lines) - kept, self.more)])
+        return "\n".join(lines)
+
+
+def topic_name(env: Environment) -> str:
+    """The name of the environment's SNS topic, which is its display name too."""
+    return f"{env.resource_prefix}-eks-cluster-approval"
+
+
+def approval_needed(
+    env: Environment,
+    digest: str,
+    release: str,
+    summary: Sequence[str],
+    commands: Sequence[str],
+    link: str | None = None,
+) -> Notification:
+    """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject."""
+    gate = env.approval or Approval()
+    needed = "1 approval" if gate.approvers == 1 else f"{gate.approvers} approvals by different people"
+    others = "; whoever started the deploy does not count" if gate.exclude_initiator else ""
+    facts = {"Needed": f"{needed}{others}; valid for {gate.expires}", "Plan": digest, "Release": release, "Open": link}
+    return Notification(
+        "approval_needed",
+        f"[{env.name}] approval needed: plan {_brief(digest)}",
+        (
+            f"A deploy of {env.name} waits for approval. The wave {gate.before} and what comes after it stay as they "
+            "are until exactly this plan is approved.",
+            "",
+            *_facts(env, **facts),
+            "",
+            "To approve this plan, or to reject it:",
+            *_indented(commands),
+            "",
+            "What would change:",
+            *_indented(summary),
+        ),
+        f"approval_needed/{release}/{digest}",
+        f"eks-assets plan {env.name}",
+    )
+
+
+def approved(env: Environment, digest: str, approvers: Sequence[str], *, release: str = "") -> Notification:
+    """The grant is complete. `approvers`: who gave it, as AWS names them."""
+    return Notification(
+        "approved",
+        f"[{env.name}] approved: plan {_brief(digest)}",
+        (
+            f"The plan of {env.name} is approved. Dagster's daemon carries the deploy on; without a daemon, the first "
+            "command below does.",
+            "",
+            *_facts(env, Plan=digest, Release=release),
+            "",
+            "Approved by:",
+            *_indented(approvers),
+            "",
+            "To carry it on, to look at it, or to stop it before it begins:",
+            *_indented((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
+        ),
+        f"approved/{release}/{digest}",
+        f"eks-assets approvals {env.name}",
+    )
+
+
+def rejected(env: Environment, digest: str, who: str, reason: str, *, release: str = "") -> Notification:
+    """Somebody said no, which ends the release."""
+    return Notification(
+        "rejected",
+        f"[{env.name}] rejected: plan {_brief(digest)}",
+        (
+            f"The plan of {env.name} was rejected, and its release has ended: nothing more is changed under it.",
+            "",
+            *_facts(env, Plan=digest, Release=release, By=who),
+            "",
+            "Reason:",
+            *_indented(_split(reason or "none given")),
+            "",
+            "To try again, change what was wrong and deploy; that asks for approval anew:",
+            *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
+        ),
+        f"rejected/{release}/{digest}",
+        f"eks-assets approvals {env.name}",
+    )
+
+
+def expired(env: Environment, digest: str, at: str, *, release: str = "") -> Notification:
+    """Nobody used the approval, or nobody completed it, in time. `at`: when it ended, as people write it."""
+    return Notification(
+        "expired",
+        f"[{env.name}] approval expired: plan {_brief(digest)}",
+        (
+            f"The approval of the plan of {env.name} has expired: nothing more is changed under it.",
+            "",
+            *_facts(env, Plan=digest, Release=release, Expired=at),
+            "",
+            "To ask for approval again, of the plan as it is then:",
+            *_indented((f"eks-assets deploy {env.name}",)),
+        ),
+        f"expired/{release}/{digest}/{at}",
+        f"eks-assets approvals {env.name}",
+    )
+
+
+def run_failed(
+    env: Environment, run_id: str, unit: str, reason: str, next_step: str, link: str | None = None
+) -> Notification:
+    """A deploy ended with a failure. `reason`, `next_step`: the error's own words, which hold no secret."""
+    return Notification(
+        "run_failed",
+        f"[{env.name}] deploy failed: {unit}",
+        (
+            f"The deploy of {env.name} failed in {unit}. What was done before stays as it is, and is not done again.",
+            "",
+            *_facts(env, Run=run_id, Unit=unit, Open=link),
+            "",
+            "Reason:",
+            *_indented(_split(reason)),
+            "",
+            *(("Next:", *_indented(_split(next_step)), "") if next_step else ()),
+            "To see where it stands, and to go on where it stopped:",
+            *_indented((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
+        ),
+        f"run_failed/{run_id}",
+        f"eks-assets status {env.name}",
+    )
+
+
+def succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[str]) -> Notification:
+    """A deploy is through. `changed`: what it changed, a line each."""
+    what = _count(len(changed), "change") if changed else "nothing had to change"
+    return Notification(
+        "succeeded",
+        f"[{env.name}] deployed: {what}, in {_duration(seconds)}",
+        (
+            f"{env.name} is deployed, in {_duration(seconds)}: {what}. Nothing is left to do.",
+            "",
+            *_facts(env, Run=run_id),
+            "",
+            "To look at it:",
+            *_indented((f"eks-assets status {env.name}",)),
+            *(("", "Changed:", *_indented(changed)) if changed else ()),
+        ),
+        f"succeeded/{run_id}",
+        f"eks-assets history {env.name}",
+    )
+
+
+def drift_found(env: Environment, findings: Sequence[Mapping[str, Any]], *, since: str = "") -> Notification:
+    """What exists is not what should. `findings`: as `eks-assets drift --json` has them; their values are left out.
+    The same findings are one event; `since`: when they began, where drift that came back is to be told again."""
+    lines = sorted(_finding(finding) for finding in findings)
+    units = sorted({str(finding["unit"]) for finding in findings})
+    what = f"{_count(len(lines), 'difference')} in {_count(len(units), 'unit')}"
+    return Notification(
+        "drift_found",
+        f"[{env.name}] drift: {what}",
+        (
+            f"Something changed {env.name} behind the pipeline's back: {what}. The pipeline has changed nothing.",
+            "",
+            *_facts(env, Units=", ".join(units), Since=since),
+            "",
+            "To see expected and found values, and to put everything back as it should be:",
+            *_indented((f"eks-assets drift {env.name}", f"eks-assets deploy {env.name}")),
+            "",
+            "To keep a change instead, write it into the environment's files.",
+            "",
+            "Found:",
+            *_indented(lines),
+        ),
+        f"drift_found/{since}/{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:16]}",
+        f"eks-assets drift {env.name}",
+    )
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    layer, path, culprit = finding.get("layer"), finding.get("path"), finding.get("culprit")
+    where = " ".join(str(part) for part in (layer, finding.get("object")) if part)
+    by = f", by {culprit}" if culprit else ""
+    return f"{finding['unit']}: {where}{f' {path}' if path else ''}: {finding.get('kind') or 'changed'}{by}"
+
+
+def _reject(env: Environment, digest: str) -> str:
+    return f'eks-assets reject {env.name} --digest {digest} --reason "..."'
+
+
+def _facts(env: Environment, **facts: str | None) -> list[str]:
+    """One line a fact that is known, names padded so that values stand below each other."""
+    known = {"Environment": f"{env.name} (account {env.account}, {env.region})", **facts}
+    return [f"{name + ':':<13}{value}" for name, value in known.items() if value]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _brief(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _split(text: str) -> list[str]:
+    return text.splitlines() or [""]
+
+
+def _printable(line: str) -> str:
+    """Without terminal colours' escapes, control characters and halves of characters, which SNS refuses."""
+    return "".join(c for c in line.replace("\t", "    ") if c.isprintable())
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _left_out(lines: int, more: str) -> str:
+    return f"... {lines} more lines; see {more}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,181 @@
+"""The units that people and CI systems reach the pipeline through, and what the notifications say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from eks_assets.infrastructure.deploy_requests import DeployRequests, deploy_requests, queue_name
+from eks_assets.infrastructure.notifications import NotificationTopic, notifications
+from resources import notifications as events
+from resources.environment import Environment
+from resources.notifications import MESSAGE_BYTES, Notification
+
+from .published import properties_of, resources_of
+
+DIGEST = "sha256:" + "3f2a9c1b77e0" + "0" * 52
+FINDING = {
+    "unit": "network",
+    "layer": "stack",
+    "object": "acme-prod-network",
+    "path": "Resources.Vpc.Properties.EnableDnsSupport",
+    "expected": "expected-value",
+    "observed": "observed-value",
+    "kind": "changed",
+    "culprit": "arn:aws:iam::444455556666:user/somebody",
+}
+
+
+def with_addresses(env: Environment, *addresses: str) -> Environment:
+    return env.model_copy(update={"email_subscriptions": addresses})
+
+
+def test_the_topic_is_named_encrypted_and_only_reached_by_tls(prod_env: Environment, sandbox_env: Environment) -> None:
+    (topic,) = properties_of(notifications(prod_env), "SNS::Topic")
+    assert topic["TopicName"] == topic["DisplayName"] == f"{prod_env.resource_prefix}-eks-cluster-approval"
+    assert topic["KmsMasterKeyId"] == "alias/aws/sns"
+    (policy,) = properties_of(notifications(prod_env), "SNS::TopicPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", ["sns:Publish"])
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"].endswith(f":{topic['TopicName']}")
+    assert not resources_of(notifications(sandbox_env), "SNS::TopicPolicy"), "the sandbox's AWS speaks plain HTTP"
+
+
+def test_each_address_has_a_subscription_that_stays_when_another_leaves(sandbox_env: Environment) -> None:
+    def subscribed(*addresses: str) -> dict[str, str]:
+        made = resources_of(notifications(with_addresses(sandbox_env, *addresses)), "SNS::Subscription")
+        assert {r["Properties"]["Protocol"] for r in made.values()} <= {"email"}
+        return {title: r["Properties"]["Endpoint"] for title, r in made.items()}
+
+    three = subscribed("a@acme.test", "b@acme.test", "c@acme.test", "a@acme.test")
+    assert sorted(three.values()) == ["a@acme.test", "b@acme.test", "c@acme.test"]
+    assert subscribed("c@acme.test", "b@acme.test").items() < three.items()
+    assert subscribed() == {}
+
+
+def test_requests_that_nobody_can_read_end_in_the_dead_letter_queue(prod_env: Environment) -> None:
+    made = resources_of(deploy_requests(prod_env), "SQS::Queue")
+    queue, dead = made["Queue"]["Properties"], made["DeadLetterQueue"]["Properties"]
+    assert queue["QueueName"] == queue_name(prod_env) == f"{prod_env.resource_prefix}-deploy-requests"
+    assert dead["QueueName"] == f"{prod_env.resource_prefix}-deploy-requests-dlq"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+    assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+    assert len(properties_of(deploy_requests(prod_env), "SQS::QueuePolicy")) == 2
+
+
+def test_others_read_the_topic_and_the_queues(sandbox_env: Environment) -> None:
+    assert notifications.outputs is NotificationTopic
+    assert deploy_requests.outputs is DeployRequests
+    assert notifications(sandbox_env).name == "demo-sandbox-notifications"
+    assert deploy_requests(sandbox_env).name == "demo-sandbox-deploy-requests"
+
+
+def every_kind(env: Environment) -> list[Notification]:
+    return [
+        events.approval_needed(
+            env, DIGEST, "r1", ["network: update"], ["eks-assets approve x --digest y"], "https://d"
+        ),
+        events.approved(env, DIGEST, ["arn:aws:iam::444455556666:user/alice"], release="r1"),
+        events.rejected(env, DIGEST, "arn:aws:iam::444455556666:user/bob", "not on a Friday", release="r1"),
+        events.expired(env, DIGEST, "2026-11-25 20:00 UTC", release="r1"),
+        events.run_failed(env, "run1", "external_dns", "pod crashed\nexit 1", "read its log"),
+        events.succeeded(env, "run1", 843.2, ["network: created", "efs: created"]),
+        events.drift_found(env, [FINDING]),
+    ]
+
+
+def text_of(env: Environment, kind: str) -> str:
+    (found,) = [n.sendable_message() for n in every_kind(env) if n.kind == kind]
+    return found
+
+
+def test_every_kind_says_where_and_what_to_do(prod_env: Environment) -> None:
+    for notification in every_kind(prod_env):
+        assert notification.sendable_subject().startswith(f"[{prod_env.name}] ")
+        text = notification.sendable_message()
+        assert f"Environment: {prod_env.name} (account {prod_env.account}, {prod_env.region})" in text
+        assert "\n  eks-assets " in text, notification.kind
+    assert len({n.event_id for n in every_kind(prod_env)}) == 7
+
+
+def test_a_request_for_approval_has_the_commands_before_the_plan(prod_env: Environment) -> None:
+    env = prod_env
+    text = text_of(env, "approval_needed")
+    assert text.index(DIGEST) < text.index("  eks-assets approve x") < text.index("  network: update")
+    assert "Open:        https://d" in text
+    assert env.approval is None or f"valid for {env.approval.expires}" in text
+
+
+def test_a_failure_names_unit_reason_and_next_step(prod_env: Environment) -> None:
+    text = text_of(prod_env, "run_failed")
+    assert "failed in external_dns" in text
+    assert "Reason:\n  pod crashed\n  exit 1\n" in text
+    assert "Next:\n  read its log\n" in text
+    assert f"  eks-assets deploy {prod_env.name}" in text
+
+
+def test_a_success_says_how_long_and_what(prod_env: Environment) -> None:
+    text = text_of(prod_env, "succeeded")
+    assert "in 14 min 3 s: 2 changes" in text
+    assert "Changed:\n  network: created" in text
+    assert "nothing had to change" in events.succeeded(prod_env, "run2", 4, []).sendable_message()
+
+
+def test_drift_names_places_and_culprits_but_no_values(prod_env: Environment) -> None:
+    text = text_of(prod_env, "drift_found")
+    assert f"  network: stack acme-prod-network {FINDING['path']}: changed, by {FINDING['culprit']}" in text
+    assert "expected-value" not in text
+    assert "observed-value" not in text
+
+
+def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) -> None:
+    other = {**FINDING, "unit": "efs"}
+    first = events.drift_found(prod_env, [FINDING, other])
+    assert events.drift_found(prod_env, [other, FINDING]).event_id == first.event_id
+    assert events.drift_found(prod_env, [FINDING]).event_id != first.event_id
+    assert events.drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent"),
+    [
+        ("[x] échec de Zürich", "[x] echec de Zurich"),
+        ("[x] 失敗", "[x] ??"),
+        ("[x] two\r\nlines\x1b and\ta tab", "[x] two lines and a tab"),
+        ("[x] " + "long " * 40, "[x] " + ("long " * 40)[:92] + "..."),
+    ],
+)
+def test_subjects_are_one_short_line_of_ascii(prod_env: Environment, subject: str, sent: str) -> None:
+    made = replace(events.succeeded(prod_env, "run", 1, []), subject=subject).sendable_subject()
+    assert made == sent
+    assert len(made) < 100
+
+
+@pytest.mark.parametrize("line", ["x" * 500, "é" * 1500, "😀" * 5000], ids=["ascii", "two bytes", "four bytes"])
+def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: str) -> None:
+    summary = [f"{number} {line}" for number in range(2000)]
+    message = events.approval_needed(prod_env, DIGEST, "r1", summary, ["eks-assets approve"]).sendable_message()
+    assert MESSAGE_BYTES - 10_000 < len(message.encode()) <= MESSAGE_BYTES
+    *_, before, last = message.splitlines()
+    shown = int(before.split()[0]) + 1
+    assert last == f"... {2000 - shown} more lines; see eks-assets plan {prod_env.name}"
+    assert "  eks-assets approve\n" in message
+
+
+def test_what_aws_would_refuse_is_left_out(prod_env: Environment) -> None:
+    reason = "\x1b[31mred\x00\ud83d\ttab"
+    message = events.run_failed(prod_env, "run", "network", reason, "").sendable_message()
+    assert "  [31mred    tab\n" in message
+    assert message.encode()
+    assert "Next:" not in message
+
+
+def test_templates_pass_cfn_lint(prod_env: Environment, lint: Any) -> None:
+    many = with_addresses(prod_env, "a@acme.test", "b@acme.test")
+    assert lint(notifications(many).template) == []
+    assert lint(deploy_requests(many).template) == []
