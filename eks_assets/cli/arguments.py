@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,3 +13,15 @@ EnvironmentName = Annotated[
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this unit; may be given several times.")]
 WaveOption = Annotated[str | None, typer.Option("--wave", help="Only this wave; the specification's names work too.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+class LogFormat(StrEnum):
+    """How a command says what goes on."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
+LogFormatOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="Plain lines, or one JSON object a line for every event.")
+]

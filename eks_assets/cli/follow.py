@@ -6,8 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import dagster as dg
 from rich.console import Console
@@ -15,6 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from eks_assets.cli.dagster_events import event_of
+from eks_assets.cli.logs import WAITING, Event, EventLog, no_log
 from eks_assets.registry import Registry
 
 _STYLE = {
@@ -25,14 +26,16 @@ _STYLE = {
     "skipped": "magenta",
     "interrupted": "red",
     "retrying": "yellow",
+    WAITING: "yellow",
 }
-_EVENTS = {
-    dg.DagsterEventType.STEP_START: "running",
-    dg.DagsterEventType.STEP_RESTARTED: "running",
-    dg.DagsterEventType.STEP_SUCCESS: "done",
-    dg.DagsterEventType.STEP_FAILURE: "failed",
-    dg.DagsterEventType.STEP_SKIPPED: "skipped",
-    dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
+_STATE = {
+    "unit_started": "running",
+    "unit_succeeded": "done",
+    "unit_failed": "failed",
+    "unit_interrupted": "interrupted",
+    "unit_skipped": "skipped",
+    "unit_retry": "retrying",
+    "unit_waiting": WAITING,
 }
 _INTERVAL = 0.3
 
@@ -48,13 +51,20 @@ class Row:
 
 
 class Follower:
-    """Use as a context manager around the run, started with `tags`."""
+    """Use as a context manager around the run, started with `tags`. `log` gets every event as it is seen."""
 
     def __init__(
-        self, instance: dg.DagsterInstance, env: str, registry: Registry, names: Sequence[str], console: Console
+        self,
+        instance: dg.DagsterInstance,
+        env: str,
+        registry: Registry,
+        names: Sequence[str],
+        console: Console,
+        log: EventLog = no_log,
     ) -> None:
         self.tags = {"eks-assets/launch": uuid.uuid4().hex, "eks-assets/from": "command line"}
         self._instance, self._env, self._registry, self._console = instance, env, registry, console
+        self._log = log
         self._rows = {name: Row() for name in names}
         self._cursor: str | None = None
         self._run_id: str | None = None
@@ -73,9 +83,11 @@ class Follower:
         self._stop.set()
         self._thread.join(5)
         self._read()
-        for row in self._rows.values():
+        for name, row in self._rows.items():
             if row.state in ("running", "retrying"):
-                row.state, row.said = "interrupted", f"interrupted: {row.said}"
+                self._take(Event("unit_interrupted", time=time.time(), level="error", unit=name))
+            elif row.state == "waiting":
+                self._log(Event("unit_skipped", self._waits_for(name), level="warning", unit=name))
         if self._live:
             self._live.update(self._table())
             self._live.stop()
@@ -86,9 +98,7 @@ class Follower:
             self._rows.items(), key=lambda item: {"failed": 0, "interrupted": 0, "skipped": 1}.get(item[1].state, 2)
         )
         return {
-            name: ("skipped", f"it waits for {self._missing(name)}")
-            if row.state in ("waiting", "skipped")
-            else (row.state, row.said)
+            name: ("skipped", self._waits_for(name)) if row.state in ("waiting", "skipped") else (row.state, row.said)
             for name, row in order
         }
 
@@ -110,37 +120,22 @@ class Follower:
             page = self._instance.get_records_for_run(self._run_id, cursor=self._cursor, limit=500)
             self._cursor = page.cursor
             for record in page.records:
-                self._take(record.event_log_entry)
+                if event := event_of(record.event_log_entry):
+                    self._take(event)
             if not page.has_more:
                 return
 
-    def _take(self, entry: Any) -> None:
-        row = self._rows.get(entry.step_key or "")
-        if row is None:
-            return
-        event = entry.dagster_event
-        if event is None:
-            row.said = entry.user_message.splitlines()[0] if entry.user_message else row.said
-            return
-        state = _EVENTS.get(event.event_type)
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
-                row.said = f"check {evaluation.check_name}: {evaluation.description}"
-        if state is None:
-            return
-        row.state = state
-        if state == "running":
-            row.began = row.began or entry.timestamp
-        elif state in ("failed", "retrying"):
-            kind = _error_class(event)
-            if kind == "DagsterExecutionInterruptedError":
-                row.state, row.said = "interrupted", f"interrupted: {row.said}"
-            elif kind != "DagsterAssetCheckFailedError":
-                row.said = _reason(event) or row.said
-        row.ended = entry.timestamp
-        if self._live is None and state != "skipped":
-            self._console.print(self._line(entry.step_key, row), highlight=False, markup=False, soft_wrap=True)
+    def _take(self, event: Event) -> None:
+        row = self._rows.get(event.unit or "")
+        if row is not None:
+            # Dagster itself says something of a unit that it will not start.
+            if row.state == "waiting" and event.kind == "progress":
+                return
+            event = _update(row, event)
+        self._log(event)
+        shown = row is not None and event.kind in _STATE and event.kind != "unit_skipped"
+        if row is not None and event.unit and shown and self._live is None:
+            self._console.print(self._line(event.unit, row), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, name: str, row: Row) -> str:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))
@@ -148,6 +143,9 @@ class Follower:
         return f"{stamp} {row.state:8} {name}{seconds}" + (
             f": {row.said}" if row.state in ("failed", "retrying", "interrupted") else ""
         )
+
+    def _waits_for(self, name: str) -> str:
+        return f"it waits for {self._missing(name)}"
 
     def _missing(self, name: str) -> str:
         open_ = [n for n in self._registry.needs[name] if n in self._rows and self._rows[n].state != "done"]
@@ -176,22 +174,17 @@ class Follower:
         return table
 
 
-def _reason(event: Any) -> str:
-    user = getattr(event.event_specific_data, "user_failure_data", None)
-    if user is not None and user.description:
-        return str(user.description)
-    error = _root_error(event)
-    return str(error.message).strip() if error is not None else ""
-
-
-def _error_class(event: Any) -> str:
-    error = _root_error(event)
-    return str(error.cls_name) if error is not None else ""
-
-
-def _root_error(event: Any) -> Any:
-    """The error at the bottom of the event's chain of causes; None where it has none."""
-    error = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error
+def _update(row: Row, event: Event) -> Event:
+    """Brings the row up to the event; returns the event with what the row knows: the last words and the time taken."""
+    if event.kind == "unit_interrupted":
+        row.said = f"interrupted: {row.said}"
+    elif event.message and event.kind != "check_passed":
+        row.said = event.message.splitlines()[0] if event.kind == "progress" else event.message
+    state = _STATE.get(event.kind)
+    if state is None or (row.state == WAITING and state == "done"):
+        return event
+    row.state, row.ended = state, event.time
+    if state == "running":
+        row.began = row.began or event.time
+        return event
+    return replace(event, message=event.message or row.said, duration=event.time - row.began if row.began else None)

@@ -1,0 +1,98 @@
+"""What a failed or interrupted step leaves behind: nothing, or something that the next run repairs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from resources.drivers.git_tree import GitTreeDriver
+from resources.drivers.helm_release import HelmReleaseDriver
+from resources.errors import OperationFailed
+from resources.specs import HelmRelease
+from resources.world import World
+
+from .conftest import Materialize, checks, failure
+from .git_repository import BRANCH, Deployer, Repository
+from .releases import GOOD, NAMESPACE, release, statuses
+
+pytestmark = pytest.mark.sandbox
+NO_IMAGE = {**GOOD, "image": {"repository": "registry.test/does-not-exist"}}
+UNKNOWN_VALUE = {**GOOD, "no-such-value": True}
+
+
+def children(name: str) -> list[int]:
+    """This process's own children of that name that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            about, _, rest = (folder / "stat").read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, parent = rest.split()[:2]
+        if about.endswith(f"({name}") and int(parent) == os.getpid() and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+class TestGitTree:
+    def test_a_refused_push_leaves_neither_clone_nor_branch(self, deploy: Deployer, repository: Repository) -> None:
+        repository.hook("pre-receive", "echo 'Protected branch update failed' >&2; exit 1")
+        world = deploy.world()
+        with pytest.raises(OperationFailed, match="does not take a push"):
+            GitTreeDriver().apply(deploy.spec(), world)
+        assert list(world.aws.folder.glob("git-*")) == []
+        assert not repository.git("branch", "--list", BRANCH)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interrupted_push_leaves_neither_clone_nor_git_nor_branch(
+        self, deploy: Deployer, repository: Repository, tmp_path: Path, number: signal.Signals
+    ) -> None:
+        reached, world = tmp_path / "reached", deploy.world()
+        repository.hook("pre-receive", f"touch '{reached}'; sleep 20; exit 1")
+
+        def interrupt() -> None:
+            deadline = time.monotonic() + 120
+            while not reached.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            os.kill(os.getpid(), number)
+
+        # As in a step of Dagster, where either signal is an exception in the main thread.
+        before = signal.signal(number, signal.default_int_handler)
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                GitTreeDriver().apply(deploy.spec(), world)
+        finally:
+            signal.signal(number, before)
+            thread.join()
+        assert reached.exists()
+        assert list(world.aws.folder.glob("git-*")) == []
+        assert children("git") == []
+        assert not repository.git("branch", "--list", BRANCH)
+
+
+@pytest.mark.usefixtures("release_namespace")
+class TestHelmRelease:
+    @pytest.mark.parametrize("values", [NO_IMAGE, UNKNOWN_VALUE], ids=["no image", "values that the schema refuses"])
+    def test_no_file_of_a_failed_release_stays(self, world: World, values: dict[str, object]) -> None:
+        spec = release(values).fn(world.env)
+        assert isinstance(spec, HelmRelease)
+        with pytest.raises(OperationFailed):
+            HelmReleaseDriver().apply(spec.model_copy(update={"timeout": 30.0}), world)
+        assert list(world.aws.folder.glob("values-*")) == []
+
+    def test_a_first_install_that_failed_is_repaired_by_the_next_deploy(
+        self, materialize: Materialize, world: World
+    ) -> None:
+        said = failure(materialize(release(NO_IMAGE)))
+        assert f"pod {NAMESPACE}/" in said
+        assert statuses(world) == ["failed"]
+        mended = materialize(release())
+        assert checks(mended)["workloads_ready"][0]
+        assert statuses(world)[-1] == "deployed"
