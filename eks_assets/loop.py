@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_assets.desired import desired
-from eks_assets.gate import require_approval
+from eks_assets.gate import is_gated
+from eks_assets.permission import permission
+from eks_assets.planning import UnitPlan, expect_releases, start_of
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
+from resources.aws import caller
 from resources.change import Change, Observed
 from resources.checks import Check
 from resources.drivers import Driver, driver_of
 from resources.errors import NotFound, PipelineError
+from resources.lease import hold
 from resources.ledger import entry, record
 from resources.outputs import Outputs
 from resources.probes import Seen, wait
 from resources.specs import Spec
 from resources.world import World
+
+LEASE_WAIT = 75.0  # seconds for another run to give the environment back, or to be found dead
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,41 @@ def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Output
 def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     """Make one unit exist as the environment wants it, and wait until it is healthy.
 
-    Checks that fail are returned, not raised. Raises PipelineError where it can't be applied."""
+    Checks that fail are returned, not raised. Raises PipelineError where it can't be applied, ApprovalMissing where it
+    lies behind a closed gate, LeaseHeld where another run holds the environment."""
     began = time.monotonic()
     world.aws.check_account()
     spec = desired(registry, world.env, unit, known_outputs(registry, unit, world))
     driver = driver_of(spec)
     change = driver.plan(spec, driver.observe(spec, world))
     if change.is_needed:
-        world.progress(f"{unit.name}: {change.action}: {change.reason}")
-        require_approval(world.env, unit)
-        _apply(unit, driver, spec, change, world)
+        spec, change = _apply_under_lease(registry, unit, world)
     else:
         world.progress(f"{unit.name}: nothing to do")
     checks = probe(unit, spec, world)
     return Result(change, spec, driver.observe(spec, world), checks, time.monotonic() - began)
+
+
+def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World) -> tuple[Spec[Any], Change]:
+    """Plan again with the environment held, so that nobody changes it between the look, the gate and the change."""
+    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=LEASE_WAIT):
+        world.forget_all()
+        known = known_outputs(registry, unit, world)
+        spec = desired(registry, world.env, unit, known)
+        driver = driver_of(spec)
+        observed = driver.observe(spec, world)
+        change = driver.plan(spec, observed)
+        if not change.is_needed:
+            world.progress(f"{unit.name}: another run has done it meanwhile")
+            return spec, change
+        if is_gated(world.env, unit):
+            expect_releases(registry, world)
+            change = driver.preview(spec, observed, change, world)
+        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observed))
+        with permission(registry, unit, pending, known, world):
+            world.progress(f"{unit.name}: {change.action}: {change.reason}")
+            _apply(unit, driver, spec, change, world)
+        return spec, change
 
 
 def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, world: World) -> None:

@@ -1,0 +1,81 @@
+"""Starts a Dagster run of some units from the command line, and follows it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from eks_assets.cli.logs import EventLog
+
+if TYPE_CHECKING:
+    from eks_assets.registry import Registry
+    from resources.environment import Environment
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Launches runs of one environment that the UI shows too. `launch` names what holds the environment for all of
+    them; `wait`: seconds to wait for another run to give it back."""
+
+    env: Environment
+    registry: Registry
+    console: Console
+    log: EventLog
+    wait: float = 0.0
+    launch: str = field(default_factory=lambda: f"launch-{uuid.uuid4().hex[:12]}")
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
+        from resources.aws import caller
+        from resources.lease import hold
+        from resources.world import World
+
+        world = World.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
+        world.launch = self.launch
+        with hold(world, who=f"{caller(self.env)}, command line", wait=self.wait, keep=False):
+            yield
+
+    def run(self, names: list[str]) -> dict[str, tuple[str, str]]:
+        """Run the units as one Dagster run, following it live; state and reason by unit."""
+        from eks_assets import forkserver
+        from eks_assets.cli.quiet import output_to
+        from eks_assets.dagster_home import dagster_home
+
+        # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
+        with output_to(dagster_home() / "command-line.log"):
+            forkserver.start()
+            return self._follow(names)
+
+    def _follow(self, names: list[str]) -> dict[str, tuple[str, str]]:
+        import dagster as dg
+
+        from eks_assets.cli.abandoned import close_abandoned, owner_tags
+        from eks_assets.cli.follow import Follower
+        from eks_assets.dagster_home import open_instance
+        from eks_assets.definitions import deploy_job
+        from eks_assets.factory import LAUNCH_TAG
+
+        with open_instance() as instance:
+            close_abandoned(instance)
+            instance.add_dynamic_partitions("environments", [self.env.name])
+            tags = {"dagster/partition": self.env.name, LAUNCH_TAG: self.launch, **owner_tags()}
+            # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
+            with (
+                suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),
+                Follower(instance, self.env.name, self.registry, names, self.console, self.log) as follower,
+                dg.execute_job(
+                    dg.reconstructable(deploy_job),
+                    instance=instance,
+                    tags={**tags, **follower.tags},
+                    asset_selection=[dg.AssetKey(name) for name in names],
+                    raise_on_error=False,
+                ) as _,
+            ):
+                pass
+            return follower.result()

@@ -1,0 +1,88 @@
+"""What `deploy` does at the approval gate: put the plan up, say how it stands, and name the units that may run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from eks_assets.cli.logs import Event, EventLog
+
+if TYPE_CHECKING:
+    from eks_assets.planning import EnvironmentPlan
+    from eks_assets.registry import Registry
+    from eks_assets.releasing import ReleasePlan
+    from resources.environment import Environment
+
+
+@dataclass(frozen=True)
+class AtTheGate:
+    """`names`: units behind the gate that may run now. `waiting`: what is missing, for `--json`; empty when nothing."""
+
+    names: tuple[str, ...]
+    waiting: dict[str, Any]
+
+
+def at_the_gate(
+    registry: Registry, env: Environment, before: EnvironmentPlan, console: Console, log: EventLog
+) -> AtTheGate:
+    """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
+
+    Raises PipelineError where a unit behind the gate cannot be planned."""
+    from eks_assets.gate import is_gated
+    from eks_assets.releasing import plan_release
+    from resources.world import World
+
+    if env.approval is None:
+        return AtTheGate((), {})
+    unhealthy = [u.unit for u in before.units if u.state == "failed" and is_gated(env, registry[u.unit])]
+    if not unhealthy and not any(is_gated(env, registry[name]) for name in before.to_run(registry)):
+        return AtTheGate((), {})
+    found = plan_release(registry, World.of(env), env.approval)
+    if found.standing is None:
+        return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
+    if found.is_granted:
+        console.print(_line(found, env), style="green", highlight=False, markup=False)
+        log(Event("release_granted", _line(found, env)))
+        return AtTheGate(tuple(dict.fromkeys([*found.plan.to_run(registry), *unhealthy])), {})
+    _say_waiting(found, registry, env, console, log)
+    return AtTheGate((), _as_json(found, env))
+
+
+def _line(found: ReleasePlan, env: Environment) -> str:
+    from eks_assets.releasing import describe
+
+    assert found.standing is not None
+    return describe(found.standing, env.approval.approvers if env.approval else 0)
+
+
+def _say_waiting(found: ReleasePlan, registry: Registry, env: Environment, console: Console, log: EventLog) -> None:
+    from eks_assets.plan_document import critical_minutes
+    from eks_assets.plan_markdown import summary
+    from eks_assets.releasing import commands
+
+    assert found.standing is not None
+    for line in found.refused:
+        console.print(f"an earlier approval does not cover this: {line}", style="yellow", highlight=False, markup=False)
+    console.print(
+        f"behind the gate: {summary(found.document, critical_minutes(found.pending, registry))}\n{_line(found, env)}",
+        style="yellow", highlight=False, markup=False,
+    )  # fmt: skip
+    for command in (f"eks-assets plan {env.name}", *commands(env, found.standing.request)):
+        console.print(f"  {command}", highlight=False, markup=False)
+    log(Event("waiting_for_approval", _line(found, env), level="warning"))
+
+
+def _as_json(found: ReleasePlan, env: Environment) -> dict[str, Any]:
+    from eks_assets.releasing import commands
+
+    assert found.standing is not None
+    request = found.standing.request
+    return {
+        "digest": request.digest,
+        "release": request.id,
+        "units": list(found.pending),
+        "missing": found.standing.missing,
+        "commands": commands(env, request),
+    }

@@ -1,0 +1,111 @@
+"""The gate inside every unit: with the lease held, what is pending must be part of a plan that people have approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from eks_assets.gate import is_gated
+from eks_assets.plan_document import Source, plan_document, unit_entry
+from eks_assets.planning import EnvironmentPlan, UnitPlan
+from eks_assets.registry import Registry
+from eks_assets.release import context_deviations, unit_deviations
+from eks_assets.unit import AnyUnit
+from resources.approval_rules import Standing
+from resources.approvals import ALL_UNITS, granted, standings, use_up
+from resources.aws_errors import aws_call
+from resources.environment import Approval
+from resources.environment_files import find_folder
+from resources.errors import ApprovalMissing, ApprovalStale, NotFound
+from resources.outputs import Outputs
+from resources.releases import mark, published, uses
+from resources.source_commit import source_commit
+from resources.world import World
+
+
+@contextmanager
+def permission(
+    registry: Registry, unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], world: World
+) -> Iterator[None]:
+    """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
+
+    Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
+    approved is not what would happen now, or has been done."""
+    approval = world.env.approval
+    if approval is None or not is_gated(world.env, unit):
+        yield
+        return
+    grant = granted(world, approval)
+    if grant is None:
+        raise missing(unit, approval, world)
+    approved = published(world, grant.request.digest)
+    marks = uses(world, grant.request)
+    faults = deviations(registry, unit, pending, known, approved, world, started=unit.name in marks)
+    if marks.get(unit.name) == "done":
+        faults = (f"{unit.name} has been changed under this grant before; a grant is used once", *faults)
+    if faults:
+        raise stale(grant, faults, world)
+    mark(world, grant.request, unit.name, "started")
+    yield
+    mark(world, grant.request, unit.name, "done")
+    done = {name for name, how in uses(world, grant.request).items() if how == "done"}
+    if {entry["unit"] for entry in approved["changes"]} <= done | {ALL_UNITS}:
+        use_up(world, grant.request)
+
+
+def deviations(
+    registry: Registry,
+    unit: AnyUnit,
+    pending: UnitPlan,
+    known: Mapping[str, Outputs],
+    approved: Mapping[str, object],
+    world: World,
+    *,
+    started: bool,
+) -> tuple[str, ...]:
+    """Where the unit's pending change, or what it is made from, is not what was approved."""
+    alone = EnvironmentPlan(world.env.name, (pending,))
+    now = plan_document(alone, registry, world.env, source_of(world), [unit.name])
+    around = context_deviations(approved, now)
+    return (*around, *unit_deviations(approved, unit_entry(pending, unit), known, started=started))
+
+
+def source_of(world: World) -> Source:
+    """The project's commit and the cluster's version, as they are now."""
+
+    def version() -> str | None:
+        name = world.env.cluster_name
+        try:
+            with aws_call(f"describing the EKS cluster {name}"):
+                found = world.aws.client("eks").describe_cluster(name=name)["cluster"]
+        except NotFound:
+            return None
+        return str(found["version"])
+
+    commit: str | None = world.once("source commit", lambda: source_commit(find_folder()))
+    return Source(commit, world.once("cluster version", version))
+
+
+def missing(unit: AnyUnit, approval: Approval, world: World) -> ApprovalMissing:
+    """Why the gate is closed, and what opens it."""
+    name = world.env.name
+    waiting = [s for s in standings(world, approval) if s.status == "waiting"]
+    if not waiting:
+        return ApprovalMissing(
+            f"{unit.name} in {name} is waiting for approval, and no plan of it has been put up yet",
+            next_step=f"eks-assets deploy {name} puts it up (in the UI: materialize release_plan)",
+        )
+    digest, short = waiting[-1].request.digest[:19], waiting[-1].missing
+    return ApprovalMissing(
+        f"{unit.name} in {name} is waiting for approval of {digest}: {short} of {approval.approvers} missing",
+        next_step=f"eks-assets approve {name} --digest {digest} --reason ...",
+    )
+
+
+def stale(grant: Standing, faults: tuple[str, ...], world: World) -> ApprovalStale:
+    """What was approved is not what would happen: each difference on a line."""
+    shown = "\n  ".join(faults[:10]) + (f"\n  and {len(faults) - 10} more" if len(faults) > 10 else "")
+    return ApprovalStale(
+        f"the approval of {grant.request.digest[:19]} does not cover this:\n  {shown}",
+        next_step=f"eks-assets deploy {world.env.name} puts the plan as it is now up for approval",
+    )

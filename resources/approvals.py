@@ -1,0 +1,150 @@
+"""Grants and rejections, kept where AWS decides who may write and says who wrote.
+
+Each release has an SSM parameter, `/<tenant>/<env>/approvals/<release>`; every version of it is one decision, and
+`LastModifiedUser` of its history is its author. So a decision can be made with the AWS console or the AWS CLI alone.
+Source: SSM API reference, GetParameterHistory.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Any, get_args
+
+from resources.approval_rules import Decision, Request, Standing, Vote, evaluate, newest_granted
+from resources.approvers import UI_WRITER, Approvers
+from resources.aws_errors import aws_call
+from resources.environment import Approval, Environment
+from resources.errors import ConfigError, NotFound
+from resources.lease import server_time
+from resources.ledger import keys, read, write_once
+from resources.releases import mark, note_rejection, noted_rejection, requests, uses
+from resources.world import World
+
+REASON_LIMIT = 500
+SHORTEST = 12  # characters of a digest that name it
+ALL_UNITS = "all"
+
+
+def parameter_name(env: Environment, release: str) -> str:
+    """The SSM parameter of a release."""
+    return env.parameter_path(f"approvals/{release}")
+
+
+def decision(request: Request, verdict: str, reason: str) -> str:
+    """What is written to the parameter, as JSON."""
+    words = {"decision": verdict, "digest": request.digest, "release": request.id, "reason": reason[:REASON_LIMIT]}
+    return json.dumps(words)
+
+
+def aws_command(env: Environment, request: Request, verdict: Decision, reason: str) -> str:
+    """The plain AWS CLI command that does what `eks-assets approve` or `reject` does."""
+    value = shlex.quote(decision(request, verdict, reason))
+    name = parameter_name(env, request.id)
+    return f"aws ssm put-parameter --region {env.region} --name {name} --type String --overwrite --value {value}"
+
+
+def vote(world: World, request: Request, verdict: Decision, reason: str) -> int:
+    """Write a decision as whoever we are, and return the version of the parameter. Raises AccessDenied where AWS does
+    not let us. `world` is not the deployer's: its roles may not write here."""
+    with aws_call(f"writing your decision on {request.digest[:19]}"):
+        written = world.aws.client("ssm").put_parameter(
+            Name=parameter_name(world.env, request.id),
+            Value=decision(request, verdict, reason),
+            Type="String",
+            Overwrite=True,
+        )
+    return int(written["Version"])
+
+
+def find_request(world: World, digest: str) -> Request:
+    """The newest request for a digest, of which the first 12 characters are enough. Raises ConfigError, saying which
+    there are."""
+    wanted = digest.removeprefix("sha256:")
+    asked = requests(world, 2 * world.env.expires_seconds / 3600)
+    found = [r for r in asked if len(wanted) >= SHORTEST and r.digest.removeprefix("sha256:").startswith(wanted)]
+    if len({r.digest for r in found}) != 1:
+        known = ", ".join(dict.fromkeys(r.digest.removeprefix("sha256:")[:SHORTEST] for r in asked)) or "none"
+        raise ConfigError(
+            f"no plan of {world.env.name} that waits for approval has the digest {digest or '(empty)'}",
+            next_step=f"there are: {known}; see: eks-assets approvals {world.env.name}",
+        )
+    return found[-1]
+
+
+def vote_in_ui(world: World, request: Request, verdict: str, reason: str) -> None:
+    """A decision from Dagster's launchpad: the pipeline's own, one voice, only where the environment has `ui: true`.
+    Raises ConfigError elsewhere, and for a verdict that is none."""
+    if verdict not in get_args(Decision):
+        raise ConfigError(f"{verdict!r} is no decision", next_step="write approve or reject")
+    if world.env.approval is None or not world.env.approval.ui:
+        raise ConfigError(
+            f"environment {world.env.name} takes no decisions from the Dagster UI",
+            next_step=f"eks-assets {verdict} {world.env.name} --digest {request.digest[:19]} --reason ...",
+        )
+    at = server_time(world).isoformat(timespec="seconds")
+    words = {**json.loads(decision(request, verdict, reason)), "at": at}
+    write_once(world, f"ui-votes/{request.id}/{at}.json", words)
+
+
+def votes(world: World, request: Request) -> list[Vote]:
+    """Every decision on a release, oldest first, with AWS's word on who wrote it and when."""
+    found: list[dict[str, Any]] = []
+    try:
+        with aws_call(f"reading the decisions on {request.digest[:19]}"):
+            pages = world.aws.client("ssm").get_paginator("get_parameter_history")
+            for page in pages.paginate(Name=parameter_name(world.env, request.id)):
+                found += page["Parameters"]
+    except NotFound:
+        pass
+    written = [_vote(p["LastModifiedUser"], p["LastModifiedDate"], p["Value"]) for p in found]
+    if world.env.approval is not None and world.env.approval.ui:
+        for key in keys(world, f"ui-votes/{request.id}/"):
+            words = json.loads(read(world, key))
+            written.append(_vote(UI_WRITER, Request.time(words["at"]), json.dumps(words)))
+    return written
+
+
+def _vote(writer: str, at: Any, value: str) -> Vote:
+    try:
+        words = json.loads(value)
+        seconds = words.get("seconds")
+        return Vote(
+            writer, at, str(words["decision"]), str(words["release"]), str(words["digest"]),
+            str(words.get("reason", ""))[:REASON_LIMIT], seconds if isinstance(seconds, int) else None,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Vote(writer, at, "unreadable", "", "", "it is no JSON of a decision")
+
+
+def standing(world: World, request: Request, approval: Approval) -> Standing:
+    """How a release stands now, by AWS's clock. A rejection is kept in the ledger once it has been seen."""
+    found = evaluate(
+        request, votes(world, request), approval, world.env.expires_seconds, Approvers(world, approval),
+        server_time(world),
+    )  # fmt: skip
+    if found.status == "rejected":
+        note_rejection(world, request, found.decided or found.until, found.by, found.reason)
+    elif kept := noted_rejection(world, request):
+        at = Request.time(kept["at"])
+        return Standing(request, "rejected", (), approval.approvers, at, at, kept["by"], kept["reason"])
+    elif ALL_UNITS in uses(world, request):
+        return replace(found, status="used")
+    return found
+
+
+def standings(world: World, approval: Approval) -> list[Standing]:
+    """How each release stands that can still matter, oldest first: those asked for within two lives of a grant."""
+    hours = 2 * world.env.expires_seconds / 3600
+    return [standing(world, request, approval) for request in requests(world, hours)]
+
+
+def granted(world: World, approval: Approval) -> Standing | None:
+    """The release that holds now: the one granted last, unless a later one was rejected or used up."""
+    return newest_granted(standings(world, approval))
+
+
+def use_up(world: World, request: Request) -> None:
+    """Nothing more may be done under the grant."""
+    mark(world, request, ALL_UNITS, "done")

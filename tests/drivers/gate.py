@@ -1,0 +1,99 @@
+"""A small release on real parts: two parameters behind a gate, AWS's own word on who wrote what, the real ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from eks_assets.loop import Result, run_unit
+from eks_assets.registry import Registry
+from eks_assets.releasing import ReleasePlan, plan_release
+from eks_assets.unit import unit
+from resources.approval_rules import Request, Standing
+from resources.approvals import standing, vote
+from resources.aws import Aws, Source
+from resources.environment import Approval, Environment
+from resources.outputs import NoOutputs, Outputs
+from resources.specs import Parameter
+from resources.world import World
+from sandbox.credentials import credentials, session
+
+
+class FirstOutputs(Outputs):
+    """What the first parameter holds."""
+
+    value: str
+
+
+@dataclass
+class Gate:
+    """An environment with a gate, whose units are two parameters: `first`, and `second` that comes after it."""
+
+    env: Environment
+    name: str
+    values: dict[str, str] = field(default_factory=lambda: {"first": "1", "second": "1"})
+
+    def registry(self) -> Registry:
+        """The units as the environment's file has them now."""
+
+        @unit(wave="applications")
+        def first(env: Environment) -> Parameter[NoOutputs]:
+            """The first parameter."""
+            return Parameter[NoOutputs](name=self.path("first"), value=self.values["first"])
+
+        @unit(wave="observability", after=[first])
+        def second(env: Environment) -> Parameter[NoOutputs]:
+            """The second parameter."""
+            return Parameter[NoOutputs](name=self.path("second"), value=self.values["second"])
+
+        return Registry.of([first, second])
+
+    def path(self, which: str) -> str:
+        return self.env.parameter_path(f"gate-test/{self.name}/{which}")
+
+    @property
+    def approval(self) -> Approval:
+        assert self.env.approval is not None
+        return self.env.approval
+
+    def world(self, run: str = "run-1") -> World:
+        return World.of(self.env, run_id=run)
+
+    def ask(self) -> ReleasePlan:
+        return plan_release(self.registry(), self.world(), self.approval)
+
+    def request(self) -> Request:
+        found = self.ask().standing
+        assert found is not None
+        return found.request
+
+    def decide(self, request: Request, *people: str, verdict: Any = "approve") -> Standing:
+        """Each of them writes the decision with their own keys."""
+        for person in people:
+            vote(self.as_person(person), request, verdict, f"{person} says so")
+        return standing(self.world(), request, self.approval)
+
+    def as_person(self, name: str) -> World:
+        keys = credentials(name)
+        source = replace(
+            Source.of(self.env), access_key_id=keys.access_key_id, secret_access_key=keys.secret_access_key,
+            session_token=keys.session_token,
+        )  # fmt: skip
+        return World(self.env, Aws(self.env, source, as_deployer=False))
+
+    def run(self, which: str, run: str = "run-1") -> Result:
+        registry = self.registry()
+        return run_unit(registry, registry[which], self.world(run))
+
+    def stored(self, which: str) -> str | None:
+        found = self.world().aws.client("ssm").get_parameters(Names=[self.path(which)])["Parameters"]
+        return str(found[0]["Value"]) if found else None
+
+    def as_session(self, role: str, name: str) -> World:
+        """alice, having taken a role under a session name."""
+        keys = session(role, "alice", name)
+        source = replace(
+            Source.of(self.env), access_key_id=keys.access_key_id, secret_access_key=keys.secret_access_key,
+            session_token=keys.session_token,
+        )  # fmt: skip
+        return World(self.env, Aws(self.env, source, as_deployer=False))

@@ -1,0 +1,126 @@
+"""What grants and rejections amount to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from resources.approval_rules import Person, Request, Standing, Vote, evaluate, newest_granted
+from resources.environment import Approval
+
+NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
+DAY = 86400
+REQUEST = Request("prod", "sha256:abc", 1, NOW, "user:ida", "run-1")
+TWO = Approval(before="applications", approvers=2)
+
+
+@dataclass
+class People:
+    """Whoever is not named here may not decide; `user:x` and `session:x` are the same human."""
+
+    voters: set[str] = field(default_factory=lambda: {"user:ida", "user:alice", "session:alice", "user:bob"})
+
+    def voter(self, arn: str) -> Person | str:
+        name = arn.partition(":")[2]
+        return Person(self.key(arn), name) if arn in self.voters else "it is not in approval.allow"
+
+    def key(self, arn: str) -> str:
+        return f"user:{arn.partition(':')[2]}"
+
+
+def vote(writer: str, minutes: float = 1, decision: str = "approve", **other: object) -> Vote:
+    made = Vote(writer, NOW + dt.timedelta(minutes=minutes), decision, REQUEST.id, REQUEST.digest, "because")
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+def judge(*votes: Vote, approval: Approval = TWO, after: float = 10) -> Standing:
+    now = NOW + dt.timedelta(minutes=after)
+    return evaluate(REQUEST, votes, approval, DAY, People(), now)
+
+
+def test_it_takes_as_many_people_as_the_environment_says() -> None:
+    one = judge(vote("user:alice"))
+    assert (one.status, one.missing, one.approvers) == ("waiting", 1, ("alice",))
+    both = judge(vote("user:alice"), vote("user:bob", 2))
+    assert (both.status, both.approvers) == ("granted", ("alice", "bob"))
+    assert both.decided == NOW + dt.timedelta(minutes=2)
+    assert both.until == NOW + dt.timedelta(minutes=1, seconds=DAY)
+
+
+@pytest.mark.parametrize(
+    ("votes", "why"),
+    [
+        ([vote("user:alice"), vote("user:alice", 2)], "the same person counts once"),
+        ([vote("user:alice"), vote("session:alice", 2)], "the same person counts once"),
+        ([vote("user:alice"), vote("user:ida", 2)], "whoever asked for a release cannot approve it"),
+        ([vote("user:alice"), vote("user:mallory", 2)], "not in approval.allow"),
+        ([vote("user:alice"), vote("user:bob", 2, digest="sha256:other")], "names another release"),
+        ([vote("user:alice"), vote("user:bob", 2, release="other")], "names another release"),
+        ([vote("user:alice"), vote("user:bob", 2, decision="unreadable")], "names another release|neither"),
+        ([vote("user:alice"), vote("user:bob", 2, seconds=60)], "expired"),
+    ],
+)
+def test_what_does_not_count(votes: list[Vote], why: str) -> None:
+    found = judge(*votes)
+    assert (found.status, found.approvers) == ("waiting", ("alice",))
+    assert len(found.ignored) == 1
+    assert re.search(why, found.ignored[0])
+
+
+def test_the_initiator_may_approve_where_the_environment_says_so() -> None:
+    lenient = Approval(before="applications", approvers=1, exclude_initiator=False)
+    assert judge(vote("user:ida"), approval=lenient).status == "granted"
+
+
+def test_grants_and_requests_expire() -> None:
+    votes = vote("user:alice", 1), vote("user:bob", 60)
+    assert judge(*votes, after=24 * 60).status == "granted"
+    later = judge(*votes, after=24 * 60 + 2)
+    assert (later.status, later.approvers) == ("waiting", ("bob",))
+    assert judge(*votes, after=25 * 60 + 1).status == "expired"
+    assert judge(after=24 * 60 + 1).status == "expired"
+
+
+def test_a_rejection_is_final() -> None:
+    found = judge(vote("user:alice"), vote("user:bob", 2, decision="reject"), vote("user:ida", 3), vote("user:bob", 4))
+    assert (found.status, found.by, found.reason) == ("rejected", "bob", "because")
+
+
+def test_only_those_who_may_approve_can_reject() -> None:
+    assert judge(vote("user:mallory", decision="reject")).status == "waiting"
+
+
+def test_an_expired_life_cannot_be_made_longer_by_the_grant_itself() -> None:
+    assert judge(vote("user:alice", seconds=10 * DAY), vote("user:bob"), after=25 * 60).status == "expired"
+
+
+def test_the_grant_that_holds_is_the_one_decided_last() -> None:
+    def release(number: int, status: str, minutes: float) -> Standing:
+        decided = NOW + dt.timedelta(minutes=minutes)
+        return Standing(replace(REQUEST, number=number), status, (), 0, decided, decided)  # type: ignore[arg-type]
+
+    def holding(*found: Standing) -> int | None:
+        grant = newest_granted(found)
+        return grant.request.number if grant else None
+
+    assert holding(release(1, "granted", 5), release(2, "granted", 3)) == 1
+    assert holding(release(1, "granted", 5), release(2, "rejected", 6)) is None
+    assert holding(release(1, "granted", 5), release(2, "used", 6)) is None
+    assert holding(release(1, "granted", 5), Standing(REQUEST, "waiting", (), 2, NOW)) == 1
+    assert holding() is None
+    expired = replace(release(2, "expired", 6))
+    assert holding(release(1, "granted", 5), expired) is None
+
+
+def test_when_it_was_granted_is_known_after_the_grants_have_expired() -> None:
+    votes = vote("user:alice"), vote("user:bob", 2), vote("session:alice", 3)
+    found = judge(*votes, after=25 * 60)
+    assert (found.status, found.decided) == ("expired", NOW + dt.timedelta(minutes=2))
+
+
+def test_an_edited_request_is_another_one() -> None:
+    assert Request.of(REQUEST.document()).id == REQUEST.id
+    assert Request.of({**REQUEST.document(), "initiator": "user:bob"}).id != REQUEST.id

@@ -1,0 +1,110 @@
+"""Which ARNs prove a person."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from resources.approval_rules import Person
+from resources.approvers import UI_WRITER, Approvers, fixes_session_name
+from resources.environment import Approval, Environment
+from resources.world import World
+
+ACCOUNT = "000000000000"
+USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
+SSO_ROLE = "AWSReservedSSO_Approver_0123456789abcdef"
+SSO_ARN = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/{SSO_ROLE}"
+
+
+def trust(**condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}, "Condition": condition}
+    return {"Statement": [statement, {"Effect": "Allow", "Action": "sts:TagSession", "Principal": {"AWS": "*"}}]}
+
+
+OWN_NAME = {"StringEquals": {"sts:RoleSessionName": "${aws:username}"}}
+ROLES = {
+    "oncall": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/oncall", "AssumeRolePolicyDocument": trust()},
+    "named": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/team/named", "AssumeRolePolicyDocument": trust(**OWN_NAME)},
+    SSO_ROLE: {"Arn": SSO_ARN, "AssumeRolePolicyDocument": trust()},
+    "AWSReservedSSO_Fake_0": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/AWSReservedSSO_Fake_0"},
+}
+
+
+def session(role: str, name: str) -> str:
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name}"
+
+
+@pytest.fixture
+def approvers(sandbox_env: Environment) -> Any:
+    iam = SimpleNamespace(get_role=lambda RoleName: {"Role": ROLES[RoleName]})
+    aws = SimpleNamespace(client=lambda _: iam)
+
+    def of(**approval: Any) -> Approvers:
+        return Approvers(World(sandbox_env, cast(Any, aws)), Approval(before="applications", **approval))
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("arn", "key"),
+    [
+        (USER, "user:alice"),
+        (session("named", "alice"), "user:alice"),
+        (session(SSO_ROLE, "Alice@example.com"), "sso:alice@example.com"),
+        (session("oncall", "alice"), "role:oncall"),
+        (session("AWSReservedSSO_Fake_0", "alice"), "role:AWSReservedSSO_Fake_0"),
+        (f"arn:aws:iam::{ACCOUNT}:root", ""),
+    ],
+)
+def test_one_human_is_one_key(arn: str, key: str, approvers: Any) -> None:
+    assert approvers(approvers=2).key(arn) == key
+
+
+def test_a_session_name_that_the_caller_chose_proves_nobody(approvers: Any) -> None:
+    assert "caller's choice" in approvers(approvers=2).voter(session("oncall", "alice"))
+    assert "caller's choice" in approvers(approvers=1).voter(session("oncall", "alice"))
+    alone = approvers(approvers=1, exclude_initiator=False)
+    assert alone.voter(session("oncall", "alice")) == Person("role:oncall", "alice")
+
+
+def test_root_and_the_pipeline_s_own_roles_never_count(approvers: Any, sandbox_env: Environment) -> None:
+    assert "no user and no role" in approvers().voter(f"arn:aws:iam::{ACCOUNT}:root")
+    assert sandbox_env.roles.deployer is not None
+    own = sandbox_env.roles.deployer.arn.rpartition("/")[2]
+    assert "role of the pipeline" in approvers(allow=("*",)).voter(session(own, "eks-assets-sandbox"))
+
+
+def test_the_list_of_those_who_may(approvers: Any) -> None:
+    some = approvers(approvers=2, allow=(USER, f"arn:aws:iam::{ACCOUNT}:role/team/*"))
+    assert isinstance(some.voter(USER), Person)
+    assert isinstance(some.voter(session("named", "bob")), Person)
+    assert some.voter(f"arn:aws:iam::{ACCOUNT}:user/mallory") == "it is not in approval.allow"
+    assert some.voter(session(SSO_ROLE, "x")) == "it is not in approval.allow"
+
+
+def test_the_ui_has_one_voice_where_the_environment_says_so(approvers: Any) -> None:
+    assert "no `ui: true`" in approvers().voter(UI_WRITER)
+    assert isinstance(approvers(ui=True).voter(UI_WRITER), Person)
+
+
+def test_an_entry_that_proves_nobody_is_warned_of(approvers: Any) -> None:
+    allow = (USER, session("oncall", "*"), f"arn:aws:iam::{ACCOUNT}:role/named")
+    (warning,) = approvers(approvers=2, allow=allow).warnings()
+    assert "assumed-role/oncall/*" in warning
+
+
+@pytest.mark.parametrize(
+    ("document", "fixed"),
+    [
+        (trust(**OWN_NAME), True),
+        (trust(), False),
+        (trust(StringEquals={"sts:RoleSessionName": "alice"}), False),
+        (trust(StringLike={"sts:RoleSessionName": "*"}), False),
+        ({"Statement": [*trust(**OWN_NAME)["Statement"], *trust()["Statement"]]}, False),
+        ({"Statement": []}, False),
+    ],
+)
+def test_what_fixes_a_session_name(document: dict[str, Any], fixed: bool) -> None:
+    assert fixes_session_name(document) is fixed

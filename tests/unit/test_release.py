@@ -1,0 +1,102 @@
+"""What is pending must be a subset of what was approved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eks_assets.release import context_deviations, unit_deviations
+from resources.outputs import Outputs, Pending, fill_in
+
+
+class Config(Outputs):
+    commit: str
+    subnets: tuple[str, ...]
+
+
+KNOWN = {"config": Config(commit="c0ffee", subnets=("a", "b"))}
+AROUND = {"account": "1", "region": "r", "commit": "abc", "inputs": "sha256:1", "cluster_version": "1.34"}
+
+
+def field(path: str, before: Any, after: Any, replaces: bool = False) -> dict[str, Any]:
+    return {"path": path, "before": before, "after": after, "replaces": replaces, "sensitive": False}
+
+
+def entry(*fields: dict[str, Any], action: str = "update", **other: Any) -> dict[str, Any]:
+    made = {"unit": "x", "action": action, "reason": "differs", "fields": list(fields), "known_after_apply": []}
+    return {**made, "facts": {}, "observed": {"status": "deployed", "revision": "3"}, **other}
+
+
+def deviations(approved: dict[str, Any], now: dict[str, Any], started: bool = False) -> tuple[str, ...]:
+    return unit_deviations({"changes": [approved]}, now, KNOWN, started=started)
+
+
+A, B = field("a", 1, 2), field("b", None, "x")
+
+
+def test_the_same_and_less_are_covered() -> None:
+    assert deviations(entry(A, B), entry(A, B)) == ()
+    assert deviations(entry(A, B), entry(B)) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (entry(A, field("c", 1, 2)), "x c: not in the approved plan"),
+        (entry(field("a", 1, 3)), "approved to become 2, now 3"),
+        (entry(field("a", 7, 2)), "was 1 when approved and is 7"),
+        (entry(field("a", 1, 2, replaces=True)), "would replace the resource"),
+        (entry(A, action="create"), "approved to update, now it would create"),
+        (entry(A, observed={"status": "deployed", "revision": "4"}), "revision was 3 when approved and is 4"),
+        (entry(A, field("", None, None)), "could not be planned in detail"),
+        (entry(A, unit="y"), "y had nothing to do in the approved plan"),
+    ],
+)
+def test_anything_else_is_not(now: dict[str, Any], why: str) -> None:
+    found = deviations(entry(A, B), now)
+    assert any(why in line for line in found), found
+
+
+def test_a_chart_pushed_again_under_its_version_is_not_covered() -> None:
+    approved = entry(A, facts={"chart": "sha256:1", "manifest": "sha256:m"})
+    again = entry(A, facts={"chart": "sha256:2", "manifest": "sha256:m"})
+    assert "the chart is not what was approved" in deviations(approved, again)[0]
+    assert deviations(approved, entry(A, facts={"chart": "sha256:1", "manifest": "sha256:m"})) == ()
+
+
+def test_after_its_own_failure_a_unit_goes_on_from_where_it_is() -> None:
+    failed = entry(A, field("status", "failed", "deployed"), observed={"status": "failed", "revision": "4"})
+    assert deviations(entry(A, B), failed) != ()
+    assert deviations(entry(A, B), failed, started=True) == ()
+    created = entry(A, B, action="create", observed={"status": "absent"})
+    assert deviations(created, failed, started=True) == ()
+    assert deviations(entry(A, B), entry(A, field("c", 1, 2)), started=True) != ()
+
+
+def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
+    token = str.__str__(Pending("config", "commit"))
+    several = str.__str__(Pending("config", "subnets"))
+    approved = entry(
+        field("at", None, f"commit {token}"), field("doc", None, {"c": token}), field("list[0]", None, several),
+        known_after_apply=["config.commit"], facts={"chart": "sha256:1", "manifest": "with tokens"},
+    )  # fmt: skip
+    now = entry(
+        field("at", None, "commit c0ffee"), field("doc", None, {"c": "c0ffee"}), field("list[0]", None, "a"),
+        field("list[1]", None, "b"), facts={"chart": "sha256:1", "manifest": "filled"},
+    )  # fmt: skip
+    assert deviations(approved, now) == ()
+    assert deviations(approved, entry(field("at", None, "commit other"))) != ()
+
+
+@pytest.mark.parametrize("key", AROUND)
+def test_everything_around_the_change_must_be_the_same(key: str) -> None:
+    assert context_deviations(AROUND, AROUND) == ()
+    assert len(context_deviations(AROUND, {**AROUND, key: "other"})) == 1
+
+
+def test_a_token_of_an_unknown_unit_stays() -> None:
+    token = str.__str__(Pending("other", "thing"))
+    assert fill_in([token, "x"], KNOWN) == [token, "x"]
+    several = str.__str__(Pending("config", "subnets"))
+    assert fill_in(f"{several}!", KNOWN) == "a,b!"
