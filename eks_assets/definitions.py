@@ -2,25 +2,37 @@
 
 import dagster as dg
 
-from eks_assets.factory import Platform, build_assets
+from eks_assets.approval_job import approve
+from eks_assets.factory import RELEASE_PLAN, Platform, build_assets
 from eks_assets.forkserver import PRELOAD
+from eks_assets.release_asset import build_approved_check, build_release_plan
 from eks_assets.units import registry
+from sensors.approval import approval_sensor
+from sensors.deploy import deploy_sensor
+from sensors.deploy_requests import deploy_requests_sensor
 from sensors.environments import environments_sensor
+from sensors.outcomes import outcomes_sensor
 
-DEPLOY = "deploy"
+DEPLOY, PLAN = "deploy", "plan"
 # Steps wait for AWS, not for a core, so the executor is as wide as the graph; a warm forkserver makes a step cheap.
 EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": list(PRELOAD)}}}
 )
 
-assets = build_assets(registry())
+assets = [*build_assets(registry()), build_release_plan(registry())]
 deploy_definition = dg.define_asset_job(
     DEPLOY, selection=dg.AssetSelection.assets(*assets), description="Bring an environment to what its file says."
 )
+plan_definition = dg.define_asset_job(
+    PLAN,
+    selection=dg.AssetSelection.assets(RELEASE_PLAN),
+    description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
+)
 defs = dg.Definitions(
     assets=assets,
-    jobs=[deploy_definition],
-    sensors=[environments_sensor],
+    asset_checks=[build_approved_check(registry())],
+    jobs=[deploy_definition, plan_definition, approve],
+    sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
     resources={"platform": Platform()},
     executor=EXECUTOR,
 )

@@ -1,6 +1,6 @@
 """Turns units into Dagster assets with their inline checks: the one module that knows both worlds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -13,12 +13,15 @@ from resources.change import FieldChange
 from resources.console_links import console_link
 from resources.environment import Environment
 from resources.environment_files import load_environment
-from resources.errors import PipelineError, Transient
+from resources.errors import ApprovalMissing, PipelineError, Transient
 from resources.outputs import display, plain
 from resources.specs import HelmRelease, Manifests, Spec, Stack
 from resources.world import World
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
+RELEASE_PLAN = "release_plan"
+LAUNCH_TAG = "eks-assets/holder"
+OUTCOME_TAG, WAITING = "eks-assets/outcome", "waiting for approval"
 _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
     (Stack, {"aws", "cloudformation"}),
     (HelmRelease, {"helm", "kubernetes"}),
@@ -30,9 +33,11 @@ _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
-    def open(self, name: str, progress: Callable[[str], None], run_id: str | None = None) -> World:
+    def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> World:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        return World.of(load_environment(name), progress, run_id)
+        world = World.of(load_environment(name), progress, run.run_id)
+        world.launch = run.tags.get(LAUNCH_TAG)
+        return world
 
 
 def group_name(wave: Wave) -> str:
@@ -51,7 +56,9 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
     @dg.asset(
         name=unit.name,
         group_name=group_name(unit.wave),
-        deps=list(registry.needs[unit.name]),
+        deps=[*registry.needs[unit.name], *_gate(unit, registry)],
+        # A unit that waits for approval has nothing to show, and is no failure either.
+        output_required=False,
         partitions_def=ENVIRONMENTS,
         description=unit.fn.__doc__,
         kinds=next(kinds for kind, kinds in _KINDS if issubclass(unit.spec_type, kind)),
@@ -60,20 +67,48 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
         metadata={"source": f"{unit.fn.__module__.replace('.', '/')}.py", "typical_minutes": unit.minutes},
         check_specs=check_specs(unit),
     )
-    def body(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        with translated(context, platform, unit) as world:
-            if not unit.is_enabled(world.env):
-                return _disabled(unit, world.env)
-            result = run_unit(registry, unit, world)
-        return dg.MaterializeResult(
-            metadata=metadata(unit, result, world.env),
-            check_results=[
-                dg.AssetCheckResult(check_name=check.name, passed=seen.passed, description=seen.detail)
-                for check, seen in result.checks
-            ],
-        )
+    def body(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Result]:
+        try:
+            with translated(context, platform, unit.name) as world:
+                result = run_unit(registry, unit, world) if unit.is_enabled(world.env) else None
+        except ApprovalMissing as closed:
+            context.log.warning(str(closed))
+            context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: WAITING})
+            yield from _waiting(unit, closed)
+        else:
+            yield _done(unit, result, world.env) if result else _disabled(unit, world.env)
 
     return body
+
+
+_Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+def _done(unit: AnyUnit, result: Result, env: Environment) -> dg.MaterializeResult[Any]:
+    return dg.MaterializeResult(
+        metadata=metadata(unit, result, env),
+        check_results=[
+            dg.AssetCheckResult(check_name=check.name, passed=seen.passed, description=seen.detail)
+            for check, seen in result.checks
+        ],
+    )
+
+
+def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckResult]:
+    for check in unit.checks:
+        yield dg.AssetCheckResult(
+            check_name=check.name, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(closed)
+        )
+
+
+def _gate(unit: AnyUnit, registry: Registry) -> list[str]:
+    """The roots of what lies behind the approval wave come after the release plan, in the picture and in a run."""
+
+    def behind(one: AnyUnit) -> bool:
+        return WAVES.index(one.wave) > WAVES.index("approval")
+
+    is_root = behind(unit) and not any(behind(registry[name]) for name in registry.needs[unit.name])
+    return [RELEASE_PLAN] if is_root else []
 
 
 def check_specs(unit: AnyUnit) -> list[dg.AssetCheckSpec]:
@@ -84,17 +119,20 @@ def check_specs(unit: AnyUnit) -> list[dg.AssetCheckSpec]:
     ]
 
 
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
+
+
 class translated:
     """Opens the environment of a step and turns the project's errors into Dagster's: transient ones into retries by
-    the environment's settings, others into a failure that is not tried again."""
+    the environment's settings, others into a failure that is not tried again. A closed gate passes through."""
 
-    def __init__(self, context: dg.AssetExecutionContext, platform: Platform, unit: AnyUnit) -> None:
-        self._context, self._platform, self._unit = context, platform, unit
+    def __init__(self, context: Context, platform: Platform, step: str) -> None:
+        self._context, self._platform, self._step = context, platform, step
         self._env: Environment | None = None
 
     def __enter__(self) -> World:
         try:
-            world = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run.run_id)
+            world = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run)
         except PipelineError as error:
             raise failure(error) from None
         self._env = world.env
@@ -104,11 +142,11 @@ class translated:
         if isinstance(error, Transient) and self._env is not None:
             retry = self._env.retry
             if self._context.retry_number < retry.attempts - 1:
-                self._context.log.warning(f"{self._unit.name}: attempt {self._context.retry_number + 1}: {error}")
+                self._context.log.warning(f"{self._step}: attempt {self._context.retry_number + 1}: {error}")
                 raise dg.RetryRequested(
                     retry.attempts - 1, seconds_to_wait=error.retry_after or retry.seconds
                 ) from error
-        if isinstance(error, PipelineError):
+        if isinstance(error, PipelineError) and not isinstance(error, ApprovalMissing):
             raise failure(error) from error
 
 

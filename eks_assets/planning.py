@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from eks_assets.desired import desired
 from eks_assets.gate import is_gated
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
-from resources.change import Change, FieldChange
-from resources.drivers import driver_of
+from resources.change import Change, FieldChange, Observed
+from resources.drivers import Driver, driver_of
 from resources.errors import ConfigError, PipelineError, Transient
+from resources.helm_render import expect
 from resources.outputs import Outputs, pending_fields
 from resources.probes import observe as look
+from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Spec, Stack
 from resources.world import World
 
 State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
@@ -33,7 +35,8 @@ class CheckState:
 
 @dataclass(frozen=True)
 class UnitPlan:
-    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply."""
+    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
+    and revision of what the change starts from."""
 
     unit: str
     wave: str
@@ -43,6 +46,7 @@ class UnitPlan:
     checks: tuple[CheckState, ...] = ()
     error: PipelineError | None = None
     outputs: Outputs | None = field(default=None, repr=False)
+    observed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_a_run(self) -> bool:
@@ -76,13 +80,19 @@ def plan_environment(
     *,
     only: Collection[str] | None = None,
     with_checks: bool = True,
+    with_preview: bool = False,
     progress: Callable[[UnitPlan], None] = lambda _: None,
 ) -> EnvironmentPlan:
     """Plan every unit (or `only` those named, reading the others' outputs as they are).
 
+    `with_preview`: look into each change by what its driver can find out without changing anything (a change set that
+    is deleted again, a rendered chart), for people and for the digest; a deploy does without.
+
     Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
     unit is in its `error`."""
     world.aws.check_account()
+    if with_preview:
+        expect_releases(registry, world)
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
@@ -92,7 +102,11 @@ def plan_environment(
             for u in ready:
                 del waiting[u.name]
                 skip_checks = not with_checks or (only is not None and u.name not in only)
-                running[pool.submit(plan_unit, registry, u, world, done, with_checks=not skip_checks)] = u.name
+                preview = with_preview and (only is None or u.name in only)
+                task = pool.submit(
+                    plan_unit, registry, u, world, done, with_checks=not skip_checks, with_preview=preview
+                )  # fmt: skip
+                running[task] = u.name
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 name = running.pop(future)
@@ -103,7 +117,13 @@ def plan_environment(
 
 
 def plan_unit(
-    registry: Registry, unit: AnyUnit, world: World, done: dict[str, UnitPlan], *, with_checks: bool
+    registry: Registry,
+    unit: AnyUnit,
+    world: World,
+    done: Mapping[str, UnitPlan],
+    *,
+    with_checks: bool,
+    with_preview: bool = False,
 ) -> UnitPlan:
     """Plan one unit whose dependencies are planned."""
     if not unit.is_enabled(world.env):
@@ -117,11 +137,15 @@ def plan_unit(
         try:
             observed = driver.observe(spec, world)
             change = driver.plan(spec, observed)
+            if with_preview and change.is_needed:
+                change = driver.preview(spec, observed, change, world)
         except PipelineError as error:
             # What it looks at may be half made (a VPC without its subnets): it is looked at again when that is done.
             if not unsettled or isinstance(error, ConfigError | Transient):
                 raise
-            observed, change = None, Change("create", (FieldChange("", None, None),), f"later: {error.message}")
+            observed, change = None, _planned_later(driver, spec, error)
+            if with_preview and change.fields[0].path:
+                change = driver.preview(spec, None, change, world)
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
     waits_for = pending_fields(spec.model_dump(mode="python")) if change.is_needed else ()
@@ -135,9 +159,29 @@ def plan_unit(
         state = "failed"
     if state == "pending" and is_gated(world.env, unit):
         state = "waiting"
-    return UnitPlan(
-        unit.name, unit.wave, state, change, waits_for, checks, None, observed.outputs if observed else None
-    )
+    # A push makes another commit than the one that is there.
+    settled = not (change.is_needed and isinstance(spec, GitTree))
+    outputs = observed.outputs if observed is not None and settled else None
+    return UnitPlan(unit.name, unit.wave, state, change, waits_for, checks, None, outputs, start_of(observed))
+
+
+def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Change:
+    """What would be made from nothing; without fields where not even that can be said before its time."""
+    if not isinstance(spec, HelmRelease | Manifests | Parameter | Stack):
+        return Change("create", (FieldChange("", None, None),), f"later: {error.message}")
+    planned = driver.plan(spec, None)
+    return replace(planned, reason=f"later: {error.message}")
+
+
+def expect_releases(registry: Registry, world: World) -> None:
+    """What the environment's releases will serve counts when a chart asks the cluster what it serves."""
+    enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(world.env))
+    expect((spec for u in enabled if isinstance(spec := desired(registry, world.env, u, {}), HelmRelease)), world)
+
+
+def start_of(observed: Observed | None) -> dict[str, str]:
+    """What a change starts from, in words that stay the same while nobody changes it."""
+    return {"status": observed.status, **observed.detail} if observed else {"status": "absent"}
 
 
 def _is_failed(status: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,13 @@ class Source:
 
     @classmethod
     def of(cls, env: Environment) -> Source:
-        """The sandbox for an environment with `sandbox: true` (ConfigError when it is down), else the real AWS."""
+        """The sandbox for an environment with `sandbox: true`, as root or as one of its people (ConfigError when it is
+        down), else the real AWS."""
         if not env.sandbox:
             return cls(env.region)
         state = sandbox_state()
-        keys = state.credentials["root"]
-        return cls(env.region, state.aws_endpoint, keys.access_key_id, keys.secret_access_key)
+        keys = state.caller()
+        return cls(env.region, state.aws_endpoint, keys.access_key_id, keys.secret_access_key, keys.session_token)
 
     def session(self) -> boto3.Session:
         return boto3.Session(
@@ -123,7 +124,8 @@ class Aws:
     def folder(self) -> Path:
         """A private folder that goes away with the process."""
         path = Path(tempfile.mkdtemp(prefix="eks-assets-"))
-        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        # A step forked by the forkserver ends without atexit, but not without its finalizers.
+        Finalize(None, shutil.rmtree, args=(path,), kwargs={"ignore_errors": True}, exitpriority=0)
         return path
 
     def client(self, service: str) -> Any:
@@ -157,6 +159,7 @@ class Aws:
                 f"cannot act as {deployer.arn}: {error.message}",
                 next_step=f"does the role exist (eks-assets bootstrap {self.env.name} --apply), does it trust you, "
                 "and is its external id the environment's?",
+                bad_input=True,
             ) from error
 
     def _assume(self, session: boto3.Session, arn: str, external_id: str | None) -> boto3.Session:
@@ -178,6 +181,12 @@ class Aws:
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
         core.set_config_variable("region", self.env.region)
         return boto3.Session(botocore_session=core)
+
+
+def caller(env: Environment) -> str:
+    """The ARN that we are before any role is assumed: who started this. Raises ConfigError, AccessDenied."""
+    with aws_call("asking who we are"):
+        return str(Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"])
 
 
 def _chain(env: Environment) -> list[tuple[str, str | None]]:

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 
 from resources.errors import (
     AccessDenied,
+    AlreadyThere,
     ConfigError,
     NotFound,
     OperationFailed,
@@ -60,6 +61,7 @@ _MISSING = {
     "ChangeSetNotFound",
     "404",
 }
+_THERE = {"PreconditionFailed"}
 
 
 def error_code(error: ClientError) -> str:
@@ -84,6 +86,8 @@ def translate(error: Exception, doing: str) -> PipelineError:
             )
         if code in _MISSING or "does not exist" in words:
             return NotFound(text)
+        if code in _THERE or status == 412:
+            return AlreadyThere(text)
         if code in _THROTTLED or status in (429, 500, 502, 503, 504):
             return Transient(text)
         return OperationFailed(text)

@@ -103,7 +103,8 @@ class Network(Model):
 
 
 class Approval(Model):
-    """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds."""
+    """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds. `allow`:
+    ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release."""
 
     before: WaveName = "applications"
     approvers: int = Field(default=1, ge=1, le=10)
@@ -115,7 +116,8 @@ class Approval(Model):
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> Self:
-        if self.allow and len(set(self.allow)) < self.approvers:
+        patterns = any("*" in arn for arn in self.allow)
+        if self.allow and not patterns and len(set(self.allow)) < self.approvers:
             raise ValueError(f"allow names {len(set(self.allow))} people, approvers demands {self.approvers}")
         return self
 
@@ -198,6 +200,9 @@ class Environment(Model):
         default=None,
         pattern=r"^([a-zA-Z0-9.-]+:\d+|\$\{SANDBOX_EDGE\})$",
         description="HOST:PORT that answers for the application domain, instead of DNS, as curl --resolve does",
+    )
+    deploy: Literal["automatic", "manual"] = Field(
+        default="automatic", description="Whether a change of this file, or of a unit's code, starts a deploy by itself"
     )
     approval: Approval | None = None
     retry: Retry = Retry()

@@ -4,13 +4,15 @@
     ├── ConfigError          the user's input is wrong; nothing was changed (exit 2)
     ├── ToolMissing          a program that a driver needs is not on PATH (exit 2)
     ├── NotFound             something that must exist does not
+    ├── AlreadyThere         a conditional write found that somebody else had written
     ├── WrongAccount         the credentials belong to another account or region (exit 2)
     ├── AccessDenied         AWS or Kubernetes refused the caller
-    ├── Refused              the change is one that we never make by ourselves
+    ├── Refused              the change is one that we never make by ourselves (exit 2)
     ├── OperationFailed      AWS, helm or Kubernetes carried it out and it failed
     │   └── CommandFailed    a program ended with another exit code than 0
     ├── WaitTimeout          a wait reached its deadline
     ├── ApprovalMissing      a gated unit would change and nobody has approved it (exit 3)
+    │   └── ApprovalStale    what was approved is not what would change now
     ├── LeaseHeld            another run is writing to the same environment
     └── Transient            worth another try; carries `retry_after` seconds
 
@@ -24,14 +26,17 @@ from collections.abc import Sequence
 
 
 class PipelineError(Exception):
-    """Base of all. `message`: what failed, where, why. `next_step`: what the reader can do about it."""
+    """Base of all. `message`: what failed, where, why. `next_step`: what the reader can do about it. `bad_input`: it is
+    the user's input that is wrong, though only AWS could tell (exit 2)."""
 
     exit_code = 1
 
-    def __init__(self, message: str, *, next_step: str = "") -> None:
+    def __init__(self, message: str, *, next_step: str = "", bad_input: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+        if bad_input:
+            self.exit_code = 2
 
     def __str__(self) -> str:
         return f"{self.message}\nNext: {self.next_step}" if self.next_step else self.message
@@ -53,6 +58,10 @@ class NotFound(PipelineError):
     """Something that must exist does not."""
 
 
+class AlreadyThere(PipelineError):
+    """A conditional write found that somebody else had written."""
+
+
 class WrongAccount(PipelineError):
     """The credentials at hand belong to another account than the environment names."""
 
@@ -65,6 +74,8 @@ class AccessDenied(PipelineError):
 
 class Refused(PipelineError):
     """A change that the pipeline never makes by itself, such as replacing a cluster."""
+
+    exit_code = 2
 
 
 class OperationFailed(PipelineError):
@@ -89,6 +100,10 @@ class ApprovalMissing(PipelineError):
     """A unit behind an environment's approval gate would change, and nobody has approved it."""
 
     exit_code = 3
+
+
+class ApprovalStale(ApprovalMissing):
+    """What was approved is not what would change now, or not as things stand now."""
 
 
 class LeaseHeld(PipelineError):

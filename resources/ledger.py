@@ -11,11 +11,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import rfc8785
+
 from resources.aws_errors import aws_call
 from resources.bootstrap_names import ledger_bucket
 from resources.change import Change
 from resources.dagster_aws_clients import s3_client
-from resources.errors import NotFound
+from resources.errors import AlreadyThere, NotFound
 from resources.world import World
 
 
@@ -38,13 +40,24 @@ def record(world: World, document: Mapping[str, Any]) -> None:
     """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
 
     Raises NotFound where the environment has not been bootstrapped."""
+    _put(world, f"changes/{document['at']}-{document['unit']}.json", document)
+
+
+def write_once(world: World, key: str, document: Mapping[str, Any]) -> bool:
+    """Write a document unless there is one under that key already; whether it was written."""
+    try:
+        _put(world, key, document)
+    except AlreadyThere:
+        return False
+    return True
+
+
+def _put(world: World, key: str, document: Mapping[str, Any]) -> None:
     bucket = ledger_bucket(world.env)
-    key = f"changes/{document['at']}-{document['unit']}.json"
     try:
         with aws_call(f"writing {key} to the ledger {bucket}"):
-            body = json.dumps(document).encode()
             s3_client(world.aws).put_object(
-                Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", ContentType="application/json"
+                Bucket=bucket, Key=key, Body=rfc8785.dumps(document), IfNoneMatch="*", ContentType="application/json"
             )
     except NotFound as error:
         raise NotFound(
@@ -52,11 +65,24 @@ def record(world: World, document: Mapping[str, Any]) -> None:
         ) from error
 
 
+def read(world: World, key: str) -> bytes:
+    """What was written under the key. Raises NotFound."""
+    bucket = ledger_bucket(world.env)
+    with aws_call(f"reading {key} from the ledger {bucket}"):
+        body: bytes = world.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+
+def keys(world: World, prefix: str, after: str = "") -> list[str]:
+    """The keys that begin with `prefix` and sort behind `after`, in order."""
+    bucket = ledger_bucket(world.env)
+    with aws_call(f"reading the ledger {bucket}"):
+        pages = world.aws.client("s3").get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, StartAfter=after
+        )  # fmt: skip
+        return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+
+
 def entries(world: World, limit: int = 100) -> list[dict[str, Any]]:
     """The newest entries first."""
-    bucket = ledger_bucket(world.env)
-    client = world.aws.client("s3")
-    with aws_call(f"reading the ledger {bucket}"):
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="changes/")
-        keys = sorted((item["Key"] for page in pages for item in page.get("Contents", [])), reverse=True)[:limit]
-        return [json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+    return [json.loads(read(world, key)) for key in keys(world, "changes/")[::-1][:limit]]

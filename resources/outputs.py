@@ -121,6 +121,26 @@ def pending_fields(document: Any) -> tuple[str, ...]:
     return tuple(sorted({f"{unit}.{field}" for unit, field in _TOKEN.findall(text)}))
 
 
+def fill_in(document: Any, known: Mapping[str, Outputs]) -> Any:
+    """The document with the outputs of `known` units in place of their pending tokens; others stay. A text that is
+    nothing but the token of several strings becomes their list; inside a longer text they are joined by commas."""
+
+    def value(match: re.Match[str]) -> str | tuple[str, ...]:
+        found: str | tuple[str, ...] = getattr(known[match[1]], match[2]) if match[1] in known else match[0]
+        return found
+
+    if isinstance(document, Mapping):
+        return {key: fill_in(item, known) for key, item in document.items()}
+    if isinstance(document, list | tuple):
+        return [fill_in(item, known) for item in document]
+    if not isinstance(document, str):
+        return document
+    whole = _TOKEN.fullmatch(document)
+    if whole and isinstance(alone := value(whole), tuple):
+        return list(alone)
+    return _TOKEN.sub(lambda m: text if isinstance(text := value(m), str) else ",".join(text), document)
+
+
 def display(text: str) -> str:
     """The text with each pending token in the words that a reader expects."""
     return _TOKEN.sub(r"${\1.\2} (known after apply)", text)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -44,13 +45,9 @@ def run(
     SIGTERM first. Raises CommandFailed for an exit code that `accept` lacks, and for a run longer than `timeout`
     seconds.
     """
-    out_path, err_path = (
-        cwd / f"{os.getpid()}-{time.monotonic_ns()}.out",
-        cwd / f"{os.getpid()}-{time.monotonic_ns()}.err",
-    )
     with (
-        out_path.open("w+", encoding="utf-8", errors="surrogateescape", newline="") as out,
-        err_path.open("w+", encoding="utf-8", errors="replace") as err,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="", dir=cwd) as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=cwd) as err,
     ):
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **extra_env}
@@ -62,8 +59,6 @@ def run(
         out.seek(0)
         err.seek(0)
         text, errors = out.read(), err.read()
-    out_path.unlink()
-    err_path.unlink()
     if code not in accept:
         why = errors.strip() or text.strip() or f"no output within {timeout:.0f} s"
         raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, why[-2000:])

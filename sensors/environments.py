@@ -1,28 +1,102 @@
-"""One partition an environment: follows the files in `environments/`."""
+"""One partition an environment: follows the files in `environments/`, and remembers which of them are gone."""
+
+from __future__ import annotations
+
+import datetime as dt
 
 import dagster as dg
+from pydantic import Field, ValidationError
 
 from eks_assets.factory import ENVIRONMENTS
-from resources.environment_files import find_folder, list_environments
+from eks_assets.units import registry
+from resources.environment_files import find_folder, list_environments, load_environment
+from resources.errors import ConfigError
+from resources.field_types import Model
+from sensors.launching import is_destroyed
+from sensors.looks import first_line
+
+
+class Known(Model):
+    """The cursor. `platforms`: what each file was last seen to describe, by its name; `removed`: when a file was found
+    to be gone, until it is back or `destroy` ran."""
+
+    platforms: dict[str, str] = Field(default={})
+    removed: dict[str, str] = Field(default={})
 
 
 @dg.sensor(
     name="environments",
     minimum_interval_seconds=5,
+    # Safe to run from the start: it adds and removes names, nothing else.
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps one partition for each file in environments/. Removing a file never destroys anything.",
 )
 def environments_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Adds a partition for a new file and removes that of a file that is gone."""
-    wanted = set(list_environments(find_folder()))
+    """Adds a partition for a new file and removes that of a file that is gone. Its runs and materializations stay, and
+    so does what it describes: each tick names it until the file is back or the environment has been destroyed."""
+    try:
+        wanted = set(list_environments(find_folder()))
+    except ConfigError as error:
+        return dg.SkipReason(f"{first_line(error)}; partitions are left as they are")
     have = set(context.instance.get_dynamic_partitions("environments"))
+    added, gone = sorted(wanted - have), sorted(have - wanted)
+    before = _known(context, wanted)
+    unread = [name for name in wanted if not before.platforms.get(name)]
+    platforms = {**before.platforms, **{name: _platform(name) for name in unread}}
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    removed = {**before.removed, **{name: today for name in gone if name not in before.removed}}
+    said, missing = _missing(context.instance, removed, platforms, wanted)
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
-    if added := sorted(wanted - have):
+    if added:
         requests.append(ENVIRONMENTS.build_add_request(added))
-    if removed := sorted(have - wanted):
-        requests.append(ENVIRONMENTS.build_delete_request(removed))
-    if not requests:
-        return dg.SkipReason(f"{len(have)} environments, none added or removed")
-    said = [f"added {', '.join(added)}"] if added else []
-    said += [f"removed {', '.join(removed)} (nothing was destroyed)"] if removed else []
-    return dg.SensorResult(dynamic_partitions_requests=requests, skip_reason=dg.SkipReason("; ".join(said)))
+        said.insert(0, f"added {', '.join(added)}")
+    if gone:
+        requests.append(ENVIRONMENTS.build_delete_request(gone))
+    known = Known(platforms={n: p for n, p in platforms.items() if n in wanted or n in missing}, removed=missing)
+    return dg.SensorResult(
+        dynamic_partitions_requests=requests,
+        skip_reason=dg.SkipReason("\n".join(said) or f"{len(wanted)} environments, none added or removed"),
+        cursor=known.model_dump_json(),
+    )
+
+
+def _missing(
+    instance: dg.DagsterInstance, removed: dict[str, str], platforms: dict[str, str], wanted: set[str]
+) -> tuple[list[str], dict[str, str]]:
+    """What to say of files that are gone, and those that have to be named again at the next tick."""
+    said, missing = [], {}
+    for name, since in sorted(removed.items()):
+        platform = platforms.get(name, "")
+        renamed = [other for other in sorted(wanted) if platform and platforms.get(other) == platform]
+        if name in wanted:
+            said.append(f"{name} is back")
+        elif renamed:
+            said.append(f"{name} is now {', '.join(renamed)}: the same platform, {platform}, which stays as it is")
+        elif is_destroyed(instance, name):
+            said.append(f"{name} was removed and has been destroyed")
+        else:
+            said.append(
+                f"{name} was removed on {since}, and nothing was destroyed: what it describes still exists and costs "
+                f"money. Put the file back to go on, or to run: eks-assets destroy {name}"
+            )
+            missing[name] = since
+    return said, missing
+
+
+def _platform(name: str) -> str:
+    """What a file describes, the same under another name; nothing where the file cannot be read."""
+    try:
+        env = load_environment(name)
+    except ConfigError:
+        return ""
+    return f"{env.resource_prefix} in {env.account} {env.region}"
+
+
+def _known(context: dg.SensorEvaluationContext, wanted: set[str]) -> Known:
+    """The cursor; a lost one is made again from what has ever been materialized."""
+    try:
+        return Known.model_validate_json(context.cursor or "")
+    except ValidationError:
+        keys = [dg.AssetKey(unit.name) for unit in registry().units]
+        ever = {name for key in keys for name in context.instance.get_materialized_partitions(key)}
+        return Known(removed={name: "an unknown day" for name in ever - wanted})

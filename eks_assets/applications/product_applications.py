@@ -14,13 +14,13 @@ from resources.specs import GitManifests
     wave="applications",
     minutes=3,
     after=[argo_projects],
-    when=lambda env: env.git is not None and bool(env.products_purchased),
+    when=lambda env: env.git is not None,
     checks=[ApplicationsHealthy()],
 )
 def product_applications(
     env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
 ) -> GitManifests:
-    """One ApplicationSet a purchased product, healthy at the pushed commit."""
+    """One ApplicationSet a purchased product, healthy at the pushed commit. It shows those no longer purchased."""
     return GitManifests(
         tree=git_tree(env, certificate),
         group="products",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
 
 from eks_assets.cli import (
+    approvals,
     bootstrap,
     deploy,
     plan,
@@ -30,6 +32,9 @@ app.command("schema")(schema.schema)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("plan")(plan.plan)
 app.command("deploy")(deploy.deploy)
+app.command("approve")(approvals.approve)
+app.command("reject")(approvals.reject)
+app.command("approvals")(approvals.approvals)
 app.command("status")(status.status)
 app.command("ui")(ui.ui)
 app.add_typer(sandbox.app, name="sandbox", help="The local AWS and Kubernetes that tests and the demo run on.")
@@ -43,6 +48,8 @@ def token() -> None:
 def run() -> None:
     """Run one command. Exit codes: 0 done or nothing to do, 1 failed, 2 bad input, 3 waiting for approval,
     4 differences, 130 interrupted."""
+    # Ended from outside reads as interrupted from the keyboard: what is under way is put away, and the code is 130.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except PipelineError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -10,78 +11,65 @@ from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
 
+PIPE_WIDTH = 120  # columns where there is no terminal to ask
+Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
+Full = Annotated[bool, typer.Option("--full", help="Every field, with its whole value.")]
+DetailedExitcode = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 4 when something differs.")]
+
 
 def plan(
     environment: EnvironmentName,
     only: Only = None,
     wave: WaveOption = None,
     json_output: Json = False,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 4 when something differs.")
-    ] = False,
+    markdown: Markdown = False,
+    full: Full = False,
+    detailed_exitcode: DetailedExitcode = False,
 ) -> None:
-    """Show what a deploy would change, unit by unit. Changes nothing."""
+    """Show what a deploy would change, unit by unit and field by field. Changes nothing.
+
+    Exit 0, 1 where a unit cannot be planned, 4 with --detailed-exitcode where something differs."""
     from eks_assets.cli.selection import selected
-    from eks_assets.planning import plan_environment
+    from eks_assets.plan_markdown import markdown as as_markdown
     from eks_assets.units import registry as all_units
     from resources.environment_files import load_environment
-    from resources.world import World
+    from resources.errors import ConfigError
 
+    if json_output and markdown:
+        raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")
     registry = all_units()
     env = load_environment(environment, known_units=registry.by_name)
-    found = plan_environment(registry, World.of(env), only=selected(registry, only, wave), with_checks=False)
-    changes = [u for u in found.units if u.change.is_needed]
+    document = _planned(registry, env, selected(registry, only, wave))
     if json_output:
-        print(json.dumps(as_json(found, registry), indent=2, ensure_ascii=False))
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    elif markdown:
+        print(as_markdown(document, document["minutes"]))
     else:
-        show(found, Console())
-    if found.errors:
+        show(document, Console(), full=full)
+    if document["unknown"]:
         raise SystemExit(1)
-    raise SystemExit(4 if changes and detailed_exitcode else 0)
+    raise SystemExit(4 if document["changes"] and detailed_exitcode else 0)
 
 
-def as_json(found: Any, registry: Any) -> dict[str, Any]:
-    """The document of design.md, "Contracts", as far as this version fills it."""
-    from resources.outputs import plain
-
-    return {
-        "environment": found.environment,
-        "changes": [
-            {
-                "unit": u.unit,
-                "wave": u.wave,
-                "action": u.change.action,
-                "fields": [
-                    {"path": f.path, "before": plain(f.before), "after": plain(f.after), "replaces": f.replaces}
-                    for f in u.change.fields
-                ],
-                "reversibility": registry[u.unit].reversibility,
-                "known_after_apply": list(u.waits_for),
-            }
-            for u in found.units
-            if u.change.is_needed
-        ],
-        "unknown": [{"unit": u.unit, "reason": u.error.message} for u in found.errors],
-    }
-
-
-def show(found: Any, console: Console) -> None:
+def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -> None:
     """The plan for people."""
-    from resources.outputs import display, plain
+    from eks_assets.cli.plan_text import lines
 
-    for u in found.units:
-        if u.error is not None:
-            console.print(f"[red]? {u.unit}[/]: {u.error.message}", highlight=False)
-        elif u.change.is_needed:
-            mark = {"create": "[green]+", "update": "[yellow]~"}.get(u.change.action, "[red]-")
-            console.print(f"{mark} {u.unit}[/] ({u.wave}): {u.change.action}, {u.change.reason}", highlight=False)
-            if u.change.action == "update":
-                for f in u.change.fields[:20]:
-                    line = f"    {f.path}: {display(str(plain(f.before)))} -> {display(str(plain(f.after)))}"
-                    console.print(line, highlight=False, markup=False)
-    count = sum(u.change.is_needed for u in found.units)
-    console.print(
-        f"{found.environment}: {count} of {len(found.units)} units would change"
-        if count
-        else f"{found.environment}: nothing to do"
-    )
+    width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
+    for line in lines(document, width, full=full):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
+    """The plan; a terminal is told how far it is."""
+    from eks_assets.plan_report import plan_report
+    from resources.world import World
+
+    done: list[str] = []
+    with Console(stderr=True).status(f"planning {env.name}") as status:
+
+        def progress(unit: Any) -> None:
+            done.append(unit.unit)
+            status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
+
+        return plan_report(registry, World.of(env), only, progress)

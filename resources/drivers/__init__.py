@@ -18,12 +18,15 @@ from resources.world import World
 
 
 class Driver(Protocol):
-    """`observe` reads what exists (None: nothing); `plan` compares, without any call; `apply` makes it so, and
-    leaves nothing that the next run can't mend. All raise PipelineError only."""
+    """`observe` reads what exists (None: nothing); `plan` compares, without any call; `preview` looks into a change
+    that is needed, by all that can be found out without changing anything; `apply` makes it so, and leaves nothing that
+    the next run can't mend. All raise PipelineError only."""
 
     def observe(self, spec: Any, world: World) -> Observed | None: ...
 
     def plan(self, spec: Any, observed: Observed | None) -> Change: ...
+
+    def preview(self, spec: Any, observed: Observed | None, change: Change, world: World) -> Change: ...
 
     def apply(self, spec: Any, world: World) -> None: ...
 

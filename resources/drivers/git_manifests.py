@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -44,13 +45,22 @@ class GitManifestsDriver:
         return Observed(status, desired, NoOutputs(), {"no longer wanted": shown})
 
     def plan(self, spec: GitManifests, observed: Observed | None) -> Change:
-        """The objects that are missing or differ; with `prune` also those to remove."""
+        """The objects that are missing or differ, and those no longer wanted: removed with `prune`, else kept, which
+        is no change but is said as the reason."""
         if observed is None:
             return NOTHING_TO_DO
         change = self._manifests.plan(observed.desired["wanted"], observed.desired["live"])
-        removed = tuple(FieldChange(describe(obj), "applied", None) for obj in observed.desired["strays"])
-        if spec.prune and removed:
-            return Change("update", (*change.fields, *removed), f"{len(removed)} objects are no longer wanted")
+        strays = [describe(obj) for obj in observed.desired["strays"]]
+        if not strays:
+            return change
+        if spec.prune:
+            removed = tuple(FieldChange(stray, "applied", None) for stray in strays)
+            return Change("update", (*change.fields, *removed), f"no longer wanted, removed: {', '.join(strays)}")
+        kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
+        return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
+
+    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: the objects are compared field by field already."""
         return change
 
     def apply(self, spec: GitManifests, world: World) -> None:
@@ -60,6 +70,7 @@ class GitManifestsDriver:
         if spec.prune and observed is not None:
             for stray in observed.desired["strays"]:
                 world.progress(f"removing {describe(stray)}")
+                world.before_change()
                 _delete(world, stray)
         refresh(world)
 
@@ -109,6 +120,7 @@ def refresh(world: World) -> None:
     ):
         for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd"):
             value = "true" if kind == "ApplicationSet" else "normal"
+            world.before_change()
             patch = {"metadata": {"annotations": {key: value}}}
             with kubernetes_call(f"refreshing {describe(obj)}"):
                 resource = world.cluster.kind(API_VERSION, kind)

@@ -51,6 +51,10 @@ class GitTreeDriver:
         count = len(observed.desired["differences"])
         return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
 
+    def preview(self, spec: GitTree[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: the files are compared already."""
+        return change
+
     def apply(self, spec: GitTree[Any], world: World) -> None:
         """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
 
@@ -90,6 +94,7 @@ def _observed(spec: AnyGitTree, found: Reading) -> Observed:
 def _push(git: Git, found: Reading, spec: AnyGitTree, world: World) -> None:
     parent = found.heads.branch_commit or found.heads.base_commit
     commit = git_objects.commit(git, found.tree, parent, _message(found, spec, world)) if found.differences else parent
+    world.before_change()
     git.push(commit)
     world.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
 

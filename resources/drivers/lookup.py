@@ -26,8 +26,13 @@ class LookupDriver:
             raise NotFound(
                 f"no VPC has the tags {_words(spec.query)}",
                 next_step="create it (network.create), or name the tags of an existing one (network.lookup.tags)",
+                bad_input=True,
             )
         return NOTHING_TO_DO
+
+    def preview(self, spec: Lookup[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: there is none."""
+        return change
 
     def apply(self, spec: Lookup[Any], world: World) -> None:
         """A lookup changes nothing."""
@@ -47,6 +52,7 @@ def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
             raise PipelineError(
                 f"{len(vpcs)} VPCs have the tags {_words(spec.query)}: {found}",
                 next_step="make the tags unique, or name more of them under network.lookup.tags",
+                bad_input=True,
             )
         if not vpcs:
             return None

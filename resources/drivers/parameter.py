@@ -36,8 +36,13 @@ class ParameterDriver:
             return Change("update", (FieldChange("value", have, wanted),), f"parameter {spec.name} has another value")
         return NOTHING_TO_DO
 
+    def preview(self, spec: Parameter[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: one value."""
+        return change
+
     def apply(self, spec: Parameter[Any], world: World) -> None:
         """Write the value."""
+        world.before_change()
         with aws_call(f"writing the parameter {spec.name}"):
             ssm_client(world.aws).put_parameter(
                 Name=spec.name, Value=plain(spec.value), Type="String", Overwrite=True, Description=spec.description

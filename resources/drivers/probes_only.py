@@ -19,5 +19,9 @@ class ProbesDriver:
         """Nothing to do."""
         return NOTHING_TO_DO
 
+    def preview(self, spec: Probes, observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: there is none."""
+        return change
+
     def apply(self, spec: Probes, world: World) -> None:
         """Changes nothing."""

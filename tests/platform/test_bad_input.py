@@ -132,7 +132,7 @@ def test_region_of_the_cluster_file_differs(account: Environment, files: Files, 
 
 def test_role_that_does_not_exist(account: Environment, files: Files, refused: Refused) -> None:
     files.change("sandbox.yaml", roles={"deployer": {"arn": "arn:aws:iam::000000000000:role/nobody"}})
-    said = refused(1)
+    said = refused(2)
     assert "cannot act as arn:aws:iam::000000000000:role/nobody" in said
     assert "eks-assets bootstrap sandbox --apply" in said
 
@@ -140,7 +140,7 @@ def test_role_that_does_not_exist(account: Environment, files: Files, refused: R
 def test_wrong_external_id(account: Environment, files: Files, refused: Refused) -> None:
     arn = "arn:aws:iam::000000000000:role/eks-assets-deployer"
     files.change("sandbox.yaml", roles={"deployer": {"arn": arn, "external_id": "guessed"}})
-    said = refused(1)
+    said = refused(2)
     assert f"cannot act as {arn}" in said
     assert "is its external id the environment's?" in said
 
@@ -149,14 +149,14 @@ def test_vpc_that_is_not_found(account: Environment, files: Files, refused: Refu
     document = yaml.safe_load((files.folder / "sandbox.yaml").read_text())
     document["network"] = {"lookup": {"tags": {"Name": "somewhere"}}}
     (files.folder / "sandbox.yaml").write_text(yaml.safe_dump(document))
-    said = refused(1)
+    said = refused(2)
     assert "no VPC has the tags Name=somewhere" in said
     assert "network.lookup.tags" in said
 
 
 def test_version_jump(platform: Environment, files: Files, refused: Refused) -> None:
     files.change("sandbox.yaml", kubernetes_version="1.36")
-    said = refused(1)
+    said = refused(2)
     assert "the EKS cluster demo-sandbox-cluster runs Kubernetes 1.34" in said
     assert "one minor at a time, not to 1.36" in said
     assert 'kubernetes_version: "1.35"' in said
@@ -165,7 +165,7 @@ def test_version_jump(platform: Environment, files: Files, refused: Refused) -> 
 def test_cluster_that_would_be_replaced(platform: Environment, files: Files, refused: Refused, world: World) -> None:
     before = revisions(world)
     files.change("clusters/sandbox.yaml", kubernetesNetworkConfig={"serviceIPv4CIDR": "172.21.0.0/16"})
-    said = refused(1)
+    said = refused(2)
     assert "the change would replace the EKS cluster demo-sandbox-cluster" in said
     assert "KubernetesNetworkConfig.ServiceIpv4Cidr from EKS's own choice to 172.21.0.0/16" in said
     assert revisions(world) == before
@@ -173,7 +173,7 @@ def test_cluster_that_would_be_replaced(platform: Environment, files: Files, ref
 
 def test_encryption_that_would_be_removed(platform: Environment, files: Files, refused: Refused) -> None:
     files.change("clusters/sandbox.yaml", secretsEncryption=None)
-    assert "EncryptionConfig removed" in refused(1)
+    assert "EncryptionConfig removed" in refused(2)
 
 
 def test_sandbox_that_is_not_running(account: Environment, refused: Refused, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_machine_without_tools_and_without_go(tmp_path: Path) -> None:
     environment |= {"UV_NO_INDEX": "1", "KUBEBUILDER_ASSETS": ""}
     command = [sys.executable, "-m", "eks_assets.cli", "sandbox", "up"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 2, done.stdout + done.stderr
     assert "built with Go, and there is no Go >= 1.21 on PATH" in done.stderr
     assert "Install Go." in done.stderr
     assert "Traceback" not in done.stderr

@@ -63,6 +63,7 @@ ENVIRONMENT_FAULTS = [
     ("${SANDBOX_REGISTRY}", "${REGISTRY}", "charts.mirror", "would stay as it is"),
     ("attempts: 3", "attempts: many", "retry.attempts", "a whole number"),
     ("attempts: 3", "attempts: 0", "retry.attempts", "at least 1"),
+    ("retry:\n", "deploy: manaul\nretry:\n", "deploy", 'did you mean "manual"?'),
     ("retry:\n", "approval:\nretry:\n", "approval", "is empty"),
     ("retry:\n", "tenant: twice\nretry:\n", "tenant", "is written twice"),
 ]
@@ -295,6 +296,7 @@ class TestCommands:
         found = json.loads(output)
         assert code == 0
         assert found["properties"]["cluster"]["type"] == "string"
+        assert found["properties"]["deploy"]["enum"] == ["automatic", "manual"]
         assert "name" not in found["properties"]
         assert "file_values" not in output
         code, output = run("schema", "--cluster")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from eks_assets.applications.application_config import ApplicationConfigOutputs, application_config
 from eks_assets.applications.argo_cd import argo_cd
 from eks_assets.applications.argo_projects import argo_projects
@@ -11,12 +9,11 @@ from eks_assets.applications.argocd_repository import argocd_repository
 from eks_assets.applications.istio_application import istio_application
 from eks_assets.applications.keycloak_credentials import keycloak_credentials
 from eks_assets.applications.product_applications import product_applications
-from eks_assets.gate import is_gated, require_approval
+from eks_assets.gate import gated_units, is_gated
 from eks_assets.infrastructure.certificate import CertificateOutputs
 from eks_assets.units import registry
 from resources.environment import Environment
 from resources.environment_files import load_environment
-from resources.errors import ApprovalMissing
 from sandbox.paths import PROJECT
 
 from .published import ACCESS
@@ -73,8 +70,12 @@ def test_product_applications_are_those_that_were_purchased(sandbox_env: Environ
     assert spec.prune
 
 
-def test_product_applications_are_off_without_products(sandbox_env: Environment) -> None:
-    assert not product_applications.is_enabled(sandbox_env.model_copy(update={"products_purchased": ()}))
+def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: Environment) -> None:
+    none_left = sandbox_env.model_copy(update={"products_purchased": (), "prune_products": True})
+    assert product_applications.is_enabled(none_left)
+    spec = product_applications(none_left, ACCESS, CONFIG, CERTIFICATE)
+    assert spec.paths == ()
+    assert spec.prune
 
 
 def test_the_gate_is_closed_before_applications() -> None:
@@ -82,8 +83,9 @@ def test_the_gate_is_closed_before_applications() -> None:
     behind = {u.name for u in registry().units if is_gated(gated, u)}
     assert "argo_cd" in behind
     assert "karpenter" not in behind
-    with pytest.raises(ApprovalMissing, match="argo_cd in sandbox-gated needs 2 approvals before applications"):
-        require_approval(gated, registry()["argo_cd"])
+    assert set(gated_units(registry(), gated)) == {
+        one.name for one in registry().units if one.wave in ("applications", "observability")
+    }
 
 
 def test_no_gate_without_approval_settings(sandbox_env: Environment) -> None:

@@ -1,0 +1,134 @@
+"""A plan document as Markdown: for a comment on a pull request, and wave by wave for Dagster's UI. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from eks_assets import plan_words as words
+
+COMMENT = 65_536  # characters that a comment on GitHub may have
+WAVE = 1_000  # characters beyond which Dagster's UI collapses a text
+FIELDS, VALUE = 40, 200
+_SPECIAL = re.compile(r"([\\`*_\[\]|~])")
+Entry = Mapping[str, Any]
+
+
+def summary(document: Mapping[str, Any], minutes: float) -> str:
+    """One line: how many changes of what kind, and how long they take."""
+    units, found = len(document["changes"]), words.counts(document)
+    unknown = f"; {words.plural(len(document['unknown']), 'unit')} could not be planned" if document["unknown"] else ""
+    return f"{found}{f', {words.duration(minutes)}' if units else ''}{unknown}"
+
+
+def markdown(document: Mapping[str, Any], minutes: float) -> str:
+    """The whole plan: a table, then the fields wave by wave, folded. At most 65,536 characters; what is left out of it
+    is said at its end."""
+    head = "\n".join(_head(document, minutes))
+    note = f"\nMore than a comment can hold: `eks-assets plan {document['environment']} --full` shows all.\n"
+    if len(head) + len(note) > COMMENT:
+        return head[: COMMENT - len(note)].rpartition("\n")[0] + note
+    parts, left = [head], COMMENT - len(head) - len(note)
+    for wave, entries in words.by_waves(document).items():
+        part, is_whole = _fold(wave, entries, left)
+        parts.append(part)
+        left -= len(part)
+        if not is_whole:
+            return "".join((*parts, note))
+    return "".join(parts)
+
+
+def by_wave(document: Mapping[str, Any]) -> dict[str, str]:
+    """A list of the changes of each wave, each shorter than 1,000 characters."""
+    return {wave: _short(entries) for wave, entries in words.by_waves(document).items()}
+
+
+def _head(document: Mapping[str, Any], minutes: float) -> Iterable[str]:
+    yield f"## Plan of `{document['environment']}`: {summary(document, minutes)}\n"
+    if document["changes"]:
+        yield "| Wave | Unit | Action | Fields | Can be undone | Minutes |"
+        yield "|---|---|---|--:|---|--:|"
+    for e in document["changes"]:
+        action = f"**{e['action']}**" if e["action"] in ("replace", "delete") else e["action"]
+        yield f"| {e['wave']} | {e['unit']} | {action} | {words.size(e)} | {e['reversibility']} | {e['minutes']:g} |"
+    yield ""
+    disrupts = [f"- {entry['unit']}: {_text(s)}" for entry in document["changes"] for s in entry["disrupts"]]
+    yield from _titled("**Disrupts**", disrupts)
+    unknown = [f"- {entry['unit']}: {_text(entry['reason'])}" for entry in document["unknown"]]
+    yield from _titled("**Could not be planned**", unknown)
+    yield from _titled("Not everything can be undone", [f"- {line}" for line in words.labels(document)])
+    left_out = [f"- {_text(line)}" for line in words.volatile(document)]
+    yield from _titled("Not compared, since it differs at every render", left_out)
+    gate = words.gate_lines(document)
+    yield from _titled(_text(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
+    if "digest" in document:
+        yield f"Digest `{document['digest']}`\n\n"
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return [f"{title}\n", *lines, ""] if lines else []
+
+
+def _code(line: str) -> str:
+    command, _, words_after = line.partition(": ")
+    return f"`{command}`: {_text(words_after)}"
+
+
+def _fold(wave: str, entries: Iterable[Entry], left: int) -> tuple[str, bool]:
+    """A folded wave that is no longer than `left`, and whether all of it fitted in."""
+    found = list(entries)
+    head = f"<details><summary>{wave}: {words.plural(len(found), 'unit')}</summary>\n\n"
+    end = "</details>\n\n"
+    parts, left = [head], left - len(head) - len(end)
+    for entry in found:
+        part = _unit(entry)
+        if len(part) > left:
+            return ("".join((*parts, end)) if len(parts) > 1 else ""), False
+        parts.append(part)
+        left -= len(part)
+    return "".join((*parts, end)), True
+
+
+def _unit(entry: Entry) -> str:
+    rows = words.rows(entry, full=False)
+    lines = [line for row in rows[:FIELDS] for line in _lines(row)]
+    hidden = words.size(entry) - len(rows[:FIELDS])
+    more = words.plural(hidden, "more field" if lines else "field") + "\n\n" if hidden else ""
+    text = "\n".join(lines)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    made = words.resources(entry)
+    return "".join((
+        f"**{entry['unit']}**: {entry['action']}, {_text(words.reason(entry))}\n\n",
+        f"{_text(made)}\n\n" if made else "",
+        f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
+        more,
+    ))  # fmt: skip
+
+
+def _lines(row: words.Row) -> Iterable[str]:
+    note = "  # forces replacement" if row.replaces else ""
+    for mark, value in (("-", row.before), ("+", row.after)):
+        if value is not None:
+            yield f"{mark} {words.cut(f'{row.path}: {value}', VALUE)}{note}"
+
+
+def _short(entries: list[Entry]) -> str:
+    """Units with the fields that fit in; the rest is counted."""
+    lines: list[str] = []
+    left = WAVE - 40
+    for position, entry in enumerate(entries):
+        label = "" if entry["reversibility"] == "reversible" else f", {entry['reversibility']}"
+        line = f"- **{entry['unit']}**: {entry['action']}, {words.size_words(entry)}{label}"
+        line += "".join(f"; {_text(sentence)}" for sentence in entry["disrupts"][:2])
+        if len(line) >= left:
+            return "\n".join((*lines, f"- and {words.plural(len(entries) - position, 'more unit')}"))
+        lines.append(line)
+        left -= len(line) + 1
+    return "\n".join(lines)
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))

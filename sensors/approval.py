@@ -1,0 +1,191 @@
+"""Launches a release once enough people have granted it, and tells them how their releases stand.
+
+It only launches: the gate inside every unit looks at the grants again (`eks_assets/permission.py`), so nothing that
+this sensor believes, or is made to believe, lets anything through. How a release stands is judged by AWS's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from eks_assets.factory import RELEASE_PLAN
+from eks_assets.gate import gated_units
+from eks_assets.releasing import commands, describe
+from eks_assets.units import registry
+from resources import notifications as events
+from resources.approval_rules import Request, Standing, newest_granted
+from resources.approvals import standings
+from resources.environment import Approval, Environment
+from resources.errors import ConfigError, PipelineError
+from resources.field_types import Model
+from resources.notification_topic import publish
+from resources.notifications import Notification
+from resources.releases import published, uses
+from resources.world import World
+from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick
+from sensors.looks import first_line, look_at_each, read_environments, world_of
+
+RELEASE = "eks-assets/release"
+SENSOR = "approval sensor"
+TELLING_SECONDS = 3.0
+# Runs that could not even be started, as when the code could not be loaded, are started anew so often.
+LAUNCHES = 3
+
+
+class Told(Model):
+    """The cursor, by the id of a release: the status that people have been told."""
+
+    told: dict[str, str] = Field(default={})
+
+
+@dataclass(frozen=True)
+class Releases:
+    """What AWS knows of the releases of one environment. `begun`: whether the grant that holds has been used."""
+
+    standings: tuple[Standing, ...]
+    granted: Standing | None
+    begun: bool
+
+
+@dg.sensor(
+    name="approval",
+    job_name=DEPLOY,
+    minimum_interval_seconds=5,
+    # Safe to run from the start: it starts what people have approved, and the gate decides again.
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Carries a release on once its grant is complete, and sends what approvers have to know.",
+)
+def approval_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """At most one launch a release; a run that fails is launched again by people, as long as the grant holds."""
+    try:
+        environments, faults = read_environments(registry().by_name)
+    except ConfigError as error:
+        return dg.SkipReason(first_line(error))
+    gated = {name: env for name, env in environments.items() if env.approval is not None}
+    said = [f"{name}: its releases wait: {fault}" for name, fault in faults.items()]
+    requests: list[dg.RunRequest] = []
+    known: dict[str, Releases] = {}
+    looks = look_at_each("releases", {name: partial(look, env) for name, env in gated.items()})
+    for name, found in looks.items():
+        if isinstance(found, PipelineError):
+            said.append(f"{name}: {first_line(found)}")
+            continue
+        known[name] = found
+        request, words = decide(context.instance, gated[name], found)
+        said.append(f"{name}: {words}")
+        requests += [request] if request else []
+    told = _tell(gated, known, _told(context.cursor), said)
+    if not gated:
+        said.append("no environment has an approval gate")
+    return tick(context, requests, said, Told(told=told))
+
+
+def look(env: Environment) -> Releases:
+    """How the releases of an environment with a gate stand. Raises NotFound where it has not been bootstrapped,
+    AccessDenied, Transient."""
+    world = world_of(env)
+    found = tuple(standings(world, env.approval or Approval()))
+    granted = newest_granted(found)
+    return Releases(found, granted, granted is not None and bool(uses(world, granted.request)))
+
+
+def decide(instance: dg.DagsterInstance, env: Environment, releases: Releases) -> tuple[dg.RunRequest | None, str]:
+    """The run that carries the granted release on, if there is something to start, and why or why not."""
+    granted = releases.granted
+    if granted is None:
+        newest = releases.standings[-1] if releases.standings else None
+        approvers = (env.approval or Approval()).approvers
+        return None, describe(newest, approvers) if newest else "nothing has been put up for approval"
+    short, release = granted.request.digest[:19], granted.request.id
+    runs = runs_with(instance, {RELEASE: release})
+    started = next((run for run in runs if not _never_began(instance, run)), None)
+    if started is not None:
+        state = started.status.value.lower()
+        return None, f"{short} is approved; run {started.run_id[:8]} was launched for it ({state})"
+    if releases.begun:
+        return None, f"{short} is approved, and a run has begun to carry it out; eks-assets deploy {env.name} goes on"
+    if len(runs) >= LAUNCHES:
+        return None, f"{short} is approved, but {len(runs)} runs could not be started; eks-assets deploy {env.name}"
+    tags = {RELEASE: release, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(granted.approvers)}"}
+    key = release if not runs else f"{release}/{len(runs) + 1}"
+    selection = [RELEASE_PLAN, *gated_units(registry(), env)]
+    return deploy_run(env, key, tags, selection), f"{short} is approved"
+
+
+def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    if run.status != dg.DagsterRunStatus.FAILURE:
+        return False
+    record = instance.get_run_record_by_id(run.run_id)
+    return record is not None and record.start_time is None
+
+
+def _tell(
+    gated: Mapping[str, Environment], known: Mapping[str, Releases], told: Mapping[str, str], said: list[str]
+) -> dict[str, str]:
+    """Send what has not been told, and return what has; of environments that did not answer, what was told before."""
+    news: dict[str, Callable[[], dict[str, str]]] = {}
+    kept: dict[str, str] = {} if len(known) == len(gated) else dict(told)
+    for name, releases in known.items():
+        new = [s for s in releases.standings if told.get(s.request.id) != s.status]
+        kept |= {s.request.id: s.status for s in releases.standings if s not in new}
+        if new:
+            news[name] = partial(tell, gated[name], new, said.append)
+    for found in look_at_each("notifications", news, TELLING_SECONDS).values():
+        kept |= found if isinstance(found, dict) else {}
+    return kept
+
+
+def tell(env: Environment, new: list[Standing], say: Callable[[str], None]) -> dict[str, str]:
+    """Send the notification of each release's status; returns those that need not be sent again, by release."""
+    told: dict[str, str] = {}
+    for standing in new:
+        faults: list[str] = []
+        world = world_of(env, faults.append)
+        notification = notification_of(world, standing)
+        # Whoever noticed it before us may have told people: then there is nothing to say.
+        if notification is None or publish(world, notification) or not faults:
+            told[standing.request.id] = standing.status
+        for fault in faults:
+            say(f"{env.name}: {fault}")
+    return told
+
+
+def notification_of(world: World, standing: Standing) -> Notification | None:
+    """What people have to know of a release as it stands; None where there is nothing new in that."""
+    env, request = world.env, standing.request
+    digest, release = request.digest, request.id
+    if standing.status == "waiting":
+        return approval_needed(world, request)
+    if standing.status == "granted":
+        return events.approved(env, digest, standing.approvers, release=release)
+    if standing.status == "rejected":
+        return events.rejected(env, digest, standing.by, standing.reason, release=release)
+    if standing.status == "expired":
+        return events.expired(env, digest, f"{standing.until:%Y-%m-%d %H:%M} UTC", release=release)
+    return None
+
+
+def approval_needed(world: World, request: Request) -> Notification:
+    """That a release waits, with what it would change. Raises ApprovalStale where the ledger's plan was changed."""
+    plan = published(world, request.digest)
+    lines = [_changed(change) for change in plan["changes"]]
+    return events.approval_needed(world.env, request.digest, request.id, lines, commands(world.env, request))
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    paths = [str(field["path"]) for field in change["fields"] if field["path"]]
+    shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return f"{change['action']} {change['unit']} ({change['wave']})" + (f": {shown}" if shown else "")
+
+
+def _told(cursor: str | None) -> dict[str, str]:
+    try:
+        return Told.model_validate_json(cursor or "").told
+    except ValidationError:
+        return {}

@@ -1,0 +1,51 @@
+"""What an environment consists of, as a short text that changes whenever a deploy has something new to bring."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import rfc8785
+
+from eks_assets.desired import desired
+from eks_assets.plan_document import inputs
+from eks_assets.registry import Registry
+from resources.environment import Environment
+from resources.outputs import plain
+
+LENGTH = 16
+_kept: dict[str, tuple[str, Registry, str]] = {}
+
+
+def content_of(registry: Registry, env: Environment) -> str:
+    """Two hashes: of everything that the environment's files say, and of what every unit makes of it.
+
+    The second changes with the code of a unit exactly where that matters to this environment: not with a comment, not
+    with a unit that is switched off. Raises ConfigError where a unit cannot be rendered."""
+    files = inputs(env).removeprefix("sha256:")[:LENGTH]
+    return f"{files}-{_rendered(files, registry, env)}"
+
+
+def difference(before: str | None, now: str) -> str:
+    """In words, what changed between two contents."""
+    if before is None:
+        return "it is new"
+    files, units = before.partition("-")[::2]
+    if units == now.partition("-")[2]:
+        return "its files changed, in nothing that a unit reads"
+    return "its files changed" if files != now.partition("-")[0] else "the units' code changed"
+
+
+def _rendered(files: str, registry: Registry, env: Environment) -> str:
+    # Rendering is pure and takes a tenth of a second, so it is done once for the same files and the same code.
+    kept = _kept.get(env.name)
+    if kept is None or kept[0] != files or kept[1] is not registry:
+        kept = _kept[env.name] = (files, registry, _render(registry, env))
+    return kept[2]
+
+
+def _render(registry: Registry, env: Environment) -> str:
+    units = [unit for unit in registry.units if unit.is_enabled(env)]
+    specs = {unit.name: desired(registry, env, unit, {}).model_dump(mode="python") for unit in units}
+    document = json.loads(json.dumps(plain(specs), default=str))
+    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()[:LENGTH]

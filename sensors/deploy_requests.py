@@ -1,0 +1,202 @@
+"""CI systems ask for a deploy in an SQS queue; docs/sensors.md has the message.
+
+A message is deleted once the run that it asked for exists, so it is served at least once; the run's key makes that
+once. One that nobody can serve goes to the dead-letter queue, with the reason, and holds nobody up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from eks_assets.infrastructure.deploy_requests import queue_name
+from eks_assets.units import registry
+from resources.aws_errors import aws_call
+from resources.environment import Environment
+from resources.errors import ConfigError, PipelineError
+from resources.field_types import Model
+from resources.problems import choices
+from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan
+from sensors.looks import first_line, look_at_each, read_environments, world_of
+
+UNIT = "deploy_requests"
+REQUEST, SENDER = "eks-assets/request", "eks-assets/sender"
+SENSOR = "deploy requests"
+AT_A_TIME = 10
+REASON_LENGTH = 1000
+
+
+class DeployRequest(Model):
+    """What a message says. `only`: units, none for all; `id`: the same for a request that is sent again (default: SQS's
+    own message id); `reason`: words for people."""
+
+    environment: str
+    only: tuple[str, ...] = ()
+    id: str | None = Field(default=None, min_length=1, max_length=100)
+    reason: str = Field(default="", max_length=500)
+
+
+class Received(Model):
+    """A message as it was received, while the run that it asks for is on its way."""
+
+    environment: str
+    key: str
+    url: str
+    receipt: str
+
+
+class Open(Model):
+    """The cursor: messages to delete once their runs exist."""
+
+    messages: tuple[Received, ...] = ()
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a queue. `sender`: AWS's id of the identity that sent it."""
+
+    id: str
+    body: str
+    url: str
+    receipt: str
+    sender: str
+
+
+@dg.sensor(
+    name="deploy_requests",
+    job_name=DEPLOY,
+    minimum_interval_seconds=10,
+    # Safe to run from the start: it does what somebody asks for whom AWS lets send to the queue.
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Deploys what CI systems ask for in the SQS queue <prefix>-deploy-requests; see docs/sensors.md.",
+)
+def deploy_requests_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Every queue is read at the same time; what one environment's AWS does not answer holds up no other."""
+    try:
+        environments, faults = read_environments(registry().by_name)
+    except ConfigError as error:
+        return dg.SkipReason(first_line(error))
+    said = [f"{name}: its requests stay in the queue: {fault}" for name, fault in faults.items()]
+    wanted = {name: env for name, env in environments.items() if env.addon(UNIT).enabled}
+    calls = {name: partial(receive, env) for name, env in wanted.items()}
+    work = _Work(context.instance, wanted)
+    work.take_up(_open(context.cursor))
+    for name, messages in look_at_each("deploy requests", calls).items():
+        if isinstance(messages, PipelineError):
+            said.append(f"{name}: {first_line(messages)}")
+            continue
+        said.append(f"{name}: {len(messages) or 'no'} requests in {queue_name(wanted[name])}")
+        for message in messages:
+            said += work.take(wanted[name], message)
+    for name, failed in look_at_each("deploy requests done", work.settling()).items():
+        if isinstance(failed, PipelineError):
+            said.append(f"{name}: {first_line(failed)}; the message comes again")
+    return tick(context, list(work.requests.values()), said, Open(messages=tuple(work.open)))
+
+
+class _Work:
+    """What one tick does with the messages. `requests`: by run key; `open`: what the next tick has to delete."""
+
+    def __init__(self, instance: dg.DagsterInstance, environments: Mapping[str, Environment]) -> None:
+        self._instance, self._environments = instance, environments
+        self.requests: dict[str, dg.RunRequest] = {}
+        self.open: list[Received] = []
+        self._done: dict[str, list[tuple[str, str]]] = {}
+        self._refused: dict[str, list[tuple[Message, str]]] = {}
+
+    def take(self, env: Environment, message: Message) -> list[str]:
+        """Serve one message; returns what there is to say of it."""
+        try:
+            asked = parse(env, message)
+        except ConfigError as error:
+            self._refused.setdefault(env.name, []).append((message, error.message))
+            return [f"{env.name}: message {message.id} goes to the dead-letter queue: {error.message}"]
+        key = f"{env.name}/{asked.id or message.id}"
+        if self._exists(key):
+            self._done.setdefault(env.name, []).append((message.url, message.receipt))
+            return [f"{env.name}: request {key} has its run already"]
+        tags = {FROM: SENSOR, WHY: asked.reason or "a request in the queue", REQUEST: key, SENDER: message.sender}
+        self.requests[key] = deploy_run(env, key, tags, with_plan(registry(), env, asked.only))
+        self.open.append(Received(environment=env.name, key=key, url=message.url, receipt=message.receipt))
+        return []
+
+    def take_up(self, earlier: Sequence[Received]) -> None:
+        """Messages of earlier ticks: those whose run exists by now can be deleted. The others come again by themselves
+        when SQS shows them once more."""
+        for one in earlier:
+            if self._exists(one.key):
+                self._done.setdefault(one.environment, []).append((one.url, one.receipt))
+
+    def settling(self) -> dict[str, Callable[[], None]]:
+        """What is left to do with the queues, by environment."""
+        return {
+            name: partial(settle, env, self._done.get(name, []), self._refused.get(name, []))
+            for name, env in self._environments.items()
+            if name in self._done or name in self._refused
+        }
+
+    def _exists(self, key: str) -> bool:
+        return bool(runs_with(self._instance, {REQUEST: key}, limit=1))
+
+
+def receive(env: Environment) -> list[Message]:
+    """The next messages of the environment's queue. Raises NotFound where there is none, AccessDenied, Transient."""
+    sqs, name = world_of(env).aws.client("sqs"), queue_name(env)
+    with aws_call(f"reading the queue {name}"):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        found = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=AT_A_TIME, MessageSystemAttributeNames=["SenderId"]
+        ).get("Messages", [])
+    return [
+        Message(m["MessageId"], m["Body"], url, m["ReceiptHandle"], m.get("Attributes", {}).get("SenderId", "unknown"))
+        for m in found
+    ]
+
+
+def parse(env: Environment, message: Message) -> DeployRequest:
+    """What the message asks for. Raises ConfigError, saying why it cannot be served."""
+    try:
+        asked = DeployRequest.model_validate_json(message.body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ConfigError(f"{where + ': ' if where else ''}{first['msg']}") from None
+    if asked.environment != env.name:
+        raise ConfigError(f"environment: {asked.environment!r} does not have this queue; allowed: {env.name}")
+    for unit in asked.only:
+        if unit not in registry().by_name:
+            raise ConfigError(f"only: {unit!r} is not a unit; {choices(unit, registry().by_name)}")
+    return asked
+
+
+def settle(env: Environment, done: list[tuple[str, str]], refused: list[tuple[Message, str]]) -> None:
+    """Delete what is done, and move what cannot be served to the dead-letter queue. Raises PipelineError where AWS does
+    not let us; the message then comes again."""
+    sqs = world_of(env).aws.client("sqs")
+    with aws_call(f"answering in the queue {queue_name(env)}"):
+        for message, why in refused:
+            dead = sqs.get_queue_url(QueueName=f"{queue_name(env)}-dlq")["QueueUrl"]
+            attributes = {
+                "reason": "".join(c for c in why if c.isprintable())[:REASON_LENGTH],
+                "sender": message.sender,
+                "message_id": message.id,
+            }
+            sqs.send_message(
+                QueueUrl=dead,
+                MessageBody=message.body,
+                MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()},
+            )
+            sqs.delete_message(QueueUrl=message.url, ReceiptHandle=message.receipt)
+        for url, receipt in done:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt)
+
+
+def _open(cursor: str | None) -> tuple[Received, ...]:
+    try:
+        return Open.model_validate_json(cursor or "").messages
+    except ValidationError:
+        return ()

@@ -1,0 +1,110 @@
+"""Looks at AWS from a sensor: every environment at the same time, each for a few seconds, none in another's way.
+
+A look that AWS has not answered in time goes on in a thread of its own. The next tick waits for that one instead of
+starting another, so an AWS that does not answer costs one thread an environment, and no answer is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
+
+from resources.aws import Aws, Source
+from resources.environment import Environment
+from resources.environment_files import find_folder, list_environments, load_environment
+from resources.errors import ConfigError, OperationFailed, PipelineError, WaitTimeout
+from resources.world import World, silent
+
+T = TypeVar("T")
+SECONDS = 4.0
+
+_lock = threading.Lock()
+_under_way: dict[tuple[str, str], Future[Any]] = {}
+_clients: dict[str, Aws] = {}
+
+
+def read_environments(known_units: Mapping[str, object]) -> tuple[dict[str, Environment], dict[str, str]]:
+    """The environments that can be used, by name, and for each other one the first thing that is wrong with it.
+
+    Two files for one platform are both held back: nobody knows which of them is meant. Raises ConfigError where there
+    is no folder of environments."""
+    folder = find_folder()
+    usable: dict[str, Environment] = {}
+    faults: dict[str, str] = {}
+    platforms: dict[tuple[str, str, str], str] = {}
+    for name in list_environments(folder):
+        try:
+            env = load_environment(name, folder, known_units)
+        except ConfigError as error:
+            faults[name] = first_line(error)
+            continue
+        usable[name] = env
+        other = platforms.setdefault((env.account, env.region, env.resource_prefix), name)
+        if other != name:
+            faults[name] = f"its tenant, target_env, account and region are those of {other} too"
+            faults.setdefault(other, f"its tenant, target_env, account and region are those of {name} too")
+    return {name: env for name, env in usable.items() if name not in faults}, faults
+
+
+def look_at_each(
+    kind: str, calls: Mapping[str, Callable[[], T]], seconds: float = SECONDS
+) -> dict[str, T | PipelineError]:
+    """What each call found, by environment, or why it found nothing: after `seconds`, that AWS did not answer.
+
+    `kind` names the look; of a kind there is one at a time for an environment."""
+    looks = {name: _started((kind, name), call) for name, call in calls.items()}
+    wait(looks.values(), timeout=seconds)
+    return {name: _outcome((kind, name), look, seconds) for name, look in looks.items()}
+
+
+def world_of(env: Environment, say: Callable[[str], None] = silent) -> World:
+    """A fresh world on clients that are kept from tick to tick, so that no tick takes a role anew. Raises ConfigError
+    for a sandbox that is down."""
+    source = Source.of(env)
+    with _lock:
+        aws = _clients.get(env.name)
+        if aws is None or aws.env != env or aws.source != source:
+            aws = _clients[env.name] = Aws(env, source)
+    return World(env, aws, say)
+
+
+def first_line(error: PipelineError) -> str:
+    """What went wrong, on one line."""
+    return error.message.splitlines()[0] if error.message else type(error).__name__
+
+
+def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
+    with _lock:
+        if key in _under_way:
+            return _under_way[key]
+        look: Future[T] = Future()
+        _under_way[key] = look
+
+    def run() -> None:
+        try:
+            look.set_result(call())
+        except PipelineError as error:
+            look.set_exception(error)
+        except Exception as error:
+            logging.getLogger(__name__).exception("a look at %s failed", key)
+            look.set_exception(OperationFailed(f"unexpected {type(error).__name__}: {error}"))
+
+    threading.Thread(target=run, name=" of ".join(key), daemon=True).start()
+    return look
+
+
+def _outcome(key: tuple[str, str], look: Future[Any], seconds: float) -> Any:
+    if not look.done():
+        return WaitTimeout(f"AWS has not answered within {seconds:.0f} s; the next tick waits on")
+    with _lock:
+        _under_way.pop(key, None)
+        error = look.exception()
+        if error is not None:
+            # Keys may have run out: the next look reads them again.
+            _clients.pop(key[1], None)
+    if isinstance(error, PipelineError):
+        return error
+    return look.result()

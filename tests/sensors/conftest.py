@@ -1,0 +1,146 @@
+"""Sensors as Dagster evaluates them: a real instance, the project's definitions, files that a test may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+from eks_assets.definitions import defs
+from eks_assets.factory import Platform, asset_for
+from eks_assets.registry import Registry
+from eks_assets.unit import AnyUnit
+from resources.aws import Aws
+from resources.environment import Environment
+
+Materialize = Callable[[AnyUnit], None]
+
+
+@dataclass
+class Daemon:
+    """What Dagster's daemon does with a sensor: it evaluates it, keeps the cursor, and queues the runs asked for."""
+
+    instance: dg.DagsterInstance
+    cursors: dict[str, str | None] = field(default_factory=dict)
+    said: str = ""
+
+    def tick(self, sensor: dg.SensorDefinition) -> list[dg.DagsterRun]:
+        """The runs that the tick started; a run key starts one run only, as in Dagster."""
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            instance_ref=self.instance.get_ref(),
+            definitions=defs,
+            cursor=self.cursors.get(sensor.name),
+            sensor_name=sensor.name,
+        )
+        found = sensor.evaluate_tick(context)
+        for request in found.dynamic_partitions_requests or ():
+            change = self.instance.add_dynamic_partitions
+            if isinstance(request, dg.AddDynamicPartitionsRequest):
+                change("environments", list(request.partition_keys))
+            else:
+                for key in request.partition_keys:
+                    self.instance.delete_dynamic_partition("environments", key)
+        self.cursors[sensor.name], self.said = found.cursor, found.skip_message or ""
+        return [run for request in found.run_requests or () if (run := self._queue(request)) is not None]
+
+    def _queue(self, request: dg.RunRequest) -> dg.DagsterRun | None:
+        key = {"dagster/run_key": str(request.run_key)}
+        if self.instance.get_runs(dg.RunsFilter(tags=key)):
+            return None
+        selection = frozenset(request.asset_selection) if request.asset_selection else None
+        return self.add(asset_selection=selection, tags={**request.tags, **key})
+
+    def add(self, environment: str = "", **fields: Any) -> dg.DagsterRun:
+        """A run in the history; queued unless `status` says otherwise."""
+        tags = {"dagster/partition": environment} if environment else {}
+        fields = {"job_name": "deploy", "status": dg.DagsterRunStatus.QUEUED, **fields}
+        fields["tags"] = {**tags, **fields.get("tags", {})}
+        origin = RemoteJobOrigin(
+            RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eks"), "__repository__"), "deploy"
+        )
+        return self.instance.add_run(dg.DagsterRun(**fields, remote_job_origin=origin))
+
+    def set(self, run: dg.DagsterRun, status: dg.DagsterRunStatus) -> None:
+        """The run as it goes on or ends."""
+        events = {
+            dg.DagsterRunStatus.STARTED: dg.DagsterEventType.RUN_START,
+            dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
+            dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+        }
+        event = dg.DagsterEvent(events[status].value, job_name=run.job_name, message="by the test")
+        self.instance.report_dagster_event(event, run.run_id)
+
+    def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+        found = self.instance.get_run_by_id(run.run_id)
+        assert found is not None
+        return found.status
+
+
+@pytest.fixture(scope="session")
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A real instance; making one takes seconds."""
+    with dg.instance_for_test() as made:
+        yield made
+
+
+@pytest.fixture
+def daemon(instance: dg.DagsterInstance) -> Daemon:
+    """A daemon without a past."""
+    instance.wipe()
+    for name in instance.get_dynamic_partitions("environments"):
+        instance.delete_dynamic_partition("environments", name)
+    return Daemon(instance)
+
+
+@dataclass
+class Files:
+    """The environment files that the sensors see."""
+
+    folder: Path
+
+    def write(self, name: str, source: str = "", **fields: Any) -> None:
+        """Fields set in the file `name`; a new one begins as a copy of `source`."""
+        file = self.folder / f"{name}.yaml"
+        data = yaml.safe_load((self.folder / f"{source or name}.yaml").read_text())
+        file.write_text(yaml.safe_dump({**data, **fields}))
+
+    def keep(self, *names: str) -> None:
+        for file in self.folder.glob("*.yaml"):
+            if file.stem not in names:
+                file.unlink()
+
+
+@pytest.fixture
+def files(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
+    return Files(environments)
+
+
+@pytest.fixture
+def admin(account: Environment) -> Aws:
+    """The account's administrator."""
+    return Aws(account, as_deployer=False)
+
+
+@pytest.fixture
+def materialize(account: Environment) -> Materialize:
+    """Makes one unit exist in the environment `sandbox`."""
+
+    def run(unit: AnyUnit) -> None:
+        with dg.instance_for_test() as instance:
+            instance.add_dynamic_partitions("environments", ["sandbox"])
+            dg.materialize(
+                [asset_for(unit, Registry.of([unit]))],
+                partition_key="sandbox",
+                resources={"platform": Platform()},
+                instance=instance,
+            )
+
+    return run

@@ -1,0 +1,185 @@
+"""Requests on the real queue of the unit `deploy_requests`: each served once, a bad one in nobody's way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from eks_assets.infrastructure.deploy_requests import deploy_requests, queue_name
+from resources.aws import Aws
+from resources.environment import Environment
+from sandbox.paths import StateDirectory
+from sensors import deploy_requests as sensor
+from sensors.deploy_requests import deploy_requests_sensor
+from sensors.looks import look_at_each
+
+from .conftest import Daemon, Files, Materialize
+
+pytestmark = pytest.mark.sandbox
+
+
+class Queues:
+    """The two queues of the environment `sandbox`, as a CI system and an administrator see them."""
+
+    def __init__(self, env: Environment, admin: Aws) -> None:
+        self._sqs = admin.client("sqs")
+        self.url, self.dead = (
+            self._sqs.get_queue_url(QueueName=f"{queue_name(env)}{tail}")["QueueUrl"] for tail in ("", "-dlq")
+        )
+
+    def send(self, body: str | None = None, **words: Any) -> None:
+        message = body if body is not None else json.dumps({"environment": "sandbox", **words})
+        self._sqs.send_message(QueueUrl=self.url, MessageBody=message)
+
+    def show_again(self) -> None:
+        """What SQS does after the visibility timeout."""
+        self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": "0"})
+
+    def left(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return sum(int(number) for number in found.values())
+
+    def refused(self) -> list[tuple[str, str]]:
+        """Body and reason of what is in the dead-letter queue."""
+        found = self._sqs.receive_message(
+            QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        for message in found:
+            self._sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=message["ReceiptHandle"])
+        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in found]
+
+    def empty(self) -> None:
+        for url in (self.url, self.dead):
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
+            self._sqs.purge_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def queues(
+    materialize: Materialize, account: Environment, admin: Aws, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Queues]:
+    """The queues, empty. On a busy machine AWS may take its time."""
+    monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=60))
+    files.keep("sandbox")
+    materialize(deploy_requests)
+    found = Queues(account, admin)
+    yield found
+    found.empty()
+
+
+def test_a_request_starts_one_deploy_and_is_deleted_once_that_exists(daemon: Daemon, queues: Queues) -> None:
+    queues.send(id="build-7", reason="release 7")
+    (run,) = daemon.tick(deploy_requests_sensor)
+    assert queues.left() == 1
+    wanted = {
+        "dagster/partition": "sandbox",
+        "dagster/run_key": "sandbox/build-7",
+        "eks-assets/request": "sandbox/build-7",
+        "eks-assets/why": "release 7",
+    }
+    assert wanted.items() <= run.tags.items()
+    assert run.tags["eks-assets/sender"] not in ("", "unknown")
+    assert daemon.tick(deploy_requests_sensor) == []
+    assert queues.left() == 0
+    # The same request again, as a CI system that got no answer sends it.
+    queues.send(id="build-7")
+    assert daemon.tick(deploy_requests_sensor) == []
+    assert queues.left() == 0
+
+
+def test_only_some_units(daemon: Daemon, queues: Queues) -> None:
+    queues.send(only=["network", "efs"])
+    (run,) = daemon.tick(deploy_requests_sensor)
+    assert run.asset_selection == {dg.AssetKey("network"), dg.AssetKey("efs")}
+
+
+def test_units_behind_a_gate_are_put_up_for_approval(daemon: Daemon, queues: Queues, files: Files) -> None:
+    files.write("sandbox", approval={"approvers": 1})
+    queues.send(only=["argo_cd"])
+    (run,) = daemon.tick(deploy_requests_sensor)
+    assert run.asset_selection == {dg.AssetKey("argo_cd"), dg.AssetKey("release_plan")}
+
+
+def test_a_lost_cursor_and_a_message_that_comes_again_start_no_second_run(daemon: Daemon, queues: Queues) -> None:
+    queues.show_again()
+    queues.send(reason="without an id of its own")
+    assert len(daemon.tick(deploy_requests_sensor)) == 1
+    daemon.cursors.clear()
+    assert daemon.tick(deploy_requests_sensor) == []
+    assert queues.left() == 0
+
+
+def test_a_message_whose_run_was_never_made_is_served_when_it_comes_again(daemon: Daemon, queues: Queues) -> None:
+    queues.show_again()
+    queues.send(id="lost")
+    (run,) = daemon.tick(deploy_requests_sensor)
+    daemon.instance.delete_run(run.run_id)
+    assert len(daemon.tick(deploy_requests_sensor)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("no json", "Invalid JSON"),
+        ("[]", "Input should be an object"),
+        ('{"environment": "sandbox", "force": true}', "force: Extra inputs are not permitted"),
+        ('{"only": ["network"]}', "environment: Field required"),
+        ('{"environment": "acme-prod"}', "'acme-prod' does not have this queue; allowed: sandbox"),
+        ('{"environment": "sandbox", "only": ["netwrok"]}', '(did you mean "network"?)'),
+    ],
+)
+def test_a_bad_message_goes_to_the_dead_letter_queue_and_stops_nothing(
+    daemon: Daemon, queues: Queues, body: str, reason: str
+) -> None:
+    queues.send(body)
+    queues.send(id=f"good-{reason}")
+    assert len(daemon.tick(deploy_requests_sensor)) == 1
+    daemon.tick(deploy_requests_sensor)
+    assert queues.left() == 0
+    ((kept, why),) = queues.refused()
+    assert kept == body
+    assert reason in why
+
+
+def test_environments_without_a_queue_or_a_sandbox_hold_up_no_other(
+    daemon: Daemon, queues: Queues, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write("other", "sandbox", target_env="other")
+    files.write("broken", "sandbox", target_env="broken", region=7)
+    queues.send(id="beside")
+    assert len(daemon.tick(deploy_requests_sensor)) == 1
+    daemon.tick(deploy_requests_sensor)
+    assert "other: " in daemon.said
+    assert "does not exist" in daemon.said
+    assert "broken: its requests stay in the queue: " in daemon.said
+
+
+def test_an_aws_that_does_not_answer_costs_seconds_and_loses_nothing(
+    daemon: Daemon, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, receive = threading.Event(), sensor.receive
+    monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=0.2))
+    monkeypatch.setattr(sensor, "receive", lambda env: (answer.wait(60), receive(env))[1])
+    queues.send(id="slow")
+    for _ in range(2):
+        assert daemon.tick(deploy_requests_sensor) == []
+        assert "AWS has not answered within" in daemon.said
+    answer.set()
+    monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=60))
+    assert len(daemon.tick(deploy_requests_sensor)) == 1
+
+
+def test_without_the_sandbox_there_is_a_reason(
+    daemon: Daemon, queues: Queues, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: StateDirectory
+) -> None:
+    monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(tmp_path))
+    assert daemon.tick(deploy_requests_sensor) == []
+    assert daemon.said == "sandbox: the sandbox is not running"

@@ -1,0 +1,85 @@
+"""Partitions follow the files; a file that is gone destroys nothing and is not forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from eks_assets.factory import OUTCOME_TAG
+from sensors.environments import environments_sensor
+from sensors.launching import DESTROYED
+
+from .conftest import Daemon, Files
+
+
+@pytest.fixture
+def seen(daemon: Daemon, files: Files) -> Files:
+    files.keep("acme-dev", "acme-prod")
+    daemon.tick(environments_sensor)
+    assert "added acme-dev, acme-prod" in daemon.said
+    return files
+
+
+def partitions(daemon: Daemon) -> list[str]:
+    return sorted(daemon.instance.get_dynamic_partitions("environments"))
+
+
+def test_a_removed_file_is_named_at_each_tick_until_it_is_back(daemon: Daemon, seen: Files) -> None:
+    text = (seen.folder / "acme-dev.yaml").read_text()
+    (seen.folder / "acme-dev.yaml").unlink()
+    for _ in range(3):
+        assert daemon.tick(environments_sensor) == []
+        assert "acme-dev was removed on" in daemon.said
+        assert "nothing was destroyed" in daemon.said
+    assert partitions(daemon) == ["acme-prod"]
+    (seen.folder / "acme-dev.yaml").write_text(text)
+    daemon.tick(environments_sensor)
+    assert "acme-dev is back" in daemon.said
+    daemon.tick(environments_sensor)
+    assert daemon.said == "2 environments, none added or removed"
+    assert partitions(daemon) == ["acme-dev", "acme-prod"]
+
+
+def test_a_removed_file_is_named_until_it_has_been_destroyed(daemon: Daemon, seen: Files) -> None:
+    (seen.folder / "acme-dev.yaml").unlink()
+    daemon.tick(environments_sensor)
+    daemon.add("acme-dev", job_name="destroy", status=dg.DagsterRunStatus.SUCCESS, tags={OUTCOME_TAG: DESTROYED})
+    daemon.tick(environments_sensor)
+    assert "acme-dev was removed and has been destroyed" in daemon.said
+    daemon.tick(environments_sensor)
+    assert daemon.said == "1 environments, none added or removed"
+
+
+def test_a_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> None:
+    (seen.folder / "acme-dev.yaml").rename(seen.folder / "acme-development.yaml")
+    daemon.tick(environments_sensor)
+    assert "acme-dev is now acme-development: the same platform" in daemon.said
+    assert partitions(daemon) == ["acme-development", "acme-prod"]
+    daemon.tick(environments_sensor)
+    assert daemon.said == "2 environments, none added or removed"
+
+
+def test_removing_a_partition_loses_nothing_and_a_lost_cursor_finds_it_again(daemon: Daemon, seen: Files) -> None:
+    key = dg.AssetKey("network")
+    for name in ("acme-dev", "acme-prod"):
+        daemon.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=name))
+    run = daemon.add("acme-dev", status=dg.DagsterRunStatus.SUCCESS)
+    (seen.folder / "acme-dev.yaml").unlink()
+    daemon.tick(environments_sensor)
+    daemon.cursors.clear()
+    daemon.tick(environments_sensor)
+    assert "acme-dev was removed on an unknown day" in daemon.said
+    assert "acme-prod" not in daemon.said
+    assert daemon.instance.get_materialized_partitions(key) == {"acme-dev", "acme-prod"}
+    assert daemon.status(run) == dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_folder_that_is_gone_removes_no_partition(
+    daemon: Daemon, seen: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "none"))
+    daemon.tick(environments_sensor)
+    assert "partitions are left as they are" in daemon.said
+    assert partitions(daemon) == ["acme-dev", "acme-prod"]

@@ -1,0 +1,171 @@
+"""How runs end is told once each, and what could not be told is told later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from eks_assets.factory import ENVIRONMENTS, OUTCOME_TAG, WAITING, failure
+from resources.errors import OperationFailed
+from resources.notifications import Notification
+from sensors import outcomes
+from sensors.outcomes import outcomes_sensor
+
+from .conftest import Daemon, Files
+
+
+@dg.asset(partitions_def=ENVIRONMENTS)
+def network() -> dg.MaterializeResult[Any]:
+    """A unit that changed something."""
+    return dg.MaterializeResult(metadata={"result": "created in 12.3 s"})
+
+
+@dg.asset(partitions_def=ENVIRONMENTS, deps=[network])
+def efs() -> dg.MaterializeResult[Any]:
+    """A unit that had nothing to do."""
+    return dg.MaterializeResult(metadata={"result": "nothing to do, in 0.3 s"})
+
+
+@dg.asset(partitions_def=ENVIRONMENTS)
+def certificate() -> None:
+    """A unit that fails as the factory lets units fail."""
+    raise failure(OperationFailed("stack acme-dev-certificate: no validation", next_step="add the record"))
+
+
+@dg.asset(partitions_def=ENVIRONMENTS)
+def secrets() -> None:
+    """A unit with a fault in its code."""
+    raise KeyError("password=hunter2")
+
+
+@dg.asset(
+    partitions_def=ENVIRONMENTS,
+    check_specs=[dg.AssetCheckSpec("healthy", asset="loki", blocking=True, partitions_def=ENVIRONMENTS)],
+)
+def loki() -> Iterator[dg.MaterializeResult[Any]]:
+    """A unit that is not healthy."""
+    check = dg.AssetCheckResult(check_name="healthy", passed=False, description="2 of 3 pods are not ready")
+    yield dg.MaterializeResult(check_results=[check])
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, files: Files, daemon: Daemon) -> list[Notification]:
+    """What was handed to SNS; the sensor has looked once before."""
+    files.keep("acme-dev")
+    daemon.instance.add_dynamic_partitions("environments", ["acme-dev"])
+    found: list[Notification] = []
+
+    def publish(world: Any, notification: Notification) -> bool:
+        is_new = notification.event_id not in [one.event_id for one in found]
+        found.extend([notification] if is_new else [])
+        return is_new
+
+    monkeypatch.setattr(outcomes, "publish", publish)
+    daemon.tick(outcomes_sensor)
+    return found
+
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(daemon: Daemon) -> Run:
+    """Runs assets as the job of that name, in this process, as the command line does."""
+
+    def execute(*assets: dg.AssetsDefinition, job: str = "deploy", **tags: str) -> dg.ExecuteInProcessResult:
+        found = dg.Definitions(assets=assets, jobs=[dg.define_asset_job(job, selection="*")]).resolve_job_def(job)
+        with dg.DagsterInstance.from_ref(daemon.instance.get_ref()) as instance:
+            return found.execute_in_process(
+                partition_key="acme-dev", instance=instance, raise_on_error=False, tags=tags
+            )
+
+    return execute
+
+
+def test_a_deploy_that_is_through_says_what_it_changed(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    done = run(network, efs)
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert notification.kind == "succeeded"
+    assert notification.event_id == f"succeeded/{done.run_id}"
+    assert "  network: created in 12.3 s" in notification.lines
+    assert "efs" not in "".join(notification.lines)
+    daemon.tick(outcomes_sensor)
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "reason", "next_step"),
+    [
+        (certificate, "  stack acme-dev-certificate: no validation", "  add the record"),
+        (secrets, "  unexpected KeyError; the run's log has all of it", None),
+        (loki, "  check healthy: 2 of 3 pods are not ready", None),
+    ],
+)
+def test_a_failure_names_the_unit_the_reason_and_the_next_step(
+    daemon: Daemon, sent: list[Notification], run: Run, unit: dg.AssetsDefinition, reason: str, next_step: str | None
+) -> None:
+    run(unit)
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert notification.kind == "run_failed"
+    assert notification.subject == f"[acme-dev] deploy failed: {unit.key.to_user_string()}"
+    assert reason in notification.lines
+    assert next_step is None or next_step in notification.lines
+    assert "hunter2" not in notification.sendable_message()
+
+
+def test_a_run_that_never_began_is_told(daemon: Daemon, sent: list[Notification]) -> None:
+    lost = daemon.add("acme-dev")
+    daemon.set(lost, dg.DagsterRunStatus.FAILURE)
+    daemon.tick(outcomes_sensor)
+    assert [one.subject for one in sent] == ["[acme-dev] deploy failed: the run"]
+
+
+def test_what_waits_for_approval_and_what_only_plans_is_no_success(
+    daemon: Daemon, sent: list[Notification], run: Run
+) -> None:
+    run(network, **{OUTCOME_TAG: WAITING})
+    run(network, job="plan")
+    run(certificate, job="approve")
+    daemon.tick(outcomes_sensor)
+    assert sent == []
+
+
+def test_runs_that_ended_before_it_first_looked_are_not_told(
+    daemon: Daemon, sent: list[Notification], run: Run
+) -> None:
+    run(network)
+    daemon.cursors.clear()
+    daemon.tick(outcomes_sensor)
+    daemon.tick(outcomes_sensor)
+    assert sent == []
+
+
+def test_what_could_not_be_sent_is_tried_again(
+    daemon: Daemon, sent: list[Notification], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(network)
+
+    def fails(world: Any, notification: Notification) -> bool:
+        world.progress("not notified: SNS is away")
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outcomes, "publish", fails)
+        daemon.tick(outcomes_sensor)
+    assert "not notified: SNS is away" in daemon.said
+    daemon.tick(outcomes_sensor)
+    assert [one.kind for one in sent] == ["succeeded"]
+
+
+def test_runs_of_other_projects_are_left_alone(daemon: Daemon, sent: list[Notification]) -> None:
+    for name in ("", "somebody-elses"):
+        daemon.set(daemon.add(name), dg.DagsterRunStatus.FAILURE)
+    daemon.tick(outcomes_sensor)
+    daemon.tick(outcomes_sensor)
+    assert sent == []
+    assert "no run has ended" in daemon.said
