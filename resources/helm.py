@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-
-import yaml
 
 from resources.errors import CommandFailed, OperationFailed, Transient
 from resources.outputs import plain
@@ -43,8 +42,9 @@ def helm(
 @contextmanager
 def values_file(spec: HelmRelease, world: World) -> Iterator[Path]:
     """The release's values in a file that only we can read, while the context lasts."""
-    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="values-", suffix=".yaml", encoding="utf-8") as file:
-        yaml.safe_dump(plain(spec.values), file)
+    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="values-", suffix=".json", encoding="utf-8") as file:
+        # JSON, not YAML: helm reads an unquoted y, on or 1_000 as something else than a text.
+        json.dump(plain(spec.values), file)
         file.flush()
         yield Path(file.name)
 

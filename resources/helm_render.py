@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
@@ -34,6 +35,8 @@ from resources.specs import HelmRelease
 from resources.world import World
 
 _SAFE_INTEGER = 2**53 - 1
+# The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
+_CRD_FILE = re.compile(r"[^/]+/(?:charts/[^/]+/)*crds/.*\.(?:yaml|yml|json)$")
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -61,14 +64,23 @@ def render(spec: HelmRelease, package: Package, world: World, *, installed: bool
     """The chart's objects as apply would render them; None where values that are still pending make it impossible.
 
     `installed`: the release exists, so helm leaves the chart's `crds/` folder alone. Raises OperationFailed."""
-    versions = sorted(api_versions(world) | ({v for v in _own_crds(package, world) if not spec.skip_crds}))
-    flags = ["--kube-version", kubernetes_version(world)]
-    flags += [flag for version in versions for flag in ("--api-versions", version)]
-    flags += ["--is-upgrade"] if installed else [] if spec.skip_crds else ["--include-crds"]
+    flags = _flags(spec, package, world, installed)
     inputs = [package.digest, spec.name, spec.namespace, plain(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     rendering: Rendering | None = world.once(f"rendering {key}", lambda: _rendered_twice(spec, package, flags, world))
     return rendering
+
+
+def render_once(spec: HelmRelease, package: Package, world: World, *, installed: bool) -> list[Object]:
+    """The chart's objects as apply is about to make them, volatile or not. Raises CommandFailed."""
+    return _template(spec, package, _flags(spec, package, world, installed), world)
+
+
+def _flags(spec: HelmRelease, package: Package, world: World, installed: bool) -> list[str]:
+    versions = sorted(api_versions(world) | ({v for v in _own_crds(package, world) if not spec.skip_crds}))
+    flags = ["--kube-version", kubernetes_version(world)]
+    flags += [flag for version in versions for flag in ("--api-versions", version)]
+    return flags + (["--is-upgrade"] if installed else [] if spec.skip_crds else ["--include-crds"])
 
 
 def kubernetes_version(world: World) -> str:
@@ -135,7 +147,7 @@ def _brought(spec: HelmRelease, world: World) -> frozenset[str]:
 def _own_crds(package: Package, world: World) -> frozenset[str]:
     def read() -> frozenset[str]:
         with tarfile.open(package.path) as archive:
-            members = [m for m in archive if "/crds/" in m.name and m.name.endswith((".yaml", ".yml", ".json"))]
+            members = [m for m in archive if _CRD_FILE.match(m.name)]
             files = [file.read().decode() for m in members if (file := archive.extractfile(m))]
         return _crd_versions([obj for text in files for obj in manifest_objects(text)])
 

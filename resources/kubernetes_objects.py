@@ -48,12 +48,14 @@ def list_objects(
         return []
 
 
-def apply(cluster: ClusterAccess, obj: Mapping[str, Any]) -> None:
-    """Server-side apply under the field manager `eks-assets`. Fields that somebody changed by hand are taken back.
+def apply(
+    cluster: ClusterAccess, obj: Mapping[str, Any], *, manager: str = FIELD_MANAGER, dry_run: bool = False
+) -> None:
+    """Server-side apply. Fields that somebody changed by hand are taken back.
 
     Raises OperationFailed where another manager applies a field too, AccessDenied, NotFound, Transient."""
     meta = obj["metadata"]
-    with kubernetes_call(f"applying {describe(obj)}"):
+    with kubernetes_call(f"{'trying' if dry_run else 'applying'} {describe(obj)}"):
         resource = cluster.kind(obj["apiVersion"], obj["kind"])
         send = partial(
             cluster.api.server_side_apply,
@@ -61,7 +63,8 @@ def apply(cluster: ClusterAccess, obj: Mapping[str, Any]) -> None:
             body=dict(obj),
             name=meta["name"],
             namespace=meta.get("namespace"),
-            field_manager=FIELD_MANAGER,
+            field_manager=manager,
+            **({"dry_run": "All"} if dry_run else {}),
         )
         try:
             send()

@@ -17,7 +17,7 @@ from eks_assets.infrastructure.deploy_requests import queue_name
 from eks_assets.units import registry
 from resources.aws_errors import aws_call
 from resources.environment import Environment
-from resources.errors import ConfigError, PipelineError
+from resources.errors import ConfigError, NotFound, PipelineError
 from resources.field_types import Model
 from resources.problems import choices
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan
@@ -146,11 +146,14 @@ class _Work:
 def receive(env: Environment) -> list[Message]:
     """The next messages of the environment's queue. Raises NotFound where there is none, AccessDenied, Transient."""
     sqs, name = world_of(env).aws.client("sqs"), queue_name(env)
-    with aws_call(f"reading the queue {name}"):
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        found = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=AT_A_TIME, MessageSystemAttributeNames=["SenderId"]
-        ).get("Messages", [])
+    try:
+        with aws_call(f"reading the queue {name}"):
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+            found = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=AT_A_TIME, MessageSystemAttributeNames=["SenderId"]
+            ).get("Messages", [])
+    except NotFound as error:
+        raise NotFound(f"there is no queue {name} yet; the unit {UNIT} makes it") from error
     return [
         Message(m["MessageId"], m["Body"], url, m["ReceiptHandle"], m.get("Attributes", {}).get("SenderId", "unknown"))
         for m in found

@@ -20,8 +20,10 @@ from resources.drivers.helm_storage import Release, newest_release
 from resources.drivers.pod_watch import PodWatch
 from resources.errors import CommandFailed, OperationFailed, Transient
 from resources.helm import explained, helm, values_file, where
-from resources.helm_live import adopt_hand_edits, drift, forget_live
+from resources.helm_live import adopt_hand_edits, drift, forget_live, is_hook
+from resources.helm_render import render_once
 from resources.outputs import NoOutputs, plain
+from resources.rehearsal import rehearse
 from resources.specs import HelmRelease
 from resources.world import World
 
@@ -102,6 +104,7 @@ class HelmReleaseDriver:
         watch = PodWatch(world, spec.namespace, spec.name)
         world.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
         try:
+            self._rehearse(spec, package, world, installed=before is not None)
             if before is not None and drifted:
                 adopt_hand_edits(before, world)
             try:
@@ -116,6 +119,12 @@ class HelmReleaseDriver:
         finally:
             world.forget("helm releases")
             forget_live(world)
+
+    def _rehearse(self, spec: HelmRelease, package: Package, world: World, *, installed: bool) -> None:
+        """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
+        rendered = render_once(spec, package, world, installed=installed)
+        tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
+        rehearse(tried, world, manager="helm", namespace=spec.namespace)
 
     def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
         with values_file(spec, world) as values:

@@ -7,6 +7,7 @@ from typing import Any
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
 from resources.kubernetes_objects import apply, condition, describe, read
 from resources.outputs import NoOutputs, plain
+from resources.rehearsal import rehearse
 from resources.specs import Manifests
 from resources.waiting import Look, wait_until
 from resources.world import World
@@ -47,7 +48,9 @@ class ManifestsDriver:
         return change
 
     def apply(self, spec: Manifests, world: World) -> None:
-        """Apply each object in order; wait for a CustomResourceDefinition until it is Established."""
+        """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
+        CustomResourceDefinition until it is Established."""
+        rehearse([plain(obj) for obj in spec.objects], world)
         for obj in spec.objects:
             document = plain(obj)
             world.progress(f"applying {describe(document)}")

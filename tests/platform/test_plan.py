@@ -116,8 +116,8 @@ def test_after_a_deploy_there_is_nothing_to_do(
 def test_changed_values_and_nothing_else(
     platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, world: World, change: Change
 ) -> None:
-    network = {"create": {"cidr": "10.0.0.0/16", "zones": ["us-west-2a", "us-west-2b"], "flow_log_days": 60}}
-    change(network=network, addons={"external_dns": {"values": {"interval": "2m", "webhookToken": PLANTED}}})
+    values = {"interval": "2m", "webhookToken": PLANTED}
+    change(email_subscriptions=["ops@example.com"], addons={"external_dns": {"values": values}})
     with nothing_changes(sandbox, admin, world) as log:
         done = eks_assets("plan", "sandbox", "--json", "--detailed-exitcode")
         markdown = eks_assets("plan", "sandbox", "--markdown")
@@ -126,20 +126,21 @@ def test_changed_values_and_nothing_else(
     assert faults(document) == []
     assert document["unknown"] == []
     fields = {c["unit"]: [(f["path"], f["before"], f["after"]) for f in c["fields"]] for c in document["changes"]}
-    retention = "template.Resources.FlowLogGroup.Properties.RetentionInDays"
-    assert fields["network"][0] == (retention, 30, 60)
-    assert [path for path, _, _ in fields["network"][1:]] == ["Resources.FlowLogGroup"]
+    paths = [path.rpartition(".")[2] for path, _, _ in fields["notifications"][:-1]]
+    assert paths == ["Endpoint", "Protocol", "Ref", "Type"], "one subscription"
+    assert fields["notifications"][0][1:] == (None, "ops@example.com")
+    assert fields["notifications"][-1][1:] == (None, "Add AWS::SNS::Subscription")
     args = "Deployment/external-dns/external-dns: spec.template.spec.containers[0].args[2]"
     assert fields["external_dns"] == [
         ("values.interval", None, "2m"),
         ("values.webhookToken", None, "(sensitive)"),
         (args, "--interval=1m", "--interval=2m"),
     ]
-    assert set(fields) == {"network", "external_dns"}
+    assert set(fields) == {"notifications", "external_dns"}
     disrupts = {c["unit"]: c["disrupts"] for c in document["changes"]}
-    assert disrupts == {"network": [], "external_dns": ["pods of Deployment external-dns/external-dns restart"]}
+    assert disrupts == {"notifications": [], "external_dns": ["pods of Deployment external-dns/external-dns restart"]}
     assert log.writes() == {"cloudformation:CreateChangeSet": 2, "cloudformation:DeleteChangeSet": 2}
     assert markdown.returncode == 0, markdown.stderr
-    assert "| network | network | update | 2 | reversible | 4 |" in markdown.stdout
+    assert "| infrastructure | notifications | update | 5 | reversible | 1 |" in markdown.stdout
     assert document["digest"] in markdown.stdout
     assert PLANTED not in done.stdout + done.stderr + markdown.stdout + markdown.stderr

@@ -177,8 +177,7 @@ def test_expiry_is_said_and_launches_nothing(
     daemon: Daemon, gated: Environment, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     granted(gated)
-    hour = dt.timedelta(hours=1)
-    later = server_time(World.of(gated)) + hour
+    later = server_time(World.of(gated)) + dt.timedelta(minutes=45)
     for module in (approvals, releases):
         monkeypatch.setattr(module, "server_time", lambda world: later)
     assert daemon.tick(approval_sensor) == []
