@@ -11,9 +11,10 @@ from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor
 from sensors.deploy_requests import deploy_requests_sensor
 from sensors.environments import environments_sensor
+from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 
-DEPLOY, PLAN = "deploy", "plan"
+PLAN = "plan"
 # Steps wait for AWS, not for a core, so the executor is as wide as the graph; a warm forkserver makes a step cheap.
 EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": list(PRELOAD)}}}

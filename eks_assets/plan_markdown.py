@@ -58,6 +58,8 @@ def _head(document: Mapping[str, Any], minutes: float) -> Iterable[str]:
     yield from _titled("**Disrupts**", disrupts)
     unknown = [f"- {entry['unit']}: {_text(entry['reason'])}" for entry in document["unknown"]]
     yield from _titled("**Could not be planned**", unknown)
+    notes = [f"- {entry['unit']}: {_text(entry['note'])}" for entry in document.get("notes", ())]
+    yield from _titled("Would not change", notes)
     yield from _titled("Not everything can be undone", [f"- {line}" for line in words.labels(document)])
     left_out = [f"- {_text(line)}" for line in words.volatile(document)]
     yield from _titled("Not compared, since it differs at every render", left_out)

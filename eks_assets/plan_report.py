@@ -10,6 +10,7 @@ from eks_assets.permission import source_of
 from eks_assets.plan_document import Source, critical_minutes, plan_document
 from eks_assets.planning import EnvironmentPlan, UnitPlan, plan_environment
 from eks_assets.registry import Registry
+from resources.change import NOTHING_TO_DO
 from resources.environment import Environment
 from resources.releases import digest_of
 from resources.world import World
@@ -30,7 +31,7 @@ def plan_report(
 
 def report(found: EnvironmentPlan, registry: Registry, env: Environment, source: Source) -> dict[str, Any]:
     """The document of these units with `digest`, `minutes` (critical path of what changes), `planned` and `disabled`
-    units, and `release`: how the gate divides it. Pure."""
+    units, `notes` on units that would not change all the same, and `release`: how the gate divides it. Pure."""
     document = plan_document(found, registry, env, source, [p.unit for p in found.units])
     changing = [change["unit"] for change in document["changes"]]
     disabled = [p.unit for p in found.units if p.state == "disabled"]
@@ -40,6 +41,11 @@ def report(found: EnvironmentPlan, registry: Registry, env: Environment, source:
         "minutes": critical_minutes(changing, registry),
         "planned": len(found.units) - len(disabled),
         "disabled": disabled,
+        "notes": [
+            {"unit": p.unit, "note": p.change.reason}
+            for p in found.units
+            if p.error is None and not p.change.is_needed and p.change.reason not in ("", NOTHING_TO_DO.reason)
+        ],
         "release": _release(found, registry, env, source, document),
     }
 

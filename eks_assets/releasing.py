@@ -74,13 +74,16 @@ def plan_release(registry: Registry, world: World, approval: Approval) -> Releas
 
 
 def request_notification(env: Environment, request: Request, document: Mapping[str, Any]) -> Notification:
-    """The message that a plan waits for approval: which units would change and how much, never the values."""
-    summary = [
-        f"{change['unit']} ({change['wave']}): {change['action']}, {len(change['fields'])} fields, "
-        f"{change['reversibility']}"
-        for change in document["changes"]
-    ]
+    """The message that a plan waits for approval: which units and fields would change, never the values."""
+    summary = [_changed(change) for change in document["changes"]]
     return approval_needed(env, request.digest, request.id, summary, commands(env, request))
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    paths = [str(field["path"]) for field in change["fields"] if field["path"]]
+    shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    label = "" if change["reversibility"] == "reversible" else f" ({change['reversibility']})"
+    return f"{change['action']} {change['unit']} ({change['wave']}){label}" + (f": {shown}" if shown else "")
 
 
 def _refusals(registry: Registry, found: EnvironmentPlan, grant: Standing, world: World) -> tuple[str, ...]:

@@ -128,5 +128,5 @@ class Probes(Spec[NoOutputs]):
 class Lookup(Spec[O_co], Generic[O_co]):
     """Something that is only read. `kind` names the reader in `resources/drivers/lookup.py`, `query` its arguments."""
 
-    kind: Literal["vpc"]
+    kind: Literal["vpc", "hosted_zone"]
     query: dict[str, str]

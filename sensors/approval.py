@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.factory import RELEASE_PLAN
 from eks_assets.gate import gated_units
-from eks_assets.releasing import commands, describe
+from eks_assets.releasing import describe, request_notification
 from eks_assets.units import registry
 from resources import notifications as events
-from resources.approval_rules import Request, Standing, newest_granted
+from resources.approval_rules import Standing, newest_granted
 from resources.approvals import standings
 from resources.environment import Approval, Environment
 from resources.errors import ConfigError, PipelineError
@@ -157,11 +156,13 @@ def tell(env: Environment, new: list[Standing], say: Callable[[str], None]) -> d
 
 
 def notification_of(world: World, standing: Standing) -> Notification | None:
-    """What people have to know of a release as it stands; None where there is nothing new in that."""
+    """What people have to know of a release as it stands; None where there is nothing new in that.
+
+    Raises ApprovalStale where the ledger's plan was changed."""
     env, request = world.env, standing.request
     digest, release = request.digest, request.id
     if standing.status == "waiting":
-        return approval_needed(world, request)
+        return request_notification(env, request, published(world, digest))
     if standing.status == "granted":
         return events.approved(env, digest, standing.approvers, release=release)
     if standing.status == "rejected":
@@ -169,19 +170,6 @@ def notification_of(world: World, standing: Standing) -> Notification | None:
     if standing.status == "expired":
         return events.expired(env, digest, f"{standing.until:%Y-%m-%d %H:%M} UTC", release=release)
     return None
-
-
-def approval_needed(world: World, request: Request) -> Notification:
-    """That a release waits, with what it would change. Raises ApprovalStale where the ledger's plan was changed."""
-    plan = published(world, request.digest)
-    lines = [_changed(change) for change in plan["changes"]]
-    return events.approval_needed(world.env, request.digest, request.id, lines, commands(world.env, request))
-
-
-def _changed(change: Mapping[str, Any]) -> str:
-    paths = [str(field["path"]) for field in change["fields"] if field["path"]]
-    shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return f"{change['action']} {change['unit']} ({change['wave']})" + (f": {shown}" if shown else "")
 
 
 def _told(cursor: str | None) -> dict[str, str]:

@@ -81,7 +81,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory
 def eks_assets(sandbox: StateDirectory) -> Cli:
     """Runs the command line as a user does, in a process of its own; returns code, stdout and stderr."""
 
-    def run(*arguments: str, timeout: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 900, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "eks_assets.cli", *arguments],
             cwd=PROJECT,

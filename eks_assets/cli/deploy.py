@@ -57,19 +57,18 @@ def deploy(
     failed = {name: reason for name, (state, reason) in rows.items() if state in ("failed", "interrupted")}
     interrupted = any(state == "interrupted" for state, _ in rows.values())
     left = {name: reason for name, (state, reason) in rows.items() if state == "skipped"}
-    for name, reason in left.items():
-        console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
     held = waiting or {name: reason for name, (state, reason) in rows.items() if state == WAITING}
     code = 130 if interrupted else 1 if failed or (left and not held) else 3 if held else 0
     words = {130: "interrupted", 1: "failed", 3: WAITING, 0: "deployed" if rows else "nothing to do"}
     units = sum(state == "done" for state, _ in rows.values()) if rows else len(plan.units)
-    report(json_output, console, log, env.name, words[code], began, units, failed, waiting)
+    report(json_output, console, log, env.name, words[code], began, units, failed, left, waiting)
     raise SystemExit(code)
 
 
 def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[Rows, dict[str, Any]]:
     """Run what lies before the gate, then what lies behind it and is approved; and what approval is missing."""
     from eks_assets.cli.release import at_the_gate
+    from eks_assets.factory import OUTCOME_TAG
     from eks_assets.gate import is_gated
 
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
@@ -78,7 +77,9 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[R
         if free:
             console.print(f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")
             log(Event("planned", f"{len(free)} of {len(plan.units)} units have something to do"))
-        rows = launcher.run(free) if free else {}
+        # What lies behind the gate is not there yet, so the end of this run is not the deploy's.
+        tags = {} if len(free) == len(names) else {OUTCOME_TAG: WAITING}
+        rows = launcher.run(free, tags) if free else {}
         if len(free) == len(names) or any(state != "done" for state, _ in rows.values()):
             return rows, {}
         gate = at_the_gate(registry, env, plan, console, log)
@@ -107,6 +108,7 @@ def report(
     began: float,
     units: int,
     failed: dict[str, str],
+    left: dict[str, str],
     waiting: dict[str, Any],
 ) -> None:
     """The last words: failed units first, each with its reason, then the command that continues."""
@@ -118,6 +120,8 @@ def report(
         return
     for name, reason in failed.items():
         console.print(f"[red]failed[/] {name}: {reason}", highlight=False)
+    for name, reason in left.items():
+        console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
     if failed:
         console.print(f"Mend the cause and continue with: eks-assets deploy {env}", highlight=False)
     console.print(f"{env}: {outcome}, {units} units in {seconds} s", highlight=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,8 +41,8 @@ class Launcher:
         with hold(world, who=f"{caller(self.env)}, command line", wait=self.wait, keep=False):
             yield
 
-    def run(self, names: list[str]) -> dict[str, tuple[str, str]]:
-        """Run the units as one Dagster run, following it live; state and reason by unit."""
+    def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
+        """Run the units as one Dagster run with those tags, following it live; state and reason by unit."""
         from eks_assets import forkserver
         from eks_assets.cli.quiet import output_to
         from eks_assets.dagster_home import dagster_home
@@ -50,9 +50,9 @@ class Launcher:
         # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
         with output_to(dagster_home() / "command-line.log"):
             forkserver.start()
-            return self._follow(names)
+            return self._follow(names, tags or {})
 
-    def _follow(self, names: list[str]) -> dict[str, tuple[str, str]]:
+    def _follow(self, names: list[str], more: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         import dagster as dg
 
         from eks_assets.cli.abandoned import close_abandoned, owner_tags
@@ -64,7 +64,7 @@ class Launcher:
         with open_instance() as instance:
             close_abandoned(instance)
             instance.add_dynamic_partitions("environments", [self.env.name])
-            tags = {"dagster/partition": self.env.name, LAUNCH_TAG: self.launch, **owner_tags()}
+            tags = {"dagster/partition": self.env.name, LAUNCH_TAG: self.launch, **owner_tags(), **more}
             # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
             with (
                 suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),

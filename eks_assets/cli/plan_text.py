@@ -24,7 +24,9 @@ def lines(document: Mapping[str, Any], width: int, *, full: bool = False) -> Ite
         yield Text("")
     for unknown in document["unknown"]:
         yield from _wrapped(f"? {unknown['unit']} is not planned: {unknown['reason']}", width, "red", "  ")
-    if document["unknown"]:
+    for note in document.get("notes", ()):
+        yield from _wrapped(f"! {note['unit']}: {note['note']}", width, "yellow", "  ")
+    if document["unknown"] or document.get("notes"):
         yield Text("")
     yield from _summary(document, width)
 

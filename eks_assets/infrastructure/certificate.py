@@ -6,6 +6,7 @@ from troposphere import Ref, Tags, Template, ssm
 from troposphere import certificatemanager as acm
 
 from eks_assets.network.hosted_zone import HostedZoneOutputs, zone_id_of
+from eks_assets.network.zone_lookup import zone_lookup
 from eks_assets.templates import add_outputs, stack_tags, text_parameter
 from eks_assets.unit import unit
 from resources.checks import CertificateIssued
@@ -20,7 +21,7 @@ class CertificateOutputs(Outputs):
     certificate_arn: str
 
 
-@unit(wave="infrastructure", minutes=3, checks=[CertificateIssued()])
+@unit(wave="infrastructure", minutes=3, after=[zone_lookup], checks=[CertificateIssued()])
 def certificate(env: Environment, hosted_zone: HostedZoneOutputs | None) -> Stack[CertificateOutputs]:
     """The ACM certificate for the domain and every host under it, validated through DNS; its ARN is published in
     Parameter Store.

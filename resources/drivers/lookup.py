@@ -1,4 +1,4 @@
-"""Things that are only read: an existing VPC."""
+"""Things that are only read: an existing VPC, an existing DNS zone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, Observed
-from resources.errors import NotFound, PipelineError
+from resources.errors import ConfigError, NotFound, PipelineError
+from resources.outputs import NoOutputs
 from resources.specs import Lookup
 from resources.world import World
 
@@ -18,16 +19,13 @@ class LookupDriver:
 
     def observe(self, spec: Lookup[Any], world: World) -> Observed | None:
         """What the query finds; None for nothing, PipelineError for several."""
-        return _find_vpc(spec, world)
+        return _FINDERS[spec.kind](spec, world)
 
     def plan(self, spec: Lookup[Any], observed: Observed | None) -> Change:
         """Nothing to do; a lookup that finds nothing raises NotFound, saying what was asked for."""
         if observed is None:
-            raise NotFound(
-                f"no VPC has the tags {_words(spec.query)}",
-                next_step="create it (network.create), or name the tags of an existing one (network.lookup.tags)",
-                bad_input=True,
-            )
+            what, next_step = _MISSING[spec.kind]
+            raise NotFound(f"{what} {_words(spec.query)}", next_step=next_step, bad_input=True)
         return NOTHING_TO_DO
 
     def preview(self, spec: Lookup[Any], observed: Observed | None, change: Change, world: World) -> Change:
@@ -76,3 +74,33 @@ def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
         "zones": zones,
     }
     return Observed("found", dict(spec.query), spec.outputs_type()(**fields), {"vpc_id": vpc_id})
+
+
+def _find_zone(spec: Lookup[Any], world: World) -> Observed | None:
+    """Raises ConfigError where the zone is another domain's."""
+    zone_id, name = spec.query["id"], spec.query["name"]
+    try:
+        with aws_call(f"reading the hosted zone {zone_id}"):
+            zone = world.aws.client("route53").get_hosted_zone(Id=zone_id)["HostedZone"]
+    except NotFound:
+        return None
+    domain = str(zone["Name"]).rstrip(".")
+    if name != domain and not name.endswith(f".{domain}"):
+        raise ConfigError(
+            f"the hosted zone {zone_id} is {domain}, which does not hold {name}",
+            next_step=f"correct hosted_zone.id or hosted_zone.name in the file of {world.env.name}",
+        )
+    return Observed("found", {"zone": domain}, NoOutputs())
+
+
+_FINDERS = {"vpc": _find_vpc, "hosted_zone": _find_zone}
+_MISSING = {
+    "vpc": (
+        "no VPC has the tags",
+        "create it (network.create), or name the tags of an existing one (network.lookup.tags)",
+    ),
+    "hosted_zone": (
+        "there is no hosted zone",
+        "correct hosted_zone.id, or let this environment make it (hosted_zone.create)",
+    ),
+}

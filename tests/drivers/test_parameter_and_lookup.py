@@ -10,7 +10,7 @@ import pytest
 from eks_assets.unit import AnyUnit, unit
 from resources.aws import Aws
 from resources.environment import Environment
-from resources.outputs import Outputs
+from resources.outputs import NoOutputs, Outputs
 from resources.specs import Lookup, Parameter
 
 from .conftest import Materialize, checks, failure, shown
@@ -122,3 +122,37 @@ def test_lookup_of_a_vpc_with_one_zone_is_refused(materialize: Materialize, make
     vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": EXTERNAL})
     said = failure(materialize(lookup()))
     assert f"{vpc} has private subnets (tag {INTERNAL}) in 1 zones; a cluster needs two or more" in said
+
+
+def zone(zone_id: str, name: str) -> AnyUnit:
+    @unit(wave="network")
+    def looked_up(env: Environment) -> Lookup[NoOutputs]:
+        """A hosted zone."""
+        return Lookup[NoOutputs](kind="hosted_zone", query={"id": zone_id, "name": name})
+
+    return looked_up
+
+
+@pytest.fixture
+def zone_id(admin: Aws) -> Iterator[str]:
+    route53 = admin.client("route53")
+    made = route53.create_hosted_zone(Name="owned.test", CallerReference="driver-test")["HostedZone"]["Id"]
+    yield str(made).rpartition("/")[2]
+    route53.delete_hosted_zone(Id=made)
+
+
+@pytest.mark.parametrize("name", ["owned.test", "below.owned.test"])
+def test_zone_that_holds_the_domain_is_found(name: str, zone_id: str, materialize: Materialize) -> None:
+    assert checks(materialize(zone(zone_id, name)))["found"][0]
+
+
+def test_zone_of_another_domain_is_refused(zone_id: str, materialize: Materialize) -> None:
+    said = failure(materialize(zone(zone_id, "notowned.test")))
+    assert f"the hosted zone {zone_id} is owned.test, which does not hold notowned.test" in said
+    assert "hosted_zone.id or hosted_zone.name in the file of sandbox" in said
+
+
+def test_zone_that_does_not_exist_is_named(materialize: Materialize, account: Environment) -> None:
+    assert "there is no hosted zone id=Z0NOTHERE, name=owned.test" in failure(
+        materialize(zone("Z0NOTHERE", "owned.test"))
+    )

@@ -124,10 +124,10 @@ class TestOneFailureIsNotTheOthers:
         broken = eks_assets("deploy", "sandbox")
         assert broken.returncode == 1, broken.stdout + broken.stderr
         assert revisions(world)["loki"] == before["loki"] + 1
-        last = broken.stdout[broken.stdout.index("not run ") :].splitlines()
-        assert last[0] == "not run validation: it waits for product_applications"
-        assert last[1].startswith("failed product_applications: check applications_healthy: application payments: ")
-        assert "Deployment payments: Waiting for rollout to finish" in last[1]
+        last = broken.stdout[broken.stdout.rindex("failed product_applications") :].splitlines()
+        assert last[0].startswith("failed product_applications: check applications_healthy: application payments: ")
+        assert "Deployment payments: Waiting for rollout to finish" in last[0]
+        assert last[1] == "not run validation: it waits for product_applications"
         assert last[2] == "Mend the cause and continue with: eks-assets deploy sandbox"
 
         main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")

@@ -11,7 +11,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from resources.aws import Aws
 from resources.environment import Environment
@@ -21,29 +20,12 @@ from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
 
+from .request_log import RequestLog
 from .runs import Deploy, footprint, revisions, stack_status, stacks
 
 pytestmark = pytest.mark.sandbox
 SLOW = {"podAnnotations": {"sandbox/ready-delay": "90s"}}
 NO_IMAGE = {"image": {"repository": "registry.test/does-not-exist"}}
-
-
-@pytest.fixture
-def change(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Changes the file of the environment `sandbox` for this test's processes."""
-    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
-    file = environments / "sandbox.yaml"
-    original = yaml.safe_load(file.read_text())
-
-    def write(**fields: Any) -> None:
-        file.write_text(yaml.safe_dump({**original, **fields}))
-
-    return write
-
-
-@pytest.fixture
-def admin(account: Environment) -> Aws:
-    return Aws(account, as_deployer=False)
 
 
 @pytest.fixture
@@ -113,6 +95,20 @@ def test_interrupted_deploy_ends_at_once_says_what_it_left_and_is_mended(
     done = eks_assets("deploy", "sandbox")
     assert done.returncode == 0, done.stdout + done.stderr
     assert eks_assets("status", "sandbox").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_plans_it_ends_at_once(
+    platform: Environment, sandbox: StateDirectory, tmp_path: Path, number: signal.Signals
+) -> None:
+    log = RequestLog(sandbox)
+    deploy = Deploy(tmp_path / "deploy.log")
+    deploy.until(lambda: bool(log.calls()))
+    assert deploy.end(number, group=False) < 10, deploy.said
+    assert deploy.process.returncode == 130, deploy.said
+    assert "interrupted" in deploy.said
+    assert "Traceback" not in deploy.said
+    assert log.writes() == {}
 
 
 def test_broken_addon_fails_alone_and_the_fix_finishes_it(

@@ -12,6 +12,7 @@ from eks_assets.network.address_plan import plan_zones
 from eks_assets.network.hosted_zone import HostedZoneOutputs, hosted_zone, zone_id_of
 from eks_assets.network.network import NetworkOutputs, network
 from eks_assets.network.security_groups import SecurityGroupsOutputs, security_groups
+from eks_assets.network.zone_lookup import zone_lookup
 from resources.drivers.stack import stack_outputs
 from resources.environment import Environment, Network
 from resources.errors import ConfigError
@@ -136,6 +137,17 @@ def test_hosted_zone_is_made_only_where_the_environment_owns_it(
     assert set(spec.template["Outputs"]) == {"ZoneId", "NameServers"}
     assert [check.name for check in hosted_zone.checks] == ["stack_complete", "zone_served"]
     assert lint(spec.template) == []
+
+
+def test_a_zone_that_the_file_names_is_looked_up_unless_it_is_in_another_account(
+    sandbox_env: Environment, prod_env: Environment
+) -> None:
+    named = prod_env.model_copy(update={"hosted_zone": prod_env.hosted_zone.model_copy(update={"role": None})})
+    assert zone_lookup(named).query == {"id": named.hosted_zone.id, "name": named.hosted_zone.name}
+    assert zone_lookup.is_enabled(named)
+    assert not zone_lookup.is_enabled(sandbox_env)
+    assert prod_env.hosted_zone.role is not None
+    assert not zone_lookup.is_enabled(prod_env)
 
 
 def test_zone_id_is_the_made_one_or_the_named_one(sandbox_env: Environment, prod_env: Environment) -> None:
