@@ -5,7 +5,7 @@ import dagster as dg
 from eks_assets.approval_job import approve
 from eks_assets.factory import RELEASE_PLAN, Platform, build_assets
 from eks_assets.forkserver import PRELOAD
-from eks_assets.release_asset import build_approved_check, build_release_plan
+from eks_assets.release_asset import PLAN, build_approved_check, build_plan, build_release_plan
 from eks_assets.units import registry
 from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor
@@ -14,7 +14,6 @@ from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 
-PLAN = "plan"
 # Steps wait for AWS, not for a core, so the executor is as wide as the graph; a warm forkserver makes a step cheap.
 EXECUTOR = dg.multiprocess_executor.configured(
     {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": list(PRELOAD)}}}
@@ -25,14 +24,19 @@ deploy_definition = dg.define_asset_job(
     DEPLOY, selection=dg.AssetSelection.assets(*assets), description="Bring an environment to what its file says."
 )
 plan_definition = dg.define_asset_job(
-    PLAN,
+    "plan_environment",
+    selection=dg.AssetSelection.assets(PLAN),
+    description="Show what a deploy would change. Changes nothing.",
+)
+release_definition = dg.define_asset_job(
+    "request_approval",
     selection=dg.AssetSelection.assets(RELEASE_PLAN),
     description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
 )
 defs = dg.Definitions(
-    assets=assets,
+    assets=[*assets, build_plan(registry())],
     asset_checks=[build_approved_check(registry())],
-    jobs=[deploy_definition, plan_definition, approve],
+    jobs=[deploy_definition, plan_definition, release_definition, approve],
     sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
     resources={"platform": Platform()},
     executor=EXECUTOR,

@@ -1,5 +1,6 @@
-"""The gate as Dagster shows it: the asset `release_plan` and its check `approved`. Neither lets anything through: the
-gate itself stands inside every unit (`permission.py`)."""
+"""What would change, as Dagster shows it: the asset `plan` of a whole environment, and for what lies behind the
+approval gate `release_plan` with its check `approved`. None of them lets anything through: the gate itself stands
+inside every unit (`permission.py`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +8,42 @@ from typing import Any
 import dagster as dg
 
 from eks_assets.factory import ENVIRONMENTS, RELEASE_PLAN, Platform, group_name, translated
-from eks_assets.plan_markdown import by_wave
+from eks_assets.plan_markdown import by_wave, summary
+from eks_assets.plan_report import plan_report
 from eks_assets.registry import Registry
 from eks_assets.releasing import ReleasePlan, commands, plan_release, standing_line
 from eks_assets.unit import WAVES
 from resources.environment import Environment
 
-APPROVED = "approved"
+APPROVED, PLAN = "approved", "plan"
+
+
+def build_plan(registry: Registry) -> dg.AssetsDefinition:
+    """The plan of every layer; nothing depends on it, and it changes nothing."""
+
+    @dg.asset(
+        name=PLAN,
+        group_name=group_name("approval"),
+        partitions_def=ENVIRONMENTS,
+        description="What a deploy would change, unit by unit and field by field. Changes nothing.",
+        kinds={"plan"},
+        owners=["team:platform"],
+    )
+    def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
+        with translated(context, platform, PLAN) as world:
+            found = plan_report(registry, world)
+        waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(found).items()}
+        unknown = "; ".join(f"{entry['unit']}: {entry['reason']}" for entry in found["unknown"])
+        yield dg.MaterializeResult(
+            metadata={
+                "result": summary(found, found["minutes"]),
+                **({"not planned": unknown} if unknown else {}),
+                **waves,
+                "digest": found["digest"],
+            }
+        )
+
+    return plan
 
 
 def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
