@@ -53,7 +53,7 @@ class TestGitTree:
         self, deploy: Deployer, repository: Repository, tmp_path: Path, number: signal.Signals
     ) -> None:
         reached, world = tmp_path / "reached", deploy.world()
-        repository.hook("pre-receive", f"touch '{reached}'; sleep 20; exit 1")
+        repository.hook("pre-receive", f": > '{reached}'; /bin/sleep 20; exit 1")
 
         def interrupt() -> None:
             deadline = time.monotonic() + 120
