@@ -17,7 +17,7 @@ from resources.errors import ConfigError, PipelineError, Transient
 from resources.helm_render import expect
 from resources.outputs import Outputs, pending_fields
 from resources.probes import observe as look
-from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Spec, Stack
+from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.world import World
 
 State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
@@ -157,6 +157,9 @@ def plan_unit(
     state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
     if change.is_needed and observed is not None and _is_failed(observed.status):
         state = "failed"
+    if state == "failed" and isinstance(spec, Probes) and any(p.change.is_needed or p.error for p in needs):
+        # Its checks are of what is not there yet: nothing has gone wrong.
+        state = "pending"
     if state == "pending" and is_gated(world.env, unit):
         state = "waiting"
     # A push makes another commit than the one that is there.

@@ -15,7 +15,7 @@ from typing import Any
 
 from resources.approval_rules import Person
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import cloudformation_role, deployer_role, pipeline_role
+from resources.bootstrap_names import cloudformation_role, deployer_role, pipeline_role, planner_role
 from resources.environment import Approval, Environment
 from resources.errors import NotFound
 from resources.world import World
@@ -118,5 +118,5 @@ def _parts(arn: str) -> tuple[str, str]:
 
 
 def _own_roles(env: Environment) -> set[str]:
-    roles = (pipeline_role(env), deployer_role(env), cloudformation_role(env))
+    roles = (pipeline_role(env), deployer_role(env), planner_role(env), cloudformation_role(env))
     return {role.name for role in roles if role is not None}

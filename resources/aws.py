@@ -1,4 +1,4 @@
-"""AWS as the deployer role of one environment: sessions, clients, and who we are."""
+"""AWS as a role of one environment: sessions, clients, and who we are."""
 
 from __future__ import annotations
 
@@ -98,13 +98,16 @@ class Aws:
     """Clients of one environment, made once each and safe to share between threads.
 
     Every call runs as `roles.deployer` (through `roles.pipeline` where given), with external id and session tags;
-    the credentials refresh before the hour that a chained session lasts is over.
+    `planning`: as `roles.planner`, where the environment names one. The credentials refresh before the hour that a
+    chained session lasts is over.
     """
 
-    def __init__(self, env: Environment, source: Source | None = None, *, as_deployer: bool = True) -> None:
+    def __init__(
+        self, env: Environment, source: Source | None = None, *, as_deployer: bool = True, planning: bool = False
+    ) -> None:
         self.env = env
         self.source = source or Source.of(env)
-        self._as_deployer = as_deployer
+        self._chain = _chain(env, planning) if as_deployer else []
         self._lock = threading.RLock()
         self._clients: dict[str, Any] = {}
         self._session: boto3.Session | None = None
@@ -114,9 +117,8 @@ class Aws:
         with self._lock:
             if self._session is None:
                 session = self.source.session()
-                if self._as_deployer:
-                    for arn, external_id in _chain(self.env):
-                        session = self._assume(session, arn, external_id)
+                for arn, external_id in self._chain:
+                    session = self._assume(session, arn, external_id)
                 self._session = session
             return self._session
 
@@ -147,18 +149,18 @@ class Aws:
         return str(identity["Arn"])
 
     def _identity(self) -> dict[str, str]:
-        deployer = self.env.roles.deployer
         try:
             with aws_call(f"asking who we are in account {self.env.account}"):
                 found: dict[str, str] = self.client("sts").get_caller_identity()
                 return found
         except AccessDenied as error:
-            if deployer is None:
+            if not self._chain:
                 raise
+            arn, external_id = self._chain[-1]
+            trusts = "does it trust you, and is its external id the environment's?" if external_id else "may you be it?"
             raise AccessDenied(
-                f"cannot act as {deployer.arn}: {error.message}",
-                next_step=f"does the role exist (eks-assets bootstrap {self.env.name} --apply), does it trust you, "
-                "and is its external id the environment's?",
+                f"cannot act as {arn}: {error.message}",
+                next_step=f"does the role exist (eks-assets bootstrap {self.env.name} --apply), {trusts}",
                 bad_input=True,
             ) from error
 
@@ -189,8 +191,11 @@ def caller(env: Environment) -> str:
         return str(Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"])
 
 
-def _chain(env: Environment) -> list[tuple[str, str | None]]:
+def _chain(env: Environment, planning: bool) -> list[tuple[str, str | None]]:
+    """The roles to assume one after the other, with their external ids."""
     roles = env.roles
+    if planning and roles.planner:
+        return [(roles.planner, None)]
     chain: list[tuple[str, str | None]] = []
     if roles.pipeline and env.sandbox:
         chain.append((roles.pipeline, None))

@@ -47,6 +47,11 @@ def deployer_role(env: Environment) -> RoleName:
     return _of_arn(named) or RoleName(shortened(f"{env.resource_prefix}-deployer", ROLE_LIMIT))
 
 
+def planner_role(env: Environment) -> RoleName:
+    """The role that a plan reads with."""
+    return _of_arn(env.roles.planner) or RoleName(shortened(f"{env.resource_prefix}-planner", ROLE_LIMIT))
+
+
 def cloudformation_role(env: Environment) -> RoleName:
     """The service role with which CloudFormation makes the stacks' resources."""
     return _of_arn(env.roles.cloudformation) or RoleName(shortened(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT))

@@ -1,10 +1,10 @@
-"""What the pipeline, the deployer role and an approver may do, and who may take the roles."""
+"""What the pipeline, the deployer, the planner and an approver may do, and who may take the roles."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from resources.bootstrap_names import deployer_role, lease_table, ledger_bucket
+from resources.bootstrap_names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role
 from resources.bootstrap_stack_rights import git_secret, other_secrets, parameter_arns
 from resources.environment import Environment
 from resources.templates import Document, allow, arn, deny, policy_document
@@ -29,10 +29,10 @@ _READ_ACTIONS = """
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
 """
 _READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
-_STACK_ACTIONS = """
-    CancelUpdateStack ContinueUpdateRollback CreateChangeSet DeleteChangeSet DeleteStack Describe* Detect*
-    ExecuteChangeSet GetStackPolicy GetTemplate GetTemplateSummary List* RollbackStack SetStackPolicy TagResource
-    UntagResource UpdateTerminationProtection
+_PLANNING_ACTIONS = "CreateChangeSet DeleteChangeSet Describe* GetStackPolicy GetTemplate GetTemplateSummary List*"
+_DEPLOYING_ACTIONS = """
+    CancelUpdateStack ContinueUpdateRollback DeleteStack Detect* ExecuteChangeSet RollbackStack SetStackPolicy
+    TagResource UntagResource UpdateTerminationProtection
 """
 
 
@@ -47,7 +47,16 @@ def deployer_trust(env: Environment, pipeline: Any) -> Document:
 
 def pipeline_trust(env: Environment) -> Document:
     """Who may be the pipeline: identities of the account whose own policies allow it."""
-    principals = [arn(env, "iam", "root", region="")]
+    return _whoever_may([arn(env, "iam", "root", region="")])
+
+
+def planner_trust(env: Environment, pipeline: Any) -> Document:
+    """Who may be the planner: the pipeline role (`pipeline`: its ARN), and identities of the account, such as that of
+    a continuous integration, whose own policies allow it."""
+    return _whoever_may([pipeline, arn(env, "iam", "root", region="")])
+
+
+def _whoever_may(principals: list[Any]) -> Document:
     return policy_document(_trusts(principals, "sts:AssumeRole", {}), _session_tags(principals))
 
 
@@ -61,12 +70,13 @@ def _trusts(principals: list[Any], action: str, condition: Document) -> Document
 
 
 def pipeline_statements(env: Environment) -> list[Document]:
-    """The pipeline role can do nothing but become the deployer."""
-    deployer = deployer_role(env)
-    return [
-        allow(["sts:AssumeRole", "sts:TagSession"], arn(env, "iam", f"role{deployer.path}{deployer.name}", region="")),
-        no_grants(env),
-    ]
+    """The pipeline role can do nothing but become the deployer or the planner."""
+    roles = [_arn_of(env, role) for role in (deployer_role(env), planner_role(env))]
+    return [allow(["sts:AssumeRole", "sts:TagSession"], roles), no_grants(env)]
+
+
+def _arn_of(env: Environment, role: RoleName) -> str:
+    return arn(env, "iam", f"role{role.path}{role.name}", region="")
 
 
 # What shows an approver how a release stands.
@@ -101,24 +111,29 @@ def _grants(env: Environment) -> str:
 def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
     """The deployer asks CloudFormation, reads what exists, and writes the ledger. `service_role`, `key`: their ARNs."""
     return [
-        *_stacks(env, service_role),
+        *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
+        *_reading(env),
         *_platform(env),
         *_ledger(env, key),
-        allow(_READ_ACTIONS.split()),
         allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
-        *_git_secret(env),
         no_grants(env),
     ]
 
 
+def planner_statements(env: Environment, service_role: Any) -> list[Document]:
+    """The planner reads what exists, and makes and deletes the change sets that a plan looks into; it has no part in
+    the ledger and in leases. `service_role`: its ARN, which a change set names."""
+    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), no_grants(env)]
+
+
 def _git_secret(env: Environment) -> list[Document]:
-    """Of all secrets the deployer reads one: the credentials of the application repository, where there are any."""
+    """Of all secrets one is read: the credentials of the application repository, where there are any."""
     secret = git_secret(env)
     reading = [allow(["secretsmanager:GetSecretValue"], secret)] if secret else []
     return [*reading, other_secrets(env)]
 
 
-def _stacks(env: Environment, service_role: Any) -> list[Document]:
+def _stacks(env: Environment, service_role: Any, verbs: str) -> list[Document]:
     def stack(name: str) -> str:
         return arn(env, "cloudformation", f"stack/{name}/*")
 
@@ -126,32 +141,47 @@ def _stacks(env: Environment, service_role: Any) -> list[Document]:
     change = "CreateChangeSet DeleteStack ExecuteChangeSet RollbackStack SetStackPolicy UpdateTerminationProtection"
     return [
         allow(
-            [f"cloudformation:{name}" for name in _STACK_ACTIONS.split()],
+            [f"cloudformation:{name}" for name in verbs.split()],
             [stack(f"{env.resource_prefix}-*"), stack(env.karpenter_stack)],
         ),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
-        # The deployer's own rights are in this stack.
+        # The roles' own rights are in this stack.
         deny([f"cloudformation:{name}" for name in change.split()], stack(env.stack_name("bootstrap"))),
         allow(["iam:PassRole"], service_role, StringEquals=to_cloudformation),
     ]
 
 
-def _platform(env: Environment) -> list[Document]:
-    parameters = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter*", "ssm:ListTagsForResource"]
-    own = [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
+def _reading(env: Environment) -> list[Document]:
+    """What exists in the account and in the cluster, and the charts, where they lie in the account's registry."""
     images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
     mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, arn(env, "ecr", "repository/*"))]
     return [
-        allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*", "eks:StartInsightsRefresh"], own),
+        allow(_READ_ACTIONS.split()),
+        allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], _cluster(env)),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
-        allow([*parameters, "ssm:PutParameter"], parameter_arns(env)),
+        allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
+        allow(["sts:GetCallerIdentity"]),
+        *_git_secret(env),
+        *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
+        # Anonymous pulls of public charts work too, only fewer of them.
+        *([] if env.charts.mirror else [allow(["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"])]),
+    ]
+
+
+def _platform(env: Environment) -> list[Document]:
+    """What is changed or told without CloudFormation."""
+    queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
+    return [
+        allow(["eks:StartInsightsRefresh"], _cluster(env)),
+        allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
         allow(["sns:Publish"], arn(env, "sns", f"{env.resource_prefix}-*")),
         allow([f"sqs:{verb}" for verb in queue.split()], arn(env, "sqs", f"{env.resource_prefix}-deploy-requests*")),
-        allow(["sts:GetCallerIdentity"]),
-        *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
     ]
+
+
+def _cluster(env: Environment) -> list[str]:
+    return [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
 
 
 def _ledger(env: Environment, key: Any) -> list[Document]:

@@ -8,7 +8,14 @@ name one (`roles.permissions_boundary`) in every account that matters.
 
 from __future__ import annotations
 
-from resources.bootstrap_names import approver_policy, cloudformation_role, deployer_role, ledger_bucket, pipeline_role
+from resources.bootstrap_names import (
+    approver_policy,
+    cloudformation_role,
+    deployer_role,
+    ledger_bucket,
+    pipeline_role,
+    planner_role,
+)
 from resources.environment import Environment
 from resources.templates import Document, allow, arn, deny
 
@@ -114,7 +121,7 @@ def _identity(env: Environment) -> list[Document]:
 
 def _out_of_reach(env: Environment) -> list[str]:
     """What gives the pipeline its own rights, and approvers theirs: a stack must not change it."""
-    roles = [deployer_role(env), cloudformation_role(env), *filter(None, [pipeline_role(env)])]
+    roles = [deployer_role(env), planner_role(env), cloudformation_role(env), *filter(None, [pipeline_role(env)])]
     names = [f"role{role.path}{role.name}" for role in roles]
     own = f"policy/{env.stack_name('bootstrap')[:_SURE_LENGTH]}*StackRights*"
     approver = f"policy/{approver_policy(env)}"

@@ -15,6 +15,7 @@ from resources.bootstrap_names import (
     ledger_bucket,
     ledger_key_alias,
     pipeline_role,
+    planner_role,
 )
 from resources.bootstrap_policies import (
     approver_statements,
@@ -23,6 +24,8 @@ from resources.bootstrap_policies import (
     no_grants,
     pipeline_statements,
     pipeline_trust,
+    planner_statements,
+    planner_trust,
 )
 from resources.bootstrap_stack_rights import stack_rights
 from resources.environment import Environment
@@ -43,6 +46,7 @@ class BootstrapOutputs(Outputs):
 
     pipeline_role_arn: str
     deployer_role_arn: str
+    planner_role_arn: str
     cloudformation_role_arn: str
     approver_policy_arn: str
     ledger_bucket: str
@@ -51,52 +55,51 @@ class BootstrapOutputs(Outputs):
 
 
 def template(env: Environment) -> dict[str, Any]:
-    """The template: three roles, the approvers' policy, the ledger's bucket and key, the table of leases."""
+    """The template: the roles, the approvers' policy, the ledger's bucket and key, the table of leases."""
     document = Template(Description=f"What the pipeline needs before it can deploy {env.resource_prefix}")
     key = _add_key(document, env)
     bucket = _add_ledger(document, env, key)
     table = document.add_resource(_table(env))
-    pipeline = _add_pipeline(document, env)
-    service = _add_role(
-        document, env, "CloudFormationRole", cloudformation_role(env), _cloudformation_trust(env), [no_grants(env)]
-    )
-    deployer = _add_role(
-        document,
-        env,
-        "DeployerRole",
-        deployer_role(env),
-        deployer_trust(env, pipeline),
-        deployer_statements(env, GetAtt(service, "Arn"), GetAtt(key, "Arn")),
-    )
+    pipeline, key_arn = _add_pipeline(document, env), GetAtt(key, "Arn")
+    trusts = _cloudformation_trust(env)
+    service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, [no_grants(env)])
+    service_arn = GetAtt(service, "Arn")
+    rights = deployer_statements(env, service_arn, key_arn)
+    deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
+    rights = planner_statements(env, service_arn)
+    planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
     # Stacks without a service role are made with the deployer's own rights.
-    makers = [service] if env.roles.cloudformation else [service, deployer]
-    for title, statements in stack_rights(env).items():
-        document.add_resource(
-            iam.ManagedPolicy(
-                title, PolicyDocument=policy_document(*statements), Roles=[Ref(maker) for maker in makers]
-            )
-        )
-    approver = document.add_resource(
-        iam.ManagedPolicy(
-            "ApproverPolicy",
-            ManagedPolicyName=approver_policy(env),
-            Description=f"Approve and reject releases of {env.resource_prefix}",
-            PolicyDocument=policy_document(*approver_statements(env, GetAtt(key, "Arn"))),
-        )
-    )
+    _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
+    approver = document.add_resource(_approver_policy(env, key))
     add_outputs(
         document,
         BootstrapOutputs,
         pipeline_role_arn=pipeline,
         deployer_role_arn=GetAtt(deployer, "Arn"),
-        cloudformation_role_arn=GetAtt(service, "Arn"),
+        planner_role_arn=GetAtt(planner, "Arn"),
+        cloudformation_role_arn=service_arn,
         approver_policy_arn=Ref(approver),
         ledger_bucket=Ref(bucket),
         lease_table=Ref(table),
-        ledger_key_arn=GetAtt(key, "Arn"),
+        ledger_key_arn=key_arn,
     )
     rendered: dict[str, Any] = document.to_dict()
     return rendered
+
+
+def _add_stack_rights(document: Template, env: Environment, makers: list[iam.Role]) -> None:
+    roles = [Ref(maker) for maker in makers]
+    for title, statements in stack_rights(env).items():
+        document.add_resource(iam.ManagedPolicy(title, PolicyDocument=policy_document(*statements), Roles=roles))
+
+
+def _approver_policy(env: Environment, key: kms.Key) -> iam.ManagedPolicy:
+    return iam.ManagedPolicy(
+        "ApproverPolicy",
+        ManagedPolicyName=approver_policy(env),
+        Description=f"Approve and reject releases of {env.resource_prefix}",
+        PolicyDocument=policy_document(*approver_statements(env, GetAtt(key, "Arn"))),
+    )
 
 
 def _add_pipeline(document: Template, env: Environment) -> Any:

@@ -13,6 +13,7 @@ from resources.environment import Environment
 from resources.errors import CommandFailed, Refused
 from resources.helm import explained, helm
 from resources.local_sandbox import with_addresses
+from resources.registry_login import logged_in
 from resources.specs import HelmRelease
 from resources.user_cache import cache_folder
 from resources.world import World
@@ -50,7 +51,8 @@ def package_of(spec: HelmRelease, world: World) -> Package:
     """The package of the release's chart. The registry is asked once a plan or step, whatever the cache holds: a
     version may have been pushed again.
 
-    Raises Refused for another digest than the spec pins, OperationFailed, Transient, ToolMissing."""
+    Raises Refused for another digest than the spec pins, AccessDenied or ConfigError for a private registry that we may
+    not log in to, OperationFailed, Transient, ToolMissing."""
     reference = chart_reference(spec, world)
 
     def pull() -> Package:
@@ -66,8 +68,8 @@ def package_of(spec: HelmRelease, world: World) -> Package:
 
 def _pulled(reference: list[str], world: World) -> Package:
     cache = cache_folder("charts") or world.aws.folder
-    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder:
-        argv = ["pull", *reference, "--destination", folder, *registry_flags(world.env)]
+    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], world) as login:
+        argv = ["pull", *reference, "--destination", folder, *registry_flags(world.env), *login]
         helm(argv, world, timeout=120, with_cluster=False)
         (pulled,) = Path(folder).glob("*.tgz")
         digest = hashlib.sha256(pulled.read_bytes()).hexdigest()

@@ -49,13 +49,24 @@ def secrets_client(aws: Aws) -> Any:
 def _shared_descriptions() -> Iterator[None]:
     """dagster-aws makes sessions of its own, each of which reads botocore's large descriptions of AWS again (0.4 s); in
     here they find those of ours."""
+    loader = data_loader()
     with _patching:
         before = botocore.session.create_loader
-        botocore.session.create_loader = lambda *_: data_loader()
+        botocore.session.create_loader = lambda *_: loader
         try:
             yield
         finally:
             botocore.session.create_loader = before
+
+
+def ecr_public_token(aws: Aws) -> str:
+    """A login to public.ecr.aws for 12 hours, from the client of dagster-aws's ECRPublicResource: base64 of
+    `AWS:PASSWORD`. Raises botocore's errors."""
+    # The resource itself takes neither keys nor region: it would ask as whoever started us.
+    from dagster_aws.ecr.resources import ECRPublicClient
+
+    # The public registry's API is in one region, for the charts of all.
+    return str(ECRPublicClient(**{**_settings(aws), "region_name": "us-east-1"}).get_login_password())
 
 
 def _settings(aws: Aws) -> dict[str, Any]:

@@ -42,11 +42,13 @@ class DeployerRole(Model):
 
 
 class Roles(Model):
-    """Who acts. `pipeline`: the identity that starts; `cloudformation`: the service role of every stack;
-    `permissions_boundary`: attached to each role that we create."""
+    """Who acts. `pipeline`: the identity that starts; `planner`: the role that `eks-assets plan` reads with, else the
+    deployer's; `cloudformation`: the service role of every stack; `permissions_boundary`: attached to each role that we
+    create."""
 
     pipeline: Arn | None = None
     deployer: DeployerRole | None = None
+    planner: Arn | None = None
     cloudformation: Arn | None = None
     permissions_boundary: Arn | None = None
 

@@ -20,6 +20,7 @@ _TRANSIENT = re.compile(
     r"|status(?: code)?:? (?:429|5\d\d)|\b50[0234] (?:Internal|Bad|Service|Gateway)|failed calling webhook",
     re.MULTILINE,
 )
+_NOT_LOGGED_IN = re.compile(r"response status code 40[13]\b|basic credential not found")
 
 
 def helm(
@@ -58,7 +59,10 @@ def explained(error: CommandFailed, spec: HelmRelease) -> OperationFailed | Tran
     """The failure of a helm command as the project's error."""
     if _TRANSIENT.search(error.stderr_tail):
         return Transient(f"{where(spec)}: {error.stderr_tail}")
-    return OperationFailed(
-        f"{where(spec)}: helm says: {error.stderr_tail}",
-        next_step="mend the chart's values under `addons` in the environment file, then deploy again",
-    )
+    next_step = "mend the chart's values under `addons` in the environment file, then deploy again"
+    if _NOT_LOGGED_IN.search(error.stderr_tail):
+        next_step = (
+            "give the deployer role the right to read that registry, if it is Amazon's; log in to it, if it is not "
+            "(docker login, or a file named by HELM_REGISTRY_CONFIG)"
+        )
+    return OperationFailed(f"{where(spec)}: helm says: {error.stderr_tail}", next_step=next_step)

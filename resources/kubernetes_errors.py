@@ -28,7 +28,7 @@ def translate(error: Exception, doing: str) -> PipelineError:
     if isinstance(error, ApiException):
         text = f"{doing}: Kubernetes says {error.status}: {_message(error)}"
         if error.status in (401, 403):
-            return AccessDenied(text, next_step="does the deployer role have an access entry in the cluster?")
+            return AccessDenied(text, next_step="does the role that you act as have an access entry in the cluster?")
         if error.status == 404:
             return NotFound(text)
         if _field_conflicts(error):

@@ -23,6 +23,10 @@ ADDRESSES: dict[str, Location] = {
     "SANDBOX_GIT": ("git", "repository"),
     "SANDBOX_EDGE": ("edge",),
 }
+# Bootstrap makes each of them in the account, with rights of its own.
+ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
+    ("roles", "deployer", "arn"), ("roles", "planner"), ("roles", "cloudformation"),
+)  # fmt: skip
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
 
@@ -66,9 +70,9 @@ def _sandbox(environment: Document) -> Iterator[Problem]:
 
 
 def _roles(environment: Document) -> Iterator[Problem]:
-    """Roles that act in the account must lie in it; the pipeline's own may lie elsewhere."""
+    """Roles that act in the account must lie in it; the pipeline's own may lie elsewhere. No role has two tasks."""
     account, region = environment.at(("account",), str), environment.at(("region",), str)
-    for location in (("roles", "deployer", "arn"), ("roles", "cloudformation"), ("roles", "permissions_boundary")):
+    for location in (*ROLES_OF_THEIR_OWN, ("roles", "permissions_boundary")):
         parts = (environment.at(location, str) or "").split(":", 5)
         if len(parts) < 6 or account is None:
             continue
@@ -77,6 +81,10 @@ def _roles(environment: Document) -> Iterator[Problem]:
         elif region in aws_catalog.REGIONS and parts[1] != aws_catalog.partition(region):
             wanted = aws_catalog.partition(region)
             yield environment.problem(location, f"is of partition {parts[1]}; allowed: {wanted}, as {region} is")
+    roles = [(location, environment.at(location, str)) for location in (*ROLES_OF_THEIR_OWN, ("roles", "pipeline"))]
+    for (first, arn), (second, other) in combinations(roles, 2):
+        if arn is not None and arn == other:
+            yield environment.problem(second, f"is {dotted(first)} too; allowed: a role of its own")
 
 
 def _zones(environment: Document) -> Iterator[Problem]:

@@ -47,8 +47,16 @@ class World:
     memory: dict[str, _Shared] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, env: Environment, progress: Callable[[str], None] = silent, run_id: str | None = None) -> World:
-        return cls(env, Aws(env), progress, run_id)
+    def of(
+        cls,
+        env: Environment,
+        progress: Callable[[str], None] = silent,
+        run_id: str | None = None,
+        *,
+        planning: bool = False,
+    ) -> World:
+        """The environment as the deployer; `planning`: as the planner, where it names one, who changes nothing."""
+        return cls(env, Aws(env, planning=planning), progress, run_id)
 
     @cached_property
     def cluster(self) -> ClusterAccess:

@@ -139,7 +139,7 @@ class Follower:
 
     def _line(self, name: str, row: Row) -> str:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))
-        seconds = f" {row.ended - row.began:.1f} s" if row.state != "running" else ""
+        seconds = f" {row.ended - row.began:.1f} s" if row.began and row.state != "running" else ""
         return f"{stamp} {row.state:8} {name}{seconds}" + (
             f": {row.said}" if row.state in ("failed", "retrying", "interrupted") else ""
         )

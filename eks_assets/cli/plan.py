@@ -72,4 +72,4 @@ def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
             done.append(unit.unit)
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 
-        return plan_report(registry, World.of(env), only, progress)
+        return plan_report(registry, World.of(env, planning=True), only, progress)

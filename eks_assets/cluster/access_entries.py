@@ -18,6 +18,9 @@ from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack
 
+# The one policy of EKS that reads custom resources, and the Secrets in which Helm keeps its releases.
+ADMIN_VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
+
 
 class AccessOutputs(Outputs):
     """What every unit that speaks to the Kubernetes API depends on."""
@@ -29,7 +32,7 @@ class AccessOutputs(Outputs):
 def access_entries(
     env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None
 ) -> Stack[AccessOutputs]:
-    """Access for the deployer, for Karpenter's nodes, and for whom the ClusterConfig names."""
+    """Access for the deployer, for the planner, for Karpenter's nodes, and for whom the ClusterConfig names."""
     template = Template(Description=f"Who may do what in {env.cluster_name}")
     name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters = {"ClusterName": cluster.name}
@@ -52,14 +55,15 @@ def access_entries(
 
 
 def entries(env: Environment) -> list[AccessEntry]:
-    """The ClusterConfig's entries but for Karpenter's node role, which has its own, and that of whoever deploys: the
-    deployer role, else the pipeline's own identity."""
+    """The ClusterConfig's entries but for Karpenter's node role, which has its own; that of whoever deploys: the
+    deployer role, else the pipeline's own identity; and that of the planner, which reads everything."""
     karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
     found = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
     deployer = env.roles.deployer.arn if env.roles.deployer else env.roles.pipeline
-    if deployer and all(e.principal_arn != deployer for e in found):
-        policy = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
-        found.append(AccessEntry.model_validate({"principalARN": deployer, "accessPolicies": [policy]}))
+    for principal, policy in ((deployer, CLUSTER_ADMIN_POLICY), (env.roles.planner, ADMIN_VIEW_POLICY)):
+        if principal and all(e.principal_arn != principal for e in found):
+            granted = {"policyARN": policy, "accessScope": {"type": "cluster"}}
+            found.append(AccessEntry.model_validate({"principalARN": principal, "accessPolicies": [granted]}))
     return found
 
 

@@ -88,12 +88,12 @@ class HelmReleaseDriver:
         """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
         that keeps crashing ends it at once with the pod's own message.
 
-        A release left in a pending state by a killed run is repaired first; what people changed in its objects is taken
+        A release that a killed helm left half-done is repaired first; what people changed in its objects is taken
         back. Raises OperationFailed, Refused, Transient.
         """
         package = package_of(spec, world)
         before = newest_release(world, spec.namespace, spec.name)
-        if before is not None and (before.status.startswith("pending-") or before.status == "uninstalling"):
+        if before is not None and _is_unfinished(before):
             self._repair(before, spec, world)
             before = newest_release(world, spec.namespace, spec.name)
         if before is not None and before.chart != spec.chart:
@@ -141,25 +141,49 @@ class HelmReleaseDriver:
             helm(argv, world, timeout=spec.timeout + 30, watch=watch.look)
 
     def _repair(self, release: Release, spec: HelmRelease, world: World) -> None:
-        """Bring a release out of a pending-* state, which helm itself refuses to upgrade."""
+        """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
         never_came_up = release.status in ("pending-install", "uninstalling")
-        verb = ["uninstall", spec.name] if never_came_up else ["rollback", spec.name]
-        world.progress(f"release {spec.name} is {release.status} (a run was killed): helm {verb[0]}")
+        verb = "uninstall" if never_came_up else "rollback"
+        world.progress(f"release {spec.name} is {release.status} (helm was killed): helm {verb}")
+        if never_came_up:
+            self._uninstall(spec, world)
+            return
         world.before_change()
-        helm([*verb, "--namespace", spec.namespace], world, timeout=120)
+        try:
+            helm(["rollback", spec.name, "--namespace", spec.namespace], world, timeout=120)
+        except CommandFailed as error:
+            world.forget("helm releases")
+            left = newest_release(world, spec.namespace, spec.name)
+            # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
+            if left is not None and _is_unfinished(left):
+                raise explained(error, spec) from error
         world.forget("helm releases")
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, world: World) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
         world.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        self._uninstall(spec, world)
+
+    def _uninstall(self, spec: HelmRelease, world: World) -> None:
+        """Returns when the objects are gone: one that is going away would be taken for one that is there."""
+        argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
         world.before_change()
-        helm(["uninstall", spec.name, "--namespace", spec.namespace, "--wait"], world, timeout=spec.timeout)
-        world.forget("helm releases")
+        try:
+            helm(argv, world, timeout=spec.timeout + 30)
+        except CommandFailed as error:
+            raise explained(error, spec) from error
+        finally:
+            world.forget("helm releases")
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
         if seen := watch.worst():
             return OperationFailed(f"{where(spec)}: {seen}; helm says: {error.stderr_tail}")
         return explained(error, spec)
+
+
+def _is_unfinished(release: Release) -> bool:
+    """Whether helm was at work on it, or was killed."""
+    return release.status.startswith("pending-") or release.status == "uninstalling"
 
 
 def _replaced(spec: HelmRelease, chart: str, fields: tuple[FieldChange, ...]) -> Change:

@@ -48,7 +48,7 @@ def test_the_mail_says_what_and_how(waiting: dict[str, Any]) -> None:
     (mail,) = [m for m in messages() if "approval needed" in m["subject"] and GATED in m["subject"]]
     assert mail["to"] == "platform@gated.test"
     assert waiting["approval"]["digest"] in mail["message"]
-    assert "argo_cd (applications): create" in mail["message"]
+    assert "create argo_cd (applications)" in mail["message"]
     assert "aws ssm put-parameter" in mail["message"]
 
 

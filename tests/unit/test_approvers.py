@@ -9,6 +9,7 @@ import pytest
 
 from resources.approval_rules import Person
 from resources.approvers import UI_WRITER, Approvers, fixes_session_name
+from resources.bootstrap_names import deployer_role, planner_role
 from resources.environment import Approval, Environment
 from resources.world import World
 
@@ -71,9 +72,8 @@ def test_a_session_name_that_the_caller_chose_proves_nobody(approvers: Any) -> N
 
 def test_root_and_the_pipeline_s_own_roles_never_count(approvers: Any, sandbox_env: Environment) -> None:
     assert "no user and no role" in approvers().voter(f"arn:aws:iam::{ACCOUNT}:root")
-    assert sandbox_env.roles.deployer is not None
-    own = sandbox_env.roles.deployer.arn.rpartition("/")[2]
-    assert "role of the pipeline" in approvers(allow=("*",)).voter(session(own, "eks-assets-sandbox"))
+    for role in (deployer_role(sandbox_env), planner_role(sandbox_env)):
+        assert "role of the pipeline" in approvers(allow=("*",)).voter(session(role.name, "eks-assets-sandbox"))
 
 
 def test_the_list_of_those_who_may(approvers: Any) -> None:

@@ -12,7 +12,13 @@ from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
 from resources import bootstrap
-from resources.bootstrap_names import cloudformation_role, deployer_role, ledger_key_alias, pipeline_role
+from resources.bootstrap_names import (
+    cloudformation_role,
+    deployer_role,
+    ledger_key_alias,
+    pipeline_role,
+    planner_role,
+)
 from resources.bootstrap_stack_rights import name_pattern
 from resources.drivers.stack import stack_outputs
 from resources.environment import Environment, Roles
@@ -60,7 +66,8 @@ def test_names_stay_within_the_limits_for_the_longest_prefix(sandbox_env: Enviro
     assert len(ledger_key_alias(longest)) <= 256
     pipeline = pipeline_role(longest)
     assert pipeline is not None
-    assert max(len(r.name) for r in (pipeline, deployer_role(longest), cloudformation_role(longest))) <= 64
+    others = [role(longest) for role in (deployer_role, planner_role, cloudformation_role)]
+    assert max(len(role.name) for role in (pipeline, *others)) <= 64
     assert len(bootstrap.stack(longest).name) <= 128
     # CloudFormation keeps at least 24 characters of the stack's name in what it generates.
     assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
@@ -74,6 +81,7 @@ def test_names_are_derived_from_prefix_account_and_region(sandbox_env: Environme
     assert names == {
         "PipelineRole": "demo-sandbox-pipeline",
         "DeployerRole": "demo-sandbox-deployer",
+        "PlannerRole": "demo-sandbox-planner",
         "CloudFormationRole": "demo-sandbox-cloudformation",
     }
 
@@ -83,6 +91,7 @@ def test_roles_get_the_names_that_the_environment_gives(sandbox_env: Environment
     # The pipeline role is of another account, so it is made there.
     assert {t: r["RoleName"] for t, r in roles.items()} == {
         "DeployerRole": "eks-assets-deployer",
+        "PlannerRole": "eks-assets-planner",
         "CloudFormationRole": "eks-assets-cloudformation",
     }
     assert {r["PermissionsBoundary"] for r in roles.values()} == {prod_env.roles.permissions_boundary}

@@ -152,7 +152,8 @@ def test_approvers_write_grants_that_nobody_of_them_erases(prod_env: Environment
     assert "ssm:DeleteParameter" in actions(statements, "Deny")
     (reading,) = [s["Resource"] for s in statements if "s3:GetObject" in s["Action"]]
     assert [name.rsplit(":", 1)[-1] for name in reading] == [
-        f"{bootstrap.ledger_bucket(prod_env)}/{folder}/*" for folder in ("releases", "requests")
+        f"{bootstrap.ledger_bucket(prod_env)}/{folder}/*"
+        for folder in ("rejections", "releases", "requests", "ui-votes", "uses")
     ]
     denied = [s for s in stack_rights(prod_env)["IdentityStackRights"] if s["Effect"] == "Deny"]
     assert "arn:aws:iam::444455556666:policy/acme-prod-approver" in denied[0]["Resource"], "a stack could widen it"

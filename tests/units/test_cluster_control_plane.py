@@ -139,7 +139,7 @@ def test_vpc_lookup_asks_for_the_environments_vpc_or_the_named_tags(sandbox_env:
     assert vpc_lookup(tagged).query == {"team": "x"}
 
 
-def test_access_entries_let_the_deployer_in_and_karpenters_nodes(sandbox_env: Environment) -> None:
+def test_access_entries_let_in_the_deployer_the_planner_and_karpenters_nodes(sandbox_env: Environment) -> None:
     spec = access_entries(sandbox_env, CLUSTER, KARPENTER)
     by_principal = {str(e["PrincipalArn"]): e for e in properties_of(spec, "EKS::AccessEntry")}
     deployer = by_principal["arn:aws:iam::000000000000:role/eks-assets-deployer"]
@@ -148,7 +148,9 @@ def test_access_entries_let_the_deployer_in_and_karpenters_nodes(sandbox_env: En
     assert nodes["Type"] == "EC2_LINUX"
     assert "AccessPolicies" not in nodes
     assert spec.parameters["KarpenterNodeRoleArn"] == KARPENTER.node_role_arn
-    assert len(by_principal) == 2, "the config's mapping of Karpenter's role is the same entry"
+    planner = by_principal["arn:aws:iam::000000000000:role/eks-assets-planner"]
+    assert planner["AccessPolicies"][0]["PolicyArn"].endswith("/AmazonEKSAdminViewPolicy")
+    assert len(by_principal) == 3, "the config's mapping of Karpenter's role is the same entry"
 
 
 def test_access_entries_of_an_environment_without_a_deployer_name_the_pipeline(sandbox_env: Environment) -> None:
