@@ -6,9 +6,15 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import addons, deploy, idle, start
+from benchmarks import addons, deploy, idle, plan, start
 
-BENCHMARKS = {"start": start.run, "idle": idle.run, "addons": addons.run, "deploy": deploy.run}
+BENCHMARKS = {
+    "start": start.run,
+    "idle": idle.run,
+    "plan": plan.run,
+    "addons": addons.run,
+    "deploy": deploy.run,
+}
 RESULTS = Path(__file__).parent / "results"
 
 
