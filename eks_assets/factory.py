@@ -88,7 +88,12 @@ def _done(unit: AnyUnit, result: Result, env: Environment) -> dg.MaterializeResu
     return dg.MaterializeResult(
         metadata=metadata(unit, result, env),
         check_results=[
-            dg.AssetCheckResult(check_name=check.name, passed=seen.passed, description=seen.detail)
+            dg.AssetCheckResult(
+                check_name=check.name,
+                passed=seen.passed,
+                description=seen.detail,
+                metadata={"expected": check.says, **({"since": seen.since} if seen.since else {})},
+            )
             for check, seen in result.checks
         ],
     )

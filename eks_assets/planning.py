@@ -26,11 +26,13 @@ WIDTH = 24
 
 @dataclass(frozen=True)
 class CheckState:
-    """One health check as it is now."""
+    """One health check as it is now: what it expects, what was seen, and since when (empty: nobody keeps that)."""
 
     name: str
     passed: bool
     detail: str
+    expected: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def plan_unit(
     checks: tuple[CheckState, ...] = ()
     if with_checks and observed is not None:
         looks = [(check, look(check, spec, world)) for check in unit.checks]
-        checks = tuple(CheckState(check.name, seen.passed, seen.detail) for check, seen in looks)
+        checks = tuple(
+            CheckState(check.name, seen.passed, seen.detail, check.says, seen.since) for check, seen in looks
+        )
     healthy = all(c.passed for c in checks)
     state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
     if change.is_needed and observed is not None and _is_failed(observed.status):

@@ -19,19 +19,26 @@ from resources.world import World
 
 def unhealthy_application(
     check: ApplicationsHealthy, spec: Spec[Any], names: set[str], world: World
-) -> tuple[bool, str]:
-    """Whether all is well, and what the first application that is not says. `names`: the unit's ApplicationSets."""
+) -> tuple[bool, str, str]:
+    """Whether all is well, what the first application that is not says, and since when it is so. `names`: the unit's
+    ApplicationSets."""
     applications = list_objects(world.cluster, API_VERSION, "Application", namespace="argocd")
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}
         if missing:
-            return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet"
+            return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet", ""
     commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
     for application in applications:
         if words := _trouble(application, commit):
-            return False, f"application {application['metadata']['name']}: {words}"
-    return True, f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
+            return False, f"application {application['metadata']['name']}: {words}", _changed(application)
+    shown = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
+    return True, shown, max(map(_changed, applications), default="")
+
+
+def _changed(application: Object) -> str:
+    """When its health changed last."""
+    return str(((application.get("status") or {}).get("health") or {}).get("lastTransitionTime") or "")
 
 
 def _owners(application: Object) -> set[str]:

@@ -55,7 +55,7 @@ def apply(
 
     Raises OperationFailed where another manager applies a field too, AccessDenied, NotFound, Transient."""
     meta = obj["metadata"]
-    with kubernetes_call(f"{'trying' if dry_run else 'applying'} {describe(obj)}"):
+    with kubernetes_call(f"applying {describe(obj)}"):
         resource = cluster.kind(obj["apiVersion"], obj["kind"])
         send = partial(
             cluster.api.server_side_apply,

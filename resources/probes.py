@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 
 from resources import checks
@@ -24,16 +25,18 @@ from resources.kubernetes_objects import condition, describe, list_objects, read
 from resources.outputs import plain
 from resources.specs import AnyGitTree, GitManifests, HelmRelease, Manifests, Spec, Stack
 from resources.waiting import Look, wait_until
-from resources.workloads import WORKLOADS, explain, hopeless
+from resources.workloads import WORKLOADS, explain, hopeless, readiness
 from resources.world import World
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at a check. `detail` says what was seen, in one line."""
+    """One look at a check. `detail` says what was seen, in one line; `since` (UTC, RFC 3339) since when it has been so,
+    empty where nobody keeps that."""
 
     passed: bool
     detail: str
+    since: str = ""
 
 
 Probe = Callable[[Any, Any, World], Seen]
@@ -71,6 +74,12 @@ def _live(world: World, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+def since(objects: Iterable[Mapping[str, Any]], kind: str) -> str:
+    """When the last of the objects came to its condition of that type; empty where none has one."""
+    times = [(condition(obj, kind) or {}).get("lastTransitionTime") for obj in objects]
+    return max((str(time) for time in times if time), default="")
+
+
 def _stack_complete(_: Check, spec: Stack[Any], world: World) -> Seen:
     found = describe_stack(world, spec.name)
     if found is None:
@@ -81,7 +90,8 @@ def _stack_complete(_: Check, spec: Stack[Any], world: World) -> Seen:
         change = driver_of(spec).plan(spec, driver_of(spec).observe(spec, world))
         return Seen(not change.is_needed, f"{status}, {change.reason}")
     good = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE")
-    return Seen(good, status)
+    changed = found.get("LastUpdatedTime") or found["CreationTime"]
+    return Seen(good, status, changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _cluster_active(_: Check, _spec: Spec[Any], world: World) -> Seen:
@@ -103,8 +113,9 @@ def _nodes_ready(_: Check, _spec: Spec[Any], world: World) -> Seen:
     if bad:
         why = condition(bad[0], "Ready") or {}
         words = why.get("message") or why.get("reason") or "no Ready condition"
-        return Seen(False, f"{len(bad)} of {len(nodes)} nodes are not Ready; {bad[0]['metadata']['name']}: {words}")
-    return Seen(bool(nodes), f"{len(nodes)} nodes Ready")
+        said = f"{len(bad)} of {len(nodes)} nodes are not Ready; {bad[0]['metadata']['name']}: {words}"
+        return Seen(False, said, since(bad[:1], "Ready"))
+    return Seen(bool(nodes), f"{len(nodes)} nodes Ready", since(nodes, "Ready"))
 
 
 def _addons_active(_: Check, spec: Stack[Any], world: World) -> Seen:
@@ -141,10 +152,10 @@ def _workloads_ready(_: Check, spec: HelmRelease, world: World) -> Seen:
         return Seen(False, f"{', '.join(missing)} of release {spec.name} is gone")
     mine = [live[key] for key in wanted]
     if explain(mine, []):
-        return Seen(False, explain(mine, list_objects(world.cluster, "v1", "Pod", namespace=spec.namespace)))
-    return Seen(
-        True, f"revision {release.revision}: {len(mine)} workloads ready" if mine else f"revision {release.revision}"
-    )
+        words = explain(mine, list_objects(world.cluster, "v1", "Pod", namespace=spec.namespace))
+        return Seen(False, words, since([w for w in mine if readiness(w)], "Available"))
+    shown = f"revision {release.revision}" + (f": {len(mine)} workloads ready" if mine else "")
+    return Seen(True, shown, since(mine, "Available"))
 
 
 def _objects_exist(_: Check, spec: Manifests, world: World) -> Seen:
@@ -157,12 +168,13 @@ def _objects_exist(_: Check, spec: Manifests, world: World) -> Seen:
 
 
 def _objects_ready(_: Check, spec: Manifests, world: World) -> Seen:
-    for obj in spec.objects:
-        found = condition(read(world.cluster, plain(obj)) or {}, "Ready") or {}
+    live = [read(world.cluster, plain(obj)) or {} for obj in spec.objects]
+    for obj, now in zip(spec.objects, live, strict=True):
+        found = condition(now, "Ready") or {}
         if found.get("status") != "True":
             words = found.get("message") or found.get("reason") or "no Ready condition"
-            return Seen(False, f"{describe(obj)} is not Ready: {words}")
-    return Seen(True, f"{len(spec.objects)} objects Ready")
+            return Seen(False, f"{describe(obj)} is not Ready: {words}", since([now], "Ready"))
+    return Seen(True, f"{len(spec.objects)} objects Ready", since(live, "Ready"))
 
 
 def _crds_established(_: Check, spec: Spec[Any], world: World) -> Seen:
@@ -232,8 +244,9 @@ def _pods_ready(check: checks.PodsReady, _spec: Spec[Any], world: World) -> Seen
     bad = [p for p in pods if (condition(p, "Ready") or {}).get("status") != "True"]
     if bad:
         words = hopeless(bad[0]) or f"pod {bad[0]['metadata']['name']} is {(bad[0].get('status') or {}).get('phase')}"
-        return Seen(False, f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {words}")
-    return Seen(bool(pods), f"{len(pods)} pods with {check.label} in {check.namespace} Ready")
+        said = f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {words}"
+        return Seen(False, said, since(bad[:1], "Ready"))
+    return Seen(bool(pods), f"{len(pods)} pods with {check.label} in {check.namespace} Ready", since(pods, "Ready"))
 
 
 def _releases_ready(check: Check, _spec: Spec[Any], world: World) -> Seen:
@@ -243,7 +256,7 @@ def _releases_ready(check: Check, _spec: Spec[Any], world: World) -> Seen:
             name=release.name, namespace=release.namespace, repository="", chart=release.chart, version=release.version
         )
         if not (seen := _workloads_ready(check, spec, world)).passed:
-            return Seen(False, f"release {release.name}: {seen.detail}")
+            return replace(seen, detail=f"release {release.name}: {seen.detail}")
     return Seen(bool(releases), f"{len(releases)} releases ready")
 
 

@@ -28,12 +28,12 @@ def rehearse(
     OperationFailed or AccessDenied, with every refusal, before anything is written."""
     with ThreadPoolExecutor(WIDTH, thread_name_prefix="rehearse") as pool:
         tries = pool.map(lambda obj: _try(_placed(obj, namespace, world), world, manager), objects)
-        refusals = [refusal for refusal in tries if refusal]
+        refusals = [refusal for refusal in tries if refusal is not None]
+    if len(refusals) == 1:
+        raise refusals[0]
     if refusals:
-        raise OperationFailed(
-            "the cluster would refuse this, so nothing was applied:\n  " + "\n  ".join(refusals),
-            next_step="mend the values or the objects, then deploy again",
-        )
+        words = "\n  ".join(refusal.message for refusal in refusals)
+        raise OperationFailed(f"nothing was applied:\n  {words}", next_step=refusals[0].next_step)
 
 
 def _placed(obj: Mapping[str, Any], namespace: str | None, world: World) -> Mapping[str, Any]:
@@ -46,11 +46,11 @@ def _placed(obj: Mapping[str, Any], namespace: str | None, world: World) -> Mapp
     return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}} if needs_one else obj
 
 
-def _try(obj: Mapping[str, Any], world: World, manager: str) -> str:
+def _try(obj: Mapping[str, Any], world: World, manager: str) -> OperationFailed | None:
     try:
         apply(world.cluster, obj, manager=manager, dry_run=True)
     except (NotFound, Transient):
-        return ""
+        return None
     except OperationFailed as error:
-        return "" if _NO_DRY_RUN in error.message else error.message
-    return ""
+        return None if _NO_DRY_RUN in error.message else error
+    return None

@@ -63,12 +63,18 @@ def as_json(found: Any) -> dict[str, Any]:
                 "unit": u.unit,
                 "wave": u.wave,
                 "state": u.state,
-                "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail, "since": now} for c in u.checks],
+                "checks": [_check(c, now) for c in u.checks],
                 **({"error": u.error.message} if u.error else {}),
             }
             for u in found.units
         ],
     }
+
+
+def _check(check: Any, now: str) -> dict[str, Any]:
+    """`since`: when AWS or the cluster says that it came to be so; else the moment of this look."""
+    seen = {"passed": check.passed, "detail": check.detail, "since": check.since or now}
+    return {"name": check.name, "expected": check.expected, **seen}
 
 
 def show(found: Any, console: Console, seconds: float) -> None:

@@ -22,7 +22,7 @@ from .releases import GOOD, NAMESPACE, release, statuses
 
 pytestmark = pytest.mark.sandbox
 NO_IMAGE = {**GOOD, "image": {"repository": "registry.test/does-not-exist"}}
-UNKNOWN_VALUE = {**GOOD, "no-such-value": True}
+REFUSED_VALUE = {"policy": "no-such-policy"}
 
 
 def clients() -> list[int]:
@@ -79,7 +79,7 @@ class TestGitTree:
 
 @pytest.mark.usefixtures("release_namespace")
 class TestHelmRelease:
-    @pytest.mark.parametrize("values", [NO_IMAGE, UNKNOWN_VALUE], ids=["no image", "values that the schema refuses"])
+    @pytest.mark.parametrize("values", [NO_IMAGE, REFUSED_VALUE], ids=["no image", "values that the schema refuses"])
     def test_no_file_of_a_failed_release_stays(self, world: World, values: dict[str, object]) -> None:
         spec = release(values).fn(world.env)
         assert isinstance(spec, HelmRelease)

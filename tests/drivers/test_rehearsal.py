@@ -1,0 +1,55 @@
+"""What the cluster would refuse stops a unit before its first write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_assets.unit import AnyUnit, unit
+from resources.environment import Environment
+from resources.kubernetes_objects import read
+from resources.specs import Manifests
+from resources.world import World
+
+from .conftest import Materialize, failure, remove
+
+pytestmark = pytest.mark.sandbox
+GOOD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rehearsed", "namespace": "default"}}
+
+
+def refused(name: str) -> dict[str, Any]:
+    """A Service with a port that no API server takes."""
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 70000}]}}
+
+
+def manifests(*objects: dict[str, Any]) -> AnyUnit:
+    @unit(wave="configuration")
+    def rehearsed(env: Environment) -> Manifests:
+        """Some objects."""
+        return Manifests(objects=objects)
+
+    return rehearsed
+
+
+@pytest.fixture
+def clean(platform: Environment, world: World) -> Iterator[World]:
+    yield world
+    remove(world, GOOD)
+
+
+def test_nothing_is_written_where_one_object_would_be_refused(materialize: Materialize, clean: World) -> None:
+    said = failure(materialize(manifests(GOOD, refused("one"))))
+    assert "applying Service default/one" in said
+    assert "must be between 1 and 65535" in said
+    assert read(clean.cluster, GOOD) is None
+
+
+def test_every_refusal_is_said_at_once(materialize: Materialize, clean: World) -> None:
+    said = failure(materialize(manifests(refused("one"), GOOD, refused("two"))))
+    assert "nothing was applied" in said
+    assert "Service default/one" in said
+    assert "Service default/two" in said
+    assert read(clean.cluster, GOOD) is None
