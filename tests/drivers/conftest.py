@@ -13,14 +13,16 @@ import pytest
 from eks_assets.factory import Platform, asset_for
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
+from resources import approvals, releases
 from resources.aws import Aws
 from resources.drivers.helm_storage import newest_release
-from resources.environment import Environment
+from resources.environment import Approval, Environment
 from resources.kubernetes_objects import read
 from resources.programs import program, run
 from resources.world import World
 from sandbox.paths import StateDirectory
 
+from .gate import PEOPLE, Gate
 from .git_repository import Deployer, Repository, serving
 from .releases import NAMESPACE
 
@@ -103,3 +105,14 @@ def repository(tmp_path: Path, sandbox: StateDirectory) -> Iterator[Repository]:
 def deploy(account: Environment, repository: Repository) -> Deployer:
     """Runs the GitTree driver on that repository."""
     return Deployer(account, repository)
+
+
+@pytest.fixture
+def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]:
+    """A gate of the test's own: what other tests asked for or granted in the account does not count in it."""
+    approval = Approval(before="applications", approvers=2, allow=PEOPLE)
+    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
+    found = Gate(account.model_copy(update={"approval": approval}), name)
+    yield found
+    for asked in releases.requests(found.world(), 48):
+        releases.mark(found.world(), asked, approvals.ALL_UNITS, "done")

@@ -18,6 +18,9 @@ from resources.specs import Parameter
 from resources.world import World
 from sandbox.credentials import credentials, session
 
+USERS = "arn:aws:iam::000000000000:user/"
+PEOPLE = (f"{USERS}alice", f"{USERS}bob", "arn:aws:iam::000000000000:role/oncall*", "*AWSReservedSSO*")
+
 
 class FirstOutputs(Outputs):
     """What the first parameter holds."""

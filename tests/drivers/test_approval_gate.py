@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,27 +13,13 @@ import pytest
 from resources import approvals, lease_row, releases
 from resources.approvals import decision, parameter_name
 from resources.bootstrap_names import ledger_bucket
-from resources.environment import Approval, Environment
 from resources.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
 from resources.ledger import keys
 from resources.releases import digest_of, published
 
-from .gate import Gate
+from .gate import USERS, Gate
 
 pytestmark = pytest.mark.sandbox
-USERS = "arn:aws:iam::000000000000:user/"
-PEOPLE = (f"{USERS}alice", f"{USERS}bob", "arn:aws:iam::000000000000:role/oncall*", "*AWSReservedSSO*")
-
-
-@pytest.fixture
-def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]:
-    """A gate of the test's own: what other tests asked for or granted in the account does not count in it."""
-    approval = Approval(before="applications", approvers=2, allow=PEOPLE)
-    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
-    found = Gate(account.model_copy(update={"approval": approval}), name)
-    yield found
-    for asked in releases.requests(found.world(), 48):
-        releases.mark(found.world(), asked, approvals.ALL_UNITS, "done")
 
 
 def put(gate: Gate, person: str, name: str, value: str) -> None:
