@@ -136,7 +136,7 @@ def test_wrong_input_is_an_event_and_an_error(deploy: Cli, folder: Path) -> None
         done = deploy("hosted_zone")
     finally:
         file.write_text(good)
-    assert done.returncode == 1
+    assert done.returncode == 2
     (only,) = events(done)
     assert (only["event"], only["level"]) == ("run_refused", "error")
     assert only["message"].startswith("cannot act as arn:aws:iam::000000000000:role/nobody")
