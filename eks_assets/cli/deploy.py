@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from eks_assets.planning import EnvironmentPlan
 
 Wait = Annotated[
-    float, typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; else leave.")
+    float,
+    typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
 ]
+OUTLIVES_A_DEAD_HOLDER = 75.0
 Rows = dict[str, tuple[str, str]]
 
 
@@ -29,7 +31,7 @@ def deploy(
     wave: WaveOption = None,
     json_output: Json = False,
     log_format: LogFormatOption = LogFormat.PLAIN,
-    wait: Wait = 0.0,
+    wait: Wait = OUTLIVES_A_DEAD_HOLDER,
 ) -> None:
     """Bring an environment to what its file says. A second deploy continues where the first stopped.
 

@@ -15,6 +15,7 @@ import pytest
 from resources.aws import Aws
 from resources.environment import Environment
 from resources.environment_files import load_environment
+from resources.lease import hold
 from resources.world import World
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
@@ -95,6 +96,15 @@ def test_interrupted_deploy_ends_at_once_says_what_it_left_and_is_mended(
     done = eks_assets("deploy", "sandbox")
     assert done.returncode == 0, done.stdout + done.stderr
     assert eks_assets("status", "sandbox").returncode == 0
+
+
+def test_a_second_deploy_says_who_holds_the_environment(platform: Environment, eks_assets: Cli, change: Any) -> None:
+    change(addons={"external_dns": {"values": {"interval": "2m"}}})
+    with hold(World.of(platform, run_id="other-run"), who="somebody else", keep=False):
+        refused = eks_assets("deploy", "sandbox", "--wait", "0")
+    assert refused.returncode == 1, refused.stdout
+    assert "environment sandbox is held by run other-run (somebody else) since" in refused.stderr
+    assert "Next: wait for that run to end" in refused.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
