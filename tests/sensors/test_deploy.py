@@ -64,6 +64,7 @@ def test_content_that_is_still_being_written_starts_nothing(daemon: Daemon, dev:
 @pytest.mark.parametrize("file", ["clusters/acme-prod.yaml", "values/acme-prod-load-balancer-controller.yaml"])
 def test_a_changed_file_beside_it_counts_as_well(daemon: Daemon, files: Files, file: str) -> None:
     files.keep("acme-prod")
+    files.write("acme-prod", deploy="automatic")
     daemon.tick(deploy_sensor)
     path = files.folder / file
     changed = path.read_text().replace("maxSize: ", "maxSize: 1") + ("" if "clusters" in file else "\nnew: true\n")
@@ -79,6 +80,7 @@ def test_changed_code_of_a_unit_deploys_the_environments_that_it_matters_to(
 ) -> None:
     files.keep("acme-dev", "acme-prod")
     files.write("acme-dev", addons={"external_dns": False})
+    files.write("acme-prod", deploy="automatic")
     daemon.tick(deploy_sensor)
     old = registry()["external_dns"]
 
