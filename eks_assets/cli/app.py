@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -48,13 +49,19 @@ def token() -> None:
 def run() -> None:
     """Run one command. Exit codes: 0 done or nothing to do, 1 failed, 2 bad input, 3 waiting for approval,
     4 differences, 130 interrupted."""
-    # Ended from outside reads as interrupted from the keyboard: what is under way is put away, and the code is 130.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     try:
         app()
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Ended from outside reads as interrupted from the keyboard: what is under way is put away. typer, which takes the
+    exception before we see it, says nothing."""
+    print("interrupted", file=sys.stderr)
+    raise KeyboardInterrupt

@@ -125,7 +125,8 @@ class TestOneFailureIsNotTheOthers:
         assert broken.returncode == 1, broken.stdout + broken.stderr
         assert revisions(world)["loki"] == before["loki"] + 1
         last = broken.stdout[broken.stdout.rindex("failed product_applications") :].splitlines()
-        assert last[0].startswith("failed product_applications: check applications_healthy: application payments: ")
+        assert last[0].startswith("failed product_applications: check applications_healthy: ")
+        assert "last seen: application payments: Progressing" in last[0]
         assert "Deployment payments: Waiting for rollout to finish" in last[0]
         assert last[1] == "not run validation: it waits for product_applications"
         assert last[2] == "Mend the cause and continue with: eks-assets deploy sandbox"
