@@ -36,6 +36,7 @@ def test_a_decision_from_the_launchpad_is_one_approver(
     def press(decision: str, digest: str) -> dg.ExecuteInProcessResult:
         config = {"digest": digest, "decision": decision, "reason": "pressed"}
         with dg.instance_for_test() as instance:
+            instance.add_dynamic_partitions("environments", ["sandbox"])
             return approve.execute_in_process(
                 run_config={"ops": {"decide": {"config": config}}},
                 partition_key="sandbox",
