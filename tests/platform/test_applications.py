@@ -135,7 +135,8 @@ class TestOneFailureIsNotTheOthers:
         change(deadlines=short, addons={"loki": {"values": CRASHING}})
         other = eks_assets("deploy", "sandbox")
         assert other.returncode == 1, other.stdout + other.stderr
-        assert "failed loki: release loki in observability: pod observability/loki-0" in other.stdout
+        assert "failed loki: release loki in observability (chart loki " in other.stdout
+        assert "pod observability/loki-0, container loki: CrashLoopBackOff" in other.stdout
         states = {u["unit"]: u["state"] for u in json.loads(eks_assets("status", "sandbox", "--json").stdout)["units"]}
         assert (states["loki"], states["product_applications"]) == ("failed", "in_sync")
         assert states["prometheus"] == "in_sync"
