@@ -49,9 +49,14 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def told(materialize: Materialize, admin: Aws, account: Environment) -> Iterator[Told]:
+def told(
+    materialize: Materialize, admin: Aws, account: Environment, daemon: Daemon, gated: Environment
+) -> Iterator[Told]:
     """Kind and text of what the topic has sent since the last look."""
     materialize(notifications)
+    # What other tests left in the account, a rejection for instance, is said before anybody listens.
+    daemon.tick(approval_sensor)
+    daemon.cursors.clear()
     sqs, sns, arn = admin.client("sqs"), admin.client("sns"), topic_arn(World.of(account))
     url = sqs.create_queue(QueueName=f"reader-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
