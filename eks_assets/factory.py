@@ -15,6 +15,7 @@ from resources.environment import Environment
 from resources.environment_files import load_environment
 from resources.errors import ApprovalMissing, PipelineError, Transient
 from resources.outputs import display, plain
+from resources.sensitive import masked
 from resources.specs import HelmRelease, Manifests, Spec, Stack
 from resources.world import World
 
@@ -189,7 +190,7 @@ def metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str, Any]:
 
 def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
     """The fields of a change as a Markdown table, the first `limit` of them."""
-    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in fields[:limit]]
+    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in masked(fields)[:limit]]
     more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
     return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
 

@@ -17,14 +17,12 @@ from resources.change import Change, Observed
 from resources.checks import Check
 from resources.drivers import Driver, driver_of
 from resources.errors import NotFound, PipelineError
-from resources.lease import hold
+from resources.lease import OUTLIVES_A_DEAD_HOLDER, hold
 from resources.ledger import entry, record
 from resources.outputs import Outputs
 from resources.probes import Seen, wait
 from resources.specs import Spec
 from resources.world import World
-
-LEASE_WAIT = 75.0  # seconds for another run to give the environment back, or to be found dead
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
 
 def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World) -> tuple[Spec[Any], Change]:
     """Plan again with the environment held, so that nobody changes it between the look, the gate and the change."""
-    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=LEASE_WAIT):
+    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=OUTLIVES_A_DEAD_HOLDER):
         world.forget_all()
         known = known_outputs(registry, unit, world)
         spec = desired(registry, world.env, unit, known)

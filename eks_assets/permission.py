@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from eks_assets.gate import is_gated
-from eks_assets.plan_document import Source, plan_document, unit_entry
+from eks_assets.plan_document import Source, plan_document
 from eks_assets.planning import EnvironmentPlan, UnitPlan
 from eks_assets.registry import Registry
 from eks_assets.release import context_deviations, unit_deviations
 from eks_assets.unit import AnyUnit
-from resources.approval_rules import Standing
-from resources.approvals import ALL_UNITS, granted, standings, use_up
+from resources.approval_rules import Standing, newest_granted
+from resources.approvals import ALL_UNITS, standings, use_up
 from resources.aws_errors import aws_call
 from resources.environment import Approval
 from resources.environment_files import find_folder
@@ -35,15 +35,13 @@ def permission(
     if approval is None or not is_gated(world.env, unit):
         yield
         return
-    grant = granted(world, approval)
+    now = standings(world, approval)
+    grant = newest_granted(now)
     if grant is None:
-        raise missing(unit, approval, world)
+        raise missing(unit, approval, now, world)
     approved = published(world, grant.request.digest)
     marks = uses(world, grant.request)
-    faults = deviations(registry, unit, pending, known, approved, world, started=unit.name in marks)
-    if marks.get(unit.name) == "done":
-        faults = (f"{unit.name} has been changed under this grant before; a grant is used once", *faults)
-    if faults:
+    if faults := deviations(registry, unit, pending, known, approved, world, marks.get(unit.name)):
         raise stale(grant, faults, world)
     mark(world, grant.request, unit.name, "started")
     yield
@@ -60,14 +58,16 @@ def deviations(
     known: Mapping[str, Outputs],
     approved: Mapping[str, object],
     world: World,
-    *,
-    started: bool,
+    how_far: str | None,
 ) -> tuple[str, ...]:
-    """Where the unit's pending change, or what it is made from, is not what was approved."""
+    """Where the unit's pending change, or what it is made from, is not what was approved. `how_far`: the unit's mark
+    under the grant, `started` or `done`."""
     alone = EnvironmentPlan(world.env.name, (pending,))
     now = plan_document(alone, registry, world.env, source_of(world), [unit.name])
-    around = context_deviations(approved, now)
-    return (*around, *unit_deviations(approved, unit_entry(pending, unit), known, started=started))
+    (entry,) = now["changes"]
+    used = [f"{unit.name} has been changed under this grant before; a grant is used once"] if how_far == "done" else []
+    inside = unit_deviations(approved, entry, known, started=how_far is not None)
+    return (*used, *context_deviations(approved, now), *inside)
 
 
 def source_of(world: World) -> Source:
@@ -86,10 +86,10 @@ def source_of(world: World) -> Source:
     return Source(commit, world.once("cluster version", version))
 
 
-def missing(unit: AnyUnit, approval: Approval, world: World) -> ApprovalMissing:
+def missing(unit: AnyUnit, approval: Approval, now: list[Standing], world: World) -> ApprovalMissing:
     """Why the gate is closed, and what opens it."""
     name = world.env.name
-    waiting = [s for s in standings(world, approval) if s.status == "waiting"]
+    waiting = [s for s in now if s.status == "waiting"]
     if not waiting:
         return ApprovalMissing(
             f"{unit.name} in {name} is waiting for approval, and no plan of it has been put up yet",

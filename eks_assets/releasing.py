@@ -97,11 +97,8 @@ def _refusals(registry: Registry, found: EnvironmentPlan, grant: Standing, world
     faults: list[str] = []
     known = {p.unit: p.outputs for p in found.units if p.outputs is not None}
     for p in found.units:
-        if not p.change.is_needed:
-            continue
-        if marks.get(p.unit) == "done":
-            faults.append(f"{p.unit} has been changed under the grant before")
-        faults += deviations(registry, registry[p.unit], p, known, approved, world, started=p.unit in marks)
+        if p.change.is_needed:
+            faults += deviations(registry, registry[p.unit], p, known, approved, world, marks.get(p.unit))
     return tuple(dict.fromkeys(faults))
 
 

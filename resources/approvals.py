@@ -12,7 +12,7 @@ import shlex
 from dataclasses import replace
 from typing import Any, get_args
 
-from resources.approval_rules import Decision, Request, Standing, Vote, evaluate, newest_granted
+from resources.approval_rules import Decision, Request, Standing, Vote, evaluate
 from resources.approvers import UI_WRITER, Approvers
 from resources.aws_errors import aws_call
 from resources.environment import Approval, Environment
@@ -138,11 +138,6 @@ def standings(world: World, approval: Approval) -> list[Standing]:
     """How each release stands that can still matter, oldest first: those asked for within two lives of a grant."""
     hours = 2 * world.env.expires_seconds / 3600
     return [standing(world, request, approval) for request in requests(world, hours)]
-
-
-def granted(world: World, approval: Approval) -> Standing | None:
-    """The release that holds now: the one granted last, unless a later one was rejected or used up."""
-    return newest_granted(standings(world, approval))
 
 
 def use_up(world: World, request: Request) -> None:

@@ -26,6 +26,7 @@ from resources.world import World
 __all__ = ["Holder", "Lease", "current_holder", "hold", "server_time"]
 
 TTL = 60.0  # seconds that a lease lasts without renewal; it is renewed four times as often
+OUTLIVES_A_DEAD_HOLDER = TTL + 15.0  # seconds of waiting after which a run that holds it is alive
 LINGER = 5.0  # seconds that the next step of the same run has to join after the last one left
 _POLL = 2.0
 _OURS = "#run = :run AND #token = :token"

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from eks_assets.planning import EnvironmentPlan
 
 Wait = Annotated[
-    float,
+    float | None,
     typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
 ]
-OUTLIVES_A_DEAD_HOLDER = 75.0
 Rows = dict[str, tuple[str, str]]
 
 
@@ -31,7 +30,7 @@ def deploy(
     wave: WaveOption = None,
     json_output: Json = False,
     log_format: LogFormatOption = LogFormat.PLAIN,
-    wait: Wait = OUTLIVES_A_DEAD_HOLDER,
+    wait: Wait = None,
 ) -> None:
     """Bring an environment to what its file says. A second deploy continues where the first stopped.
 

@@ -20,25 +20,26 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Launcher:
     """Launches runs of one environment that the UI shows too. `launch` names what holds the environment for all of
-    them; `wait`: seconds to wait for another run to give it back."""
+    them; `wait`: seconds to wait for another run to give it back, by default until a dead one would have lost it."""
 
     env: Environment
     registry: Registry
     console: Console
     log: EventLog
-    wait: float = 0.0
+    wait: float | None = None
     launch: str = field(default_factory=lambda: f"launch-{uuid.uuid4().hex[:12]}")
 
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
         from resources.aws import caller
-        from resources.lease import hold
+        from resources.lease import OUTLIVES_A_DEAD_HOLDER, hold
         from resources.world import World
 
         world = World.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
         world.launch = self.launch
-        with hold(world, who=f"{caller(self.env)}, command line", wait=self.wait, keep=False):
+        wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
+        with hold(world, who=f"{caller(self.env)}, command line", wait=wait, keep=False):
             yield
 
     def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
