@@ -5,17 +5,15 @@ neither the ledger nor anything that shows the document can tell it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import rfc8785
-
 from eks_assets.planning import EnvironmentPlan, UnitPlan
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
+from resources.canonical import digest_of
 from resources.environment import Environment
 from resources.outputs import plain
 from resources.sensitive import masked
@@ -80,13 +78,13 @@ def unit_entry(p: UnitPlan, unit: AnyUnit) -> dict[str, Any]:
 def inputs(env: Environment) -> str:
     """SHA-256 of everything that the environment's files say."""
     document = json.loads(json.dumps(env.model_dump(mode="json"), default=str))
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(document)).hexdigest()
+    return digest_of(document)
 
 
 def fingerprint(plans: Collection[UnitPlan]) -> str:
     """SHA-256 over what each change starts from: the status of a stack, release or branch, and its revision. Of those
     that change only: so the plan of all units has the digest of its gated part where nothing else is pending."""
-    return "sha256:" + hashlib.sha256(rfc8785.dumps({p.unit: plain(p.observed) for p in plans})).hexdigest()
+    return digest_of({p.unit: plain(p.observed) for p in plans})
 
 
 def critical_minutes(names: Collection[str], registry: Registry) -> float:

@@ -10,9 +10,9 @@ from eks_assets.permission import source_of
 from eks_assets.plan_document import Source, critical_minutes, plan_document
 from eks_assets.planning import EnvironmentPlan, UnitPlan, plan_environment
 from eks_assets.registry import Registry
+from resources.canonical import digest_of
 from resources.change import NOTHING_TO_DO
 from resources.environment import Environment
-from resources.releases import digest_of
 from resources.world import World
 
 

@@ -7,13 +7,11 @@ used once though the same plan may come up again. A **vote** is one version of t
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-import rfc8785
-
+from resources.canonical import hex_digest_of
 from resources.environment import Approval
 
 Decision = Literal["approve", "reject"]
@@ -54,7 +52,7 @@ class Request:
 
     @property
     def id(self) -> str:
-        return hashlib.sha256(rfc8785.dumps(self.document())).hexdigest()[:32]
+        return hex_digest_of(self.document())[:32]
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Request:

@@ -106,7 +106,8 @@ class Network(Model):
 
 class Approval(Model):
     """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds. `allow`:
-    ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release."""
+    ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release.
+    `skip_when`: where nothing would change behind the gate it does not stop, since nobody can approve an empty plan."""
 
     before: WaveName = "applications"
     approvers: int = Field(default=1, ge=1, le=10)
@@ -114,7 +115,7 @@ class Approval(Model):
     exclude_initiator: bool = True
     allow: tuple[str, ...] = ()
     ui: bool = False
-    skip_when: Literal["no_changes", "never"] = "no_changes"
+    skip_when: Literal["no_changes"] = "no_changes"
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> Self:

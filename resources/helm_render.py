@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import rfc8785
 import yaml
 
+from resources.canonical import digest_of
 from resources.charts import Package, package_of
 from resources.drivers.helm_storage import manifest_objects, newest_release
 from resources.errors import CommandFailed, NotFound, OperationFailed
@@ -50,7 +50,7 @@ class Rendering:
     @property
     def digest(self) -> str:
         """`sha256:...` of the objects as RFC 8785 JSON."""
-        return f"sha256:{hashlib.sha256(rfc8785.dumps([_hashable(obj) for obj in self.objects])).hexdigest()}"
+        return digest_of([_hashable(obj) for obj in self.objects])
 
 
 def expect(releases: Iterable[HelmRelease], world: World) -> None:

@@ -12,23 +12,16 @@ believed: its name is its hash.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import rfc8785
-
 from resources import ledger
 from resources.approval_rules import Request
+from resources.canonical import digest_of
 from resources.errors import ApprovalStale, NotFound
 from resources.lease import server_time
 from resources.world import World
-
-
-def digest_of(document: Mapping[str, Any]) -> str:
-    """`sha256:` and the SHA-256 of the document as RFC 8785 JSON."""
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
 def publish(world: World, document: Mapping[str, Any]) -> str:

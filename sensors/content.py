@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-
-import rfc8785
 
 from eks_assets.desired import desired
 from eks_assets.plan_document import inputs
 from eks_assets.registry import Registry
+from resources.canonical import hex_digest_of
 from resources.environment import Environment
 from resources.outputs import plain
 
@@ -48,4 +46,4 @@ def _render(registry: Registry, env: Environment) -> str:
     units = [unit for unit in registry.units if unit.is_enabled(env)]
     specs = {unit.name: desired(registry, env, unit, {}).model_dump(mode="python") for unit in units}
     document = json.loads(json.dumps(plain(specs), default=str))
-    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()[:LENGTH]
+    return hex_digest_of(document)[:LENGTH]

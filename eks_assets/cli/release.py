@@ -12,7 +12,7 @@ from eks_assets.cli.logs import Event, EventLog
 if TYPE_CHECKING:
     from eks_assets.planning import EnvironmentPlan
     from eks_assets.registry import Registry
-    from eks_assets.releasing import ReleasePlan
+    from resources.approval_rules import Standing
     from resources.environment import Environment
 
 
@@ -31,7 +31,9 @@ def at_the_gate(
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
     from eks_assets.gate import is_gated
-    from eks_assets.releasing import plan_release
+    from eks_assets.plan_document import critical_minutes
+    from eks_assets.plan_markdown import summary
+    from eks_assets.releasing import commands, describe, plan_release
     from resources.world import World
 
     if env.approval is None:
@@ -42,47 +44,29 @@ def at_the_gate(
     found = plan_release(registry, World.of(env), env.approval)
     if found.standing is None:
         return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
+    line = describe(found.standing, env.approval.approvers)
     if found.is_granted:
-        console.print(_line(found, env), style="green", highlight=False, markup=False)
-        log(Event("release_granted", _line(found, env)))
+        console.print(line, style="green", highlight=False, markup=False)
+        log(Event("release_granted", line))
         return AtTheGate(tuple(dict.fromkeys([*found.plan.to_run(registry), *unhealthy])), {})
-    _say_waiting(found, registry, env, console, log)
-    return AtTheGate((), _as_json(found, env))
-
-
-def _line(found: ReleasePlan, env: Environment) -> str:
-    from eks_assets.releasing import describe
-
-    assert found.standing is not None
-    return describe(found.standing, env.approval.approvers if env.approval else 0)
-
-
-def _say_waiting(found: ReleasePlan, registry: Registry, env: Environment, console: Console, log: EventLog) -> None:
-    from eks_assets.plan_document import critical_minutes
-    from eks_assets.plan_markdown import summary
-    from eks_assets.releasing import commands
-
-    assert found.standing is not None
-    for line in found.refused:
-        console.print(f"an earlier approval does not cover this: {line}", style="yellow", highlight=False, markup=False)
-    console.print(
-        f"behind the gate: {summary(found.document, critical_minutes(found.pending, registry))}\n{_line(found, env)}",
-        style="yellow", highlight=False, markup=False,
-    )  # fmt: skip
-    for command in (f"eks-assets plan {env.name}", *commands(env, found.standing.request)):
+    to_decide = commands(env, found.standing.request)
+    for refused in found.refused:
+        console.print(
+            f"an earlier approval does not cover this: {refused}", style="yellow", highlight=False, markup=False
+        )
+    words = summary(found.document, critical_minutes(found.pending, registry))
+    console.print(f"behind the gate: {words}\n{line}", style="yellow", highlight=False, markup=False)
+    for command in (f"eks-assets plan {env.name}", *to_decide):
         console.print(f"  {command}", highlight=False, markup=False)
-    log(Event("waiting_for_approval", _line(found, env), level="warning"))
+    log(Event("waiting_for_approval", line, level="warning"))
+    return AtTheGate((), _as_json(found.standing, found.pending, to_decide))
 
 
-def _as_json(found: ReleasePlan, env: Environment) -> dict[str, Any]:
-    from eks_assets.releasing import commands
-
-    assert found.standing is not None
-    request = found.standing.request
+def _as_json(standing: Standing, pending: tuple[str, ...], to_decide: list[str]) -> dict[str, Any]:
     return {
-        "digest": request.digest,
-        "release": request.id,
-        "units": list(found.pending),
-        "missing": found.standing.missing,
-        "commands": commands(env, request),
+        "digest": standing.request.digest,
+        "release": standing.request.id,
+        "units": list(pending),
+        "missing": standing.missing,
+        "commands": to_decide,
     }

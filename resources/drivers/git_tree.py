@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
-import rfc8785
 import yaml
 
 from resources import git_objects
+from resources.canonical import digest_of
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.errors import NotFound, OperationFailed
 from resources.git import BranchMoved, Git
@@ -118,7 +117,7 @@ def _message(found: Reading, spec: AnyGitTree, world: World) -> tuple[str, str, 
 def plan_digest(change: Change) -> str:
     """SHA-256 of the change as RFC 8785 JSON: the same in a plan and in the commit that carries it out."""
     fields: list[Any] = [{"path": f.path, "before": f.before, "after": f.after} for f in change.fields]
-    return "sha256:" + hashlib.sha256(rfc8785.dumps({"action": change.action, "fields": fields})).hexdigest()
+    return digest_of({"action": change.action, "fields": fields})
 
 
 def _changes(observed: Observed) -> tuple[FieldChange, ...]:

@@ -6,13 +6,11 @@ plan. Facts about helm 4 that shape this file stand in `docs/adr/0004-helm.md`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from typing import Any
 
-import rfc8785
-
+from resources.canonical import hex_digest_of
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.charts import Package, package_of
 from resources.drivers.helm_preview import previewed
@@ -208,7 +206,7 @@ def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
 
 def spec_label(spec: HelmRelease) -> str:
     """A short hash of everything that shapes the release, kept as a label on it."""
-    return hashlib.sha256(rfc8785.dumps({**wanted_fields(spec), "digest": spec.digest or ""})).hexdigest()[:16]
+    return hex_digest_of({**wanted_fields(spec), "digest": spec.digest or ""})[:16]
 
 
 _SECRET = re.compile(
