@@ -6,15 +6,18 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from eks_assets.check_history import since
 from eks_assets.loop import Result, run_unit
 from eks_assets.registry import Registry
 from eks_assets.unit import WAVES, AnyUnit, Wave
 from resources.change import FieldChange
+from resources.checks import Check
 from resources.console_links import console_link
 from resources.environment import Environment
 from resources.environment_files import load_environment
 from resources.errors import ApprovalMissing, PipelineError, Transient
 from resources.outputs import display, plain
+from resources.probes import Seen
 from resources.sensitive import masked
 from resources.specs import HelmRelease, Manifests, Spec, Stack
 from resources.world import World
@@ -77,7 +80,7 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
             context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: WAITING})
             yield from _waiting(unit, closed)
         else:
-            yield _done(unit, result, world.env) if result else _disabled(unit, world.env)
+            yield _done(context, unit, result, world.env) if result else _disabled(unit, world.env)
 
     return body
 
@@ -85,19 +88,21 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
 _Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
-def _done(unit: AnyUnit, result: Result, env: Environment) -> dg.MaterializeResult[Any]:
-    return dg.MaterializeResult(
-        metadata=metadata(unit, result, env),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=check.name,
-                passed=seen.passed,
-                description=seen.detail,
-                metadata={"expected": check.says, **({"since": seen.since} if seen.since else {})},
-            )
-            for check, seen in result.checks
-        ],
-    )
+def _done(
+    context: dg.AssetExecutionContext, unit: AnyUnit, result: Result, env: Environment
+) -> dg.MaterializeResult[Any]:
+    def checked(check: Check, seen: Seen) -> dg.AssetCheckResult:
+        key = dg.AssetCheckKey(context.asset_key, check.name)
+        began = seen.since or since(context.instance, key, context.partition_key, seen.passed)
+        return dg.AssetCheckResult(
+            check_name=check.name,
+            passed=seen.passed,
+            description=seen.detail,
+            metadata={"expected": check.says, "since": began},
+        )
+
+    checks = [checked(check, seen) for check, seen in result.checks]
+    return dg.MaterializeResult(metadata=metadata(unit, result, env), check_results=checks)
 
 
 def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckResult]:

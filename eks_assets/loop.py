@@ -80,13 +80,17 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     world.aws.check_account()
     spec = desired(registry, world.env, unit, known_outputs(registry, unit, world))
     driver = driver_of(spec)
-    change = driver.plan(spec, driver.observe(spec, world))
-    if change.is_needed:
-        spec, change = _apply_under_lease(registry, unit, world)
-    else:
+    observed = driver.observe(spec, world)
+    change = driver.plan(spec, observed)
+    settled = not change.is_needed
+    if settled:
         world.progress(f"{unit.name}: nothing to do")
+    else:
+        spec, change = _apply_under_lease(registry, unit, world)
     checks = probe(unit, spec, world)
-    return Result(change, spec, driver.observe(spec, world), checks, time.monotonic() - began)
+    if not settled:
+        observed = driver.observe(spec, world)
+    return Result(change, spec, observed, checks, time.monotonic() - began)
 
 
 def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World) -> tuple[Spec[Any], Change]:
