@@ -17,7 +17,7 @@ from kubernetes.dynamic import DynamicClient
 
 from resources.aws import Aws
 from resources.aws_errors import aws_call
-from resources.eks_token import LIFETIME, eks_token
+from resources.eks_token import LIFETIME, eks_token, exec_credential
 from resources.errors import NotFound
 from resources.kubernetes_errors import kubernetes_call
 
@@ -88,13 +88,19 @@ class ClusterAccess:
 
     def token(self) -> str:
         """A token that holds for at least a minute."""
+        return self._recent()[0]
+
+    def credential(self) -> dict[str, Any]:
+        """The same as the answer of an exec plugin."""
+        return exec_credential(*self._recent())
+
+    def _recent(self) -> tuple[str, dt.datetime]:
         with self._lock:
-            token, made = self._token
+            _, made = self._token
             now = dt.datetime.now(dt.UTC)
             if now - made > LIFETIME - dt.timedelta(minutes=1):
-                token = eks_token(self.aws.session, self.env.region, self.env.cluster_name)
-                self._token = (token, now)
-            return token
+                self._token = (eks_token(self.aws.session, self.env.region, self.env.cluster_name), now)
+            return self._token
 
 
 def kubeconfig(address: ClusterAddress, environment: str) -> dict[str, Any]:

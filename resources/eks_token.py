@@ -33,9 +33,9 @@ def eks_token(session: boto3.Session, region: str, cluster_name: str) -> str:
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
-def exec_credential(token: str) -> dict[str, Any]:
-    """The answer of a kubectl exec plugin (client.authentication.k8s.io/v1)."""
-    expires = dt.datetime.now(dt.UTC) + LIFETIME
+def exec_credential(token: str, made: dt.datetime) -> dict[str, Any]:
+    """The answer of a kubectl exec plugin (client.authentication.k8s.io/v1) with a token of that age."""
+    expires = made + LIFETIME
     return {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",

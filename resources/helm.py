@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from resources.errors import CommandFailed, OperationFailed, Transient
+from resources.handed_token import handed
 from resources.outputs import plain
 from resources.programs import program, run
 from resources.specs import HelmRelease
@@ -37,6 +38,7 @@ def helm(
     folder = world.aws.folder
     extra = {f"HELM_{kind.upper()}_HOME": str(folder / f"helm-{kind}") for kind in ("cache", "config", "data")}
     extra["KUBECONFIG"] = str(world.cluster.kubeconfig) if with_cluster else "/dev/null"
+    extra |= handed(world.env.name, world.cluster.credential()) if with_cluster else {}
     return run([program("helm", world.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
 
 

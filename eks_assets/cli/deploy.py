@@ -89,15 +89,15 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[R
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:
-    """Raises the first error of a plan, with the others in its message: nothing is started on wrong input."""
-    from resources.errors import Transient
+    """Raises one error for all that a plan has, with the first one's next step and exit code: nothing is started on
+    wrong input."""
+    from resources.errors import PipelineError, Transient
 
-    errors = [u for u in plan.errors if not isinstance(u.error, Transient)]
-    if errors and errors[0].error is not None:
-        first = errors[0].error
-        first.args = ("\n".join(f"{u.unit}: {u.error.message}" for u in errors if u.error is not None),)
-        first.message = first.args[0]
-        raise first
+    errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, Transient)}
+    if errors:
+        first = next(iter(errors.values()))
+        words = "\n".join(f"{unit}: {error.message}" for unit, error in errors.items())
+        raise PipelineError(words, next_step=first.next_step, bad_input=first.exit_code == 2) from first
 
 
 def report(

@@ -8,25 +8,32 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from resources.handed_token import taken
+
 
 def print_token(argv: Sequence[str]) -> int:
     """Print an ExecCredential for kubectl and helm, or with `--aws` the answer of an AWS `credential_process`.
     Exit 0, or that of the error, which goes to stderr."""
-    from resources.aws import Aws
-    from resources.eks_token import eks_token, exec_credential
-    from resources.environment_files import load_environment
-    from resources.errors import PipelineError
-
     parser = argparse.ArgumentParser(prog="eks-assets token", description=print_token.__doc__)
     parser.add_argument("environment", help="name of the environment")
     parser.add_argument("--aws", action="store_true", help="AWS credentials of the deployer role")
     arguments = parser.parse_args(argv)
+    answer = None if arguments.aws else taken(arguments.environment)
+    if answer is not None:
+        print(json.dumps(answer))
+        return 0
+    return _print_fresh(arguments.environment, for_aws=arguments.aws)
+
+
+def _print_fresh(environment: str, *, for_aws: bool) -> int:
+    from resources.aws import Aws
+    from resources.cluster_access import ClusterAccess
+    from resources.environment_files import load_environment
+    from resources.errors import PipelineError
+
     try:
-        aws = Aws(load_environment(arguments.environment))
-        if arguments.aws:
-            answer = process_credentials(aws)
-        else:
-            answer = exec_credential(eks_token(aws.session, aws.env.region, aws.env.cluster_name))
+        aws = Aws(load_environment(environment))
+        answer = process_credentials(aws) if for_aws else ClusterAccess(aws).credential()
     except PipelineError as error:
         print(error, file=sys.stderr)
         return error.exit_code

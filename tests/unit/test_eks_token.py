@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import pytest
 
+from eks_assets.cli.token import print_token
 from resources.eks_token import eks_token, exec_credential
+from resources.handed_token import handed, taken
 
 
 def url_of(token: str) -> str:
@@ -48,8 +52,32 @@ def test_a_token_carries_no_secret_but_the_session() -> None:
 
 
 def test_the_answer_to_kubectl_ends_before_the_token_does() -> None:
-    answer = exec_credential("k8s-aws-v1.x")
+    answer = exec_credential("k8s-aws-v1.x", dt.datetime.now(dt.UTC))
     assert answer["apiVersion"] == "client.authentication.k8s.io/v1"
     assert answer["status"]["token"] == "k8s-aws-v1.x"
     expires = dt.datetime.strptime(answer["status"]["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
     assert dt.timedelta(minutes=13) < expires - dt.datetime.now(dt.UTC) < dt.timedelta(minutes=15)
+
+
+def test_a_program_that_we_start_is_handed_a_token_and_needs_neither_files_nor_aws(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credential = exec_credential("k8s-aws-v1.x", dt.datetime.now(dt.UTC))
+    for name, value in handed("no-such-environment", credential).items():
+        monkeypatch.setenv(name, value)
+    assert print_token(["no-such-environment"]) == 0
+    assert json.loads(capsys.readouterr().out) == credential
+
+
+@pytest.mark.parametrize(
+    ("environment", "minutes", "value"),
+    [("other", 0, None), ("no-such-environment", 14, None), ("no-such-environment", 0, "}"), ("x", 0, "[]")],
+)
+def test_a_token_of_another_environment_or_that_ends_is_not_answered_with(
+    environment: str, minutes: int, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
+    (name, written), *_ = handed(environment, exec_credential("k8s-aws-v1.x", made)).items()
+    monkeypatch.setenv(name, value or written)
+    assert taken("no-such-environment") is None
+    assert print_token(["no-such-environment"]) == 2
