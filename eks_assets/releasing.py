@@ -136,5 +136,5 @@ def standing_line(world: World) -> tuple[bool, str]:
     newest = found[-1]
     words = describe(newest, approval.approvers)
     if newest.status == "waiting":
-        words += f"\n{commands(world.env, newest.request)[0]}"
+        words += f"; to approve it: {commands(world.env, newest.request)[0]}"
     return newest.status in ("granted", "used"), words
