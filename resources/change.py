@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -78,11 +78,15 @@ def _leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def diff(before: Any, after: Any) -> tuple[FieldChange, ...]:
     """The leaves that differ between two JSON documents, in path order."""
     old, new = dict(_leaves(plain(before))), dict(_leaves(plain(after)))
-    return tuple(
-        FieldChange(path, old.get(path), new.get(path))
-        for path in sorted(old.keys() | new.keys())
-        if old.get(path) != new.get(path)
-    )
+    paths = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
+    fields = [FieldChange(path, old.get(path), new.get(path)) for path in paths]
+    return tuple(f for f in fields if not _fills(f, paths))
+
+
+def _fills(change: FieldChange, paths: Iterable[str]) -> bool:
+    """Whether it is a list or mapping that is empty on one side only: its content says as much."""
+    is_empty = change.before in ({}, []) or change.after in ({}, [])
+    return is_empty and any(path.startswith((f"{change.path}.", f"{change.path}[")) for path in paths)
 
 
 def subset_diff(live: Any, wanted: Any, path: str = "") -> tuple[FieldChange, ...]:

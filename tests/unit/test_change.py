@@ -33,6 +33,11 @@ def test_diff_sees_an_empty_mapping_that_comes_or_goes() -> None:
     assert diff({"a": {}}, {}) == (FieldChange("a", {}, None),)
 
 
+def test_diff_of_an_empty_mapping_that_fills_names_only_what_comes() -> None:
+    assert diff({"a": {}}, {"a": {"b": 1}}) == (FieldChange("a.b", None, 1),)
+    assert diff({"a": [1]}, {"a": []}) == (FieldChange("a[0]", 1, None),)
+
+
 @pytest.mark.parametrize(
     ("live", "wanted"),
     [
