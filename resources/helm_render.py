@@ -30,6 +30,7 @@ from resources.helm import explained, helm, values_file, where
 from resources.helm_live import title_of
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object
+from resources.live_diff import as_stored
 from resources.outputs import pending_fields, plain
 from resources.specs import HelmRelease
 from resources.world import World
@@ -186,7 +187,7 @@ def _template(spec: HelmRelease, package: Package, flags: list[str], world: Worl
 
 def stable(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
     """What two renderings have in common, in the order of their titles, and the paths in which they differ."""
-    one, two = ({title_of(obj, namespace): obj for obj in objects} for objects in (first, second))
+    one, two = ({title_of(obj, namespace): as_stored(obj) for obj in objects} for objects in (first, second))
     objects, volatile = [], [f"{name.rpartition('/')[0]}/*" for name in one.keys() ^ two.keys()]
     for name in sorted(one.keys() & two.keys()):
         paths: list[str] = []

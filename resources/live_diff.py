@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import ROUND_UP
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
@@ -61,13 +62,22 @@ def is_empty(value: Any) -> bool:
 
 def _compared(obj: Mapping[str, Any]) -> Object:
     """The parts of an object that its author decides."""
+    obj = as_stored(obj)
     kept = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status", "stringData")}
     meta = obj.get("metadata") or {}
     kept["metadata"] = {k: meta[k] for k in ("labels", "annotations") if meta.get(k)}
-    if obj.get("kind") == "Secret" and obj.get("stringData"):
-        encoded = {k: base64.b64encode(str(v).encode()).decode() for k, v in obj["stringData"].items()}
-        kept["data"] = {**(obj.get("data") or {}), **encoded}
     return kept
+
+
+def as_stored(obj: Mapping[str, Any]) -> Object:
+    """A Secret with its `stringData` as the `data` that the API server makes of it; any other object as it is."""
+    if obj.get("kind") != "Secret" or not obj.get("stringData"):
+        return dict(obj)
+    encoded = {k: base64.b64encode(str(v).encode()).decode() for k, v in obj["stringData"].items()}
+    return {
+        **{k: v for k, v in obj.items() if k != "stringData"},
+        "data": {**(obj.get("data") or {}), **encoded},
+    }
 
 
 def _differing(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Object, Object]:
@@ -95,12 +105,17 @@ def _is_same(change: FieldChange) -> bool:
         return False
     if str(before) == str(after):
         return True
-    if not _QUANTITY.search(change.path) or _KEPT_MAPS.search(change.path):
-        return False
+    return bool(_QUANTITY.search(change.path) and not _KEPT_MAPS.search(change.path)) and _is_quantity(before, after)
+
+
+def _is_quantity(live: Any, wanted: Any) -> bool:
+    """Whether both are one quantity. Of a resource the server keeps thousandths, and rounds up what is finer (source:
+    kubernetes, pkg/apis/core/v1/defaults.go, SetDefaults_ResourceList)."""
     try:
-        return bool(parse_quantity(str(before)) == parse_quantity(str(after)))
+        have, want = parse_quantity(str(live)), parse_quantity(str(wanted))
     except ValueError:
         return False
+    return bool(have in (want, (want * 1000).to_integral_value(ROUND_UP) / 1000))
 
 
 def _is_a_controllers(change: FieldChange, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -155,7 +170,9 @@ def _added(fields: Mapping[str, Any], live: Any, wanted: Any, path: str) -> Iter
             have, want = _item(live, keys), _item(wanted, keys)
             if have is None:
                 continue
-            where = f"{path}[{','.join(str(v) for v in keys.values())}]"
+            # What the manifest has is named by where it stands there, as its other fields are.
+            at = ",".join(str(v) for v in keys.values()) if want is None else wanted.index(want)
+            where = f"{path}[{at}]"
         else:
             continue
         if want is None and not is_empty(have):

@@ -79,7 +79,7 @@ def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) ->
     [
         (("set", "image", "*=registry.test/other:1"), "spec.template.spec.containers[0].image"),
         (("scale", "--replicas=3"), "spec.replicas"),
-        (("set", "env", "DEBUG=1"), "spec.template.spec.containers[external-dns].env"),
+        (("set", "env", "DEBUG=1"), "spec.template.spec.containers[0].env"),
     ],
 )
 def test_what_was_changed_by_hand_is_found_and_taken_back(

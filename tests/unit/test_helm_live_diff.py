@@ -30,6 +30,7 @@ def config_map(data: dict[str, Any], kind: str = "ConfigMap") -> dict[str, Any]:
         ({"resources": {"limits": {"cpu": "1000m"}}}, {"resources": {"limits": {"cpu": "1"}}}),
         ({"resources": {"limits": {"cpu": 0.5, "x": "1Ki"}}}, {"resources": {"limits": {"cpu": "500m", "x": "1024"}}}),
         ({"resources": {"requests": {"cpu": 1}}}, {"resources": {"requests": {"cpu": "1"}}}),
+        ({"resources": {"requests": {"cpu": "0.0005"}}}, {"resources": {"requests": {"cpu": "1m"}}}),
         ({"env": [{"name": "EMPTY", "value": ""}]}, {"env": [{"name": "EMPTY"}]}),
         ({"stdin": False, "args": None, "command": [], "lifecycle": {}}, {}),
         ({"image": "a:1"}, {"image": "a:1", "imagePullPolicy": "IfNotPresent"}),
@@ -44,6 +45,7 @@ def test_what_the_server_spells_in_its_own_way_is_no_difference(wanted: dict[str
     [
         ({"image": "a:1"}, {"image": "a:2"}, "image"),
         ({"resources": {"limits": {"cpu": "1"}}}, {"resources": {"limits": {"cpu": "2"}}}, "resources.limits.cpu"),
+        ({"resources": {"limits": {"cpu": "1.4m"}}}, {"resources": {"limits": {"cpu": "1m"}}}, "resources.limits.cpu"),
         ({"env": [{"name": "N", "value": "1000m"}]}, {"env": [{"name": "N", "value": "1"}]}, "env[0].value"),
         (
             {"securityContext": {"allowPrivilegeEscalation": False}},
@@ -109,10 +111,17 @@ DEBUG = {"f:env": {".": {}, 'k:{"name":"DEBUG"}': {".": {}, "f:name": {}, "f:val
 
 def test_a_variable_that_a_person_added_is_found_and_one_of_a_controller_is_not() -> None:
     live = {"env": [{"name": "DEBUG", "value": "1"}]}
-    path = "spec.template.spec.containers[main].env"
+    path = "spec.template.spec.containers[0].env"
     (found,) = object_diff(deployment(live, managed_by_hand(DEBUG)), deployment({}))
     assert (found.path, found.after) == (path, None)
     assert object_diff(deployment(live, managed_by_hand(DEBUG, "reloader")), deployment({})) == ()
+
+
+def test_a_variable_that_a_person_added_to_others_is_said_once() -> None:
+    own = {"name": "OWN", "value": "1"}
+    live = deployment({"env": [own, {"name": "DEBUG", "value": "1"}]}, managed_by_hand(DEBUG))
+    (found,) = object_diff(live, deployment({"env": [own]}))
+    assert found.path == "spec.template.spec.containers[0].env"
 
 
 def test_hand_edits_are_adopted_so_that_the_next_apply_takes_them_back() -> None:

@@ -9,6 +9,7 @@ from resources.drivers.helm_preview import disruptions
 from resources.drivers.helm_release import masked_values
 from resources.drivers.helm_storage import manifest_objects
 from resources.helm_render import Rendering, stable
+from resources.live_diff import removed_fields
 
 
 def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
@@ -27,6 +28,13 @@ def test_what_differs_between_two_renderings_is_left_out_and_named() -> None:
     assert obj["data"] == {"user": "YQ=="}
     assert obj["items"] == [{"same": 1}]
     assert found.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
+
+
+def test_volatile_text_of_a_secret_is_named_as_the_data_that_it_becomes() -> None:
+    one, two = ({**secret("a", []), "data": None, "stringData": {"p": text}} for text in ("x", "y"))
+    found = stable([one], [two], "ns")
+    assert found.volatile == ("Secret/ns/s: data.p",)
+    assert [c.path for c in removed_fields(one, found.objects[0])] == ["data.p"]
 
 
 def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() -> None:
