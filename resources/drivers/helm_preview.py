@@ -13,7 +13,7 @@ from resources.drivers.helm_storage import Release, newest_release
 from resources.helm_live import EXISTS, compare, is_hook, live_object, title_of
 from resources.helm_render import cluster_exists, render
 from resources.kubernetes_objects import Object
-from resources.live_diff import POD_TEMPLATES, removed_fields
+from resources.live_diff import POD_TEMPLATES, as_stored, removed_fields
 from resources.specs import HelmRelease
 from resources.world import World
 
@@ -33,9 +33,10 @@ def previewed(spec: HelmRelease, change: Change, world: World) -> Change:
     if rendering is None:
         return replace(change, facts=facts, reason=f"{change.reason}; rendered once its values are known")
     objects = _fields(spec, release, rendering.objects, rendering.volatile, world)
+    applied = release.objects if release else []
     return replace(
         change,
-        fields=(*_masked_where_secret(change.fields, rendering.objects), *objects),
+        fields=(*masked_where_secret(change.fields, [*rendering.objects, *applied]), *objects),
         facts={**facts, "manifest": rendering.digest},
         volatile=rendering.volatile,
         disrupts=(*change.disrupts, *disruptions(objects, rendering.objects, spec.namespace)),
@@ -86,15 +87,32 @@ def _waits_for_deletion(obj: Mapping[str, Any]) -> bool:
     return ((obj.get("spec") or {}).get("updateStrategy") or {}).get("type") == "OnDelete"
 
 
-def _masked_where_secret(fields: Iterable[FieldChange], objects: Iterable[Object]) -> tuple[FieldChange, ...]:
-    """The values of the release with those masked that become the data of a Secret."""
+def masked_where_secret(fields: Iterable[FieldChange], objects: Iterable[Mapping[str, Any]]) -> tuple[FieldChange, ...]:
+    """The values of the release with those masked that become the data of a Secret among `objects`, or a part of it
+    that no other object has."""
     secrets: set[str] = set()
-    for obj in objects:
+    public: set[str] = set()
+    for obj in map(as_stored, objects):
         if obj.get("kind") == "Secret":
-            secrets |= {str(v) for v in (obj.get("stringData") or {}).values()}
             secrets |= {_decoded(str(v)) for v in (obj.get("data") or {}).values()}
+        elif obj.get("kind") != "CustomResourceDefinition":
+            public.update(_texts(obj))
     secrets.discard("")
-    return tuple(f.masked() if str(f.before) in secrets or str(f.after) in secrets else f for f in fields)
+    hidden, shown = "\0".join(secrets), "\0".join(public)
+
+    def is_secret(value: Any) -> bool:
+        is_part = isinstance(value, str) and value and value in hidden and value not in shown
+        return bool(is_part) or str(value) in secrets
+
+    return tuple(f.masked() if is_secret(f.before) or is_secret(f.after) else f for f in fields)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for below in value.values() if isinstance(value, dict) else value:
+            yield from _texts(below)
 
 
 def _decoded(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.change import MASK, FieldChange
-from resources.drivers.helm_preview import disruptions
+from resources.drivers.helm_preview import disruptions, masked_where_secret
 from resources.drivers.helm_release import masked_values
 from resources.drivers.helm_storage import manifest_objects
 from resources.helm_render import Rendering, stable
@@ -49,6 +49,21 @@ def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() ->
 def test_an_object_with_another_name_each_time_is_volatile() -> None:
     found = stable([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
     assert found == Rendering((), ("Secret/ns/*",))
+
+
+def test_values_that_stand_in_secrets_and_nowhere_else_are_masked() -> None:
+    config = {"kind": "Secret", "stringData": {"app.yaml": "url: https://hooks.test/T1\nport: 8080\nname: app"}}
+    old = {"kind": "Secret", "data": {"t": "b2xkLXRva2Vu"}}
+    public = {"kind": "ConfigMap", "data": {"app": "port: 8080"}}
+    fields = [
+        FieldChange("values.url", None, "https://hooks.test/T1"),
+        FieldChange("values.port", None, "8080"),
+        FieldChange("values.token", "old-token", None),
+        FieldChange("values.replicas", 1, 2),
+        FieldChange("values.name", None, ""),
+    ]
+    found = masked_where_secret(fields, [config, old, public])
+    assert [(f.before, f.after) for f in found] == [(None, MASK), (None, "8080"), (MASK, None), (1, 2), (None, "")]
 
 
 def test_plain_scalars_are_read_as_kubernetes_reads_them() -> None:
