@@ -37,8 +37,9 @@ class Electorate(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """A plan put up for approval. `initiator`: the ARN of whoever asked; `number` counts the requests for one digest.
-    Its `id` is a hash of all of this, so a request that was edited is another one, which nobody has approved."""
+    """A plan put up for approval. `initiator`: the ARN of whoever asked; `number` counts the requests, so
+    that two of one second have an order. Its `id` is a hash of all of this, so a request that was edited is another
+    one, which nobody has approved."""
 
     environment: str
     digest: str

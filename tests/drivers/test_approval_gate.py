@@ -268,3 +268,15 @@ def test_an_earlier_approval_that_no_longer_fits_is_said_and_asked_anew(gate: Ga
     assert again.asked
     assert "second value: approved to become 1, now 9" in " ".join(again.refused)
     gate.run("first")
+
+
+def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, now = gate.world(), releases.server_time(gate.world())
+    monkeypatch.setattr(releases, "server_time", lambda _: now)
+    asked: list[str] = []
+    for digit in "8231907":
+        digest = "sha256:" + digit * 64
+        asked.append(releases.ask(world, digest, f"{USERS}alice", releases.requests(world, 1)).id)
+    assert [request.id for request in releases.requests(world, 1) if request.id in asked] == asked
