@@ -99,7 +99,7 @@ def _show(env: Environment, approval: Approval, found: list[Standing], warnings:
 
     console = Console(soft_wrap=True)
     console.print(
-        f"{env.name}: approvals before {approval.before}: {approval.approvers} needed, each good for {approval.expires}",
+        f"{env.name}: approvals before {approval.before}: {approval.approvers} needed, good for {approval.expires}",
         highlight=False,
     )
     for one in found:
