@@ -37,8 +37,10 @@ def helm(
     Raises CommandFailed, ToolMissing, and NotFound where it needs a cluster that does not exist."""
     folder = world.aws.folder
     extra = {f"HELM_{kind.upper()}_HOME": str(folder / f"helm-{kind}") for kind in ("cache", "config", "data")}
-    extra["KUBECONFIG"] = str(world.cluster.kubeconfig) if with_cluster else "/dev/null"
-    extra |= handed(world.env.name, world.cluster.credential()) if with_cluster else {}
+    extra["KUBECONFIG"] = "/dev/null"
+    if with_cluster:
+        extra["KUBECONFIG"] = str(world.cluster.kubeconfig)
+        extra |= handed(world.env.name, world.cluster.credential())
     return run([program("helm", world.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
 
 

@@ -13,8 +13,10 @@ from resources.drivers.helm_storage import newest_release
 from resources.environment import Environment
 from resources.errors import ApprovalStale
 from resources.local_sandbox import sandbox_state
-from resources.programs import program, run
 from resources.specs import HelmRelease
+from sandbox.charts.packaging import ChartArchive, archive_of
+from sandbox.charts.registry import push
+from tests.packaged_chart import chart
 
 from .gate import Gate
 from .releases import NAMESPACE
@@ -38,25 +40,10 @@ class ChartGate(Gate):
         return Registry.of([demo])
 
 
-def packaged(folder: Path, message: str, env: Environment) -> Path:
-    """The chart with one ConfigMap that holds the message, as a package in a folder of its own."""
-    chart = folder / "chart"
-    (chart / "templates").mkdir(parents=True)
-    (chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: {CHART}\nversion: {VERSION}\n")
-    (chart / "templates" / "message.yaml").write_text(
-        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: message}}\ndata: {{message: {message}}}\n"
-    )
-    helm(["package", str(chart), "--destination", str(folder)], folder, env)
-    return folder / f"{CHART}-{VERSION}.tgz"
-
-
-def push(package: Path, env: Environment) -> None:
-    helm(["push", str(package), f"oci://{sandbox_state().registry}/charts", "--plain-http"], package.parent, env)
-
-
-def helm(argv: list[str], folder: Path, env: Environment) -> None:
-    home = {f"HELM_{kind}_HOME": str(folder / kind) for kind in ("CONFIG", "CACHE", "DATA")}
-    run([program("helm", env), *argv], extra_env=home, cwd=folder, timeout=60)
+def with_message(folder: Path, tools: Path, message: str) -> ChartArchive:
+    """The chart with one ConfigMap that holds the message."""
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: message}}\ndata: {{message: {message}}}\n"
+    return archive_of(chart(folder / message, tools, CHART, VERSION, {"templates/message.yaml": text}))
 
 
 @pytest.fixture
@@ -65,15 +52,16 @@ def chart_gate(gate: Gate, release_namespace: str) -> ChartGate:
 
 
 def test_a_chart_pushed_again_under_its_version_is_not_what_was_approved(chart_gate: ChartGate, tmp_path: Path) -> None:
-    approved, other = (packaged(tmp_path / word, word, chart_gate.env) for word in ("approved", "other"))
-    push(approved, chart_gate.env)
+    registry, tools = sandbox_state().registry, Path(sandbox_state().tools)
+    approved, other = (with_message(tmp_path, tools, word) for word in ("approved", "other"))
+    push(registry, approved, tools)
     granted = chart_gate.decide(chart_gate.request(), "alice", "bob")
     assert granted.status == "granted"
-    push(other, chart_gate.env)
+    push(registry, other, tools)
     with pytest.raises(ApprovalStale, match=r"demo: .*chart"):
         chart_gate.run("demo")
     assert newest_release(chart_gate.world(), NAMESPACE, NAMESPACE) is None
-    push(approved, chart_gate.env)
+    push(registry, approved, tools)
     chart_gate.run("demo")
     found = newest_release(chart_gate.world(), NAMESPACE, NAMESPACE)
     assert found is not None

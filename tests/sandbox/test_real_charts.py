@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,7 @@ from eks_assets.units import registry as all_units
 from resources.environment import Environment
 from sandbox.charts.packaging import archive_of, package
 from sandbox.real_charts import main, releases, unknown_values
-
-
-def chart(folder: Path, tools: Path, name: str, version: str, files: dict[str, str]) -> Path:
-    """A chart of somebody else's, made with the real `helm package`; returns the archive."""
-    source = folder / "source" / name
-    for path, text in {"Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: {version}\n", **files}.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(text)
-    subprocess.run([tools / "helm", "package", source, "-d", folder], check=True, capture_output=True, timeout=60)
-    return folder / f"{name}-{version}.tgz"
+from tests.packaged_chart import chart
 
 
 def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:
