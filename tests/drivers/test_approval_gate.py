@@ -276,7 +276,7 @@ def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
     world, now = gate.world(), releases.server_time(gate.world())
     monkeypatch.setattr(releases, "server_time", lambda _: now)
     asked: list[str] = []
-    for digit in "8231907":
-        digest = "sha256:" + digit * 64
+    for number in range(7):
+        digest = digest_of({"plan": number})
         asked.append(releases.ask(world, digest, f"{USERS}alice", releases.requests(world, 1)).id)
     assert [request.id for request in releases.requests(world, 1) if request.id in asked] == asked
