@@ -63,6 +63,17 @@ def release_namespace(platform: Environment, world: World) -> Iterator[str]:
         run(argv, extra_env=extra, cwd=world.aws.folder, timeout=60)
 
 
+@pytest.fixture
+def kubectl(world: World) -> Any:
+    """Runs kubectl on the environment's cluster, as a person does."""
+
+    def call(*arguments: str) -> str:
+        extra = {"KUBECONFIG": str(world.cluster.kubeconfig)}
+        return run([program("kubectl", world.env), *arguments], extra_env=extra, cwd=world.aws.folder, timeout=60)
+
+    return call
+
+
 def remove(world: World, obj: Mapping[str, Any]) -> None:
     """Delete an object and wait until it is gone; one that does not exist is gone."""
     kinds = world.cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])

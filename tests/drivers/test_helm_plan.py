@@ -17,7 +17,6 @@ from resources.environment import Environment
 from resources.errors import OperationFailed, Refused
 from resources.helm_render import api_versions, expect
 from resources.outputs import Pending
-from resources.programs import program, run
 from resources.specs import HelmRelease
 from resources.world import World
 
@@ -45,17 +44,6 @@ def preview(spec: HelmRelease, env: Environment) -> Change:
 
 def paths(change: Change) -> list[str]:
     return [field.path for field in change.fields]
-
-
-@pytest.fixture
-def kubectl(world: World) -> Any:
-    """Runs kubectl on the environment's cluster, as a person does."""
-
-    def call(*arguments: str) -> str:
-        extra = {"KUBECONFIG": str(world.cluster.kubeconfig)}
-        return run([program("kubectl", world.env), *arguments], extra_env=extra, cwd=world.aws.folder, timeout=60)
-
-    return call
 
 
 @pytest.fixture
