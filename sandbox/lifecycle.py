@@ -31,8 +31,9 @@ UP_SECONDS, DOWN_SECONDS = 180.0, 90.0
 class Options:
     """How a sandbox behaves; None leaves what it was told before (at first: no delay anywhere).
 
-    `pod_seconds` is how long a pod takes to become ready; `delays` says how many seconds the embedded AWS takes, by
-    CloudFormation type; `state` is the state folder, by default StateDirectory.default().
+    `pod_seconds` is how long a pod takes to become ready; `delays` says how many seconds the embedded AWS takes to
+    create a resource, by CloudFormation type or `type/logical id`; `state` is the state folder, by default
+    StateDirectory.default().
     """
 
     pod_seconds: float | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, provisioners, stacks
 
-from .resource_graph import call_handler, slow_resource_id
+from .resource_graph import call_handler, provision, slow_resource_id
 from .resource_handlers import Properties, ResourceFailure
 from .stack_policy import require_allowed
 
@@ -153,7 +153,7 @@ class Deployment:
         self.event(logical_id, kind, f"{self.verb}_IN_PROGRESS")
         self._announce(logical_id, kind, props)
         tagged = self._tagged(kind, props, self.tags, logical_id)
-        created = await call_handler(kind, stacks._provision_keeping_seed, kind, logical_id, tagged, self.name)
+        created = await provision(kind, logical_id, tagged, self.name)
         (physical_id, attributes), seed = created
         self.event(logical_id, kind, f"{self.verb}_COMPLETE", "", physical_id)
         return self._record(physical_id, attributes, seed)
@@ -190,7 +190,7 @@ class Deployment:
             attempt.extend((old_id, after, before, old_attributes))
         self.event(logical_id, kind, "UPDATE_IN_PROGRESS", reason, old_id)
         if deleted:
-            created = await call_handler(kind, stacks._provision_keeping_seed, kind, logical_id, after, self.name)
+            created = await provision(kind, logical_id, after, self.name)
             (physical_id, attributes), seed = created
         else:
             physical_id, attributes, seed = await self._call_update(logical_id, kind, old, before, after)

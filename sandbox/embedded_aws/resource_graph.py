@@ -35,15 +35,19 @@ def slow_resource_id(kind: str, props: Properties) -> str:
 
 
 async def call_handler(kind: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a resource handler and let it take at least the configured seconds; other requests go on meanwhile."""
-    began = time.monotonic()
-    delays = settings().delays
-    named = f"{kind}/{arguments[0]}" if arguments else kind
+    """Call a resource handler; one that blocks does not hold up other requests."""
     if runs_on_worker_thread(kind):
-        result = await run_reentrant(function, *arguments)
-    else:
-        result = function(*arguments)
-    remaining = delays.get(named, delays.get(kind, 0.0)) - (time.monotonic() - began)
+        return await run_reentrant(function, *arguments)
+    return function(*arguments)
+
+
+async def provision(kind: str, logical_id: str, props: Properties, stack: str) -> Any:
+    """Create a resource and let that take at least the configured seconds. Changes and deletions take what they take:
+    what AWS and others publish are durations of creations."""
+    began = time.monotonic()
+    result = await call_handler(kind, stacks._provision_keeping_seed, kind, logical_id, props, stack)
+    delays = settings().delays
+    remaining = delays.get(f"{kind}/{logical_id}", delays.get(kind, 0.0)) - (time.monotonic() - began)
     if remaining > 0:
         await asyncio.sleep(remaining)
     return result

@@ -13,7 +13,7 @@ class Settings:
     """Settings of this process.
 
     ``supervisor_url`` is empty when no control plane stands behind a cluster; every EKS object is then ACTIVE at
-    once. ``delays`` are the seconds that a resource takes at least, by CloudFormation type or `type/logical id`.
+    once. ``delays`` are the seconds that creating a resource takes at least, by type or `type/logical id`.
     ``addon_deadline`` is how many seconds an add-on may take to become ready before it is CREATE_FAILED.
     """
 

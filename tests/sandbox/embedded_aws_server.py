@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from sandbox.python_environments import ensure_embedded_aws
 
 PACKAGES = Path(__file__).parents[2] / "sandbox"
-DELAYS = {"AWS::SNS::Topic": 0.4}
+DELAYS = {"AWS::SNS::Topic": 0.4, "AWS::SNS::Topic/Slow": 0.8}
 NAMES = (f"change-{number}" for number in itertools.count())
 Template = dict[str, Any]
 

@@ -204,6 +204,19 @@ def test_independent_resources_are_made_at_the_same_time(aws: Aws) -> None:
     assert slowest < DELAYS["AWS::SNS::Topic"], "other requests waited for the stack"
 
 
+def test_creations_alone_take_the_configured_time_and_one_resource_may_take_its_own(aws: Aws) -> None:
+    def completed() -> list[str]:
+        events = aws.client("cloudformation").describe_stack_events(StackName="pace")["StackEvents"]
+        done = [(e["LogicalResourceId"], e["ResourceStatus"]) for e in reversed(events)]
+        return [f"{name} {status}" for name, status in done if status.endswith("COMPLETE") and name != "pace"]
+
+    aws.deploy("pace", {"Slow": resource("SNS::Topic"), "Quick": resource("SNS::Topic")})
+    assert completed() == ["Quick CREATE_COMPLETE", "Slow CREATE_COMPLETE"]
+    slow = resource("SNS::Topic", DisplayName="changed")
+    aws.deploy("pace", {"Third": resource("SNS::Topic"), "Quick": resource("SNS::Topic"), "Slow": slow}, "UPDATE")
+    assert [line.split()[0] for line in completed()[2:]] == ["Slow", "Third"]
+
+
 def test_roles_need_their_external_id_and_their_policies(aws: Aws) -> None:
     iam, sts = aws.client("iam"), aws.client("sts")
     trust = policy(Principal={"AWS": "*"}, Condition={"StringEquals": {"sts:ExternalId": "shared"}})
