@@ -3,8 +3,8 @@
 import dagster as dg
 
 from eks_assets.approval_job import approve
+from eks_assets.executor import look_first
 from eks_assets.factory import RELEASE_PLAN, Platform, build_assets
-from eks_assets.forkserver import PRELOAD
 from eks_assets.release_asset import PLAN, build_approved_check, build_plan, build_release_plan
 from eks_assets.units import registry
 from sensors.approval import approval_sensor
@@ -13,11 +13,6 @@ from sensors.deploy_requests import deploy_requests_sensor
 from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
-
-# Steps wait for AWS, not for a core, so the executor is as wide as the graph; a warm forkserver makes a step cheap.
-EXECUTOR = dg.multiprocess_executor.configured(
-    {"max_concurrent": 24, "start_method": {"forkserver": {"preload_modules": list(PRELOAD)}}}
-)
 
 assets = [*build_assets(registry()), build_release_plan(registry())]
 deploy_definition = dg.define_asset_job(
@@ -39,7 +34,7 @@ defs = dg.Definitions(
     jobs=[deploy_definition, plan_definition, release_definition, approve],
     sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
     resources={"platform": Platform()},
-    executor=EXECUTOR,
+    executor=look_first,
 )
 
 

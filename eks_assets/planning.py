@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,8 @@ class UnitPlan:
     error: PipelineError | None = None
     outputs: Outputs | None = field(default=None, repr=False)
     observed: Mapping[str, str] = field(default_factory=dict)
+    spec: Spec[Any] | None = field(default=None, repr=False)
+    seconds: float = 0.0
 
     @property
     def needs_a_run(self) -> bool:
@@ -128,6 +131,7 @@ def plan_unit(
     with_preview: bool = False,
 ) -> UnitPlan:
     """Plan one unit whose dependencies are planned."""
+    began = time.monotonic()
     if not unit.is_enabled(world.env):
         return UnitPlan(unit.name, unit.wave, "disabled")
     needs = [done[name] for name in registry.needs[unit.name]]
@@ -169,7 +173,18 @@ def plan_unit(
     # A push makes another commit than the one that is there.
     settled = not (change.is_needed and isinstance(spec, GitTree))
     outputs = observed.outputs if observed is not None and settled else None
-    return UnitPlan(unit.name, unit.wave, state, change, waits_for, checks, None, outputs, start_of(observed))
+    return UnitPlan(
+        unit.name,
+        unit.wave,
+        state,
+        change,
+        waits_for,
+        checks,
+        outputs=outputs,
+        observed=start_of(observed),
+        spec=spec,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Change:
