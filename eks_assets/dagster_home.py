@@ -28,4 +28,7 @@ def open_instance() -> dg.DagsterInstance:
     """The shared instance."""
     import dagster as dg
 
+    from eks_assets import sqlite_reuse
+
+    sqlite_reuse.install()
     return dg.DagsterInstance.from_config(str(dagster_home()))

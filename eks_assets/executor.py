@@ -12,6 +12,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
+from eks_assets import sqlite_reuse
 from eks_assets.factory import LAUNCH_TAG, Platform
 from eks_assets.forkserver import PRELOAD
 from eks_assets.planning import UnitPlan, plan_environment
@@ -38,6 +39,7 @@ class LookFirst(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
+        sqlite_reuse.install()
         steps = list(execution_plan.step_keys_to_execute)
         units = [step for step in steps if step in registry().by_name]
         plans = _in_order(plan_context.dagster_run, units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eks_assets.desired import desired
@@ -71,6 +71,17 @@ def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Output
     return outputs
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """One look at a unit: what should exist, what does, and the difference."""
+
+    known: dict[str, Outputs]
+    spec: Spec[Any]
+    driver: Driver
+    observed: Observed | None
+    change: Change
+
+
 def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     """Make one unit exist as the environment wants it, and wait until it is healthy.
 
@@ -78,41 +89,44 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     lies behind a closed gate, LeaseHeld where another run holds the environment."""
     began = time.monotonic()
     world.aws.check_account()
-    spec = desired(registry, world.env, unit, known_outputs(registry, unit, world))
-    driver = driver_of(spec)
-    observed = driver.observe(spec, world)
-    change = driver.plan(spec, observed)
-    settled = not change.is_needed
+    seen = _look(registry, unit, world)
+    settled = not seen.change.is_needed
     if settled:
         world.progress(f"{unit.name}: nothing to do")
     else:
-        spec, change = _apply_under_lease(registry, unit, world)
-    checks = probe(unit, spec, world)
-    if not settled:
-        observed = driver.observe(spec, world)
-    return Result(change, spec, observed, checks, time.monotonic() - began)
+        seen = _apply_under_lease(registry, unit, world, seen)
+    checks = probe(unit, seen.spec, world)
+    observed = seen.observed if settled else seen.driver.observe(seen.spec, world)
+    return Result(seen.change, seen.spec, observed, checks, time.monotonic() - began)
 
 
-def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World) -> tuple[Spec[Any], Change]:
-    """Plan again with the environment held, so that nobody changes it between the look, the gate and the change."""
-    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=OUTLIVES_A_DEAD_HOLDER):
-        world.forget_all()
-        known = known_outputs(registry, unit, world)
-        spec = desired(registry, world.env, unit, known)
-        driver = driver_of(spec)
-        observed = driver.observe(spec, world)
-        change = driver.plan(spec, observed)
+def _look(registry: Registry, unit: AnyUnit, world: World) -> _Seen:
+    known = known_outputs(registry, unit, world)
+    spec = desired(registry, world.env, unit, known)
+    driver = driver_of(spec)
+    observed = driver.observe(spec, world)
+    return _Seen(known, spec, driver, observed, driver.plan(spec, observed))
+
+
+def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _Seen) -> _Seen:
+    """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
+    the change: what a launch saw that holds it all the time, else what is seen now."""
+    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=OUTLIVES_A_DEAD_HOLDER) as lease:
+        if world.launch is None or not lease.joined:
+            world.forget_all()
+            seen = _look(registry, unit, world)
+        spec, change = seen.spec, seen.change
         if not change.is_needed:
             world.progress(f"{unit.name}: another run has done it meanwhile")
-            return spec, change
+            return seen
         if is_gated(world.env, unit):
             expect_releases(registry, world)
-            change = driver.preview(spec, observed, change, world)
-        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observed))
-        with permission(registry, unit, pending, known, world):
+            change = seen.driver.preview(spec, seen.observed, change, world)
+        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(seen.observed))
+        with permission(registry, unit, pending, seen.known, world):
             world.progress(f"{unit.name}: {change.action}: {change.reason}")
-            _apply(unit, driver, spec, change, world)
-        return spec, change
+            _apply(unit, seen.driver, spec, change, world)
+        return replace(seen, change=change)
 
 
 def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, world: World) -> None:

@@ -1,6 +1,9 @@
-"""Imported by the executor's forkserver before it forks steps: what every step would otherwise read again."""
+"""Imported by the executor's forkserver before it forks steps: what every step would otherwise read or build again."""
 
-import eks_assets.definitions  # noqa: F401
+from eks_assets import sqlite_reuse
+from eks_assets.definitions import deploy_job
 from resources.aws import warm
 
 warm()
+deploy_job()
+sqlite_reuse.install()

@@ -2,7 +2,6 @@
 
 from eks_assets.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.applications.argo_cd import argo_cd
-from eks_assets.applications.argocd_repository import argocd_repository
 from eks_assets.cluster.access_entries import AccessOutputs
 from eks_assets.infrastructure.certificate import CertificateOutputs
 from eks_assets.unit import unit
@@ -10,7 +9,7 @@ from resources.environment import Environment
 from resources.specs import GitManifests
 
 
-@unit(wave="applications", minutes=0.1, after=[argo_cd, argocd_repository], when=lambda env: env.git is not None)
+@unit(wave="applications", minutes=0.1, after=[argo_cd], when=lambda env: env.git is not None)
 def argo_projects(
     env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
 ) -> GitManifests:

@@ -1,8 +1,8 @@
 """Argo CD's way into the application repository (source: Argo CD, "Declarative Setup > Repositories")."""
 
 from eks_assets.applications.application_config import ApplicationConfigOutputs
-from eks_assets.applications.argo_cd import argo_cd
 from eks_assets.cluster.access_entries import AccessOutputs
+from eks_assets.configuration.namespaces import namespaces
 from eks_assets.configuration.secret_store import secret_store
 from eks_assets.external_secret import external_secret
 from eks_assets.unit import unit
@@ -14,7 +14,7 @@ from resources.specs import Manifests
 @unit(
     wave="applications",
     minutes=0.2,
-    after=[argo_cd, secret_store],
+    after=[namespaces, secret_store],
     when=lambda env: env.git is not None and env.git.credentials is not None,
     checks=[ObjectsReady()],
 )

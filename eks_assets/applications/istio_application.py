@@ -2,6 +2,7 @@
 
 from eks_assets.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.applications.argo_projects import argo_projects
+from eks_assets.applications.argocd_repository import argocd_repository
 from eks_assets.cluster.access_entries import AccessOutputs
 from eks_assets.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.infrastructure.certificate import CertificateOutputs
@@ -18,7 +19,7 @@ GATEWAY_READY = PodsReady(
 @unit(
     wave="applications",
     minutes=3,
-    after=[argo_projects, aws_load_balancer_controller],
+    after=[argo_projects, argocd_repository, aws_load_balancer_controller],
     when=lambda env: env.git is not None,
     checks=[
         ApplicationsHealthy(),

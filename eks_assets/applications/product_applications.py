@@ -2,6 +2,7 @@
 
 from eks_assets.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.applications.argo_projects import argo_projects
+from eks_assets.applications.argocd_repository import argocd_repository
 from eks_assets.cluster.access_entries import AccessOutputs
 from eks_assets.infrastructure.certificate import CertificateOutputs
 from eks_assets.unit import unit
@@ -13,7 +14,7 @@ from resources.specs import GitManifests
 @unit(
     wave="applications",
     minutes=3,
-    after=[argo_projects],
+    after=[argo_projects, argocd_repository],
     when=lambda env: env.git is not None,
     checks=[ApplicationsHealthy()],
 )

@@ -51,10 +51,11 @@ def deploy(
     log = event_log(log_format is LogFormat.JSON, stream, env.name, registry)
     chosen = selected(registry, only, wave)
     with refusals(log):
-        plan = plan_environment(registry, World.of(env), only=chosen)
+        launcher = Launcher(env, registry, console, log, wait)
+        plan = plan_environment(registry, World.of(env), only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
-        rows, waiting = _run(Launcher(env, registry, console, log, wait), plan, names) if names else ({}, {})
+        rows, waiting = _run(launcher, plan, names) if names else ({}, {})
     failed = {name: reason for name, (state, reason) in rows.items() if state in ("failed", "interrupted")}
     interrupted = any(state == "interrupted" for state, _ in rows.values())
     left = {name: reason for name, (state, reason) in rows.items() if state == "skipped"}

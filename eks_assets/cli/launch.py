@@ -13,6 +13,7 @@ from rich.console import Console
 from eks_assets.cli.logs import EventLog
 
 if TYPE_CHECKING:
+    from eks_assets.planning import UnitPlan
     from eks_assets.registry import Registry
     from resources.environment import Environment
 
@@ -42,15 +43,23 @@ class Launcher:
         with hold(world, who=f"{caller(self.env)}, command line", wait=wait, keep=False):
             yield
 
+    def prepare(self, planned: UnitPlan) -> None:
+        """Have the process that steps are forked from import its modules while others are still being planned."""
+        from eks_assets import forkserver
+        from eks_assets.cli.quiet import output_to
+        from eks_assets.dagster_home import dagster_home
+
+        if planned.needs_a_run:
+            with output_to(dagster_home() / "command-line.log"):
+                forkserver.start()
+
     def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
         """Run the units as one Dagster run with those tags, following it live; state and reason by unit."""
-        from eks_assets import forkserver
         from eks_assets.cli.quiet import output_to
         from eks_assets.dagster_home import dagster_home
 
         # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
         with output_to(dagster_home() / "command-line.log"):
-            forkserver.start()
             return self._follow(names, tags or {})
 
     def _follow(self, names: list[str], more: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -1,0 +1,55 @@
+"""Lets Dagster's SQLite storages keep what they make anew for each connection (docs/adr/0003-executor.md).
+
+They create an engine, and with it a dialect and a cache of compiled statements, for every event, and read alembic's
+revisions from their files for every database that a process opens: half of what a step costs beside its own work.
+Where the pinned Dagster's names are not found nothing is replaced, and steps are only slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from dagster._core.storage import sql
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+
+_STORAGES: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+
+
+class _Scripts(ScriptDirectory):
+    """Alembic's revisions of one storage, read once in a process."""
+
+    @classmethod
+    @cache
+    def from_config(cls, config: Config) -> ScriptDirectory:
+        return super().from_config(config)
+
+
+def _reusing(create_engine: Callable[..., Any]) -> Callable[..., Any]:
+    engines: dict[tuple[str, Any], Any] = {}
+
+    def engine(url: str, **options: Any) -> Any:
+        key = (url, options.get("poolclass"))
+        if key not in engines:
+            engines[key] = create_engine(url, **options)
+        return engines[key]
+
+    return engine
+
+
+@cache
+def install() -> None:
+    """Replace both in this process, and read the revisions now. Safe to call again."""
+    engine = _reusing(sql.create_engine)
+    for storage in _STORAGES:
+        if hasattr(storage, "create_engine"):
+            storage.create_engine = engine
+    if hasattr(sql, "ScriptDirectory"):
+        sql.ScriptDirectory = _Scripts
+        for storage in _STORAGES:
+            _Scripts.from_config(sql.get_alembic_config(storage.__file__)).as_revision_number("head")

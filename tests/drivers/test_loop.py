@@ -1,0 +1,80 @@
+"""The loop around one unit: what it looks at, and when it may rely on what it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_assets.loop import run_unit
+from eks_assets.registry import Registry
+from eks_assets.unit import unit
+from resources.drivers.parameter import ParameterDriver
+from resources.environment import Environment
+from resources.lease import hold
+from resources.outputs import NoOutputs
+from resources.specs import Parameter
+from resources.world import World
+
+pytestmark = pytest.mark.sandbox
+NAME = "/demo/sandbox/loop-test"
+
+
+@pytest.fixture
+def registry(account: Environment) -> Iterator[Registry]:
+    """One unit, a parameter that does not exist before and after a test."""
+
+    @unit(wave="configuration")
+    def demo(env: Environment) -> Parameter[NoOutputs]:
+        """A parameter."""
+        return Parameter[NoOutputs](name=NAME, value="wanted")
+
+    yield Registry.of([demo])
+    World.of(account).aws.client("ssm").delete_parameter(Name=NAME)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch, account: Environment) -> list[str]:
+    """The values that the driver found; somebody else writes right after the first look."""
+    seen: list[str] = []
+    observe = ParameterDriver.observe
+
+    def noted(self: ParameterDriver, spec: Parameter[Any], world: World) -> Any:
+        found = observe(self, spec, world)
+        seen.append(found.desired["value"] if found else "nothing")
+        if len(seen) == 1:
+            world.aws.client("ssm").put_parameter(Name=NAME, Value="by another", Type="String", Overwrite=True)
+        return found
+
+    monkeypatch.setattr(ParameterDriver, "observe", noted)
+    return seen
+
+
+def world_of(account: Environment, run: str, launch: str | None = None) -> World:
+    world = World.of(account, run_id=run)
+    world.launch = launch
+    return world
+
+
+def test_a_unit_is_looked_at_again_once_the_environment_is_held(
+    account: Environment, registry: Registry, looks: list[str]
+) -> None:
+    result = run_unit(registry, registry["demo"], world_of(account, "alone"))
+    assert looks[:3] == ["nothing", "by another", "wanted"]
+    assert result.change.action == "update"
+
+
+def test_what_was_seen_while_the_launch_held_the_environment_is_not_looked_at_again(
+    account: Environment, registry: Registry, looks: list[str]
+) -> None:
+    with hold(world_of(account, "main", "launch-1"), who="ann", keep=False):
+        run_unit(registry, registry["demo"], world_of(account, "step", "launch-1"))
+    assert looks[:2] == ["nothing", "wanted"]
+
+
+def test_a_launch_that_does_not_hold_the_environment_any_more_is_no_reason_to_rely_on_it(
+    account: Environment, registry: Registry, looks: list[str]
+) -> None:
+    run_unit(registry, registry["demo"], world_of(account, "step", "launch-2"))
+    assert looks[:3] == ["nothing", "by another", "wanted"]

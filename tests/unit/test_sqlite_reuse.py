@@ -1,0 +1,39 @@
+"""Dagster's storages with engines and revisions kept: the same records, one engine a database."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy
+
+from eks_assets import sqlite_reuse
+
+
+@dg.asset
+def stored(context: dg.AssetExecutionContext) -> None:
+    context.log.info("kept")
+
+
+def test_a_run_is_recorded_with_one_engine_for_each_database(tmp_path: Path) -> None:
+    sqlite_reuse.install()
+    engines: dict[str, set[int]] = defaultdict(set)
+    connections: list[str] = []
+
+    def connected(connection: Any) -> None:
+        engines[str(connection.engine.url)].add(id(connection.engine))
+        connections.append(str(connection.engine.url))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "engine_connect", connected)
+    try:
+        with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+            done = dg.materialize([stored], instance=instance)
+            said = [entry.user_message for entry in instance.all_logs(done.run_id)]
+            assert "kept" in said
+            assert instance.get_latest_materialization_event(dg.AssetKey("stored")) is not None
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "engine_connect", connected)
+    events = {url: made for url, made in engines.items() if "/runs/" in url or "event_logs" in url or "history" in url}
+    assert events
+    assert {len(made) for made in events.values()} == {1}
+    assert len(connections) > 3 * len(engines)
