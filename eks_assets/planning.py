@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from eks_assets.desired import desired
 from eks_assets.gate import is_gated
 from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
+from resources.background import in_background
 from resources.change import Change, FieldChange, Observed
 from resources.drivers import Driver, driver_of
 from resources.errors import ConfigError, PipelineError, Transient
@@ -101,22 +103,21 @@ def plan_environment(
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
-    with ThreadPoolExecutor(WIDTH, thread_name_prefix="plan") as pool:
-        while waiting or running:
-            ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
-            for u in ready:
-                del waiting[u.name]
-                skip_checks = not with_checks or (only is not None and u.name not in only)
-                preview = with_preview and (only is None or u.name in only)
-                task = pool.submit(
-                    plan_unit, registry, u, world, done, with_checks=not skip_checks, with_preview=preview
-                )  # fmt: skip
-                running[task] = u.name
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                name = running.pop(future)
-                done[name] = future.result()
-                progress(done[name])
+    while waiting or running:
+        ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
+        for u in ready[: WIDTH - len(running)]:
+            del waiting[u.name]
+            wanted = only is None or u.name in only
+            work = partial(
+                plan_unit, registry, u, world, done,
+                with_checks=with_checks and wanted, with_preview=with_preview and wanted,
+            )  # fmt: skip
+            running[in_background(work, f"plan {u.name}")] = u.name
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            name = running.pop(future)
+            done[name] = future.result()
+            progress(done[name])
     chosen = [u.name for u in registry.units if only is None or u.name in only]
     return EnvironmentPlan(world.env.name, tuple(done[name] for name in chosen))
 

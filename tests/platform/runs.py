@@ -8,14 +8,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from resources.aws import Aws
 from resources.kubernetes_objects import list_objects
 from resources.world import World
-from sandbox.paths import PROJECT
+from sandbox.paths import PROJECT, StateDirectory
 
 
 class Deploy:
@@ -80,6 +81,27 @@ class Deploy:
         (os.killpg if group else os.kill)(self.process.pid, number)
         self.process.wait(60)
         return time.monotonic() - began
+
+
+@contextmanager
+def frozen(program: str, sandbox: StateDirectory) -> Iterator[None]:
+    """A program of the sandbox that does not answer any more, and does again afterwards."""
+    (process,) = [
+        int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs(folder, program, str(sandbox.root))
+    ]
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _runs(folder: Path, program: str, below: str) -> bool:
+    try:
+        name, *arguments = (folder / "cmdline").read_bytes().decode().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return Path(name).name == program and any(below in argument for argument in arguments)
 
 
 def stack_status(aws: Aws, name: str) -> str:

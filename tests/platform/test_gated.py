@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
+from eks_assets.factory import OUTCOME_TAG, WAITING
+from eks_assets.units import registry
 from sandbox.credentials import credentials
 from sandbox.mail import messages
 from tests.conftest import Cli
+
+from .materialized import materialize
 
 pytestmark = pytest.mark.sandbox
 GATED = "sandbox-gated"
@@ -56,6 +61,22 @@ def test_asked_again_it_waits_for_the_same_plan(waiting: dict[str, Any], eks_ass
     again = eks_assets("deploy", GATED, "--json", timeout=600)
     assert again.returncode == 3, again.stderr
     assert json.loads(again.stdout)["approval"]["release"] == waiting["approval"]["release"]
+
+
+def test_materialize_all_waits_too_and_only_what_lies_behind_the_gate_gets_a_process(
+    waiting: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    run = materialize(GATED)
+    assert run.run.status == dg.DagsterRunStatus.SUCCESS
+    assert run.run.tags[OUTCOME_TAG] == WAITING
+    units = run.steps("STEP_WORKER_STARTED") & set(registry().by_name)
+    assert {registry()[name].wave for name in units} == {"applications", "observability"}
+    assert {name for name in run.results() if name in units} == set()
+    checks = run.checks()
+    assert checks["release_plan:approved"] is False
+    assert checks["argo_cd:workloads_ready"] is False
+    assert checks["cluster:cluster_active"] is True
 
 
 def test_two_people_approve_and_it_goes_on(waiting: dict[str, Any], eks_assets: Cli) -> None:

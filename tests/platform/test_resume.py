@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
 
 from .request_log import RequestLog
-from .runs import Deploy, footprint, revisions, stack_status, stacks
+from .runs import Deploy, footprint, frozen, revisions, stack_status, stacks
 
 pytestmark = pytest.mark.sandbox
 SLOW = {"podAnnotations": {"sandbox/ready-delay": "90s"}}
@@ -119,6 +120,19 @@ def test_interrupted_while_it_plans_it_ends_at_once(
     assert "interrupted" in deploy.said
     assert "Traceback" not in deploy.said
     assert log.writes() == {}
+
+
+def test_interrupted_while_the_cluster_does_not_answer_it_ends_at_once(
+    platform: Environment, sandbox: StateDirectory, tmp_path: Path
+) -> None:
+    log = RequestLog(sandbox)
+    with frozen("kube-apiserver", sandbox):
+        deploy = Deploy(tmp_path / "deploy.log")
+        deploy.until(lambda: log.calls()["eks:DescribeCluster"] > 0)
+        time.sleep(3)
+        assert deploy.process.poll() is None, deploy.said
+        assert deploy.end(signal.SIGINT, group=True) < 10, deploy.said
+    assert deploy.process.returncode == 130, deploy.said
 
 
 def test_broken_addon_fails_alone_and_the_fix_finishes_it(
