@@ -75,7 +75,7 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
     def body(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Result]:
         try:
             with translated(context, platform, unit.name) as world:
-                result = as_seen(context.run_id, unit)
+                result = as_seen(context.run.run_id, unit)
                 if result is None and unit.is_enabled(world.env):
                     result = run_unit(registry, unit, world)
         except ApprovalMissing as closed:
