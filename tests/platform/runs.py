@@ -16,7 +16,7 @@ from typing import Any
 from resources.aws import Aws
 from resources.kubernetes_objects import list_objects
 from resources.world import World
-from sandbox.paths import PROJECT, StateDirectory
+from sandbox.paths import PROJECT
 
 
 class Deploy:
@@ -84,11 +84,9 @@ class Deploy:
 
 
 @contextmanager
-def frozen(program: str, sandbox: StateDirectory) -> Iterator[None]:
-    """A program of the sandbox that does not answer any more, and does again afterwards."""
-    (process,) = [
-        int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs(folder, program, str(sandbox.root))
-    ]
+def frozen(program: str, folder: Path) -> Iterator[None]:
+    """The program of the sandbox whose files are in that folder does not answer any more, and does again afterwards."""
+    (process,) = [int(found.name) for found in Path("/proc").glob("[0-9]*") if _runs(found, program, f"{folder}/")]
     os.kill(process, signal.SIGSTOP)
     try:
         yield
@@ -96,12 +94,12 @@ def frozen(program: str, sandbox: StateDirectory) -> Iterator[None]:
         os.kill(process, signal.SIGCONT)
 
 
-def _runs(folder: Path, program: str, below: str) -> bool:
+def _runs(process: Path, program: str, folder: str) -> bool:
     try:
-        name, *arguments = (folder / "cmdline").read_bytes().decode().split("\0")
+        name, *arguments = (process / "cmdline").read_bytes().decode().split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return Path(name).name == program and any(below in argument for argument in arguments)
+    return Path(name).name == program and any(folder in argument for argument in arguments)
 
 
 def stack_status(aws: Aws, name: str) -> str:

@@ -126,7 +126,7 @@ def test_interrupted_while_the_cluster_does_not_answer_it_ends_at_once(
     platform: Environment, sandbox: StateDirectory, tmp_path: Path
 ) -> None:
     log = RequestLog(sandbox)
-    with frozen("kube-apiserver", sandbox):
+    with frozen("kube-apiserver", sandbox.clusters / platform.cluster_name):
         deploy = Deploy(tmp_path / "deploy.log")
         deploy.until(lambda: log.calls()["eks:DescribeCluster"] > 0)
         time.sleep(3)
