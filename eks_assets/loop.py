@@ -17,7 +17,7 @@ from resources.change import Change, Observed
 from resources.checks import Check
 from resources.drivers import Driver, driver_of
 from resources.errors import NotFound, PipelineError
-from resources.lease import OUTLIVES_A_DEAD_HOLDER, hold
+from resources.lease import OUTLIVES_A_DEAD_HOLDER, Holder, current_holder, hold
 from resources.ledger import entry, record
 from resources.outputs import Outputs
 from resources.probes import Seen, wait
@@ -89,12 +89,13 @@ def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
     lies behind a closed gate, LeaseHeld where another run holds the environment."""
     began = time.monotonic()
     world.aws.check_account()
+    held = current_holder(world) if world.launch else None
     seen = _look(registry, unit, world)
     settled = not seen.change.is_needed
     if settled:
         world.progress(f"{unit.name}: nothing to do")
     else:
-        seen = _apply_under_lease(registry, unit, world, seen)
+        seen = _apply_under_lease(registry, unit, world, seen, held)
     checks = probe(unit, seen.spec, world)
     observed = seen.observed if settled else seen.driver.observe(seen.spec, world)
     return Result(seen.change, seen.spec, observed, checks, time.monotonic() - began)
@@ -108,11 +109,12 @@ def _look(registry: Registry, unit: AnyUnit, world: World) -> _Seen:
     return _Seen(known, spec, driver, observed, driver.plan(spec, observed))
 
 
-def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _Seen) -> _Seen:
+def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _Seen, held: Holder | None) -> _Seen:
     """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
-    the change: what a launch saw that holds it all the time, else what is seen now."""
+    the change. `held`: who held it before the look. The token grows whenever somebody takes it, so the same token means
+    that the launch has held it all the time; else it is looked at again."""
     with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=OUTLIVES_A_DEAD_HOLDER) as lease:
-        if world.launch is None or not lease.joined:
+        if held is None or (held.run, held.token) != (lease.run, lease.token):
             world.forget_all()
             seen = _look(registry, unit, world)
         spec, change = seen.spec, seen.change

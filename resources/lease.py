@@ -42,14 +42,12 @@ _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class Lease:
-    """One member's part in its run's hold on an environment. `token`: the fencing token; `joined`: whether other
-    members of the run held the environment before it."""
+    """One member's part in its run's hold on an environment. `token`: the fencing token."""
 
     world: World = field(repr=False)
     run: str
     member: str
     token: int
-    joined: bool = False
 
     def check(self) -> None:
         """Renew the lease, which works only while it is ours: nobody can have taken it between look and renewal.
@@ -125,7 +123,7 @@ def _acquire(world: World, who: str, wait: float) -> tuple[Lease, bool]:
         ours = wait_until(look, what=what, deadline=patience, interval=_POLL, progress=world.progress)
     except WaitTimeout:
         raise _held(world) from None
-    return Lease(world, run, member, ours.token, joined=ours.members > 1), ours.unsettled
+    return Lease(world, run, member, ours.token), ours.unsettled
 
 
 def _join_or_take(world: World, run: str, who: str, member: str) -> tuple[bool, Holder]:

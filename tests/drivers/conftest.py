@@ -74,6 +74,16 @@ def kubectl(world: World) -> Any:
     return call
 
 
+def expire(table: Any) -> None:
+    """Let time pass, as if the holder had died and not renewed."""
+    table.update_item(
+        Key={"environment": "sandbox"},
+        UpdateExpression="SET #until = :past",
+        ExpressionAttributeNames={"#until": "until"},
+        ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000+00:00"},
+    )
+
+
 def remove(world: World, obj: Mapping[str, Any]) -> None:
     """Delete an object and wait until it is gone; one that does not exist is gone."""
     kinds = world.cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])

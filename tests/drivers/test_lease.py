@@ -25,6 +25,8 @@ from resources.outputs import Outputs
 from resources.specs import Parameter
 from resources.world import World
 
+from .conftest import expire
+
 pytestmark = pytest.mark.sandbox
 ROUNDS = 50
 HOUR = 3600.0
@@ -63,16 +65,6 @@ def run_of(account: Environment, table: Any) -> RunOf:
         return World.of(account, progress, run)
 
     return make
-
-
-def expire(table: Any) -> None:
-    """Let time pass, as if the holder had died and not renewed."""
-    table.update_item(
-        Key={"environment": "sandbox"},
-        UpdateExpression="SET #until = :past",
-        ExpressionAttributeNames={"#until": "until"},
-        ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000+00:00"},
-    )
 
 
 def eventually(look: Callable[[], bool], what: str) -> None:

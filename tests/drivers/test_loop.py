@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ import pytest
 from eks_assets.loop import run_unit
 from eks_assets.registry import Registry
 from eks_assets.unit import unit
+from resources.aws import Aws
+from resources.bootstrap_names import lease_table
 from resources.drivers.parameter import ParameterDriver
 from resources.environment import Environment
 from resources.lease import hold
 from resources.outputs import NoOutputs
 from resources.specs import Parameter
 from resources.world import World
+
+from .conftest import expire
 
 pytestmark = pytest.mark.sandbox
 NAME = "/demo/sandbox/loop-test"
@@ -77,4 +82,26 @@ def test_a_launch_that_does_not_hold_the_environment_any_more_is_no_reason_to_re
     account: Environment, registry: Registry, looks: list[str]
 ) -> None:
     run_unit(registry, registry["demo"], world_of(account, "step", "launch-2"))
+    assert looks[:3] == ["nothing", "by another", "wanted"]
+
+
+def test_a_launch_that_lost_the_environment_meanwhile_and_took_it_again_looks_again(
+    account: Environment, registry: Registry, looks: list[str], monkeypatch: pytest.MonkeyPatch, admin: Aws
+) -> None:
+    table = admin.session.resource("dynamodb", endpoint_url=admin.source.endpoint).Table(lease_table(account))
+    observe = ParameterDriver.observe
+    with ExitStack() as stack:
+        stack.enter_context(hold(world_of(account, "main", "launch-1"), who="ann", keep=False))
+
+        def overtaken(self: ParameterDriver, spec: Parameter[Any], world: World) -> Any:
+            found = observe(self, spec, world)
+            if len(looks) == 1:
+                expire(table)
+                with hold(world_of(account, "other"), who="ben", keep=False):
+                    pass
+                stack.enter_context(hold(world_of(account, "sibling", "launch-1"), who="ann", keep=False))
+            return found
+
+        monkeypatch.setattr(ParameterDriver, "observe", overtaken)
+        run_unit(registry, registry["demo"], world_of(account, "step", "launch-1"))
     assert looks[:3] == ["nothing", "by another", "wanted"]
