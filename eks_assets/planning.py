@@ -25,6 +25,7 @@ from resources.world import World
 
 State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
 WIDTH = 24
+GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted
 
 
 @dataclass(frozen=True)
@@ -103,21 +104,26 @@ def plan_environment(
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
-    while waiting or running:
-        ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
-        for u in ready[: WIDTH - len(running)]:
-            del waiting[u.name]
-            wanted = only is None or u.name in only
-            work = partial(
-                plan_unit, registry, u, world, done,
-                with_checks=with_checks and wanted, with_preview=with_preview and wanted,
-            )  # fmt: skip
-            running[in_background(work, f"plan {u.name}")] = u.name
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            name = running.pop(future)
-            done[name] = future.result()
-            progress(done[name])
+    try:
+        while waiting or running:
+            ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
+            for u in ready[: WIDTH - len(running)]:
+                del waiting[u.name]
+                wanted = only is None or u.name in only
+                work = partial(
+                    plan_unit, registry, u, world, done,
+                    with_checks=with_checks and wanted, with_preview=with_preview and wanted,
+                )  # fmt: skip
+                running[in_background(work, f"plan {u.name}")] = u.name
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = running.pop(future)
+                done[name] = future.result()
+                progress(done[name])
+    except BaseException:
+        # What is under way (a change set that is to be deleted again) may end; what does not answer is left.
+        wait(running, timeout=GRACE)
+        raise
     chosen = [u.name for u in registry.units if only is None or u.name in only]
     return EnvironmentPlan(world.env.name, tuple(done[name] for name in chosen))
 
