@@ -1,8 +1,8 @@
 """Lets Dagster's SQLite storages keep what they make anew for each connection (docs/adr/0003-executor.md).
 
 They create an engine, and with it a dialect and a cache of compiled statements, for every event, and read alembic's
-revisions from their files for every database that a process opens: half of what a step costs beside its own work.
-Where the pinned Dagster's names are not found nothing is replaced, and steps are only slower.
+revisions from their files for every database that a process opens. It replaces names inside the pinned Dagster's
+modules; a Dagster that lacks them fails here when it is imported or installed, which a test shows first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
+_SQL: Any = sql
 _STORAGES: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
 
 
@@ -47,9 +48,7 @@ def install() -> None:
     """Replace both in this process, and read the revisions now. Safe to call again."""
     engine = _reusing(sql.create_engine)
     for storage in _STORAGES:
-        if hasattr(storage, "create_engine"):
-            storage.create_engine = engine
-    if hasattr(sql, "ScriptDirectory"):
-        sql.ScriptDirectory = _Scripts
-        for storage in _STORAGES:
-            _Scripts.from_config(sql.get_alembic_config(storage.__file__)).as_revision_number("head")
+        storage.create_engine = engine
+    _SQL.ScriptDirectory = _Scripts
+    for storage in _STORAGES:
+        _Scripts.from_config(sql.get_alembic_config(storage.__file__)).as_revision_number("head")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
     from eks_assets.planning import UnitPlan
     from eks_assets.registry import Registry
     from resources.environment import Environment
+
+
+def _dagster_output_in_a_file() -> AbstractContextManager[None]:
+    """The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it."""
+    from eks_assets.cli.quiet import output_to
+    from eks_assets.dagster_home import dagster_home
+
+    return output_to(dagster_home() / "command-line.log")
+
+
+@cache
+def _start_forkserver() -> None:
+    from eks_assets import forkserver
+
+    with _dagster_output_in_a_file():
+        forkserver.start()
 
 
 @dataclass(frozen=True)
@@ -45,21 +62,12 @@ class Launcher:
 
     def prepare(self, planned: UnitPlan) -> None:
         """Have the process that steps are forked from import its modules while others are still being planned."""
-        from eks_assets import forkserver
-        from eks_assets.cli.quiet import output_to
-        from eks_assets.dagster_home import dagster_home
-
         if planned.needs_a_run:
-            with output_to(dagster_home() / "command-line.log"):
-                forkserver.start()
+            _start_forkserver()
 
     def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
         """Run the units as one Dagster run with those tags, following it live; state and reason by unit."""
-        from eks_assets.cli.quiet import output_to
-        from eks_assets.dagster_home import dagster_home
-
-        # The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it.
-        with output_to(dagster_home() / "command-line.log"):
+        with _dagster_output_in_a_file():
             return self._follow(names, tags or {})
 
     def _follow(self, names: list[str], more: Mapping[str, str]) -> dict[str, tuple[str, str]]:

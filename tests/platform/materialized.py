@@ -29,6 +29,12 @@ class Run:
         ]
         return {one.asset_key.to_user_string(): str(one.metadata["result"].value) for one in made}
 
+    def failures(self) -> dict[str, str]:
+        """What each failed step says."""
+        failed = [event for event in self._events if event.is_step_failure]
+        said = {str(e.step_key): e.step_failure_data.user_failure_data for e in failed}
+        return {name: str(data.description) for name, data in said.items() if data}
+
     def checks(self) -> dict[str, bool]:
         found = [e.asset_check_evaluation_data for e in self._events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
         return {f"{one.asset_key.to_user_string()}:{one.check_name}": one.passed for one in found}

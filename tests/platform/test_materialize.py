@@ -60,3 +60,4 @@ def test_an_account_that_is_another_one_fails_in_the_steps_that_say_so(change: C
     run = materialize("sandbox", "network")
     assert run.run.status == dg.DagsterRunStatus.FAILURE
     assert run.steps("STEP_FAILURE") == {"network"}
+    assert "210987654321" in run.failures()["network"]
