@@ -16,6 +16,7 @@ from eks_assets.dagster_home import open_instance
 from eks_assets.definitions import assets, deploy_job
 from eks_assets.factory import Platform
 from eks_assets.forkserver import PRELOAD
+from eks_assets.planning import WIDTH
 from eks_assets.unit import WAVES
 from eks_assets.units import registry
 
@@ -34,7 +35,7 @@ def default_job() -> dg.JobDefinition:
 def warm_job() -> dg.JobDefinition:
     """The units in processes like ours."""
     start = {"forkserver": {"preload_modules": list(PRELOAD)}}
-    return _job(dg.multiprocess_executor.configured({"max_concurrent": 24, "start_method": start}, name="warm"))
+    return _job(dg.multiprocess_executor.configured({"max_concurrent": WIDTH, "start_method": start}, name="warm"))
 
 
 def materialize(instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition], names: list[str]) -> None:

@@ -15,7 +15,7 @@ from dagster._core.executor.multiprocess import MultiprocessExecutor
 from eks_assets import sqlite_reuse
 from eks_assets.factory import LAUNCH_TAG, Platform
 from eks_assets.forkserver import PRELOAD
-from eks_assets.planning import UnitPlan, plan_environment
+from eks_assets.planning import WIDTH, UnitPlan, plan_environment
 from eks_assets.settled import looked_at
 from eks_assets.units import registry
 from resources.errors import PipelineError
@@ -93,7 +93,7 @@ def look_first(_: dg.InitExecutorContext) -> LookFirst:
     return LookFirst(
         MultiprocessExecutor(
             retries=RetryMode.ENABLED,
-            max_concurrent=24,
+            max_concurrent=WIDTH,
             start_method="forkserver",
             explicit_forkserver_preload=list(PRELOAD),
         )

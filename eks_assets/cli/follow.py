@@ -6,28 +6,18 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import dagster as dg
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from eks_assets.cli.dagster_events import event_of
+from eks_assets.cli.live_table import Row, live_table, missing
 from eks_assets.cli.logs import WAITING, Event, EventLog, no_log
 from eks_assets.registry import Registry
 
-_STYLE = {
-    "waiting": "dim",
-    "running": "yellow",
-    "done": "green",
-    "failed": "red",
-    "skipped": "magenta",
-    "interrupted": "red",
-    "retrying": "yellow",
-    WAITING: "yellow",
-}
 _STATE = {
     "unit_started": "running",
     "unit_succeeded": "done",
@@ -38,16 +28,6 @@ _STATE = {
     "unit_waiting": WAITING,
 }
 _INTERVAL = 0.3
-
-
-@dataclass
-class Row:
-    """One unit in the table. Times are seconds since the epoch."""
-
-    state: str = "waiting"
-    began: float = 0.0
-    ended: float = 0.0
-    said: str = ""
 
 
 class Follower:
@@ -74,7 +54,14 @@ class Follower:
 
     def __enter__(self) -> Follower:
         if self._console.is_terminal:
-            self._live = Live(self._table(), console=self._console, refresh_per_second=4, transient=False)
+            # What others write (Dagster, to a stderr that is a file meanwhile) must not be led back onto the terminal.
+            self._live = Live(
+                self._table(),
+                console=self._console,
+                refresh_per_second=4,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         self._thread.start()
         return self
@@ -89,7 +76,7 @@ class Follower:
             elif row.state == "waiting":
                 self._log(Event("unit_skipped", self._waits_for(name), level="warning", unit=name))
         if self._live:
-            self._live.update(self._table())
+            self._live.update(self._table(whole=True))
             self._live.stop()
 
     def result(self) -> dict[str, tuple[str, str]]:
@@ -145,33 +132,10 @@ class Follower:
         )
 
     def _waits_for(self, name: str) -> str:
-        return f"it waits for {self._missing(name)}"
+        return f"it waits for {missing(name, self._rows, self._registry)}"
 
-    def _missing(self, name: str) -> str:
-        open_ = [n for n in self._registry.needs[name] if n in self._rows and self._rows[n].state != "done"]
-        return ", ".join(open_) or "the run"
-
-    def _table(self) -> Table:
-        table = Table(title=f"deploy {self._env}", title_justify="left", box=None, pad_edge=False)
-        for heading in ("wave", "unit", "state", "time", ""):
-            table.add_column(heading, no_wrap=heading != "", overflow="ellipsis")
-        for name, row in self._rows.items():
-            seconds = (time.time() if row.state == "running" else row.ended) - row.began if row.began else 0.0
-            words = (
-                f"waits for {self._missing(name)}"
-                if row.state == "waiting"
-                else row.said
-                if row.state != "done"
-                else ""
-            )
-            table.add_row(
-                Text(self._registry[name].wave, style="dim"),
-                name,
-                Text(row.state, style=_STYLE[row.state]),
-                f"{seconds:.1f} s" if row.began else "",
-                Text(words.splitlines()[0] if words else "", style="dim"),
-            )
-        return table
+    def _table(self, *, whole: bool = False) -> Table:
+        return live_table(self._env, self._rows, self._registry, None if whole else self._console.height)
 
 
 def _update(row: Row, event: Event) -> Event:

@@ -6,10 +6,11 @@ from typing import Any
 
 from resources.change import MASK, FieldChange
 from resources.drivers.helm_preview import disruptions, masked_where_secret
-from resources.drivers.helm_release import masked_values
+from resources.drivers.helm_release import HelmReleaseDriver
 from resources.drivers.helm_storage import manifest_objects
 from resources.helm_render import Rendering, stable
 from resources.live_diff import removed_fields
+from resources.specs import HelmRelease
 
 
 def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
@@ -102,8 +103,10 @@ def test_workloads_whose_pods_change_are_named_once() -> None:
 
 
 def test_values_whose_names_say_that_they_are_secrets_are_masked() -> None:
-    fields = (
-        FieldChange("values.grafana.adminPassword", None, "hunter2"),
-        FieldChange("values.grafana.admin.existingSecret", None, "reference"),
+    values = {"grafana": {"adminPassword": "hunter2", "admin": {"existingSecret": "reference"}}}
+    release = HelmRelease(
+        name="r", namespace="n", repository="https://charts.example", chart="c", version="1", values=values
     )
-    assert [f.after for f in masked_values(fields)] == [MASK, "reference"]
+    planned = {f.path: f.after for f in HelmReleaseDriver().plan(release, None).fields}
+    assert planned["values.grafana.adminPassword"] == MASK
+    assert planned["values.grafana.admin.existingSecret"] == "reference"

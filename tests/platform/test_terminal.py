@@ -1,0 +1,49 @@
+"""What a deploy shows on a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from resources.aws import Aws
+from resources.environment import Environment
+from sandbox.paths import PROJECT
+
+pytestmark = pytest.mark.sandbox
+
+
+def on_a_terminal(*argv: str) -> str:
+    """All that the command line writes to a terminal of 24 lines, its colours and cursor movements left out."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eks_assets.cli", *argv],
+        cwd=PROJECT,
+        env={**os.environ, "TERM": "xterm-256color", "LINES": "24", "COLUMNS": "100"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    seen = b""
+    with suppress(OSError):  # the end of a terminal that nobody holds any more
+        while part := os.read(ours, 65536):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0, seen.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
+
+
+def test_a_terminal_shows_the_table_and_nothing_of_dagster(platform: Environment, admin: Aws) -> None:
+    admin.client("ssm").delete_parameter(Name=platform.oidc_parameter)
+    shown = on_a_terminal("deploy", "sandbox", "--only", "oidc_parameter")
+    assert "deploy sandbox: 0 of 1 units done" in shown
+    assert "deploy sandbox: 1 of 1 units done" in shown
+    assert re.search(r"^cluster +oidc_parameter +done +\d\.\d s", shown, re.MULTILINE)
+    assert "STEP_" not in shown
+    assert " DEBUG " not in shown

@@ -1,0 +1,49 @@
+"""The live table of a deploy, as a terminal of some height shows it."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from eks_assets.cli.live_table import Row, live_table
+from eks_assets.units import registry
+
+
+def lines(rows: dict[str, Row], height: int | None) -> list[str]:
+    screen = Console(file=StringIO(), width=100)
+    screen.print(live_table("sandbox", rows, registry(), height))
+    assert isinstance(screen.file, StringIO)
+    return [line.rstrip() for line in screen.file.getvalue().splitlines()]
+
+
+def in_the_middle_of_a_deploy() -> dict[str, Row]:
+    names = [unit.name for unit in registry().units]
+    rows = {name: Row("done" if i < 15 else "waiting", 1, 2) for i, name in enumerate(names)}
+    return rows | {"cluster": Row("running", 1, said="AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS\nmore")}
+
+
+def test_every_unit_has_a_line_where_there_is_room() -> None:
+    rows = in_the_middle_of_a_deploy()
+    shown = lines(rows, None)
+    assert len(shown) == len(rows) + 2
+    assert shown[0] == f"deploy sandbox: 14 of {len(rows)} units done"
+    (cluster,) = [line for line in shown if " cluster " in line]
+    assert cluster.endswith("AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS")
+
+
+def test_a_low_terminal_shows_what_runs_and_failed_before_what_waits_and_is_done() -> None:
+    rows = in_the_middle_of_a_deploy() | {"validation": Row("failed", 1, 2, "no answer")}
+    shown = lines(rows, 10)
+    assert len(shown) == 9, "and the cursor's line"
+    text = "\n".join(shown)
+    assert " cluster " in text
+    assert "no answer" in text
+    assert "hosted_zone" not in text, "done first of all"
+    assert "daemon_addons" in text, "the next of those that wait"
+    assert len(lines(rows, 24)) == 23
+
+
+def test_a_line_is_never_broken_in_two() -> None:
+    rows = {name: Row() for name in ("validation", *registry().needs["validation"])}
+    assert len(lines(rows, None)) == len(rows) + 2
