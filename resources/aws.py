@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from multiprocessing.util import Finalize
@@ -19,6 +20,7 @@ from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     DeferredRefreshableCredentials,
 )
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 
 from resources.aws_errors import aws_call
@@ -55,11 +57,20 @@ def warm() -> None:
     for service in _SERVICES:
         loader.load_service_model(service, "service-2")
         loader.load_service_model(service, "endpoint-rule-set-1")
+    _builtin_handlers()
+
+
+@cache
+def _builtin_handlers() -> HierarchicalEmitter:
+    """What botocore does around each call; a session of its own would register all of it again."""
+    handlers = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=handlers)
+    return handlers
 
 
 def new_core() -> botocore.session.Session:
-    """A botocore session on the shared descriptions."""
-    core = botocore.session.Session()
+    """A botocore session on the shared descriptions and a copy of the built-in handlers."""
+    core = botocore.session.Session(event_hooks=copy(_builtin_handlers()), include_builtin_handlers=False)
     core.register_component("data_loader", data_loader())
     return core
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 from kubernetes import client as k8s
-from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic import DynamicClient, LazyDiscoverer
 
 from resources.aws import Aws
 from resources.aws_errors import aws_call
@@ -29,6 +29,14 @@ class ClusterAddress:
     name: str
     endpoint: str
     authority: bytes
+
+
+class _InMemory(LazyDiscoverer):
+    """Discovers kinds on first use. The client would write all it knows to a file again whenever it learns a kind; our
+    process is the only one that asks, and does not live long."""
+
+    def _write_cache(self) -> None:
+        pass
 
 
 class ClusterAccess:
@@ -75,7 +83,8 @@ class ClusterAccess:
         self._refresh(settings)
         settings.retries = False
         with kubernetes_call(f"reaching the API server of {self.env.cluster_name}"):
-            return DynamicClient(k8s.ApiClient(settings), cache_file=str(self.aws.folder / "discovery.json"))
+            nowhere = str(self.aws.folder / "discovery.json")
+            return DynamicClient(k8s.ApiClient(settings), cache_file=nowhere, discoverer=_InMemory)
 
     def kind(self, api_version: str, kind: str) -> Any:
         """The dynamic client's handle on a kind. Raises ResourceNotFoundError where the cluster has none."""

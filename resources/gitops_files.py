@@ -7,16 +7,14 @@ so do our variables. See docs/adr/0006-gitops-branch.md.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from resources import git_objects, gitops_rendering
+from resources.drivers.helm_storage import manifest_objects
 from resources.errors import AccessDenied, ConfigError, NotFound
 from resources.git import Git, Heads
 from resources.git_objects import Difference
@@ -220,8 +218,5 @@ def _definition(kind: str, world: World) -> Mapping[str, Any] | None:
     return found
 
 
-@functools.cache
 def _definition_in(file: Path) -> Mapping[str, Any] | None:
-    """The definition in a file, which is long: libyaml reads it in a tenth of the time, once a process."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(file.read_text(), Loader=loader) if file.exists() else None
+    return manifest_objects(file.read_text())[0] if file.exists() else None

@@ -46,4 +46,4 @@ def wait_until(
             said = found.seen
         if spent >= deadline:
             raise WaitTimeout(f"{what}: not done after {spent:.0f} s; last seen: {found.seen}", next_step=next_step)
-        time.sleep(min(max(interval / 10, spent / 20), interval, max(deadline - spent, 0.01)))
+        time.sleep(min(max(interval / 10, spent / 40), interval, max(deadline - spent, 0.01)))

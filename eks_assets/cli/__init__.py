@@ -1,6 +1,7 @@
 """The command line, one verb a file. `token` is called by helm and kubectl for every connection, so it is answered
 without loading the rest."""
 
+import gc
 import sys
 
 
@@ -10,6 +11,12 @@ def main() -> None:
         from eks_assets.cli.token import print_token
 
         raise SystemExit(print_token(sys.argv[2:]))
+    # Nearly all that a command loads stays until its end: looking through it for garbage time and again, and once more
+    # at the end, would cost a second.
+    gc.set_threshold(100_000, 50, 50)
     from eks_assets.cli.app import run
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()
