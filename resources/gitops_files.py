@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from resources import git_objects, gitops_rendering
-from resources.drivers.helm_storage import manifest_objects
 from resources.errors import AccessDenied, ConfigError, NotFound
 from resources.git import Git, Heads
 from resources.git_objects import Difference
@@ -22,6 +23,7 @@ from resources.kubernetes_objects import read as read_object
 from resources.local_sandbox import sandbox_state, with_addresses
 from resources.outputs import plain
 from resources.specs import AnyGitTree
+from resources.user_cache import cached_json
 from resources.world import World
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
@@ -219,4 +221,5 @@ def _definition(kind: str, world: World) -> Mapping[str, Any] | None:
 
 
 def _definition_in(file: Path) -> Mapping[str, Any] | None:
-    return manifest_objects(file.read_text())[0] if file.exists() else None
+    """The definition in a file, which is long: read as YAML once, and as JSON from then on."""
+    return cached_json("definitions", file.read_text(), yaml.safe_load) if file.exists() else None

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from resources.change import FieldChange
-from resources.drivers.helm_storage import Release
 from resources.errors import NotFound
+from resources.helm_storage import Release
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object, describe
 from resources.live_diff import object_diff, title, with_hand_edits_adopted

@@ -24,10 +24,10 @@ import yaml
 
 from resources.canonical import digest_of
 from resources.charts import Package, package_of
-from resources.drivers.helm_storage import manifest_objects, newest_release
 from resources.errors import CommandFailed, NotFound, OperationFailed
 from resources.helm import explained, helm, values_file, where
 from resources.helm_live import title_of
+from resources.helm_storage import manifest_objects, newest_release
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object
 from resources.live_diff import as_stored

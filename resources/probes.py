@@ -16,10 +16,10 @@ from resources.aws_errors import aws_call
 from resources.checks import Check
 from resources.drivers import driver_of
 from resources.drivers.git_manifests import objects
-from resources.drivers.helm_storage import newest_release, newest_releases
 from resources.drivers.stack_states import describe_stack
 from resources.errors import NotFound, PipelineError, WaitTimeout
 from resources.gitops_files import reread
+from resources.helm_storage import newest_release, newest_releases
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import condition, describe, list_objects, read
 from resources.outputs import plain

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from resources.aws import Aws
 from resources.bootstrap_names import ledger_bucket
-from resources.drivers.helm_storage import decode
+from resources.helm_storage import decode
 from resources.kubernetes_objects import list_objects
 from resources.world import World
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from resources.change import Change, FieldChange
 from resources.charts import package_of
-from resources.drivers.helm_storage import Release, newest_release
 from resources.helm_live import EXISTS, compare, is_hook, live_object, title_of
 from resources.helm_render import cluster_exists, render
+from resources.helm_storage import Release, newest_release
 from resources.kubernetes_objects import Object
 from resources.live_diff import POD_TEMPLATES, as_stored, removed_fields
 from resources.specs import HelmRelease

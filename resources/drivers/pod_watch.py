@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from resources.drivers.helm_storage import newest_release
 from resources.errors import OperationFailed, PipelineError, Transient
+from resources.helm_storage import newest_release
 from resources.kubernetes_objects import list_objects
 from resources.workloads import WORKLOADS, hopeless, selects
 from resources.world import World

@@ -15,8 +15,8 @@ from eks_assets.registry import Registry
 from eks_assets.unit import AnyUnit
 from resources import approvals, releases
 from resources.aws import Aws
-from resources.drivers.helm_storage import newest_release
 from resources.environment import Approval, Environment
+from resources.helm_storage import newest_release
 from resources.kubernetes_objects import read
 from resources.programs import program, run
 from resources.world import World

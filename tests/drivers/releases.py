@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eks_assets.unit import AnyUnit, unit
-from resources.drivers.helm_storage import Release, decode
 from resources.environment import Environment
+from resources.helm_storage import Release, decode
 from resources.kubernetes_objects import list_objects
 from resources.specs import HelmRelease
 from resources.world import World

@@ -9,9 +9,9 @@ import pytest
 
 from eks_assets.registry import Registry
 from eks_assets.unit import unit
-from resources.drivers.helm_storage import newest_release
 from resources.environment import Environment
 from resources.errors import ApprovalStale
+from resources.helm_storage import newest_release
 from resources.local_sandbox import sandbox_state
 from resources.specs import HelmRelease
 from sandbox.charts.packaging import ChartArchive, archive_of

@@ -7,8 +7,8 @@ from typing import Any
 from resources.change import MASK, FieldChange
 from resources.drivers.helm_preview import disruptions, masked_where_secret
 from resources.drivers.helm_release import HelmReleaseDriver
-from resources.drivers.helm_storage import manifest_objects
 from resources.helm_render import Rendering, stable
+from resources.helm_storage import manifest_objects
 from resources.live_diff import removed_fields
 from resources.specs import HelmRelease
 
