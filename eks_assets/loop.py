@@ -113,7 +113,9 @@ def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _S
     """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
     the change. `held`: who held it before the look. The token grows whenever somebody takes it, so the same token means
     that the launch has held it all the time; else it is looked at again."""
-    with hold(world, who=f"{caller(world.env)}, {unit.name}", wait=OUTLIVES_A_DEAD_HOLDER) as lease:
+    # Who joins what his own launch holds need not say again who he is.
+    who = held.who if held and held.run == world.launch else f"{caller(world.env)}, {unit.name}"
+    with hold(world, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
             world.forget_all()
             seen = _look(registry, unit, world)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from resources.errors import AccessDenied, ConfigError, NotFound
 from resources.git import Git, Heads
 from resources.git_objects import Difference
 from resources.kubernetes_objects import read as read_object
+from resources.libyaml import Loader
 from resources.local_sandbox import sandbox_state, with_addresses
 from resources.outputs import plain
 from resources.specs import AnyGitTree
@@ -222,4 +224,7 @@ def _definition(kind: str, world: World) -> Mapping[str, Any] | None:
 
 def _definition_in(file: Path) -> Mapping[str, Any] | None:
     """The definition in a file, which is long: read as YAML once, and as JSON from then on."""
-    return cached_json("definitions", file.read_text(), yaml.safe_load) if file.exists() else None
+    if not file.exists():
+        return None
+    found: Mapping[str, Any] = cached_json("definitions", file.read_text(), partial(yaml.load, Loader=Loader))
+    return found

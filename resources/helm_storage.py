@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from resources.kubernetes_objects import list_objects
+from resources.libyaml import Loader
 from resources.user_cache import cached_json
 from resources.world import World
 
@@ -40,7 +41,7 @@ class Release:
         return manifest_objects(self.manifest)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(Loader):
     """Reads plain scalars as Kubernetes does: a date, `12:30` and `=` are strings there, `1e3` is a number."""
 
 

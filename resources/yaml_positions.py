@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 import yaml
 
+from resources.libyaml import Loader
 from resources.problems import Location, Problem, dotted, shown
 
 T = TypeVar("T")
-# libyaml, where it is there, reads a file in a tenth of the time.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -96,7 +95,7 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
 
 
 def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
-    loader = _LOADER(text)
+    loader = Loader(text)
     lines: dict[Location, int] = {}
     scalars: dict[Location, str] = {}
     duplicates: list[tuple[Location, int]] = []

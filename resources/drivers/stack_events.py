@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from resources.aws_errors import aws_call
@@ -9,6 +10,9 @@ from resources.waiting import Look, wait_until
 from resources.world import World
 
 _FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")
+# One request a look, not two, leaves room to look twice as often under the same limits of CloudFormation.
+_INTERVAL = 2.5
+_SELDOM = 10  # looks
 _CANCELLED = "Resource creation cancelled"
 
 
@@ -21,6 +25,8 @@ class EventStream:
         self._name = name
         self._seen: set[str] = set()
         self._failures: list[str] = []
+        self._rests = False
+        self._last_status = ""
 
     def skip_old(self) -> None:
         """Count what happened until now as seen."""
@@ -28,15 +34,19 @@ class EventStream:
 
     def follow(self, deadline: float) -> str:
         """Stream events until the stack rests; returns its status. WaitTimeout after `deadline` seconds."""
+        looks = count()
 
         def look() -> Look[str]:
             for event in self._new():
                 self._say(event)
-            status = self._status()
-            return Look(None if status.endswith("_IN_PROGRESS") else status, status)
+            # A stack that comes to rest says so by an event of its own; until then its status is asked seldom.
+            if not self._rests and next(looks) % _SELDOM:
+                return Look(None, self._last_status)
+            self._last_status = self._status()
+            return Look(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
 
         what = f"stack {self._name}"
-        status = wait_until(look, what=what, deadline=deadline, interval=5, next_step=self._where_to_look())
+        status = wait_until(look, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._where_to_look())
         for event in self._new():
             self._say(event)
         return status
@@ -73,5 +83,7 @@ class EventStream:
         status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
         line = f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {status}"
         self._world.progress(f"{line}: {reason}" if reason else line)
+        if event.get("PhysicalResourceId") == self._stack_id:
+            self._rests = not status.endswith("_IN_PROGRESS")
         if status in _FAILED and _CANCELLED not in reason and event.get("PhysicalResourceId") != self._stack_id:
             self._failures.append(f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {reason or status}")
