@@ -1,14 +1,15 @@
-"""Materialize all units of `sandbox` in one run with an executor of choice, as the UI's button does.
+"""Materialize units of `sandbox` in one run with an executor of choice, as the UI's button does.
 
-`python -m benchmarks.materialize_all [ours | default | stages]`: our executor; Dagster's default one (spawn, as wide as
-there are cores); warm processes as ours, but stage by stage in the specification's order and without a look first.
+`python -m benchmarks.materialize_all [ours | default | stages] [UNIT ...]` (all without any): our executor; Dagster's
+default one (spawn, as wide as there are cores); warm processes as ours, but stage by stage in the specification's order
+and without a look first.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -52,11 +53,10 @@ def materialize(instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition
             raise SystemExit("the run failed")
 
 
-def main(how: str) -> None:
-    """Run the whole graph one of the three ways."""
+def main(how: str, chosen: Sequence[str] = ()) -> None:
+    """Run the chosen units, without any the whole graph, one of the three ways."""
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    units = registry().units
-    everything = [u.name for u in units]
+    units = [u for u in registry().units if not chosen or u.name in chosen]
     with open_instance() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
         if how == "stages":
@@ -64,8 +64,8 @@ def main(how: str) -> None:
                 if names := [u.name for u in units if u.wave == wave]:
                     materialize(instance, warm_job, names)
         else:
-            materialize(instance, default_job if how == "default" else deploy_job, everything)
+            materialize(instance, default_job if how == "default" else deploy_job, [u.name for u in units])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "ours")
+    main(*sys.argv[1:2] or ["ours"], sys.argv[2:])

@@ -41,6 +41,16 @@ def delays() -> dict[str, float]:
     return {SLOW_RESOURCE[unit]: minutes * 60 / SCALE for unit, minutes in MINUTES.items()}
 
 
+def published_units() -> tuple[str, ...]:
+    """The units of the table and what they need, in order."""
+    units = registry()
+    found = set(MINUTES)
+    for unit in reversed(units.units):
+        if unit.name in found:
+            found.update(units.needs[unit.name])
+    return tuple(unit.name for unit in units.units if unit.name in found)
+
+
 def critical_path_seconds() -> float:
     """The longest path through the published table, in scaled seconds, over the true dependencies."""
     units = registry()

@@ -69,6 +69,8 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
         kinds=next(kinds for kind, kinds in _KINDS if issubclass(unit.spec_type, kind)),
         owners=["team:platform"],
         tags={"wave": unit.wave, "reversibility": unit.reversibility},
+        # Of the steps that can start, those that most depends on start first.
+        op_tags={"dagster/priority": str(round(registry.minutes_left[unit.name] * 60))},
         metadata={"source": f"{unit.fn.__module__.replace('.', '/')}.py", "typical_minutes": unit.minutes},
         check_specs=check_specs(unit),
     )

@@ -36,6 +36,14 @@ class Registry:
     def owner(self) -> Mapping[type[Outputs], AnyUnit]:
         return {u.outputs: u for u in self.units if u.has_outputs}
 
+    @cached_property
+    def minutes_left(self) -> Mapping[str, float]:
+        """Typical minutes of the longest path from the beginning of a unit to the end of the graph."""
+        left: dict[str, float] = {}
+        for u in reversed(self.units):
+            left[u.name] = u.minutes + max((left[n] for n in left if u.name in self.needs[n]), default=0.0)
+        return left
+
     def descendants(self, names: Iterable[str]) -> set[str]:
         """The names given and everything that depends on them, directly or not."""
         found = set(names)

@@ -125,3 +125,11 @@ def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monke
     finally:
         for name in [m for m in sys.modules if m.split(".")[0] == "walked"]:
             monkeypatch.delitem(sys.modules, name)
+
+
+def test_the_longest_path_behind_a_unit() -> None:
+    first = plain("first")
+    long = unit(wave="network", after=[first], minutes=10)(plain("long").fn)
+    short = unit(wave="network", after=[first], minutes=2)(plain("short").fn)
+    last = plain("last", after=[short])
+    assert Registry.of([first, long, short, last]).minutes_left == {"first": 11, "long": 10, "short": 3, "last": 1}
