@@ -59,8 +59,7 @@ def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Output
 
     def read() -> Outputs | None:
         spec = desired(registry, world.env, owner, {})
-        observed = driver_of(spec).observe(spec, world)
-        return observed.outputs if observed else None
+        return driver_of(spec).outputs(spec, world)
 
     outputs: Outputs | None = world.once(f"outputs {owner.name}", read)
     if outputs is None:

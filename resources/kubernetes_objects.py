@@ -23,13 +23,18 @@ def describe(obj: Mapping[str, Any]) -> str:
     return f"{obj.get('kind')} {name}"
 
 
+def _plain(_: object, answer: Object) -> Object:
+    """An answer as it came; the client's own objects would be made of it, and be taken apart again."""
+    return answer
+
+
 def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
     """The live object of the same kind, namespace and name; None where it (or its kind) does not exist."""
     meta = obj["metadata"]
     try:
         with kubernetes_call(f"reading {describe(obj)}"):
             resource = cluster.kind(obj["apiVersion"], obj["kind"])
-            found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict()
+            found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
             return found
     except NotFound:
         return None
@@ -42,8 +47,8 @@ def list_objects(
     try:
         with kubernetes_call(f"listing {kind}"):
             resource = cluster.kind(api_version, kind)
-            items: list[Object] = resource.get(namespace=namespace, label_selector=labels).to_dict()["items"]
-            return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
+            found = resource.get(namespace=namespace, label_selector=labels, serializer=_plain)
+            return [{"apiVersion": api_version, "kind": kind, **item} for item in found["items"]]
     except NotFound:
         return []
 
@@ -65,6 +70,7 @@ def apply(
             namespace=meta.get("namespace"),
             field_manager=manager,
             **({"dry_run": "All"} if dry_run else {}),
+            serialize=False,
         )
         try:
             send()

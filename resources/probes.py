@@ -222,8 +222,8 @@ def _in_sync(_: Check, spec: Spec[Any], world: World) -> Seen:
     if observed is None:
         return Seen(False, "it does not exist")
     change = driver.plan(spec, observed)
-    shown = ", ".join(f"{k} {v}" for k, v in observed.detail.items() if v)
-    return Seen(not change.is_needed, change.reason if change.is_needed else f"{observed.status}, {shown}")
+    shown = ", ".join([observed.status, *(f"{k} {v}" for k, v in observed.detail.items() if v)])
+    return Seen(not change.is_needed, change.reason if change.is_needed else shown)
 
 
 def _branch_head(_: Check, spec: AnyGitTree, world: World) -> Seen:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.drivers.driver import Driver
 from resources.drivers.manifests import ManifestsDriver
 from resources.errors import ConfigError
 from resources.gitops_files import rendered_files
@@ -27,7 +28,7 @@ from resources.world import World
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 
 
-class GitManifestsDriver:
+class GitManifestsDriver(Driver):
     """Observes, plans and applies `GitManifests`."""
 
     def __init__(self) -> None:

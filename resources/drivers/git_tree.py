@@ -10,8 +10,9 @@ import yaml
 from resources import git_objects
 from resources.canonical import digest_of
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.drivers.driver import Driver
 from resources.errors import NotFound, OperationFailed
-from resources.git import BranchMoved, Git
+from resources.git import BranchMoved, Git, Heads
 from resources.gitops_files import (
     ENVIRONMENT_TRAILER,
     PLAN_TRAILER,
@@ -22,19 +23,24 @@ from resources.gitops_files import (
     read_with,
     reading,
 )
-from resources.outputs import pending_fields
+from resources.outputs import Outputs, pending_fields
 from resources.specs import AnyGitTree, GitTree
 from resources.world import World
 
 PUSHES = 5
 
 
-class GitTreeDriver:
+class GitTreeDriver(Driver):
     """Observes, plans and applies a `GitTree`."""
 
     def observe(self, spec: GitTree[Any], world: World) -> Observed | None:
         """The files of the branch, and those that it should have. Without outputs while there is no branch."""
         return _observed(spec, reading(spec, world))
+
+    def outputs(self, spec: GitTree[Any], world: World) -> Outputs | None:
+        """The head of the branch: what should be on it depends on variables that may be pending here."""
+        with Git.open(spec, world) as git:
+            return _outputs(spec, git.heads(), git.repository)
 
     def plan(self, spec: GitTree[Any], observed: Observed | None) -> Change:
         """The fields of the files that differ; for files that are no GitOps files, their versions."""
@@ -80,14 +86,18 @@ class GitTreeDriver:
 
 def _observed(spec: AnyGitTree, found: Reading) -> Observed:
     head = found.heads.branch_commit
-    known = {"commit": head, "branch": found.heads.branch, "repository": found.repository}
-    outputs = spec.outputs_type()
     return Observed(
         "pushed" if head else "absent",
         {"files": found.current, "wanted": found.wanted, "differences": found.differences},
-        outputs(**{name: known[name] for name in outputs.model_fields}) if head else None,
+        _outputs(spec, found.heads, found.repository),
         {"branch": found.heads.branch, "commit": head or "", "template": found.heads.base_commit},
     )
+
+
+def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
+    known = {"commit": heads.branch_commit, "branch": heads.branch, "repository": repository}
+    kind = spec.outputs_type()
+    return kind(**{name: known[name] for name in kind.model_fields}) if heads.branch_commit else None
 
 
 def _push(git: Git, found: Reading, spec: AnyGitTree, world: World) -> None:

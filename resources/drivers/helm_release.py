@@ -13,6 +13,7 @@ from typing import Any
 from resources.canonical import hex_digest_of
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.charts import Package, package_of
+from resources.drivers.driver import Driver
 from resources.drivers.helm_preview import previewed
 from resources.drivers.pod_watch import PodWatch
 from resources.errors import CommandFailed, OperationFailed, Transient
@@ -33,7 +34,7 @@ _CONFLICT = re.compile(r'conflicts? with "')
 _CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
 
 
-class HelmReleaseDriver:
+class HelmReleaseDriver(Driver):
     """Observes, plans and applies a `HelmRelease`."""
 
     def observe(self, spec: HelmRelease, world: World) -> Observed | None:

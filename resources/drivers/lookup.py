@@ -6,6 +6,7 @@ from typing import Any
 
 from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, Observed
+from resources.drivers.driver import Driver
 from resources.errors import ConfigError, NotFound, PipelineError
 from resources.outputs import NoOutputs
 from resources.specs import Lookup
@@ -14,7 +15,7 @@ from resources.world import World
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 
 
-class LookupDriver:
+class LookupDriver(Driver):
     """Observes a `Lookup`; there is never anything to apply."""
 
     def observe(self, spec: Lookup[Any], world: World) -> Observed | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
+from resources.drivers.driver import Driver
 from resources.kubernetes_objects import apply, condition, describe, read
 from resources.outputs import NoOutputs, plain
 from resources.rehearsal import rehearse
@@ -13,7 +14,7 @@ from resources.waiting import Look, wait_until
 from resources.world import World
 
 
-class ManifestsDriver:
+class ManifestsDriver(Driver):
     """Observes, plans and applies `Manifests`."""
 
     def observe(self, spec: Manifests, world: World) -> Observed | None:

@@ -7,13 +7,14 @@ from typing import Any
 from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.dagster_aws_clients import ssm_client
+from resources.drivers.driver import Driver
 from resources.errors import NotFound
 from resources.outputs import plain
 from resources.specs import Parameter
 from resources.world import World
 
 
-class ParameterDriver:
+class ParameterDriver(Driver):
     """Observes, plans and applies a `Parameter`."""
 
     def observe(self, spec: Parameter[Any], world: World) -> Observed | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from resources.change import NOTHING_TO_DO, Change, Observed
+from resources.drivers.driver import Driver
 from resources.outputs import NoOutputs
 from resources.specs import Probes
 from resources.world import World
 
 
-class ProbesDriver:
+class ProbesDriver(Driver):
     """Satisfies the loop for `Probes`."""
 
     def observe(self, spec: Probes, world: World) -> Observed | None:

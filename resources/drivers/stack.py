@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from resources.aws_errors import aws_call
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.cluster_changes import refuse_cluster_changes
+from resources.drivers.driver import Driver
 from resources.drivers.stack_change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack_events import EventStream
 from resources.drivers.stack_fields import masked, wanted_fields
@@ -26,7 +27,7 @@ from resources.specs import Stack, output_key
 from resources.world import World
 
 
-class StackDriver:
+class StackDriver(Driver):
     """Observes, plans and applies a `Stack`."""
 
     def observe(self, spec: Stack[Any], world: World) -> Observed | None:

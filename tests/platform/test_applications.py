@@ -28,6 +28,7 @@ from .runs import revisions
 
 pytestmark = pytest.mark.sandbox
 PAYMENTS = "payments/chart/values.yaml"
+ISTIO = "istio/istio-app/applicationset.yaml"
 IMAGE, NO_IMAGE = "registry.example.com/payments", "registry.example.com/does-not-exist"
 CRASHING = {"singleBinary": {"podAnnotations": {"sandbox/mode": "crash"}}}
 
@@ -101,6 +102,18 @@ class TestProductNoLongerPurchased:
             return Look(not left or None, ", ".join(left))
 
         wait_until(look, what="the end of payments", deadline=60, interval=1)
+
+
+def test_a_persons_commit_beside_a_variable_of_ours(
+    main_branch: SandboxRepository, platform: Environment, eks_assets: Cli
+) -> None:
+    note = "# Pat was here."
+    beside = ("certificateArn:", f"{note}\n            certificateArn:")
+    main_branch.replace(platform.git_branch, ISTIO, *beside, "Add a note")
+    done = eks_assets("deploy", "sandbox")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert note in main_branch.read(platform.git_branch, ISTIO)
+    assert eks_assets("status", "sandbox").returncode == 0
 
 
 class TestOneFailureIsNotTheOthers:

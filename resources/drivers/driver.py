@@ -1,0 +1,35 @@
+"""What every driver can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from resources.change import Change, Observed
+from resources.outputs import Outputs
+from resources.world import World
+
+
+class Driver(ABC):
+    """The verbs of the loop. All raise PipelineError only."""
+
+    @abstractmethod
+    def observe(self, spec: Any, world: World) -> Observed | None:
+        """What exists; None: nothing."""
+
+    @abstractmethod
+    def plan(self, spec: Any, observed: Observed | None) -> Change:
+        """The difference, without any call."""
+
+    @abstractmethod
+    def preview(self, spec: Any, observed: Observed | None, change: Change, world: World) -> Change:
+        """A change that is needed, with all that can be found out about it without changing anything."""
+
+    @abstractmethod
+    def apply(self, spec: Any, world: World) -> None:
+        """Make it so, and leave nothing that the next run can't mend."""
+
+    def outputs(self, spec: Any, world: World) -> Outputs | None:
+        """What other units read from it; None while it is not there. The spec's own inputs may be pending."""
+        observed = self.observe(spec, world)
+        return observed.outputs if observed else None
