@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json
 
+PIPE_WIDTH = 500  # columns where there is no terminal to ask
 _STYLE = {
     "in_sync": "green",
     "pending": "yellow",
@@ -39,7 +41,9 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     if json_output:
         print(json.dumps(as_json(found), indent=2))
     else:
-        show(found, Console(), time.monotonic() - began)
+        # Elsewhere than on a terminal a row stays a line: grep and logs read it.
+        console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+        show(found, console, time.monotonic() - began)
     raise SystemExit(exit_code(found))
 
 

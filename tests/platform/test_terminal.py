@@ -11,9 +11,11 @@ from contextlib import suppress
 
 import pytest
 
+from eks_assets.units import registry
 from resources.aws import Aws
 from resources.environment import Environment
 from sandbox.paths import PROJECT
+from tests.conftest import Cli
 
 pytestmark = pytest.mark.sandbox
 
@@ -47,3 +49,15 @@ def test_a_terminal_shows_the_table_and_nothing_of_dagster(platform: Environment
     assert re.search(r"^cluster +oidc_parameter +done +\d\.\d s", shown, re.MULTILINE)
     assert "STEP_" not in shown
     assert " DEBUG " not in shown
+
+
+def test_in_a_pipe_the_status_of_a_unit_is_one_line(platform: Environment, eks_assets: Cli) -> None:
+    done = eks_assets("status", "sandbox", COLUMNS="80")
+    assert done.returncode == 0, done.stdout
+    heading, *rows, last = done.stdout.splitlines()
+    assert heading.split() == ["wave", "unit", "state", "detail"]
+    assert [row.split()[1] for row in rows] == [unit.name for unit in registry().units]
+    assert last.startswith("sandbox: ")
+    (validation,) = [row for row in rows if row.split()[1] == "validation"]
+    assert re.search(r"https://\S+ answers 200 *$", validation)
+    assert not any(row.rstrip().endswith(",") for row in rows)
