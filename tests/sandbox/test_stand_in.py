@@ -103,7 +103,7 @@ def test_a_load_balancer_has_dns_records_and_goes_with_its_service(cluster: Clus
     assert cluster.interfaces(name) == sorted(cluster.subnets())
     cluster.api.delete({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"}})
     eventually("load balancer and records are gone", lambda: host not in cluster.load_balancers() and not records())
-    assert cluster.interfaces(name) == []
+    eventually("its interfaces are gone", lambda: not cluster.interfaces(name))
 
 
 def test_a_load_balancer_outlives_its_controller(cluster: Cluster) -> None:
@@ -112,12 +112,13 @@ def test_a_load_balancer_outlives_its_controller(cluster: Cluster) -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "early", "namespace": "default"}}
     cluster.api.delete(service)
     time.sleep(2)
-    held = cluster.api.get("/api/v1/namespaces/default/services/early") or {}
+    path = "/api/v1/namespaces/default/services/early"
+    held = cluster.api.get(path) or {}
     assert held["metadata"]["finalizers"] == ["service.k8s.aws/resources"]
     assert host in cluster.load_balancers()
     cluster.install("aws-load-balancer-controller")
     eventually("the orphan is cleaned up", lambda: host not in cluster.load_balancers())
-    assert cluster.api.get("/api/v1/namespaces/default/services/early") is None
+    eventually("its service goes after it", lambda: cluster.api.get(path) is None)
 
 
 def test_external_secrets_are_copied_and_errors_show_no_value(cluster: Cluster) -> None:
