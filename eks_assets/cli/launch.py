@@ -87,13 +87,13 @@ class Launcher:
             with (
                 suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),
                 Follower(instance, self.env.name, self.registry, names, self.console, self.log) as follower,
+            ):
+                # Entering the result would load resources again, and say so in the log of a run that has ended.
                 dg.execute_job(
                     dg.reconstructable(deploy_job),
                     instance=instance,
                     tags={**tags, **follower.tags},
                     asset_selection=[dg.AssetKey(name) for name in names],
                     raise_on_error=False,
-                ) as _,
-            ):
-                pass
+                )
             return follower.result()

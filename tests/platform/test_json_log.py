@@ -67,10 +67,10 @@ def of(unit: str | None, found: list[dict[str, Any]]) -> dict[str, dict[str, Any
     return {event["event"]: event for event in found if event["unit"] == unit}
 
 
-def dagster_log(run: str) -> str:
+def dagster_log(run: str) -> list[dg.EventLogEntry]:
     """All that Dagster keeps of a run."""
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
-        return "\n".join(repr(record.event_log_entry) for record in instance.get_records_for_run(run).records)
+        return [record.event_log_entry for record in instance.get_records_for_run(run).records]
 
 
 def test_a_deploy_of_three_units(deploy: Cli) -> None:
@@ -98,9 +98,13 @@ def test_a_deploy_of_three_units(deploy: Cli) -> None:
     times = [datetime.fromisoformat(event["time"]) for event in found]
     assert all(began < time < datetime.now(UTC) for time in times)
     kept = dagster_log(run)
+    last = kept[-1].dagster_event
+    assert last
+    assert last.event_type == dg.DagsterEventType.RUN_SUCCESS, "nothing follows the end of a run"
+    said = "\n".join(map(repr, kept))
     progress = [event["message"] for event in found if event["event"] == "progress"]
     assert progress
-    assert all(message in kept for message in progress)
+    assert all(message in said for message in progress)
 
 
 def test_nothing_to_do_has_a_last_line_too(deploy: Cli) -> None:
