@@ -125,9 +125,13 @@ def test_external_secrets_are_copied_and_errors_show_no_value(cluster: Cluster) 
     secret = {"user": "admin", "password": SECRET_VALUE}
     cluster.aws("secretsmanager").create_secret(Name="demo/grafana", SecretString=json.dumps(secret))
     cluster.install("external-secrets")
-    provider = {"aws": {"service": "SecretsManager", "region": REGION}}
-    cluster.apply(apiVersion="external-secrets.io/v1", kind="ClusterSecretStore", metadata={"name": "aws"},
-                  spec={"provider": provider})  # fmt: skip
+
+    def store() -> None:
+        provider = {"aws": {"service": "SecretsManager", "region": REGION}}
+        cluster.apply(apiVersion="external-secrets.io/v1", kind="ClusterSecretStore", metadata={"name": "aws"},
+                      spec={"provider": provider})  # fmt: skip
+
+    eventually("the API server trusts the webhook", lambda: accepted(store))
     template = {"metadata": {"labels": {"team": "web"}}, "data": {"login": "{{ .user }}:{{ .password }}"}}
     cluster.external_secret("whole", refreshInterval="2s", target={"name": "login", "template": template},
                             dataFrom=[{"extract": {"key": "demo/grafana"}}])  # fmt: skip
