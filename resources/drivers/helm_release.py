@@ -23,7 +23,6 @@ from resources.helm_render import render_once
 from resources.helm_storage import Release, newest_release
 from resources.outputs import NoOutputs, plain
 from resources.rehearsal import rehearse
-from resources.sensitive import masked
 from resources.specs import HelmRelease
 from resources.world import World
 
@@ -55,11 +54,11 @@ class HelmReleaseDriver(Driver):
         """Create, update with the values and the live fields that differ, or nothing."""
         wanted = wanted_fields(spec)
         if observed is None:
-            fields = masked(diff({}, wanted))
+            fields = masked_values(diff({}, wanted))
             return Change("create", fields, f"release {spec.name} does not exist")
         known = dict(observed.desired)
         drifted: tuple[FieldChange, ...] = known.pop(DRIFT, ())
-        fields = masked(diff(known, wanted))
+        fields = masked_values(diff(known, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
         elif not fields and observed.detail["spec"] != spec_label(spec):
@@ -81,7 +80,7 @@ class HelmReleaseDriver(Driver):
         drifted = observed.desired.get(DRIFT, ()) if observed else ()
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
-            fields = masked(diff({}, wanted_fields(spec)))
+            fields = masked_values(diff({}, wanted_fields(spec)))
         return previewed(spec, replace(change, fields=fields), world)
 
     def apply(self, spec: HelmRelease, world: World) -> None:
@@ -209,3 +208,14 @@ def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
 def spec_label(spec: HelmRelease) -> str:
     """A short hash of everything that shapes the release, kept as a label on it."""
     return hex_digest_of({**wanted_fields(spec), "digest": spec.digest or ""})[:16]
+
+
+_SECRET = re.compile(
+    r"(?:password|passwd|token|(?:api|private|secret|access|encryption)_?key|client_?secret)$", re.IGNORECASE
+)
+
+
+def masked_values(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """The fields with those values masked whose names say that they are secrets. Whole ones only: a preview still has
+    to find the others in the Secrets that a chart makes of them, and `sensitive` would hide parts of them before."""
+    return tuple(f.masked() if f.path.startswith("values") and _SECRET.search(f.path) else f for f in fields)

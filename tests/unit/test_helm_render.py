@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from resources.change import MASK, FieldChange
@@ -110,3 +111,14 @@ def test_values_whose_names_say_that_they_are_secrets_are_masked() -> None:
     planned = {f.path: f.after for f in HelmReleaseDriver().plan(release, None).fields}
     assert planned["values.grafana.adminPassword"] == MASK
     assert planned["values.grafana.admin.existingSecret"] == "reference"
+
+
+def test_a_text_of_which_a_part_looks_secret_is_hidden_whole_where_it_becomes_a_secret() -> None:
+    config = "password: hunter2\nhook: https://hooks.example/T0/B0/x"
+    release = HelmRelease(
+        name="r", namespace="n", repository="https://charts.example", chart="c", version="1", values={"config": config}
+    )
+    made = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"c": base64.b64encode(config.encode()).decode()}}
+    planned = HelmReleaseDriver().plan(release, None).fields
+    shown = {f.path: f.after for f in masked_where_secret(planned, [made])}
+    assert shown["values.config"] == MASK
