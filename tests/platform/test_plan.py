@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,18 +33,29 @@ RESTLESS = ("Lease", "Event")
 
 
 def objects(world: World) -> dict[tuple[str, ...], Any]:
-    """The resourceVersion of every object of every kind in the cluster."""
+    """Every object of every kind in the cluster without what its controllers note in it (a node's heartbeat, say)."""
     found: dict[tuple[str, ...], Any] = {}
     with kubernetes_call("listing everything"):
         for kind in world.cluster.api.resources.search():
             if "list" not in (kind.verbs or ()) or kind.kind.endswith("List") or kind.kind in RESTLESS:
                 continue
             for item in kind.get().to_dict()["items"]:
-                meta = item["metadata"]
+                meta = item.pop("metadata")
+                item.pop("status", None)
                 key = (kind.group_version, kind.kind, meta.get("namespace") or "", meta["name"])
-                # Argo CD notes in an Application's status when it last looked; it has no version of its own.
-                found[key] = item["spec"] if kind.kind == "Application" else meta.get("resourceVersion")
+                found[key] = {**item, "labels": meta.get("labels"), "annotations": meta.get("annotations")}
     return found
+
+
+def at_rest(world: World) -> dict[tuple[str, ...], Any]:
+    """The objects, once two looks a second apart find the same: controllers may still follow the last deploy."""
+    before, deadline = objects(world), time.monotonic() + 60
+    while True:
+        time.sleep(1)
+        now = objects(world)
+        if now == before or time.monotonic() > deadline:
+            return now
+        before = now
 
 
 def branches(sandbox: StateDirectory) -> str:
@@ -55,13 +67,16 @@ def branches(sandbox: StateDirectory) -> str:
 @contextmanager
 def nothing_changes(sandbox: StateDirectory, aws: Aws, world: World | None = None) -> Iterator[RequestLog]:
     """Within it nothing may change in AWS, the cluster or git."""
-    before = stacks(aws), branches(sandbox), objects(world) if world else {}
+    cluster = at_rest(world) if world else {}
+    before = stacks(aws), branches(sandbox)
     log = RequestLog(sandbox)
     yield log
     writes = log.writes()
     made, deleted = (writes.pop(f"cloudformation:{verb}ChangeSet", 0) for verb in ("Create", "Delete"))
     assert (writes, made) == ({}, deleted)
-    assert (stacks(aws), branches(sandbox), objects(world) if world else {}) == before
+    assert (stacks(aws), branches(sandbox)) == before
+    now = objects(world) if world else {}
+    assert {k: (cluster.get(k), now.get(k)) for k in cluster.keys() | now.keys() if cluster.get(k) != now.get(k)} == {}
     statuses = {s["StackStatus"] for s in aws.client("cloudformation").list_stacks()["StackSummaries"]}
     assert "REVIEW_IN_PROGRESS" not in statuses
 
