@@ -68,4 +68,4 @@ def main(how: str, chosen: Sequence[str] = ()) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or ["ours"], sys.argv[2:])
+    main(sys.argv[1] if sys.argv[1:] else "ours", sys.argv[2:])

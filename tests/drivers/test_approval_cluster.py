@@ -21,7 +21,11 @@ from .gate import Gate
 from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions
 
 pytestmark = pytest.mark.sandbox
-SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gate-test", "namespace": "default"}}
+SETTINGS: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "gate-test", "namespace": "default"},
+}
 
 
 @dataclass

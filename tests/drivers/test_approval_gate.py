@@ -273,7 +273,7 @@ def test_an_earlier_approval_that_no_longer_fits_is_said_and_asked_anew(gate: Ga
 def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, now = gate.world(), releases.server_time(gate.world())
+    world, now = gate.world(), lease_row.server_time(gate.world())
     monkeypatch.setattr(releases, "server_time", lambda _: now)
     asked: list[str] = []
     for number in range(7):

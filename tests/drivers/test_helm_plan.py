@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def paths(change: Change) -> list[str]:
 
 
 @pytest.fixture
-def installed(account: Environment, release_namespace: str) -> Iterator[HelmRelease]:
+def installed(account: Environment, release_namespace: str) -> HelmRelease:
     spec = small()
     DRIVER.apply(spec, World.of(account))
     assert plan(spec, account).action == "none"

@@ -40,7 +40,7 @@ def topic(**properties: Any) -> dict[str, Any]:
 
 def padded(stacks: Stacks, size: int) -> Any:
     """The network's own template, made longer by metadata that nobody reads."""
-    spec = network(stacks.env)
+    spec: Any = network(stacks.env)
     padding = {f"Padding{i}": "x" * 1000 for i in range(size // 1000)}
     template = {**spec.template, "Metadata": {**spec.template.get("Metadata", {}), **padding}}
     return spec.model_copy(update={"name": STACK, "template": template, "protected": False})

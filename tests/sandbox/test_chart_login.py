@@ -99,7 +99,7 @@ class FakeEcr:
         self.calls.append((service, region, key))
         if self.refusal:
             answer = {"Error": {"Code": self.refusal, "Message": "not you"}}
-            raise ClientError(answer, operation)  # type: ignore[arg-type]
+            raise ClientError(answer, operation)
         found = {"authorizationToken": self.token}
         return {"authorizationData": found if service == "ecr-public" else [found]}
 

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from resources.aws import Aws
 from resources.environment import Environment
 from resources.errors import AccessDenied
-from sandbox import furnishing, lifecycle
+from sandbox import furnishing
 from sandbox.credentials import Keys, credentials, session
+from sandbox.errors import SandboxError
 from sandbox.paths import StateDirectory
 from sandbox.people import PEOPLE, ROLES
 from tests.conftest import Cli
@@ -170,5 +171,5 @@ def test_the_command_line_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDi
 
 
 def test_without_a_sandbox_nobody_has_keys(tmp_path: Any) -> None:
-    with pytest.raises(lifecycle.SandboxError, match="The sandbox is down"):
+    with pytest.raises(SandboxError, match="The sandbox is down"):
         credentials("alice", StateDirectory(tmp_path))

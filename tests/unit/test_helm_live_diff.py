@@ -86,7 +86,7 @@ def test_the_data_of_a_secret_is_never_shown() -> None:
 
 def test_the_authority_that_an_injector_wrote_is_its_own() -> None:
     def webhook(bundle: str, manager: str) -> dict[str, Any]:
-        fields = {"f:webhooks": {'k:{"name":"w"}': {"f:clientConfig": {"f:caBundle": {}}}}}
+        fields: dict[str, Any] = {"f:webhooks": {'k:{"name":"w"}': {"f:clientConfig": {"f:caBundle": {}}}}}
         meta = {**META, "managedFields": [{"manager": manager, "operation": "Update", "fieldsV1": fields}]}
         hooks = [{"name": "w", "clientConfig": {"caBundle": bundle}}]
         return {"kind": "ValidatingWebhookConfiguration", "metadata": meta, "webhooks": hooks}
@@ -106,7 +106,7 @@ def managed_by_hand(fields: dict[str, Any], manager: str = "kubectl-set") -> lis
     return [own, {"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": {"f:spec": main}}]
 
 
-DEBUG = {"f:env": {".": {}, 'k:{"name":"DEBUG"}': {".": {}, "f:name": {}, "f:value": {}}}}
+DEBUG: dict[str, Any] = {"f:env": {".": {}, 'k:{"name":"DEBUG"}': {".": {}, "f:name": {}, "f:value": {}}}}
 
 
 def test_a_variable_that_a_person_added_is_found_and_one_of_a_controller_is_not() -> None:
