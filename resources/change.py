@@ -16,13 +16,15 @@ MASK = "(sensitive)"
 @dataclass(frozen=True)
 class FieldChange:
     """One field: dotted `path`, values `before` and `after` (None: absent), and whether it replaces the resource.
-    `sensitive`: the values stand masked."""
+    `sensitive`: the values stand masked. `beside`: the `name` in the same mapping (of a variable, say), which tells
+    what the field holds although the name itself does not differ."""
 
     path: str
     before: Any
     after: Any
     replaces: bool = False
     sensitive: bool = False
+    beside: str = field(default="", compare=False)
 
     def masked(self) -> FieldChange:
         """The same field with a marker in place of its values."""
@@ -79,8 +81,13 @@ def diff(before: Any, after: Any) -> tuple[FieldChange, ...]:
     """The leaves that differ between two JSON documents, in path order."""
     old, new = dict(_leaves(plain(before))), dict(_leaves(plain(after)))
     paths = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
-    fields = [FieldChange(path, old.get(path), new.get(path)) for path in paths]
+    fields = [FieldChange(path, old.get(path), new.get(path), beside=_sibling(path, new, old)) for path in paths]
     return tuple(f for f in fields if not _fills(f, paths))
+
+
+def _sibling(path: str, *documents: Mapping[str, Any]) -> str:
+    name = f"{path.rpartition('.')[0]}.name"
+    return next((str(leaves[name]) for leaves in documents if isinstance(leaves.get(name), str)), "")
 
 
 def _fills(change: FieldChange, paths: Iterable[str]) -> bool:
@@ -97,21 +104,23 @@ def subset_diff(live: Any, wanted: Any, path: str = "") -> tuple[FieldChange, ..
     return tuple(_subset(plain(live), plain(wanted), path))
 
 
-def _subset(live: Any, wanted: Any, path: str) -> Iterator[FieldChange]:
+def _subset(live: Any, wanted: Any, path: str, beside: str = "") -> Iterator[FieldChange]:
     if isinstance(wanted, dict) and isinstance(live, dict):
+        beside = name_of(wanted) or name_of(live)
         for key, value in wanted.items():
             if key in live or value not in (None, {}, []):
-                yield from _subset(live.get(key), value, f"{path}.{key}" if path else key)
+                yield from _subset(live.get(key), value, f"{path}.{key}" if path else key, beside)
     elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
-        names = Counter(_name(item) for item in live)
-        by_name = {_name(item): item for item in live if names[_name(item)] == 1}
+        names = Counter(name_of(item) for item in live)
+        by_name = {name_of(item): item for item in live if names[name_of(item)] == 1}
         for i, item in enumerate(wanted):
-            have = by_name.get(_name(item), live[i]) if _name(item) else live[i]
-            yield from _subset(have, item, f"{path}[{i}]")
+            have = by_name.get(name_of(item), live[i]) if name_of(item) else live[i]
+            yield from _subset(have, item, f"{path}[{i}]", beside)
     elif live != wanted:
-        yield FieldChange(path, live, wanted)
+        yield FieldChange(path, live, wanted, beside=beside)
 
 
-def _name(item: Any) -> str:
+def name_of(item: Any) -> str:
+    """The `name` of a mapping that has one; else empty."""
     name = item.get("name") if isinstance(item, dict) else None
     return name if isinstance(name, str) else ""

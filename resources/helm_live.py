@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from resources.change import FieldChange
@@ -46,7 +47,7 @@ def compare(objects: Iterable[Mapping[str, Any]], namespace: str, world: World) 
             continue
         name = title(obj, live["metadata"].get("namespace"))
         found += [
-            FieldChange(f"{name}: {c.path}", c.before, c.after, sensitive=c.sensitive)
+            replace(c, path=f"{name}: {c.path}")
             for c in object_diff(live, obj)
             if not (c.path == "spec.replicas" and _is_autoscaled(live, world))
         ]

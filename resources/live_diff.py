@@ -11,12 +11,13 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import ROUND_UP
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from resources.change import FieldChange, subset_diff
+from resources.change import FieldChange, name_of, subset_diff
 
 Object = dict[str, Any]
 HELM = "helm"
@@ -51,7 +52,7 @@ def removed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Fiel
     """The fields that `old` applied and `new` no longer does: apply takes them away."""
     gone = subset_diff(_compared(new), _compared(old))
     return tuple(
-        _masked(FieldChange(c.path, c.after, None), old) for c in gone if c.before is None and not is_empty(c.after)
+        _masked(replace(c, before=c.after, after=None), old) for c in gone if c.before is None and not is_empty(c.after)
     )
 
 
@@ -176,7 +177,7 @@ def _added(fields: Mapping[str, Any], live: Any, wanted: Any, path: str) -> Iter
         else:
             continue
         if want is None and not is_empty(have):
-            yield FieldChange(where, have, None)
+            yield FieldChange(where, have, None, beside=name_of(live))
         elif below:
             yield from _added(below, have, want, where)
 

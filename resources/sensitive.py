@@ -53,14 +53,15 @@ def _masked(field: FieldChange, texts: Mapping[str, Any]) -> FieldChange:
         return field
     if _SECRET_DATA.match(field.path):
         return field.masked()
-    name = _field_name(field.path, texts)
+    name = _field_name(field, texts)
     before, after = plain(field.before), plain(field.after)
     hidden = replace(field, before=_hide(before, name), after=_hide(after, name))
     return replace(hidden, sensitive=(hidden.before, hidden.after) != (before, after))
 
 
-def _field_name(path: str, texts: Mapping[str, Any]) -> str:
+def _field_name(field: FieldChange, texts: Mapping[str, Any]) -> str:
     """The name that says what the field holds; empty for a whole object."""
+    path = field.path
     if _TITLE.match(path):
         return ""
     last = _last(path)
@@ -68,7 +69,7 @@ def _field_name(path: str, texts: Mapping[str, Any]) -> str:
         return last
     above = path.rpartition(".")[0]
     beside = texts.get(f"{above}.name")
-    return beside if isinstance(beside, str) else _last(above)
+    return beside if isinstance(beside, str) else field.beside or _last(above)
 
 
 def _last(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -138,7 +139,7 @@ def _changes(observed: Observed) -> tuple[FieldChange, ...]:
         before = files.get(path, difference.before if observed.status != "absent" else None)
         after = wanted.get(path, difference.after)
         inner = _inner_changes(before, after) if path in files and path in wanted else ()
-        fields += [FieldChange(f"{path} {c.path}", c.before, c.after) for c in inner]
+        fields += [replace(c, path=f"{path} {c.path}") for c in inner]
         fields += [] if inner else [FieldChange(path, before, after)]
     return tuple(fields)
 

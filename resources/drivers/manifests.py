@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
@@ -35,7 +36,7 @@ class ManifestsDriver(Driver):
             if have is None:
                 fields.append(FieldChange(name, None, wanted))
             else:
-                fields += [FieldChange(f"{name} {c.path}", c.before, c.after) for c in subset_diff(have, wanted)]
+                fields += [replace(c, path=f"{name} {c.path}") for c in subset_diff(have, wanted)]
         if not fields:
             return NOTHING_TO_DO
         return Change(

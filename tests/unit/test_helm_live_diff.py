@@ -137,3 +137,10 @@ def test_hand_edits_are_adopted_so_that_the_next_apply_takes_them_back() -> None
 def test_fields_that_the_new_manifest_no_longer_has_are_removed() -> None:
     old, new = deployment({"image": "a", "tty": True}), deployment({"image": "b"})
     assert removed_fields(old, new) == (FieldChange("spec.template.spec.containers[0].tty", True, None),)
+
+
+def test_a_field_remembers_the_name_beside_it() -> None:
+    old, new = (deployment({"env": [{"name": "DB_PASSWORD", "value": value}]}) for value in ("a", "b"))
+    assert [f.beside for f in object_diff(old, new)] == ["DB_PASSWORD"]
+    gone = deployment({"env": [{"name": "DB_PASSWORD"}]})
+    assert [f.beside for f in removed_fields(old, gone)] == ["DB_PASSWORD"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from eks_assets.plan_document import Source, plan_document
 from eks_assets.plan_report import report
 from eks_assets.planning import EnvironmentPlan, State, UnitPlan
 from eks_assets.units import registry
-from resources.change import MASK, NOTHING_TO_DO, Change, FieldChange
+from resources.change import MASK, NOTHING_TO_DO, Change, FieldChange, Observed, diff, subset_diff
+from resources.drivers import driver_of
 from resources.environment import Approval, Environment
 from resources.errors import OperationFailed
 from resources.outputs import Pending
 from resources.sensitive import masked
+from resources.specs import Manifests
 from tests.plan_schema import faults
 
 SOURCE = Source("c0ffee", "1.34")
@@ -151,6 +154,25 @@ def test_a_planted_secret_is_masked(sandbox_env: Environment, path: str, value: 
 def test_a_variable_is_judged_by_the_name_beside_it() -> None:
     fields = (FieldChange("values.env[0].name", None, "DB_PASSWORD"), FieldChange("values.env[0].value", None, PLANTED))
     assert [(f.after, f.sensitive) for f in masked(fields)] == [("DB_PASSWORD", False), (MASK, True)]
+
+
+@pytest.mark.parametrize("compare", [diff, subset_diff])
+def test_a_rotated_variable_is_judged_by_the_name_that_stays(compare: Callable[..., tuple[FieldChange, ...]]) -> None:
+    def variables(password: str, level: str) -> dict[str, Any]:
+        return {"env": [{"name": "DB_PASSWORD", "value": password}, {"name": "LEVEL", "value": level}]}
+
+    found = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
+    assert [(f.before, f.after) for f in masked(found)] == [(MASK, MASK), ("info", "debug")]
+
+
+def test_a_rotated_variable_of_an_applied_object_is_masked() -> None:
+    def workload(password: str) -> dict[str, Any]:
+        spec = {"containers": [{"name": "app", "env": [{"name": "DB_PASSWORD", "value": password}]}]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "shop"}, "spec": spec}
+
+    spec = Manifests(objects=(workload(PLANTED),))
+    change = driver_of(spec).plan(spec, Observed("applied", {"Pod shop/app": workload("old-hunter2")}))
+    assert [(f.before, f.after) for f in masked(change.fields)] == [(MASK, MASK)]
 
 
 @pytest.mark.parametrize(
