@@ -31,6 +31,19 @@ class ClusterAddress:
     authority: bytes
 
 
+# Seconds to connect, and between two parts of an answer: an API server that goes silent must not hold up a wait's
+# deadline. It ends a request of its own after a minute.
+TIMEOUT = (5.0, 65.0)
+
+
+class _Bounded(k8s.ApiClient):
+    """The client, which by itself waits for ever for an answer."""
+
+    def call_api(self, *args: Any, **more: Any) -> Any:
+        more["_request_timeout"] = more.get("_request_timeout") or TIMEOUT
+        return super().call_api(*args, **more)
+
+
 class _InMemory(LazyDiscoverer):
     """Discovers kinds on first use. The client would write all it knows to a file again whenever it learns a kind; our
     process is the only one that asks, and does not live long."""
@@ -84,7 +97,7 @@ class ClusterAccess:
         settings.retries = False
         with kubernetes_call(f"reaching the API server of {self.env.cluster_name}"):
             nowhere = str(self.aws.folder / "discovery.json")
-            return DynamicClient(k8s.ApiClient(settings), cache_file=nowhere, discoverer=_InMemory)
+            return DynamicClient(_Bounded(settings), cache_file=nowhere, discoverer=_InMemory)
 
     def kind(self, api_version: str, kind: str) -> Any:
         """The dynamic client's handle on a kind. Raises ResourceNotFoundError where the cluster has none."""

@@ -107,9 +107,10 @@ def _listed(api_version: str, kind: str, world: World) -> dict[tuple[str | None,
             with kubernetes_call(f"listing {kind}"):
                 # As plain JSON: the client's own objects take ten times as long, and schemas of CRDs are large.
                 answer = world.cluster.kind(api_version, kind).get(label_selector=labels, serialize=False)
+                listed = json.loads(answer.data)
         except NotFound:
             return {}
-        items = [{"apiVersion": api_version, "kind": kind, **item} for item in json.loads(answer.data)["items"]]
+        items = [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
         return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
 
     found: dict[tuple[str | None, str], Object] = world.once(f"{_LISTED}{api_version} {kind}", make)

@@ -125,8 +125,9 @@ def api_versions(world: World) -> frozenset[str]:
 def _served(world: World) -> frozenset[str]:
     with kubernetes_call("asking the cluster which APIs it serves"):
         answer = world.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
+        groups = json.loads(answer.data)["items"]
     found: set[str] = set()
-    for group in json.loads(answer.data)["items"]:
+    for group in groups:
         for served in group["versions"]:
             name = f"{group['metadata']['name']}/{served['version']}"
             found |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}

@@ -1,0 +1,76 @@
+"""An API server that goes silent, or breaks off in the midst of an answer, is a failure that is tried again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import urllib3
+
+from resources import cluster_access, helm_live
+from resources.cluster_access import ClusterAccess, ClusterAddress
+from resources.errors import Transient
+from resources.kubernetes_errors import kubernetes_call
+from resources.world import World
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+
+
+@contextmanager
+def server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of one that answers each connection so."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        held: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                held.append(connection)
+                answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        for connection in held:
+            connection.close()
+
+
+def break_off(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(ANSWER + json.dumps({"items": []}).encode()[:5])
+    connection.close()
+
+
+def test_a_silent_api_server_ends_a_request_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_access, "TIMEOUT", (1.0, 0.3))
+    access = ClusterAccess(cast(Any, SimpleNamespace(env=SimpleNamespace(cluster_name="demo"), folder=tmp_path)))
+    access._token = ("token", dt.datetime.now(dt.UTC))
+    with server(lambda _: None) as address:
+        vars(access)["address"] = ClusterAddress("demo", address, b"")
+        with pytest.raises(Transient, match="timed out"), kubernetes_call("listing Pods"):
+            access.kind("v1", "Pod").get()
+
+
+def test_a_list_that_breaks_off_is_tried_again() -> None:
+    with server(break_off) as address:
+
+        def get(**_: Any) -> Any:
+            return urllib3.PoolManager().request("GET", address, preload_content=False, retries=False)
+
+        cluster = SimpleNamespace(kind=lambda *_: SimpleNamespace(get=get))
+        world = cast(World, SimpleNamespace(cluster=cluster, once=lambda _, make: make()))
+        with pytest.raises(Transient, match="listing Deployment"):
+            helm_live.live_object(
+                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}}, "d", world
+            )
