@@ -16,6 +16,7 @@ import yaml
 from resources.crd_schema import faults, schema_of
 from resources.errors import ConfigError
 from resources.git_settings import BUILT_IN_VARIABLES
+from resources.libyaml import KubernetesLoader
 from resources.problems import choices, dotted
 
 FILE_NAME = "applicationset.yaml"
@@ -85,7 +86,7 @@ def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any
     kind = "ApplicationSet" if is_application_set(path) else "AppProject"
     try:
         text.encode()
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+        documents = [document for document in yaml.load_all(text, KubernetesLoader) if document is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         yield f"{path}:{mark.line + 1 if mark else 1}: is not valid YAML: {error.problem or error.context}"

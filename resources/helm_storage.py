@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from resources.kubernetes_objects import list_objects
-from resources.libyaml import Loader
+from resources.libyaml import KubernetesLoader
 from resources.user_cache import cached_json
 from resources.world import World
 
@@ -41,22 +41,6 @@ class Release:
         return manifest_objects(self.manifest)
 
 
-class _Loader(Loader):
-    """Reads plain scalars as Kubernetes does: a date, `12:30` and `=` are strings there, `1e3` is a number."""
-
-
-_SCALARS = {
-    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0|[1-9][0-9]*|0[0-7]+|0x[0-9a-fA-F]+)$"),
-    "tag:yaml.org,2002:float": re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
-}
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, found) for tag, found in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern in _SCALARS.items():
-    _Loader.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
-
-
 _BETWEEN = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _IS_CRD = re.compile(r"^[\"']?kind[\"']?: *[\"']?CustomResourceDefinition\b", re.MULTILINE)
 _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
@@ -75,7 +59,7 @@ def _document(text: str) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=KubernetesLoader)
 
 
 def newest_release(world: World, namespace: str, name: str) -> Release | None:

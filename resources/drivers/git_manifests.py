@@ -21,6 +21,7 @@ from resources.gitops_files import rendered_files
 from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object, describe, list_objects
+from resources.libyaml import KubernetesLoader
 from resources.outputs import NoOutputs, plain
 from resources.specs import GitManifests, Manifests
 from resources.world import World
@@ -87,7 +88,7 @@ def objects(spec: GitManifests, world: World) -> Manifests:
             raise ConfigError(
                 f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
             )
-        found += [doc for name in matching for doc in yaml.safe_load_all(files[name]) if doc]
+        found += [doc for name in matching for doc in yaml.load_all(files[name], KubernetesLoader) if doc]
     return Manifests(objects=tuple(_marked(doc, spec) for doc in found))
 
 

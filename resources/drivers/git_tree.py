@@ -24,6 +24,7 @@ from resources.gitops_files import (
     read_with,
     reading,
 )
+from resources.libyaml import KubernetesLoader
 from resources.outputs import Outputs, pending_fields
 from resources.specs import AnyGitTree, GitTree
 from resources.world import World
@@ -147,7 +148,7 @@ def _changes(observed: Observed) -> tuple[FieldChange, ...]:
 def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
     """The fields that differ; none where only comments do, or one of the texts is no YAML."""
     try:
-        old, new = (list(yaml.safe_load_all(text)) for text in (before, after))
+        old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
     except yaml.YAMLError:
         return ()
     return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

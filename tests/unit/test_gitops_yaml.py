@@ -1,0 +1,43 @@
+"""Files of the branch are read as the API server would read them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from resources.canonical import digest_of
+from resources.change import diff
+from resources.drivers import git_manifests, git_tree
+from resources.outputs import NoOutputs
+from resources.specs import GitManifests, GitTree
+from resources.world import World
+
+VALUES = "{image: {tag: 2024-05-01}, closes: 12:30, since: 2024-05-01T00:00:00Z, replicas: 2}"
+APPLICATION_SET = f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {{name: shop}}
+spec: {{template: {{spec: {{source: {{helm: {{valuesObject: {VALUES}}}}}}}}}}}
+"""
+
+
+def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
+    tree = GitTree[NoOutputs](repository="r", branch="b")
+    spec = GitManifests(tree=tree, paths=("shop.yaml",), group="products", commit="abc")
+    (made,) = git_manifests.objects(spec, cast(World, None)).objects
+    values = made["spec"]["template"]["spec"]["source"]["helm"]["valuesObject"]
+    assert values == {
+        "image": {"tag": "2024-05-01"},
+        "closes": "12:30",
+        "since": "2024-05-01T00:00:00Z",
+        "replicas": 2,
+    }
+
+
+def test_a_changed_date_has_a_digest() -> None:
+    (change,) = git_tree._inner_changes("tag: 2024-05-01", "tag: 2024-06-01")
+    assert (change.before, change.after) == ("2024-05-01", "2024-06-01")
+    assert digest_of({"before": change.before, "after": change.after})
+    assert diff({}, {"tag": change.after})
