@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import urllib3
@@ -9,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from resources.checks import ApplicationsHealthy
 from resources.errors import NotFound
+from resources.git import address_of
 from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_objects import Object, list_objects
 from resources.local_sandbox import sandbox_state, with_addresses
@@ -29,8 +32,9 @@ def unhealthy_application(
         if missing:
             return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet", ""
     commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
+    followed = (address_of(spec.tree, world), spec.tree.branch) if isinstance(spec, GitManifests) else None
     for application in applications:
-        if words := _trouble(application, commit):
+        if words := trouble(application, followed, commit):
             return False, f"application {application['metadata']['name']}: {words}", _changed(application)
     shown = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
     return True, shown, max(map(_changed, applications), default="")
@@ -45,18 +49,37 @@ def _owners(application: Object) -> set[str]:
     return {o["name"] for o in application["metadata"].get("ownerReferences", []) if o["kind"] == "ApplicationSet"}
 
 
-def _trouble(application: Object, commit: str | None) -> str:
-    status = application.get("status") or {}
+def trouble(application: Object, followed: tuple[str, str] | None, commit: str | None) -> str:
+    """What is wrong with an Application; empty when nothing is. `followed`: address and branch of the repository whose
+    `commit` it has to be at, with those of its sources that follow it; others (a chart, a product's own repository)
+    have revisions of their own. Source: Argo CD, "Multiple Sources for an Application"."""
+    status, spec = application.get("status") or {}, application.get("spec") or {}
     health, sync = status.get("health", {}), status.get("sync", {})
     conditions = "; ".join(str(c.get("message", "")) for c in status.get("conditions", []))
-    if sync.get("status") != "Synced" or (commit and sync.get("revision") != commit):
-        where = f"{sync.get('status', 'unknown')} at {str(sync.get('revision', 'no commit'))[:12]}"
+    sources = spec.get("sources") or [spec.get("source") or {}]
+    revisions = (sync.get("revisions") if spec.get("sources") else [sync.get("revision")]) or [None] * len(sources)
+    ours = [revision for source, revision in zip(sources, revisions, strict=False) if _follows(source, followed)]
+    if sync.get("status") != "Synced" or any(revision != commit for revision in ours):
+        found = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
+        where = f"{sync.get('status', 'unknown')} at {found[:12]}"
         return ": ".join(part for part in (where, conditions) if part)
     if health.get("status") != "Healthy":
         bad = [r for r in status.get("resources", []) if (r.get("health") or {}).get("status") not in (None, "Healthy")]
         words = "; ".join(f"{r['kind']} {r['name']}: {r['health'].get('message', r['health']['status'])}" for r in bad)
         return ": ".join(part for part in (str(health.get("status", "unknown")), words, conditions) if part)
     return ""
+
+
+def _follows(source: Mapping[str, Any], followed: tuple[str, str] | None) -> bool:
+    if followed is None or source.get("chart"):
+        return False
+    address, branch = followed
+    return source.get("targetRevision") == branch and _place(str(source.get("repoURL"))) == _place(address)
+
+
+def _place(address: str) -> str:
+    """Host and path of a repository, however its address is written: `git@host:a/b.git`, `https://host/a/b`."""
+    return re.sub(r"^(?:\w+://)?(?:[^@/]*@)?", "", address).replace(":", "/").rstrip("/").removesuffix(".git").lower()
 
 
 def endpoint(world: World) -> tuple[bool, str]:

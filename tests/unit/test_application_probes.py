@@ -1,0 +1,48 @@
+"""When an Application of Argo CD is where it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resources.application_probes import trouble
+
+COMMIT = "1537915ea0f5aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+BRANCH = "develop/demo-sandbox"
+FOLLOWED = ("https://git.test/team/config.git", BRANCH)
+OURS = {"repoURL": "https://git.test/team/config.git", "targetRevision": BRANCH, "path": "shop"}
+CHART = {"repoURL": "https://charts.test", "chart": "gateway", "targetRevision": "1.24.0"}
+OTHER = {"repoURL": "https://git.test/team/shop.git", "targetRevision": BRANCH, "path": "deploy"}
+
+
+def application(sync: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    status = {"sync": {"status": "Synced", **sync}, "health": {"status": "Healthy"}}
+    return {"metadata": {"name": "shop"}, "spec": spec, "status": status}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        application({"revision": COMMIT}, source=OURS),
+        application({"revision": COMMIT}, source={**OURS, "repoURL": "git@git.test:team/config"}),
+        application({"revisions": ["1.24.0", COMMIT]}, sources=[CHART, {**OURS, "ref": "values"}]),
+        application({"revision": "1.24.0"}, source=CHART),
+        application({"revision": "0" * 40}, source=OTHER),
+    ],
+)
+def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: dict[str, Any]) -> None:
+    assert trouble(found, FOLLOWED, COMMIT) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (application({"revision": "0" * 40}, source=OURS), "Synced at 000000000000"),
+        (application({"revisions": ["1.24.0", "0" * 40]}, sources=[CHART, OURS]), "Synced at 000000000000"),
+        (application({}, sources=[CHART, OURS]), "Synced at no commit"),
+        (application({"status": "OutOfSync", "revision": "1.24.0"}, source=CHART), "OutOfSync at 1.24.0"),
+    ],
+)
+def test_what_keeps_an_application_from_it(found: dict[str, Any], words: str) -> None:
+    assert trouble(found, FOLLOWED, COMMIT) == words
