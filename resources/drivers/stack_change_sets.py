@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,7 +19,7 @@ from resources.drivers.stack_fields import SECRET, template_body, template_diges
 from resources.drivers.stack_imports import retained_resources
 from resources.drivers.stack_states import describe_stack
 from resources.drivers.stack_steps import Step
-from resources.errors import NotFound, OperationFailed, Refused
+from resources.errors import NotFound, OperationFailed, PipelineError, Refused
 from resources.outputs import plain
 from resources.specs import Stack
 from resources.waiting import Look, wait_until
@@ -30,6 +31,8 @@ LONGEST_INLINE = 51_200  # bytes
 LONGEST_TEMPLATE = 1_000_000  # bytes, in S3
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _UNDER_WAY = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+# By somebody who plans meanwhile; CloudFormation does not delete these.
+_BEING_MADE = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 
 
 def is_inline(spec: Stack[Any]) -> bool:
@@ -61,7 +64,9 @@ def make_change_set(step: Step, world: World) -> dict[str, Any] | None:
     try:
         described = _described(spec, world, name)
     except BaseException:
-        drop_change_set(step, world, name)
+        # One that is still being made can't be deleted; a later deploy does, and what happened here matters more.
+        with suppress(PipelineError):
+            drop_change_set(step, world, name)
         raise
     if described is None:
         drop_change_set(step, world, name)
@@ -168,7 +173,9 @@ def drop_abandoned(world: World, stack: str) -> None:
             found["ChangeSetName"]
             for page in pages
             for found in page["Summaries"]
-            if found["ChangeSetName"].startswith(PREFIX) and found["ExecutionStatus"] not in _UNDER_WAY
+            if found["ChangeSetName"].startswith(PREFIX)
+            and found["ExecutionStatus"] not in _UNDER_WAY
+            and found["Status"] not in _BEING_MADE
         ]
     for name in left:
         world.before_change()

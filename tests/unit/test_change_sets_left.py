@@ -1,0 +1,65 @@
+"""Change sets that are still being made: CloudFormation refuses to delete them, which the embedded one never shows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from resources.drivers import stack_change_sets
+from resources.drivers.stack_change_sets import PREFIX, drop_abandoned, make_change_set
+from resources.drivers.stack_steps import Step
+from resources.outputs import NoOutputs
+from resources.specs import Stack
+from resources.world import World
+
+
+class CloudFormation:
+    """It refuses to delete what is being made."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+
+    def get_paginator(self, _: str) -> Any:
+        found = [
+            {"ChangeSetName": f"{PREFIX}plan", "ExecutionStatus": "UNAVAILABLE", "Status": "CREATE_IN_PROGRESS"},
+            {"ChangeSetName": f"{PREFIX}killed", "ExecutionStatus": "AVAILABLE", "Status": "CREATE_COMPLETE"},
+        ]
+        return SimpleNamespace(paginate=lambda **_: [{"Summaries": found}])
+
+    def create_change_set(self, **_: Any) -> None:
+        pass
+
+    def delete_change_set(self, ChangeSetName: str, **_: Any) -> None:
+        if ChangeSetName != f"{PREFIX}killed":
+            said = {"Code": "InvalidChangeSetStatus", "Message": "Cannot delete ChangeSet in status CREATE_IN_PROGRESS"}
+            raise ClientError({"Error": said}, "DeleteChangeSet")
+        self.deleted.append(ChangeSetName)
+
+
+@pytest.fixture
+def cloudformation() -> CloudFormation:
+    return CloudFormation()
+
+
+@pytest.fixture
+def world(cloudformation: CloudFormation, sandbox_env: Any) -> World:
+    aws = SimpleNamespace(client=lambda _: cloudformation)
+    found = SimpleNamespace(aws=aws, env=sandbox_env, progress=lambda _: None, before_change=lambda: None)
+    return cast(World, found)
+
+
+def test_one_that_somebody_plans_with_is_left_alone(cloudformation: CloudFormation, world: World) -> None:
+    drop_abandoned(world, "demo")
+    assert cloudformation.deleted == [f"{PREFIX}killed"]
+
+
+def test_what_interrupts_its_making_comes_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack_change_sets, "_described", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_change_set(Step(Stack[NoOutputs](name="demo", template={"Resources": {}}), "UPDATE"), world)
