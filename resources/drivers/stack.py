@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from resources.aws_errors import aws_call
@@ -102,8 +103,10 @@ class StackDriver(Driver):
         if found is not None:
             refuse_stuck(spec.name, found["StackStatus"])
             drop_abandoned(world, spec.name)
+        # CloudFormation takes a stack on from UPDATE_FAILED only by an operation that is not rolled back either.
+        paused = found is not None and found["StackStatus"] == "UPDATE_FAILED"
         for step in self._steps(spec, world, is_new=found is None):
-            self._change(step, world)
+            self._change(replace(step, keeps_failure=step.keeps_failure or paused), world)
         self._protect(spec, world)
 
     def _steps(self, spec: Stack[Any], world: World, *, is_new: bool) -> tuple[Step, ...]:

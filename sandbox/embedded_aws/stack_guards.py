@@ -27,12 +27,26 @@ def _state_problem(action: str, query: Query) -> QueryResponse | None:
     if action in ("UpdateStack", "CreateChangeSet") and kind == "UPDATE":
         # A deleted stack is answered by MiniStack: it "does not exist".
         return None if status in (*_UPDATABLE, "DELETE_COMPLETE") else _refuse_state(stack)
+    if action == "ExecuteChangeSet":
+        return _refuse_rollback(stack) if _p(query, "DisableRollback") != "true" else None
     if action in ("CreateStack", "CreateChangeSet") and status == "ROLLBACK_COMPLETE":
         refusal: QueryResponse = _error("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
         return refusal
     if action == "DeleteStack" and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         return None if status == "DELETE_IN_PROGRESS" else _refuse_delete(stack)
     return None
+
+
+def _refuse_rollback(stack: dict[str, Any]) -> QueryResponse | None:
+    # What was not rolled back goes on without rollback, or is rolled back by RollbackStack.
+    if stack["StackStatus"] != "UPDATE_FAILED":
+        return None
+    message = (
+        "This stack is currently in a non-terminal [UPDATE_FAILED] state. To update the stack from this state, please "
+        "use the disable-rollback parameter with update-stack command."
+    )
+    refusal: QueryResponse = _error("ValidationError", message)
+    return refusal
 
 
 def _refuse_delete(stack: dict[str, Any]) -> QueryResponse | None:
@@ -51,7 +65,7 @@ def _guard(action: str) -> None:
             return problem
         response = original(query)
         stack = handlers._resolve_stack(_p(query, "StackName"))
-        if response[0] < 400 and stack is not None:
+        if action != "ExecuteChangeSet" and response[0] < 400 and stack is not None:
             remember_service_role(stack["StackName"], _p(query, "RoleARN"))
         return response
 
@@ -60,5 +74,5 @@ def _guard(action: str) -> None:
 
 def install() -> None:
     """Put the guards in front of MiniStack's CloudFormation operations."""
-    for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "DeleteStack"):
+    for action in ("CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         _guard(action)

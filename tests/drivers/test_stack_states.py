@@ -219,6 +219,17 @@ def test_update_that_fails_rolls_back_and_undoing_it_makes_all_well(
     assert passed, seen
 
 
+def test_update_that_was_not_rolled_back_is_taken_on(materialize: Materialize, cloudformation: Any) -> None:
+    assert materialize(stack({"Topic": topic(DisplayName="one")})).success
+    broken = json.dumps({"Resources": {"Topic": topic(DisplayName="one"), "Role": TAKEN}})
+    change = {"StackName": STACK, "ChangeSetName": "by-hand"}
+    cloudformation.create_change_set(**change, TemplateBody=broken, Capabilities=["CAPABILITY_NAMED_IAM"])
+    cloudformation.execute_change_set(**change, DisableRollback=True)
+    settled(cloudformation, "UPDATE_FAILED")
+    assert materialize(stack({"Topic": topic(DisplayName="two")})).success
+    assert status(cloudformation) == "UPDATE_COMPLETE"
+
+
 def test_change_that_would_replace_is_refused_and_leaves_nothing(materialize: Materialize, cloudformation: Any) -> None:
     assert materialize(stack({"Topic": topic(TopicName="demo-sandbox-one")})).success
     before = resources_of(cloudformation)
