@@ -135,7 +135,8 @@ class HelmReleaseDriver(Driver):
                 "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
             ]  # fmt: skip
             argv += ["--skip-crds"] if spec.skip_crds else []
-            argv += ["--force-conflicts"] if force else []
+            # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
+            argv += ["--server-side", "true", "--force-conflicts"] if force else []
             world.before_change()
             helm(argv, world, timeout=spec.timeout + 30, watch=watch.look)
 

@@ -19,7 +19,7 @@ from resources.programs import program
 from resources.specs import HelmRelease
 from resources.world import World
 
-from .releases import DEPLOYMENT, GOOD, NAMESPACE, revisions, statuses
+from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions, statuses
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("release_namespace")]
 DRIVER = HelmReleaseDriver()
@@ -90,6 +90,16 @@ def test_rollback_that_was_killed_is_repaired(account: Environment, world: World
     assert f"release {NAMESPACE} is pending-rollback (helm was killed): helm rollback" in apply(account)
     assert_all_is_well(account, world)
     assert revisions(world)[-1].revision == 5  # the rollback's own, and one upgrade
+
+
+def test_release_that_helm_3_made_is_upgraded_although_somebody_changed_it(
+    account: Environment, world: World, person: Person
+) -> None:
+    assert not person.does("helm", *person.upgrades("--server-side=false", "--wait"))
+    person.does("kubectl", "scale", "deployment", DEPLOYMENT, "--replicas=3")
+    apply(account)
+    assert deployment(world)["spec"]["replicas"] == 1
+    assert_all_is_well(account, world)
 
 
 def test_uninstall_that_was_killed_is_finished_and_what_goes_away_slowly_is_made_again(
