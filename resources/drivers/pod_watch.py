@@ -62,14 +62,17 @@ class PodWatch:
             if obj.get("kind") in WORKLOADS
         ]
         early = time.monotonic() - self._began < _GRACE
-        return [
-            why
-            for pod in self._pods()
+        pods = self._pods()
+        new = [pod for pod in pods if pod["metadata"]["uid"] not in self._old]
+        # A broken pod stays until the one that replaces it is ready, however long that takes.
+        replaced = [w for w in workloads if any(selects(w, pod) for pod in new)]
+        judged = [
+            pod
+            for pod in pods
             if any(selects(w, pod) for w in workloads)
-            and not (early and pod["metadata"]["uid"] in self._old)
-            and (why := hopeless(pod))
-            and not (patient and _may_recover(pod))
+            and (pod in new or not (early or any(selects(w, pod) for w in replaced)))
         ]
+        return [why for pod in judged if (why := hopeless(pod)) and not (patient and _may_recover(pod))]
 
 
 def _may_recover(pod: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from resources.drivers import pod_watch
 from resources.world import World
 
 from .conftest import Materialize, checks, failure, shown
@@ -33,6 +34,17 @@ def test_image_that_cannot_be_pulled_ends_the_wait_and_the_fix_upgrades(material
     mended = materialize(release())
     assert shown(mended, "demo")["result"].startswith("updated in")
     assert checks(mended)["workloads_ready"][0]
+    assert statuses(world)[1:] == ["deployed"]
+
+
+def test_the_broken_pod_that_a_fix_replaces_does_not_end_it(
+    materialize: Materialize, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod_watch, "_GRACE", 1.0)
+    rolling = {"deploymentStrategy": {"type": "RollingUpdate"}}
+    failure(materialize(release({**NO_IMAGE, **rolling})))
+    slow_start = {**GOOD, **rolling, "podAnnotations": {"sandbox/ready-delay": "5s"}}
+    assert shown(materialize(release(slow_start)), "demo")["result"].startswith("updated in")
     assert statuses(world)[1:] == ["deployed"]
 
 
