@@ -2,7 +2,8 @@
 
 A role's session name is the caller's choice, so it proves nothing, unless Identity Center made the role (its session
 name is the user) or the role's trust policy fixes it to the IAM user's own name (`sts:RoleSessionName` must equal
-`${aws:username}`). Source: IAM user guide, "AWS global condition context keys" and "Naming individual sessions".
+`${aws:username}`). Source: IAM user guide, "AWS global condition context keys", "Naming individual sessions"
+and "IAM JSON policy elements: Action".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from resources.world import World
 
 SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"
 UI_WRITER = "dagster-ui"
+ASSUMING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity", "sts:assumeroot")
 
 
 class Approvers:
@@ -90,9 +92,14 @@ def fixes_session_name(trust: Any) -> bool:
     document = json.loads(urllib.parse.unquote(trust)) if isinstance(trust, str) else trust
     statements = document.get("Statement", [])
     allowed = [s for s in _list(statements) if s.get("Effect") == "Allow"]
-    assuming = ("sts:AssumeRole", "sts:*", "*")
-    ways = [s for s in allowed if any(action.startswith(assuming) for action in _list(s.get("Action", "*")))]
+    # A statement without Action has NotAction: what that leaves out is not worth reading, it counts as a way in.
+    ways = [s for s in allowed if any(_assumes(action) for action in _list(s.get("Action", "*")))]
     return bool(ways) and all(_demands_own_name(s.get("Condition", {})) for s in ways)
+
+
+def _assumes(action: str) -> bool:
+    """Whether an action covers a call that begins a session, read as IAM does: in any case, with `*` and `?`."""
+    return any(fnmatch.fnmatchcase(call, action.lower()) for call in ASSUMING)
 
 
 def _demands_own_name(condition: Mapping[str, Any]) -> bool:

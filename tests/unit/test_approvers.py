@@ -108,3 +108,15 @@ def test_an_entry_that_proves_nobody_is_warned_of(approvers: Any) -> None:
 )
 def test_what_fixes_a_session_name(document: dict[str, Any], fixed: bool) -> None:
     assert fixes_session_name(document) is fixed
+
+
+@pytest.mark.parametrize("action", ["sts:assumerole", "STS:AssumeRole", "sts:Assume*", "sts:A*", "sts:AssumeRol?", "*"])
+def test_every_spelling_of_an_action_that_iam_reads_as_a_way_in_frees_the_session_name(action: str) -> None:
+    fixed = trust(**OWN_NAME)["Statement"]
+    assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "Action": action}]})
+    assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "Action": ["sts:TagSession", action]}]})
+
+
+def test_a_statement_that_allows_all_but_some_actions_is_a_way_in() -> None:
+    fixed = trust(**OWN_NAME)["Statement"]
+    assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "NotAction": "sts:TagSession"}]})
