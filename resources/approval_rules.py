@@ -16,6 +16,10 @@ from resources.environment import Approval
 
 Decision = Literal["approve", "reject"]
 Status = Literal["waiting", "granted", "rejected", "expired", "used"]
+OPEN_LIVES = 2  # lives of a grant after which a release is over: nobody can decide on it, and its grants have ended
+# What ended a grant must be seen for as long as that could hold: the votes of a grant that holds are of the last life,
+# and what has ended it since was decided on a release that was open then.
+LOOK_BACK_LIVES = OPEN_LIVES + 1
 
 
 @dataclass(frozen=True)
@@ -105,15 +109,16 @@ def evaluate(
 ) -> Standing:
     """How the release stands at `now` (AWS's clock). `lifetime`: seconds that a grant holds. A rejection
     ends a release for good."""
+    over = request.at + OPEN_LIVES * dt.timedelta(seconds=lifetime)
     grants: dict[str, tuple[Person, Vote]] = {}
     ever: dict[str, dt.datetime] = {}
     ignored: list[str] = []
     for vote in sorted(votes, key=lambda v: v.at):
         person = electorate.voter(vote.writer)
-        fault = _fault(vote, request, person, approval, electorate)
+        fault = _fault(vote, request, person, approval, electorate, over)
         if isinstance(person, Person) and not fault and vote.decision == "approve":
             ever.setdefault(person.key, vote.at)
-            if (end := _ends(vote, lifetime)) <= now:
+            if (end := _ends(vote, lifetime, over)) <= now:
                 fault = f"it expired at {end:%Y-%m-%d %H:%M:%S} UTC"
         if fault:
             ignored.append(f"{vote.decision} by {vote.writer}: {fault}")
@@ -125,7 +130,7 @@ def evaluate(
             if person.key in grants:
                 ignored.append(f"an earlier approval by {person.shown}: the same person counts once")
             grants[person.key] = (person, vote)
-    found = _counted(request, list(grants.values()), ignored, approval, lifetime, now)
+    found = _counted(request, list(grants.values()), ignored, approval, lifetime, over, now)
     # The N-th person is who decided, not the last one that joined in. It counts for what it supersedes even when the
     # grants have expired since.
     decided = sorted(ever.values())[approval.approvers - 1] if len(ever) >= approval.approvers else None
@@ -138,11 +143,14 @@ def _fault(
     person: Person | str,
     approval: Approval,
     electorate: Electorate,
+    over: dt.datetime,
 ) -> str:
     if isinstance(person, str):
         return person
     if vote.release != request.id or vote.digest != request.digest:
         return f"it names another release ({vote.digest[:19]}, {vote.release[:8]})"
+    if vote.at > over:
+        return f"it came after the release was over at {over:%Y-%m-%d %H:%M:%S} UTC"
     if vote.decision == "reject":
         return ""
     if vote.decision != "approve":
@@ -152,8 +160,8 @@ def _fault(
     return ""
 
 
-def _ends(vote: Vote, lifetime: int) -> dt.datetime:
-    return vote.at + dt.timedelta(seconds=min(lifetime, vote.seconds or lifetime))
+def _ends(vote: Vote, lifetime: int, over: dt.datetime) -> dt.datetime:
+    return min(over, vote.at + dt.timedelta(seconds=min(lifetime, vote.seconds or lifetime)))
 
 
 def _counted(
@@ -162,12 +170,13 @@ def _counted(
     ignored: list[str],
     approval: Approval,
     lifetime: int,
+    over: dt.datetime,
     now: dt.datetime,
 ) -> Standing:
     approvers = tuple(sorted(person.shown for person, _ in grants))
     missing = max(0, approval.approvers - len(grants))
     asked_until = request.at + dt.timedelta(seconds=lifetime)
-    until = min([_ends(vote, lifetime) for _, vote in grants], default=asked_until)
+    until = min([_ends(vote, lifetime, over) for _, vote in grants], default=asked_until)
     if not missing:
         return Standing(request, "granted", approvers, 0, until, ignored=tuple(ignored))
     status: Status = "waiting" if now < max(asked_until, until) else "expired"

@@ -12,7 +12,7 @@ import shlex
 from dataclasses import replace
 from typing import Any, get_args
 
-from resources.approval_rules import Decision, Request, Standing, Vote, evaluate
+from resources.approval_rules import LOOK_BACK_LIVES, OPEN_LIVES, Decision, Request, Standing, Vote, evaluate
 from resources.approvers import UI_WRITER, Approvers
 from resources.aws_errors import aws_call
 from resources.environment import Approval, Environment
@@ -62,7 +62,7 @@ def find_request(world: World, digest: str) -> Request:
     """The newest request for a digest, of which the first 12 characters are enough. Raises ConfigError, saying which
     there are."""
     wanted = digest.removeprefix("sha256:")
-    asked = requests(world, 2 * world.env.expires_seconds / 3600)
+    asked = requests(world, OPEN_LIVES * world.env.expires_seconds / 3600)
     found = [r for r in asked if len(wanted) >= SHORTEST and r.digest.removeprefix("sha256:").startswith(wanted)]
     if len({r.digest for r in found}) != 1:
         known = ", ".join(dict.fromkeys(r.digest.removeprefix("sha256:")[:SHORTEST] for r in asked)) or "none"
@@ -135,8 +135,9 @@ def standing(world: World, request: Request, approval: Approval) -> Standing:
 
 
 def standings(world: World, approval: Approval) -> list[Standing]:
-    """How each release stands that can still matter, oldest first: those asked for within two lives of a grant."""
-    hours = 2 * world.env.expires_seconds / 3600
+    """How each release stands that can still matter, oldest first: also those that are over, while what they ended
+    could hold."""
+    hours = LOOK_BACK_LIVES * world.env.expires_seconds / 3600
     return [standing(world, request, approval) for request in requests(world, hours)]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import pytest
 
+from resources import approvals
 from resources.approval_rules import Person, Request, Standing, Vote, evaluate, newest_granted
-from resources.environment import Approval
+from resources.environment import Approval, Environment
+from resources.world import World
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 DAY = 86400
@@ -119,6 +122,58 @@ def test_when_it_was_granted_is_known_after_the_grants_have_expired() -> None:
     votes = vote("user:alice"), vote("user:bob", 2), vote("session:alice", 3)
     found = judge(*votes, after=25 * 60)
     assert (found.status, found.decided) == ("expired", NOW + dt.timedelta(minutes=2))
+
+
+def test_a_release_is_over_two_lives_of_a_grant_after_it_was_asked_for() -> None:
+    late = 2 * 24 * 60 - 60
+    held = judge(vote("user:alice", late), vote("user:bob", late), after=late + 30)
+    assert (held.status, held.until) == ("granted", NOW + dt.timedelta(days=2))
+    assert judge(vote("user:alice", late), vote("user:bob", late), after=late + 60).status == "expired"
+    for decision in ("approve", "reject"):
+        found = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
+        assert found.status == "expired"
+        assert "it came after the release was over" in found.ignored[-1]
+
+
+def hours(number: float) -> dt.datetime:
+    return NOW + dt.timedelta(hours=number)
+
+
+def decide(request: Request, hour: float, *people: str, decision: str = "approve") -> list[Vote]:
+    return [Vote(f"user:{person}", hours(hour), decision, request.id, request.digest) for person in people]
+
+
+@pytest.mark.parametrize("ending", [("alice",), ("alice", "bob")], ids=["rejection", "newer grant"])
+@pytest.mark.parametrize(("asked", "granted", "ended"), [(40, 46, 47), (1, 2, 3), (47, 47.5, 48), (40, 41, 48)])
+def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that_ended_it(
+    asked: float, granted: float, ended: float, ending: tuple[str, ...], sandbox_env: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    old, new = REQUEST, replace(REQUEST, number=2, digest="sha256:def", at=hours(asked))
+    verdict = "approve" if len(ending) > 1 else "reject"
+    votes = {new.id: decide(new, granted, "alice", "bob"), old.id: decide(old, ended, *ending, decision=verdict)}
+    world = World(sandbox_env.model_copy(update={"approval": TWO}), cast(Any, None))
+    assert world.env.expires_seconds == DAY
+    clock = [NOW]
+
+    def in_window(_: object, window: float) -> list[Request]:
+        return [request for request in (old, new) if clock[0] - dt.timedelta(hours=window) <= request.at <= clock[0]]
+
+    answers: dict[str, Any] = {
+        "server_time": lambda _: clock[0], "requests": in_window, "Approvers": lambda *_: People(),
+        "votes": lambda _, request: [vote for vote in votes[request.id] if vote.at <= clock[0]],
+        "note_rejection": lambda *_: None, "noted_rejection": lambda *_: None, "uses": lambda *_: {},
+    }  # fmt: skip
+    for name, answer in answers.items():
+        monkeypatch.setattr(approvals, name, answer)
+
+    def holds_at(hour: float) -> bool:
+        clock[0] = hours(hour)
+        grant = newest_granted(approvals.standings(world, TWO))
+        return grant is not None and grant.request == new
+
+    assert holds_at((granted + ended) / 2)
+    assert not any(holds_at(ended + quarter / 4) for quarter in range(4 * 4 * 24))
 
 
 def test_an_edited_request_is_another_one() -> None:
