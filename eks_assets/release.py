@@ -1,7 +1,8 @@
 """Whether what would change now is what was approved. Pure.
 
 Rule: what is pending must be a subset of what was approved. A field that has been applied meanwhile is no longer
-pending, and may be missing; nothing may come in. Values that nobody knew when the plan was made are filled in first.
+pending, and may be missing; nothing may come in. What does not exist yet is made with all of it, or not at all. Values
+that nobody knew when the plan was made are filled in first.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def unit_deviations(
             continue
         if fault := _field_fault(wanted.get(field["path"]), field, started):
             found.append(f"{name} {field['path']}: {fault}")
+    if not started and entry["action"] == now["action"] == "create":
+        found += _left_out(wanted, now)
     return (*found, *_fact_faults(name, entry, now, started))
 
 
@@ -77,6 +80,17 @@ def _field_fault(approved: Mapping[str, Any] | None, now: Mapping[str, Any], sta
     if now["replaces"] and not approved["replaces"]:
         return "would replace the resource, which was not approved"
     return ""
+
+
+def _left_out(wanted: Mapping[str, Mapping[str, Any]], now: Mapping[str, Any]) -> list[str]:
+    """The approved fields of something new that it would not get: none of them can have been applied meanwhile. Not
+    those that are there without it: an object of a chart that another made, a line that its template already has."""
+    pending, is_chart = {field["path"] for field in now["fields"]}, "chart" in now["facts"]
+    return [
+        f"{now['unit']} {path}: was approved and would be left out"
+        for path, field in wanted.items()
+        if path not in pending and field["before"] != field["after"] and not (is_chart and _OBJECT.match(path))
+    ]
 
 
 def _is_derived(field: Mapping[str, Any], entry: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

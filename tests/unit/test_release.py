@@ -89,6 +89,35 @@ def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
     assert deviations(approved, entry(field("at", None, "commit other"))) != ()
 
 
+def new(*fields: dict[str, Any], **other: Any) -> dict[str, Any]:
+    return entry(*fields, action="create", observed={"status": "absent"}, **other)
+
+
+def test_something_new_is_not_made_with_less_than_was_approved() -> None:
+    encrypted, subnets = field("Encrypted", None, True), field("subnets[0]", None, str(Pending("config", "subnets")))
+    approved = new(encrypted, subnets, known_after_apply=["config.subnets"])
+    all_of_it = field("subnets[0]", None, "a"), field("subnets[1]", None, "b")
+    assert deviations(approved, new(encrypted, *all_of_it)) == ()
+    assert deviations(approved, new(*all_of_it)) == ("x Encrypted: was approved and would be left out",)
+    assert deviations(approved, new(encrypted, all_of_it[0])) == ("x subnets[1]: was approved and would be left out",)
+    manifest = new(field("NetworkPolicy shop/deny", None, {"kind": "NetworkPolicy"}), encrypted)
+    assert "NetworkPolicy shop/deny" in deviations(manifest, new(encrypted))[0]
+
+
+def test_what_a_unit_has_made_before_it_failed_is_not_left_out() -> None:
+    halfway = entry(B, observed={"status": "failed"})
+    assert deviations(new(A, B), halfway, started=True) == ()
+    assert deviations(new(A, B), new(B), started=True) == ()
+
+
+def test_what_need_not_be_made_any_more_is_not_left_out() -> None:
+    object_of_others = field("CustomResourceDefinition/gateways.example.com", None, "(exists)")
+    chart = {"chart": "sha256:1"}
+    assert deviations(new(B, object_of_others, facts=chart), new(B, facts=chart)) == ()
+    as_in_the_template = field("values.commit", "c0ffee", str(Pending("config", "commit")))
+    assert deviations(new(B, as_in_the_template, known_after_apply=["config.commit"]), new(B)) == ()
+
+
 @pytest.mark.parametrize("key", AROUND)
 def test_everything_around_the_change_must_be_the_same(key: str) -> None:
     assert context_deviations(AROUND, AROUND) == ()
