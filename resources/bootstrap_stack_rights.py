@@ -8,6 +8,8 @@ name one (`roles.permissions_boundary`) in every account that matters.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from resources.bootstrap_names import (
     approver_policy,
     cloudformation_role,
@@ -16,11 +18,14 @@ from resources.bootstrap_names import (
     pipeline_role,
     planner_role,
 )
+from resources.cluster_config_roles import existing_roles, new_role_names
 from resources.environment import Environment
 from resources.templates import Document, allow, arn, deny
 
 # CloudFormation shortens the stack's name in names that it generates, so only this much of a prefix is sure to stay.
 _SURE_LENGTH = 20
+# The ARN of each stands in up to three statements of a managed policy.
+_ROLES_A_POLICY = 12
 
 _VPC_ACTIONS = """
     AllocateAddress AssociateAddress DisassociateAddress ReleaseAddress
@@ -62,6 +67,7 @@ def stack_rights(env: Environment) -> dict[str, list[Document]]:
         "NetworkStackRights": [*_vpc(env), *_logs(env)],
         "IdentityStackRights": _identity(env),
         "PlatformStackRights": [*_eks(env), *_storage(env), *_names(env), *_messages(env)],
+        **_cluster_role_rights(env),
     }
 
 
@@ -95,20 +101,16 @@ def _identity(env: Environment) -> list[Document]:
     def iam(*resources: str) -> list[str]:
         return [arn(env, "iam", resource, region="") for resource in resources]
 
-    roles = iam(f"role/{name_pattern(env)}", f"role/KarpenterNodeRole-{env.cluster_name}")
+    roles = _own_roles(env)
     policies = iam(f"policy/{name_pattern(env)}", f"policy/KarpenterController*-{env.cluster_name}")
-    boundary = env.roles.permissions_boundary
-    under_boundary = {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else {}
-    services = [f"{service}.amazonaws.com" for service in _PASSED_TO]
     linked = [f"{service}.amazonaws.com" for service in _LINKED_SERVICES]
     policy = "CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy* List* TagPolicy UntagPolicy"
     profile = (
         "AddRoleTo* CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile RemoveRoleFrom* TagInstanceProfile"
     )
     return [
-        allow(_verbs("iam", _ROLE_ACTIONS), roles),
-        allow(_verbs("iam", _EMPOWERING_ACTIONS), roles, **under_boundary),
-        allow(["iam:PassRole"], roles, StringEquals={"iam:PassedToService": services}),
+        *_making_roles(env, roles),
+        _passing_roles(roles),
         allow(_verbs("iam", policy), policies),
         allow(_verbs("iam", profile), [*iam(f"instance-profile/{name_pattern(env)}"), *roles]),
         allow(_verbs("iam", "*OpenIDConnectProvider*"), iam("oidc-provider/oidc.eks.*")),
@@ -117,6 +119,48 @@ def _identity(env: Environment) -> list[Document]:
         ),
         deny(_verbs("iam", _CHANGING_ACTIONS), _out_of_reach(env)),
     ]
+
+
+def _own_roles(env: Environment) -> list[str]:
+    names = (name_pattern(env), f"KarpenterNodeRole-{env.cluster_name}")
+    return [arn(env, "iam", f"role/{name}", region="") for name in names]
+
+
+def _making_roles(env: Environment, roles: list[str]) -> list[Document]:
+    boundary = env.roles.permissions_boundary
+    under_boundary = {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else {}
+    return [
+        allow(_verbs("iam", _ROLE_ACTIONS), roles),
+        allow(_verbs("iam", _EMPOWERING_ACTIONS), roles, **under_boundary),
+    ]
+
+
+def _passing_roles(roles: list[str]) -> Document:
+    services = [f"{service}.amazonaws.com" for service in _PASSED_TO]
+    return allow(["iam:PassRole"], roles, StringEquals={"iam:PassedToService": services})
+
+
+def _cluster_role_rights(env: Environment) -> dict[str, list[Document]]:
+    """Rights on roles that the ClusterConfig names outside the environment's own names: exactly those, in policies of
+    as many as fit. What the pipeline's own roles are denied (`_out_of_reach`) stays denied."""
+    made = {arn(env, "iam", f"role/{name}", region="") for name in new_role_names(env.cluster)}
+    own = _own_roles(env)
+    others = [role for role in sorted({*made, *existing_roles(env.cluster)}) if not _matches(role, own)]
+    policies = {}
+    for start in range(0, len(others), _ROLES_A_POLICY):
+        roles = others[start : start + _ROLES_A_POLICY]
+        new = [role for role in roles if role in made]
+        policies[f"ClusterRoles{start // _ROLES_A_POLICY + 1}StackRights"] = [
+            _passing_roles(roles),
+            # EKS looks into a role with the rights of whoever hands it over.
+            allow(_verbs("iam", "GetRole ListAttachedRolePolicies"), roles),
+            *(_making_roles(env, new) if new else []),
+        ]
+    return policies
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _out_of_reach(env: Environment) -> list[str]:

@@ -21,6 +21,7 @@ from resources.outputs import plain
 from resources.specs import Stack
 from resources.templates import arn
 from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+from tests.units.published import configured
 
 # Permissions of CloudFormation's handlers that our stacks have no use for: features that no template switches on, and
 # the two that the pipeline must not have, reading secrets and taking a boundary off a role.
@@ -120,6 +121,73 @@ def test_stacks_make_roles_only_under_the_boundary_and_leave_the_pipelines_own_a
     (denied,) = [s for s in statements if s["Effect"] == "Deny"]
     assert {"arn:aws:iam::444455556666:role/eks-assets-deployer", boundary} < set(denied["Resource"])
     assert any(fnmatchcase("iam:PutRolePolicy", pattern) for pattern in denied["Action"])
+
+
+HEAD = "arn:aws:iam::444455556666:role"
+CLUSTER_ROLES = {
+    "managedNodeGroups": [{"name": "system", "iam": {"instanceRoleARN": f"{HEAD}/nodes"}}],
+    "fargateProfiles": [
+        {"name": "jobs", "selectors": [{"namespace": "jobs"}], "podExecutionRoleARN": f"{HEAD}/path/fargate"}
+    ],
+    "autoModeConfig": {"enabled": False, "nodeRoleARN": f"{HEAD}/auto"},
+    "addons": [
+        {"name": "vpc-cni", "serviceAccountRoleARN": f"{HEAD}/cni"},
+        {
+            "name": "aws-ebs-csi-driver",
+            "podIdentityAssociations": [{"serviceAccountName": "ebs", "roleARN": f"{HEAD}/ebs"}],
+        },
+    ],
+    "iam": {
+        "withOIDC": True,
+        "serviceAccounts": [
+            {"metadata": {"name": "one"}, "roleName": "shop-irsa", "wellKnownPolicies": {"certManager": True}},
+            {"metadata": {"name": "two"}, "roleName": "acme-prod-x", "wellKnownPolicies": {"certManager": True}},
+        ],
+        "podIdentityAssociations": [
+            {"namespace": "shop", "serviceAccountName": "shop", "roleARN": f"{HEAD}/shop-reader"},
+            {"namespace": "shop", "serviceAccountName": "every", "roleARN": f"{HEAD}/*"},
+            {"namespace": "shop", "serviceAccountName": "own", "roleARN": f"{HEAD}/eks-assets-deployer"},
+            {
+                "namespace": "shop",
+                "serviceAccountName": "uploader",
+                "roleName": "shop-uploader",
+                "wellKnownPolicies": {"certManager": True},
+            },
+        ],
+    },
+}
+
+
+def reached(env: Environment, action: str) -> set[str]:
+    """The roles, without what all ARNs begin with, that statements allow the action on, and none denies it on."""
+    statements = [s for policy in stack_rights(env).values() for s in policy]
+    matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s["Action"])]
+    found = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
+    return {role.removeprefix(f"{HEAD}/") for role in found["Allow"] - found["Deny"] if role.startswith(HEAD)}
+
+
+def test_stacks_reach_exactly_the_roles_that_the_cluster_names(prod_env: Environment) -> None:
+    env = configured(prod_env, **CLUSTER_ROLES)
+    new = reached(env, "iam:CreateRole") - reached(prod_env, "iam:CreateRole")
+    assert new == {"shop-irsa", "shop-uploader"}
+    assert new == reached(env, "iam:DeleteRolePolicy") - reached(prod_env, "iam:DeleteRolePolicy")
+    passed = reached(env, "iam:PassRole") - reached(prod_env, "iam:PassRole")
+    assert passed == {*new, "nodes", "path/fargate", "auto", "cni", "ebs", "shop-reader"}
+    boundary = {"StringEquals": {"iam:PermissionsBoundary": prod_env.roles.permissions_boundary}}
+    makers = [s for policy in stack_rights(env).values() for s in policy if "iam:CreateRole" in s["Action"]]
+    assert [s["Condition"] for s in makers] == [boundary, boundary]
+
+
+def test_many_long_roles_of_the_cluster_fit_into_iams_quotas(prod_env: Environment) -> None:
+    accounts = [
+        {"metadata": {"name": f"a{n}"}, "roleName": f"{n:x<64}", "wellKnownPolicies": {"certManager": True}}
+        for n in range(30)
+    ]
+    env = configured(prod_env, iam={"withOIDC": True, "serviceAccounts": accounts})
+    policies = resources_of(env, "IAM::ManagedPolicy")
+    sizes = {title: len(json.dumps(p["PolicyDocument"], separators=(",", ":"))) for title, p in policies.items()}
+    assert max(sizes.values()) <= 6_144, sizes
+    assert len({role for role in reached(env, "iam:CreateRole") if "xxx" in role}) == 30
 
 
 def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environment) -> None:
