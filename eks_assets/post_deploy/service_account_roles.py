@@ -17,6 +17,7 @@ from eks_assets.templates import (
     stack_tags,
 )
 from eks_assets.unit import unit
+from resources.bootstrap_stack_rights import git_secret
 from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack
@@ -62,11 +63,13 @@ def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]
 
 
 def _external_secrets(env: Environment) -> list[Document]:
-    """Read-only, and only what belongs to the environment by its name."""
+    """Read-only, and only what belongs to the environment: by its name, or as the secret with its git credentials."""
     read = ["DescribeSecret", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds"]
     path = env.parameter_path("*")
+    own, git = arn(env, "secretsmanager", f"secret:{path}"), git_secret(env)
+    elsewhere = git is not None and not git.startswith(own.removesuffix("*"))
     return [
-        allow([f"secretsmanager:{verb}" for verb in read], arn(env, "secretsmanager", f"secret:{path}")),
+        allow([f"secretsmanager:{verb}" for verb in read], [own, git] if elsewhere else own),
         allow(
             ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"], arn(env, "ssm", f"parameter{path}")
         ),

@@ -13,6 +13,7 @@ from eks_assets.post_deploy.external_dns_role import external_dns_role
 from eks_assets.post_deploy.load_balancer_policy import load_balancer_controller_statements
 from eks_assets.post_deploy.service_account_roles import service_account_roles
 from resources.environment import Environment
+from resources.git_settings import Git
 from resources.outputs import pending, pending_fields
 from resources.specs import Stack
 
@@ -75,6 +76,28 @@ def test_external_secrets_reads_only_the_environments_own(sandbox_env: Environme
     ]
     verbs = {action.split(":")[1] for s in statements for action in s["Action"]}
     assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("/demo/sandbox/git/credentials", []),
+        ("arn:aws:secretsmanager:us-west-2:000000000000:secret:/demo/sandbox/git-AbCdEf", []),
+        ("platform/git", ["arn:aws:secretsmanager:us-west-2:000000000000:secret:platform/git-??????"]),
+        (
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:git-AbCdEf",
+            ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:git-AbCdEf"],
+        ),
+    ],
+)
+def test_external_secrets_reads_the_git_secret_where_it_lies_elsewhere(
+    sandbox_env: Environment, name: str, more: list[str]
+) -> None:
+    git = Git.model_validate({"repository": "https://git.test/x", "credentials": {"secret": name}})
+    spec = service_account_roles(sandbox_env.model_copy(update={"git": git}))
+    own = "arn:aws:secretsmanager:us-west-2:000000000000:secret:/demo/sandbox/*"
+    secrets = statements_of(roles_of(spec)["ExternalSecretsRole"])[0]["Resource"]
+    assert secrets == ([own, *more] if more else own)
 
 
 def test_csi_drivers_have_the_policies_that_aws_manages(sandbox_env: Environment) -> None:
