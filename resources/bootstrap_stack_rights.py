@@ -73,7 +73,7 @@ def stack_rights(env: Environment) -> dict[str, list[Document]]:
 
 def name_pattern(env: Environment, before: str = "") -> str:
     """Matches the names that CloudFormation generates for the environment's stacks."""
-    return f"{before}{env.resource_prefix}-"[: _SURE_LENGTH + len(before)] + "*"
+    return f"{before}{env.resource_prefix}-"[:_SURE_LENGTH] + "*"
 
 
 def _verbs(service: str, names: str) -> list[str]:

@@ -73,6 +73,11 @@ def test_names_stay_within_the_limits_for_the_longest_prefix(sandbox_env: Enviro
     assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
 
 
+def test_rules_of_karpenters_stack_keep_too_little_of_its_name_for_a_longer_pattern(sandbox_env: Environment) -> None:
+    env = sandbox_env.model_copy(update={"tenant": "contoso", "target_env": "production"})
+    assert fnmatchcase(env.karpenter_stack[:24] + "-RebalanceRule-ABC", name_pattern(env, "Karpenter-"))
+
+
 def test_names_are_derived_from_prefix_account_and_region(sandbox_env: Environment) -> None:
     assert bootstrap.ledger_bucket(sandbox_env) == "demo-sandbox-ledger-000000000000-us-west-2"
     assert bootstrap.lease_table(sandbox_env) == "demo-sandbox-lease"
