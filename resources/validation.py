@@ -27,13 +27,15 @@ ADDRESSES: dict[str, Location] = {
 ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
     ("roles", "deployer", "arn"), ("roles", "planner"), ("roles", "cloudformation"),
 )  # fmt: skip
+# The namespaces that objects of ours lie in, with the units that find them there; a chart makes its own namespace.
+NAMESPACES_OF_UNITS = {"observability": "grafana_credentials", "argocd": "argocd_repository"}
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
 
 
 def cross_checks(environment: Document, cluster: Document | None) -> list[Problem]:
     """Every problem between the fields of an environment file and its ClusterConfig."""
-    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions, _names)
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions, _names, _namespaces)
     problems = [problem for check in checks for problem in check(environment)]
     for document in (environment, cluster) if cluster else (environment,):
         problems += _empty(document)
@@ -175,6 +177,18 @@ def _names(environment: Document) -> Iterator[Problem]:
             )
             message = f"gives the {derived.what} {derived.name} of {len(derived.name)} characters; allowed: {allowed}"
             yield environment.problem(location, message)
+
+
+def _namespaces(environment: Document) -> Iterator[Problem]:
+    """A namespace that is left out, though a unit that is not switched off puts an object into it."""
+    named = environment.at(("namespaces",), list)
+    credentials = environment.at(("git", "credentials"), dict)
+    for namespace, unit in NAMESPACES_OF_UNITS.items():
+        switched_off = False in (environment.at(("addons", unit, *key), bool) for key in ((), ("enabled",)))
+        unused = unit == "argocd_repository" and credentials is None
+        if named is not None and namespace not in named and not switched_off and not unused:
+            allowed = f"{namespace} beside the others"
+            yield environment.problem(("namespaces",), f"lacks {namespace}, which {unit} needs; allowed: {allowed}")
 
 
 def clashes(files: list[Document]) -> list[Problem]:

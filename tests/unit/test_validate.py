@@ -65,6 +65,13 @@ ENVIRONMENT_FAULTS = [
     ("${SANDBOX_REGISTRY}", "${REGISTRY}", "charts.mirror", "would stay as it is"),
     ("attempts: 3", "attempts: many", "retry.attempts", "a whole number"),
     ("attempts: 3", "attempts: 0", "retry.attempts", "at least 1"),
+    (
+        "retry:\n",
+        "namespaces: [argocd]\nretry:\n",
+        "namespaces",
+        "lacks observability, which grafana_credentials needs",
+    ),
+    ("retry:\n", "namespaces: [observability]\nretry:\n", "namespaces", "lacks argocd, which argocd_repository needs"),
     ("retry:\n", "deploy: manaul\nretry:\n", "deploy", 'did you mean "manual"?'),
     ("retry:\n", "approval:\nretry:\n", "approval", "is empty"),
     ("retry:\n", "tenant: twice\nretry:\n", "tenant", "is written twice"),
@@ -200,6 +207,19 @@ def test_units_are_known_by_name_where_the_caller_knows_them(folder: Path) -> No
     assert check(file) == []
     (problem,) = check(file, UNITS)
     assert 'did you mean "karpenter"?' in problem.message
+
+
+def test_a_namespace_may_be_left_out_where_nothing_needs_it(folder: Path) -> None:
+    file = folder / "sandbox.yaml"
+    file.write_text(
+        file.read_text()
+        + "namespaces: [shop]\naddons: {grafana_credentials: off, argocd_repository: {enabled: false}}\n"
+    )
+    assert check(file) == []
+    text = file.read_text()
+    start, end = text.index("  credentials:"), text.index("  variables:")
+    file.write_text((text[:start] + text[end:]).replace(", argocd_repository: {enabled: false}", ""))
+    assert check(file) == []
 
 
 @pytest.mark.parametrize("addon", ["{values_file: nope.yaml}", "{file_values: {a: 1}}", "sometimes"])

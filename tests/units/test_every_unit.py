@@ -17,6 +17,7 @@ from resources.environment import Environment
 from resources.environment_files import load_environment
 from resources.outputs import NoOutputs, plain
 from resources.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
+from resources.validation import NAMESPACES_OF_UNITS
 from sandbox.paths import PROJECT
 from tests.conftest import Lint
 
@@ -159,6 +160,24 @@ def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
         assert KUBERNETES_LABEL.fullmatch(release.namespace)
         assert re.fullmatch(r"\d+\.\d+\.\d+", release.version), f"{release.name} {release.version}"
         assert release.repository.startswith(("https://", "oci://"))
+
+
+def made_before(env: Environment, name: str) -> set[str]:
+    """The namespaces that charts have made when a unit's turn comes."""
+    above = [n for n in UNITS if name in registry().descendants([n])]
+    return {s.namespace for n in above for s in [rendered(env, n)] if isinstance(s, HelmRelease)}
+
+
+def test_validation_knows_which_units_need_a_namespace_of_the_environment(environment: Environment) -> None:
+    env = environment.model_copy(update={"namespaces": ()})
+    needed: dict[str, str] = {}
+    for name in UNITS:
+        spec = rendered(env, name) if registry()[name].is_enabled(env) else None
+        objects = spec.objects if isinstance(spec, Manifests) else ()
+        for namespace in {item["metadata"].get("namespace") for item in objects} & {*environment.namespaces}:
+            if namespace not in made_before(env, name):
+                needed[namespace] = name
+    assert needed == NAMESPACES_OF_UNITS
 
 
 def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:
