@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY
 from resources.problems import Location, Problem, choices
 from resources.yaml_positions import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"
+_ACCESS_ENTRIES: Location = ("accessConfig", "accessEntries")
+_ADMINISTRATOR = CLUSTER_ADMIN_POLICY.rpartition("/")[2]
 Block = tuple[Location, ipaddress.IPv4Network]
 
 
@@ -23,6 +26,7 @@ def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem
     yield from _node_zones(environment, cluster)
     yield from _somewhere_to_run(cluster)
     yield from _release_versions(environment, cluster)
+    yield from _administrator(environment, cluster)
 
 
 def _metadata(environment: Document, cluster: Document) -> Iterator[Problem]:
@@ -115,6 +119,23 @@ def _release_versions(environment: Document, cluster: Document) -> Iterator[Prob
         if version is not None and release is not None and not version - 3 <= release <= version:
             message = f"is of Kubernetes 1.{release}; allowed: 1.{version - 3} to 1.{version} with this cluster"
             yield cluster.problem(("managedNodeGroups", index, "releaseVersion"), message)
+
+
+def _administrator(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """EKS makes nobody an administrator by itself, so the pipeline would lock itself out of its own cluster."""
+    roles = environment.data.get("roles", {})
+    if not isinstance(roles, dict) or roles.get("deployer") or roles.get("pipeline"):
+        return
+    groups = [group for _, found in _entries(cluster, ("iamIdentityMappings",)) for group in _list(found.get("groups"))]
+    if "system:masters" in groups or any(_administers(e) for _, e in _entries(cluster, _ACCESS_ENTRIES)):
+        return
+    allowed = f"roles.deployer or roles.pipeline, or an access entry with {_ADMINISTRATOR} for whoever deploys"
+    yield environment.problem(("roles",), f"names nobody who may administer the cluster; allowed: {allowed}")
+
+
+def _administers(entry: dict[str, Any]) -> bool:
+    policies = [policy for policy in _list(entry.get("accessPolicies")) if isinstance(policy, dict)]
+    return any(str(policy.get("policyARN")).endswith(f"/{_ADMINISTRATOR}") for policy in policies)
 
 
 def _minor(version: Any) -> int | None:

@@ -119,6 +119,8 @@ def test_credentials_of_another_account(
     document = yaml.safe_load((files.folder / "sandbox.yaml").read_text())
     document["roles"] = {}
     (files.folder / "sandbox.yaml").write_text(yaml.safe_dump(document))
+    administrator = {"arn": "arn:aws:iam::000000000000:role/someone", "groups": ["system:masters"]}
+    files.change("clusters/sandbox.yaml", iamIdentityMappings=[administrator])
     said = refused(2, EKS_ASSETS_SANDBOX_DIR=str(elsewhere))
     assert "environment sandbox is account 000000000000, but the credentials are arn:aws:iam::111122223333:root" in said
     assert "use credentials of account 000000000000" in said

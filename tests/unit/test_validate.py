@@ -154,6 +154,39 @@ def test_access_policies_are_known_by_name(folder: Path) -> None:
     assert 'did you mean "AmazonEKSViewPolicy"?' in problem.message
 
 
+def without_roles(folder: Path, roles: str = "") -> Path:
+    """The sandbox's environment file with other roles, or none at all."""
+    file = folder / "sandbox.yaml"
+    text = file.read_text()
+    start, end = text.index("roles:"), text.index("hosted_zone:")
+    file.write_text(text[:start] + roles + text[end:])
+    return file
+
+
+@pytest.mark.parametrize("roles", ["", "roles: {}\n", "roles: {planner: 'arn:aws:iam::000000000000:role/planner'}\n"])
+def test_an_environment_that_nobody_could_administer_is_refused(folder: Path, roles: str) -> None:
+    (problem,) = check(without_roles(folder, roles))
+    assert problem.path == "roles"
+    assert "allowed: roles.deployer or roles.pipeline" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("before", "administrator"),
+    [
+        ("secretsEncryption:", access_policy("AmazonEKSClusterAdminPolicy")),
+        (
+            "  - arn: arn:${AWS_PARTITION}:iam::${AWS_ACCOUNT_ID}:role/KarpenterNodeRole",
+            "  - {arn: 'arn:aws:iam::000000000000:role/x', groups: ['system:masters']}\n",
+        ),
+    ],
+)
+def test_an_environment_without_roles_is_fine_where_its_cluster_names_an_administrator(
+    folder: Path, before: str, administrator: str
+) -> None:
+    edit(folder / "clusters/sandbox.yaml", before, administrator + before)
+    assert check(without_roles(folder)) == []
+
+
 def lookup_with_subnets(folder: Path, private: str) -> list[Problem]:
     """The sandbox in a VPC that exists, with these private subnets."""
     environment, cluster = folder / "sandbox.yaml", folder / "clusters/sandbox.yaml"
