@@ -22,9 +22,10 @@ def eks_token(session: boto3.Session, region: str, cluster_name: str) -> str:
     signer = RequestSigner(
         ServiceId("STS"), region, "sts", "v4", session.get_credentials(), core.get_component("event_emitter")
     )
+    host = core._get_internal_component("endpoint_resolver").construct_endpoint("sts", region)["hostname"]
     request = {
         "method": "GET",
-        "url": f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+        "url": f"https://{host}/?Action=GetCallerIdentity&Version=2011-06-15",
         "body": {},
         "headers": {"x-k8s-aws-id": cluster_name},
         "context": {},

@@ -37,6 +37,19 @@ def test_a_token_is_a_presigned_call_that_names_the_cluster() -> None:
     assert query["X-Amz-Credential"][0].endswith("/eu-west-1/sts/aws4_request")
 
 
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "sts.us-east-1.amazonaws.com"),
+        ("us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", "sts.cn-northwest-1.amazonaws.com.cn"),
+    ],
+)
+def test_a_token_goes_to_the_regions_own_endpoint(region: str, host: str) -> None:
+    assert urlsplit(url_of(eks_token(session(), region, "x"))).hostname == host
+
+
 def test_a_token_of_another_cluster_has_another_signature() -> None:
     one, other = (
         parse_qs(urlsplit(url_of(eks_token(session(), "eu-west-1", name))).query)["X-Amz-Signature"]
