@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -159,11 +160,25 @@ class Aws:
             )
         return str(identity["Arn"])
 
+    def credentials(self) -> Any:
+        """botocore's credentials of whom we act as, fresh. Raises ConfigError where there are none, AccessDenied where
+        we cannot act as the role."""
+        with self._acting("asking for AWS credentials"):
+            found = _found(self.session.get_credentials())
+            found.get_frozen_credentials()
+            return found
+
     def _identity(self) -> dict[str, str]:
+        with self._acting(f"asking who we are in account {self.env.account}"):
+            found: dict[str, str] = self.client("sts").get_caller_identity()
+            return found
+
+    @contextmanager
+    def _acting(self, doing: str) -> Iterator[None]:
+        """As `aws_call`; where AWS refuses, it says as which role we cannot act."""
         try:
-            with aws_call(f"asking who we are in account {self.env.account}"):
-                found: dict[str, str] = self.client("sts").get_caller_identity()
-                return found
+            with aws_call(doing):
+                yield
         except AccessDenied as error:
             if not self._chain:
                 raise
@@ -186,14 +201,18 @@ class Aws:
         make_client: Callable[..., Any] = partial(
             session._session.create_client, endpoint_url=self.source.endpoint, region_name=self.env.region
         )
-        source = session.get_credentials()
-        if source is None:
-            raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
+        source = _found(session.get_credentials())
         fetcher = AssumeRoleCredentialFetcher(make_client, source, arn, extra_args=extra)
         core = new_core()
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
         core.set_config_variable("region", self.env.region)
         return boto3.Session(botocore_session=core)
+
+
+def _found(credentials: Any) -> Any:
+    if credentials is None:
+        raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
+    return credentials
 
 
 def caller(env: Environment) -> str:

@@ -121,6 +121,7 @@ class ClusterAccess:
             _, made = self._token
             now = dt.datetime.now(dt.UTC)
             if now - made > LIFETIME - dt.timedelta(minutes=1):
+                self.aws.credentials()  # says why there are none; signing would only fail
                 self._token = (eks_token(self.aws.session, self.env.region, self.env.cluster_name), now)
             return self._token
 

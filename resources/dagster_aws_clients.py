@@ -15,7 +15,6 @@ from typing import Any
 import botocore.session
 
 from resources.aws import Aws, data_loader
-from resources.errors import ConfigError
 
 _patching = threading.RLock()
 
@@ -70,10 +69,7 @@ def ecr_public_token(aws: Aws) -> str:
 
 
 def _settings(aws: Aws) -> dict[str, Any]:
-    found = aws.session.get_credentials()
-    if found is None:
-        raise ConfigError("no AWS credentials were found", next_step="log in to AWS, or set AWS_PROFILE")
-    keys = found.get_frozen_credentials()
+    keys = aws.credentials().get_frozen_credentials()
     return {
         "region_name": aws.env.region,
         "endpoint_url": aws.source.endpoint,

@@ -43,7 +43,7 @@ def _print_fresh(environment: str, *, for_aws: bool) -> int:
 
 def process_credentials(aws: Any) -> dict[str, Any]:
     """Source: AWS SDKs and Tools reference, "Process credential provider"."""
-    found = aws.session.get_credentials()
+    found = aws.credentials()
     keys = found.get_frozen_credentials()
     answer = {
         "Version": 1,

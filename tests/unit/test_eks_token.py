@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import os
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from eks_assets.cli.token import print_token
 from resources.eks_token import eks_token, exec_credential
@@ -80,6 +84,49 @@ def test_a_program_that_we_start_is_handed_a_token_and_needs_neither_files_nor_a
         monkeypatch.setenv(name, value)
     assert print_token(["no-such-environment"]) == 0
     assert json.loads(capsys.readouterr().out) == credential
+
+
+@pytest.fixture
+def logged_out(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The published environments, and a process without AWS credentials."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(environments / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(environments / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
+    return environments
+
+
+@pytest.mark.parametrize("options", [[], ["--aws"]])
+def test_without_credentials_the_command_says_so_and_what_to_do(
+    options: list[str], logged_out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = logged_out / "acme-dev.yaml"
+    text = file.read_text()
+    start, end = text.index("  deployer:"), text.index("  cloudformation:")
+    file.write_text(text[:start] + text[end:])
+    assert print_token(["acme-dev", *options]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "no AWS credentials were found\nNext: log in to AWS, or set AWS_PROFILE\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--aws"]])
+def test_a_role_that_cannot_be_assumed_is_named_by_the_command(
+    options: list[str], logged_out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(client: Any, operation: str, arguments: dict[str, Any]) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, operation)
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key")
+    assert print_token(["acme-dev", *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "cannot act as arn:aws:iam::111122223333:role/eks-assets-deployer" in said.err
+    assert "Next: does the role exist (eks-assets bootstrap acme-dev --apply)" in said.err
+    assert "secret-key" not in said.err
 
 
 @pytest.mark.parametrize(
