@@ -6,6 +6,7 @@ go instead (`resources/cluster_config_refused.py`); nothing is accepted and then
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -217,10 +218,9 @@ class ClusterConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        # A stack's logical ids have neither - nor _, so names that differ in those alone would be one resource.
-        self._unique("managedNodeGroups", [group.name.replace("_", "-") for group in self.managed_node_groups])
-        self._unique("addons", [addon.name for addon in self.declared_addons])
-        self._unique("fargateProfiles", [profile.name.replace("_", "-") for profile in self.fargate_profiles])
+        self._unique("managedNodeGroups", [_as_in_ids(group.name) for group in self.managed_node_groups])
+        self._unique("addons", [_as_in_ids(addon.name) for addon in self.declared_addons])
+        self._unique("fargateProfiles", [_as_in_ids(profile.name) for profile in self.fargate_profiles])
         self._unique("access entries and identity mappings", [e.principal_arn for e in self.access_entries])
         accounts = [(a.namespace, a.service_account_name) for a in self.iam.pod_identity_associations]
         self._unique("iam.podIdentityAssociations", ["/".join(account) for account in accounts])
@@ -233,3 +233,9 @@ class ClusterConfig(ConfigModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{what} has {', '.join(twice)} twice; allowed: each name once")
+
+
+def _as_in_ids(name: str) -> str:
+    # A stack's logical ids have neither - nor _, and capitals of their own: names that differ in those alone would be
+    # one resource.
+    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))

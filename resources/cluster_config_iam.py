@@ -13,7 +13,10 @@ CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterA
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
 RoleName = Annotated[
     str,
-    Field(pattern=r"^[\w+=,.@-]{1,64}$", description="an IAM role name: at most 64 of letters, digits and +=,.@_-"),
+    Field(
+        pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$",
+        description="an IAM role name: at most 64 of letters, digits and +=,.@_-",
+    ),
 ]
 
 

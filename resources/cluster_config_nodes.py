@@ -16,7 +16,10 @@ Count = Annotated[int, Field(ge=0, description="a whole number from 0")]
 NodeGroupName = Annotated[
     str,
     # EKS allows 63; a hash of what forces a replacement is appended.
-    Field(pattern=r"^[a-zA-Z0-9][\w-]{0,53}$", description="at most 54 letters, digits, hyphens and underscores"),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,53}$",
+        description="at most 54 letters, digits, hyphens and underscores",
+    ),
 ]
 
 
@@ -200,7 +203,7 @@ class FargateSelector(ConfigModel):
 class FargateProfile(ConfigModel):
     """Pods that run without nodes of ours."""
 
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][\w-]{0,99}$", description="letters, digits, - and _")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="letters, digits, - and _")]
     selectors: tuple[FargateSelector, ...] = Field(min_length=1, max_length=5)
     pod_execution_role_arn: Arn | None = None
     subnets: tuple[SubnetId, ...] = ()

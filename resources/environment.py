@@ -22,6 +22,7 @@ from resources.field_types import (
     Model,
     Region,
     Seconds,
+    ServiceNames,
     Zone,
 )
 from resources.git_settings import Git
@@ -79,7 +80,7 @@ class CreateNetwork(Model):
     cidr: Cidr
     zones: tuple[Zone, ...] = Field(min_length=2, max_length=4, description="two to four availability zones")
     nat: Literal["single", "per_zone"] = "single"
-    endpoints: tuple[str, ...] = ()
+    endpoints: ServiceNames = ()
     flow_log_days: int = Field(default=30, ge=1)
 
 

@@ -106,7 +106,21 @@ def _yaml_mapping(value: str) -> str:
     raise ValueError("must hold a mapping as JSON or YAML text")
 
 
+def _services_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    # A stack's logical ids have neither . nor -, so names that differ in those alone would be one resource.
+    seen = [name.replace(".", "-") for name in value]
+    for index, name in enumerate(value):
+        if seen[index] in seen[:index]:
+            raise ValueError(f"{name} is written twice; allowed: each service once")
+    return value
+
+
 Cidr = Annotated[str, AfterValidator(_cidr)]
+ServiceName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$", description="the name of an AWS service, such as s3 or ecr.api"),
+]
+ServiceNames = Annotated[tuple[ServiceName, ...], AfterValidator(_services_once)]
 KubernetesVersionName = Annotated[
     str,
     Field(pattern=r"^1\.\d+$", description='a minor version in quotes, such as "1.34"'),

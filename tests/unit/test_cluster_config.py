@@ -205,3 +205,38 @@ def test_names_that_would_be_one_resource_are_refused() -> None:
     groups = [{"name": "a-b"}, {"name": "a_b"}]
     with pytest.raises(ValidationError, match="managedNodeGroups has a-b twice"):
         config(managedNodeGroups=groups)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("managedNodeGroups", "system", "System"),
+        ("managedNodeGroups", "a--b", "A_b-"),
+        ("fargateProfiles", "jobs", "JOBS"),
+        ("addons", "vpc-cni", "vpc_cni"),
+    ],
+)
+def test_names_that_would_be_one_resource_of_a_stack_are_refused(kind: str, one: str, other: str) -> None:
+    more = {"selectors": [{"namespace": "jobs"}]} if kind == "fargateProfiles" else {}
+    fields: dict[str, Any] = {kind: [{"name": name, **more} for name in (one, other)]}
+    with pytest.raises(ValidationError, match=f"{kind} has .* twice"):
+        config(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"managedNodeGroups": [{"name": "nodé"}]},
+        {"fargateProfiles": [{"name": "jobé", "selectors": [{"namespace": "jobs"}]}]},
+        {
+            "iam": {
+                "podIdentityAssociations": [
+                    {"namespace": "a", "serviceAccountName": "a", "roleName": "é", "permissionPolicyARNs": [ROLE]}
+                ]
+            }
+        },
+    ],
+)
+def test_names_are_of_letters_that_aws_accepts(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        config(**fields)
