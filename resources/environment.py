@@ -16,6 +16,7 @@ from resources.field_types import (
     AccountId,
     Arn,
     Cidr,
+    HelmValues,
     KubernetesName,
     KubernetesVersionName,
     Label,
@@ -148,11 +149,11 @@ class Addon(Model):
 
     enabled: bool = True
     version: str | None = None
-    values: dict[str, Any] = Field(default={})
+    values: HelmValues = Field(default={})
     values_file: str | None = None
     timeout: Seconds | None = None
     # The content of values_file: set by the loader, refused in a file.
-    file_values: dict[str, Any] = Field(default={})
+    file_values: HelmValues = Field(default={})
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from resources.errors import ConfigError
 from resources.explanations import explain
 from resources.placeholders import cluster_variables, substitute
 from resources.problems import Location, Problem, choices, did_you_mean, shown
-from resources.validation import clashes, cross_checks
+from resources.validation import beyond_json, clashes, cross_checks
 from resources.yaml_positions import Document, read
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
@@ -196,6 +196,7 @@ def _read_values_files(document: Document) -> tuple[Any, list[Problem]]:
         if values and not isinstance(values.data, dict | None):
             problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
         elif values:
+            problems += beyond_json(values)
             result[unit] = {**addon, "file_values": values.data or {}}
     return result, problems
 

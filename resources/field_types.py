@@ -6,9 +6,10 @@ import ipaddress
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from resources import aws_catalog
+from resources.outputs import plain
 from resources.problems import choices
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
@@ -35,6 +36,8 @@ KubernetesName = Annotated[
         description="a Kubernetes name: a-z, 0-9, hyphens and dots, with a letter or digit at both ends",
     ),
 ]
+# Keys are text from here on, so that 8080 and "8080" are one key wherever values are merged.
+HelmValues = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 
 class Model(BaseModel):

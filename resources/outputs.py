@@ -107,12 +107,19 @@ def pending(model: type[OutputsT], unit: str) -> OutputsT:
 
 
 def plain(document: Any) -> Any:
-    """The document as plain JSON types (tuples become lists, `Pending` becomes its token)."""
+    """The document as plain JSON types (tuples become lists, `Pending` becomes its token, keys become text)."""
     if isinstance(document, Mapping):
-        return {str.__str__(k): plain(v) for k, v in document.items()}
+        return {_key(k): plain(v) for k, v in document.items()}
     if isinstance(document, list | tuple):
         return [plain(v) for v in document]
     return str.__str__(document) if isinstance(document, str) else document
+
+
+def _key(key: Any) -> str:
+    """The text that helm makes of a key in YAML, such as a port: 8080, true, 1.5."""
+    if isinstance(key, str):
+        return str.__str__(key)
+    return "null" if key is None else str(key).lower().removesuffix(".0")
 
 
 def pending_fields(document: Any) -> tuple[str, ...]:

@@ -3,8 +3,10 @@ even where other fields are at fault, and skip what they cannot use."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, filterfalse
+from typing import Any
 from urllib.parse import urlsplit
 
 from resources import aws_catalog
@@ -31,6 +33,7 @@ ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
 NAMESPACES_OF_UNITS = {"observability": "grafana_credentials", "argocd": "argocd_repository"}
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
+LARGEST = 2**53 - 1  # the largest whole number that every reader of JSON keeps exactly
 
 
 def cross_checks(environment: Document, cluster: Document | None) -> list[Problem]:
@@ -38,15 +41,30 @@ def cross_checks(environment: Document, cluster: Document | None) -> list[Proble
     checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions, _names, _namespaces)
     problems = [problem for check in checks for problem in check(environment)]
     for document in (environment, cluster) if cluster else (environment,):
-        problems += _empty(document)
+        problems += [*_empty(document), *beyond_json(document)]
     return problems + (list(cluster_checks(environment, cluster)) if cluster else [])
 
 
 def _empty(document: Document) -> Iterator[Problem]:
     """A key whose value has been commented out would silently mean `none`: no approval, no encryption."""
-    for location in document.empty():
-        if not FREE_FORM & set(location):
+    for location, value in document.parts():
+        if value is None and not FREE_FORM & set(location):
             yield document.problem(location, EMPTY)
+
+
+def beyond_json(document: Document) -> Iterator[Problem]:
+    """What YAML knows and JSON does not, in which values reach Helm and AWS, and are hashed."""
+    for location, value in document.parts():
+        keys = value if isinstance(value, dict) else ()
+        for wrong in filterfalse(_is_in_json, (value, *keys)):
+            allowed = f"text in quotes, or a number from -{LARGEST} to {LARGEST}"
+            yield document.problem(location, f"{wrong} cannot be written as JSON; allowed: {allowed}")
+
+
+def _is_in_json(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, str | dict | list | None)
 
 
 def _alternatives(environment: Document) -> Iterator[Problem]:
@@ -138,19 +156,27 @@ def _git(environment: Document) -> Iterator[Problem]:
             allowed = "git.repository, which has a folder for each product"
             yield environment.problem(("products_purchased",), f"needs a repository; allowed: {allowed}")
         return
-    location: Location = ("git", "repository")
-    address = urlsplit(environment.at(location, str) or "")
-    if address.password is not None or (address.username and address.scheme in ("http", "https")):
-        allowed = "the address alone, with git.credentials.secret naming a secret"
-        yield environment.problem(location, f"holds a user or password; allowed: {allowed}")
-    if address.scheme == "http" and address.hostname not in ("127.0.0.1", "localhost"):
-        yield environment.problem(location, "would receive its credentials unencrypted; allowed: https or ssh")
+    yield from _repository(environment)
     if settings.get("branch") is not None and settings.get("branch") == settings.get("base"):
         yield environment.problem(("git", "branch"), "is the branch with the templates; allowed: another branch")
     for name in environment.at(("git", "variables"), dict) or {}:
         if name in BUILT_IN_VARIABLES:
             allowed = "other names, as this one follows from the environment"
             yield environment.problem(("git", "variables", name), f"is set by the pipeline; allowed: {allowed}")
+
+
+def _repository(environment: Document) -> Iterator[Problem]:
+    location: Location = ("git", "repository")
+    try:
+        address = urlsplit(environment.at(location, str) or "")
+    except ValueError as error:
+        yield environment.problem(location, f"is not an address ({error}); allowed: https://HOST/PATH or ssh")
+        return
+    if address.password is not None or (address.username and address.scheme in ("http", "https")):
+        allowed = "the address alone, with git.credentials.secret naming a secret"
+        yield environment.problem(location, f"holds a user or password; allowed: {allowed}")
+    if address.scheme == "http" and address.hostname not in ("127.0.0.1", "localhost"):
+        yield environment.problem(location, "would receive its credentials unencrypted; allowed: https or ssh")
 
 
 def _versions(environment: Document) -> Iterator[Problem]:

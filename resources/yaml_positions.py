@@ -49,16 +49,16 @@ class Document:
         """Every scalar as it is written, with its location."""
         return iter(self._scalars.items())
 
-    def empty(self) -> Iterator[Location]:
-        """The location of every key and item that has no value."""
+    def parts(self) -> Iterator[tuple[Location, Any]]:
+        """Every value with its location, those around it first."""
         waiting: list[tuple[Location, Any]] = [((), self.data)]
         while waiting:
             location, value = waiting.pop()
-            if value is None:
-                yield location
-            elif isinstance(value, dict | list):
-                parts = value.items() if isinstance(value, dict) else enumerate(value)
-                waiting += [((*location, key if isinstance(key, int) else str(key)), part) for key, part in parts]
+            yield location, value
+            if isinstance(value, dict):
+                waiting += [((*location, str(key)), part) for key, part in value.items()]
+            elif isinstance(value, list):
+                waiting += [((*location, index), part) for index, part in enumerate(value)]
 
     def with_data(self, data: Any) -> Document:
         """The same document, and positions, with other data."""

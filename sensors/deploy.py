@@ -10,11 +10,11 @@ from pydantic import Field, ValidationError
 from eks_assets.units import registry
 from resources.aws import Source
 from resources.environment import Environment
-from resources.errors import ConfigError, PipelineError
+from resources.errors import ConfigError
 from resources.field_types import Model
 from sensors.content import content_of, difference
 from sensors.launching import DEPLOY, FROM, PARTITION, WHY, deploy_run, is_destroyed, runs_with, tick
-from sensors.looks import first_line, read_environments
+from sensors.looks import fault_of, first_line, read_environments
 
 CONTENT = "eks-assets/content"
 SENSOR = "deploy sensor"
@@ -55,8 +55,9 @@ def deploy_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         try:
             content = content_of(registry(), env)
             decision = decide(context.instance, env, content, before)
-        except PipelineError as error:
-            said.append(f"{name}: left as it is: {first_line(error)}")
+        # Whatever is wrong with one environment, the others are deployed.
+        except Exception as error:
+            said.append(f"{name}: left as it is: {fault_of(error)}")
             continue
         said.append(f"{name}: {decision.said}")
         requests += [decision.request] if decision.request else []

@@ -87,7 +87,8 @@ def _platform(name: str) -> str:
     """What a file describes, the same under another name; nothing where the file cannot be read."""
     try:
         env = load_environment(name)
-    except ConfigError:
+    # Whatever is wrong with one file, the others are followed.
+    except Exception:
         return ""
     return f"{env.resource_prefix} in {env.account} {env.region}"
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from resources.aws import Aws, Source
 from resources.environment import Environment
 from resources.environment_files import find_folder, list_environments, load_environment
-from resources.errors import ConfigError, OperationFailed, PipelineError, WaitTimeout
+from resources.errors import OperationFailed, PipelineError, WaitTimeout
 from resources.world import World, silent
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ def read_environments(known_units: Mapping[str, object]) -> tuple[dict[str, Envi
     for name in list_environments(folder):
         try:
             env = load_environment(name, folder, known_units)
-        except ConfigError as error:
-            faults[name] = first_line(error)
+        except Exception as error:
+            faults[name] = fault_of(error)
             continue
         usable[name] = env
         other = platforms.setdefault((env.account, env.region, env.resource_prefix), name)
@@ -76,6 +76,14 @@ def first_line(error: PipelineError) -> str:
     return error.message.splitlines()[0] if error.message else type(error).__name__
 
 
+def fault_of(error: Exception) -> str:
+    """What went wrong with one environment, on one line; of an error that nobody expected the log has the rest."""
+    if isinstance(error, PipelineError):
+        return first_line(error)
+    logging.getLogger(__name__).error("an error that nobody expected", exc_info=error)
+    return f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
     with _lock:
         if key in _under_way:
@@ -89,8 +97,7 @@ def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
         except PipelineError as error:
             look.set_exception(error)
         except Exception as error:
-            logging.getLogger(__name__).exception("a look at %s failed", key)
-            look.set_exception(OperationFailed(f"unexpected {type(error).__name__}: {error}"))
+            look.set_exception(OperationFailed(fault_of(error)))
 
     threading.Thread(target=run, name=" of ".join(key), daemon=True).start()
     return look

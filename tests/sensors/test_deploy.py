@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,27 @@ def test_a_bad_file_holds_up_itself_alone(daemon: Daemon, files: Files) -> None:
     assert "region" in daemon.said
     files.write("acme-prod", region="eu-west-1")
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
+
+
+@pytest.mark.parametrize("where", ["sensors.looks.load_environment", "sensors.deploy.content_of"])
+def test_an_error_that_nobody_expected_holds_up_its_environment_alone(
+    daemon: Daemon, files: Files, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    files.keep("acme-dev", "acme-prod")
+    daemon.tick(deploy_sensor)
+    module, _, name = where.rpartition(".")
+    as_before = getattr(import_module(module), name)
+
+    def fails(*args: Any) -> Any:
+        if "acme-prod" in args or "acme-prod" in (getattr(arg, "name", "") for arg in args):
+            raise TypeError("nobody expected it\nat all")
+        return as_before(*args)
+
+    monkeypatch.setattr(where, fails)
+    (run,) = change(daemon, files, products_purchased=["a"])
+    assert run.tags["dagster/partition"] == "acme-dev"
+    assert daemon.tick(deploy_sensor) == []
+    assert "acme-prod: left as it is: unexpected TypeError: nobody expected it\n" in daemon.said + "\n"
 
 
 def test_two_files_for_one_platform_deploy_neither(daemon: Daemon, dev: Files) -> None:

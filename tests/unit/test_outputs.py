@@ -83,6 +83,10 @@ def test_plain_leaves_json_types_alone_and_makes_lists_of_tuples() -> None:
     assert plain(document) == {"n": 1, "b": True, "none": None, "t": ["a", {"k": 2.5}]}
 
 
+def test_plain_makes_of_a_key_that_is_no_text_what_helm_makes_of_it() -> None:
+    assert plain({8080: {True: 1, 1.5: 2, 2.0: 3}}) == {"8080": {"true": 1, "1.5": 2, "2": 3}}
+
+
 def test_outputs_are_text_or_lists_of_text() -> None:
     with pytest.raises(TypeError, match="an output is str or tuple"):
 

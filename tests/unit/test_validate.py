@@ -79,6 +79,8 @@ ENVIRONMENT_FAULTS = [
     ("retry:\n", "deploy: manaul\nretry:\n", "deploy", 'did you mean "manual"?'),
     ("retry:\n", "approval:\nretry:\n", "approval", "is empty"),
     ("retry:\n", "tenant: twice\nretry:\n", "tenant", "is written twice"),
+    ("  repository: ", "  repository: https://[HOST]/x.git #", "git.repository", "is not an address"),
+    ("  seconds: ", "  seconds: .inf #", "retry.seconds", "cannot be written as JSON"),
 ]
 
 CLUSTER_FAULTS = [
@@ -265,6 +267,29 @@ def test_faults_in_an_addon(folder: Path, addon: str) -> None:
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
     (problem,) = check(file, UNITS)
     assert problem.path.startswith("addons.karpenter")
+
+
+@pytest.mark.parametrize("value", ["9007199254740992", "-9007199254740992", ".nan", "-.inf", "2026-01-01"])
+def test_values_that_json_cannot_hold_are_shown_where_they_stand(folder: Path, value: str) -> None:
+    file, values = folder / "sandbox.yaml", folder / "values.yaml"
+    values.write_text(f"a: 1\nlist:\n- b: {value}\n")
+    line = file.read_text().count("\n") + 3
+    file.write_text(
+        file.read_text() + f"addons:\n  karpenter:\n    values: {{80: {value}}}\n    values_file: values.yaml\n"
+    )
+    inline, beside = check(file, UNITS)
+    assert (inline.file, inline.line, inline.path) == ("environments/sandbox.yaml", line, "addons.karpenter.values.80")
+    assert (beside.file, beside.line, beside.path) == ("environments/values.yaml", 3, "list[0].b")
+    assert "text in quotes" in inline.message
+
+
+def test_keys_that_are_no_text_are_the_text_that_they_are_written_as(folder: Path) -> None:
+    file, values = folder / "sandbox.yaml", folder / "values.yaml"
+    values.write_text("tcp: {8080: {from: file, kept: true}}\n")
+    addon = '{values_file: values.yaml, values: {tcp: {"8080": {from: here}}}}'
+    file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
+    found = load_environment("sandbox", folder).values_of("karpenter")
+    assert found == {"tcp": {"8080": {"from": "here", "kept": True}}}
 
 
 @pytest.mark.parametrize(
