@@ -14,7 +14,7 @@ from dagster._core.executor import child_process_executor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
 from eks_assets import sqlite_reuse
-from eks_assets.factory import LAUNCH_TAG, Platform
+from eks_assets.factory import Platform, launch_of
 from eks_assets.forkserver import PRELOAD
 from eks_assets.planning import WIDTH, UnitPlan, plan_environment
 from eks_assets.settled import looked_at
@@ -71,7 +71,7 @@ class LookFirst(dg.Executor):
 def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPlan]:
     """The units of a run that have nothing to do, are healthy, and read from none that has something to do."""
     environment = run.tags.get("dagster/partition")
-    if environment is None or LAUNCH_TAG in run.tags or not units:
+    if environment is None or launch_of(run) or not units:
         return {}
     try:
         found = plan_environment(registry(), Platform().open(environment, silent, run), only=units)

@@ -26,7 +26,7 @@ from resources.world import World
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 RELEASE_PLAN = "release_plan"
 LAUNCH_TAG = "eks-assets/holder"
-OUTCOME_TAG, WAITING = "eks-assets/outcome", "waiting for approval"
+OUTCOME_TAG, OUTCOME_OF, WAITING = "eks-assets/outcome", "eks-assets/outcome-of", "waiting for approval"
 _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
     (Stack, {"aws", "cloudformation"}),
     (HelmRelease, {"helm", "kubernetes"}),
@@ -35,13 +35,30 @@ _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
 )
 
 
+def launch_of(run: dg.DagsterRun) -> str | None:
+    """The launch of the command line that holds the environment for the run. Dagster copies the tags of a run to one
+    that executes it again, which nobody holds it for."""
+    return None if run.parent_run_id else run.tags.get(LAUNCH_TAG)
+
+
+def outcome_of(run: dg.DagsterRun) -> str | None:
+    """What was noted of how the run ended: of this run, not of the one that it executes again."""
+    is_copied = run.parent_run_id and run.tags.get(OUTCOME_OF) != run.run_id
+    return None if is_copied else run.tags.get(OUTCOME_TAG)
+
+
+def outcome_tags(run: dg.DagsterRun, outcome: str) -> dict[str, str]:
+    """What notes how the run ended."""
+    return {OUTCOME_TAG: outcome, OUTCOME_OF: run.run_id}
+
+
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
     def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> World:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
         world = World.of(load_environment(name), progress, run.run_id)
-        world.launch = run.tags.get(LAUNCH_TAG)
+        world.launch = launch_of(run)
         return world
 
 
@@ -82,7 +99,7 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
                     result = run_unit(registry, unit, world)
         except ApprovalMissing as closed:
             context.log.warning(str(closed))
-            context.instance.add_run_tags(context.run.run_id, {OUTCOME_TAG: WAITING})
+            context.instance.add_run_tags(context.run.run_id, outcome_tags(context.run, WAITING))
             yield from _waiting(unit, closed)
         else:
             yield _done(context, unit, result, world.env) if result else _disabled(unit, world.env)

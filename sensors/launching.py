@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
-from eks_assets.factory import ENVIRONMENTS, OUTCOME_TAG, RELEASE_PLAN
+from eks_assets.factory import ENVIRONMENTS, RELEASE_PLAN, outcome_of
 from eks_assets.gate import is_gated
 from eks_assets.registry import Registry
 from resources.environment import Environment
@@ -38,7 +38,7 @@ def runs_with(
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
     """Whether the last run on the environment took it down."""
     newest = next(iter(runs_with(instance, {PARTITION: environment}, limit=1)), None)
-    return newest is not None and newest.tags.get(OUTCOME_TAG) == DESTROYED
+    return newest is not None and outcome_of(newest) == DESTROYED
 
 
 def deploy_run(

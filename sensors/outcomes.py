@@ -13,7 +13,7 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.factory import OUTCOME_TAG
+from eks_assets.factory import outcome_of
 from eks_assets.units import registry
 from resources import notifications as events
 from resources.environment import Environment
@@ -86,7 +86,7 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
         failed = failure_of(instance, run.run_id)
         return events.run_failed(env, run.run_id, failed.unit, failed.reason, failed.next_step)
     # A plan changes nothing, and what waits for approval is not through.
-    if run.job_name != DEPLOY or OUTCOME_TAG in run.tags:
+    if run.job_name != DEPLOY or outcome_of(run):
         return None
     seconds = (record.end_time or 0.0) - (record.start_time or record.end_time or 0.0)
     return events.succeeded(env, run.run_id, seconds, changes_of(instance, run.run_id))

@@ -21,6 +21,9 @@ def owner_tags() -> dict[str, str]:
 def close_abandoned(instance: dg.DagsterInstance) -> None:
     """Mark runs as canceled that a process of this host executed and that has ended without saying so."""
     for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
+        # Dagster copied the tag of the run that this one executes again, in another process.
+        if run.parent_run_id:
+            continue
         host, _, process = run.tags.get(OWNER, "").partition(" ")
         if host == socket.gethostname() and run.tags[OWNER] != _owner(int(process.split()[0])):
             instance.report_run_canceled(run, message="The process that executed this run was killed.")

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.factory import ENVIRONMENTS, OUTCOME_TAG, WAITING, failure
+from eks_assets.factory import ENVIRONMENTS, OUTCOME_TAG, WAITING, failure, outcome_tags
 from resources.errors import OperationFailed
 from resources.notifications import Notification
 from sensors import outcomes
@@ -133,6 +133,19 @@ def test_what_waits_for_approval_and_what_only_plans_is_no_success(
     run(certificate, job="approve")
     daemon.tick(outcomes_sensor)
     assert sent == []
+
+
+def test_a_run_that_is_executed_again_is_through_unless_it_waits_itself(
+    daemon: Daemon, sent: list[Notification]
+) -> None:
+    first = daemon.add("acme-dev", tags={OUTCOME_TAG: WAITING})
+    fields = {"root_run_id": first.run_id, "parent_run_id": first.run_id, "tags": first.tags}
+    again, waits = (daemon.add("acme-dev", **fields) for _ in range(2))
+    daemon.instance.add_run_tags(waits.run_id, outcome_tags(waits, WAITING))
+    for run in (first, again, waits):
+        daemon.set(run, dg.DagsterRunStatus.SUCCESS)
+    daemon.tick(outcomes_sensor)
+    assert [one.event_id for one in sent] == [f"succeeded/{again.run_id}"]
 
 
 def test_runs_that_ended_before_it_first_looked_are_not_told(

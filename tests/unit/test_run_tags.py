@@ -1,0 +1,63 @@
+"""Dagster copies the tags of a run to the run that executes it again: what they say of the one is not true of the
+other."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+import dagster as dg
+import pytest
+
+from eks_assets import executor
+from eks_assets.cli.abandoned import OWNER, close_abandoned
+from eks_assets.factory import LAUNCH_TAG, Platform
+from resources.errors import OperationFailed
+from resources.world import silent
+
+STARTED, CANCELED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELED
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A run of the command line, whose process is gone, and the run that executes it again."""
+
+    first: dg.DagsterRun
+    again: dg.DagsterRun
+
+
+@pytest.fixture
+def twice() -> Twice:
+    tags = {"dagster/partition": "acme-dev", LAUNCH_TAG: "launch-1", OWNER: f"{socket.gethostname()} 999999 1"}
+    first = dg.DagsterRun(job_name="deploy", status=STARTED, tags=tags)
+    again = dg.DagsterRun(
+        job_name="deploy", status=STARTED, tags=tags, root_run_id=first.run_id, parent_run_id=first.run_id
+    )
+    return Twice(first, again)
+
+
+def test_a_run_that_is_executed_again_holds_the_environment_for_itself(twice: Twice) -> None:
+    assert Platform().open("acme-dev", silent, twice.first).launch == "launch-1"
+    assert Platform().open("acme-dev", silent, twice.again).launch is None
+
+
+def test_a_run_that_is_executed_again_has_not_been_planned(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[str] = []
+
+    def plan_environment(*_: object, only: list[str]) -> None:
+        planned.extend(only)
+        raise OperationFailed("by the test")
+
+    monkeypatch.setattr(executor, "plan_environment", plan_environment)
+    executor._in_order(twice.first, ["planned before"])
+    executor._in_order(twice.again, ["not planned"])
+    assert planned == ["not planned"]
+
+
+def test_a_run_that_is_executed_again_is_not_abandoned_with_the_first(twice: Twice) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for run in (twice.first, twice.again):
+            instance.add_run(run)
+        close_abandoned(instance)
+        found = {run.run_id: run.status for run in instance.get_runs()}
+    assert found == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
