@@ -17,9 +17,10 @@ from typing import Any
 
 from resources.aws_errors import aws_call
 from resources.bootstrap_names import lease_table
-from resources.drivers.stack_states import is_busy
+from resources.drivers.stack_states import describe_stack, is_busy
 from resources.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.lease_row import Holder, Item, current_holder, read_row, server_time, write_row
+from resources.templates import stack_tags
 from resources.waiting import Look, wait_until
 from resources.world import World
 
@@ -191,7 +192,8 @@ def _wait_for_stacks(world: World) -> None:
         with aws_call(f"listing the stacks of {env.name} that are under way"):
             pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
             found = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
-        names = [n for n in sorted(found) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack]
+        alike = [n for n in sorted(found) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack]
+        names = [name for name in alike if _is_own(world, name)]
         return Look(None if names else True, ", ".join(f"{name} is {found[name]}" for name in names))
 
     wait_until(
@@ -202,6 +204,14 @@ def _wait_for_stacks(world: World) -> None:
         progress=world.progress,
         next_step="aws cloudformation describe-stack-events --stack-name STACK says what it waits for",
     )
+
+
+def _is_own(world: World, name: str) -> bool:
+    """Whether the stack, named like the environment's, is not another's: acme-dev-2-cluster begins as the stacks of
+    acme-dev do, and carries the tag of its own environment."""
+    stack = describe_stack(world, name)
+    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])} if stack else {}
+    return stack is not None and all(tags.get(key, mine) == mine for key, mine in stack_tags(world.env).items())
 
 
 def _held(world: World) -> LeaseHeld:

@@ -41,7 +41,7 @@ WAITING = {
     }
 }
 RunOf = Callable[..., World]
-BusyStack = Callable[[], Callable[[], None]]
+BusyStack = Callable[..., Callable[[], None]]
 
 
 class StoredOutputs(Outputs):
@@ -230,7 +230,8 @@ def test_clock_an_hour_off_neither_loses_nor_steals(
 
 @pytest.fixture
 def busy_stack(admin: Aws) -> Iterator[BusyStack]:
-    """Starts a stack of the environment, which is under way until the function that comes back is called."""
+    """Starts a stack, with the tag of that environment, which is under way until the function that comes back is
+    called."""
     client = admin.client("cloudformation")
 
     def state() -> str:
@@ -239,8 +240,9 @@ def busy_stack(admin: Aws) -> Iterator[BusyStack]:
     def finish() -> None:
         client.signal_resource(StackName=STACK, LogicalResourceId="Patience", UniqueId="one", Status="SUCCESS")
 
-    def start() -> Callable[[], None]:
-        client.create_stack(StackName=STACK, TemplateBody=json.dumps(WAITING))
+    def start(environment: str | None = admin.env.name) -> Callable[[], None]:
+        tags = [{"Key": "eks-assets:environment", "Value": environment}] if environment else []
+        client.create_stack(StackName=STACK, TemplateBody=json.dumps(WAITING), Tags=tags)
         eventually(lambda: state() == "CREATE_IN_PROGRESS", "the stack does not start")
         return finish
 
@@ -289,15 +291,30 @@ def test_step_that_joins_meanwhile_waits_as_well_and_one_that_comes_later_does_n
     assert after == []
 
 
-def test_stacks_that_stay_busy_are_named_and_the_environment_is_given_back(
-    account: Environment, table: Any, busy_stack: BusyStack
+@pytest.fixture
+def impatient(account: Environment, table: Any) -> World:
+    """Waits a second for stacks."""
+    short = account.deadlines.model_copy(update={"stack": 1, "cluster": 1})
+    return World.of(account.model_copy(update={"deadlines": short}), run_id="two")
+
+
+def test_stacks_of_an_environment_whose_name_begins_alike_are_not_waited_for(
+    impatient: World, busy_stack: BusyStack
 ) -> None:
-    finish = busy_stack()
-    short = account.model_copy(update={"deadlines": account.deadlines.model_copy(update={"stack": 1, "cluster": 1})})
-    world = World.of(short, run_id="two")
-    with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(world, who="ben", keep=False):
+    finish = busy_stack("sandbox-lease")
+    with hold(impatient, who="ben", keep=False) as lease:
+        lease.check()
+    finish()
+
+
+@pytest.mark.parametrize("tag", ["sandbox", None])
+def test_stacks_that_stay_busy_are_named_and_the_environment_is_given_back(
+    impatient: World, busy_stack: BusyStack, tag: str | None
+) -> None:
+    finish = busy_stack(tag)
+    with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(impatient, who="ben", keep=False):
         pass
-    assert current_holder(world) is None
+    assert current_holder(impatient) is None
     finish()
 
 
