@@ -39,8 +39,11 @@ def entry(world: World, unit: str, change: Change, outcome: str, seconds: float)
 def record(world: World, document: Mapping[str, Any]) -> None:
     """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
 
-    Raises NotFound where the environment has not been bootstrapped."""
-    _put(world, f"changes/{document['at']}-{document['unit']}.json", document)
+    Raises NotFound where the environment has not been bootstrapped, AlreadyThere where another entry has its key."""
+    key = f"changes/{document['at']}-{document['unit']}.json"
+    # botocore sends again what it got no answer to: then the entry that is there is this one.
+    if not write_once(world, key, document) and read(world, key) != rfc8785.dumps(document):
+        raise AlreadyThere(f"the ledger has another entry under {key}")
 
 
 def write_once(world: World, key: str, document: Mapping[str, Any]) -> bool:

@@ -47,10 +47,17 @@ def test_each_change_has_an_entry_with_paths_and_no_values(materialize: Material
     assert "planted" not in json.dumps(mine(world))
 
 
+def test_an_entry_that_is_sent_again_for_want_of_an_answer_is_written(world: World) -> None:
+    document = entry(world, "ledger_again", Change("create"), "done", 1.0)
+    record(world, document)
+    record(world, document)
+    assert document in entries(world)
+
+
 def test_an_entry_is_never_overwritten(world: World) -> None:
     document = entry(world, "ledger_once", Change("create"), "done", 1.0)
     record(world, document)
-    with pytest.raises(PipelineError, match="PreconditionFailed"):
+    with pytest.raises(PipelineError, match="another entry"):
         record(world, {**document, "outcome": "forged"})
     kept = world.aws.client("s3").get_object(
         Bucket=ledger_bucket(world.env), Key=f"changes/{document['at']}-ledger_once.json"
