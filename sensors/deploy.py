@@ -21,10 +21,12 @@ SENSOR = "deploy sensor"
 
 
 class Seen(Model):
-    """The cursor, by environment. `dealt_with`: the content that was launched, or found at the first look; `changed`:
-    other content that the last look saw for the first time."""
+    """The cursor, by environment. `dealt_with`: the content that was launched, or found at the first look; `runs`: the
+    run that this sensor had launched last when that was noted; `changed`: other content that the last look saw for the
+    first time."""
 
     dealt_with: dict[str, str] = Field(default={})
+    runs: dict[str, str] = Field(default={})
     changed: dict[str, str] = Field(default={})
 
 
@@ -44,25 +46,24 @@ def deploy_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     except ConfigError as error:
         return dg.SkipReason(first_line(error))
     before = _seen(context.cursor)
-    # A file that was gone and is back is a new one.
-    dealt_with = (
-        {name: c for name, c in before.dealt_with.items() if name in {*environments, *faults}} if before else {}
-    )
-    changed: dict[str, str] = {}
+    now = _of(before, {*environments, *faults})
     said = [f"{name}: left as it is: {fault}" for name, fault in faults.items()]
     requests: list[dg.RunRequest] = []
     for name, env in environments.items():
         try:
             content = content_of(registry(), env)
-            decision = decide(context.instance, env, content, before)
+            newest = next(iter(runs_with(context.instance, {PARTITION: name, FROM: SENSOR}, limit=1)), None)
+            decision = decide(context.instance, env, content, newest, before)
         # Whatever is wrong with one environment, the others are deployed.
         except Exception as error:
             said.append(f"{name}: left as it is: {fault_of(error)}")
             continue
         said.append(f"{name}: {decision.said}")
         requests += [decision.request] if decision.request else []
-        (dealt_with if decision.is_dealt_with else changed)[name] = content
-    return tick(context, requests, said, Seen(dealt_with=dealt_with, changed=changed))
+        (now.dealt_with if decision.is_dealt_with else now.changed)[name] = content
+        if decision.is_dealt_with and newest:
+            now.runs[name] = newest.run_id
+    return tick(context, requests, said, now)
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,19 @@ class Decision:
     request: dg.RunRequest | None = None
 
 
-def decide(instance: dg.DagsterInstance, env: Environment, content: str, before: Seen | None) -> Decision:
-    """Whether the environment's content starts a run now. `before`: the cursor, None where there is none."""
+def decide(
+    instance: dg.DagsterInstance, env: Environment, content: str, newest: dg.DagsterRun | None, before: Seen | None
+) -> Decision:
+    """Whether the environment's content starts a run now. `newest`: the run that this sensor launched last; `before`:
+    the cursor, None where there is none."""
     name = env.name
-    newest = next(iter(runs_with(instance, {PARTITION: name, FROM: SENSOR}, limit=1)), None)
     launched = newest.tags.get(CONTENT) if newest and not is_destroyed(instance, name) else None
     noted = before.dealt_with.get(name) if before else None
     if env.deploy == "manual":
         return Decision(f"deploy: manual; eks-assets deploy {name} deploys it")
-    if newest and content == launched:
+    # A run that the cursor does not know is newer than what it noted; of others, what was noted since counts.
+    is_new = newest is not None and (before is None or before.runs.get(name) != newest.run_id)
+    if newest and content == launched and (is_new or content == noted):
         return Decision(f"run {newest.run_id[:8]} was launched for it ({newest.status.value.lower()})")
     if content == noted:
         return Decision("nothing changed")
@@ -109,6 +114,14 @@ def _unfinished(instance: dg.DagsterInstance, name: str) -> dg.DagsterRun | None
             return run
         instance.report_run_canceled(run, message="The environment changed again before this run began.")
     return None
+
+
+def _of(before: Seen | None, names: set[str]) -> Seen:
+    """What stays noted: a file that was gone and is back is a new one."""
+    if before is None:
+        return Seen()
+    dealt_with, runs = ({n: v for n, v in noted.items() if n in names} for noted in (before.dealt_with, before.runs))
+    return Seen(dealt_with=dealt_with, runs=runs)
 
 
 def _seen(cursor: str | None) -> Seen | None:

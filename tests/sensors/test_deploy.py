@@ -121,6 +121,22 @@ def test_content_that_comes_back_is_deployed_again(daemon: Daemon, dev: Files) -
         daemon.set(run, SUCCESS)
 
 
+@pytest.mark.parametrize("since", ["before", "after"])
+def test_content_that_comes_back_after_people_deployed_other_is_deployed_again(
+    daemon: Daemon, dev: Files, since: str
+) -> None:
+    automatic = {"deploy": "automatic", "products_purchased": ["a"]}
+    (first,) = change(daemon, dev, **automatic)
+    daemon.set(first, SUCCESS)
+    # As soon as it was launched, or once a tick has seen the run.
+    assert since == "before" or daemon.tick(deploy_sensor) == []
+    for _ in range(2):
+        assert change(daemon, dev, deploy="manual", products_purchased=["b"]) == []
+        (again,) = change(daemon, dev, **automatic)
+        daemon.set(again, SUCCESS)
+        assert daemon.tick(deploy_sensor) == []
+
+
 def test_a_failed_deploy_is_not_tried_again_by_itself(daemon: Daemon, dev: Files) -> None:
     (run,) = change(daemon, dev, products_purchased=["a"])
     daemon.set(run, FAILURE)
@@ -137,6 +153,20 @@ def test_a_lost_cursor_deploys_nothing_twice(daemon: Daemon, dev: Files, cursor:
     # What changed while it was lost is deployed.
     daemon.cursors["deploy"] = cursor
     assert len(change(daemon, dev, products_purchased=["b"])) == 1
+
+
+@pytest.mark.parametrize("products", [["b"], ["a"]])
+def test_a_cursor_that_was_not_kept_deploys_nothing_twice(daemon: Daemon, dev: Files, products: list[str]) -> None:
+    (first,) = change(daemon, dev, deploy="automatic", products_purchased=["a"])
+    daemon.set(first, SUCCESS)
+    change(daemon, dev, deploy="manual", products_purchased=["c"])
+    dev.write("acme-dev", deploy="automatic", products_purchased=products)
+    daemon.tick(deploy_sensor)
+    before = daemon.cursors["deploy"]
+    (run,) = daemon.tick(deploy_sensor)
+    daemon.set(run, SUCCESS)
+    daemon.cursors["deploy"] = before
+    assert [run for _ in range(3) for run in daemon.tick(deploy_sensor)] == []
 
 
 def test_deleted_runs_deploy_nothing_again(daemon: Daemon, dev: Files) -> None:
