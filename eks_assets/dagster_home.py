@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resources.errors import ConfigError
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -14,12 +16,18 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def dagster_home() -> Path:
-    """DAGSTER_HOME, else `.dagster` in the project, made on first use with the project's `dagster.yaml`."""
+    """DAGSTER_HOME, else `.dagster` in the project, made on first use with the project's `dagster.yaml`. Raises
+    ConfigError where it can't be made."""
     home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
-    home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
-    if not settings.exists():
-        shutil.copyfile(PROJECT / "dagster.yaml", settings)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not settings.exists():
+            shutil.copyfile(PROJECT / "dagster.yaml", settings)
+    except OSError as error:
+        raise ConfigError(
+            f"DAGSTER_HOME cannot be {home}: {error.strerror}", next_step="set it to a folder that you may write to"
+        ) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 

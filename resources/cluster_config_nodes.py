@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from resources import aws_catalog
 from resources.cluster_config_base import ConfigModel, Tags
-from resources.field_types import Arn, InstanceType, KubernetesName, SubnetId, Zone
+from resources.field_types import Arn, InstanceType, SubnetId, Zone
 
 DEFAULT_INSTANCE_TYPE = "m5.large"
 DEFAULT_NODES = 2
@@ -196,7 +196,13 @@ class ManagedNodeGroup(ConfigModel):
 class FargateSelector(ConfigModel):
     """Which pods: those in the namespace that have all the labels."""
 
-    namespace: KubernetesName
+    namespace: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9*?]([a-z0-9*?-]{0,61}[a-z0-9*?])?$",
+            description="a namespace, in which * and ? stand for any letters",
+        ),
+    ]
     labels: dict[str, str] = Field(default={})
 
 

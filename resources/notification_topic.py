@@ -33,7 +33,7 @@ _PATIENCE = Config(
 
 def publish(world: World, notification: Notification) -> bool:
     """Send it, and return whether it went out now: False where it did before, where somebody else is sending it,
-    and where it cannot be sent. The last is said through `world.progress` and tried again by the next call.
+    and where it cannot be sent. The last two are said through `world.progress`, and tried again by the next call.
 
     Needs a bootstrapped environment and the unit `notifications`; raises nothing that AWS may have caused."""
     if not world.env.addon(UNIT).enabled:
@@ -42,6 +42,9 @@ def publish(world: World, notification: Notification) -> bool:
     try:
         claim = _Claim(world, f"notification#{world.env.name}#{notification.event_id}")
         if not claim.taken():
+            if claim.is_under_way():
+                # It may fail yet, so this is not over.
+                world.progress(f"not notified ({notification.subject}): somebody else is sending it just now")
             return False
         try:
             _send(world, notification)
@@ -101,6 +104,14 @@ class _Claim:
             ExpressionAttributeNames={"#state": "state", "#until": "until"},
             ExpressionAttributeValues={":sending": {"S": "sending"}, ":now": _number(now)},
         )
+
+    def is_under_way(self) -> bool:
+        """Whether somebody who tries to send the event has not said how that ended. Raises as `taken` does."""
+        client, table = self.world.aws.client("dynamodb"), lease_table(self.world.env)
+        with aws_call(f"reading {self.key} in the table {table}"):
+            key = {"environment": {"S": self.key}}
+            row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return row is None or row["state"]["S"] == "sending"
 
     def settle(self) -> None:
         """Note that the event was sent."""

@@ -129,11 +129,12 @@ def pending_fields(document: Any) -> tuple[str, ...]:
 
 
 def fill_in(document: Any, known: Mapping[str, Outputs]) -> Any:
-    """The document with the outputs of `known` units in place of their pending tokens; others stay. A text that is
+    """The document with the outputs of `known` units in place of their pending tokens; others stay, also those of
+    an output that has another name by now. A text that is
     nothing but the token of several strings becomes their list; inside a longer text they are joined by commas."""
 
     def value(match: re.Match[str]) -> str | tuple[str, ...]:
-        found: str | tuple[str, ...] = getattr(known[match[1]], match[2]) if match[1] in known else match[0]
+        found: str | tuple[str, ...] = getattr(known.get(match[1]), match[2], match[0])
         return found
 
     if isinstance(document, Mapping):

@@ -28,6 +28,8 @@ def readiness(workload: Mapping[str, Any]) -> str:
     else:
         wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
         updated = status.get("updatedReplicas", 0)
+    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        updated = wanted  # its pods are people's to delete
     if ready < wanted or updated < wanted:
         return f"{name}: {ready} of {wanted} ready, {updated} updated"
     return ""

@@ -213,7 +213,9 @@ def test_whoever_died_while_sending_is_replaced_after_the_claim(
         dying.setattr(notification_topic, "CLAIM", dt.timedelta(seconds=-5))
         with pytest.raises(KeyboardInterrupt):
             publish(World.of(account), hasty)
-    assert not publish(World.of(account), patient), "somebody may still be sending it"
+    said: list[str] = []
+    assert not publish(World.of(account, said.append), patient), "somebody may still be sending it"
+    assert said == [f"not notified ({patient.subject}): somebody else is sending it just now"], "and may fail yet"
     assert publish(World.of(account), hasty)
     (message,) = received()
     assert message["Message"] == hasty.sendable_message()

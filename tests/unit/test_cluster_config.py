@@ -240,3 +240,9 @@ def test_names_that_would_be_one_resource_of_a_stack_are_refused(kind: str, one:
 def test_names_are_of_letters_that_aws_accepts(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="should match pattern"):
         config(**fields)
+
+
+@pytest.mark.parametrize("namespace", ["jobs", "jobs-*", "team-?", "*"])
+def test_a_fargate_profile_may_select_namespaces_by_wildcards(namespace: str) -> None:
+    found = config(fargateProfiles=[{"name": "jobs", "selectors": [{"namespace": namespace}]}])
+    assert found.fargate_profiles[0].selectors[0].namespace == namespace

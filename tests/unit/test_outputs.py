@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.outputs import Outputs, Pending, display, pending, pending_fields, plain
+from resources.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain
 
 
 class Vpc(Outputs):
@@ -95,3 +95,10 @@ def test_outputs_are_text_or_lists_of_text() -> None:
 
     with pytest.raises(ValueError, match="extra"):
         Vpc.model_validate({"vpc_id": "vpc-1", "subnet_ids": (), "more": "x"})
+
+
+def test_the_token_of_an_output_that_has_another_name_by_now_stays() -> None:
+    class Renamed(Outputs):
+        vpc: str
+
+    assert fill_in("⟦network.vpc_id⟧", {"network": Renamed(vpc="vpc-1")}) == "⟦network.vpc_id⟧"

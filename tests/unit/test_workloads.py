@@ -39,6 +39,14 @@ def test_a_workload_is_ready_when_all_of_its_newest_replicas_are(ready: dict[str
     assert readiness(ready) == ""
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_pods_that_people_delete_themselves_need_not_be_updated(kind: str) -> None:
+    found = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
+    assert "0 updated" in readiness(found)
+    found["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    assert readiness(found) == ""
+
+
 @pytest.mark.parametrize(
     ("waiting", "words"),
     [

@@ -1,0 +1,17 @@
+"""Where runs and their logs are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eks_assets.dagster_home import dagster_home
+from resources.errors import ConfigError
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(ConfigError, match=r"DAGSTER_HOME cannot be .*/file/home: Not a directory"):
+        dagster_home()
