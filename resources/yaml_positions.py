@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from resources.libyaml import Loader
+from resources.libyaml import KubernetesLoader
 from resources.problems import Location, Problem, dotted, shown
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
 
 
 def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
-    loader = Loader(text)
+    loader = KubernetesLoader(text)
     lines: dict[Location, int] = {}
     scalars: dict[Location, str] = {}
     duplicates: list[tuple[Location, int]] = []
