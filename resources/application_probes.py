@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 import urllib3
@@ -57,8 +58,10 @@ def trouble(application: Object, followed: tuple[str, str] | None, commit: str |
     health, sync = status.get("health", {}), status.get("sync", {})
     conditions = "; ".join(str(c.get("message", "")) for c in status.get("conditions", []))
     sources = spec.get("sources") or [spec.get("source") or {}]
-    revisions = (sync.get("revisions") if spec.get("sources") else [sync.get("revision")]) or [None] * len(sources)
-    ours = [revision for source, revision in zip(sources, revisions, strict=False) if _follows(source, followed)]
+    revisions = sync.get("revisions") or [] if spec.get("sources") else [sync.get("revision")]
+    # A source that was added a moment ago has none yet, and is at no commit then.
+    pairs = zip_longest(sources, revisions[: len(sources)])
+    ours = [revision for source, revision in pairs if _follows(source, followed)]
     if sync.get("status") != "Synced" or any(revision != commit for revision in ours):
         found = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
         where = f"{sync.get('status', 'unknown')} at {found[:12]}"

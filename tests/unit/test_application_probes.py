@@ -41,6 +41,7 @@ def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: 
         (application({"revision": "0" * 40}, source=OURS), "Synced at 000000000000"),
         (application({"revisions": ["1.24.0", "0" * 40]}, sources=[CHART, OURS]), "Synced at 000000000000"),
         (application({}, sources=[CHART, OURS]), "Synced at no commit"),
+        (application({"revisions": ["1.24.0"]}, sources=[CHART, OURS]), "Synced at 1.24.0"),
         (application({"status": "OutOfSync", "revision": "1.24.0"}, source=CHART), "OutOfSync at 1.24.0"),
     ],
 )
