@@ -63,15 +63,12 @@ class PodWatch:
         ]
         early = time.monotonic() - self._began < _GRACE
         pods = self._pods()
-        new = [pod for pod in pods if pod["metadata"]["uid"] not in self._old]
-        # A broken pod stays until the one that replaces it is ready, however long that takes.
-        replaced = [w for w in workloads if any(selects(w, pod) for pod in new)]
-        judged = [
-            pod
-            for pod in pods
-            if any(selects(w, pod) for w in workloads)
-            and (pod in new or not (early or any(selects(w, pod) for w in replaced)))
-        ]
+        judged = []
+        for workload in workloads:
+            own = [pod for pod in pods if selects(workload, pod)]
+            new = [pod for pod in own if pod["metadata"]["uid"] not in self._old]
+            # A broken pod stays until the one that replaces it is ready, however long that takes.
+            judged += new if new or early else own
         return [why for pod in judged if (why := hopeless(pod)) and not (patient and _may_recover(pod))]
 
 

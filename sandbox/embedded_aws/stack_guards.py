@@ -65,7 +65,7 @@ def _guard(action: str) -> None:
             return problem
         response = original(query)
         stack = handlers._resolve_stack(_p(query, "StackName"))
-        if action != "ExecuteChangeSet" and response[0] < 400 and stack is not None:
+        if response[0] < 400 and stack is not None:
             remember_service_role(stack["StackName"], _p(query, "RoleARN"))
         return response
 
