@@ -13,8 +13,8 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.infrastructure.deploy_requests import queue_name
 from eks_assets.units import registry
+from eks_assets.units.infrastructure.deploy_requests import queue_name
 from resources.aws_errors import aws_call
 from resources.environment import Environment
 from resources.errors import ConfigError, NotFound, PipelineError

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from eks_assets.infrastructure.deploy_requests import deploy_requests, queue_name
-from eks_assets.infrastructure.notifications import notifications
+from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
+from eks_assets.units.infrastructure.notifications import notifications
 from resources import notification_topic
 from resources import notifications as events
 from resources.aws import Aws

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.network.network import network
+from eks_assets.units.network.network import network
 from resources.bootstrap_names import ledger_bucket
 from resources.drivers.stack_fields import template_digest
 from resources.environment import Environment

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from eks_assets.gate import gated_units
-from eks_assets.infrastructure.notifications import notifications
 from eks_assets.units import registry
+from eks_assets.units.infrastructure.notifications import notifications
 from resources import approvals, lease_row, notification_topic, releases
 from resources.approval_rules import Request
 from resources.approvals import vote

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.infrastructure.deploy_requests import deploy_requests, queue_name
+from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
 from resources.aws import Aws
 from resources.environment import Environment
 from sandbox.paths import StateDirectory

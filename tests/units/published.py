@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from eks_assets.cluster.access_entries import AccessOutputs
-from eks_assets.cluster.cluster import ClusterOutputs
-from eks_assets.cluster.identity import IdentityOutputs
-from eks_assets.cluster.karpenter_stack import KarpenterOutputs
-from eks_assets.cluster.vpc_lookup import VpcOutputs
-from eks_assets.infrastructure.efs import EfsOutputs
-from eks_assets.network.security_groups import SecurityGroupsOutputs
-from eks_assets.post_deploy.external_dns_role import ExternalDnsRoleOutputs
-from eks_assets.post_deploy.service_account_roles import ServiceAccountRolesOutputs
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.identity import IdentityOutputs
+from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from eks_assets.units.infrastructure.efs import EfsOutputs
+from eks_assets.units.network.security_groups import SecurityGroupsOutputs
+from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutputs
+from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
 from resources.cluster_config import ClusterConfig
 from resources.environment import Environment, Network
 from resources.specs import Stack

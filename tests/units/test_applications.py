@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from eks_assets.applications.application_config import ApplicationConfigOutputs, application_config
-from eks_assets.applications.argo_cd import argo_cd
-from eks_assets.applications.argo_projects import argo_projects
-from eks_assets.applications.argocd_repository import argocd_repository
-from eks_assets.applications.istio_application import istio_application
-from eks_assets.applications.keycloak_credentials import keycloak_credentials
-from eks_assets.applications.product_applications import product_applications
 from eks_assets.gate import gated_units, is_gated
-from eks_assets.infrastructure.certificate import CertificateOutputs
 from eks_assets.units import registry
+from eks_assets.units.applications.application_config import ApplicationConfigOutputs, application_config
+from eks_assets.units.applications.argo_cd import argo_cd
+from eks_assets.units.applications.argo_projects import argo_projects
+from eks_assets.units.applications.argocd_repository import argocd_repository
+from eks_assets.units.applications.istio_application import istio_application
+from eks_assets.units.applications.keycloak_credentials import keycloak_credentials
+from eks_assets.units.applications.product_applications import product_applications
+from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.environment import Environment
 from resources.environment_files import load_environment
 from sandbox.paths import PROJECT

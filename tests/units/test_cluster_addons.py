@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from eks_assets.cluster.daemon_addons import daemon_addons
-from eks_assets.cluster.pod_addons import pod_addons
+from eks_assets.units.cluster.daemon_addons import daemon_addons
+from eks_assets.units.cluster.pod_addons import pod_addons
 from resources.environment import Environment
 from tests.units.published import CLUSTER, ROLES, configured, properties_of, resources_of
 

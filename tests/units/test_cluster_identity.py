@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from eks_assets.cluster.identity import IdentityOutputs, identity
-from eks_assets.cluster.irsa_roles import irsa_roles, role_arn, role_name
+from eks_assets.units.cluster.identity import IdentityOutputs, identity
+from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn, role_name
 from resources.environment import Environment
 from resources.outputs import pending, pending_fields
 from resources.specs import Stack

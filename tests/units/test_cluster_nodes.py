@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from eks_assets.cluster.fargate_profiles import fargate_profiles
-from eks_assets.cluster.karpenter_policies import POLICY_NAMES
-from eks_assets.cluster.karpenter_stack import karpenter_stack
-from eks_assets.cluster.node_groups import node_groups
-from eks_assets.cluster.vpc_lookup import VpcOutputs
 from eks_assets.units import registry
+from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES
+from eks_assets.units.cluster.fargate_profiles import fargate_profiles
+from eks_assets.units.cluster.karpenter_stack import karpenter_stack
+from eks_assets.units.cluster.node_groups import node_groups
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.environment import Environment, Network
 from resources.errors import ConfigError
 from resources.outputs import pending, pending_fields

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from eks_assets.configuration.aws_load_balancer_controller import aws_load_balancer_controller
-from eks_assets.configuration.external_dns import external_dns
-from eks_assets.configuration.external_secrets import external_secrets
-from eks_assets.configuration.karpenter import karpenter
-from eks_assets.configuration.karpenter_crds import karpenter_crds
-from eks_assets.configuration.nvidia_device_plugin import nvidia_device_plugin
 from eks_assets.desired import desired
 from eks_assets.units import registry
+from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
+from eks_assets.units.configuration.external_dns import external_dns
+from eks_assets.units.configuration.external_secrets import external_secrets
+from eks_assets.units.configuration.karpenter import karpenter
+from eks_assets.units.configuration.karpenter_crds import karpenter_crds
+from eks_assets.units.configuration.nvidia_device_plugin import nvidia_device_plugin
 from resources.environment import Addon, Environment
 from resources.specs import HelmRelease
 from tests.units.published import ACCESS, KARPENTER, VPC, configured

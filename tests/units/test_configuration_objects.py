@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from eks_assets.configuration.namespaces import namespaces
-from eks_assets.configuration.node_pools import node_pools
-from eks_assets.configuration.secret_store import secret_store
-from eks_assets.configuration.service_accounts import service_accounts
-from eks_assets.configuration.storage_classes import storage_classes
+from eks_assets.units.configuration.namespaces import namespaces
+from eks_assets.units.configuration.node_pools import node_pools
+from eks_assets.units.configuration.secret_store import secret_store
+from eks_assets.units.configuration.service_accounts import service_accounts
+from eks_assets.units.configuration.storage_classes import storage_classes
 from resources.environment import Environment
 from tests.units.published import ACCESS, CLUSTER, EFS, KARPENTER, VPC, configured, joined
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from eks_assets.infrastructure.certificate import certificate
-from eks_assets.infrastructure.efs import efs
-from eks_assets.infrastructure.secrets import secrets
-from eks_assets.network.hosted_zone import HostedZoneOutputs
-from eks_assets.network.network import NetworkOutputs
-from eks_assets.network.security_groups import SecurityGroupsOutputs
+from eks_assets.units.infrastructure.certificate import certificate
+from eks_assets.units.infrastructure.efs import efs
+from eks_assets.units.infrastructure.secrets import secrets
+from eks_assets.units.network.hosted_zone import HostedZoneOutputs
+from eks_assets.units.network.network import NetworkOutputs
+from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.environment import Environment, Network, Parameters, Roles
 from resources.outputs import pending, pending_fields
 from resources.specs import Stack

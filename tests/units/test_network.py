@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from eks_assets.network.address_plan import plan_zones
-from eks_assets.network.hosted_zone import HostedZoneOutputs, hosted_zone, zone_id_of
-from eks_assets.network.network import NetworkOutputs, network
-from eks_assets.network.security_groups import SecurityGroupsOutputs, security_groups
-from eks_assets.network.zone_lookup import zone_lookup
+from eks_assets.units.network._address_plan import plan_zones
+from eks_assets.units.network.hosted_zone import HostedZoneOutputs, hosted_zone, zone_id_of
+from eks_assets.units.network.network import NetworkOutputs, network
+from eks_assets.units.network.security_groups import SecurityGroupsOutputs, security_groups
+from eks_assets.units.network.zone_lookup import zone_lookup
 from resources.drivers.stack import stack_outputs
 from resources.environment import Environment, Network
 from resources.errors import ConfigError

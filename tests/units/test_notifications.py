@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from eks_assets.infrastructure.deploy_requests import DeployRequests, deploy_requests, queue_name
-from eks_assets.infrastructure.notifications import NotificationTopic, notifications
+from eks_assets.units.infrastructure.deploy_requests import DeployRequests, deploy_requests, queue_name
+from eks_assets.units.infrastructure.notifications import NotificationTopic, notifications
 from resources import notifications as events
 from resources.environment import Environment
 from resources.notifications import MESSAGE_BYTES, Notification

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from eks_assets.observability.dashboards import dashboards
-from eks_assets.observability.grafana_credentials import grafana_credentials
-from eks_assets.observability.loki import loki
-from eks_assets.observability.prometheus import prometheus
-from eks_assets.observability.validation import validation
 from eks_assets.units import registry
+from eks_assets.units.observability.dashboards import dashboards
+from eks_assets.units.observability.grafana_credentials import grafana_credentials
+from eks_assets.units.observability.loki import loki
+from eks_assets.units.observability.prometheus import prometheus
+from eks_assets.units.observability.validation import validation
 from resources.environment import Environment
 
 from .published import ACCESS, ROLES

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from eks_assets.network.hosted_zone import HostedZoneOutputs
-from eks_assets.post_deploy.external_dns_role import external_dns_role
-from eks_assets.post_deploy.load_balancer_policy import load_balancer_controller_statements
-from eks_assets.post_deploy.service_account_roles import service_account_roles
+from eks_assets.units.network.hosted_zone import HostedZoneOutputs
+from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
+from eks_assets.units.post_deploy.external_dns_role import external_dns_role
+from eks_assets.units.post_deploy.service_account_roles import service_account_roles
 from resources.environment import Environment
 from resources.git_settings import Git
 from resources.outputs import pending, pending_fields

@@ -1,0 +1,25 @@
+"""Argo CD."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.pod_addons import pod_addons
+from eks_assets.units.configuration.namespaces import namespaces
+from resources.environment import Environment
+from resources.specs import HelmRelease
+
+
+@unit(wave="applications", minutes=2, after=[namespaces, pod_addons], when=lambda env: env.git is not None)
+def argo_cd(env: Environment, access: AccessOutputs) -> HelmRelease:
+    """Keeps the applications as the application repository says."""
+    return HelmRelease(
+        name="argocd",
+        namespace="argocd",
+        repository="https://argoproj.github.io/argo-helm",
+        chart="argo-cd",
+        version="10.1.1",
+        values={
+            "global": {"domain": f"argocd.{env.app_domain}"},
+            # Keeps each resource's health in the Application, so that a check can name the one that is not.
+            "configs": {"params": {"controller.resource.health.persist": True}},
+        },
+    )

@@ -1,0 +1,18 @@
+"""Argo CD's projects (specification, "Deploy prerequisite services")."""
+
+from eks_assets.unit import unit
+from eks_assets.units.applications.application_config import ApplicationConfigOutputs, git_tree
+from eks_assets.units.applications.argo_cd import argo_cd
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.infrastructure.certificate import CertificateOutputs
+from resources.environment import Environment
+from resources.specs import GitManifests
+
+
+@unit(wave="applications", minutes=0.1, after=[argo_cd], when=lambda env: env.git is not None)
+def argo_projects(
+    env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
+) -> GitManifests:
+    """The AppProjects of the application repository."""
+    tree = git_tree(env, certificate)
+    return GitManifests(tree=tree, group="projects", commit=config.commit, paths=("projects/*.yaml",))

@@ -1,0 +1,31 @@
+"""Argo CD's way into the application repository (source: Argo CD, "Declarative Setup > Repositories")."""
+
+from eks_assets.unit import unit
+from eks_assets.units.applications.application_config import ApplicationConfigOutputs
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.configuration._external_secret import external_secret
+from eks_assets.units.configuration.namespaces import namespaces
+from eks_assets.units.configuration.secret_store import secret_store
+from resources.checks import ObjectsReady
+from resources.environment import Environment
+from resources.specs import Manifests
+
+
+@unit(
+    wave="applications",
+    minutes=0.2,
+    after=[namespaces, secret_store],
+    when=lambda env: env.git is not None and env.git.credentials is not None,
+    checks=[ObjectsReady()],
+)
+def argocd_repository(env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs) -> Manifests:
+    """Repository credentials as a Secret made by External Secrets, never by the pipeline."""
+    if env.git is None or env.git.credentials is None:
+        raise TypeError("an environment without `git.credentials` has no repository secret")
+    template = {
+        "mergePolicy": "Merge",
+        "metadata": {"labels": {"argocd.argoproj.io/secret-type": "repository"}},
+        "data": {"type": "git", "url": config.repository},
+    }
+    secret = external_secret("application-repository", "argocd", env.git.credentials.secret, template=template)
+    return Manifests(objects=(secret,))

@@ -1,0 +1,89 @@
+"""Who may do what in the cluster: EKS access entries.
+
+Source: EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries".
+"""
+
+from typing import Any
+
+from troposphere import Ref, Template, eks
+
+from eks_assets.templates import add_outputs, cluster_tags, text_parameter
+from eks_assets.unit import unit
+from eks_assets.units.cluster._pod_roles import digest
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
+from resources.checks import EndpointAnswers
+from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+# The one policy of EKS that reads custom resources, and the Secrets in which Helm keeps its releases.
+ADMIN_VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
+
+
+class AccessOutputs(Outputs):
+    """What every unit that speaks to the Kubernetes API depends on."""
+
+    cluster_name: str
+
+
+@unit(wave="cluster", minutes=1, checks=[EndpointAnswers()])
+def access_entries(
+    env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None
+) -> Stack[AccessOutputs]:
+    """Access for the deployer, for the planner, for Karpenter's nodes, and for whom the ClusterConfig names."""
+    template = Template(Description=f"Who may do what in {env.cluster_name}")
+    name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
+    parameters = {"ClusterName": cluster.name}
+    for entry in entries(env):
+        template.add_resource(_resource(env, entry, name))
+    if karpenter is not None:
+        node_role = text_parameter(template, "KarpenterNodeRoleArn", "Role of Karpenter's nodes")
+        parameters["KarpenterNodeRoleArn"] = karpenter.node_role_arn
+        template.add_resource(
+            eks.AccessEntry("KarpenterNodes", ClusterName=name, PrincipalArn=node_role, Type="EC2_LINUX")
+        )
+    add_outputs(template, AccessOutputs, cluster_name=name)
+    return Stack[AccessOutputs](
+        name=env.stack_name("access-entries"),
+        template=template.to_dict(),
+        parameters=parameters,
+        tags=cluster_tags(env),
+        may_replace=tuple(template.resources),
+    )
+
+
+def entries(env: Environment) -> list[AccessEntry]:
+    """The ClusterConfig's entries but for Karpenter's node role, which has its own; that of whoever deploys: the
+    deployer role, else the pipeline's own identity; and that of the planner, which reads everything."""
+    karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
+    found = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
+    deployer = env.roles.deployer.arn if env.roles.deployer else env.roles.pipeline
+    for principal, policy in ((deployer, CLUSTER_ADMIN_POLICY), (env.roles.planner, ADMIN_VIEW_POLICY)):
+        if principal and all(e.principal_arn != principal for e in found):
+            granted = {"policyARN": policy, "accessScope": {"type": "cluster"}}
+            found.append(AccessEntry.model_validate({"principalARN": principal, "accessPolicies": [granted]}))
+    return found
+
+
+def _resource(env: Environment, entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
+    # The principal is part of the id: an entry for another principal is another entry, not a replacement of this one.
+    title = f"Entry{digest(entry.principal_arn)}"
+    properties: dict[str, Any] = {"ClusterName": cluster_name, "PrincipalArn": entry.principal_arn, "Type": entry.type}
+    if entry.kubernetes_groups:
+        properties["KubernetesGroups"] = list(entry.kubernetes_groups)
+    if entry.kubernetes_username:
+        properties["Username"] = entry.kubernetes_username
+    if entry.access_policies:
+        properties["AccessPolicies"] = [
+            eks.AccessPolicy(
+                PolicyArn=f"arn:{env.partition}:{policy.policy_arn.split(':', 2)[2]}",
+                AccessScope=eks.AccessScope(
+                    Type=policy.access_scope.type,
+                    **({"Namespaces": list(policy.access_scope.namespaces)} if policy.access_scope.namespaces else {}),
+                ),
+            )
+            for policy in entry.access_policies
+        ]
+    return eks.AccessEntry(title, **properties)

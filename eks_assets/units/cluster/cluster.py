@@ -1,0 +1,74 @@
+"""The EKS control plane, as the environment's ClusterConfig describes it.
+
+Source: CloudFormation, AWS::EKS::Cluster; eksctl, "Config file schema".
+"""
+
+from troposphere import GetAtt, Ref, Template, eks
+
+from eks_assets.templates import add_outputs, cluster_tags, list_parameter
+from eks_assets.unit import unit
+from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, cluster_properties
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from resources.checks import ClusterActive
+from resources.cluster_config import ClusterConfig
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+
+class ClusterOutputs(Outputs):
+    """The control plane. `oidc_issuer` is a URL; `security_group_id` is the group that EKS makes for the cluster."""
+
+    name: str
+    arn: str
+    endpoint: str
+    oidc_issuer: str
+    security_group_id: str
+    role_arn: str
+
+
+_POLICY = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["Update:Replace", "Update:Delete"],
+            "Resource": "LogicalResourceId/Cluster",
+        },
+    ]
+}
+
+
+@unit(wave="cluster", minutes=10, checks=[ClusterActive()], reversibility="time-boxed")
+def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
+    """The EKS control plane with its role and key; nobody is administrator by having created it."""
+    template = Template(Description=f"EKS control plane {env.cluster_name}")
+    subnets = list_parameter(template, "SubnetIds", "Subnets of the cluster")
+    role = add_cluster_role(template, env)
+    add_logs(template, env)
+    made = template.add_resource(eks.Cluster("Cluster", **cluster_properties(template, env, role, subnets)))
+    add_outputs(
+        template,
+        ClusterOutputs,
+        name=Ref(made),
+        arn=GetAtt(made, "Arn"),
+        endpoint=GetAtt(made, "Endpoint"),
+        oidc_issuer=GetAtt(made, "OpenIdConnectIssuerUrl"),
+        security_group_id=GetAtt(made, "ClusterSecurityGroupId"),
+        role_arn=GetAtt(role, "Arn"),
+    )
+    return Stack[ClusterOutputs](
+        name=env.stack_name("cluster"),
+        template=template.to_dict(),
+        parameters={"SubnetIds": ",".join(control_plane_subnets(env.cluster, vpc))},
+        tags=cluster_tags(env),
+        on_failure="DO_NOTHING",
+        policy=_POLICY,
+        timeout=env.deadlines.cluster,
+    )
+
+
+def control_plane_subnets(config: ClusterConfig, vpc: VpcOutputs) -> tuple[str, ...]:
+    """The ClusterConfig's own control plane subnets, else all that it names, else the VPC's private ones."""
+    return config.vpc.control_plane_subnet_ids or config.vpc.subnets.ids or vpc.private_subnet_ids

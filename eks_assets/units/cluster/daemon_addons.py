@@ -1,0 +1,22 @@
+"""The EKS add-ons that nodes need to become ready: vpc-cni, kube-proxy, the pod identity agent."""
+
+from eks_assets.templates import cluster_tags
+from eks_assets.unit import unit
+from eks_assets.units.cluster._addon_stacks import addon_names, addon_template
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from resources.environment import Environment
+from resources.outputs import NoOutputs
+from resources.specs import Stack
+
+
+@unit(wave="cluster", minutes=1, when=lambda env: bool(env.cluster.daemon_addons))
+def daemon_addons(env: Environment, cluster: ClusterOutputs) -> Stack[NoOutputs]:
+    """EKS add-ons that run on every node and come before the node groups."""
+    template, parameters = addon_template(env, f"Daemon add-ons of {env.cluster_name}", env.cluster.daemon_addons, {})
+    return Stack[NoOutputs](
+        name=env.stack_name("daemon-addons"),
+        template=template.to_dict(),
+        parameters={"ClusterName": cluster.name, **parameters},
+        tags=cluster_tags(env),
+        may_replace=addon_names(template),
+    )

@@ -1,0 +1,61 @@
+"""Roles of service accounts through the cluster's OIDC provider (IRSA): `iam.serviceAccounts` of the ClusterConfig.
+
+Source: EKS user guide, "IAM roles for service accounts"; eksctl, "IAM roles for service accounts".
+"""
+
+from troposphere import Template
+
+from eks_assets.templates import Document, arn, cluster_tags, trust
+from eks_assets.unit import unit
+from eks_assets.units.cluster._pod_roles import digest, service_account_role
+from eks_assets.units.cluster.identity import IdentityOutputs
+from resources.cluster_config_iam import ServiceAccount
+from resources.environment import Environment
+from resources.outputs import NoOutputs
+from resources.specs import Stack
+
+_LONGEST_ROLE_NAME = 64
+
+
+def needs_role(env: Environment) -> bool:
+    """Whether any service account of the ClusterConfig gets a role that does not exist yet."""
+    return any(not found.attach_role_arn for found in env.cluster.iam.service_accounts)
+
+
+@unit(wave="cluster", minutes=1, when=needs_role)
+def irsa_roles(env: Environment, identity: IdentityOutputs) -> Stack[NoOutputs]:
+    """One role for each of the ClusterConfig's service accounts, trusted through the OIDC provider."""
+    template = Template(Description=f"Roles of service accounts in {env.cluster_name}")
+    for found in env.cluster.iam.service_accounts:
+        if not found.attach_role_arn:
+            title = f"Role{digest(f'{found.metadata.namespace}/{found.metadata.name}')}"
+            trusts = _trust(env, identity.oidc_provider, found)
+            template.add_resource(service_account_role(env, title, role_name(env, found), trusts, found))
+    return Stack[NoOutputs](name=env.stack_name("irsa-roles"), template=template.to_dict(), tags=cluster_tags(env))
+
+
+def role_name(env: Environment, found: ServiceAccount) -> str:
+    """The role's name: the ClusterConfig's, else one that is known before the role exists."""
+    if found.role_name:
+        return found.role_name
+    name = f"{env.cluster_name}-{found.metadata.namespace}-{found.metadata.name}"
+    if len(name) <= _LONGEST_ROLE_NAME:
+        return name
+    tail = digest(name)
+    return f"{name[: _LONGEST_ROLE_NAME - len(tail) - 1]}-{tail}"
+
+
+def role_arn(env: Environment, found: ServiceAccount) -> str:
+    """The ARN of the service account's role, made here or existing."""
+    return found.attach_role_arn or arn(env, "iam", f"role/{role_name(env, found)}", region="")
+
+
+def _trust(env: Environment, provider: str, found: ServiceAccount) -> Document:
+    # The provider's name is in the keys of the condition, where CloudFormation allows no function: it is written out,
+    # and known once the unit `identity` exists.
+    subject = f"system:serviceaccount:{found.metadata.namespace}:{found.metadata.name}"
+    return trust(
+        {"Federated": arn(env, "iam", f"oidc-provider/{provider}", region="")},
+        "sts:AssumeRoleWithWebIdentity",
+        StringEquals={f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject},
+    )

@@ -1,0 +1,175 @@
+"""EKS managed node groups, one launch template each, made in parallel by one stack.
+
+Source: CloudFormation, AWS::EKS::Nodegroup; eksctl's defaults (AL2023, IMDSv2 with one hop, encrypted gp3).
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from troposphere import GetAtt, Ref, Select, Template, ec2, eks
+from troposphere.iam import Role
+
+from eks_assets.templates import (
+    add_outputs,
+    aws_policy,
+    boundary,
+    cluster_tags,
+    list_parameter,
+    text_parameter,
+    trust,
+)
+from eks_assets.unit import unit
+from eks_assets.units.cluster._launch_templates import launch_template
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.daemon_addons import daemon_addons
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from eks_assets.units.network.security_groups import SecurityGroupsOutputs
+from resources.checks import NodesReady
+from resources.cluster_config_nodes import ManagedNodeGroup
+from resources.environment import Environment
+from resources.errors import ConfigError
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+_NODE_POLICIES = (
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEC2ContainerRegistryPullOnly",
+    "AmazonSSMManagedInstanceCore",
+)
+_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
+
+
+class NodeGroupsOutputs(Outputs):
+    """The role that the groups without policies of their own share."""
+
+    node_role_arn: str
+
+
+@unit(
+    wave="cluster",
+    minutes=3,
+    after=[daemon_addons],
+    when=lambda env: bool(env.cluster.node_groups),
+    checks=[NodesReady()],
+)
+def node_groups(
+    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, groups: SecurityGroupsOutputs
+) -> Stack[NodeGroupsOutputs]:
+    """Managed node groups with their roles and launch templates."""
+    template = Template(Description=f"Managed node groups of {env.cluster_name}")
+    cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
+    subnets = list_parameter(template, "SubnetIds", "Private subnets, in the order of their zones")
+    security_groups = [
+        text_parameter(template, "ClusterSecurityGroupId", "Nodes, control plane and pods to each other"),
+        text_parameter(template, "NodeSecurityGroupId", "Load balancers to pods and node ports"),
+    ]
+    role = template.add_resource(_role(env, "NodeRole"))
+    for group in env.cluster.node_groups:
+        title = "".join(part.capitalize() for part in group.name.replace("_", "-").split("-"))
+        own = group.iam.attach_policy_arns
+        made = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
+        launch = template.add_resource(launch_template(env, f"Launch{title}", group, security_groups))
+        properties = _properties(env, group, launch) | {
+            "ClusterName": cluster_name,
+            "NodeRole": group.iam.instance_role_arn or GetAtt(made, "Arn"),
+            "Subnets": _subnets(env, group, subnets),
+        }
+        template.add_resource(eks.Nodegroup(f"Group{title}", **properties))
+    add_outputs(template, NodeGroupsOutputs, node_role_arn=GetAtt(role, "Arn"))
+    return Stack[NodeGroupsOutputs](
+        name=env.stack_name("node-groups"),
+        template=template.to_dict(),
+        parameters={
+            "ClusterName": cluster.name,
+            "SubnetIds": ",".join(env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids),
+            "ClusterSecurityGroupId": cluster.security_group_id,
+            "NodeSecurityGroupId": groups.node_security_group_id,
+        },
+        tags=cluster_tags(env),
+        may_replace=tuple(title for title in template.resources if title.startswith("Group")),
+    )
+
+
+def group_name(group: ManagedNodeGroup) -> str:
+    """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then."""
+    replacing: list[Any] = [
+        group.ami_type,
+        group.capacity_type,
+        list(group.types),
+        list(group.availability_zones),
+        list(group.subnets),
+    ]
+    if role := "own" if group.iam.attach_policy_arns else group.iam.instance_role_arn:
+        replacing.append(role)
+    return f"{group.name}-{hashlib.sha256(json.dumps(replacing).encode()).hexdigest()[:6]}"
+
+
+def _role(env: Environment, title: str, *more: str) -> Role:
+    policies = [aws_policy(env, name) for name in _NODE_POLICIES]
+    return Role(
+        title,
+        AssumeRolePolicyDocument=trust({"Service": "ec2.amazonaws.com"}),
+        ManagedPolicyArns=list(dict.fromkeys([*policies, *more])),
+        **boundary(env),
+    )
+
+
+def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTemplate) -> dict[str, Any]:
+    low, wanted, high = group.size
+    properties: dict[str, Any] = {
+        "NodegroupName": group_name(group),
+        "AmiType": group.ami_type,
+        "CapacityType": group.capacity_type,
+        "InstanceTypes": list(group.types),
+        "ScalingConfig": eks.ScalingConfig(MinSize=low, DesiredSize=wanted, MaxSize=high),
+        "LaunchTemplate": eks.LaunchTemplateSpecification(
+            Id=Ref(launch), Version=GetAtt(launch, "LatestVersionNumber")
+        ),
+        "Labels": _labels(group),
+        "UpdateConfig": _update_config(group),
+    }
+    if group.release_version:
+        properties["ReleaseVersion"] = group.release_version
+    else:
+        # Without it nodes stay at the version they were made with when the control plane moves on.
+        properties["Version"] = env.kubernetes_version
+    if group.node_repair_config.enabled:
+        properties["NodeRepairConfig"] = eks.NodeRepairConfig(Enabled=True)
+    if group.taints:
+        properties["Taints"] = [
+            eks.Taint(Key=t.key, Effect=_EFFECTS[t.effect], **({"Value": t.value} if t.value else {}))
+            for t in group.taints
+        ]
+    if group.tags:
+        properties["Tags"] = dict(group.tags)
+    return properties
+
+
+def _labels(group: ManagedNodeGroup) -> dict[str, str]:
+    # The device plugin's chart looks for nodes with this label, which nobody else sets on them.
+    gpu = {"nvidia.com/gpu.present": "true"} if group.gpu else {}
+    return {"alpha.eksctl.io/nodegroup-name": group.name, **gpu, **group.labels}
+
+
+def _subnets(env: Environment, group: ManagedNodeGroup, subnets: Ref) -> Any:
+    """The group's own subnets, else those in its zones, else all. The VPC's lookup sorts subnets by zone."""
+    if group.subnets:
+        return list(group.subnets)
+    if not group.availability_zones:
+        return subnets
+    if env.network.create is None:
+        raise ConfigError(
+            f"managedNodeGroups: {group.name} has availabilityZones, which need network.create",
+            next_step="name the ids of the subnets in those zones under subnets instead",
+        )
+    zones = sorted(env.network.create.zones)
+    return [Select(zones.index(zone), subnets) for zone in group.availability_zones]
+
+
+def _update_config(group: ManagedNodeGroup) -> eks.UpdateConfig:
+    found = group.update_config
+    if found and found.max_unavailable_percentage:
+        return eks.UpdateConfig(MaxUnavailablePercentage=found.max_unavailable_percentage)
+    return eks.UpdateConfig(MaxUnavailable=found.max_unavailable if found and found.max_unavailable else 1)

@@ -1,0 +1,32 @@
+"""The AWS Load Balancer Controller."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.identity import identity
+from eks_assets.units.cluster.pod_addons import pod_addons
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from resources.environment import Environment
+from resources.specs import HelmRelease
+
+
+@unit(wave="configuration", minutes=1, after=[pod_addons, identity], when=lambda env: not env.cluster.auto_mode)
+def aws_load_balancer_controller(env: Environment, access: AccessOutputs, vpc: VpcOutputs) -> HelmRelease:
+    """Makes AWS load balancers of Ingresses, and of Services with loadBalancerClass service.k8s.aws/nlb."""
+    return HelmRelease(
+        name="aws-load-balancer-controller",
+        namespace="kube-system",
+        repository="https://aws.github.io/eks-charts",
+        chart="aws-load-balancer-controller",
+        version="3.5.0",
+        values={
+            "clusterName": env.cluster_name,
+            "region": env.region,
+            "vpcId": vpc.vpc_id,
+            "serviceAccount": {"create": True, "name": "aws-load-balancer-controller"},
+            # With it, Services would need no loadBalancerClass; but every Service in the cluster would be refused until
+            # this controller is ready, and add-ons that are installed at the same time would fail.
+            "enableServiceMutatorWebhook": False,
+            # Else the webhook's certificate changes with each upgrade.
+            "keepTLSSecret": True,
+        },
+    )

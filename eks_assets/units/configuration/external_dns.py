@@ -1,0 +1,35 @@
+"""ExternalDNS."""
+
+from typing import Any
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.identity import identity
+from eks_assets.units.cluster.pod_addons import pod_addons
+from resources.environment import Environment
+from resources.specs import HelmRelease
+
+
+@unit(wave="configuration", minutes=1, after=[pod_addons, identity])
+def external_dns(env: Environment, access: AccessOutputs) -> HelmRelease:
+    """Publishes the hosts of Services and Ingresses in Route 53; never removes a record by itself."""
+    values: dict[str, Any] = {
+        "provider": {"name": "aws"},
+        # Not Istio's kinds: they do not exist yet when this starts, and it would fail without them.
+        "sources": ["service", "ingress"],
+        "policy": "upsert-only",
+        "txtOwnerId": env.cluster_name,
+        "domainFilters": [env.hosted_zone.name],
+        "serviceAccount": {"create": True, "name": "external-dns"},
+        "env": [{"name": "AWS_DEFAULT_REGION", "value": env.region}],
+    }
+    if env.hosted_zone.role:
+        values["extraArgs"] = [f"--aws-assume-role={env.hosted_zone.role}"]
+    return HelmRelease(
+        name="external-dns",
+        namespace="external-dns",
+        repository="https://kubernetes-sigs.github.io/external-dns",
+        chart="external-dns",
+        version="1.21.1",
+        values=values,
+    )

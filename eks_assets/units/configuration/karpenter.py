@@ -1,0 +1,32 @@
+"""Karpenter, which starts and stops nodes (specification, "Karpenter Installation")."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.identity import identity
+from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
+from eks_assets.units.cluster.pod_addons import pod_addons
+from eks_assets.units.configuration.karpenter_crds import karpenter_crds
+from resources.environment import Environment
+from resources.specs import HelmRelease
+
+
+@unit(
+    wave="configuration",
+    minutes=1,
+    after=[karpenter_crds, pod_addons, identity],
+    when=lambda env: not env.cluster.auto_mode,
+)
+def karpenter(env: Environment, access: AccessOutputs, stack: KarpenterOutputs) -> HelmRelease:
+    """Starts nodes for pods that have no place, and stops those that nobody needs."""
+    return HelmRelease(
+        name="karpenter",
+        namespace="kube-system",
+        repository="oci://public.ecr.aws/karpenter",
+        chart="karpenter",
+        version=env.karpenter_version,
+        skip_crds=True,
+        values={
+            "settings": {"clusterName": env.cluster_name, "interruptionQueue": stack.queue_name},
+            "serviceAccount": {"name": "karpenter"},
+        },
+    )

@@ -1,0 +1,19 @@
+"""Namespaces of the products (specification, "Namespace Creation with Security Policies")."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from resources.environment import Environment
+from resources.specs import Manifests
+
+LABELS = {"istio-injection": "enabled", "pod-security.kubernetes.io/audit": "baseline"}
+
+
+@unit(wave="configuration", minutes=0.1)
+def namespaces(env: Environment, access: AccessOutputs) -> Manifests:
+    """The environment's namespaces, with sidecar injection and the baseline pod security audit."""
+    return Manifests(
+        objects=tuple(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(LABELS)}}
+            for name in env.namespaces
+        )
+    )

@@ -1,0 +1,28 @@
+"""The NVIDIA device plugin."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.pod_addons import pod_addons
+from resources.environment import Environment
+from resources.specs import HelmRelease
+
+
+@unit(
+    wave="configuration",
+    minutes=0.5,
+    after=[pod_addons],
+    when=lambda env: (
+        not env.cluster.auto_mode
+        and (any(group.gpu for group in env.cluster.node_groups) or "nvidia_device_plugin" in env.addons)
+    ),
+)
+def nvidia_device_plugin(env: Environment, access: AccessOutputs) -> HelmRelease:
+    """Offers the GPUs of nodes to pods; on where a node group has any, or the environment asks for it. Auto Mode has
+    its own."""
+    return HelmRelease(
+        name="nvidia-device-plugin",
+        namespace="nvidia-device-plugin",
+        repository="https://nvidia.github.io/k8s-device-plugin",
+        chart="nvidia-device-plugin",
+        version="0.20.0",
+    )

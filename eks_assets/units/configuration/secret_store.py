@@ -1,0 +1,25 @@
+"""Where ExternalSecrets read from (source: External Secrets, "AWS Secrets Manager")."""
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.configuration.external_secrets import external_secrets
+from resources.checks import ObjectsReady
+from resources.environment import Environment
+from resources.specs import Manifests
+
+STORE = "aws-secrets-manager"
+
+
+@unit(wave="configuration", minutes=0.2, after=[external_secrets], checks=[ObjectsReady()])
+def secret_store(env: Environment, access: AccessOutputs) -> Manifests:
+    """A ClusterSecretStore on AWS Secrets Manager, with the operator's own role."""
+    return Manifests(
+        objects=(
+            {
+                "apiVersion": "external-secrets.io/v1",
+                "kind": "ClusterSecretStore",
+                "metadata": {"name": STORE},
+                "spec": {"provider": {"aws": {"service": "SecretsManager", "region": env.region}}},
+            },
+        )
+    )

@@ -1,0 +1,36 @@
+"""The service accounts of the ClusterConfig (`iam.serviceAccounts`) that nobody else creates."""
+
+from typing import Any
+
+from eks_assets.unit import unit
+from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn
+from eks_assets.units.configuration.namespaces import namespaces
+from resources.cluster_config_iam import ServiceAccount
+from resources.environment import Environment
+from resources.specs import Manifests
+
+_ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+@unit(
+    wave="configuration",
+    minutes=0.1,
+    after=[irsa_roles, namespaces],
+    when=lambda env: any(not found.role_only for found in env.cluster.iam.service_accounts),
+)
+def service_accounts(env: Environment, access: AccessOutputs) -> Manifests:
+    """Service accounts with the annotation that gives their pods a role, and the namespaces they need."""
+    ours = [found for found in env.cluster.iam.service_accounts if not found.role_only]
+    others = sorted({found.metadata.namespace for found in ours} - {*env.namespaces, *_ALWAYS_THERE})
+    made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in others]
+    return Manifests(objects=(*made, *(_service_account(env, found) for found in ours)))
+
+
+def _service_account(env: Environment, found: ServiceAccount) -> dict[str, Any]:
+    about = found.metadata
+    annotations = {**about.annotations, "eks.amazonaws.com/role-arn": role_arn(env, found)}
+    metadata: dict[str, Any] = {"name": about.name, "namespace": about.namespace, "annotations": annotations}
+    if about.labels:
+        metadata["labels"] = dict(about.labels)
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}

@@ -1,0 +1,100 @@
+"""The roles of the add-ons' service accounts, and what Loki stores its logs in."""
+
+from __future__ import annotations
+
+from troposphere import GetAtt, Ref, Sub, Template, s3
+
+from eks_assets.templates import (
+    Document,
+    add_outputs,
+    add_private_bucket,
+    allow,
+    arn,
+    aws_policy,
+    pod_identity_trust,
+    role,
+    stack_tags,
+)
+from eks_assets.unit import unit
+from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
+from resources.bootstrap_stack_rights import git_secret
+from resources.environment import Environment
+from resources.outputs import Outputs
+from resources.specs import Stack
+
+
+class ServiceAccountRolesOutputs(Outputs):
+    """One role a service account; each is taken through EKS Pod Identity."""
+
+    external_secrets_role_arn: str
+    load_balancer_controller_role_arn: str
+    efs_csi_role_arn: str
+    ebs_csi_role_arn: str
+    loki_role_arn: str
+    loki_bucket_name: str
+
+
+@unit(wave="post_deploy", minutes=1)
+def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]:
+    """Roles of External Secrets, the load balancer controller, the CSI drivers and Loki, with Loki's bucket."""
+    template = Template(Description=f"Roles of the service accounts in {env.cluster_name}")
+    bucket = _add_loki_bucket(template, env)
+
+    def add(title: str, statements: list[Document] | None = None, managed: str | None = None) -> GetAtt:
+        policies = [aws_policy(env, managed)] if managed else []
+        made = template.add_resource(role(env, title, pod_identity_trust(env), statements or [], policies))
+        return GetAtt(made, "Arn")
+
+    add_outputs(
+        template,
+        ServiceAccountRolesOutputs,
+        external_secrets_role_arn=add("ExternalSecretsRole", _external_secrets(env)),
+        load_balancer_controller_role_arn=add(
+            "LoadBalancerControllerRole", load_balancer_controller_statements(env.partition)
+        ),
+        efs_csi_role_arn=add("EfsCsiRole", managed="service-role/AmazonEFSCSIDriverPolicy"),
+        ebs_csi_role_arn=add("EbsCsiRole", managed="service-role/AmazonEBSCSIDriverPolicy"),
+        loki_role_arn=add("LokiRole", _loki(bucket)),
+        loki_bucket_name=Ref(bucket),
+    )
+    return Stack[ServiceAccountRolesOutputs](
+        name=env.stack_name("service_account_roles"), template=template.to_dict(), tags=stack_tags(env)
+    )
+
+
+def _external_secrets(env: Environment) -> list[Document]:
+    """Read-only, and only what belongs to the environment: by its name, or as the secret with its git credentials."""
+    read = ["DescribeSecret", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds"]
+    path = env.parameter_path("*")
+    own, git = arn(env, "secretsmanager", f"secret:{path}"), git_secret(env)
+    elsewhere = git is not None and not git.startswith(own.removesuffix("*"))
+    return [
+        allow([f"secretsmanager:{verb}" for verb in read], [own, git] if elsewhere else own),
+        allow(
+            ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"], arn(env, "ssm", f"parameter{path}")
+        ),
+    ]
+
+
+def _loki(bucket: s3.Bucket) -> list[Document]:
+    """Source: Grafana Loki, "Storage: AWS deployment (S3 single store)"."""
+    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    return [
+        allow(["s3:ListBucket"], GetAtt(bucket, "Arn")),
+        allow(objects, Sub(f"${{{bucket.title}.Arn}}/*")),
+    ]
+
+
+def _add_loki_bucket(template: Template, env: Environment) -> s3.Bucket:
+    abandoned = s3.LifecycleRule(
+        Id="abandoned-uploads",
+        Status="Enabled",
+        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
+    )
+    return add_private_bucket(
+        template,
+        env,
+        "LokiBucket",
+        s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256"),
+        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=[abandoned]),
+    )
