@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.stage import command, fresh_sandbox
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.loop import known_outputs
 from eks_assets.units import registry
 from resources.drivers import driver_of

@@ -16,7 +16,8 @@ from dagster._core.executor.multiprocess import MultiprocessExecutor
 from eks_assets import sqlite_reuse
 from eks_assets.factory import Platform, launch_of
 from eks_assets.forkserver import PRELOAD
-from eks_assets.planning import WIDTH, UnitPlan, plan_environment
+from eks_assets.plan.model import UnitPlan
+from eks_assets.planning import WIDTH, plan_environment
 from eks_assets.settled import looked_at
 from eks_assets.units import registry
 from resources.errors import PipelineError

@@ -7,10 +7,11 @@ import dagster as dg
 import yaml
 
 from eks_assets.check_history import since
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import WAVES, AnyUnit, Wave
 from eks_assets.loop import Result, run_unit
-from eks_assets.registry import Registry
+from eks_assets.plan.masking import masked
 from eks_assets.settled import as_seen
-from eks_assets.unit import WAVES, AnyUnit, Wave
 from resources.change import FieldChange
 from resources.checks import Check
 from resources.console_links import console_link
@@ -19,7 +20,6 @@ from resources.environment_files import load_environment
 from resources.errors import ApprovalMissing, PipelineError, Transient
 from resources.outputs import display, plain
 from resources.probes import Seen
-from resources.sensitive import masked
 from resources.specs import HelmRelease, Manifests, Spec, Stack
 from resources.world import World
 

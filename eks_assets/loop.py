@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eks_assets.desired import desired
-from eks_assets.gate import is_gated
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.rendering import desired
+from eks_assets.graph.unit import AnyUnit
 from eks_assets.permission import permission
-from eks_assets.planning import UnitPlan, expect_releases, start_of
-from eks_assets.registry import Registry
-from eks_assets.unit import AnyUnit
+from eks_assets.plan.model import UnitPlan
+from eks_assets.planning import expect_releases, start_of
 from resources.aws import caller
 from resources.change import Change, Observed
 from resources.checks import Check

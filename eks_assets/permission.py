@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from eks_assets.gate import is_gated
-from eks_assets.plan_document import Source, plan_document
-from eks_assets.planning import EnvironmentPlan, UnitPlan
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.document import Source, plan_document
+from eks_assets.plan.model import EnvironmentPlan, UnitPlan
 from eks_assets.release import context_deviations, unit_deviations
-from eks_assets.unit import AnyUnit
 from resources.approval_rules import Standing, newest_granted
 from resources.approvals import ALL_UNITS, standings, use_up
 from resources.aws_errors import aws_call

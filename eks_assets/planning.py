@@ -5,81 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from eks_assets.desired import desired
-from eks_assets.gate import is_gated
-from eks_assets.registry import Registry
-from eks_assets.unit import AnyUnit
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.rendering import desired
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.background import in_background
 from resources.change import Change, FieldChange, Observed
 from resources.drivers import Driver, driver_of
 from resources.errors import ConfigError, PipelineError, Transient
 from resources.helm_render import expect
-from resources.outputs import Outputs, pending_fields
+from resources.outputs import pending_fields
 from resources.probes import observe as look
 from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.world import World
 
-State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
 WIDTH = 24
 GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted
-
-
-@dataclass(frozen=True)
-class CheckState:
-    """One health check as it is now: what it expects, what was seen, and since when (empty: nobody keeps that)."""
-
-    name: str
-    passed: bool
-    detail: str
-    expected: str = ""
-    since: str = ""
-
-
-@dataclass(frozen=True)
-class UnitPlan:
-    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
-    and revision of what the change starts from."""
-
-    unit: str
-    wave: str
-    state: State
-    change: Change = field(default_factory=lambda: Change("none"))
-    waits_for: tuple[str, ...] = ()
-    checks: tuple[CheckState, ...] = ()
-    error: PipelineError | None = None
-    outputs: Outputs | None = field(default=None, repr=False)
-    observed: Mapping[str, str] = field(default_factory=dict)
-    spec: Spec[Any] | None = field(default=None, repr=False)
-    seconds: float = 0.0
-
-    @property
-    def needs_a_run(self) -> bool:
-        """Whether a deploy has to launch this unit: it differs, or it is not healthy."""
-        return self.state not in ("in_sync", "disabled")
-
-
-@dataclass(frozen=True)
-class EnvironmentPlan:
-    """All units in dependency order."""
-
-    environment: str
-    units: tuple[UnitPlan, ...]
-
-    def __getitem__(self, name: str) -> UnitPlan:
-        return next(u for u in self.units if u.unit == name)
-
-    @property
-    def errors(self) -> tuple[UnitPlan, ...]:
-        return tuple(u for u in self.units if u.error is not None)
-
-    def to_run(self, registry: Registry) -> tuple[str, ...]:
-        """The units that a deploy launches, in order: those that differ or are unhealthy, and what reads from them."""
-        names = registry.descendants(u.unit for u in self.units if u.needs_a_run)
-        return tuple(u.unit for u in self.units if u.unit in names and u.state != "disabled")
 
 
 def plan_environment(

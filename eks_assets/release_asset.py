@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 
 from eks_assets.factory import ENVIRONMENTS, RELEASE_PLAN, Platform, group_name, translated
-from eks_assets.plan_markdown import by_wave, summary
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import WAVES
+from eks_assets.plan.markdown import by_wave, summary
 from eks_assets.plan_report import plan_report
-from eks_assets.registry import Registry
 from eks_assets.releasing import ReleasePlan, commands, plan_release, standing_line
-from eks_assets.unit import WAVES
 from resources.environment import Environment
 
 APPROVED, PLAN = "approved", "plan"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eks_assets.gate import gated_units
+from eks_assets.graph.registry import Registry, gated_units
 from eks_assets.permission import deviations, source_of
-from eks_assets.plan_document import plan_document
-from eks_assets.planning import EnvironmentPlan, plan_environment
-from eks_assets.registry import Registry
+from eks_assets.plan.document import plan_document
+from eks_assets.plan.model import EnvironmentPlan
+from eks_assets.planning import plan_environment
 from resources.approval_rules import Request, Standing, newest_granted
 from resources.approvals import ALL_UNITS, aws_command, standing, standings, use_up
 from resources.aws import caller

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from eks_assets.graph.unit import AnyUnit
 from eks_assets.loop import Result
-from eks_assets.planning import UnitPlan
-from eks_assets.unit import AnyUnit
+from eks_assets.plan.model import UnitPlan
 from resources.change import Observed
 from resources.probes import Seen
 

@@ -19,8 +19,8 @@ from typing import Any, get_origin
 
 import yaml
 
-from eks_assets.desired import desired
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry as all_units
 from resources.environment import Environment, merged
 from resources.environment_files import load_environment

@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.factory import RELEASE_PLAN
-from eks_assets.gate import gated_units
+from eks_assets.graph.registry import gated_units
 from eks_assets.releasing import describe, request_notification
 from eks_assets.units import registry
 from resources import notifications as events

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from eks_assets.desired import desired
-from eks_assets.plan_document import inputs
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.rendering import desired
+from eks_assets.plan.document import inputs
 from resources.canonical import hex_digest_of
 from resources.environment import Environment
 from resources.outputs import plain

@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 
 from eks_assets.factory import ENVIRONMENTS, RELEASE_PLAN, outcome_of
-from eks_assets.gate import is_gated
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry, is_gated
 from resources.environment import Environment
 from resources.field_types import Model
 

@@ -15,7 +15,7 @@ from eks_assets.cli.logs import WAITING, Event, EventLog, event_log, refusals, r
 
 if TYPE_CHECKING:
     from eks_assets.cli.launch import Launcher
-    from eks_assets.planning import EnvironmentPlan
+    from eks_assets.plan.model import EnvironmentPlan
 
 Wait = Annotated[
     float | None,
@@ -71,7 +71,7 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[R
     """Run what lies before the gate, then what lies behind it and is approved; and what approval is missing."""
     from eks_assets.cli.release import at_the_gate
     from eks_assets.factory import OUTCOME_TAG
-    from eks_assets.gate import is_gated
+    from eks_assets.graph.registry import is_gated
 
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
     free = [name for name in names if not is_gated(env, registry[name])]

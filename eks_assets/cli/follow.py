@@ -16,7 +16,7 @@ from rich.table import Table
 from eks_assets.cli.dagster_events import event_of
 from eks_assets.cli.live_table import Row, live_table, missing
 from eks_assets.cli.logs import WAITING, Event, EventLog, no_log
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
 
 _STATE = {
     "unit_started": "running",

@@ -14,8 +14,8 @@ from rich.console import Console
 from eks_assets.cli.logs import EventLog
 
 if TYPE_CHECKING:
-    from eks_assets.planning import UnitPlan
-    from eks_assets.registry import Registry
+    from eks_assets.graph.registry import Registry
+    from eks_assets.plan.model import UnitPlan
     from resources.environment import Environment
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eks_assets.cli.logs import WAITING
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
 
 _STYLE = {
     "waiting": "dim",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
 from resources.errors import PipelineError
 
 WAITING = "waiting for approval"

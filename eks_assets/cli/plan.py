@@ -30,7 +30,7 @@ def plan(
 
     Exit 0, 1 where a unit cannot be planned, 4 with --detailed-exitcode where something differs."""
     from eks_assets.cli.selection import selected
-    from eks_assets.plan_markdown import markdown as as_markdown
+    from eks_assets.plan.markdown import markdown as as_markdown
     from eks_assets.units import registry as all_units
     from resources.environment_files import load_environment
     from resources.errors import ConfigError
@@ -53,7 +53,7 @@ def plan(
 
 def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -> None:
     """The plan for people."""
-    from eks_assets.cli.plan_text import lines
+    from eks_assets.plan.terminal import lines
 
     width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
     for line in lines(document, width, full=full):

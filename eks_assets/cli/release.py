@@ -10,8 +10,8 @@ from rich.console import Console
 from eks_assets.cli.logs import Event, EventLog
 
 if TYPE_CHECKING:
-    from eks_assets.planning import EnvironmentPlan
-    from eks_assets.registry import Registry
+    from eks_assets.graph.registry import Registry
+    from eks_assets.plan.model import EnvironmentPlan
     from resources.approval_rules import Standing
     from resources.environment import Environment
 
@@ -30,9 +30,9 @@ def at_the_gate(
     """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
-    from eks_assets.gate import is_gated
-    from eks_assets.plan_document import critical_minutes
-    from eks_assets.plan_markdown import summary
+    from eks_assets.graph.registry import is_gated
+    from eks_assets.plan.document import critical_minutes
+    from eks_assets.plan.markdown import summary
     from eks_assets.releasing import commands, describe, plan_release
     from resources.world import World
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from eks_assets.registry import Registry
-from eks_assets.unit import WAVE_ALIASES, WAVES
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import WAVE_ALIASES, WAVES
 from resources.errors import ConfigError
 
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
 from eks_assets.units import applications, cluster, configuration, infrastructure, network, observability, post_deploy
 
 PACKAGES = (network, infrastructure, post_deploy, cluster, configuration, applications, observability)

@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from eks_assets.factory import Platform, asset_for
-from eks_assets.registry import Registry
-from eks_assets.unit import AnyUnit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import AnyUnit
 from resources import approvals, releases
 from resources.aws import Aws
 from resources.environment import Approval, Environment

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.environment import Environment
 from resources.helm_storage import Release, decode
 from resources.kubernetes_objects import list_objects

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.registry import Registry
-from eks_assets.unit import unit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import unit
 from resources.environment import Environment
 from resources.errors import ApprovalStale
 from resources.helm_storage import newest_release

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.checks import BranchHead
 from resources.drivers import git_tree
 from resources.drivers.git_tree import GitTreeDriver, plan_digest

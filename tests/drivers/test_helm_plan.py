@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.planning import plan_environment
 from eks_assets.units import registry
 from resources.change import MASK, Change

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.bootstrap_names import ledger_bucket
 from resources.change import Change
 from resources.environment import Environment

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws import Aws
 from resources.environment import Environment
 from resources.outputs import NoOutputs, Outputs

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack

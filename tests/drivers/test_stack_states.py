@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from eks_assets.unit import AnyUnit, unit
+from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws import Aws
 from resources.drivers.stack import StackDriver
 from resources.environment import Environment

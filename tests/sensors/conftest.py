@@ -14,8 +14,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from eks_assets.definitions import defs
 from eks_assets.factory import Platform, asset_for
-from eks_assets.registry import Registry
-from eks_assets.unit import AnyUnit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import AnyUnit
 from resources.aws import Aws
 from resources.environment import Environment
 

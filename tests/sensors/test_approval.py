@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.gate import gated_units
+from eks_assets.graph.registry import gated_units
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.notifications import notifications
 from resources import approvals, lease_row, notification_topic, releases

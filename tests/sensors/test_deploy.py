@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 import sensors.deploy
-from eks_assets.registry import Registry
+from eks_assets.graph.registry import Registry
 from eks_assets.units import registry
 from resources.environment_files import load_environment
 from sandbox.paths import PROJECT

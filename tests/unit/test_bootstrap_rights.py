@@ -11,7 +11,7 @@ from pathlib import Path
 import cfnlint
 import pytest
 
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources import bootstrap
 from resources.bootstrap_stack_rights import stack_rights

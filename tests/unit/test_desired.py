@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from eks_assets.desired import desired, with_overrides
-from eks_assets.registry import Registry
-from eks_assets.unit import unit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.rendering import desired, with_overrides
+from eks_assets.graph.unit import unit
 from resources.environment import Addon, Charts, Deadlines, Environment, merged
 from resources.outputs import NoOutputs, Outputs, pending_fields
 from resources.specs import HelmRelease, Stack

@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
-from eks_assets.plan_document import Source, plan_document
-from eks_assets.plan_report import report
-from eks_assets.planning import EnvironmentPlan, State, UnitPlan
+from eks_assets.plan.document import Source, plan_document, report
+from eks_assets.plan.masking import masked
+from eks_assets.plan.model import EnvironmentPlan, State, UnitPlan
 from eks_assets.units import registry
 from resources.change import MASK, NOTHING_TO_DO, Change, FieldChange, Observed, diff, subset_diff
 from resources.drivers import driver_of
 from resources.environment import Approval, Environment
 from resources.errors import OperationFailed
 from resources.outputs import Pending
-from resources.sensitive import masked
 from resources.specs import Manifests
 from tests.plan_schema import faults
 
@@ -206,7 +205,7 @@ def test_what_only_says_where_a_secret_is_stays(path: str, value: Any) -> None:
 
 def test_published_charts_and_templates_have_nothing_that_would_be_masked(sandbox_env: Environment) -> None:
     """Else the plan of a new platform would hide what it makes."""
-    from eks_assets.desired import desired
+    from eks_assets.graph.rendering import desired
     from resources.drivers import driver_of
     from resources.specs import HelmRelease, Manifests, Stack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eks_assets.plan_markdown import by_wave, markdown, summary
+from eks_assets.plan.markdown import by_wave, markdown, summary
 
 from .plans import REPLACED, STACK, change, document, field
 

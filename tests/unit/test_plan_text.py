@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eks_assets.cli.plan_text import lines
+from eks_assets.plan.terminal import lines
 
 from .plans import REPLACED, STACK, change, document, field
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.registry import Registry, RegistryError
-from eks_assets.unit import AnyUnit, Wave, unit
+from eks_assets.graph.registry import Registry, RegistryError
+from eks_assets.graph.unit import AnyUnit, Wave, unit
 from resources.outputs import NoOutputs, Outputs
 from resources.specs import Stack
 
@@ -107,7 +107,11 @@ def test_reading_from_a_later_wave_is_refused() -> None:
 
 
 def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    imports = ("eks_assets.unit import unit", "resources.outputs import NoOutputs", "resources.specs import Stack")
+    imports = (
+        "eks_assets.graph.unit import unit",
+        "resources.outputs import NoOutputs",
+        "resources.specs import Stack",
+    )
     head = "".join(f"from {line}\n" for line in imports)
     signature = '@unit(wave="network"{})\ndef {}() -> Stack[NoOutputs]:\n'
     body = signature + '    """A stack."""\n    return Stack[NoOutputs](name="x", template={{}})\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from resources import checks
 from resources.environment import Addon, Environment
 from resources.outputs import NoOutputs, Outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eks_assets.gate import gated_units, is_gated
+from eks_assets.graph.registry import gated_units, is_gated
 from eks_assets.units import registry
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, application_config
 from eks_assets.units.applications.argo_cd import argo_cd

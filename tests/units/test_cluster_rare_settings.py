@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.environment import Environment
 from resources.specs import Stack

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.units.configuration.external_dns import external_dns

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.desired import desired
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.environment import Environment
 from resources.environment_files import load_environment

@@ -1,6 +1,6 @@
 """The environment's branch of the application repository (specification, "GitOps Repository Setup")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.environment import Environment
 from resources.outputs import Outputs

@@ -1,6 +1,6 @@
 """Argo CD's projects (specification, "Deploy prerequisite services")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.units.applications.argo_cd import argo_cd
 from eks_assets.units.cluster.access_entries import AccessOutputs

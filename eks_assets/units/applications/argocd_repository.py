@@ -1,6 +1,6 @@
 """Argo CD's way into the application repository (source: Argo CD, "Declarative Setup > Repositories")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration._external_secret import external_secret

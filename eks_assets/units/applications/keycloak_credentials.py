@@ -1,6 +1,6 @@
 """Keycloak's admin credentials in the cluster."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration._external_secret import external_secret
 from eks_assets.units.configuration.namespaces import namespaces

@@ -1,6 +1,6 @@
 """The purchased products, through Argo CD (specification, "Deploy product-specific applications")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.units.applications.argo_projects import argo_projects
 from eks_assets.units.applications.argocd_repository import argocd_repository

@@ -7,8 +7,8 @@ from typing import Any
 
 from troposphere import Ref, Template, eks
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, cluster_tags, text_parameter
-from eks_assets.unit import unit
 from eks_assets.units.cluster._pod_roles import digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs

@@ -5,8 +5,8 @@ Source: CloudFormation, AWS::EKS::Cluster; eksctl, "Config file schema".
 
 from troposphere import GetAtt, Ref, Template, eks
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, cluster_tags, list_parameter
-from eks_assets.unit import unit
 from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, cluster_properties
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.checks import ClusterActive

@@ -5,6 +5,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, Tags, Template, eks
 from troposphere.iam import Role
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import (
     aws_policy,
     boundary,
@@ -13,7 +14,6 @@ from eks_assets.templates import (
     text_parameter,
     trust,
 )
-from eks_assets.unit import unit
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.cluster_config_nodes import FargateProfile

@@ -9,8 +9,8 @@ from typing import Any
 from troposphere import GetAtt, Ref, Select, Split, Sub, Tags, Template, eks
 from troposphere.iam import OIDCProvider
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, arn, cluster_tags, text_parameter
-from eks_assets.unit import unit
 from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES, policy_name
 from eks_assets.units.cluster._pod_roles import digest, pod_role
 from eks_assets.units.cluster.cluster import ClusterOutputs

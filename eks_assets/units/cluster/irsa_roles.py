@@ -5,8 +5,8 @@ Source: EKS user guide, "IAM roles for service accounts"; eksctl, "IAM roles for
 
 from troposphere import Template
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import Document, arn, cluster_tags, trust
-from eks_assets.unit import unit
 from eks_assets.units.cluster._pod_roles import digest, service_account_role
 from eks_assets.units.cluster.identity import IdentityOutputs
 from resources.cluster_config_iam import ServiceAccount

@@ -10,8 +10,8 @@ from troposphere.events import Rule, Target
 from troposphere.iam import ManagedPolicy, Role
 from troposphere.sqs import Queue, QueuePolicy
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, aws_policy, boundary, cluster_tags, trust
-from eks_assets.unit import unit
 from eks_assets.units.cluster._karpenter_policies import policies, policy_name
 from resources.environment import Environment
 from resources.outputs import Outputs

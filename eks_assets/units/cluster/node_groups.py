@@ -10,6 +10,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, Select, Template, ec2, eks
 from troposphere.iam import Role
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import (
     add_outputs,
     aws_policy,
@@ -19,7 +20,6 @@ from eks_assets.templates import (
     text_parameter,
     trust,
 )
-from eks_assets.unit import unit
 from eks_assets.units.cluster._launch_templates import launch_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons

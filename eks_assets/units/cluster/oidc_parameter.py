@@ -1,6 +1,6 @@
 """The cluster's OIDC issuer in SSM, where the specification's users read it (OIDC_ID_PARAM)."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.identity import IdentityOutputs
 from resources.environment import Environment

@@ -1,7 +1,7 @@
 """The EKS add-ons whose pods need a node: coredns, metrics-server, the CSI drivers."""
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import cluster_tags
-from eks_assets.unit import unit
 from eks_assets.units.cluster._addon_stacks import addon_names, addon_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons

@@ -1,6 +1,6 @@
 """The VPC that the cluster joins, found by its tags (specification, "Infrastructure Discovery")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.network.network import network
 from resources.environment import Environment
 from resources.outputs import Outputs

@@ -1,6 +1,6 @@
 """Karpenter, which starts and stops nodes (specification, "Karpenter Installation")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs

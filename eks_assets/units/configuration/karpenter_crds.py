@@ -1,6 +1,6 @@
 """Karpenter's CustomResourceDefinitions, as a release of their own so that upgrades reach them."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from resources.checks import CrdsEstablished
 from resources.environment import Environment

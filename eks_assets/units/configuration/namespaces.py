@@ -1,6 +1,6 @@
 """Namespaces of the products (specification, "Namespace Creation with Security Policies")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from resources.environment import Environment
 from resources.specs import Manifests

@@ -1,6 +1,6 @@
 """Which nodes Karpenter may start (source: Karpenter, "Concepts > NodePools" and "NodeClasses")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs

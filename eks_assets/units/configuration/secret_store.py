@@ -1,6 +1,6 @@
 """Where ExternalSecrets read from (source: External Secrets, "AWS Secrets Manager")."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration.external_secrets import external_secrets
 from resources.checks import ObjectsReady

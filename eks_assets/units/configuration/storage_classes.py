@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.efs import EfsOutputs
 from resources.environment import Environment

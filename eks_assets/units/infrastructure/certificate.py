@@ -5,8 +5,8 @@ from __future__ import annotations
 from troposphere import Ref, Tags, Template, ssm
 from troposphere import certificatemanager as acm
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, stack_tags, text_parameter
-from eks_assets.unit import unit
 from eks_assets.units.network.hosted_zone import HostedZoneOutputs, zone_id_of
 from eks_assets.units.network.zone_lookup import zone_lookup
 from resources.checks import CertificateIssued

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from troposphere import GetAtt, Ref, Template, sqs
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, deny, policy_document, stack_tags
-from eks_assets.unit import unit
 from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack

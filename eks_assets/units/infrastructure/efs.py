@@ -7,8 +7,8 @@ from typing import Any
 from troposphere import Ref, Select, Tags, Template, ssm
 from troposphere import efs as elastic
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, list_parameter, stack_tags, text_parameter
-from eks_assets.unit import unit
 from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.environment import Environment

@@ -6,8 +6,8 @@ import hashlib
 
 from troposphere import Ref, Template, sns
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, arn, deny, policy_document, stack_tags
-from eks_assets.unit import unit
 from resources.environment import Environment
 from resources.notifications import topic_name
 from resources.outputs import Outputs

@@ -6,8 +6,8 @@ import json
 
 from troposphere import Ref, Template, secretsmanager
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import Document, add_outputs, policy_document, stack_tags
-from eks_assets.unit import unit
 from resources.environment import Environment
 from resources.outputs import Outputs
 from resources.specs import Stack

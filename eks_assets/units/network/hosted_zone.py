@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from troposphere import GetAtt, Join, Ref, Template, route53
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, stack_tags
-from eks_assets.unit import unit
 from resources.checks import ZoneServed
 from resources.environment import Environment
 from resources.errors import ConfigError

@@ -6,8 +6,8 @@ from typing import Any
 
 from troposphere import Join, Ref, Template
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import add_outputs, stack_tags
-from eks_assets.unit import unit
 from eks_assets.units.network._address_plan import plan_zones
 from eks_assets.units.network._vpc_template import (
     add_endpoints,

@@ -1,6 +1,6 @@
 """The DNS zone that the environment's file names, and whether it is the one that it says."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from resources.environment import Environment
 from resources.outputs import NoOutputs
 from resources.specs import Lookup

@@ -2,7 +2,7 @@
 
 import json
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.observability.prometheus import prometheus
 from resources.environment import Environment

@@ -1,7 +1,7 @@
 """Logs. The specification's chart `grafana/loki-distributed` is deprecated; this is its successor, under the same
 release name (docs/observability.md says how to come from the old one)."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons

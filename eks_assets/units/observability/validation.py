@@ -1,6 +1,6 @@
 """Whether the platform serves (specification, `validate_deployment`): probes only, each a check that can fail."""
 
-from eks_assets.unit import unit
+from eks_assets.graph.unit import unit
 from eks_assets.units.applications.istio_application import istio_application
 from eks_assets.units.applications.product_applications import product_applications
 from eks_assets.units.cluster.access_entries import AccessOutputs

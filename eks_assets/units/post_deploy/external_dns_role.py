@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troposphere import GetAtt, Sub, Template
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import (
     Document,
     add_outputs,
@@ -13,7 +14,6 @@ from eks_assets.templates import (
     stack_tags,
     text_parameter,
 )
-from eks_assets.unit import unit
 from eks_assets.units.network.hosted_zone import HostedZoneOutputs, zone_id_of
 from resources.environment import Environment
 from resources.outputs import Outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troposphere import GetAtt, Ref, Sub, Template, s3
 
+from eks_assets.graph.unit import unit
 from eks_assets.templates import (
     Document,
     add_outputs,
@@ -15,7 +16,6 @@ from eks_assets.templates import (
     role,
     stack_tags,
 )
-from eks_assets.unit import unit
 from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
 from resources.bootstrap_stack_rights import git_secret
 from resources.environment import Environment

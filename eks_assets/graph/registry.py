@@ -10,7 +10,8 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 
-from eks_assets.unit import WAVES, AnyUnit, Unit
+from eks_assets.graph.unit import WAVES, AnyUnit, Unit
+from resources.environment import Environment
 from resources.outputs import Outputs
 
 
@@ -96,3 +97,13 @@ def _needs(u: AnyUnit, by_name: Mapping[str, AnyUnit], owner: Mapping[type[Outpu
         if WAVES.index(by_name[name].wave) > WAVES.index(u.wave):
             raise RegistryError(f"{u.name} ({u.wave}) needs {name} of the later wave {by_name[name].wave}")
     return names
+
+
+def is_gated(env: Environment, unit: AnyUnit) -> bool:
+    """Whether the unit may be changed with an approval only."""
+    return env.approval is not None and WAVES.index(unit.wave) >= WAVES.index(env.approval.before)
+
+
+def gated_units(registry: Registry, env: Environment) -> tuple[str, ...]:
+    """The units behind the gate, in dependency order."""
+    return tuple(unit.name for unit in registry.units if is_gated(env, unit))

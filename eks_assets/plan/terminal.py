@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from eks_assets import plan_words as words
+from eks_assets.plan import wording as words
 
 FIELDS = 12  # of one unit, unless all are asked for
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "-/+": "red"}

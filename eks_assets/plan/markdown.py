@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eks_assets import plan_words as words
+from eks_assets.plan import wording as words
 
 COMMENT = 65_536  # characters that a comment on GitHub may have
 WAVE = 1_000  # characters beyond which Dagster's UI collapses a text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eks_assets.registry import Registry
-from eks_assets.unit import AnyUnit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import AnyUnit
 from resources.environment import Environment, merged
 from resources.outputs import Outputs, pending
 from resources.specs import HelmRelease, Spec, Stack

@@ -1,0 +1,1 @@
+"""A plan: its model, its document, and how it is shown. Pure."""
