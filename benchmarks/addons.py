@@ -7,8 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.stage import command, fresh_sandbox
+from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.rendering import desired
-from eks_assets.loop import known_outputs
 from eks_assets.units import registry
 from resources.drivers import driver_of
 from resources.environment_files import load_environment

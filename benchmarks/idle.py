@@ -8,7 +8,7 @@ import sys
 from benchmarks.stage import command, fresh_sandbox, timed
 
 ROUNDS = 3
-IMPORTS = "import eks_assets.cli.app, eks_assets.planning, eks_assets.units, eks_assets.definitions"
+IMPORTS = "import eks_assets.cli.app, eks_assets.engine.planner, eks_assets.units, eks_assets.definitions"
 
 
 def run() -> dict[str, float]:

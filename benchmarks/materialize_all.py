@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from eks_assets.dagster_home import open_instance
 from eks_assets.definitions import assets, deploy_job
-from eks_assets.factory import Platform
-from eks_assets.forkserver import PRELOAD
+from eks_assets.engine.planner import WIDTH
 from eks_assets.graph.unit import WAVES
-from eks_assets.planning import WIDTH
+from eks_assets.orchestration.environments import Platform
+from eks_assets.orchestration.forkserver import PRELOAD
+from eks_assets.orchestration.home import open_instance
 from eks_assets.units import registry
 
 

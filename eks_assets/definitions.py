@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from eks_assets.approval_job import approve
-from eks_assets.executor import look_first
-from eks_assets.factory import RELEASE_PLAN, Platform, build_assets
-from eks_assets.release_asset import PLAN, build_approved_check, build_plan, build_release_plan
+from eks_assets.orchestration.approval_job import approve
+from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
+from eks_assets.orchestration.environments import Platform
+from eks_assets.orchestration.executor import look_first
+from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
 from eks_assets.units import registry
 from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor

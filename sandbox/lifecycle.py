@@ -15,9 +15,10 @@ from typing import Any
 
 import urllib3
 
+from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.paths import PROJECT, StateDirectory, read_json, write_json
-from sandbox.processes import end_leftovers, leftovers, started
+from sandbox.processes import end_leftovers, leftovers
 from sandbox.python_environments import ensure_embedded_aws, exclusive
 from sandbox.toolchain import ensure_tools
 
@@ -245,7 +246,7 @@ def _has_ended(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return started(pid) is None
+        return start_ticks(pid) is None
 
 
 def _environment_file(name: str) -> dict[str, Any]:

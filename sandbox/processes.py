@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError
 from sandbox.paths import read_json, write_json
 
@@ -79,7 +80,7 @@ class Launcher:
 
     def remember(self, name: str, pid: int) -> None:
         """Notes a process, so that it can be ended should the supervisor be killed."""
-        write_json(self._registry, {**read_json(self._registry), name: {"pid": pid, "started": started(pid)}})
+        write_json(self._registry, {**read_json(self._registry), name: {"pid": pid, "started": start_ticks(pid)}})
 
 
 class SupervisedProcess:
@@ -189,15 +190,6 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def started(pid: int) -> str | None:
-    """When the kernel started this process, in clock ticks since boot: tells it from a later one with the same id."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields[19]
-
-
 def memory_bytes(pid: int) -> int:
     """The resident memory of a process; 0 when it is gone."""
     try:
@@ -210,7 +202,7 @@ def memory_bytes(pid: int) -> int:
 def leftovers(registry: Path) -> dict[str, int]:
     """Names and ids of the remembered processes that still run."""
     remembered = read_json(registry)
-    return {name: entry["pid"] for name, entry in remembered.items() if started(entry["pid"]) == entry["started"]}
+    return {name: entry["pid"] for name, entry in remembered.items() if start_ticks(entry["pid"]) == entry["started"]}
 
 
 def end_leftovers(registry: Path, patience_seconds: float = 10.0) -> None:

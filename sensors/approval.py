@@ -1,6 +1,6 @@
 """Launches a release once enough people have granted it, and tells them how their releases stand.
 
-It only launches: the gate inside every unit looks at the grants again (`eks_assets/permission.py`), so nothing that
+It only launches: the gate inside every unit looks at the grants again (`eks_assets/engine/gate.py`), so nothing that
 this sensor believes, or is made to believe, lets anything through. How a release stands is judged by AWS's clock.
 """
 
@@ -13,9 +13,9 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.factory import RELEASE_PLAN
+from eks_assets.engine.approval_request import describe, request_notification
 from eks_assets.graph.registry import gated_units
-from eks_assets.releasing import describe, request_notification
+from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.units import registry
 from resources import notifications as events
 from resources.approval_rules import Standing, newest_granted

@@ -7,7 +7,7 @@ import datetime as dt
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.factory import ENVIRONMENTS
+from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.units import registry
 from resources.environment_files import find_folder, list_environments, load_environment
 from resources.errors import ConfigError

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
-from eks_assets.factory import ENVIRONMENTS, RELEASE_PLAN, outcome_of
 from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.orchestration.assets import RELEASE_PLAN
+from eks_assets.orchestration.environments import ENVIRONMENTS
+from eks_assets.orchestration.run_tags import outcome_of
 from resources.environment import Environment
 from resources.field_types import Model
 

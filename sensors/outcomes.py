@@ -13,7 +13,7 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.factory import outcome_of
+from eks_assets.orchestration.run_tags import outcome_of
 from eks_assets.units import registry
 from resources import notifications as events
 from resources.environment import Environment

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Entry point of `eks-assets`."""
     if sys.argv[1:2] == ["token"] and "--help" not in sys.argv:
-        from eks_assets.cli.token import print_token
+        from eks_assets.cli.commands.token import print_token
 
         raise SystemExit(print_token(sys.argv[2:]))
     # Nearly all that a command loads stays until its end: looking through it for garbage time and again, and once more

@@ -8,17 +8,7 @@ from types import FrameType
 
 import typer
 
-from eks_assets.cli import (
-    approvals,
-    bootstrap,
-    deploy,
-    plan,
-    sandbox,
-    schema,
-    status,
-    ui,
-    validate,
-)
+from eks_assets.cli.commands import approvals, bootstrap, deploy, plan, sandbox, schema, status, ui, validate
 from resources.errors import PipelineError
 
 app = typer.Typer(

@@ -10,9 +10,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.factory import Platform, asset_for
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
+from eks_assets.orchestration.assets import asset_for
+from eks_assets.orchestration.environments import Platform
 from resources import approvals, releases
 from resources.aws import Aws
 from resources.environment import Approval, Environment

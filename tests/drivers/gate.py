@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eks_assets.engine.approval_request import ReleasePlan, plan_release
+from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from eks_assets.loop import Result, run_unit
-from eks_assets.releasing import ReleasePlan, plan_release
 from resources.approval_rules import Request, Standing
 from resources.approvals import standing, vote
 from resources.aws import Aws, Source

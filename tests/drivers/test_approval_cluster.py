@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from eks_assets.loop import run_unit
 from resources.environment import Environment
 from resources.errors import ApprovalStale
 from resources.kubernetes_objects import read

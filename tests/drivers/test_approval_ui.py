@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from eks_assets.approval_job import approve
-from eks_assets.factory import Platform
+from eks_assets.orchestration.approval_job import approve
+from eks_assets.orchestration.environments import Platform
 from resources import approvals
 from resources.environment_files import load_environment
 from resources.errors import ApprovalMissing, ConfigError

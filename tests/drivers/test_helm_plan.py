@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.rendering import desired
-from eks_assets.planning import plan_environment
 from eks_assets.units import registry
 from resources.change import MASK, Change
 from resources.drivers.helm_release import HelmReleaseDriver

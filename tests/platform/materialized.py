@@ -7,7 +7,7 @@ import sys
 
 import dagster as dg
 
-from eks_assets.dagster_home import open_instance
+from eks_assets.orchestration.home import open_instance
 from sandbox.paths import PROJECT
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.model import EnvironmentPlan
-from eks_assets.planning import plan_environment
 from eks_assets.units import registry
 from resources.environment import Environment
 from resources.environment_files import load_environment

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from eks_assets.factory import OUTCOME_TAG, WAITING
+from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.units import registry
 from sandbox.credentials import credentials
 from sandbox.mail import messages

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from kubernetes.dynamic.exceptions import ForbiddenError
 
-from eks_assets.plan_report import plan_report
+from eks_assets.engine.planner import plan_report
 from eks_assets.units import registry
 from resources.aws import Aws
 from resources.bootstrap_names import lease_table, ledger_bucket

@@ -13,9 +13,10 @@ import yaml
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from eks_assets.definitions import defs
-from eks_assets.factory import Platform, asset_for
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
+from eks_assets.orchestration.assets import asset_for
+from eks_assets.orchestration.environments import Platform
 from resources.aws import Aws
 from resources.environment import Environment
 

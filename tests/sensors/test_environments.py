@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eks_assets.factory import OUTCOME_TAG
+from eks_assets.orchestration.run_tags import OUTCOME_TAG
 from sensors.environments import environments_sensor
 from sensors.launching import DESTROYED
 

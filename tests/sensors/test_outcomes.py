@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.factory import ENVIRONMENTS, OUTCOME_TAG, WAITING, failure, outcome_tags
+from eks_assets.orchestration.environments import ENVIRONMENTS, failure
+from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING, outcome_tags
 from resources.errors import OperationFailed
 from resources.notifications import Notification
 from sensors import outcomes

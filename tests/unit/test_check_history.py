@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.check_history import since
+from eks_assets.orchestration.check_history import since
 
 ENVIRONMENTS = dg.StaticPartitionsDefinition(["blue", "green"])
 PASSES = {"blue": True, "green": True}
@@ -35,7 +35,7 @@ def look(instance: dg.DagsterInstance, environment: str, passed: bool, clock: py
         def now(cls, tz: dt.tzinfo | None = None) -> "Clock":
             return cls(2026, 11, 28, 12, 0, second, tzinfo=tz)
 
-    clock.setattr("eks_assets.check_history.datetime", Clock)
+    clock.setattr("eks_assets.orchestration.check_history.datetime", Clock)
     clock.setitem(PASSES, environment, passed)
     result = dg.materialize([edge], instance=instance, partition_key=environment)
     (evaluation,) = result.get_asset_check_evaluations()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.dagster_home import dagster_home
+from eks_assets.orchestration.home import dagster_home
 from resources.errors import ConfigError
 
 

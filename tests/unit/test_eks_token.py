@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from eks_assets.cli.token import print_token
+from eks_assets.cli.commands.token import print_token
 from resources.eks_token import eks_token, exec_credential
 from resources.handed_token import handed, taken
 

@@ -6,7 +6,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from eks_assets.cli.live_table import Row, live_table
+from eks_assets.cli.runs.live_table import Row, live_table
 from eks_assets.units import registry
 
 

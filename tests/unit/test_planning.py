@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from eks_assets import planning
+from eks_assets.engine import planner as planning
+from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.model import EnvironmentPlan
-from eks_assets.planning import plan_environment
 from resources.aws import Aws
 from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.checks import Check

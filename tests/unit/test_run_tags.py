@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import dagster as dg
 import pytest
 
-from eks_assets import executor
-from eks_assets.cli.abandoned import OWNER, close_abandoned
-from eks_assets.factory import LAUNCH_TAG, Platform
+from eks_assets.cli.runs.abandoned import OWNER, close_abandoned
+from eks_assets.orchestration import executor
+from eks_assets.orchestration.environments import Platform
+from eks_assets.orchestration.run_tags import LAUNCH_TAG
 from resources.errors import OperationFailed
 from resources.world import silent
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from eks_assets.cli.logs import Event, JsonLines
+from eks_assets.cli.runs.event_log import Event, JsonLines
 from eks_assets.units import registry
 from resources.errors import OperationFailed
 from tests.secret_scanner import Finding, SecretScanner, folder, raised, repository, said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.source_commit import source_commit
+from eks_assets.engine.provenance import source_commit
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy
 
-from eks_assets import sqlite_reuse
+from eks_assets.orchestration import dagster_patches as sqlite_reuse
 
 
 @dg.asset

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eks_assets.cli import schema, validate
+from eks_assets.cli.commands import schema, validate
 from resources.environment_files import environment_file, find_folder
 from resources.errors import ConfigError
 

@@ -1,0 +1,75 @@
+"""`eks-assets plan`: what a deploy would change, nothing changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
+
+PIPE_WIDTH = 120  # columns where there is no terminal to ask
+Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
+Full = Annotated[bool, typer.Option("--full", help="Every field, with its whole value.")]
+DetailedExitcode = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 4 when something differs.")]
+
+
+def plan(
+    environment: EnvironmentName,
+    only: Only = None,
+    wave: WaveOption = None,
+    json_output: Json = False,
+    markdown: Markdown = False,
+    full: Full = False,
+    detailed_exitcode: DetailedExitcode = False,
+) -> None:
+    """Show what a deploy would change, unit by unit and field by field. Changes nothing.
+
+    Exit 0, 1 where a unit cannot be planned, 4 with --detailed-exitcode where something differs."""
+    from eks_assets.cli.selection import selected
+    from eks_assets.plan.markdown import markdown as as_markdown
+    from eks_assets.units import registry as all_units
+    from resources.environment_files import load_environment
+    from resources.errors import ConfigError
+
+    if json_output and markdown:
+        raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")
+    registry = all_units()
+    env = load_environment(environment, known_units=registry.by_name)
+    document = _planned(registry, env, selected(registry, only, wave))
+    if json_output:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    elif markdown:
+        print(as_markdown(document, document["minutes"]))
+    else:
+        show(document, Console(), full=full)
+    if document["unknown"]:
+        raise SystemExit(1)
+    raise SystemExit(4 if document["changes"] and detailed_exitcode else 0)
+
+
+def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -> None:
+    """The plan for people."""
+    from eks_assets.plan.terminal import lines
+
+    width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
+    for line in lines(document, width, full=full):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
+    """The plan; a terminal is told how far it is."""
+    from eks_assets.engine.planner import plan_report
+    from resources.world import World
+
+    done: list[str] = []
+    with Console(stderr=True).status(f"planning {env.name}") as status:
+
+        def progress(unit: Any) -> None:
+            done.append(unit.unit)
+            status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
+
+        return plan_report(registry, World.of(env, planning=True), only, progress)

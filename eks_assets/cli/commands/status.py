@@ -1,0 +1,104 @@
+"""`eks-assets status`: how an environment is now. It observes, it does not quote the last run."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eks_assets.cli.arguments import EnvironmentName, Json
+
+PIPE_WIDTH = 500  # columns where there is no terminal to ask
+_STYLE = {
+    "in_sync": "green",
+    "pending": "yellow",
+    "failed": "red",
+    "waiting": "yellow",
+    "unknown": "magenta",
+    "disabled": "dim",
+}
+
+
+def status(environment: EnvironmentName, json_output: Json = False) -> None:
+    """Show every unit and its health checks as they are now.
+
+    Exit 0 all well, 1 something failed, 4 something pending."""
+    from eks_assets.engine.planner import plan_environment
+    from eks_assets.units import registry as all_units
+    from resources.environment_files import load_environment
+    from resources.world import World
+
+    began = time.monotonic()
+    registry = all_units()
+    env = load_environment(environment, known_units=registry.by_name)
+    found = plan_environment(registry, World.of(env))
+    if json_output:
+        print(json.dumps(as_json(found), indent=2))
+    else:
+        # Elsewhere than on a terminal a row stays a line: grep and logs read it.
+        console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+        show(found, console, time.monotonic() - began)
+    raise SystemExit(exit_code(found))
+
+
+def exit_code(found: Any) -> int:
+    """0 all well, 1 something failed or a check is red, 3 only an approval is missing, 4 something pending."""
+    states = {u.state for u in found.units}
+    if states & {"failed", "unknown"} or any(
+        not c.passed for u in found.units for c in u.checks if u.state not in ("pending", "waiting")
+    ):
+        return 1
+    return 4 if "pending" in states else 3 if "waiting" in states else 0
+
+
+def as_json(found: Any) -> dict[str, Any]:
+    """The document of design.md, "Contracts"."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "environment": found.environment,
+        "units": [
+            {
+                "unit": u.unit,
+                "wave": u.wave,
+                "state": u.state,
+                "checks": [_check(c, now) for c in u.checks],
+                **({"error": u.error.message} if u.error else {}),
+            }
+            for u in found.units
+        ],
+    }
+
+
+def _check(check: Any, now: str) -> dict[str, Any]:
+    """`since`: when AWS or the cluster says that it came to be so; else the moment of this look."""
+    seen = {"passed": check.passed, "detail": check.detail, "since": check.since or now}
+    return {"name": check.name, "expected": check.expected, **seen}
+
+
+def show(found: Any, console: Console, seconds: float) -> None:
+    """The table for people: red first of all in the last line."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("wave", "unit", "state", "detail"):
+        table.add_column(heading, no_wrap=heading != "detail")
+    for u in found.units:
+        red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
+        words = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
+        good = u.checks[-1].detail if u.checks and not words else ""
+        table.add_row(
+            Text(u.wave, style="dim"),
+            u.unit,
+            Text(u.state, style=_STYLE[u.state]),
+            Text(words or good, style="" if words else "dim"),
+        )
+    console.print(table)
+    counts = {state: sum(u.state == state for u in found.units) for state in _STYLE}
+    console.print(
+        f"{found.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)",
+        highlight=False,
+    )

@@ -1,0 +1,72 @@
+"""What `deploy` does at the approval gate: put the plan up, say how it stands, and name the units that may run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from eks_assets.cli.runs.event_log import Event, EventLog
+
+if TYPE_CHECKING:
+    from eks_assets.graph.registry import Registry
+    from eks_assets.plan.model import EnvironmentPlan
+    from resources.approval_rules import Standing
+    from resources.environment import Environment
+
+
+@dataclass(frozen=True)
+class AtTheGate:
+    """`names`: units behind the gate that may run now. `waiting`: what is missing, for `--json`; empty when nothing."""
+
+    names: tuple[str, ...]
+    waiting: dict[str, Any]
+
+
+def at_the_gate(
+    registry: Registry, env: Environment, before: EnvironmentPlan, console: Console, log: EventLog
+) -> AtTheGate:
+    """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
+
+    Raises PipelineError where a unit behind the gate cannot be planned."""
+    from eks_assets.engine.approval_request import commands, describe, plan_release
+    from eks_assets.graph.registry import is_gated
+    from eks_assets.plan.document import critical_minutes
+    from eks_assets.plan.markdown import summary
+    from resources.world import World
+
+    if env.approval is None:
+        return AtTheGate((), {})
+    unhealthy = [u.unit for u in before.units if u.state == "failed" and is_gated(env, registry[u.unit])]
+    if not unhealthy and not any(is_gated(env, registry[name]) for name in before.to_run(registry)):
+        return AtTheGate((), {})
+    found = plan_release(registry, World.of(env), env.approval)
+    if found.standing is None:
+        return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
+    line = describe(found.standing, env.approval.approvers)
+    if found.is_granted:
+        console.print(line, style="green", highlight=False, markup=False)
+        log(Event("release_granted", line))
+        return AtTheGate(tuple(dict.fromkeys([*found.plan.to_run(registry), *unhealthy])), {})
+    to_decide = commands(env, found.standing.request)
+    for refused in found.refused:
+        console.print(
+            f"an earlier approval does not cover this: {refused}", style="yellow", highlight=False, markup=False
+        )
+    words = summary(found.document, critical_minutes(found.pending, registry))
+    console.print(f"behind the gate: {words}\n{line}", style="yellow", highlight=False, markup=False)
+    for command in (f"eks-assets plan {env.name}", *to_decide):
+        console.print(f"  {command}", highlight=False, markup=False)
+    log(Event("waiting_for_approval", line, level="warning"))
+    return AtTheGate((), _as_json(found.standing, found.pending, to_decide))
+
+
+def _as_json(standing: Standing, pending: tuple[str, ...], to_decide: list[str]) -> dict[str, Any]:
+    return {
+        "digest": standing.request.digest,
+        "release": standing.request.id,
+        "units": list(pending),
+        "missing": standing.missing,
+        "commands": to_decide,
+    }

@@ -1,0 +1,1 @@
+"""What happens to a unit: planned, let through the gate, applied, probed, recorded. Knows no Dagster."""

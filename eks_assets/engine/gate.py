@@ -1,0 +1,92 @@
+"""The gate inside every unit: with the lease held, what is pending must be part of a plan that people have approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from eks_assets.engine.coverage import context_deviations, unit_deviations
+from eks_assets.engine.provenance import source_of
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.document import plan_document
+from eks_assets.plan.model import EnvironmentPlan, UnitPlan
+from resources.approval_rules import Standing, newest_granted
+from resources.approvals import ALL_UNITS, standings, use_up
+from resources.environment import Approval
+from resources.errors import ApprovalMissing, ApprovalStale
+from resources.outputs import Outputs
+from resources.releases import mark, published, uses
+from resources.world import World
+
+
+@contextmanager
+def permission(
+    registry: Registry, unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], world: World
+) -> Iterator[None]:
+    """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
+
+    Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
+    approved is not what would happen now, or has been done."""
+    approval = world.env.approval
+    if approval is None or not is_gated(world.env, unit):
+        yield
+        return
+    now = standings(world, approval)
+    grant = newest_granted(now)
+    if grant is None:
+        raise missing(unit, approval, now, world)
+    approved = published(world, grant.request.digest)
+    marks = uses(world, grant.request)
+    if faults := deviations(registry, unit, pending, known, approved, world, marks.get(unit.name)):
+        raise stale(grant, faults, world)
+    mark(world, grant.request, unit.name, "started")
+    yield
+    mark(world, grant.request, unit.name, "done")
+    done = {name for name, how in uses(world, grant.request).items() if how == "done"}
+    if {entry["unit"] for entry in approved["changes"]} <= done | {ALL_UNITS}:
+        use_up(world, grant.request)
+
+
+def deviations(
+    registry: Registry,
+    unit: AnyUnit,
+    pending: UnitPlan,
+    known: Mapping[str, Outputs],
+    approved: Mapping[str, object],
+    world: World,
+    how_far: str | None,
+) -> tuple[str, ...]:
+    """Where the unit's pending change, or what it is made from, is not what was approved. `how_far`: the unit's mark
+    under the grant, `started` or `done`."""
+    alone = EnvironmentPlan(world.env.name, (pending,))
+    now = plan_document(alone, registry, world.env, source_of(world), [unit.name])
+    (entry,) = now["changes"]
+    used = [f"{unit.name} has been changed under this grant before; a grant is used once"] if how_far == "done" else []
+    inside = unit_deviations(approved, entry, known, started=how_far is not None)
+    return (*used, *context_deviations(approved, now), *inside)
+
+
+def missing(unit: AnyUnit, approval: Approval, now: list[Standing], world: World) -> ApprovalMissing:
+    """Why the gate is closed, and what opens it."""
+    name = world.env.name
+    waiting = [s for s in now if s.status == "waiting"]
+    if not waiting:
+        return ApprovalMissing(
+            f"{unit.name} in {name} is waiting for approval, and no plan of it has been put up yet",
+            next_step=f"eks-assets deploy {name} puts it up (in the UI: materialize release_plan)",
+        )
+    digest, short = waiting[-1].request.digest[:19], waiting[-1].missing
+    return ApprovalMissing(
+        f"{unit.name} in {name} is waiting for approval of {digest}: {short} of {approval.approvers} missing",
+        next_step=f"eks-assets approve {name} --digest {digest} --reason ...",
+    )
+
+
+def stale(grant: Standing, faults: tuple[str, ...], world: World) -> ApprovalStale:
+    """What was approved is not what would happen: each difference on a line."""
+    shown = "\n  ".join(faults[:10]) + (f"\n  and {len(faults) - 10} more" if len(faults) > 10 else "")
+    return ApprovalStale(
+        f"the approval of {grant.request.digest[:19]} does not cover this:\n  {shown}",
+        next_step=f"eks-assets deploy {world.env.name} puts the plan as it is now up for approval",
+    )

@@ -1,0 +1,177 @@
+"""The plan of a whole environment: every unit rendered, observed and compared, in parallel, nothing changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from eks_assets.engine.provenance import source_of
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.rendering import desired
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.document import report
+from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
+from resources.change import Change, FieldChange, Observed
+from resources.drivers import Driver, driver_of
+from resources.errors import ConfigError, PipelineError, Transient
+from resources.helm_render import expect
+from resources.outputs import pending_fields
+from resources.probes import observe as look
+from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
+from resources.support.background import in_background
+from resources.world import World
+
+WIDTH = 24
+GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted
+
+
+def plan_environment(
+    registry: Registry,
+    world: World,
+    *,
+    only: Collection[str] | None = None,
+    with_checks: bool = True,
+    with_preview: bool = False,
+    progress: Callable[[UnitPlan], None] = lambda _: None,
+) -> EnvironmentPlan:
+    """Plan every unit (or `only` those named, reading the others' outputs as they are).
+
+    `with_preview`: look into each change by what its driver can find out without changing anything (a change set that
+    is deleted again, a rendered chart), for people and for the digest; a deploy does without.
+
+    Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
+    unit is in its `error`."""
+    world.aws.check_account()
+    if with_preview:
+        expect_releases(registry, world)
+    done: dict[str, UnitPlan] = {}
+    running: dict[Future[UnitPlan], str] = {}
+    waiting = {u.name: u for u in registry.units}
+    try:
+        while waiting or running:
+            ready = [u for u in waiting.values() if set(registry.needs[u.name]) <= done.keys()]
+            for u in ready[: WIDTH - len(running)]:
+                del waiting[u.name]
+                wanted = only is None or u.name in only
+                work = partial(
+                    plan_unit, registry, u, world, done,
+                    with_checks=with_checks and wanted, with_preview=with_preview and wanted,
+                )  # fmt: skip
+                running[in_background(work, f"plan {u.name}")] = u.name
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = running.pop(future)
+                done[name] = future.result()
+                progress(done[name])
+    except BaseException:
+        # What is under way (a change set that is to be deleted again) may end; what does not answer is left.
+        wait(running, timeout=GRACE)
+        raise
+    chosen = [u.name for u in registry.units if only is None or u.name in only]
+    return EnvironmentPlan(world.env.name, tuple(done[name] for name in chosen))
+
+
+def plan_unit(
+    registry: Registry,
+    unit: AnyUnit,
+    world: World,
+    done: Mapping[str, UnitPlan],
+    *,
+    with_checks: bool,
+    with_preview: bool = False,
+) -> UnitPlan:
+    """Plan one unit whose dependencies are planned."""
+    began = time.monotonic()
+    if not unit.is_enabled(world.env):
+        return UnitPlan(unit.name, unit.wave, "disabled")
+    needs = [done[name] for name in registry.needs[unit.name]]
+    known = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
+    unsettled = any(p.needs_a_run for p in needs)
+    try:
+        spec = desired(registry, world.env, unit, known)
+        driver = driver_of(spec)
+        try:
+            observed = driver.observe(spec, world)
+            change = driver.plan(spec, observed)
+            if with_preview and change.is_needed:
+                change = driver.preview(spec, observed, change, world)
+        except PipelineError as error:
+            # What it looks at may be half made (a VPC without its subnets): it is looked at again when that is done.
+            if not unsettled or isinstance(error, ConfigError | Transient):
+                raise
+            observed, change = None, _planned_later(driver, spec, error)
+            if with_preview and change.fields[0].path:
+                change = driver.preview(spec, None, change, world)
+    except PipelineError as error:
+        return UnitPlan(unit.name, unit.wave, "unknown", error=error)
+    waits_for = pending_fields(spec.model_dump(mode="python")) if change.is_needed else ()
+    checks: tuple[CheckState, ...] = ()
+    if with_checks and observed is not None:
+        looks = [(check, look(check, spec, world)) for check in unit.checks]
+        checks = tuple(
+            CheckState(check.name, seen.passed, seen.detail, check.says, seen.since) for check, seen in looks
+        )
+    healthy = all(c.passed for c in checks)
+    state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
+    if change.is_needed and observed is not None and _is_failed(observed.status):
+        state = "failed"
+    if state == "failed" and isinstance(spec, Probes) and any(p.change.is_needed or p.error for p in needs):
+        # Its checks are of what is not there yet: nothing has gone wrong.
+        state = "pending"
+    if state == "pending" and is_gated(world.env, unit):
+        state = "waiting"
+    # A push makes another commit than the one that is there.
+    settled = not (change.is_needed and isinstance(spec, GitTree))
+    outputs = observed.outputs if observed is not None and settled else None
+    return UnitPlan(
+        unit.name,
+        unit.wave,
+        state,
+        change,
+        waits_for,
+        checks,
+        outputs=outputs,
+        observed=start_of(observed),
+        spec=spec,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Change:
+    """What would be made from nothing; without fields where not even that can be said before its time."""
+    if not isinstance(spec, HelmRelease | Manifests | Parameter | Stack):
+        return Change("create", (FieldChange("", None, None),), f"later: {error.message}")
+    planned = driver.plan(spec, None)
+    return replace(planned, reason=f"later: {error.message}")
+
+
+def expect_releases(registry: Registry, world: World) -> None:
+    """What the environment's releases will serve counts when a chart asks the cluster what it serves."""
+    enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(world.env))
+    expect((spec for u in enabled if isinstance(spec := desired(registry, world.env, u, {}), HelmRelease)), world)
+
+
+def start_of(observed: Observed | None) -> dict[str, str]:
+    """What a change starts from, in words that stay the same while nobody changes it."""
+    return {"status": observed.status, **observed.detail} if observed else {"status": "absent"}
+
+
+def _is_failed(status: str) -> bool:
+    return "FAILED" in status or "ROLLBACK" in status or status == "failed"
+
+
+def plan_report(
+    registry: Registry,
+    world: World,
+    only: Collection[str] | None = None,
+    progress: Callable[[UnitPlan], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Plan an environment (or `only` those units) in detail, as docs/plan.md describes it. Changes nothing.
+
+    Raises PipelineError where the account can't be read; what goes wrong with one unit is under `unknown`."""
+    found = plan_environment(registry, world, only=only, with_checks=False, with_preview=True, progress=progress)
+    return report(found, registry, world.env, source_of(world))

@@ -1,0 +1,155 @@
+"""The loop, the same for every unit: render, observe, plan, gate, apply, probe, read outputs back. Knows no Dagster."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eks_assets.engine.gate import permission
+from eks_assets.engine.planner import expect_releases, start_of
+from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.rendering import desired
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.model import UnitPlan
+from resources.aws import caller
+from resources.change import Change, Observed
+from resources.checks import Check
+from resources.drivers import Driver, driver_of
+from resources.errors import NotFound, PipelineError
+from resources.lease import OUTLIVES_A_DEAD_HOLDER, Holder, current_holder, hold
+from resources.ledger import entry, record
+from resources.outputs import Outputs
+from resources.probes import Seen, wait
+from resources.specs import Spec
+from resources.world import World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the loop did to one unit. `observed`: what exists now."""
+
+    change: Change
+    spec: Spec[Any]
+    observed: Observed | None
+    checks: tuple[tuple[Check, Seen], ...]
+    seconds: float
+
+
+def known_outputs(registry: Registry, unit: AnyUnit, world: World) -> dict[str, Outputs]:
+    """The outputs of the unit's enabled dependencies, read from AWS or the cluster.
+
+    Raises NotFound for one that does not exist yet, naming the unit to deploy first."""
+    known: dict[str, Outputs] = {}
+    for kind in unit.inputs.values():
+        owner = registry.owner[kind]
+        if owner.is_enabled(world.env):
+            known[owner.name] = observed_outputs(registry, owner, world)
+        elif not any(unit.inputs[p] is kind for p in unit.optional):
+            raise NotFound(
+                f"{unit.name} needs {owner.name}, which environment {world.env.name} switches off",
+                next_step=f"enable {owner.name} in the environment file, or switch {unit.name} off too",
+            )
+    return known
+
+
+def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Outputs:
+    """The outputs of one unit as they are now. What names the thing never depends on other units' outputs, so the
+    spec that finds it may be rendered with pending inputs."""
+
+    def read() -> Outputs | None:
+        spec = desired(registry, world.env, owner, {})
+        return driver_of(spec).outputs(spec, world)
+
+    outputs: Outputs | None = world.once(f"outputs {owner.name}", read)
+    if outputs is None:
+        raise NotFound(
+            f"{owner.name} does not exist in {world.env.name} yet",
+            next_step=f"materialize {owner.name} first, or run: eks-assets deploy {world.env.name}",
+        )
+    return outputs
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One look at a unit: what should exist, what does, and the difference."""
+
+    known: dict[str, Outputs]
+    spec: Spec[Any]
+    driver: Driver
+    observed: Observed | None
+    change: Change
+
+
+def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
+    """Make one unit exist as the environment wants it, and wait until it is healthy.
+
+    Checks that fail are returned, not raised. Raises PipelineError where it can't be applied, ApprovalMissing where it
+    lies behind a closed gate, LeaseHeld where another run holds the environment."""
+    began = time.monotonic()
+    world.aws.check_account()
+    held = current_holder(world) if world.launch else None
+    seen = _look(registry, unit, world)
+    settled = not seen.change.is_needed
+    if settled:
+        world.progress(f"{unit.name}: nothing to do")
+    else:
+        seen = _apply_under_lease(registry, unit, world, seen, held)
+    checks = probe(unit, seen.spec, world)
+    observed = seen.observed if settled else seen.driver.observe(seen.spec, world)
+    return Result(seen.change, seen.spec, observed, checks, time.monotonic() - began)
+
+
+def _look(registry: Registry, unit: AnyUnit, world: World) -> _Seen:
+    known = known_outputs(registry, unit, world)
+    spec = desired(registry, world.env, unit, known)
+    driver = driver_of(spec)
+    observed = driver.observe(spec, world)
+    return _Seen(known, spec, driver, observed, driver.plan(spec, observed))
+
+
+def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _Seen, held: Holder | None) -> _Seen:
+    """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
+    the change. `held`: who held it before the look. The token grows whenever somebody takes it, so the same token means
+    that the launch has held it all the time; else it is looked at again."""
+    # Who joins what his own launch holds need not say again who he is.
+    who = held.who if held and held.run == world.launch else f"{caller(world.env)}, {unit.name}"
+    with hold(world, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
+        if held is None or (held.run, held.token) != (lease.run, lease.token):
+            world.forget_all()
+            seen = _look(registry, unit, world)
+        spec, change = seen.spec, seen.change
+        if not change.is_needed:
+            world.progress(f"{unit.name}: another run has done it meanwhile")
+            return seen
+        if is_gated(world.env, unit):
+            expect_releases(registry, world)
+            change = seen.driver.preview(spec, seen.observed, change, world)
+        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(seen.observed))
+        with permission(registry, unit, pending, seen.known, world):
+            world.progress(f"{unit.name}: {change.action}: {change.reason}")
+            _apply(unit, seen.driver, spec, change, world)
+        return replace(seen, change=change)
+
+
+def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, world: World) -> None:
+    began = time.monotonic()
+    try:
+        driver.apply(spec, world)
+    except PipelineError as error:
+        failed = entry(world, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
+        try:
+            record(world, failed)
+        except PipelineError as unwritten:
+            world.progress(f"the ledger has no entry of this failure: {unwritten.message}")
+        raise
+    record(world, entry(world, unit.name, change, "done", time.monotonic() - began))
+
+
+def probe(unit: AnyUnit, spec: Spec[Any], world: World) -> tuple[tuple[Check, Seen], ...]:
+    """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
+    found: list[tuple[Check, Seen]] = []
+    for check in unit.checks:
+        failed_before = any(not seen.passed for _, seen in found)
+        found.append((check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, world)))
+    return tuple(found)

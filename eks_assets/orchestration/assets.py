@@ -1,0 +1,126 @@
+"""Turns units into Dagster assets with their inline checks: the one module that knows both worlds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from eks_assets.engine.runner import Result, run_unit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import WAVES, AnyUnit, Wave
+from eks_assets.orchestration.check_history import since
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
+from eks_assets.orchestration.metadata import metadata
+from eks_assets.orchestration.recorded_looks import as_seen
+from eks_assets.orchestration.run_tags import WAITING, outcome_tags
+from resources.checks import Check
+from resources.environment import Environment
+from resources.errors import ApprovalMissing
+from resources.probes import Seen
+from resources.specs import HelmRelease, Manifests, Spec, Stack
+
+RELEASE_PLAN = "release_plan"
+_KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
+    (Stack, {"aws", "cloudformation"}),
+    (HelmRelease, {"helm", "kubernetes"}),
+    (Manifests, {"kubernetes"}),
+    (Spec, {"aws"}),
+)
+
+
+def group_name(wave: Wave) -> str:
+    """The Dagster group of a wave; the number makes groups sort."""
+    return f"{WAVES.index(wave) + 1}_{wave}"
+
+
+def build_assets(registry: Registry) -> list[dg.AssetsDefinition]:
+    """One asset a unit, in dependency order."""
+    return [asset_for(unit, registry) for unit in registry.units]
+
+
+def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
+    """The asset of one unit: partitioned by environment, its health checks inline and blocking."""
+
+    @dg.asset(
+        name=unit.name,
+        group_name=group_name(unit.wave),
+        deps=[*registry.needs[unit.name], *_gate(unit, registry)],
+        # A unit that waits for approval has nothing to show, and is no failure either.
+        output_required=False,
+        partitions_def=ENVIRONMENTS,
+        description=unit.fn.__doc__,
+        kinds=next(kinds for kind, kinds in _KINDS if issubclass(unit.spec_type, kind)),
+        owners=["team:platform"],
+        tags={"wave": unit.wave, "reversibility": unit.reversibility},
+        # Of the steps that can start, those that most depends on start first.
+        op_tags={"dagster/priority": str(round(registry.minutes_left[unit.name] * 60))},
+        metadata={"source": f"{unit.fn.__module__.replace('.', '/')}.py", "typical_minutes": unit.minutes},
+        check_specs=check_specs(unit),
+    )
+    def body(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Result]:
+        try:
+            with translated(context, platform, unit.name) as world:
+                result = as_seen(context.run.run_id, unit)
+                if result is None and unit.is_enabled(world.env):
+                    result = run_unit(registry, unit, world)
+        except ApprovalMissing as closed:
+            context.log.warning(str(closed))
+            context.instance.add_run_tags(context.run.run_id, outcome_tags(context.run, WAITING))
+            yield from _waiting(unit, closed)
+        else:
+            yield _done(context, unit, result, world.env) if result else _disabled(unit, world.env)
+
+    return body
+
+
+_Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+def _done(
+    context: dg.AssetExecutionContext, unit: AnyUnit, result: Result, env: Environment
+) -> dg.MaterializeResult[Any]:
+    def checked(check: Check, seen: Seen) -> dg.AssetCheckResult:
+        key = dg.AssetCheckKey(context.asset_key, check.name)
+        began = seen.since or since(context.instance, key, context.partition_key, seen.passed)
+        return dg.AssetCheckResult(
+            check_name=check.name,
+            passed=seen.passed,
+            description=seen.detail,
+            metadata={"expected": check.says, "since": began},
+        )
+
+    checks = [checked(check, seen) for check, seen in result.checks]
+    return dg.MaterializeResult(metadata=metadata(unit, result, env), check_results=checks)
+
+
+def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckResult]:
+    for check in unit.checks:
+        yield dg.AssetCheckResult(
+            check_name=check.name, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(closed)
+        )
+
+
+def _gate(unit: AnyUnit, registry: Registry) -> list[str]:
+    """The roots of what lies behind the approval wave come after the release plan, in the picture and in a run."""
+
+    def behind(one: AnyUnit) -> bool:
+        return WAVES.index(one.wave) > WAVES.index("approval")
+
+    is_root = behind(unit) and not any(behind(registry[name]) for name in registry.needs[unit.name])
+    return [RELEASE_PLAN] if is_root else []
+
+
+def check_specs(unit: AnyUnit) -> list[dg.AssetCheckSpec]:
+    """The unit's health checks as Dagster knows them."""
+    return [
+        dg.AssetCheckSpec(c.name, asset=unit.name, blocking=True, partitions_def=ENVIRONMENTS, description=c.says)
+        for c in unit.checks
+    ]
+
+
+def _disabled(unit: AnyUnit, env: Environment) -> dg.MaterializeResult[Any]:
+    seen = f"{unit.name} is switched off in {env.name}"
+    return dg.MaterializeResult(
+        metadata={"result": seen},
+        check_results=[dg.AssetCheckResult(check_name=c.name, passed=True, description=seen) for c in unit.checks],
+    )

@@ -1,0 +1,102 @@
+"""How the steps of a run are executed: one look at the environment first, then a process for each unit that has
+something to do (docs/adr/0003-executor.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import dagster as dg
+from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.multiprocess import MultiprocessExecutor
+
+from eks_assets.engine.planner import WIDTH, plan_environment
+from eks_assets.orchestration import dagster_patches
+from eks_assets.orchestration.environments import Platform
+from eks_assets.orchestration.forkserver import PRELOAD
+from eks_assets.orchestration.recorded_looks import looked_at
+from eks_assets.orchestration.run_tags import launch_of
+from eks_assets.plan.model import UnitPlan
+from eks_assets.units import registry
+from resources.errors import PipelineError
+from resources.world import silent
+
+
+class LookFirst(dg.Executor):
+    """Records the units that are in order from one look, in this process, and leaves the others to `processes`.
+
+    A run of the command line has been planned before it was launched, and an environment that can't be read is for the
+    steps to report: both are executed by `processes` as they are."""
+
+    def __init__(self, processes: dg.Executor) -> None:
+        self._processes = processes
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._processes.retries
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
+        dagster_patches.install()
+        steps = list(execution_plan.step_keys_to_execute)
+        units = [step for step in steps if step in registry().by_name]
+        plans = _in_order(plan_context.dagster_run, units)
+        if not plans:
+            yield from self._processes.execute(plan_context, execution_plan)
+            return
+        # The release plan is made after what lies before the gate has changed, so it stays with those units.
+        here = steps if len(plans) == len(units) else [step for step in steps if step in plans]
+        plan_context.log.info(f"{len(plans)} of {len(units)} units have nothing to do: recorded from one look")
+        with looked_at(plan_context.run_id, plans):
+            yield from execute_plan_iterator(
+                _part(plan_context, execution_plan, here),
+                plan_context.reconstructable_job,
+                plan_context.dagster_run,
+                plan_context.instance,
+                self.retries,
+                plan_context.run_config,
+            )
+        if there := [step for step in steps if step not in here]:
+            yield from self._processes.execute(plan_context, _part(plan_context, execution_plan, there))
+
+
+def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPlan]:
+    """The units of a run that have nothing to do, are healthy, and read from none that has something to do."""
+    environment = run.tags.get("dagster/partition")
+    if environment is None or launch_of(run) or not units:
+        return {}
+    try:
+        found = plan_environment(registry(), Platform().open(environment, silent, run), only=units)
+    except PipelineError:
+        return {}
+    to_run = found.to_run(registry())
+    return {plan.unit: plan for plan in found.units if plan.unit not in to_run}
+
+
+def _part(context: PlanOrchestrationContext, whole: ExecutionPlan, steps: list[str]) -> ExecutionPlan:
+    return create_execution_plan(
+        context.reconstructable_job,
+        context.run_config,
+        step_keys_to_execute=steps,
+        known_state=whole.known_state,
+        tags=context.dagster_run.tags,
+        repository_load_data=whole.repository_load_data,
+    )
+
+
+@dg.executor(name="look_first", requirements=dg.multiple_process_executor_requirements())
+def look_first(_: dg.InitExecutorContext) -> LookFirst:
+    """Steps wait for AWS, not for a core, so as many run at once as the graph is wide; a warm forkserver makes each of
+    their processes cheap."""
+    return LookFirst(
+        MultiprocessExecutor(
+            retries=RetryMode.ENABLED,
+            max_concurrent=WIDTH,
+            start_method="forkserver",
+            explicit_forkserver_preload=list(PRELOAD),
+        )
+    )

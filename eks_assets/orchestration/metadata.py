@@ -1,0 +1,64 @@
+"""What the UI shows of a materialization."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from eks_assets.engine.runner import Result
+from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.masking import masked
+from resources.change import FieldChange
+from resources.environment import Environment
+from resources.outputs import display, plain
+from resources.specs import HelmRelease, Manifests, Parameter, Spec, Stack
+
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "none": "nothing to do,"}
+
+
+def metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str, Any]:
+    """What the UI shows of a materialization; the important first, since rows are cropped after about five."""
+    outputs = result.observed.outputs.model_dump() if result.observed and result.observed.outputs else {}
+    shown: dict[str, Any] = {"result": f"{_DONE[result.change.action]} in {result.seconds:.1f} s"}
+    if result.change.fields:
+        shown["changes"] = dg.MetadataValue.md(change_table(result.change.fields))
+    if outputs:
+        rows = "\n".join(f"| `{k}` | `{', '.join(v) if isinstance(v, tuple) else v}` |" for k, v in outputs.items())
+        shown["outputs"] = dg.MetadataValue.md(f"| output | value |\n|---|---|\n{rows}")
+    if link := console_link(env, result.spec):
+        shown["console"] = dg.MetadataValue.url(link)
+    shown["seconds"] = round(result.seconds, 2)
+    return shown
+
+
+def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
+    """The fields of a change as a Markdown table, the first `limit` of them."""
+    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in masked(fields)[:limit]]
+    more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
+    return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = (
+        value
+        if isinstance(value, str)
+        else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
+    )
+    return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
+
+
+def console_link(env: Environment, spec: Spec[Any]) -> str | None:
+    """Where the console shows what the spec made; None in a sandbox, and for what has no page."""
+    if env.sandbox:
+        return None
+    base = f"https://{env.region}.console.aws.amazon.com"
+    if isinstance(spec, Stack):
+        return f"{base}/cloudformation/home?region={env.region}#/stacks?filteringText={spec.name}"
+    if isinstance(spec, HelmRelease | Manifests):
+        return f"{base}/eks/clusters/{env.cluster_name}?region={env.region}"
+    if isinstance(spec, Parameter):
+        return f"{base}/systems-manager/parameters{spec.name}/description?region={env.region}"
+    return None

@@ -1,0 +1,107 @@
+"""What would change, as Dagster shows it: the asset `plan` of a whole environment, and for what lies behind the
+approval gate `release_plan` with its check `approved`. None of them lets anything through: the gate itself stands
+inside every unit (`permission.py`)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from eks_assets.engine.approval_request import ReleasePlan, commands, plan_release, standing_line
+from eks_assets.engine.planner import plan_report
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import WAVES
+from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
+from eks_assets.plan.markdown import by_wave, summary
+from resources.environment import Environment
+
+APPROVED, PLAN = "approved", "plan"
+
+
+def build_plan(registry: Registry) -> dg.AssetsDefinition:
+    """The plan of every layer; nothing depends on it, and it changes nothing."""
+
+    @dg.asset(
+        name=PLAN,
+        group_name=group_name("approval"),
+        partitions_def=ENVIRONMENTS,
+        description="What a deploy would change, unit by unit and field by field. Changes nothing.",
+        kinds={"plan"},
+        owners=["team:platform"],
+    )
+    def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
+        with translated(context, platform, PLAN) as world:
+            found = plan_report(registry, world)
+        waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(found).items()}
+        unknown = "; ".join(f"{entry['unit']}: {entry['reason']}" for entry in found["unknown"])
+        yield dg.MaterializeResult(
+            metadata={
+                "result": summary(found, found["minutes"]),
+                **({"not planned": unknown} if unknown else {}),
+                **waves,
+                "digest": found["digest"],
+            }
+        )
+
+    return plan
+
+
+def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
+    """The plan of what lies behind the gate, written to the ledger under its digest, and put up for approval."""
+    before = WAVES.index("approval")
+    names = [unit.name for unit in registry.units if WAVES.index(unit.wave) < before]
+    needed = {need for name in names for need in registry.needs[name]}
+
+    @dg.asset(
+        name=RELEASE_PLAN,
+        group_name=group_name("approval"),
+        deps=[name for name in names if name not in needed],
+        partitions_def=ENVIRONMENTS,
+        description="What would change behind the approval gate, as people approve it. Changes nothing.",
+        kinds={"plan"},
+        owners=["team:platform"],
+    )
+    def release_plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
+        with translated(context, platform, RELEASE_PLAN) as world:
+            approval = world.env.approval
+            found = plan_release(registry, world, approval) if approval is not None else None
+        yield dg.MaterializeResult(metadata=_metadata(found, world.env))
+
+    return release_plan
+
+
+def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
+    """Yellow, with the command to run, while an approval is missing."""
+
+    @dg.asset_check(
+        asset=RELEASE_PLAN,
+        name=APPROVED,
+        partitions_def=ENVIRONMENTS,
+        description="Whether people have approved the newest plan. A look at AWS, not a switch.",
+    )
+    def approved(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
+        with translated(context, platform, APPROVED) as world:
+            passed, words = standing_line(world)
+        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=words)
+
+    return approved
+
+
+def _metadata(found: ReleasePlan | None, env: Environment) -> dict[str, Any]:
+    if found is None:
+        return {"result": f"{env.name} has no approval gate"}
+    if found.standing is None:
+        return {"result": "nothing to do behind the gate"}
+    request = found.standing.request
+    count = len(found.pending)
+    shown: dict[str, Any] = {
+        "result": f"{count} units would change: {'approved' if found.is_granted else 'waiting for approval'}",
+        "digest": request.digest,
+        "commands": dg.MetadataValue.md("\n".join(f"    {line}" for line in commands(env, request))),
+    }
+    for wave, text in by_wave(found.document).items():
+        shown[wave] = dg.MetadataValue.md(text)
+    if found.refused:
+        shown["earlier approval"] = "does not cover this: " + "; ".join(found.refused[:5])
+    return shown

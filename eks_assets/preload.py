@@ -1,0 +1,20 @@
+"""Imported by the executor's forkserver before it forks steps: what every step would otherwise read or build again."""
+
+import gc
+
+from eks_assets.definitions import deploy_job
+from eks_assets.orchestration import dagster_patches, forkserver
+from resources.aws import warm
+
+
+def prepare() -> None:
+    """Build what steps need and keep it: a fork that collects garbage would go through all of it, and copy it."""
+    warm()
+    deploy_job()
+    dagster_patches.install()
+    gc.collect()
+    gc.freeze()
+
+
+if forkserver.is_this_process():
+    prepare()
