@@ -10,14 +10,14 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from resources.checks import ApplicationsHealthy
-from resources.errors import NotFound
+from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.git import address_of
 from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_objects import Object, list_objects
-from resources.local_sandbox import sandbox_state, with_addresses
-from resources.outputs import plain
-from resources.specs import GitManifests, Spec
+from resources.model.checks import ApplicationsHealthy
+from resources.model.errors import NotFound
+from resources.model.outputs import plain
+from resources.model.specs import GitManifests, Spec
 from resources.world import World
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from resources.canonical import hex_digest_of
-from resources.environment import Approval
+from resources.config.environment import Approval
+from resources.model.digests import hex_digest_of
 
 Decision = Literal["approve", "reject"]
 Status = Literal["waiting", "granted", "rejected", "expired", "used"]

@@ -16,9 +16,9 @@ from typing import Any
 
 from resources.approval_rules import Person
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import cloudformation_role, deployer_role, pipeline_role, planner_role
-from resources.environment import Approval, Environment
-from resources.errors import NotFound
+from resources.config.environment import Approval, Environment
+from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
+from resources.model.errors import NotFound
 from resources.world import World
 
 SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"

@@ -25,9 +25,9 @@ from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 
 from resources.aws_errors import aws_call
-from resources.environment import Environment
-from resources.errors import AccessDenied, ConfigError, WrongAccount
-from resources.local_sandbox import sandbox_state
+from resources.config.environment import Environment
+from resources.config.sandbox_state import sandbox_state
+from resources.model.errors import AccessDenied, ConfigError, WrongAccount
 
 _CONFIG = Config(
     retries={"mode": "adaptive", "max_attempts": 6},

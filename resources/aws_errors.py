@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from resources.errors import (
+from resources.model.errors import (
     AccessDenied,
     AlreadyThere,
     ConfigError,

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from resources.aws import Aws
-from resources.bootstrap_names import lease_table, ledger_bucket
 from resources.bootstrap_template import BootstrapOutputs, template
+from resources.cloudformation import stack_tags
+from resources.config.environment import Environment, Roles
+from resources.config.names import lease_table, ledger_bucket
 from resources.drivers.stack import StackDriver
-from resources.environment import Environment, Roles
-from resources.errors import OperationFailed
-from resources.specs import Stack
-from resources.templates import stack_tags
+from resources.model.errors import OperationFailed
+from resources.model.specs import Stack
 from resources.world import World, silent
 
 __all__ = ["BootstrapOutputs", "apply", "lease_table", "ledger_bucket", "stack", "template"]

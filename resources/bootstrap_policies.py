@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.bootstrap_names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role
 from resources.bootstrap_stack_rights import git_secret, other_secrets, parameter_arns
-from resources.environment import Environment
-from resources.templates import Document, allow, arn, deny, policy_document
+from resources.cloudformation import Document, allow, arn, deny, policy_document
+from resources.config.environment import Environment
+from resources.config.names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role
 
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares.
 _READ_ACTIONS = """

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from resources.bootstrap_names import (
+from resources.cloudformation import Document, allow, arn, deny
+from resources.config.eksctl.cluster_config import existing_roles, new_role_names
+from resources.config.environment import Environment
+from resources.config.names import (
     approver_policy,
     cloudformation_role,
     deployer_role,
@@ -18,9 +21,6 @@ from resources.bootstrap_names import (
     pipeline_role,
     planner_role,
 )
-from resources.cluster_config_roles import existing_roles, new_role_names
-from resources.environment import Environment
-from resources.templates import Document, allow, arn, deny
 
 # CloudFormation shortens the stack's name in names that it generates, so only this much of a prefix is sure to stay.
 _SURE_LENGTH = 20

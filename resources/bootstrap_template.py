@@ -6,17 +6,6 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
 
-from resources.bootstrap_names import (
-    RoleName,
-    approver_policy,
-    cloudformation_role,
-    deployer_role,
-    lease_table,
-    ledger_bucket,
-    ledger_key_alias,
-    pipeline_role,
-    planner_role,
-)
 from resources.bootstrap_policies import (
     approver_statements,
     deployer_statements,
@@ -28,9 +17,7 @@ from resources.bootstrap_policies import (
     planner_trust,
 )
 from resources.bootstrap_stack_rights import stack_rights
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.templates import (
+from resources.cloudformation import (
     Document,
     add_outputs,
     add_private_bucket,
@@ -39,6 +26,19 @@ from resources.templates import (
     policy_document,
     service_trust,
 )
+from resources.config.environment import Environment
+from resources.config.names import (
+    RoleName,
+    approver_policy,
+    cloudformation_role,
+    deployer_role,
+    lease_table,
+    ledger_bucket,
+    ledger_key_alias,
+    pipeline_role,
+    planner_role,
+)
+from resources.model.outputs import Outputs
 
 
 class BootstrapOutputs(Outputs):

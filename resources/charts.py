@@ -9,13 +9,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.environment import Environment
-from resources.errors import CommandFailed, Refused
+from resources.config.environment import Environment
+from resources.config.sandbox_state import with_addresses
 from resources.helm import explained, helm
-from resources.local_sandbox import with_addresses
+from resources.model.errors import CommandFailed, Refused
+from resources.model.specs import HelmRelease
 from resources.registry_login import logged_in
-from resources.specs import HelmRelease
-from resources.user_cache import cache_folder
+from resources.support.cache import cache_folder
 from resources.world import World
 
 

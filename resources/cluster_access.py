@@ -18,8 +18,8 @@ from kubernetes.dynamic import DynamicClient, LazyDiscoverer
 from resources.aws import Aws
 from resources.aws_errors import aws_call
 from resources.eks_token import LIFETIME, eks_token, exec_credential
-from resources.errors import NotFound
 from resources.kubernetes_errors import kubernetes_call
+from resources.model.errors import NotFound
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources.problems import Location, choices
+from resources.config.problems import Location, choices
 
 Fault = tuple[Location, str]
 # Fields of every object, which a CRD's schema leaves out or open.

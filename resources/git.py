@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 
-from resources.errors import (
+from resources.config.sandbox_state import with_addresses
+from resources.git_credentials import Credentials, credentials_of
+from resources.model.errors import (
     AccessDenied,
     CommandFailed,
     NotFound,
@@ -22,10 +24,8 @@ from resources.errors import (
     PipelineError,
     Transient,
 )
-from resources.git_credentials import Credentials, credentials_of
-from resources.local_sandbox import with_addresses
+from resources.model.specs import AnyGitTree
 from resources.programs import program, run
-from resources.specs import AnyGitTree
 from resources.world import World
 
 # Of the branch; one in whose newest commits none is ours is fetched whole.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from resources.aws_errors import aws_call
 from resources.dagster_aws_clients import secrets_client
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 from resources.world import World
 
 # What hosts of git take as the user beside a token.

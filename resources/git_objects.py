@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from resources.errors import OperationFailed
 from resources.git import Git
+from resources.model.errors import OperationFailed
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from typing import Any
 import yaml
 
 from resources import git_objects, gitops_rendering
-from resources.errors import AccessDenied, ConfigError, NotFound
+from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.git import Git, Heads
 from resources.git_objects import Difference
 from resources.kubernetes_objects import read as read_object
-from resources.libyaml import Loader
-from resources.local_sandbox import sandbox_state, with_addresses
-from resources.outputs import plain
-from resources.specs import AnyGitTree
-from resources.user_cache import cached_json
+from resources.model.errors import AccessDenied, ConfigError, NotFound
+from resources.model.outputs import plain
+from resources.model.specs import AnyGitTree
+from resources.support.cache import cached_json
+from resources.support.yaml_loaders import Loader
 from resources.world import World
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"

@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
+from resources.config.git_settings import BUILT_IN_VARIABLES
+from resources.config.problems import choices, dotted
 from resources.crd_schema import faults, schema_of
-from resources.errors import ConfigError
-from resources.git_settings import BUILT_IN_VARIABLES
-from resources.libyaml import KubernetesLoader
-from resources.problems import choices, dotted
+from resources.model.errors import ConfigError
+from resources.support.yaml_loaders import KubernetesLoader
 
 FILE_NAME = "applicationset.yaml"
 API_VERSION = "argoproj.io/v1alpha1"

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from resources.errors import CommandFailed, OperationFailed, Transient
 from resources.handed_token import handed
-from resources.outputs import plain
+from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.model.outputs import plain
+from resources.model.specs import HelmRelease
 from resources.programs import program, run
-from resources.specs import HelmRelease
 from resources.world import World
 
 _TRANSIENT = re.compile(

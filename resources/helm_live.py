@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.change import FieldChange
-from resources.errors import NotFound
 from resources.helm_storage import Release
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object, describe
 from resources.live_diff import object_diff, title, with_hand_edits_adopted
+from resources.model.change import FieldChange
+from resources.model.errors import NotFound
 from resources.world import World
 
 _LISTED = "live objects "

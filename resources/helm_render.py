@@ -22,17 +22,17 @@ from typing import Any
 
 import yaml
 
-from resources.canonical import digest_of
 from resources.charts import Package, package_of
-from resources.errors import CommandFailed, NotFound, OperationFailed
 from resources.helm import explained, helm, values_file, where
 from resources.helm_live import title_of
 from resources.helm_storage import manifest_objects, newest_release
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object
 from resources.live_diff import as_stored
-from resources.outputs import pending_fields, plain
-from resources.specs import HelmRelease
+from resources.model.digests import digest_of
+from resources.model.errors import CommandFailed, NotFound, OperationFailed
+from resources.model.outputs import pending_fields, plain
+from resources.model.specs import HelmRelease
 from resources.world import World
 
 _SAFE_INTEGER = 2**53 - 1

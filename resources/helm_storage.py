@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from resources.kubernetes_objects import list_objects
-from resources.libyaml import KubernetesLoader
-from resources.user_cache import cached_json
+from resources.support.cache import cached_json
+from resources.support.yaml_loaders import KubernetesLoader
 from resources.world import World
 
 

@@ -10,7 +10,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from urllib3.exceptions import HTTPError
 
-from resources.errors import (
+from resources.model.errors import (
     AccessDenied,
     NotFound,
     OperationFailed,

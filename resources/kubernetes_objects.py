@@ -9,8 +9,8 @@ from typing import Any
 from kubernetes.client.exceptions import ApiException
 
 from resources.cluster_access import ClusterAccess
-from resources.errors import NotFound
 from resources.kubernetes_errors import changed_by_hand, kubernetes_call
+from resources.model.errors import NotFound
 
 FIELD_MANAGER = "eks-assets"
 Object = dict[str, Any]

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import lease_table
+from resources.cloudformation import stack_tags
+from resources.config.names import lease_table
 from resources.drivers.stack_states import describe_stack, is_busy
-from resources.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.lease_row import Holder, Item, current_holder, read_row, server_time, write_row
-from resources.templates import stack_tags
-from resources.waiting import Look, wait_until
+from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 
 __all__ = ["Holder", "Lease", "current_holder", "hold", "server_time"]

@@ -15,8 +15,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import lease_table
-from resources.errors import NotFound, OperationFailed
+from resources.config.names import lease_table
+from resources.model.errors import NotFound, OperationFailed
 from resources.world import World
 
 # Linux stops its monotonic clock while the machine sleeps; this one goes on.

@@ -14,10 +14,10 @@ from typing import Any
 import rfc8785
 
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import ledger_bucket
-from resources.change import Change
+from resources.config.names import ledger_bucket
 from resources.dagster_aws_clients import s3_client
-from resources.errors import AlreadyThere, NotFound
+from resources.model.change import Change
+from resources.model.errors import AlreadyThere, NotFound
 from resources.world import World
 
 

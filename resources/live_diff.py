@@ -17,7 +17,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from resources.change import FieldChange, name_of, subset_diff
+from resources.model.change import FieldChange, name_of, subset_diff
 
 Object = dict[str, Any]
 HELM = "helm"

@@ -16,9 +16,9 @@ from typing import Any
 from botocore.config import Config
 
 from resources.aws_errors import aws_call
-from resources.bootstrap_names import lease_table
-from resources.errors import NotFound, PipelineError
+from resources.config.names import lease_table
 from resources.lease import server_time
+from resources.model.errors import NotFound, PipelineError
 from resources.notifications import Notification, topic_name
 from resources.world import World
 

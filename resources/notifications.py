@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from resources.environment import Approval, Environment
+from resources.config.environment import Approval, Environment
 
 Kind = Literal["approval_needed", "approved", "rejected", "expired", "run_failed", "succeeded", "drift_found"]
 

@@ -1,4 +1,4 @@
-"""Looks at what a health check (`resources/checks.py`) asks for: what was expected, what was seen.
+"""Looks at what a health check (`resources/model/checks.py`) asks for: what was expected, what was seen.
 
 `observe` looks once; `wait` looks until it is true or the check's deadline is over.
 """
@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
-from resources import checks
 from resources.application_probes import endpoint, unhealthy_application
 from resources.aws_errors import aws_call
-from resources.checks import Check
 from resources.drivers import driver_of
 from resources.drivers.git_manifests import objects
 from resources.drivers.stack_states import describe_stack
-from resources.errors import NotFound, PipelineError, WaitTimeout
 from resources.gitops_files import reread
 from resources.helm_storage import newest_release, newest_releases
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import condition, describe, list_objects, read
-from resources.outputs import plain
-from resources.specs import AnyGitTree, GitManifests, HelmRelease, Manifests, Spec, Stack
-from resources.waiting import Look, wait_until
+from resources.model import checks
+from resources.model.checks import Check
+from resources.model.errors import NotFound, PipelineError, WaitTimeout
+from resources.model.outputs import plain
+from resources.model.specs import AnyGitTree, GitManifests, HelmRelease, Manifests, Spec, Stack
+from resources.support.waiting import Look, wait_until
 from resources.workloads import WORKLOADS, explain, hopeless, readiness
 from resources.world import World
 

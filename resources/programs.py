@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from resources.environment import Environment
-from resources.errors import CommandFailed, ToolMissing
-from resources.local_sandbox import sandbox_state
+from resources.config.environment import Environment
+from resources.config.sandbox_state import sandbox_state
+from resources.model.errors import CommandFailed, ToolMissing
 
 
 def program(name: str, env: Environment) -> str:

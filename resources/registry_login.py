@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from resources.aws_errors import aws_call
 from resources.dagster_aws_clients import ecr_public_token
-from resources.errors import PipelineError
+from resources.model.errors import PipelineError
 from resources.world import World
 
 _PUBLIC = "public.ecr.aws"

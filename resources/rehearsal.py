@@ -10,8 +10,8 @@ from typing import Any
 
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
-from resources.errors import NotFound, OperationFailed, Transient
 from resources.kubernetes_objects import FIELD_MANAGER, apply
+from resources.model.errors import NotFound, OperationFailed, Transient
 from resources.world import World
 
 WIDTH = 8

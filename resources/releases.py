@@ -18,9 +18,9 @@ from typing import Any
 
 from resources import ledger
 from resources.approval_rules import Request
-from resources.canonical import digest_of
-from resources.errors import ApprovalStale, NotFound
 from resources.lease import server_time
+from resources.model.digests import digest_of
+from resources.model.errors import ApprovalStale, NotFound
 from resources.world import World
 
 

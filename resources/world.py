@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from resources.aws import Aws
 from resources.cluster_access import ClusterAccess
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 
 def silent(_: str) -> None:

@@ -22,12 +22,12 @@ import yaml
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry as all_units
-from resources.environment import Environment, merged
-from resources.environment_files import load_environment
-from resources.errors import PipelineError
-from resources.local_sandbox import SandboxState, sandbox_state
-from resources.outputs import Outputs, plain
-from resources.specs import HelmRelease
+from resources.config.environment import Environment, merged
+from resources.config.loader import load_environment
+from resources.config.sandbox_state import SandboxState, sandbox_state
+from resources.model.errors import PipelineError
+from resources.model.outputs import Outputs, plain
+from resources.model.specs import HelmRelease
 from sandbox.charts.__main__ import publish_all
 from sandbox.charts.packaging import ChartArchive, ChartError, archive_of
 

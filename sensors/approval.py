@@ -20,9 +20,9 @@ from eks_assets.units import registry
 from resources import notifications as events
 from resources.approval_rules import Standing, newest_granted
 from resources.approvals import standings
-from resources.environment import Approval, Environment
-from resources.errors import ConfigError, PipelineError
-from resources.field_types import Model
+from resources.config.environment import Approval, Environment
+from resources.config.field_types import Model
+from resources.model.errors import ConfigError, PipelineError
 from resources.notification_topic import publish
 from resources.notifications import Notification
 from resources.releases import published, uses

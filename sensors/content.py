@@ -7,9 +7,9 @@ import json
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
 from eks_assets.plan.document import inputs
-from resources.canonical import hex_digest_of
-from resources.environment import Environment
-from resources.outputs import plain
+from resources.config.environment import Environment
+from resources.model.digests import hex_digest_of
+from resources.model.outputs import plain
 
 LENGTH = 16
 _kept: dict[str, tuple[str, Registry, str]] = {}

@@ -9,9 +9,9 @@ from pydantic import Field, ValidationError
 
 from eks_assets.units import registry
 from resources.aws import Source
-from resources.environment import Environment
-from resources.errors import ConfigError
-from resources.field_types import Model
+from resources.config.environment import Environment
+from resources.config.field_types import Model
+from resources.model.errors import ConfigError
 from sensors.content import content_of, difference
 from sensors.launching import DEPLOY, FROM, PARTITION, WHY, deploy_run, is_destroyed, runs_with, tick
 from sensors.looks import fault_of, first_line, read_environments

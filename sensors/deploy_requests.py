@@ -16,10 +16,10 @@ from pydantic import Field, ValidationError
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.deploy_requests import queue_name
 from resources.aws_errors import aws_call
-from resources.environment import Environment
-from resources.errors import ConfigError, NotFound, PipelineError
-from resources.field_types import Model
-from resources.problems import choices
+from resources.config.environment import Environment
+from resources.config.field_types import Model
+from resources.config.problems import choices
+from resources.model.errors import ConfigError, NotFound, PipelineError
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan
 from sensors.looks import first_line, look_at_each, read_environments, world_of
 

@@ -9,9 +9,9 @@ from pydantic import Field, ValidationError
 
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.units import registry
-from resources.environment_files import find_folder, list_environments, load_environment
-from resources.errors import ConfigError
-from resources.field_types import Model
+from resources.config.field_types import Model
+from resources.config.loader import find_folder, list_environments, load_environment
+from resources.model.errors import ConfigError
 from sensors.launching import is_destroyed
 from sensors.looks import first_line
 

@@ -13,8 +13,8 @@ from eks_assets.graph.registry import Registry, is_gated
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of
-from resources.environment import Environment
-from resources.field_types import Model
+from resources.config.environment import Environment
+from resources.config.field_types import Model
 
 DEPLOY = "deploy"  # the job, which `eks_assets.definitions` makes
 PARTITION = "dagster/partition"

@@ -13,9 +13,9 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from resources.aws import Aws, Source
-from resources.environment import Environment
-from resources.environment_files import find_folder, list_environments, load_environment
-from resources.errors import OperationFailed, PipelineError, WaitTimeout
+from resources.config.environment import Environment
+from resources.config.loader import find_folder, list_environments, load_environment
+from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
 from resources.world import World, silent
 
 T = TypeVar("T")

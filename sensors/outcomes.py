@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 from eks_assets.orchestration.run_tags import outcome_of
 from eks_assets.units import registry
 from resources import notifications as events
-from resources.environment import Environment
-from resources.errors import ConfigError, PipelineError
-from resources.field_types import Model
+from resources.config.environment import Environment
+from resources.config.field_types import Model
+from resources.model.errors import ConfigError, PipelineError
 from resources.notification_topic import publish
 from resources.notifications import Notification
 from sensors.launching import DEPLOY, PARTITION

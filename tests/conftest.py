@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from resources.environment import Environment
-from resources.environment_files import load_environment
-from resources.outputs import plain
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.model.outputs import plain
 from resources.world import World
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from resources.aws import Aws
-from resources.bootstrap_names import ledger_bucket
+from resources.config.names import ledger_bucket
 from resources.helm_storage import decode
 from resources.kubernetes_objects import list_objects
 from resources.world import World

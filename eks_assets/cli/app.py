@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from eks_assets.cli.commands import approvals, bootstrap, deploy, plan, sandbox, schema, status, ui, validate
-from resources.errors import PipelineError
+from resources.model.errors import PipelineError
 
 app = typer.Typer(
     name="eks-assets",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import WAVE_ALIASES, WAVES
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 
 
 def selected(registry: Registry, only: Sequence[str] | None, wave: str | None) -> set[str] | None:

@@ -15,8 +15,8 @@ from eks_assets.plan.model import EnvironmentPlan
 from resources.approval_rules import Request, Standing, newest_granted
 from resources.approvals import ALL_UNITS, aws_command, standing, standings, use_up
 from resources.aws import caller
-from resources.environment import Approval, Environment
-from resources.errors import PipelineError
+from resources.config.environment import Approval, Environment
+from resources.model.errors import PipelineError
 from resources.notification_topic import publish as notify
 from resources.notifications import Notification, approval_needed
 from resources.releases import ask, publish, published, uses

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from resources.outputs import Outputs, fill_in
+from resources.model.outputs import Outputs, fill_in
 
 _OBJECT = re.compile(r"[A-Z][A-Za-z]+/")  # a field of a rendered object: Kind/namespace/name: spec.x
 LATER = ""  # the path of a change that nobody could plan in detail

@@ -13,9 +13,9 @@ from eks_assets.plan.document import plan_document
 from eks_assets.plan.model import EnvironmentPlan, UnitPlan
 from resources.approval_rules import Standing, newest_granted
 from resources.approvals import ALL_UNITS, standings, use_up
-from resources.environment import Approval
-from resources.errors import ApprovalMissing, ApprovalStale
-from resources.outputs import Outputs
+from resources.config.environment import Approval
+from resources.model.errors import ApprovalMissing, ApprovalStale
+from resources.model.outputs import Outputs
 from resources.releases import mark, published, uses
 from resources.world import World
 

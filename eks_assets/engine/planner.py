@@ -15,13 +15,13 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import report
 from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
-from resources.change import Change, FieldChange, Observed
 from resources.drivers import Driver, driver_of
-from resources.errors import ConfigError, PipelineError, Transient
 from resources.helm_render import expect
-from resources.outputs import pending_fields
+from resources.model.change import Change, FieldChange, Observed
+from resources.model.errors import ConfigError, PipelineError, Transient
+from resources.model.outputs import pending_fields
+from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes import observe as look
-from resources.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.support.background import in_background
 from resources.world import World
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from eks_assets.plan.document import Source
 from resources.aws_errors import aws_call
-from resources.environment_files import find_folder
-from resources.errors import NotFound
+from resources.config.loader import find_folder
+from resources.model.errors import NotFound
 from resources.world import World
 
 # Every byte that differs, whatever the person's own configuration makes of a diff.

@@ -13,15 +13,15 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
 from resources.aws import caller
-from resources.change import Change, Observed
-from resources.checks import Check
 from resources.drivers import Driver, driver_of
-from resources.errors import NotFound, PipelineError
 from resources.lease import OUTLIVES_A_DEAD_HOLDER, Holder, current_holder, hold
 from resources.ledger import entry, record
-from resources.outputs import Outputs
+from resources.model.change import Change, Observed
+from resources.model.checks import Check
+from resources.model.errors import NotFound, PipelineError
+from resources.model.outputs import Outputs
+from resources.model.specs import Spec
 from resources.probes import Seen, wait
-from resources.specs import Spec
 from resources.world import World
 
 

@@ -11,8 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 
 from eks_assets.graph.unit import WAVES, AnyUnit, Unit
-from resources.environment import Environment
-from resources.outputs import Outputs
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
 
 
 class RegistryError(ValueError):

@@ -7,9 +7,9 @@ from typing import Any
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from resources.environment import Environment, merged
-from resources.outputs import Outputs, pending
-from resources.specs import HelmRelease, Spec, Stack
+from resources.config.environment import Environment, merged
+from resources.model.outputs import Outputs, pending
+from resources.model.specs import HelmRelease, Spec, Stack
 
 
 def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[str, Outputs]) -> Spec[Any]:

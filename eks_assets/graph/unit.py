@@ -17,10 +17,10 @@ from typing import (
     get_type_hints,
 )
 
-from resources import checks
-from resources.environment import Environment
-from resources.outputs import NoOutputs, Outputs
-from resources.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
+from resources.config.environment import Environment
+from resources.model import checks
+from resources.model.outputs import NoOutputs, Outputs
+from resources.model.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 
 Wave = Literal[
     "network", "infrastructure", "post_deploy", "cluster", "configuration", "approval", "applications", "observability"

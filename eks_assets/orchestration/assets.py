@@ -13,11 +13,11 @@ from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, transl
 from eks_assets.orchestration.metadata import metadata
 from eks_assets.orchestration.recorded_looks import as_seen
 from eks_assets.orchestration.run_tags import WAITING, outcome_tags
-from resources.checks import Check
-from resources.environment import Environment
-from resources.errors import ApprovalMissing
+from resources.config.environment import Environment
+from resources.model.checks import Check
+from resources.model.errors import ApprovalMissing
+from resources.model.specs import HelmRelease, Manifests, Spec, Stack
 from resources.probes import Seen
-from resources.specs import HelmRelease, Manifests, Spec, Stack
 
 RELEASE_PLAN = "release_plan"
 _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import dagster as dg
 
 from eks_assets.orchestration.run_tags import launch_of
-from resources.environment import Environment
-from resources.environment_files import load_environment
-from resources.errors import ApprovalMissing, PipelineError, Transient
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.model.errors import ApprovalMissing, PipelineError, Transient
 from resources.world import World
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")

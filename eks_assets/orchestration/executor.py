@@ -20,7 +20,7 @@ from eks_assets.orchestration.recorded_looks import looked_at
 from eks_assets.orchestration.run_tags import launch_of
 from eks_assets.plan.model import UnitPlan
 from eks_assets.units import registry
-from resources.errors import PipelineError
+from resources.model.errors import PipelineError
 from resources.world import silent
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 
 if TYPE_CHECKING:
     import dagster as dg

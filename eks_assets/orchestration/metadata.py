@@ -9,10 +9,10 @@ import yaml
 from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.masking import masked
-from resources.change import FieldChange
-from resources.environment import Environment
-from resources.outputs import display, plain
-from resources.specs import HelmRelease, Manifests, Parameter, Spec, Stack
+from resources.config.environment import Environment
+from resources.model.change import FieldChange
+from resources.model.outputs import display, plain
+from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack
 
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "none": "nothing to do,"}
 

@@ -14,7 +14,7 @@ from eks_assets.graph.unit import WAVES
 from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
 from eks_assets.plan.markdown import by_wave, summary
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 APPROVED, PLAN = "approved", "plan"
 

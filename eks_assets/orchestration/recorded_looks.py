@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
-from resources.change import Observed
+from resources.model.change import Observed
 from resources.probes import Seen
 
 # Steps of one run in one process; Dagster hands a step nothing but its context.

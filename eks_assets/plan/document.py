@@ -14,10 +14,10 @@ from eks_assets.graph.registry import Registry, gated_units
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.masking import masked
 from eks_assets.plan.model import EnvironmentPlan, UnitPlan
-from resources.canonical import digest_of
-from resources.change import NOTHING_TO_DO
-from resources.environment import Environment
-from resources.outputs import plain
+from resources.config.environment import Environment
+from resources.model.change import NOTHING_TO_DO
+from resources.model.digests import digest_of
+from resources.model.outputs import plain
 
 VERSION = 1
 

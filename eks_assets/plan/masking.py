@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.change import MASK, FieldChange
-from resources.outputs import plain
+from resources.model.change import MASK, FieldChange
+from resources.model.outputs import plain
 
 _WORDS = (
     r"(?:passwords?|passwd|passphrase|pwd|secret|token|credentials?"

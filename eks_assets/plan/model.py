@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from eks_assets.graph.registry import Registry
-from resources.change import Change
-from resources.errors import PipelineError
-from resources.outputs import Outputs
-from resources.specs import Spec
+from resources.model.change import Change
+from resources.model.errors import PipelineError
+from resources.model.outputs import Outputs
+from resources.model.specs import Spec
 
 State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resources.change import MASK
-from resources.outputs import display
+from resources.model.change import MASK
+from resources.model.outputs import display
 
 MARKS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
 LABELS = {

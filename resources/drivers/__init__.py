@@ -13,7 +13,7 @@ from resources.drivers.manifests import ManifestsDriver
 from resources.drivers.parameter import ParameterDriver
 from resources.drivers.probes_only import ProbesDriver
 from resources.drivers.stack import StackDriver
-from resources.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
+from resources.model.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 
 __all__ = ["Driver", "driver_of"]
 

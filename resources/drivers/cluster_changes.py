@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources.errors import Refused
+from resources.model.errors import Refused
 
 CLUSTER = "AWS::EKS::Cluster"
 # Literal properties whose change makes CloudFormation delete the cluster and create another.

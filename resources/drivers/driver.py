@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from resources.change import Change, Observed
-from resources.outputs import Outputs
+from resources.model.change import Change, Observed
+from resources.model.outputs import Outputs
 from resources.world import World
 
 

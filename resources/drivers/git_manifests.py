@@ -13,17 +13,17 @@ from typing import Any
 
 import yaml
 
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.drivers.driver import Driver
 from resources.drivers.manifests import ManifestsDriver
-from resources.errors import ConfigError
 from resources.gitops_files import rendered_files
 from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_errors import kubernetes_call
 from resources.kubernetes_objects import Object, describe, list_objects
-from resources.libyaml import KubernetesLoader
-from resources.outputs import NoOutputs, plain
-from resources.specs import GitManifests, Manifests
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.errors import ConfigError
+from resources.model.outputs import NoOutputs, plain
+from resources.model.specs import GitManifests, Manifests
+from resources.support.yaml_loaders import KubernetesLoader
 from resources.world import World
 
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"

@@ -9,10 +9,7 @@ from typing import Any
 import yaml
 
 from resources import git_objects
-from resources.canonical import digest_of
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.driver import Driver
-from resources.errors import NotFound, OperationFailed
 from resources.git import BranchMoved, Git, Heads
 from resources.gitops_files import (
     ENVIRONMENT_TRAILER,
@@ -24,9 +21,12 @@ from resources.gitops_files import (
     read_with,
     reading,
 )
-from resources.libyaml import KubernetesLoader
-from resources.outputs import Outputs, pending_fields
-from resources.specs import AnyGitTree, GitTree
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.digests import digest_of
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.outputs import Outputs, pending_fields
+from resources.model.specs import AnyGitTree, GitTree
+from resources.support.yaml_loaders import KubernetesLoader
 from resources.world import World
 
 PUSHES = 5

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.change import Change, FieldChange
 from resources.charts import package_of
 from resources.helm_live import EXISTS, compare, is_hook, live_object, title_of
 from resources.helm_render import cluster_exists, render
 from resources.helm_storage import Release, newest_release
 from resources.kubernetes_objects import Object
 from resources.live_diff import POD_TEMPLATES, as_stored, removed_fields
-from resources.specs import HelmRelease
+from resources.model.change import Change, FieldChange
+from resources.model.specs import HelmRelease
 from resources.world import World
 
 KEEP = "helm.sh/resource-policy"

@@ -10,20 +10,20 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from resources.canonical import hex_digest_of
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.charts import Package, package_of
 from resources.drivers.driver import Driver
 from resources.drivers.helm_preview import previewed
 from resources.drivers.pod_watch import PodWatch
-from resources.errors import CommandFailed, OperationFailed, Transient
 from resources.helm import explained, helm, values_file, where
 from resources.helm_live import adopt_hand_edits, drift, forget_live, is_hook
 from resources.helm_render import render_once
 from resources.helm_storage import Release, newest_release
-from resources.outputs import NoOutputs, plain
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.digests import hex_digest_of
+from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.model.outputs import NoOutputs, plain
+from resources.model.specs import HelmRelease
 from resources.rehearsal import rehearse
-from resources.specs import HelmRelease
 from resources.world import World
 
 DIGEST_LABEL = "eks-assets/spec"

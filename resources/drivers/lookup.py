@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.change import NOTHING_TO_DO, Change, Observed
 from resources.drivers.driver import Driver
-from resources.errors import ConfigError, NotFound, PipelineError
-from resources.outputs import NoOutputs
-from resources.specs import Lookup
+from resources.model.change import NOTHING_TO_DO, Change, Observed
+from resources.model.errors import ConfigError, NotFound, PipelineError
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Lookup
 from resources.world import World
 
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.dagster_aws_clients import ssm_client
 from resources.drivers.driver import Driver
-from resources.errors import NotFound
-from resources.outputs import plain
-from resources.specs import Parameter
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.errors import NotFound
+from resources.model.outputs import plain
+from resources.model.specs import Parameter
 from resources.world import World
 
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from resources.errors import OperationFailed, PipelineError, Transient
 from resources.helm_storage import newest_release
 from resources.kubernetes_objects import list_objects
+from resources.model.errors import OperationFailed, PipelineError, Transient
 from resources.workloads import WORKLOADS, hopeless, selects
 from resources.world import World
 

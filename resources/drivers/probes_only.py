@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from resources.change import NOTHING_TO_DO, Change, Observed
 from resources.drivers.driver import Driver
-from resources.outputs import NoOutputs
-from resources.specs import Probes
+from resources.model.change import NOTHING_TO_DO, Change, Observed
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Probes
 from resources.world import World
 
 

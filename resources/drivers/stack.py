@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from resources.aws_errors import aws_call
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.drivers.cluster_changes import refuse_cluster_changes
 from resources.drivers.driver import Driver
 from resources.drivers.stack_change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
@@ -22,9 +21,10 @@ from resources.drivers.stack_preview import previewed
 from resources.drivers.stack_replacement import refuse_replacements
 from resources.drivers.stack_states import describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
 from resources.drivers.stack_steps import Step, create_steps, has_versions, update_steps
-from resources.errors import OperationFailed
-from resources.outputs import Outputs
-from resources.specs import Stack, output_key
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.errors import OperationFailed
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack, output_key
 from resources.world import World
 
 

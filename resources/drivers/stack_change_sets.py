@@ -13,16 +13,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from resources.aws_errors import aws_call, error_code
-from resources.bootstrap_names import ledger_bucket
+from resources.config.names import ledger_bucket
 from resources.dagster_aws_clients import s3_client
 from resources.drivers.stack_fields import SECRET, template_body, template_digest
 from resources.drivers.stack_imports import retained_resources
 from resources.drivers.stack_states import describe_stack
 from resources.drivers.stack_steps import Step
-from resources.errors import NotFound, OperationFailed, PipelineError, Refused
-from resources.outputs import plain
-from resources.specs import Stack
-from resources.waiting import Look, wait_until
+from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
+from resources.model.outputs import plain
+from resources.model.specs import Stack
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]

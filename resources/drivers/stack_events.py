@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.waiting import Look, wait_until
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 
 _FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from resources.change import FieldChange
-from resources.outputs import plain
-from resources.specs import Stack
+from resources.model.change import FieldChange
+from resources.model.outputs import plain
+from resources.model.specs import Stack
 
 SECRET = "AWS::SecretsManager::Secret"
 _OF_RESOURCE = re.compile(r"template\.Resources\.(\w+)\.Properties\.(?:SecretString|GenerateSecretString)\b")

@@ -12,9 +12,9 @@ from typing import Any
 
 from resources.aws_errors import aws_call
 from resources.drivers.stack_fields import SECRET
-from resources.errors import NotFound, OperationFailed
-from resources.outputs import plain
-from resources.specs import Stack
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.outputs import plain
+from resources.model.specs import Stack
 from resources.world import World
 
 _RETAINED = ("Retain", "RetainExceptOnCreate")

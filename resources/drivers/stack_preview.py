@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.change import Change, FieldChange, Observed
 from resources.drivers.cluster_changes import CLUSTER
 from resources.drivers.stack_change_sets import drop_change_set, is_inline, make_change_set
 from resources.drivers.stack_fields import template_digest, wanted_fields
 from resources.drivers.stack_replacement import replacements, resource_changes
 from resources.drivers.stack_states import accepts_updates
 from resources.drivers.stack_steps import NODE_GROUP, Step
-from resources.errors import NotFound
-from resources.outputs import pending_fields
-from resources.specs import Stack
+from resources.model.change import Change, FieldChange, Observed
+from resources.model.errors import NotFound
+from resources.model.outputs import pending_fields
+from resources.model.specs import Stack
 from resources.world import World
 
 # Each of them makes EKS drain and replace the group's nodes.

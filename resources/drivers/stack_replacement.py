@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resources.errors import Refused
-from resources.specs import Stack
+from resources.model.errors import Refused
+from resources.model.specs import Stack
 
 
 def resource_changes(change_set: Mapping[str, Any]) -> list[Mapping[str, Any]]:

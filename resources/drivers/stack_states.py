@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws_errors import aws_call
-from resources.errors import NotFound, OperationFailed
-from resources.specs import Stack
-from resources.waiting import Look, wait_until
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.specs import Stack
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from resources.drivers.cluster_changes import CLUSTER
-from resources.outputs import plain
-from resources.specs import Stack
+from resources.model.outputs import plain
+from resources.model.specs import Stack
 
 Kind = Literal["CREATE", "UPDATE", "IMPORT"]
 NODE_GROUP = "AWS::EKS::Nodegroup"

@@ -16,7 +16,7 @@ from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
 from resources import approvals, releases
 from resources.aws import Aws
-from resources.environment import Approval, Environment
+from resources.config.environment import Approval, Environment
 from resources.helm_storage import newest_release
 from resources.kubernetes_objects import read
 from resources.programs import program, run

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from resources.aws import Aws, Source
-from resources.bootstrap_names import ledger_bucket
-from resources.change import Change
+from resources.config.environment import Environment, Roles
+from resources.config.names import ledger_bucket
 from resources.drivers.stack import StackDriver
-from resources.environment import Environment, Roles
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.change import Change
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 from resources.world import World
 from tests.sandbox.embedded_aws_server import Aws as Server
 

@@ -12,9 +12,9 @@ from eks_assets.graph.unit import unit
 from resources.approval_rules import Request, Standing
 from resources.approvals import standing, vote
 from resources.aws import Aws, Source
-from resources.environment import Approval, Environment
-from resources.outputs import NoOutputs, Outputs
-from resources.specs import Parameter
+from resources.config.environment import Approval, Environment
+from resources.model.outputs import NoOutputs, Outputs
+from resources.model.specs import Parameter
 from resources.world import World
 from sandbox.credentials import credentials, session
 

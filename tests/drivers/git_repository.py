@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from resources.change import Change
+from resources.config.environment import Environment
 from resources.drivers.git_tree import GitTreeDriver
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import GitTree
+from resources.model.change import Change
+from resources.model.outputs import Outputs
+from resources.model.specs import GitTree
 from resources.world import World
 from sandbox.git_server import GitServer
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.environment import Environment
+from resources.config.environment import Environment
 from resources.helm_storage import Release, decode
 from resources.kubernetes_objects import list_objects
-from resources.specs import HelmRelease
+from resources.model.specs import HelmRelease
 from resources.world import World
 
 NAMESPACE = "driver-test"

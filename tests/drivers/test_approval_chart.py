@@ -9,11 +9,11 @@ import pytest
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.environment import Environment
-from resources.errors import ApprovalStale
+from resources.config.environment import Environment
+from resources.config.sandbox_state import sandbox_state
 from resources.helm_storage import newest_release
-from resources.local_sandbox import sandbox_state
-from resources.specs import HelmRelease
+from resources.model.errors import ApprovalStale
+from resources.model.specs import HelmRelease
 from sandbox.charts.packaging import ChartArchive, archive_of
 from sandbox.charts.registry import push
 from tests.packaged_chart import chart

@@ -11,10 +11,10 @@ import pytest
 from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.environment import Environment
-from resources.errors import ApprovalStale
+from resources.config.environment import Environment
 from resources.kubernetes_objects import read
-from resources.specs import HelmRelease, Manifests
+from resources.model.errors import ApprovalStale
+from resources.model.specs import HelmRelease, Manifests
 
 from .conftest import remove
 from .gate import Gate

@@ -12,10 +12,10 @@ import pytest
 
 from resources import approvals, lease_row, releases
 from resources.approvals import decision, parameter_name
-from resources.bootstrap_names import ledger_bucket
-from resources.canonical import digest_of
-from resources.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
+from resources.config.names import ledger_bucket
 from resources.ledger import keys
+from resources.model.digests import digest_of
+from resources.model.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
 from resources.releases import published
 
 from .gate import USERS, Gate

@@ -11,8 +11,8 @@ import yaml
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.environments import Platform
 from resources import approvals
-from resources.environment_files import load_environment
-from resources.errors import ApprovalMissing, ConfigError
+from resources.config.loader import load_environment
+from resources.model.errors import ApprovalMissing, ConfigError
 
 from .gate import Gate
 

@@ -12,8 +12,8 @@ import pytest
 
 from resources.drivers.git_tree import GitTreeDriver
 from resources.drivers.helm_release import HelmReleaseDriver
-from resources.errors import OperationFailed
-from resources.specs import HelmRelease
+from resources.model.errors import OperationFailed
+from resources.model.specs import HelmRelease
 from resources.world import World
 
 from .conftest import Materialize, checks, failure

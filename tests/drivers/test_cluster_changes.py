@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resources.drivers.cluster_changes import refuse_cluster_changes
-from resources.errors import Refused
+from resources.model.errors import Refused
 
 
 def template(**properties: Any) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.checks import BranchHead
+from resources.config.environment import Environment
 from resources.drivers import git_tree
 from resources.drivers.git_tree import GitTreeDriver, plan_digest
-from resources.environment import Environment
-from resources.errors import OperationFailed
 from resources.gitops_files import rendered_files
+from resources.model.checks import BranchHead
+from resources.model.errors import OperationFailed
+from resources.model.specs import GitTree
 from resources.probes import observe
-from resources.specs import GitTree
 
 from .conftest import Materialize, shown
 from .git_repository import ARN, BRANCH, SHOP, Deployer, Head, Repository

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from resources.drivers.git_tree import GitTreeDriver
-from resources.errors import AccessDenied, ConfigError, NotFound, OperationFailed, Transient
-from resources.outputs import Pending
+from resources.model.errors import AccessDenied, ConfigError, NotFound, OperationFailed, Transient
+from resources.model.outputs import Pending
 from sandbox.paths import StateDirectory
 
 from .git_repository import BRANCH, SHOP, Deployer, Repository, serving

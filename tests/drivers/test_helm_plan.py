@@ -10,13 +10,13 @@ import pytest
 from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from resources.change import MASK, Change
+from resources.config.environment import Environment
 from resources.drivers.helm_release import HelmReleaseDriver
-from resources.environment import Environment
-from resources.errors import OperationFailed, Refused
 from resources.helm_render import api_versions, expect
-from resources.outputs import Pending
-from resources.specs import HelmRelease
+from resources.model.change import MASK, Change
+from resources.model.errors import OperationFailed, Refused
+from resources.model.outputs import Pending
+from resources.model.specs import HelmRelease
 from resources.world import World
 
 from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, statuses

@@ -15,14 +15,14 @@ import pytest
 
 from resources import lease as lease_module
 from resources.aws import Aws
-from resources.bootstrap_names import lease_table
+from resources.config.environment import Environment
+from resources.config.names import lease_table
 from resources.drivers.parameter import ParameterDriver
-from resources.environment import Environment
-from resources.errors import LeaseHeld, NotFound, WaitTimeout
 from resources.lease import Lease, current_holder, hold, server_time
 from resources.lease_row import read_row
-from resources.outputs import Outputs
-from resources.specs import Parameter
+from resources.model.errors import LeaseHeld, NotFound, WaitTimeout
+from resources.model.outputs import Outputs
+from resources.model.specs import Parameter
 from resources.world import World
 
 from .conftest import expire

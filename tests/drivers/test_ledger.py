@@ -7,13 +7,13 @@ import json
 import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.bootstrap_names import ledger_bucket
-from resources.change import Change
-from resources.environment import Environment
-from resources.errors import PipelineError
+from resources.config.environment import Environment
+from resources.config.names import ledger_bucket
 from resources.ledger import entries, entry, record
-from resources.outputs import NoOutputs
-from resources.specs import Parameter
+from resources.model.change import Change
+from resources.model.errors import PipelineError
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Parameter
 from resources.world import World
 
 from .conftest import Materialize

@@ -12,12 +12,12 @@ from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.aws import Aws
-from resources.bootstrap_names import lease_table
+from resources.config.environment import Environment
+from resources.config.names import lease_table
 from resources.drivers.parameter import ParameterDriver
-from resources.environment import Environment
 from resources.lease import hold
-from resources.outputs import NoOutputs
-from resources.specs import Parameter
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Parameter
 from resources.world import World
 
 from .conftest import expire

@@ -9,9 +9,9 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws import Aws
-from resources.environment import Environment
-from resources.outputs import NoOutputs, Outputs
-from resources.specs import Lookup, Parameter
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs, Outputs
+from resources.model.specs import Lookup, Parameter
 
 from .conftest import Materialize, checks, failure, shown
 

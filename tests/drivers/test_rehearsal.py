@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.environment import Environment
+from resources.config.environment import Environment
 from resources.kubernetes_objects import read
-from resources.specs import Manifests
+from resources.model.specs import Manifests
 from resources.world import World
 
 from .conftest import Materialize, failure, remove

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 from resources.world import World
 
 from .conftest import Materialize, shown

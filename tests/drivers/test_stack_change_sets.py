@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from eks_assets.units.network.network import network
-from resources.bootstrap_names import ledger_bucket
+from resources.config.environment import Environment
+from resources.config.names import ledger_bucket
 from resources.drivers.stack_fields import template_digest
-from resources.environment import Environment
-from resources.errors import NotFound, OperationFailed, Refused
+from resources.model.errors import NotFound, OperationFailed, Refused
 
 from .embedded_stacks import STACK, Stacks, embedded_stacks
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from resources.change import FieldChange
+from resources.config.environment import Environment
 from resources.drivers.stack_fields import template_digest
-from resources.environment import Environment
-from resources.errors import OperationFailed
-from resources.outputs import Pending
+from resources.model.change import FieldChange
+from resources.model.errors import OperationFailed
+from resources.model.outputs import Pending
 
 from .embedded_stacks import STACK, Stacks, embedded_stacks
 

@@ -13,10 +13,10 @@ import urllib3
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws import Aws
+from resources.config.environment import Environment
 from resources.drivers.stack import StackDriver
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 from resources.world import World
 
 from .conftest import Materialize, checks, failure, shown

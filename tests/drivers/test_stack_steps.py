@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resources.environment import Environment
-from resources.errors import OperationFailed, Refused
+from resources.config.environment import Environment
+from resources.model.errors import OperationFailed, Refused
 from tests.sandbox.embedded_aws_server import cluster, node_group, prepare
 
 from .embedded_stacks import STACK, Stacks, embedded_stacks

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 Change = Callable[..., None]
 

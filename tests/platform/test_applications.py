@@ -13,11 +13,11 @@ import pytest
 from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.model import EnvironmentPlan
 from eks_assets.units import registry
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from resources.gitops_rendering import API_VERSION
 from resources.kubernetes_objects import list_objects
-from resources.waiting import Look, wait_until
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory

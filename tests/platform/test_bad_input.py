@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.environment import Environment
+from resources.config.environment import Environment
 from resources.world import World
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli

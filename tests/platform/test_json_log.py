@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
 from tests.conftest import Cli
 

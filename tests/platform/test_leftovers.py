@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.environment import Environment
+from resources.config.environment import Environment
 from tests.conftest import Cli
 
 from .conftest import Change

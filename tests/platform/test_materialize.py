@@ -10,7 +10,7 @@ import pytest
 
 from eks_assets.units import registry
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 from .conftest import Change
 from .materialized import materialize

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 from resources.kubernetes_errors import kubernetes_call
 from resources.world import World
 from sandbox.git_server import REPOSITORY

@@ -13,9 +13,9 @@ from kubernetes.dynamic.exceptions import ForbiddenError
 from eks_assets.engine.planner import plan_report
 from eks_assets.units import registry
 from resources.aws import Aws
-from resources.bootstrap_names import lease_table, ledger_bucket
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.config.names import lease_table, ledger_bucket
 from resources.world import World
 from sandbox.credentials import Keys, credentials
 from sandbox.paths import StateDirectory

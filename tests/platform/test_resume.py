@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 
 from resources.aws import Aws
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from resources.lease import hold
 from resources.world import World
 from sandbox.lifecycle import Options, down, up

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from resources.aws import Aws, Source
-from resources.bootstrap_names import cloudformation_role, ledger_bucket, pipeline_role
-from resources.environment import Environment
+from resources.config.environment import Environment
+from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
 from resources.kubernetes_errors import kubernetes_call
 from resources.world import World
 from sandbox.git_server import REPOSITORY

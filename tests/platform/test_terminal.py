@@ -13,7 +13,7 @@ import pytest
 
 from eks_assets.units import registry
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 from sandbox.paths import PROJECT
 from tests.conftest import Cli
 

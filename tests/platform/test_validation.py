@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from resources.application_probes import endpoint
+from resources.config.environment import Environment
+from resources.config.sandbox_state import SandboxState, sandbox_state
 from resources.drivers.git_manifests import refresh
-from resources.environment import Environment
-from resources.errors import NotFound
 from resources.kubernetes_errors import kubernetes_call
-from resources.local_sandbox import SandboxState, sandbox_state
-from resources.waiting import Look, wait_until
+from resources.model.errors import NotFound
+from resources.support.waiting import Look, wait_until
 from resources.world import World
 
 pytestmark = pytest.mark.sandbox

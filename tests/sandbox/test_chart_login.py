@@ -21,11 +21,11 @@ from botocore.exceptions import ClientError
 
 from resources.aws import Aws
 from resources.charts import package_of
-from resources.environment import Charts, Environment
-from resources.environment_files import load_environment
-from resources.errors import AccessDenied, OperationFailed
+from resources.config.environment import Charts, Environment
+from resources.config.loader import load_environment
+from resources.model.errors import AccessDenied, OperationFailed
+from resources.model.specs import HelmRelease
 from resources.registry_login import logged_in
-from resources.specs import HelmRelease
 from resources.world import World
 from sandbox.charts.packaging import package
 from sandbox.charts.registry import push

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from resources.aws import Aws
-from resources.environment import Environment
-from resources.errors import AccessDenied
+from resources.config.environment import Environment
+from resources.model.errors import AccessDenied
 from sandbox import furnishing
 from sandbox.credentials import Keys, credentials, session
 from sandbox.errors import SandboxError

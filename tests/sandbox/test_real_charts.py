@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eks_assets.units import registry as all_units
-from resources.environment import Environment
+from resources.config.environment import Environment
 from sandbox.charts.packaging import archive_of, package
 from sandbox.real_charts import main, releases, unknown_values
 from tests.packaged_chart import chart

@@ -18,7 +18,7 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 Materialize = Callable[[AnyUnit], None]
 

@@ -18,8 +18,8 @@ from resources import approvals, lease_row, notification_topic, releases
 from resources.approval_rules import Request
 from resources.approvals import vote
 from resources.aws import Aws
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from resources.lease import server_time
 from resources.notification_topic import topic_arn
 from resources.world import World

@@ -17,7 +17,7 @@ import pytest
 import sensors.deploy
 from eks_assets.graph.registry import Registry
 from eks_assets.units import registry
-from resources.environment_files import load_environment
+from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
 from sensors.content import content_of
 from sensors.deploy import deploy_sensor
@@ -261,7 +261,7 @@ def test_without_a_folder_of_environments_nothing_happens(
 
 def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> None:
     program = (
-        "from eks_assets.units import registry; from resources.environment_files import load_environment; "
+        "from eks_assets.units import registry; from resources.config.loader import load_environment; "
         "from sensors.content import content_of; print(content_of(registry(), load_environment('acme-dev')))"
     )
     found = {

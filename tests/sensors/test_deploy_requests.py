@@ -14,7 +14,7 @@ import pytest
 
 from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
 from resources.aws import Aws
-from resources.environment import Environment
+from resources.config.environment import Environment
 from sandbox.paths import StateDirectory
 from sensors import deploy_requests as sensor
 from sensors.deploy_requests import deploy_requests_sensor

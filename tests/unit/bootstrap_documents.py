@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from resources import bootstrap
-from resources.environment import Environment
-from resources.outputs import plain
+from resources.config.environment import Environment
+from resources.model.outputs import plain
 
 ENVIRONMENTS = ("sandbox", "acme-dev", "acme-prod")
 

@@ -69,7 +69,7 @@ def main(package: str, *options: str) -> None:
     if "--connect" in options:
         socket.create_connection(("localhost", 1))
     if "--read" in options:
-        importlib.import_module("resources.environment_files").find_folder()
+        importlib.import_module("resources.config.loader").find_folder()
     if dict(os.environ) != before:
         faults.append(f"importing {package} changed the environment")
     print(len(names))

@@ -11,7 +11,7 @@ import pytest
 
 from resources import approvals
 from resources.approval_rules import Person, Request, Standing, Vote, evaluate, newest_granted
-from resources.environment import Approval, Environment
+from resources.config.environment import Approval, Environment
 from resources.world import World
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)

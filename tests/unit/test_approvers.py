@@ -9,8 +9,8 @@ import pytest
 
 from resources.approval_rules import Person
 from resources.approvers import UI_WRITER, Approvers, fixes_session_name
-from resources.bootstrap_names import deployer_role, planner_role
-from resources.environment import Approval, Environment
+from resources.config.environment import Approval, Environment
+from resources.config.names import deployer_role, planner_role
 from resources.world import World
 
 ACCOUNT = "000000000000"

@@ -12,19 +12,19 @@ from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
 from resources import bootstrap
-from resources.bootstrap_names import (
+from resources.bootstrap_stack_rights import name_pattern
+from resources.config.environment import Environment, Roles
+from resources.config.loader import load_environment
+from resources.config.names import (
     cloudformation_role,
     deployer_role,
     ledger_key_alias,
     pipeline_role,
     planner_role,
 )
-from resources.bootstrap_stack_rights import name_pattern
 from resources.drivers.stack import stack_outputs
-from resources.environment import Environment, Roles
-from resources.environment_files import load_environment
-from resources.errors import ConfigError
-from resources.outputs import plain
+from resources.model.errors import ConfigError
+from resources.model.outputs import plain
 from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
 Lint = Callable[[dict[str, Any]], list[str]]

@@ -15,11 +15,11 @@ from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources import bootstrap
 from resources.bootstrap_stack_rights import stack_rights
-from resources.environment import Environment, HostedZone
-from resources.environment_files import load_environment
-from resources.outputs import plain
-from resources.specs import Stack
-from resources.templates import arn
+from resources.cloudformation import arn
+from resources.config.environment import Environment, HostedZone
+from resources.config.loader import load_environment
+from resources.model.outputs import plain
+from resources.model.specs import Stack
 from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 from tests.units.published import configured
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.change import NOTHING_TO_DO, Change, FieldChange, diff, subset_diff
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, diff, subset_diff
 
 
 def test_diff_names_each_leaf_that_differs_with_both_values() -> None:

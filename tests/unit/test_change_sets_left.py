@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from resources.drivers import stack_change_sets
 from resources.drivers.stack_change_sets import PREFIX, drop_abandoned, make_change_set
 from resources.drivers.stack_steps import Step
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 from resources.world import World
 
 

@@ -17,8 +17,8 @@ import urllib3
 
 from resources import cluster_access, helm_live
 from resources.cluster_access import ClusterAccess, ClusterAddress
-from resources.errors import Transient
 from resources.kubernetes_errors import kubernetes_call
+from resources.model.errors import Transient
 from resources.world import World
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"

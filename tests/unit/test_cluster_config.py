@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from resources.aws_catalog import INSTANCE_FAMILIES, accelerator, architecture
-from resources.cluster_config import ClusterConfig
-from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
-from resources.cluster_config_nodes import ManagedNodeGroup
-from resources.well_known_policies import inline_policy, managed_policies
+from resources.config.aws_catalog import INSTANCE_FAMILIES, accelerator, architecture
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
+from resources.config.eksctl.nodes import ManagedNodeGroup
+from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
 
 ROLE = "arn:aws:iam::111122223333:role/somebody"
 

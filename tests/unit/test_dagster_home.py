@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eks_assets.orchestration.home import dagster_home
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

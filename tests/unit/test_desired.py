@@ -9,9 +9,9 @@ import pytest
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired, with_overrides
 from eks_assets.graph.unit import unit
-from resources.environment import Addon, Charts, Deadlines, Environment, merged
-from resources.outputs import NoOutputs, Outputs, pending_fields
-from resources.specs import HelmRelease, Stack
+from resources.config.environment import Addon, Charts, Deadlines, Environment, merged
+from resources.model.outputs import NoOutputs, Outputs, pending_fields
+from resources.model.specs import HelmRelease, Stack
 
 
 class Zone(Outputs):

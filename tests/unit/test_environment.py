@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from resources.environment import Approval, Environment, merged
-from resources.environment_files import list_environments, load_environment
+from resources.config.environment import Approval, Environment, merged
+from resources.config.loader import list_environments, load_environment
 
 EXAMPLES = Path(__file__).parents[2] / "environments"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from resources import crd_schema
-from resources.environment_files import check, load_environment
-from resources.errors import ConfigError
+from resources.config.loader import check, load_environment
 from resources.git_credentials import Credentials, parse
 from resources.gitops_rendering import filled, products, unfilled
+from resources.model.errors import ConfigError
 
 EXAMPLES = Path(__file__).parents[2] / "environments"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----"

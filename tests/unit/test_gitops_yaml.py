@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from resources.canonical import digest_of
-from resources.change import diff
 from resources.drivers import git_manifests, git_tree
-from resources.outputs import NoOutputs
-from resources.specs import GitManifests, GitTree
+from resources.model.change import diff
+from resources.model.digests import digest_of
+from resources.model.outputs import NoOutputs
+from resources.model.specs import GitManifests, GitTree
 from resources.world import World
 
 VALUES = "{image: {tag: 2024-05-01}, closes: 12:30, since: 2024-05-01T00:00:00Z, replicas: 2}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resources.change import MASK, FieldChange
 from resources.live_diff import object_diff, removed_fields, with_hand_edits_adopted
+from resources.model.change import MASK, FieldChange
 
 META = {"name": "x", "namespace": "ns"}
 HELM: dict[str, Any] = {"manager": "helm", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1"}

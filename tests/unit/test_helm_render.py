@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from resources.change import MASK, FieldChange
 from resources.drivers.helm_preview import disruptions, masked_where_secret
 from resources.drivers.helm_release import HelmReleaseDriver
 from resources.helm_render import Rendering, stable
 from resources.helm_storage import manifest_objects
 from resources.live_diff import removed_fields
-from resources.specs import HelmRelease
+from resources.model.change import MASK, FieldChange
+from resources.model.specs import HelmRelease
 
 
 def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:

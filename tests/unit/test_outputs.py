@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain
+from resources.model.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain
 
 
 class Vpc(Outputs):

@@ -13,12 +13,12 @@ from eks_assets.plan.document import Source, plan_document, report
 from eks_assets.plan.masking import masked
 from eks_assets.plan.model import EnvironmentPlan, State, UnitPlan
 from eks_assets.units import registry
-from resources.change import MASK, NOTHING_TO_DO, Change, FieldChange, Observed, diff, subset_diff
+from resources.config.environment import Approval, Environment
 from resources.drivers import driver_of
-from resources.environment import Approval, Environment
-from resources.errors import OperationFailed
-from resources.outputs import Pending
-from resources.specs import Manifests
+from resources.model.change import MASK, NOTHING_TO_DO, Change, FieldChange, Observed, diff, subset_diff
+from resources.model.errors import OperationFailed
+from resources.model.outputs import Pending
+from resources.model.specs import Manifests
 from tests.plan_schema import faults
 
 SOURCE = Source("c0ffee", "1.34")
@@ -207,7 +207,7 @@ def test_published_charts_and_templates_have_nothing_that_would_be_masked(sandbo
     """Else the plan of a new platform would hide what it makes."""
     from eks_assets.graph.rendering import desired
     from resources.drivers import driver_of
-    from resources.specs import HelmRelease, Manifests, Stack
+    from resources.model.specs import HelmRelease, Manifests, Stack
 
     seen = 0
     for unit in registry().units:

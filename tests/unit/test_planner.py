@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from resources import bootstrap
-from resources.environment import Environment
-from resources.environment_files import load_environment
-from resources.templates import arn
+from resources.cloudformation import arn
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
 READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")

@@ -15,13 +15,13 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.model import EnvironmentPlan
 from resources.aws import Aws
-from resources.change import NOTHING_TO_DO, Change, FieldChange, Observed
-from resources.checks import Check
-from resources.environment import Addon, Environment
-from resources.errors import NotFound, OperationFailed, WrongAccount
-from resources.outputs import NoOutputs, Outputs, plain
+from resources.config.environment import Addon, Environment
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.checks import Check
+from resources.model.errors import NotFound, OperationFailed, WrongAccount
+from resources.model.outputs import NoOutputs, Outputs, plain
+from resources.model.specs import Stack
 from resources.probes import Seen
-from resources.specs import Stack
 from resources.world import World
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from resources import checks, probes
+from resources import probes
+from resources.model import checks
 
 
 def test_every_check_has_a_probe() -> None:

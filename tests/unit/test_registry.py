@@ -11,8 +11,8 @@ import pytest
 
 from eks_assets.graph.registry import Registry, RegistryError
 from eks_assets.graph.unit import AnyUnit, Wave, unit
-from resources.outputs import NoOutputs, Outputs
-from resources.specs import Stack
+from resources.model.outputs import NoOutputs, Outputs
+from resources.model.specs import Stack
 
 
 class A(Outputs):
@@ -109,8 +109,8 @@ def test_reading_from_a_later_wave_is_refused() -> None:
 def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imports = (
         "eks_assets.graph.unit import unit",
-        "resources.outputs import NoOutputs",
-        "resources.specs import Stack",
+        "resources.model.outputs import NoOutputs",
+        "resources.model.specs import Stack",
     )
     head = "".join(f"from {line}\n" for line in imports)
     signature = '@unit(wave="network"{})\ndef {}() -> Stack[NoOutputs]:\n'

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eks_assets.engine.coverage import context_deviations, unit_deviations
-from resources.outputs import Outputs, Pending, fill_in
+from resources.model.outputs import Outputs, Pending, fill_in
 
 
 class Config(Outputs):

@@ -17,7 +17,7 @@ import pytest
 
 from eks_assets.cli.runs.event_log import Event, JsonLines
 from eks_assets.units import registry
-from resources.errors import OperationFailed
+from resources.model.errors import OperationFailed
 from tests.secret_scanner import Finding, SecretScanner, folder, raised, repository, said
 
 SECRET = 'planted/pass+word "7f3a91c2"'

@@ -6,7 +6,7 @@ import pytest
 
 from eks_assets.cli.selection import selected
 from eks_assets.units import registry
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 
 
 def test_nothing_chosen_is_everything() -> None:

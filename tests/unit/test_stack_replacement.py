@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from resources.drivers.stack_replacement import refuse_replacements
-from resources.errors import Refused
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.errors import Refused
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 
 def change(logical_id: str, replacement: str, *details: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from resources.aws import Aws
+from resources.config.environment import Environment
 from resources.drivers.stack_states import describe_stack, wait_while_busy
-from resources.environment import Environment
-from resources.errors import OperationFailed
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.errors import OperationFailed
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 from resources.world import World
 
 STACK = Stack[NoOutputs](name="s", template={})

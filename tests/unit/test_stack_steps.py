@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from resources.drivers.stack_steps import create_steps, update_steps
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 
 def group(name: str, **properties: Any) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from eks_assets.graph.unit import unit
-from resources import checks
-from resources.environment import Addon, Environment
-from resources.outputs import NoOutputs, Outputs
-from resources.specs import HelmRelease, Lookup, Manifests, Parameter, Stack
+from resources.config.environment import Addon, Environment
+from resources.model import checks
+from resources.model.outputs import NoOutputs, Outputs
+from resources.model.specs import HelmRelease, Lookup, Manifests, Parameter, Stack
 
 
 class Vpc(Outputs):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from resources.environment_files import check, load_environment
-from resources.errors import ConfigError
-from resources.problems import Problem
+from resources.config.loader import check, load_environment
+from resources.config.problems import Problem
+from resources.model.errors import ConfigError
 
 from .environment_folder import edit
 

@@ -11,8 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from eks_assets.cli.commands import schema, validate
-from resources.environment_files import environment_file, find_folder
-from resources.errors import ConfigError
+from resources.config.loader import environment_file, find_folder
+from resources.model.errors import ConfigError
 
 from .environment_folder import EXAMPLES, edit
 

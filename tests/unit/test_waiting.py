@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from resources.errors import WaitTimeout
-from resources.waiting import Look, wait_until
+from resources.model.errors import WaitTimeout
+from resources.support.waiting import Look, wait_until
 
 
 def looks(*seen: str, value: str | None = None) -> Iterator[Look[str]]:

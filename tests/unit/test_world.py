@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from resources.aws import Aws
-from resources.environment import Environment
-from resources.errors import Transient
+from resources.config.environment import Environment
+from resources.model.errors import Transient
 from resources.world import World
 
 

@@ -13,9 +13,9 @@ from eks_assets.units.infrastructure.efs import EfsOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutputs
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from resources.cluster_config import ClusterConfig
-from resources.environment import Environment, Network
-from resources.specs import Stack
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.environment import Environment, Network
+from resources.model.specs import Stack
 
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/0123ABCD"
 VPC = VpcOutputs(

@@ -12,8 +12,8 @@ from eks_assets.units.applications.istio_application import istio_application
 from eks_assets.units.applications.keycloak_credentials import keycloak_credentials
 from eks_assets.units.applications.product_applications import product_applications
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
-from resources.environment import Environment
-from resources.environment_files import load_environment
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
 
 from .published import ACCESS

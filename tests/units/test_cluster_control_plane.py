@@ -10,8 +10,8 @@ from eks_assets.units.cluster.access_entries import access_entries
 from eks_assets.units.cluster.cluster import ClusterOutputs, cluster
 from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
-from resources.environment import Environment, Network, Roles
-from resources.outputs import pending, pending_fields
+from resources.config.environment import Environment, Network, Roles
+from resources.model.outputs import pending, pending_fields
 from tests.units.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
 
 ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"

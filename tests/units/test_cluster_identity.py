@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from eks_assets.units.cluster.identity import IdentityOutputs, identity
 from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn, role_name
-from resources.environment import Environment
-from resources.outputs import pending, pending_fields
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.model.outputs import pending, pending_fields
+from resources.model.specs import Stack
 from tests.units.published import (
     CLUSTER,
     EXTERNAL_DNS,

@@ -8,8 +8,8 @@ import pytest
 
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from resources.environment import Environment
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.model.specs import Stack
 from tests.conftest import Lint
 from tests.units.published import IDENTITY, configured, joined
 

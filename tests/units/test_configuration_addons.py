@@ -14,8 +14,8 @@ from eks_assets.units.configuration.external_secrets import external_secrets
 from eks_assets.units.configuration.karpenter import karpenter
 from eks_assets.units.configuration.karpenter_crds import karpenter_crds
 from eks_assets.units.configuration.nvidia_device_plugin import nvidia_device_plugin
-from resources.environment import Addon, Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Addon, Environment
+from resources.model.specs import HelmRelease
 from tests.units.published import ACCESS, KARPENTER, VPC, configured
 
 

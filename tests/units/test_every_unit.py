@@ -13,11 +13,11 @@ import pytest
 
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from resources.environment import Environment
-from resources.environment_files import load_environment
-from resources.outputs import NoOutputs, plain
-from resources.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
-from resources.validation import NAMESPACES_OF_UNITS
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.config.validation import NAMESPACES_OF_UNITS
+from resources.model.outputs import NoOutputs, plain
+from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
 from sandbox.paths import PROJECT
 from tests.conftest import Lint
 

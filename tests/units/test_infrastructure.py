@@ -13,9 +13,9 @@ from eks_assets.units.infrastructure.secrets import secrets
 from eks_assets.units.network.hosted_zone import HostedZoneOutputs
 from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
-from resources.environment import Environment, Network, Parameters, Roles
-from resources.outputs import pending, pending_fields
-from resources.specs import Stack
+from resources.config.environment import Environment, Network, Parameters, Roles
+from resources.model.outputs import pending, pending_fields
+from resources.model.specs import Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
 NETWORK = NetworkOutputs(

@@ -13,11 +13,11 @@ from eks_assets.units.network.hosted_zone import HostedZoneOutputs, hosted_zone,
 from eks_assets.units.network.network import NetworkOutputs, network
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs, security_groups
 from eks_assets.units.network.zone_lookup import zone_lookup
+from resources.config.environment import Environment, Network
 from resources.drivers.stack import stack_outputs
-from resources.environment import Environment, Network
-from resources.errors import ConfigError
-from resources.outputs import pending, pending_fields
-from resources.specs import Lookup, Stack
+from resources.model.errors import ConfigError
+from resources.model.outputs import pending, pending_fields
+from resources.model.specs import Lookup, Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
 

@@ -10,7 +10,7 @@ from eks_assets.units.observability.grafana_credentials import grafana_credentia
 from eks_assets.units.observability.loki import loki
 from eks_assets.units.observability.prometheus import prometheus
 from eks_assets.units.observability.validation import validation
-from resources.environment import Environment
+from resources.config.environment import Environment
 
 from .published import ACCESS, ROLES
 

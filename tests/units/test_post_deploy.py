@@ -12,10 +12,10 @@ from eks_assets.units.network.hosted_zone import HostedZoneOutputs
 from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
 from eks_assets.units.post_deploy.external_dns_role import external_dns_role
 from eks_assets.units.post_deploy.service_account_roles import service_account_roles
-from resources.environment import Environment
-from resources.git_settings import Git
-from resources.outputs import pending, pending_fields
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.config.git_settings import Git
+from resources.model.outputs import pending, pending_fields
+from resources.model.specs import Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
 ZONE = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))

@@ -15,7 +15,7 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 
 if TYPE_CHECKING:
     from resources.approval_rules import Standing
-    from resources.environment import Approval, Environment
+    from resources.config.environment import Approval, Environment
     from resources.world import World
 
 Digest = Annotated[str, typer.Option("--digest", help="The digest of the plan; its first 12 characters are enough.")]
@@ -36,7 +36,7 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     """Show the plans that were put up for approval and how each stands. Exit 3 while one is waiting."""
     from resources.approvals import standings
     from resources.approvers import Approvers
-    from resources.errors import AccessDenied
+    from resources.model.errors import AccessDenied
     from resources.world import World
 
     env, approval = _gated(environment)
@@ -55,8 +55,8 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
 
 def _gated(environment: str) -> tuple[Environment, Approval]:
     from eks_assets.units import registry
-    from resources.environment_files import load_environment
-    from resources.errors import ConfigError
+    from resources.config.loader import load_environment
+    from resources.model.errors import ConfigError
 
     env = load_environment(environment, known_units=registry().by_name)
     if env.approval is None:
@@ -74,7 +74,7 @@ def _as_caller(env: Environment) -> World:
 def _decide(environment: str, verdict: Any, digest: str, reason: str) -> None:
     from eks_assets.engine.approval_request import describe
     from resources.approvals import find_request, standing, vote
-    from resources.errors import AccessDenied
+    from resources.model.errors import AccessDenied
 
     env, approval = _gated(environment)
     world = _as_caller(env)

@@ -17,8 +17,8 @@ def bootstrap(
 ) -> None:
     """Roles, ledger and leases that must exist before the first deploy. Needs an administrator of the account."""
     from resources import bootstrap as resources_bootstrap
-    from resources.environment_files import load_environment
-    from resources.errors import ConfigError
+    from resources.config.loader import load_environment
+    from resources.model.errors import ConfigError
 
     if print_ == apply:
         raise ConfigError(

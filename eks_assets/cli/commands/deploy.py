@@ -39,7 +39,7 @@ def deploy(
     from eks_assets.cli.selection import selected
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
-    from resources.environment_files import load_environment
+    from resources.config.loader import load_environment
     from resources.world import World
 
     began = time.monotonic()
@@ -92,7 +92,7 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[R
 def refuse_errors(plan: EnvironmentPlan) -> None:
     """Raises one error for all that a plan has, with the first one's next step and exit code: nothing is started on
     wrong input."""
-    from resources.errors import PipelineError, Transient
+    from resources.model.errors import PipelineError, Transient
 
     errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, Transient)}
     if errors:

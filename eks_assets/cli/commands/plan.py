@@ -32,8 +32,8 @@ def plan(
     from eks_assets.cli.selection import selected
     from eks_assets.plan.markdown import markdown as as_markdown
     from eks_assets.units import registry as all_units
-    from resources.environment_files import load_environment
-    from resources.errors import ConfigError
+    from resources.config.loader import load_environment
+    from resources.model.errors import ConfigError
 
     if json_output and markdown:
         raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")

@@ -13,6 +13,6 @@ def schema(cluster: ClusterFile = False) -> None:
     """Print the JSON Schema of an environment file, or with --cluster of a ClusterConfig."""
     import json
 
-    from resources.environment_schema import cluster_schema, environment_schema
+    from resources.config.json_schema import cluster_schema, environment_schema
 
     typer.echo(json.dumps(cluster_schema() if cluster else environment_schema(), indent=2))

@@ -31,7 +31,7 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     Exit 0 all well, 1 something failed, 4 something pending."""
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
-    from resources.environment_files import load_environment
+    from resources.config.loader import load_environment
     from resources.world import World
 
     began = time.monotonic()

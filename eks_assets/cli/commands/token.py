@@ -28,8 +28,8 @@ def print_token(argv: Sequence[str]) -> int:
 def _print_fresh(environment: str, *, for_aws: bool) -> int:
     from resources.aws import Aws
     from resources.cluster_access import ClusterAccess
-    from resources.environment_files import load_environment
-    from resources.errors import PipelineError
+    from resources.config.loader import load_environment
+    from resources.model.errors import PipelineError
 
     try:
         aws = Aws(load_environment(environment))

@@ -17,9 +17,9 @@ def validate(names: Names = None) -> None:
 
     Exit 0 where all are valid, 2 where any is not."""
     from eks_assets.units import registry
-    from resources.environment_files import check_all, find_folder, list_environments
-    from resources.errors import ConfigError
-    from resources.problems import shown
+    from resources.config.loader import check_all, find_folder, list_environments
+    from resources.config.problems import shown
+    from resources.model.errors import ConfigError
 
     wanted = names or list_environments(find_folder())
     if not wanted:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eks_assets.graph.registry import Registry
     from eks_assets.plan.model import EnvironmentPlan
     from resources.approval_rules import Standing
-    from resources.environment import Environment
+    from resources.config.environment import Environment
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
 from eks_assets.graph.registry import Registry
-from resources.errors import PipelineError
+from resources.model.errors import PipelineError
 
 WAITING = "waiting for approval"
 

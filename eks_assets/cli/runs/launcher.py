@@ -16,7 +16,7 @@ from eks_assets.cli.runs.event_log import EventLog
 if TYPE_CHECKING:
     from eks_assets.graph.registry import Registry
     from eks_assets.plan.model import UnitPlan
-    from resources.environment import Environment
+    from resources.config.environment import Environment
 
 
 def _dagster_output_in_a_file() -> AbstractContextManager[None]:

@@ -2,9 +2,9 @@
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import GitTree
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import GitTree
 
 
 class ApplicationConfigOutputs(Outputs):

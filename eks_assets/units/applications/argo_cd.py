@@ -4,8 +4,8 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.namespaces import namespaces
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 
 @unit(wave="applications", minutes=2, after=[namespaces, pod_addons], when=lambda env: env.git is not None)

@@ -5,8 +5,8 @@ from eks_assets.units.applications.application_config import ApplicationConfigOu
 from eks_assets.units.applications.argo_cd import argo_cd
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
-from resources.environment import Environment
-from resources.specs import GitManifests
+from resources.config.environment import Environment
+from resources.model.specs import GitManifests
 
 
 @unit(wave="applications", minutes=0.1, after=[argo_cd], when=lambda env: env.git is not None)

@@ -7,9 +7,9 @@ from eks_assets.units.applications.argocd_repository import argocd_repository
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
-from resources.checks import ApplicationsHealthy, PodsReady
-from resources.environment import Environment
-from resources.specs import GitManifests
+from resources.config.environment import Environment
+from resources.model.checks import ApplicationsHealthy, PodsReady
+from resources.model.specs import GitManifests
 
 GATEWAY_READY = PodsReady(
     name="gateway_ready", says="Istio's gateway is ready.", namespace="istio-system", label="app=istio-gateway"

@@ -6,9 +6,9 @@ from eks_assets.units.applications.argo_projects import argo_projects
 from eks_assets.units.applications.argocd_repository import argocd_repository
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
-from resources.checks import ApplicationsHealthy
-from resources.environment import Environment
-from resources.specs import GitManifests
+from resources.config.environment import Environment
+from resources.model.checks import ApplicationsHealthy
+from resources.model.specs import GitManifests
 
 
 @unit(

@@ -11,10 +11,10 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, eks
 
-from eks_assets.templates import aws_policy, pod_identity_trust, role, text_parameter
 from eks_assets.units.cluster._pod_roles import digest, pod_role
-from resources.cluster_config_addons import DEFAULT_ROLES, Addon
-from resources.environment import Environment
+from resources.cloudformation import aws_policy, pod_identity_trust, role, text_parameter
+from resources.config.eksctl.addons import DEFAULT_ROLES, Addon
+from resources.config.environment import Environment
 
 
 def addon_template(

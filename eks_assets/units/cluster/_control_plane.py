@@ -9,9 +9,9 @@ from troposphere.iam import Role
 from troposphere.kms import Key
 from troposphere.logs import LogGroup
 
-from eks_assets.templates import arn, aws_policy, boundary, trust
-from resources.cluster_config import ClusterConfig
-from resources.environment import Environment
+from resources.cloudformation import arn, aws_policy, boundary, trust
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.environment import Environment
 
 DEFAULT_LOG_DAYS = 90
 _CLUSTER_POLICIES = ("AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController")

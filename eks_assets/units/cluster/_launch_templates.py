@@ -9,8 +9,8 @@ from typing import Any
 
 from troposphere import Ref, Tags, ec2
 
-from resources.cluster_config_nodes import CapacityReservation, ManagedNodeGroup
-from resources.environment import Environment
+from resources.config.eksctl.nodes import CapacityReservation, ManagedNodeGroup
+from resources.config.environment import Environment
 
 
 def launch_template(

@@ -8,10 +8,10 @@ from typing import Any
 from troposphere import Tags
 from troposphere.iam import Policy, Role
 
-from eks_assets.templates import Document, boundary, pod_identity_trust
-from resources.cluster_config_iam import PodRole, ServiceAccount, WellKnownPolicies
-from resources.environment import Environment
-from resources.well_known_policies import inline_policy, managed_policies
+from resources.cloudformation import Document, boundary, pod_identity_trust
+from resources.config.eksctl.iam import PodRole, ServiceAccount, WellKnownPolicies
+from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
+from resources.config.environment import Environment
 
 
 def digest(text: str) -> str:

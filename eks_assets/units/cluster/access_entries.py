@@ -8,15 +8,15 @@ from typing import Any
 from troposphere import Ref, Template, eks
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, cluster_tags, text_parameter
 from eks_assets.units.cluster._pod_roles import digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
-from resources.checks import EndpointAnswers
-from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY, AccessEntry
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, cluster_tags, text_parameter
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry
+from resources.config.environment import Environment
+from resources.model.checks import EndpointAnswers
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 # The one policy of EKS that reads custom resources, and the Secrets in which Helm keeps its releases.
 ADMIN_VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"

@@ -6,14 +6,14 @@ Source: CloudFormation, AWS::EKS::Cluster; eksctl, "Config file schema".
 from troposphere import GetAtt, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, cluster_tags, list_parameter
 from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, cluster_properties
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from resources.checks import ClusterActive
-from resources.cluster_config import ClusterConfig
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, cluster_tags, list_parameter
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.environment import Environment
+from resources.model.checks import ClusterActive
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class ClusterOutputs(Outputs):

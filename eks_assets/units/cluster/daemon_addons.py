@@ -1,12 +1,12 @@
 """The EKS add-ons that nodes need to become ready: vpc-cni, kube-proxy, the pod identity agent."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import cluster_tags
 from eks_assets.units.cluster._addon_stacks import addon_names, addon_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.cloudformation import cluster_tags
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 
 @unit(wave="cluster", minutes=1, when=lambda env: bool(env.cluster.daemon_addons))

@@ -6,7 +6,9 @@ from troposphere import GetAtt, Ref, Tags, Template, eks
 from troposphere.iam import Role
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import (
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from resources.cloudformation import (
     aws_policy,
     boundary,
     cluster_tags,
@@ -14,12 +16,10 @@ from eks_assets.templates import (
     text_parameter,
     trust,
 )
-from eks_assets.units.cluster.cluster import ClusterOutputs
-from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from resources.cluster_config_nodes import FargateProfile
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.config.eksctl.nodes import FargateProfile
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 
 @unit(wave="cluster", minutes=3, when=lambda env: bool(env.cluster.fargate_profiles))

@@ -10,17 +10,17 @@ from troposphere import GetAtt, Ref, Select, Split, Sub, Tags, Template, eks
 from troposphere.iam import OIDCProvider
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, arn, cluster_tags, text_parameter
 from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES, policy_name
 from eks_assets.units.cluster._pod_roles import digest, pod_role
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import karpenter_stack
 from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutputs
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from resources.cluster_config_iam import PodIdentityAssociation
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, arn, cluster_tags, text_parameter
+from resources.config.eksctl.iam import PodIdentityAssociation
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class IdentityOutputs(Outputs):

@@ -6,13 +6,13 @@ Source: EKS user guide, "IAM roles for service accounts"; eksctl, "IAM roles for
 from troposphere import Template
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import Document, arn, cluster_tags, trust
 from eks_assets.units.cluster._pod_roles import digest, service_account_role
 from eks_assets.units.cluster.identity import IdentityOutputs
-from resources.cluster_config_iam import ServiceAccount
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.cloudformation import Document, arn, cluster_tags, trust
+from resources.config.eksctl.iam import ServiceAccount
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 _LONGEST_ROLE_NAME = 64
 

@@ -11,11 +11,11 @@ from troposphere.iam import ManagedPolicy, Role
 from troposphere.sqs import Queue, QueuePolicy
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, aws_policy, boundary, cluster_tags, trust
 from eks_assets.units.cluster._karpenter_policies import policies, policy_name
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, aws_policy, boundary, cluster_tags, trust
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class KarpenterOutputs(Outputs):

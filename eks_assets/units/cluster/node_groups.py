@@ -11,7 +11,12 @@ from troposphere import GetAtt, Ref, Select, Template, ec2, eks
 from troposphere.iam import Role
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import (
+from eks_assets.units.cluster._launch_templates import launch_template
+from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.daemon_addons import daemon_addons
+from eks_assets.units.cluster.vpc_lookup import VpcOutputs
+from eks_assets.units.network.security_groups import SecurityGroupsOutputs
+from resources.cloudformation import (
     add_outputs,
     aws_policy,
     boundary,
@@ -20,17 +25,12 @@ from eks_assets.templates import (
     text_parameter,
     trust,
 )
-from eks_assets.units.cluster._launch_templates import launch_template
-from eks_assets.units.cluster.cluster import ClusterOutputs
-from eks_assets.units.cluster.daemon_addons import daemon_addons
-from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from eks_assets.units.network.security_groups import SecurityGroupsOutputs
-from resources.checks import NodesReady
-from resources.cluster_config_nodes import ManagedNodeGroup
-from resources.environment import Environment
-from resources.errors import ConfigError
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.config.eksctl.nodes import ManagedNodeGroup
+from resources.config.environment import Environment
+from resources.model.checks import NodesReady
+from resources.model.errors import ConfigError
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 _NODE_POLICIES = (
     "AmazonEKSWorkerNodePolicy",

@@ -3,9 +3,9 @@
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.identity import IdentityOutputs
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Parameter
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Parameter
 
 
 @unit(wave="cluster", minutes=0.1)

@@ -1,17 +1,17 @@
 """The EKS add-ons whose pods need a node: coredns, metrics-server, the CSI drivers."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import cluster_tags
 from eks_assets.units.cluster._addon_stacks import addon_names, addon_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons
 from eks_assets.units.cluster.fargate_profiles import fargate_profiles
 from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from resources.checks import AddonsActive
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Stack
+from resources.cloudformation import cluster_tags
+from resources.config.environment import Environment
+from resources.model.checks import AddonsActive
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Stack
 
 
 @unit(

@@ -2,9 +2,9 @@
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.network.network import network
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Lookup
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Lookup
 
 
 class VpcOutputs(Outputs):

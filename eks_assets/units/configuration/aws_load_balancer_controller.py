@@ -5,8 +5,8 @@ from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity], when=lambda env: not env.cluster.auto_mode)

@@ -6,8 +6,8 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity])

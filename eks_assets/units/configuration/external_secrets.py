@@ -4,9 +4,9 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
-from resources.checks import CrdsEstablished
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.checks import CrdsEstablished
+from resources.model.specs import HelmRelease
 
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity], checks=[CrdsEstablished()])

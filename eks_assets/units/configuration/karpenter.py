@@ -6,8 +6,8 @@ from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.karpenter_crds import karpenter_crds
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 
 @unit(

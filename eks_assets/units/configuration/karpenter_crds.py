@@ -2,9 +2,9 @@
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
-from resources.checks import CrdsEstablished
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.checks import CrdsEstablished
+from resources.model.specs import HelmRelease
 
 
 @unit(

@@ -2,8 +2,8 @@
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.specs import Manifests
 
 LABELS = {"istio-injection": "enabled", "pod-security.kubernetes.io/audit": "baseline"}
 

@@ -7,9 +7,9 @@ from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from eks_assets.units.configuration.karpenter import karpenter
 from eks_assets.units.configuration.karpenter_crds import karpenter_crds
-from resources.checks import ObjectsReady
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.checks import ObjectsReady
+from resources.model.specs import Manifests
 
 
 @unit(

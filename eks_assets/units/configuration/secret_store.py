@@ -3,9 +3,9 @@
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration.external_secrets import external_secrets
-from resources.checks import ObjectsReady
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.checks import ObjectsReady
+from resources.model.specs import Manifests
 
 STORE = "aws-secrets-manager"
 

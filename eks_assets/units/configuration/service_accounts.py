@@ -6,9 +6,9 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn
 from eks_assets.units.configuration.namespaces import namespaces
-from resources.cluster_config_iam import ServiceAccount
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.eksctl.iam import ServiceAccount
+from resources.config.environment import Environment
+from resources.model.specs import Manifests
 
 _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
 

@@ -5,8 +5,8 @@ from typing import Any
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.efs import EfsOutputs
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.specs import Manifests
 
 
 @unit(wave="configuration", minutes=0.1)

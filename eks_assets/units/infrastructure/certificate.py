@@ -6,13 +6,13 @@ from troposphere import Ref, Tags, Template, ssm
 from troposphere import certificatemanager as acm
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, stack_tags, text_parameter
 from eks_assets.units.network.hosted_zone import HostedZoneOutputs, zone_id_of
 from eks_assets.units.network.zone_lookup import zone_lookup
-from resources.checks import CertificateIssued
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, stack_tags, text_parameter
+from resources.config.environment import Environment
+from resources.model.checks import CertificateIssued
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class CertificateOutputs(Outputs):

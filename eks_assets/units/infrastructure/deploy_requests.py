@@ -5,10 +5,10 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref, Template, sqs
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, deny, policy_document, stack_tags
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, deny, policy_document, stack_tags
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 RECEIVED_AT_MOST = 3
 DAY = 24 * 3600

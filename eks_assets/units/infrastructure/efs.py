@@ -8,12 +8,12 @@ from troposphere import Ref, Select, Tags, Template, ssm
 from troposphere import efs as elastic
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, list_parameter, stack_tags, text_parameter
 from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, list_parameter, stack_tags, text_parameter
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class EfsOutputs(Outputs):

@@ -7,11 +7,11 @@ import hashlib
 from troposphere import Ref, Template, sns
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, arn, deny, policy_document, stack_tags
-from resources.environment import Environment
+from resources.cloudformation import add_outputs, arn, deny, policy_document, stack_tags
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 from resources.notifications import topic_name
-from resources.outputs import Outputs
-from resources.specs import Stack
 
 
 class NotificationTopic(Outputs):

@@ -7,10 +7,10 @@ import json
 from troposphere import Ref, Template, secretsmanager
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import Document, add_outputs, policy_document, stack_tags
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import Document, add_outputs, policy_document, stack_tags
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class SecretsOutputs(Outputs):

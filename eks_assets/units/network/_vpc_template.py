@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from troposphere import GetAtt, Ref, Tags, Template, ec2, iam, logs
 
-from eks_assets.templates import allow, role, service_trust
 from eks_assets.units.network._address_plan import ZonePlan
-from resources.environment import CreateNetwork, Environment
+from resources.cloudformation import allow, role, service_trust
+from resources.config.environment import CreateNetwork, Environment
 
 GATEWAY_ENDPOINTS = ("s3", "dynamodb")
 # Source: CloudWatch Logs API reference, PutRetentionPolicy.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from troposphere import GetAtt, Join, Ref, Template, route53
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, stack_tags
-from resources.checks import ZoneServed
-from resources.environment import Environment
-from resources.errors import ConfigError
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, stack_tags
+from resources.config.environment import Environment
+from resources.model.checks import ZoneServed
+from resources.model.errors import ConfigError
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class HostedZoneOutputs(Outputs):

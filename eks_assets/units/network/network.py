@@ -7,7 +7,6 @@ from typing import Any
 from troposphere import Join, Ref, Template
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, stack_tags
 from eks_assets.units.network._address_plan import plan_zones
 from eks_assets.units.network._vpc_template import (
     add_endpoints,
@@ -16,9 +15,10 @@ from eks_assets.units.network._vpc_template import (
     add_subnets,
     add_vpc,
 )
-from resources.environment import CreateNetwork, Environment, LookupNetwork
-from resources.outputs import Outputs
-from resources.specs import Lookup, Spec, Stack
+from resources.cloudformation import add_outputs, stack_tags
+from resources.config.environment import CreateNetwork, Environment, LookupNetwork
+from resources.model.outputs import Outputs
+from resources.model.specs import Lookup, Spec, Stack
 
 
 class NetworkOutputs(Outputs):

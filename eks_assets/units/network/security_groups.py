@@ -7,11 +7,11 @@ from typing import Any
 from troposphere import GetAtt, Tags, Template, ec2
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import add_outputs, stack_tags, text_parameter
 from eks_assets.units.network.network import NetworkOutputs
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.cloudformation import add_outputs, stack_tags, text_parameter
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class SecurityGroupsOutputs(Outputs):

@@ -1,9 +1,9 @@
 """The DNS zone that the environment's file names, and whether it is the one that it says."""
 
 from eks_assets.graph.unit import unit
-from resources.environment import Environment
-from resources.outputs import NoOutputs
-from resources.specs import Lookup
+from resources.config.environment import Environment
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Lookup
 
 
 @unit(

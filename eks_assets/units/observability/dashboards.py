@@ -5,8 +5,8 @@ import json
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.observability.prometheus import prometheus
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.specs import Manifests
 
 
 @unit(wave="observability", minutes=0.1, after=[prometheus])

@@ -6,9 +6,9 @@ from eks_assets.units.configuration._external_secret import external_secret
 from eks_assets.units.configuration.namespaces import namespaces
 from eks_assets.units.configuration.secret_store import secret_store
 from eks_assets.units.infrastructure.secrets import secrets
-from resources.checks import ObjectsReady
-from resources.environment import Environment
-from resources.specs import Manifests
+from resources.config.environment import Environment
+from resources.model.checks import ObjectsReady
+from resources.model.specs import Manifests
 
 NAMESPACE, SECRET = "observability", "grafana-admin"
 

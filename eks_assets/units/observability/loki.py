@@ -8,8 +8,8 @@ from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.namespaces import namespaces
 from eks_assets.units.configuration.storage_classes import storage_classes
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 _SCHEMA = {
     "from": "2026-01-01",

@@ -5,8 +5,8 @@ from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.storage_classes import storage_classes
 from eks_assets.units.observability.grafana_credentials import NAMESPACE, SECRET, grafana_credentials
-from resources.environment import Environment
-from resources.specs import HelmRelease
+from resources.config.environment import Environment
+from resources.model.specs import HelmRelease
 
 
 @unit(wave="observability", minutes=2, after=[grafana_credentials, storage_classes, pod_addons])

@@ -10,7 +10,8 @@ from eks_assets.units.configuration.external_dns import external_dns
 from eks_assets.units.configuration.node_pools import node_pools
 from eks_assets.units.observability.dashboards import dashboards
 from eks_assets.units.observability.loki import loki
-from resources.checks import (
+from resources.config.environment import Environment
+from resources.model.checks import (
     ApplicationEndpoint,
     ApplicationsHealthy,
     EndpointAnswers,
@@ -18,8 +19,7 @@ from resources.checks import (
     PodsReady,
     ReleasesReady,
 )
-from resources.environment import Environment
-from resources.specs import Probes
+from resources.model.specs import Probes
 
 _DNS = PodsReady(
     name="coredns_ready", says="coredns is ready.", namespace="kube-system", label="k8s-app=kube-dns", auto_mode=False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from eks_assets.templates import Document, allow
+from resources.cloudformation import Document, allow
 
 _OURS_BY_REQUEST = {"aws:RequestTag/elbv2.k8s.aws/cluster": "false"}
 _OURS_BY_RESOURCE = {"aws:ResourceTag/elbv2.k8s.aws/cluster": "false"}

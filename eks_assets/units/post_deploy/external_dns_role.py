@@ -5,7 +5,8 @@ from __future__ import annotations
 from troposphere import GetAtt, Sub, Template
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import (
+from eks_assets.units.network.hosted_zone import HostedZoneOutputs, zone_id_of
+from resources.cloudformation import (
     Document,
     add_outputs,
     allow,
@@ -14,10 +15,9 @@ from eks_assets.templates import (
     stack_tags,
     text_parameter,
 )
-from eks_assets.units.network.hosted_zone import HostedZoneOutputs, zone_id_of
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class ExternalDnsRoleOutputs(Outputs):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref, Sub, Template, s3
 
 from eks_assets.graph.unit import unit
-from eks_assets.templates import (
+from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
+from resources.bootstrap_stack_rights import git_secret
+from resources.cloudformation import (
     Document,
     add_outputs,
     add_private_bucket,
@@ -16,11 +18,9 @@ from eks_assets.templates import (
     role,
     stack_tags,
 )
-from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
-from resources.bootstrap_stack_rights import git_secret
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import Stack
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack
 
 
 class ServiceAccountRolesOutputs(Outputs):

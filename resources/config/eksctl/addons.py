@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple, Self
 import yaml
 from pydantic import Field, model_validator
 
-from resources.cluster_config_base import ConfigModel, Tags
-from resources.cluster_config_iam import PodRole
-from resources.field_types import AddonName, Arn, YamlText
+from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.iam import PodRole
+from resources.config.field_types import AddonName, Arn, YamlText
 
 DEFAULT_ADDONS = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
 AUTO_MODE_DEFAULT_ADDONS = ("metrics-server",)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from resources.field_types import Model
+from resources.config.field_types import Model
 
 # Every environment has these; `git.variables` adds others.
 BUILT_IN_VARIABLES = ("RESOURCE_PREFIX", "APP_DOMAIN", "CERTIFICATE_ARN")

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resources import aws_catalog
-from resources.cluster_config import ClusterConfig
-from resources.field_types import (
+from resources.config import aws_catalog
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.field_types import (
     AccountId,
     Arn,
     Cidr,
@@ -26,7 +26,7 @@ from resources.field_types import (
     ServiceNames,
     Zone,
 )
-from resources.git_settings import Git
+from resources.config.git_settings import Git
 
 WaveName = Literal[
     "network", "infrastructure", "post_deploy", "cluster", "configuration", "applications", "observability"

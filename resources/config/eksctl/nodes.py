@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from resources import aws_catalog
-from resources.cluster_config_base import ConfigModel, Tags
-from resources.field_types import Arn, InstanceType, SubnetId, Zone
+from resources.config import aws_catalog
+from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.field_types import Arn, InstanceType, SubnetId, Zone
 
 DEFAULT_INSTANCE_TYPE = "m5.large"
 DEFAULT_NODES = 2

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from resources.errors import WaitTimeout
+from resources.model.errors import WaitTimeout
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resources.cluster_config_base import ConfigModel, PolicyDocument, Tags
-from resources.field_types import AccessPolicyArn, Arn, KubernetesName
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, Tags
+from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName
 
 CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
@@ -21,7 +21,7 @@ RoleName = Annotated[
 
 
 class WellKnownPolicies(ConfigModel):
-    """Policies by the component that needs them; `resources/well_known_policies.py` spells them out."""
+    """Policies by the component that needs them; `resources/config/eksctl/well_known_policies.py` spells them out."""
 
     image_builder: bool = False
     auto_scaler: bool = False

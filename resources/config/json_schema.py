@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from resources.cluster_config import ClusterConfig
-from resources.environment import Environment
-from resources.placeholders import CLUSTER_VARIABLES
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.environment import Environment
+from resources.config.placeholders import CLUSTER_VARIABLES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Values that a placeholder may stand for have no pattern that the placeholder itself fits.

@@ -1,7 +1,7 @@
 """An eksctl ClusterConfig, as far as CloudFormation can carry it out.
 
 Keys and meanings are eksctl's (`eksctl.io/v1alpha5`). What is not supported is refused with its path and the way to
-go instead (`resources/cluster_config_refused.py`); nothing is accepted and then ignored.
+go instead (`resources/config/eksctl/unsupported.py`); nothing is accepted and then ignored.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from resources.cluster_config_addons import (
+from resources.config.eksctl.addons import (
     DAEMON_ADDONS,
     Addon,
     AddonsConfig,
     with_defaults,
 )
-from resources.cluster_config_base import ConfigModel, Tags
-from resources.cluster_config_iam import (
+from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.iam import (
     AccessConfig,
     AccessEntry,
     ClusterIam,
     IdentityMapping,
+    PodRole,
 )
-from resources.cluster_config_nodes import (
+from resources.config.eksctl.nodes import (
     AutoModeConfig,
     FargateProfile,
     ManagedNodeGroup,
 )
-from resources.field_types import Arn, Cidr, SubnetId, Zone
+from resources.config.field_types import Arn, Cidr, SubnetId, Zone
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 LOG_TYPES: tuple[LogType, ...] = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -239,3 +240,31 @@ def _as_in_ids(name: str) -> str:
     # A stack's logical ids have neither - nor _, and capitals of their own: names that differ in those alone would be
     # one resource.
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+# Only what can be a role's ARN: in a policy a * would stand for every role.
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+")
+
+
+def existing_roles(config: ClusterConfig) -> tuple[str, ...]:
+    """The ARNs, sorted, of roles that exist and that CloudFormation passes to nodes, pods and add-ons."""
+    named = [
+        *(group.iam.instance_role_arn for group in config.node_groups),
+        *(addon.service_account_role_arn for addon in config.addons),
+        *(profile.pod_execution_role_arn for profile in config.fargate_profiles),
+        *(found.role_arn for found in _pod_roles(config)),
+        config.auto_mode_config.node_role_arn,
+    ]
+    return tuple(sorted({arn for arn in named if arn and _ROLE_ARN.fullmatch(arn)}))
+
+
+def new_role_names(config: ClusterConfig) -> tuple[str, ...]:
+    """The names, sorted, that the ClusterConfig itself gives to roles which are made for it."""
+    of_pods = [found.role_name for found in _pod_roles(config)]
+    of_accounts = [found.role_name for found in config.iam.service_accounts]
+    return tuple(sorted({name for name in (*of_pods, *of_accounts) if name}))
+
+
+def _pod_roles(config: ClusterConfig) -> list[PodRole]:
+    of_addons = [found for addon in config.addons for found in addon.pod_identity_associations]
+    return [*config.iam.pod_identity_associations, *of_addons]

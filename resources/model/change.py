@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from resources.outputs import Outputs, plain
+from resources.model.outputs import Outputs, plain
 
 Action = Literal["create", "update", "replace", "delete", "none"]
 MASK = "(sensitive)"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from resources.errors import ConfigError
+from resources.model.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
 
@@ -54,7 +54,7 @@ class SandboxState(BaseModel):
 def sandbox_folder() -> Path:
     """EKS_ASSETS_SANDBOX_DIR, else `.sandbox` in the project."""
     chosen = os.environ.get("EKS_ASSETS_SANDBOX_DIR")
-    return Path(chosen) if chosen else Path(__file__).resolve().parents[1] / ".sandbox"
+    return Path(chosen) if chosen else Path(__file__).resolve().parents[2] / ".sandbox"
 
 
 def sandbox_state() -> SandboxState:

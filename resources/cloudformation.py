@@ -7,9 +7,9 @@ from typing import Any
 
 from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template, iam, s3
 
-from resources.environment import Environment
-from resources.outputs import Outputs
-from resources.specs import output_key
+from resources.config.environment import Environment
+from resources.model.outputs import Outputs
+from resources.model.specs import output_key
 
 Document = dict[str, Any]
 
@@ -138,3 +138,28 @@ def _tls_only(bucket: s3.Bucket) -> s3.BucketPolicy:
     contents = [GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")]
     plain_text = {**deny(["s3:*"], contents, Bool={"aws:SecureTransport": "false"}), "Principal": "*"}
     return s3.BucketPolicy(f"{bucket.title}Policy", Bucket=Ref(bucket), PolicyDocument=policy_document(plain_text))
+
+
+def pod_identity_trust(env: Environment) -> Document:
+    """Trust in EKS Pod Identity, for pods of the environment's cluster alone.
+
+    Source: EKS user guide, "Set up pod identity agent: trust policy"; the session tags name namespace and account.
+    """
+    return trust(
+        {"Service": "pods.eks.amazonaws.com"},
+        "sts:AssumeRole",
+        "sts:TagSession",
+        StringEquals={"aws:SourceAccount": env.account},
+        ArnEquals={"aws:SourceArn": cluster_arn(env)},
+    )
+
+
+def cluster_tags(env: Environment) -> dict[str, str]:
+    """Tags of the stacks that serve this cluster alone: the ClusterConfig's `metadata.tags`, and those of every stack.
+
+    Not on the network's stacks: the tag `karpenter.sh/discovery` there would hand Karpenter public subnets too."""
+    return {**env.cluster.metadata.tags, **stack_tags(env)}
+
+
+def cluster_arn(env: Environment) -> str:
+    return arn(env, "eks", f"cluster/{env.cluster_name}")

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from resources.libyaml import KubernetesLoader
-from resources.problems import Location, Problem, dotted, shown
+from resources.config.problems import Location, Problem, dotted, shown
+from resources.support.yaml_loaders import KubernetesLoader
 
 T = TypeVar("T")
 MERGE_TAG = "tag:yaml.org,2002:merge"

@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from resources.outputs import NoOutputs, Outputs
+from resources.model.outputs import NoOutputs, Outputs
 
 O_co = TypeVar("O_co", bound=Outputs, covariant=True)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from resources.cluster_config_iam import CLUSTER_ADMIN_POLICY
-from resources.problems import Location, Problem, choices
-from resources.yaml_positions import Document
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
+from resources.config.problems import Location, Problem, choices
+from resources.config.yaml_document import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"
 _ACCESS_ENTRIES: Location = ("accessConfig", "accessEntries")

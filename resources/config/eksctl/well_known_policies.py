@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.cluster_config_iam import WellKnownPolicies
+from resources.config.eksctl.iam import WellKnownPolicies
 
 _MANAGED = {
     "image_builder": "AmazonEC2ContainerRegistryPowerUser",

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from resources.aws_catalog import partition, words
-from resources.problems import Location, choices
+from resources.config.aws_catalog import partition, words
+from resources.config.problems import Location, choices
 
 # ${aws:username} in a policy is IAM's own and no placeholder.
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\b")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from resources import aws_catalog
-from resources.outputs import plain
-from resources.problems import choices
+from resources.config import aws_catalog
+from resources.config.problems import choices
+from resources.model.outputs import plain
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
 Arn = Annotated[

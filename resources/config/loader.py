@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from resources.cluster_config import ClusterConfig
-from resources.environment import Addon, Environment
-from resources.errors import ConfigError
-from resources.explanations import explain
-from resources.placeholders import cluster_variables, substitute
-from resources.problems import Location, Problem, choices, did_you_mean, shown
-from resources.validation import beyond_json, clashes, cross_checks
-from resources.yaml_positions import Document, read
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.environment import Addon, Environment
+from resources.config.explanations import explain
+from resources.config.placeholders import cluster_variables, substitute
+from resources.config.problems import Location, Problem, choices, did_you_mean, shown
+from resources.config.validation import beyond_json, clashes, cross_checks
+from resources.config.yaml_document import Document, read
+from resources.model.errors import ConfigError
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
 # Fields that the loader fills in: nobody writes them.
@@ -35,7 +35,7 @@ def find_folder(start: Path | None = None) -> Path:
             )
         return folder
     here = (start or Path.cwd()).resolve()
-    beside_program = Path(__file__).resolve().parent.parent
+    beside_program = Path(__file__).resolve().parents[2]
     for parent in (here, *here.parents, beside_program):
         if (parent / "environments").is_dir():
             return parent / "environments"

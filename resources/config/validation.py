@@ -9,14 +9,14 @@ from itertools import combinations, filterfalse
 from typing import Any
 from urllib.parse import urlsplit
 
-from resources import aws_catalog
-from resources.derived_names import derived_names
-from resources.environment import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
-from resources.git_settings import BUILT_IN_VARIABLES
-from resources.placeholders import placeholders_in
-from resources.problems import EMPTY, Location, Problem, choices, dotted
-from resources.validation_cluster import block_of, cluster_checks
-from resources.yaml_positions import Document
+from resources.config import aws_catalog
+from resources.config.environment import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
+from resources.config.git_settings import BUILT_IN_VARIABLES
+from resources.config.names import derived_names
+from resources.config.placeholders import placeholders_in
+from resources.config.problems import EMPTY, Location, Problem, choices, dotted
+from resources.config.validation_cluster import block_of, cluster_checks
+from resources.config.yaml_document import Document
 
 SANDBOX_ACCOUNT = "000000000000"
 # The running sandbox's addresses, and where each may stand; `git.variables` takes both.

@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from resources.cluster_config import ClusterConfig
-from resources.cluster_config_refused import way_out
-from resources.problems import EMPTY, Location, choices
-from resources.yaml_positions import Document
+from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.eksctl.unsupported import way_out
+from resources.config.problems import EMPTY, Location, choices
+from resources.config.yaml_document import Document
 
 _KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 

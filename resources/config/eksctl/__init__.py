@@ -1,0 +1,1 @@
+"""An eksctl ClusterConfig, as far as it is supported."""

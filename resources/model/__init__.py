@@ -1,0 +1,1 @@
+"""The vocabulary: errors, specs, outputs, changes, checks, digests. Pure, and imports nothing of the project."""
