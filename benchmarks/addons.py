@@ -11,10 +11,10 @@ from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.loader import load_environment
-from resources.drivers import driver_of
+from resources.drivers.programs import program
+from resources.drivers.registry import driver_of
 from resources.model.errors import PipelineError
 from resources.model.specs import HelmRelease
-from resources.programs import program
 from resources.world import World
 
 ADDONS = ("aws_load_balancer_controller", "external_dns", "external_secrets", "karpenter", "nvidia_device_plugin")

@@ -4,7 +4,7 @@ import gc
 
 from eks_assets.definitions import deploy_job
 from eks_assets.orchestration import dagster_patches, forkserver
-from resources.aws import warm
+from resources.aws.session import warm
 
 
 def prepare() -> None:

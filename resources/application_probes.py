@@ -11,9 +11,9 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
-from resources.git import address_of
-from resources.gitops_rendering import API_VERSION
-from resources.kubernetes_objects import Object, list_objects
+from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.repository import address_of
+from resources.kubernetes.objects import Object, list_objects
 from resources.model.checks import ApplicationsHealthy
 from resources.model.errors import NotFound
 from resources.model.outputs import plain

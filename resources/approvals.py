@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from resources.approval_rules import LOOK_BACK_LIVES, OPEN_LIVES, Decision, Request, Standing, Vote, evaluate
 from resources.approvers import UI_WRITER, Approvers
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
 from resources.lease import server_time
 from resources.ledger import keys, read, write_once

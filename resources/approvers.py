@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.approval_rules import Person
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
 from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
 from resources.model.errors import NotFound

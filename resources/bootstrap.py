@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.bootstrap_template import BootstrapOutputs, template
 from resources.cloudformation import stack_tags
 from resources.config.environment import Environment, Roles
 from resources.config.names import lease_table, ledger_bucket
-from resources.drivers.stack import StackDriver
+from resources.drivers.stack.driver import StackDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import Stack
 from resources.world import World, silent

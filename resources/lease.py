@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.cloudformation import stack_tags
 from resources.config.names import lease_table
-from resources.drivers.stack_states import describe_stack, is_busy
+from resources.drivers.stack.status import describe_stack, is_busy
 from resources.lease_row import Holder, Item, current_holder, read_row, server_time, write_row
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.support.waiting import Look, wait_until

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.names import lease_table
 from resources.model.errors import NotFound, OperationFailed
 from resources.world import World

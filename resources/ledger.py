@@ -13,9 +13,9 @@ from typing import Any
 
 import rfc8785
 
-from resources.aws_errors import aws_call
+from resources.aws.dagster_clients import s3_client
+from resources.aws.errors import aws_call
 from resources.config.names import ledger_bucket
-from resources.dagster_aws_clients import s3_client
 from resources.model.change import Change
 from resources.model.errors import AlreadyThere, NotFound
 from resources.world import World

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.names import lease_table
 from resources.lease import server_time
 from resources.model.errors import NotFound, PipelineError

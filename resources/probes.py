@@ -11,21 +11,21 @@ from datetime import UTC
 from typing import Any
 
 from resources.application_probes import endpoint, unhealthy_application
-from resources.aws_errors import aws_call
-from resources.drivers import driver_of
-from resources.drivers.git_manifests import objects
-from resources.drivers.stack_states import describe_stack
-from resources.gitops_files import reread
-from resources.helm_storage import newest_release, newest_releases
-from resources.kubernetes_errors import kubernetes_call
-from resources.kubernetes_objects import condition, describe, list_objects, read
+from resources.aws.errors import aws_call
+from resources.drivers.git.manifests import objects
+from resources.drivers.git.merge import reread
+from resources.drivers.helm.storage import newest_release, newest_releases
+from resources.drivers.registry import driver_of
+from resources.drivers.stack.status import describe_stack
+from resources.kubernetes.errors import kubernetes_call
+from resources.kubernetes.objects import condition, describe, list_objects, read
+from resources.kubernetes.workloads import WORKLOADS, explain, hopeless, readiness
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import NotFound, PipelineError, WaitTimeout
 from resources.model.outputs import plain
 from resources.model.specs import AnyGitTree, GitManifests, HelmRelease, Manifests, Spec, Stack
 from resources.support.waiting import Look, wait_until
-from resources.workloads import WORKLOADS, explain, hopeless, readiness
 from resources.world import World
 
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from threading import Lock, RLock
 from typing import Any, Protocol
 
-from resources.aws import Aws
-from resources.cluster_access import ClusterAccess
+from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.kubernetes.access import ClusterAccess
 
 
 def silent(_: str) -> None:

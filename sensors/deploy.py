@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.units import registry
-from resources.aws import Source
+from resources.aws.session import Source
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError

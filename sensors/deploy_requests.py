@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.deploy_requests import queue_name
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.config.problems import choices

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from resources.aws import Aws, Source
+from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
-from resources.helm_storage import decode
-from resources.kubernetes_objects import list_objects
+from resources.drivers.helm.storage import decode
+from resources.kubernetes.objects import list_objects
 from resources.world import World
 
 Place: TypeAlias = tuple[str, bytes]

@@ -14,7 +14,7 @@ from eks_assets.plan.document import plan_document
 from eks_assets.plan.model import EnvironmentPlan
 from resources.approval_rules import Request, Standing, newest_granted
 from resources.approvals import ALL_UNITS, aws_command, standing, standings, use_up
-from resources.aws import caller
+from resources.aws.session import caller
 from resources.config.environment import Approval, Environment
 from resources.model.errors import PipelineError
 from resources.notification_topic import publish as notify

@@ -15,8 +15,9 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import report
 from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
-from resources.drivers import Driver, driver_of
-from resources.helm_render import expect
+from resources.drivers.base import Driver
+from resources.drivers.helm.rendering import expect
+from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
 from resources.model.outputs import pending_fields

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from eks_assets.plan.document import Source
-from resources.aws_errors import aws_call
+from resources.aws.errors import aws_call
 from resources.config.loader import find_folder
 from resources.model.errors import NotFound
 from resources.world import World

@@ -12,8 +12,9 @@ from eks_assets.graph.registry import Registry, is_gated
 from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
-from resources.aws import caller
-from resources.drivers import Driver, driver_of
+from resources.aws.session import caller
+from resources.drivers.base import Driver
+from resources.drivers.registry import driver_of
 from resources.lease import OUTLIVES_A_DEAD_HOLDER, Holder, current_holder, hold
 from resources.ledger import entry, record
 from resources.model.change import Change, Observed

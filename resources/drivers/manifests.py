@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from resources.drivers.driver import Driver
-from resources.kubernetes_objects import apply, condition, describe, read
+from resources.drivers.base import Driver
+from resources.kubernetes.dry_run import rehearse
+from resources.kubernetes.objects import apply, condition, describe, read
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import Manifests
-from resources.rehearsal import rehearse
 from resources.support.waiting import Look, wait_until
 from resources.world import World
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.aws_errors import aws_call
-from resources.dagster_aws_clients import ssm_client
-from resources.drivers.driver import Driver
+from resources.aws.dagster_clients import ssm_client
+from resources.aws.errors import aws_call
+from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import NotFound
 from resources.model.outputs import plain

@@ -1,4 +1,4 @@
-"""What a unit wants to exist, as frozen data. Each class has one driver, found by its type (`resources.drivers`)."""
+"""What a unit wants to exist, as frozen data. Each class has one driver, found by its type (`drivers/registry.py`)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Probes(Spec[NoOutputs]):
 
 
 class Lookup(Spec[O_co], Generic[O_co]):
-    """Something that is only read. `kind` names the reader in `resources/drivers/lookup.py`, `query` its arguments."""
+    """Something that is only read. `kind` names the reader (`drivers/read_only.py`), `query` its arguments."""
 
     kind: Literal["vpc", "hosted_zone"]
     query: dict[str, str]

@@ -15,11 +15,11 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
 from resources import approvals, releases
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
-from resources.helm_storage import newest_release
-from resources.kubernetes_objects import read
-from resources.programs import program, run
+from resources.drivers.helm.storage import newest_release
+from resources.drivers.programs import program, run
+from resources.kubernetes.objects import read
 from resources.world import World
 from sandbox.paths import StateDirectory
 

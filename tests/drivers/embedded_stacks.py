@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from resources.aws import Aws, Source
+from resources.aws.session import Aws, Source
 from resources.config.environment import Environment, Roles
 from resources.config.names import ledger_bucket
-from resources.drivers.stack import StackDriver
+from resources.drivers.stack.driver import StackDriver
 from resources.model.change import Change
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack

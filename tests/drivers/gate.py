@@ -11,7 +11,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.approval_rules import Request, Standing
 from resources.approvals import standing, vote
-from resources.aws import Aws, Source
+from resources.aws.session import Aws, Source
 from resources.config.environment import Approval, Environment
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Parameter

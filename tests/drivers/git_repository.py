@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.config.environment import Environment
-from resources.drivers.git_tree import GitTreeDriver
+from resources.drivers.git.branch import GitTreeDriver
 from resources.model.change import Change
 from resources.model.outputs import Outputs
 from resources.model.specs import GitTree

@@ -11,8 +11,8 @@ from typing import Any
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.helm_storage import Release, decode
-from resources.kubernetes_objects import list_objects
+from resources.drivers.helm.storage import Release, decode
+from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
 from resources.world import World
 

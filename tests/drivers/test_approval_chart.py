@@ -11,7 +11,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
-from resources.helm_storage import newest_release
+from resources.drivers.helm.storage import newest_release
 from resources.model.errors import ApprovalStale
 from resources.model.specs import HelmRelease
 from sandbox.charts.packaging import ChartArchive, archive_of

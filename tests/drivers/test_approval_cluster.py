@@ -12,7 +12,7 @@ from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.config.environment import Environment
-from resources.kubernetes_objects import read
+from resources.kubernetes.objects import read
 from resources.model.errors import ApprovalStale
 from resources.model.specs import HelmRelease, Manifests
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.drivers.git_tree import GitTreeDriver
-from resources.drivers.helm_release import HelmReleaseDriver
+from resources.drivers.git.branch import GitTreeDriver
+from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import HelmRelease
 from resources.world import World

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resources.drivers.cluster_changes import refuse_cluster_changes
+from resources.drivers.stack.cluster_guard import refuse_cluster_changes
 from resources.model.errors import Refused
 
 

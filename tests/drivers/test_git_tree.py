@@ -8,9 +8,9 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.drivers import git_tree
-from resources.drivers.git_tree import GitTreeDriver, plan_digest
-from resources.gitops_files import rendered_files
+from resources.drivers.git import branch as git_tree
+from resources.drivers.git.branch import GitTreeDriver, plan_digest
+from resources.drivers.git.merge import rendered_files
 from resources.model.checks import BranchHead
 from resources.model.errors import OperationFailed
 from resources.model.specs import GitTree

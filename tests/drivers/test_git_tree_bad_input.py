@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from resources.drivers.git_tree import GitTreeDriver
+from resources.drivers.git.branch import GitTreeDriver
 from resources.model.errors import AccessDenied, ConfigError, NotFound, OperationFailed, Transient
 from resources.model.outputs import Pending
 from sandbox.paths import StateDirectory

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from resources.drivers import pod_watch
+from resources.drivers.helm import pod_watch
 from resources.world import World
 
 from .conftest import Materialize, checks, failure, shown

@@ -11,8 +11,8 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.environment import Environment
-from resources.drivers.helm_release import HelmReleaseDriver
-from resources.helm_render import api_versions, expect
+from resources.drivers.helm.driver import HelmReleaseDriver
+from resources.drivers.helm.rendering import api_versions, expect
 from resources.model.change import MASK, Change
 from resources.model.errors import OperationFailed, Refused
 from resources.model.outputs import Pending

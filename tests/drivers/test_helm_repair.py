@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from resources.charts import package_of
 from resources.config.environment import Environment
-from resources.drivers.helm_release import HelmReleaseDriver
-from resources.kubernetes_objects import list_objects
+from resources.drivers.helm.charts import package_of
+from resources.drivers.helm.driver import HelmReleaseDriver
+from resources.drivers.programs import program
+from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
-from resources.programs import program
 from resources.world import World
 
 from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions, statuses

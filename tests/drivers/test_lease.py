@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from resources import lease as lease_module
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.names import lease_table
 from resources.drivers.parameter import ParameterDriver

@@ -11,7 +11,7 @@ import pytest
 from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.names import lease_table
 from resources.drivers.parameter import ParameterDriver

@@ -9,7 +9,7 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.kubernetes_objects import read
+from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
 from resources.world import World
 

@@ -17,7 +17,7 @@ from eks_assets.units.infrastructure.deploy_requests import deploy_requests, que
 from eks_assets.units.infrastructure.notifications import notifications
 from resources import notification_topic
 from resources import notifications as events
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
 from resources.notification_topic import publish, topic_arn
 from resources.notifications import MESSAGE_BYTES, Notification

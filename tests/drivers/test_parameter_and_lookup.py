@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Lookup, Parameter

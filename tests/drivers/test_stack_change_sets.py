@@ -10,7 +10,7 @@ import pytest
 from eks_assets.units.network.network import network
 from resources.config.environment import Environment
 from resources.config.names import ledger_bucket
-from resources.drivers.stack_fields import template_digest
+from resources.drivers.stack.fields import template_digest
 from resources.model.errors import NotFound, OperationFailed, Refused
 
 from .embedded_stacks import STACK, Stacks, embedded_stacks

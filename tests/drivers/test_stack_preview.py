@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resources.config.environment import Environment
-from resources.drivers.stack_fields import template_digest
+from resources.drivers.stack.fields import template_digest
 from resources.model.change import FieldChange
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Pending

@@ -12,9 +12,9 @@ import pytest
 import urllib3
 
 from eks_assets.graph.unit import AnyUnit, unit
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.drivers.stack import StackDriver
+from resources.drivers.stack.driver import StackDriver
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 from resources.world import World

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 
 Change = Callable[..., None]

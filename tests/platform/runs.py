@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from resources.aws import Aws
-from resources.kubernetes_objects import list_objects
+from resources.aws.session import Aws
+from resources.kubernetes.objects import list_objects
 from resources.world import World
 from sandbox.paths import PROJECT
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from eks_assets.units import registry
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 
 from .conftest import Change

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.kubernetes_errors import kubernetes_call
+from resources.kubernetes.errors import kubernetes_call
 from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory

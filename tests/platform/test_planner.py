@@ -12,7 +12,7 @@ from kubernetes.dynamic.exceptions import ForbiddenError
 
 from eks_assets.engine.planner import plan_report
 from eks_assets.units import registry
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.config.names import lease_table, ledger_bucket

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.lease import hold

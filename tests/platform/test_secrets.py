@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from resources.aws import Aws, Source
+from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
-from resources.kubernetes_errors import kubernetes_call
+from resources.kubernetes.errors import kubernetes_call
 from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory

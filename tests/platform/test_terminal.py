@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from eks_assets.units import registry
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from sandbox.paths import PROJECT
 from tests.conftest import Cli

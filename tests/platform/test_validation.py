@@ -9,8 +9,8 @@ import pytest
 from resources.application_probes import endpoint
 from resources.config.environment import Environment
 from resources.config.sandbox_state import SandboxState, sandbox_state
-from resources.drivers.git_manifests import refresh
-from resources.kubernetes_errors import kubernetes_call
+from resources.drivers.git.manifests import refresh
+from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import NotFound
 from resources.support.waiting import Look, wait_until
 from resources.world import World

@@ -19,13 +19,12 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from resources.aws import Aws
-from resources.charts import package_of
+from resources.aws.session import Aws
 from resources.config.environment import Charts, Environment
 from resources.config.loader import load_environment
+from resources.drivers.helm.charts import logged_in, package_of
 from resources.model.errors import AccessDenied, OperationFailed
 from resources.model.specs import HelmRelease
-from resources.registry_login import logged_in
 from resources.world import World
 from sandbox.charts.packaging import package
 from sandbox.charts.registry import push

@@ -17,7 +17,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 
 Materialize = Callable[[AnyUnit], None]

@@ -17,7 +17,7 @@ from eks_assets.units.infrastructure.notifications import notifications
 from resources import approvals, lease_row, notification_topic, releases
 from resources.approval_rules import Request
 from resources.approvals import vote
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.lease import server_time

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from sandbox.paths import StateDirectory
 from sensors import deploy_requests as sensor

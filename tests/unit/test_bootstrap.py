@@ -22,7 +22,7 @@ from resources.config.names import (
     pipeline_role,
     planner_role,
 )
-from resources.drivers.stack import stack_outputs
+from resources.drivers.stack.driver import stack_outputs
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain
 from tests.unit.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of

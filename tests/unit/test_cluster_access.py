@@ -15,9 +15,10 @@ from typing import Any, cast
 import pytest
 import urllib3
 
-from resources import cluster_access, helm_live
-from resources.cluster_access import ClusterAccess, ClusterAddress
-from resources.kubernetes_errors import kubernetes_call
+from resources.drivers.helm import drift as helm_live
+from resources.kubernetes import access as cluster_access
+from resources.kubernetes.access import ClusterAccess, ClusterAddress
+from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import Transient
 from resources.world import World
 

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eks_assets.cli.commands.token import print_token
-from resources.eks_token import eks_token, exec_credential
-from resources.handed_token import handed, taken
+from resources.kubernetes.exec_credential import handed, taken
+from resources.kubernetes.token import eks_token, exec_credential
 
 
 def url_of(token: str) -> str:

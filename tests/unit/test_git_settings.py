@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from resources import crd_schema
 from resources.config.loader import check, load_environment
-from resources.git_credentials import Credentials, parse
-from resources.gitops_rendering import filled, products, unfilled
+from resources.drivers.git import crd_schema
+from resources.drivers.git.applicationsets import filled, products, unfilled
+from resources.drivers.git.credentials import Credentials, parse
 from resources.model.errors import ConfigError
 
 EXAMPLES = Path(__file__).parents[2] / "environments"

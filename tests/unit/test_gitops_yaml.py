@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from resources.drivers import git_manifests, git_tree
+from resources.drivers.git import branch as git_tree
+from resources.drivers.git import manifests as git_manifests
 from resources.model.change import diff
 from resources.model.digests import digest_of
 from resources.model.outputs import NoOutputs

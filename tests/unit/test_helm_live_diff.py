@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resources.live_diff import object_diff, removed_fields, with_hand_edits_adopted
+from resources.kubernetes.live_diff import object_diff, removed_fields, with_hand_edits_adopted
 from resources.model.change import MASK, FieldChange
 
 META = {"name": "x", "namespace": "ns"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from resources.drivers.helm_preview import disruptions, masked_where_secret
-from resources.drivers.helm_release import HelmReleaseDriver
-from resources.helm_render import Rendering, stable
-from resources.helm_storage import manifest_objects
-from resources.live_diff import removed_fields
+from resources.drivers.helm.driver import HelmReleaseDriver
+from resources.drivers.helm.preview import disruptions, masked_where_secret
+from resources.drivers.helm.rendering import Rendering, stable
+from resources.drivers.helm.storage import manifest_objects
+from resources.kubernetes.live_diff import removed_fields
 from resources.model.change import MASK, FieldChange
 from resources.model.specs import HelmRelease
 

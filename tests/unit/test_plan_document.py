@@ -14,7 +14,7 @@ from eks_assets.plan.masking import masked
 from eks_assets.plan.model import EnvironmentPlan, State, UnitPlan
 from eks_assets.units import registry
 from resources.config.environment import Approval, Environment
-from resources.drivers import driver_of
+from resources.drivers.registry import driver_of
 from resources.model.change import MASK, NOTHING_TO_DO, Change, FieldChange, Observed, diff, subset_diff
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Pending
@@ -206,7 +206,7 @@ def test_what_only_says_where_a_secret_is_stays(path: str, value: Any) -> None:
 def test_published_charts_and_templates_have_nothing_that_would_be_masked(sandbox_env: Environment) -> None:
     """Else the plan of a new platform would hide what it makes."""
     from eks_assets.graph.rendering import desired
-    from resources.drivers import driver_of
+    from resources.drivers.registry import driver_of
     from resources.model.specs import HelmRelease, Manifests, Stack
 
     seen = 0

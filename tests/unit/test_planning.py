@@ -14,7 +14,7 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.model import EnvironmentPlan
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.checks import Check

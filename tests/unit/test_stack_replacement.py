@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.drivers.stack_replacement import refuse_replacements
+from resources.drivers.stack.preview import refuse_replacements
 from resources.model.errors import Refused
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.drivers.stack_states import describe_stack, wait_while_busy
+from resources.drivers.stack.status import describe_stack, wait_while_busy
 from resources.model.errors import OperationFailed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.drivers.stack_steps import create_steps, update_steps
+from resources.drivers.stack.operations import create_steps, update_steps
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.workloads import explain, hopeless, readiness, selects
+from resources.kubernetes.workloads import explain, hopeless, readiness, selects
 
 
 def workload(kind: str = "Deployment", replicas: int | None = 2, **status: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from resources.aws import Aws
+from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.model.errors import Transient
 from resources.world import World

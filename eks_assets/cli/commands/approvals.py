@@ -65,7 +65,7 @@ def _gated(environment: str) -> tuple[Environment, Approval]:
 
 
 def _as_caller(env: Environment) -> World:
-    from resources.aws import Aws
+    from resources.aws.session import Aws
     from resources.world import World
 
     return World(env, Aws(env, as_deployer=False))

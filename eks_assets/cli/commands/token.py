@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from resources.handed_token import taken
+from resources.kubernetes.exec_credential import taken
 
 
 def print_token(argv: Sequence[str]) -> int:
@@ -26,9 +26,9 @@ def print_token(argv: Sequence[str]) -> int:
 
 
 def _print_fresh(environment: str, *, for_aws: bool) -> int:
-    from resources.aws import Aws
-    from resources.cluster_access import ClusterAccess
+    from resources.aws.session import Aws
     from resources.config.loader import load_environment
+    from resources.kubernetes.access import ClusterAccess
     from resources.model.errors import PipelineError
 
     try:

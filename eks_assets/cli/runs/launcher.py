@@ -50,7 +50,7 @@ class Launcher:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
-        from resources.aws import caller
+        from resources.aws.session import caller
         from resources.lease import OUTLIVES_A_DEAD_HOLDER, hold
         from resources.world import World
 

@@ -1,0 +1,1 @@
+"""The environment's branch of the application repository, by git."""

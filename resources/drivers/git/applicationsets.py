@@ -1,0 +1,117 @@
+"""The GitOps files of an application repository: which they are, their variables, and what is wrong with them. Pure.
+
+The layout is the specification's: AppProjects in `projects/`, Istio in `istio/istio-app/applicationset.yaml`, a product
+in `<product>/<product>-app/applicationset.yaml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from resources.config.git_settings import BUILT_IN_VARIABLES
+from resources.config.problems import choices, dotted
+from resources.drivers.git.crd_schema import faults, schema_of
+from resources.model.errors import ConfigError
+from resources.support.yaml_loaders import KubernetesLoader
+
+FILE_NAME = "applicationset.yaml"
+API_VERSION = "argoproj.io/v1alpha1"
+# Folders of the specification's layout that are no product.
+NO_PRODUCTS = frozenset({"istio"})
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
+_PRODUCT = re.compile(r"^([^/]+)/\1-app/applicationset\.yaml$")
+
+
+def is_application_set(path: str) -> bool:
+    """Whether the file's variables are filled in."""
+    return PurePosixPath(path).name == FILE_NAME
+
+
+def is_project(path: str) -> bool:
+    """Whether the file holds AppProjects."""
+    return bool(re.match(r"^projects/[^/]+\.ya?ml$", path))
+
+
+def filled(text: str, variables: Mapping[str, str]) -> str:
+    """The text with `${NAME}` and `$NAME` replaced for these variables and no other, as envsubst does it."""
+    return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2]) or m[0], text)
+
+
+def unfilled(path: str, text: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each `${NAME}` that is no variable or has no value, with file and line. `$name` without braces is
+    left to Argo CD, whose `$values/` it may be."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in _VARIABLE.finditer(line):
+            if (name := match[1]) is None or str.__str__(variables.get(name, "")) != "":
+                continue
+            if name in variables or name in BUILT_IN_VARIABLES:
+                yield f"{path}:{number}: ${{{name}}} has no value in this environment"
+            else:
+                allowed = choices(name, variables.keys() | set(BUILT_IN_VARIABLES))
+                yield f"{path}:{number}: ${{{name}}} is not a variable of this environment; {allowed}"
+
+
+def products(paths: Iterable[str]) -> tuple[str, ...]:
+    """The products that have a folder, sorted."""
+    found = {match[1] for path in paths if (match := _PRODUCT.match(path))}
+    return tuple(sorted(found - NO_PRODUCTS))
+
+
+def check_products(wanted: Collection[str], paths: Iterable[str], repository: str, branch: str) -> None:
+    """Raises ConfigError, listing those that exist, for a product that has no folder."""
+    present = products(paths)
+    if missing := [product for product in wanted if product not in present]:
+        folders = ", ".join(f"{product}/{product}-app/{FILE_NAME}" for product in missing)
+        raise ConfigError(
+            f"products_purchased: {', '.join(missing)} has no {folders} in {repository} (for {branch}); "
+            f"{choices(missing[0], present)}",
+            next_step="correct products_purchased, or add the product's folder to the repository",
+        )
+
+
+def check_files(files: Mapping[str, str], definitions: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises ConfigError with everything that is wrong with the rendered files. `definitions`: the known CRDs by kind;
+    without them YAML, kind and apiVersion are checked."""
+    found = [problem for path, text in files.items() for problem in _check_file(path, text, definitions)]
+    if found:
+        raise ConfigError("\n".join(found), next_step="correct the file in the repository; nothing was pushed")
+
+
+def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    kind = "ApplicationSet" if is_application_set(path) else "AppProject"
+    try:
+        text.encode()
+        documents = [document for document in yaml.load_all(text, KubernetesLoader) if document is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        yield f"{path}:{mark.line + 1 if mark else 1}: is not valid YAML: {error.problem or error.context}"
+        return
+    except (yaml.YAMLError, ValueError):
+        yield f"{path}:1: is not YAML in UTF-8"
+        return
+    if not documents:
+        yield f"{path}:1: is empty; allowed: an {kind}"
+    for document in documents:
+        yield from (f"{path}: {problem}" for problem in _check_object(document, kind, definitions.get(kind)))
+
+
+def _check_object(document: Any, kind: str, definition: Mapping[str, Any] | None) -> Iterator[str]:
+    if not isinstance(document, dict):
+        yield f"is not a mapping; allowed: an {kind}"
+        return
+    found, version = document.get("kind"), document.get("apiVersion")
+    if (found, version) != (kind, API_VERSION):
+        yield f"is {found} of {version}; allowed: {kind} of {API_VERSION}"
+        return
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        yield "has no metadata.name"
+    schema = schema_of(definition, API_VERSION) if definition else None
+    for location, message in faults(document, schema) if schema else ():
+        yield f"{name}: {dotted(location)} {message}"

@@ -1,0 +1,154 @@
+"""The environment's branch of the application repository, by git. `merge.py` says how its content is made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from resources.drivers.base import Driver
+from resources.drivers.git import objects as git_objects
+from resources.drivers.git.merge import (
+    ENVIRONMENT_TRAILER,
+    PLAN_TRAILER,
+    TEMPLATE_TRAILER,
+    VARIABLES_TRAILER,
+    Reading,
+    forget,
+    read_with,
+    reading,
+)
+from resources.drivers.git.repository import BranchMoved, Git, Heads
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.digests import digest_of
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.outputs import Outputs, pending_fields
+from resources.model.specs import AnyGitTree, GitTree
+from resources.support.yaml_loaders import KubernetesLoader
+from resources.world import World
+
+PUSHES = 5
+
+
+class GitTreeDriver(Driver):
+    """Observes, plans and applies a `GitTree`."""
+
+    def observe(self, spec: GitTree[Any], world: World) -> Observed | None:
+        """The files of the branch, and those that it should have. Without outputs while there is no branch."""
+        return _observed(spec, reading(spec, world))
+
+    def outputs(self, spec: GitTree[Any], world: World) -> Outputs | None:
+        """The head of the branch: what should be on it depends on variables that may be pending here."""
+        with Git.open(spec, world) as git:
+            return _outputs(spec, git.heads(), git.repository)
+
+    def plan(self, spec: GitTree[Any], observed: Observed | None) -> Change:
+        """The fields of the files that differ; for files that are no GitOps files, their versions."""
+        if observed is None:
+            return Change("create", (FieldChange("branch", None, spec.branch),), "the repository is not there yet")
+        fields = _changes(observed)
+        if observed.status == "absent":
+            reason = f"branch {spec.branch} does not exist"
+            return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason)
+        if not fields:
+            return NOTHING_TO_DO
+        files = ", ".join(change.path for change in observed.desired["differences"][:3])
+        count = len(observed.desired["differences"])
+        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
+
+    def preview(self, spec: GitTree[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: the files are compared already."""
+        return change
+
+    def apply(self, spec: GitTree[Any], world: World) -> None:
+        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
+
+        Raises OperationFailed where the branch is protected or never holds still, AccessDenied, Transient, and
+        NotFound while a variable has no value yet."""
+        if missing := pending_fields(spec.variables):
+            raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
+        forget(spec, world)
+        with Git.open(spec, world) as git:
+            for attempt in range(1, PUSHES + 1):
+                found = read_with(git, spec, world)
+                if found.is_done:
+                    return
+                try:
+                    _push(git, found, spec, world)
+                    return
+                except BranchMoved:
+                    world.progress(f"{spec.branch} has moved (push {attempt} of {PUSHES}); rebasing onto its new head")
+        raise OperationFailed(
+            f"{spec.branch} of {git.repository} moved at each of {PUSHES} pushes; nothing of ours was pushed",
+            next_step="see who else pushes to that branch, then run again",
+        )
+
+
+def _observed(spec: AnyGitTree, found: Reading) -> Observed:
+    head = found.heads.branch_commit
+    return Observed(
+        "pushed" if head else "absent",
+        {"files": found.current, "wanted": found.wanted, "differences": found.differences},
+        _outputs(spec, found.heads, found.repository),
+        {"branch": found.heads.branch, "commit": head or "", "template": found.heads.base_commit},
+    )
+
+
+def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
+    known = {"commit": heads.branch_commit, "branch": heads.branch, "repository": repository}
+    kind = spec.outputs_type()
+    return kind(**{name: known[name] for name in kind.model_fields}) if heads.branch_commit else None
+
+
+def _push(git: Git, found: Reading, spec: AnyGitTree, world: World) -> None:
+    parent = found.heads.branch_commit or found.heads.base_commit
+    commit = git_objects.commit(git, found.tree, parent, _message(found, spec, world)) if found.differences else parent
+    world.before_change()
+    git.push(commit)
+    world.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
+
+
+def _message(found: Reading, spec: AnyGitTree, world: World) -> tuple[str, str, str]:
+    env, heads = world.env, found.heads
+    change = GitTreeDriver().plan(spec, _observed(spec, found))
+    trailers = {
+        ENVIRONMENT_TRAILER: env.name,
+        PLAN_TRAILER: plan_digest(change),
+        TEMPLATE_TRAILER: heads.base_commit,
+        VARIABLES_TRAILER: json.dumps(found.variables, sort_keys=True),
+    }
+    return (
+        f"Render the applications of {env.name}",
+        f"From {heads.base} at {heads.base_commit[:12]}, by eks-assets.",
+        "\n".join(f"{key}: {value}" for key, value in trailers.items()),
+    )
+
+
+def plan_digest(change: Change) -> str:
+    """SHA-256 of the change as RFC 8785 JSON: the same in a plan and in the commit that carries it out."""
+    fields: list[Any] = [{"path": f.path, "before": f.before, "after": f.after} for f in change.fields]
+    return digest_of({"action": change.action, "fields": fields})
+
+
+def _changes(observed: Observed) -> tuple[FieldChange, ...]:
+    files, wanted = observed.desired["files"], observed.desired["wanted"]
+    fields: list[FieldChange] = []
+    for difference in observed.desired["differences"]:
+        path = difference.path
+        before = files.get(path, difference.before if observed.status != "absent" else None)
+        after = wanted.get(path, difference.after)
+        inner = _inner_changes(before, after) if path in files and path in wanted else ()
+        fields += [replace(c, path=f"{path} {c.path}") for c in inner]
+        fields += [] if inner else [FieldChange(path, before, after)]
+    return tuple(fields)
+
+
+def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
+    """The fields that differ; none where only comments do, or one of the texts is no YAML."""
+    try:
+        old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
+    except yaml.YAMLError:
+        return ()
+    return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

@@ -1,0 +1,134 @@
+"""AppProjects and ApplicationSets from the environment's branch, applied server-side.
+
+Argo CD's own page "Webhook" and "Refresh" annotations: an application that is asked to refresh looks at git at once,
+instead of at its next poll.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from resources.drivers.base import Driver
+from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.merge import rendered_files
+from resources.drivers.manifests import ManifestsDriver
+from resources.kubernetes.errors import kubernetes_call
+from resources.kubernetes.objects import Object, describe, list_objects
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.errors import ConfigError
+from resources.model.outputs import NoOutputs, plain
+from resources.model.specs import GitManifests, Manifests
+from resources.support.yaml_loaders import KubernetesLoader
+from resources.world import World
+
+GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
+
+
+class GitManifestsDriver(Driver):
+    """Observes, plans and applies `GitManifests`."""
+
+    def __init__(self) -> None:
+        self._manifests = ManifestsDriver()
+
+    def observe(self, spec: GitManifests, world: World) -> Observed | None:
+        """The wanted objects of the files, the live ones, and those of the group that no file names any more."""
+        wanted = objects(spec, world)
+        live = self._manifests.observe(wanted, world)
+        names = {describe(obj) for obj in wanted.objects}
+        strays = [obj for obj in _of_group(spec, world) if describe(obj) not in names]
+        desired = {"wanted": wanted, "live": live, "strays": strays}
+        status = live.status if live else "absent"
+        shown = ", ".join(obj["metadata"]["name"] for obj in strays)
+        return Observed(status, desired, NoOutputs(), {"no longer wanted": shown})
+
+    def plan(self, spec: GitManifests, observed: Observed | None) -> Change:
+        """The objects that are missing or differ, and those no longer wanted: removed with `prune`, else kept, which
+        is no change but is said as the reason."""
+        if observed is None:
+            return NOTHING_TO_DO
+        change = self._manifests.plan(observed.desired["wanted"], observed.desired["live"])
+        strays = [describe(obj) for obj in observed.desired["strays"]]
+        if not strays:
+            return change
+        if spec.prune:
+            removed = tuple(FieldChange(stray, "applied", None) for stray in strays)
+            return Change("update", (*change.fields, *removed), f"no longer wanted, removed: {', '.join(strays)}")
+        kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
+        return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
+
+    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, world: World) -> Change:
+        """The change as it is: the objects are compared field by field already."""
+        return change
+
+    def apply(self, spec: GitManifests, world: World) -> None:
+        """Apply the objects, remove strays where that is allowed, and ask Argo CD to look at git now."""
+        self._manifests.apply(objects(spec, world), world)
+        observed = self.observe(spec, world)
+        if spec.prune and observed is not None:
+            for stray in observed.desired["strays"]:
+                world.progress(f"removing {describe(stray)}")
+                world.before_change()
+                _delete(world, stray)
+        refresh(world)
+
+
+def objects(spec: GitManifests, world: World) -> Manifests:
+    """The objects of the files, labelled with the group and annotated with the commit. Raises ConfigError for a path
+    that matches no file."""
+    files = rendered_files(spec.tree, world)
+    found: list[dict[str, Any]] = []
+    for path in spec.paths:
+        matching = sorted(name for name in files if fnmatch.fnmatchcase(name, path))
+        if not matching:
+            raise ConfigError(
+                f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
+            )
+        found += [doc for name in matching for doc in yaml.load_all(files[name], KubernetesLoader) if doc]
+    return Manifests(objects=tuple(_marked(doc, spec) for doc in found))
+
+
+def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:
+    meta = {"namespace": "argocd", **doc["metadata"]}
+    meta["labels"] = {**meta.get("labels", {}), GROUP_LABEL: spec.group}
+    meta["annotations"] = {**meta.get("annotations", {}), COMMIT_ANNOTATION: plain(spec.commit)}
+    return {**doc, "metadata": meta}
+
+
+def _of_group(spec: GitManifests, world: World) -> list[Object]:
+    label = f"{GROUP_LABEL}={spec.group}"
+    return [
+        obj
+        for kind in ("ApplicationSet", "AppProject")
+        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd", labels=label)
+    ]
+
+
+def _delete(world: World, obj: Object) -> None:
+    with kubernetes_call(f"removing {describe(obj)}"):
+        resource = world.cluster.kind(API_VERSION, obj["kind"])
+        resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])
+
+
+def refresh(world: World) -> None:
+    """Ask every ApplicationSet and Application to look at git now."""
+    for kind, key in (
+        ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
+        ("Application", "argocd.argoproj.io/refresh"),
+    ):
+        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd"):
+            value = "true" if kind == "ApplicationSet" else "normal"
+            world.before_change()
+            patch = {"metadata": {"annotations": {key: value}}}
+            with kubernetes_call(f"refreshing {describe(obj)}"):
+                resource = world.cluster.kind(API_VERSION, kind)
+                resource.patch(
+                    body=patch,
+                    name=obj["metadata"]["name"],
+                    namespace="argocd",
+                    content_type="application/merge-patch+json",
+                )

@@ -1,0 +1,231 @@
+"""What an environment's branch of the application repository holds, and what it should hold.
+
+The templates stay on the base branch. The wanted tree is a three-way merge, made by git: the base branch as we last
+rendered it, the branch as it is now, the base branch as we render it now. So people's commits on the branch stay, and
+so do our variables. See docs/adr/0006-gitops-branch.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from resources.config.sandbox_state import sandbox_state, with_addresses
+from resources.drivers.git import applicationsets as gitops_rendering
+from resources.drivers.git import objects as git_objects
+from resources.drivers.git.objects import Difference
+from resources.drivers.git.repository import Git, Heads
+from resources.kubernetes.objects import read as read_object
+from resources.model.errors import AccessDenied, ConfigError, NotFound
+from resources.model.outputs import plain
+from resources.model.specs import AnyGitTree
+from resources.support.cache import cached_json
+from resources.support.yaml_loaders import Loader
+from resources.world import World
+
+ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
+TEMPLATE_TRAILER, VARIABLES_TRAILER = "Eks-Assets-Template", "Eks-Assets-Variables"
+_DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One look at the repository. `tree`: the id of the wanted tree; `current`, `wanted`: the GitOps files (AppProjects
+    and ApplicationSets) by path, on the branch and as they should be; `differences`: all files that differ."""
+
+    repository: str
+    heads: Heads
+    tree: str
+    wanted: Mapping[str, str] = field(repr=False)
+    current: Mapping[str, str] = field(repr=False)
+    differences: tuple[Difference, ...]
+    variables: Mapping[str, str]
+
+    @property
+    def is_done(self) -> bool:
+        return self.heads.branch_commit is not None and not self.differences
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    """What our newest commit on the branch was made from."""
+
+    template: str
+    variables: Mapping[str, str]
+
+
+def reading(spec: AnyGitTree, world: World) -> Reading:
+    """What is there and what should be, read once a World.
+
+    Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
+    OperationFailed where people's commits and the new rendering conflict."""
+    found: Reading = world.once(_key(spec), lambda: _read(spec, world))
+    return found
+
+
+def reread(spec: AnyGitTree, world: World) -> Reading:
+    """As `reading`, after asking the repository whether a branch has moved."""
+    known = reading(spec, world)
+    with Git.open(spec, world) as git:
+        if git.heads() == known.heads:
+            return known
+    forget(spec, world)
+    return reading(spec, world)
+
+
+def forget(spec: AnyGitTree, world: World) -> None:
+    """Read again next time."""
+    world.forget(_key(spec))
+
+
+def rendered_files(spec: AnyGitTree, world: World) -> dict[str, str]:
+    """The AppProjects (`projects/*.yaml`) and ApplicationSets by path, with variables filled in, as the branch has them
+    once the tree is applied. Raises what `reading` raises."""
+    return dict(reading(spec, world).wanted)
+
+
+def _key(spec: AnyGitTree) -> str:
+    return f"git tree {json.dumps(plain(spec.model_dump()), sort_keys=True)}"
+
+
+def _read(spec: AnyGitTree, world: World) -> Reading:
+    with Git.open(spec, world) as git:
+        return read_with(git, spec, world)
+
+
+def read_with(git: Git, spec: AnyGitTree, world: World) -> Reading:
+    """The reading, with a temporary repository that is at hand."""
+    heads = git.heads()
+    if heads.branch == heads.base:
+        raise ConfigError(
+            f"git.branch is {heads.branch}, which holds the templates", next_step="choose another git.branch"
+        )
+    git.fetch(heads)
+    variables = variables_of(spec, world)
+    tree = _wanted_tree(git, heads, variables, world.env.name)
+    wanted = _gitops_files(git, tree)
+    gitops_rendering.check_products(spec.products, wanted, git.repository, spec.branch)
+    gitops_rendering.check_files(wanted, _definitions(world))
+    before = heads.branch_commit
+    return Reading(
+        repository=git.repository,
+        heads=heads,
+        tree=tree,
+        wanted=wanted,
+        current=_gitops_files(git, before) if before else {},
+        differences=git_objects.differences(git, before or heads.base_commit, tree),
+        variables=variables,
+    )
+
+
+def variables_of(spec: AnyGitTree, world: World) -> dict[str, str]:
+    """The variables as text, the sandbox's addresses filled in; one that is not known yet is its token."""
+    return {
+        name: with_addresses(str.__str__(value), sandbox=world.env.sandbox, where=f"git.variables.{name}")
+        for name, value in spec.variables.items()
+    }
+
+
+def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], environment: str) -> str:
+    new = _rendered(git, heads.base_commit, variables, complete=True)
+    if heads.branch_commit is None:
+        return new
+    ours = git("rev-parse", f"{heads.branch_commit}^{{tree}}").strip()
+    tree = git_objects.merged(git, _last_tree(git, heads, environment), ours, new)
+    # People may have written variables on the branch, too.
+    return _rendered(git, tree, variables, complete=True)
+
+
+def _last_tree(git: Git, heads: Heads, environment: str) -> str:
+    """The tree that we rendered last, made again from what our newest commit on the branch says. A branch that we never
+    wrote to began as the base branch was, without anything filled in."""
+    assert heads.branch_commit is not None
+    last = _last_rendering(git, heads.branch_commit, environment)
+    if last is None:
+        git.fetch_all(heads)
+        last = _last_rendering(git, heads.branch_commit, environment)
+    if last is not None:
+        git.fetch_commit(last.template)
+        return _rendered(git, last.template, last.variables, complete=False)
+    common = git("merge-base", heads.base_commit, heads.branch_commit, accept=(0, 1)).strip()
+    if not common:
+        raise ConfigError(
+            f"the branches {heads.branch} and {heads.base} of {git.repository} have no commit in common",
+            next_step=f"delete the branch {heads.branch} if nobody needs it, or set git.branch to another name",
+        )
+    return git("rev-parse", f"{common}^{{tree}}").strip()
+
+
+def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | None:
+    shown = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
+    ours = f"^{ENVIRONMENT_TRAILER}: {environment}$"
+    found = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *shown])}", branch).strip()
+    if not found:
+        return None
+    commit, template, variables = (part.strip() for part in found.split("\0"))
+    try:
+        return _Rendering(template, {str(k): str(v) for k, v in json.loads(variables).items()})
+    except (ValueError, AttributeError):
+        raise ConfigError(
+            f"the commit {commit[:12]} on the branch of {git.repository} has no usable {VARIABLES_TRAILER} trailer",
+            next_step="someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody "
+            "needs it",
+        ) from None
+
+
+def _rendered(git: Git, tree: str, variables: Mapping[str, str], *, complete: bool) -> str:
+    """The tree with its variables filled in. `complete`: raise ConfigError where one of them can't be."""
+    files = {p: e for p, e in git_objects.entries(git, tree).items() if gitops_rendering.is_application_set(p)}
+    texts = git_objects.texts(git, files)
+    problems = [p for path, text in texts.items() for p in gitops_rendering.unfilled(path, text, variables)]
+    if problems and complete:
+        raise ConfigError(
+            "\n".join(problems),
+            next_step="correct the file, or add the variable under git.variables of the environment",
+        )
+    filled = {path: gitops_rendering.filled(text, variables) for path, text in texts.items()}
+    changed = {path: (files[path], text) for path, text in filled.items() if text != texts[path]}
+    return git_objects.tree_with(git, tree, changed)
+
+
+def _gitops_files(git: Git, tree: str) -> dict[str, str]:
+    def is_ours(path: str) -> bool:
+        return gitops_rendering.is_application_set(path) or gitops_rendering.is_project(path)
+
+    return git_objects.texts(git, {p: e for p, e in git_objects.entries(git, tree).items() if is_ours(p)})
+
+
+def _definitions(world: World) -> dict[str, Mapping[str, Any]]:
+    """Argo CD's CRDs by kind: the cluster's own, in the sandbox else those of its Argo CD; none before Argo CD is
+    installed elsewhere."""
+    definitions: dict[str, Mapping[str, Any]] = world.once(
+        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, world))}
+    )
+    return definitions
+
+
+def _definition(kind: str, world: World) -> Mapping[str, Any] | None:
+    name = f"{kind.lower()}s.argoproj.io"
+    wanted = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}}
+    found: Mapping[str, Any] | None
+    try:
+        found = read_object(world.cluster, wanted)
+    except (NotFound, AccessDenied):  # no cluster yet, or not ours to ask: the API server checks when it is applied
+        found = None
+    if found is None and world.env.sandbox:
+        found = _definition_in(Path(sandbox_state().tools) / "crds" / _DEFINITIONS[kind])
+    return found
+
+
+def _definition_in(file: Path) -> Mapping[str, Any] | None:
+    """The definition in a file, which is long: read as YAML once, and as JSON from then on."""
+    if not file.exists():
+        return None
+    found: Mapping[str, Any] = cached_json("definitions", file.read_text(), partial(yaml.load, Loader=Loader))
+    return found

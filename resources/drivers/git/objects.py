@@ -1,0 +1,98 @@
+"""Trees and their files in a temporary repository, without a work tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from resources.drivers.git.repository import Git
+from resources.model.errors import OperationFailed
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a tree."""
+
+    mode: str
+    blob: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that differs between two trees. None: the file is not there."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def entries(git: Git, tree: str) -> dict[str, Entry]:
+    """Every file of a tree (or a commit's tree) by path."""
+    found = {}
+    for line in git("ls-tree", "-r", "-z", "--full-tree", tree).split("\0"):
+        if line:
+            about, _, path = line.partition("\t")
+            mode, kind, blob = about.split()
+            if kind == "blob":
+                found[path] = Entry(mode, blob)
+    return found
+
+
+def texts(git: Git, files: Mapping[str, Entry]) -> dict[str, str]:
+    """The contents of these files by path."""
+    git.fetch_blobs({entry.blob for entry in files.values()})
+    return {path: git("cat-file", "blob", entry.blob) for path, entry in files.items()}
+
+
+def tree_with(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> str:
+    """The tree with other texts in these files of it; its id."""
+    if not changed:
+        return git("rev-parse", f"{tree}^{{tree}}").strip()
+    git("read-tree", tree)
+    draft = git.folder / "draft"
+    for path, (entry, text) in changed.items():
+        draft.write_bytes(text.encode("utf-8", "surrogateescape"))
+        blob = git("hash-object", "-w", "--no-filters", str(draft)).strip()
+        git("update-index", "--cacheinfo", f"{entry.mode},{blob},{path}")
+    return git("write-tree", "--missing-ok").strip()
+
+
+def merged(git: Git, base: str, ours: str, theirs: str) -> str:
+    """The tree that has what `ours` and what `theirs` changed since `base`, merged by git; all are trees.
+
+    Raises OperationFailed, naming the files, where both changed the same lines."""
+    if ours == base or theirs in (base, ours):
+        return theirs if ours == base else ours
+    root = git("commit-tree", base, "-m", "base").strip()
+    sides = [git("commit-tree", tree, "-p", root, "-m", "side").strip() for tree in (ours, theirs)]
+    # Exit code 1 means conflicts; their files stand below the tree.
+    tree, *conflicts = git(
+        "merge-tree", "--write-tree", "--name-only", "--no-messages", *sides, accept=(0, 1)
+    ).splitlines()
+    if conflicts:
+        raise OperationFailed(
+            f"someone's commits on the branch of {git.repository} and the new rendering change the same lines of "
+            f"{', '.join(sorted(set(conflicts)))}; nothing was pushed",
+            next_step="make the change in the template on the base branch instead, and undo it on the branch",
+        )
+    return tree
+
+
+def commit(git: Git, tree: str, parent: str, paragraphs: Iterable[str]) -> str:
+    """A commit of the tree on top of its parent, with that message; its id."""
+    message = [part for paragraph in paragraphs for part in ("-m", paragraph)]
+    return git("commit-tree", tree, "-p", parent, *message).strip()
+
+
+def differences(git: Git, before: str, after: str) -> tuple[Difference, ...]:
+    """The files that differ between two trees, by path."""
+    raw = git("diff-tree", "-r", "-z", "--no-renames", before, after).split("\0")
+    found = []
+    for about, path in zip(raw[0::2], raw[1::2], strict=False):
+        _, _, old, new, _ = about.split()
+        found.append(Difference(path, _present(old), _present(new)))
+    return tuple(found)
+
+
+def _present(blob: str) -> str | None:
+    return blob if blob.strip("0") else None

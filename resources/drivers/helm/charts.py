@@ -1,0 +1,145 @@
+"""Where the chart of a release comes from: its own repository, or the environment's mirror of all charts; and its
+package, kept in the user's cache under its own digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from urllib.parse import urlsplit
+
+from resources.aws.dagster_clients import ecr_public_token
+from resources.aws.errors import aws_call
+from resources.config.environment import Environment
+from resources.config.sandbox_state import with_addresses
+from resources.drivers.helm.command import explained, helm
+from resources.model.errors import CommandFailed, PipelineError, Refused
+from resources.model.specs import HelmRelease
+from resources.support.cache import cache_folder
+from resources.world import World
+
+
+def mirror_of(env: Environment) -> str | None:
+    """`charts.mirror` with the sandbox's registry filled in; None where charts come from their own repositories."""
+    if env.charts.mirror is None:
+        return None
+    return with_addresses(env.charts.mirror, sandbox=env.sandbox, where="charts.mirror")
+
+
+def chart_reference(spec: HelmRelease, world: World) -> list[str]:
+    """helm's arguments that name the chart and its version, wherever it comes from."""
+    repository = mirror_of(world.env) or spec.repository
+    if repository.startswith("oci://"):
+        return [f"{repository}/{spec.chart}", "--version", spec.version]
+    return [spec.chart, "--repo", repository, "--version", spec.version]
+
+
+def registry_flags(env: Environment) -> list[str]:
+    """helm's flags for a registry without TLS."""
+    return ["--plain-http"] if env.charts.plain_http else []
+
+
+@dataclass(frozen=True)
+class Package:
+    """A chart package (.tgz) on this machine. `digest`: `sha256:...` of the file, the same in every registry."""
+
+    path: Path
+    digest: str
+
+
+def package_of(spec: HelmRelease, world: World) -> Package:
+    """The package of the release's chart. The registry is asked once a plan or step, whatever the cache holds: a
+    version may have been pushed again.
+
+    Raises Refused for another digest than the spec pins, AccessDenied or ConfigError for a private registry that we may
+    not log in to, OperationFailed, Transient, ToolMissing."""
+    reference = chart_reference(spec, world)
+
+    def pull() -> Package:
+        try:
+            return _pulled(reference, world)
+        except CommandFailed as error:
+            raise explained(error, spec) from error
+
+    package: Package = world.once(f"chart package {' '.join(reference)}", pull)
+    check_digest(package, spec)
+    return package
+
+
+def _pulled(reference: list[str], world: World) -> Package:
+    cache = cache_folder("charts") or world.aws.folder
+    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], world) as login:
+        argv = ["pull", *reference, "--destination", folder, *registry_flags(world.env), *login]
+        helm(argv, world, timeout=120, with_cluster=False)
+        (pulled,) = Path(folder).glob("*.tgz")
+        digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
+        kept = cache / f"{digest}.tgz"
+        os.replace(pulled, kept)
+    return Package(kept, f"sha256:{digest}")
+
+
+def check_digest(package: Package, spec: HelmRelease) -> None:
+    """Raises Refused where the chart package has another SHA-256 than the spec pins. The package's own digest is the
+    same in every registry and repository; a registry's manifest has another in each."""
+    if spec.digest not in (None, package.digest):
+        raise Refused(
+            f"release {spec.name}: the package of chart {spec.chart} {spec.version} has the digest {package.digest}, "
+            f"pinned is {spec.digest}",
+            next_step="find out why the chart has changed; if it is the one you want, pin its digest: charts.digests",
+        )
+
+
+_PUBLIC = "public.ecr.aws"
+_PRIVATE = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+
+
+@contextmanager
+def logged_in(repository: str, world: World) -> Iterator[list[str]]:
+    """helm's flags with which it is logged in to the registry of `repository` (`oci://HOST/...`) while the context
+    lasts; none for registries that are not Amazon's: helm finds the user's own logins to those.
+
+    AWS is asked once a plan or step. The public registry also serves who is not logged in, so it goes on without where
+    AWS refuses; for a private one that raises AccessDenied, ConfigError, OperationFailed or Transient."""
+    host = urlsplit(repository).hostname or ""
+    token = world.once(f"login to {host}", lambda: _token(host, world))
+    if token is None:
+        yield []
+        return
+    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="registry-", suffix=".json", encoding="utf-8") as file:
+        # Docker's format. Its `auth` is base64 of USER:PASSWORD, and so is the token of both services.
+        json.dump({"auths": {host: {"auth": token}}}, file)
+        file.flush()
+        yield ["--registry-config", file.name]
+
+
+def _token(host: str, world: World) -> str | None:
+    if world.env.sandbox:
+        return None  # the embedded account's tokens open nothing outside it
+    if host == _PUBLIC:
+        return _public_token(world)
+    if private := _PRIVATE.fullmatch(host):
+        return _private_token(host, private["region"], world)
+    return None
+
+
+def _public_token(world: World) -> str | None:
+    try:
+        with aws_call(f"asking for a login to {_PUBLIC}"):
+            return ecr_public_token(world.aws)
+    except PipelineError as error:
+        world.progress(f"pulling from {_PUBLIC} without a login, which has lower limits: {error.message}")
+        return None
+
+
+def _private_token(host: str, region: str, world: World) -> str:
+    with aws_call(f"asking for a login to {host}"):
+        client = world.aws.session.client("ecr", region_name=region)
+        (found,) = client.get_authorization_token()["authorizationData"]
+    return str(found["authorizationToken"])

@@ -1,0 +1,72 @@
+"""Runs helm (version 4) for one release: its folders, its values file, and what its failures mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from resources.drivers.programs import program, run
+from resources.kubernetes.exec_credential import handed
+from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.model.outputs import plain
+from resources.model.specs import HelmRelease
+from resources.world import World
+
+_TRANSIENT = re.compile(
+    r"Too Many Requests|connection refused|connection reset|i/o timeout|TLS handshake timeout|unexpected EOF|: EOF$"
+    r"|status(?: code)?:? (?:429|5\d\d)|\b50[0234] (?:Internal|Bad|Service|Gateway)|failed calling webhook",
+    re.MULTILINE,
+)
+_NOT_LOGGED_IN = re.compile(r"response status code 40[13]\b|basic credential not found")
+
+
+def helm(
+    argv: Sequence[str],
+    world: World,
+    *,
+    timeout: float,
+    watch: Callable[[], None] = lambda: None,
+    with_cluster: bool = True,
+) -> str:
+    """helm's output. `timeout`: seconds. `with_cluster`: it may talk to the environment's cluster.
+
+    Raises CommandFailed, ToolMissing, and NotFound where it needs a cluster that does not exist."""
+    folder = world.aws.folder
+    extra = {f"HELM_{kind.upper()}_HOME": str(folder / f"helm-{kind}") for kind in ("cache", "config", "data")}
+    extra["KUBECONFIG"] = "/dev/null"
+    if with_cluster:
+        extra["KUBECONFIG"] = str(world.cluster.kubeconfig)
+        extra |= handed(world.env.name, world.cluster.credential())
+    return run([program("helm", world.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
+
+
+@contextmanager
+def values_file(spec: HelmRelease, world: World) -> Iterator[Path]:
+    """The release's values in a file that only we can read, while the context lasts."""
+    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="values-", suffix=".json", encoding="utf-8") as file:
+        # JSON, not YAML: helm reads an unquoted y, on or 1_000 as something else than a text.
+        json.dump(plain(spec.values), file)
+        file.flush()
+        yield Path(file.name)
+
+
+def where(spec: HelmRelease) -> str:
+    """The release as messages name it."""
+    return f"release {spec.name} in {spec.namespace} (chart {spec.chart} {spec.version})"
+
+
+def explained(error: CommandFailed, spec: HelmRelease) -> OperationFailed | Transient:
+    """The failure of a helm command as the project's error."""
+    if _TRANSIENT.search(error.stderr_tail):
+        return Transient(f"{where(spec)}: {error.stderr_tail}")
+    next_step = "mend the chart's values under `addons` in the environment file, then deploy again"
+    if _NOT_LOGGED_IN.search(error.stderr_tail):
+        next_step = (
+            "give the deployer role the right to read that registry, if it is Amazon's; log in to it, if it is not "
+            "(docker login, or a file named by HELM_REGISTRY_CONFIG)"
+        )
+    return OperationFailed(f"{where(spec)}: helm says: {error.stderr_tail}", next_step=next_step)

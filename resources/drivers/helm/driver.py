@@ -1,0 +1,222 @@
+"""Helm releases, installed and upgraded by the real helm (version 4).
+
+What exists is read from helm's own storage (a Secret a revision), not from helm: one LIST serves every release of a
+plan. Facts about helm 4 that shape this file stand in `docs/adr/0004-helm.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from resources.drivers.base import Driver
+from resources.drivers.helm.charts import Package, package_of
+from resources.drivers.helm.command import explained, helm, values_file, where
+from resources.drivers.helm.drift import adopt_hand_edits, drift, forget_live, is_hook
+from resources.drivers.helm.pod_watch import PodWatch
+from resources.drivers.helm.preview import previewed
+from resources.drivers.helm.rendering import render_once
+from resources.drivers.helm.storage import Release, newest_release
+from resources.kubernetes.dry_run import rehearse
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.digests import hex_digest_of
+from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.model.outputs import NoOutputs, plain
+from resources.model.specs import HelmRelease
+from resources.world import World
+
+DIGEST_LABEL = "eks-assets/spec"
+DRIFT = "drift"
+# Somebody who updates a field is named with the API version that he used, somebody who applies it is not.
+_CONFLICT = re.compile(r'conflicts? with "')
+_CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
+
+
+class HelmReleaseDriver(Driver):
+    """Observes, plans and applies a `HelmRelease`."""
+
+    def observe(self, spec: HelmRelease, world: World) -> Observed | None:
+        """Chart, version, values and status of the newest revision, and where the live objects differ from what it
+        applied; None where the release does not exist."""
+        release = newest_release(world, spec.namespace, spec.name)
+        if release is None:
+            return None
+        drifted = drift(release, world) if release.status == "deployed" else ()
+        return Observed(
+            status=release.status,
+            desired={"chart": release.chart, "version": release.version, "values": release.values, DRIFT: drifted},
+            outputs=NoOutputs(),
+            detail={"revision": str(release.revision), "spec": release.labels.get(DIGEST_LABEL, "")},
+        )
+
+    def plan(self, spec: HelmRelease, observed: Observed | None) -> Change:
+        """Create, update with the values and the live fields that differ, or nothing."""
+        wanted = wanted_fields(spec)
+        if observed is None:
+            fields = masked_values(diff({}, wanted))
+            return Change("create", fields, f"release {spec.name} does not exist")
+        known = dict(observed.desired)
+        drifted: tuple[FieldChange, ...] = known.pop(DRIFT, ())
+        fields = masked_values(diff(known, wanted))
+        if observed.status != "deployed":
+            fields = (*fields, FieldChange("status", observed.status, "deployed"))
+        elif not fields and observed.detail["spec"] != spec_label(spec):
+            fields = (FieldChange("chart", observed.detail["spec"], spec_label(spec)),)
+        count = len(fields) + len(drifted)
+        if not count:
+            return NOTHING_TO_DO
+        if observed.desired["chart"] != spec.chart:
+            return _replaced(spec, str(observed.desired["chart"]), fields)
+        changed = f", {len(drifted)} of them changed in the cluster" if drifted else ""
+        return Change("update", (*fields, *drifted), f"release {spec.name}: {count} fields differ{changed}")
+
+    def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, world: World) -> Change:
+        """The change with what the chart renders to, compared with the live objects: see `helm_preview`.
+
+        Asks the chart's registry, and the cluster where there is one. Raises OperationFailed, Refused, Transient."""
+        if not change.is_needed:
+            return change
+        drifted = observed.desired.get(DRIFT, ()) if observed else ()
+        fields = tuple(f for f in change.fields if f not in drifted)
+        if observed is None:
+            fields = masked_values(diff({}, wanted_fields(spec)))
+        return previewed(spec, replace(change, fields=fields), world)
+
+    def apply(self, spec: HelmRelease, world: World) -> None:
+        """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
+        that keeps crashing ends it at once with the pod's own message.
+
+        A release that a killed helm left half-done is repaired first; what people changed in its objects is taken
+        back. Raises OperationFailed, Refused, Transient.
+        """
+        package = package_of(spec, world)
+        before = newest_release(world, spec.namespace, spec.name)
+        if before is not None and _is_unfinished(before):
+            self._repair(before, spec, world)
+            before = newest_release(world, spec.namespace, spec.name)
+        if before is not None and before.chart != spec.chart:
+            self._uninstall_other(before, spec, world)
+            before = None
+        forget_live(world)
+        drifted = before is not None and bool(drift(before, world))
+        watch = PodWatch(world, spec.namespace, spec.name)
+        world.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
+        try:
+            self._rehearse(spec, package, world, installed=before is not None)
+            if before is not None and drifted:
+                adopt_hand_edits(before, world)
+            try:
+                self._upgrade(spec, package, world, watch, force=drifted)
+            except CommandFailed as error:
+                if not _is_only_by_update(error.stderr_tail):
+                    raise
+                world.progress(f"release {spec.name}: taking over fields that others updated")
+                self._upgrade(spec, package, world, watch, force=True)
+        except CommandFailed as error:
+            raise self._explain(error, spec, watch) from error
+        finally:
+            world.forget("helm releases")
+            forget_live(world)
+
+    def _rehearse(self, spec: HelmRelease, package: Package, world: World, *, installed: bool) -> None:
+        """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
+        rendered = render_once(spec, package, world, installed=installed)
+        tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
+        rehearse(tried, world, manager="helm", namespace=spec.namespace)
+
+    def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
+        with values_file(spec, world) as values:
+            argv = [
+                "upgrade", spec.name, str(package.path), "--install", "--namespace", spec.namespace,
+                "--create-namespace", "--reset-values", "--values", str(values), "--wait",
+                "--timeout", f"{spec.timeout:.0f}s",
+                "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
+                "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
+            ]  # fmt: skip
+            argv += ["--skip-crds"] if spec.skip_crds else []
+            # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
+            argv += ["--server-side", "true", "--force-conflicts"] if force else []
+            world.before_change()
+            helm(argv, world, timeout=spec.timeout + 30, watch=watch.look)
+
+    def _repair(self, release: Release, spec: HelmRelease, world: World) -> None:
+        """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
+        never_came_up = release.status in ("pending-install", "uninstalling")
+        verb = "uninstall" if never_came_up else "rollback"
+        world.progress(f"release {spec.name} is {release.status} (helm was killed): helm {verb}")
+        if never_came_up:
+            self._uninstall(spec, world)
+            return
+        world.before_change()
+        try:
+            helm(["rollback", spec.name, "--namespace", spec.namespace], world, timeout=120)
+        except CommandFailed as error:
+            world.forget("helm releases")
+            left = newest_release(world, spec.namespace, spec.name)
+            # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
+            if left is not None and _is_unfinished(left):
+                raise explained(error, spec) from error
+        world.forget("helm releases")
+
+    def _uninstall_other(self, release: Release, spec: HelmRelease, world: World) -> None:
+        """Two charts do not share their objects' immutable fields; what claims hold stays."""
+        world.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        self._uninstall(spec, world)
+
+    def _uninstall(self, spec: HelmRelease, world: World) -> None:
+        """Returns when the objects are gone: one that is going away would be taken for one that is there."""
+        argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
+        world.before_change()
+        try:
+            helm(argv, world, timeout=spec.timeout + 30)
+        except CommandFailed as error:
+            raise explained(error, spec) from error
+        finally:
+            world.forget("helm releases")
+
+    def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
+        if seen := watch.worst():
+            return OperationFailed(f"{where(spec)}: {seen}; helm says: {error.stderr_tail}")
+        return explained(error, spec)
+
+
+def _is_unfinished(release: Release) -> bool:
+    """Whether helm was at work on it, or was killed."""
+    return release.status.startswith("pending-") or release.status == "uninstalling"
+
+
+def _replaced(spec: HelmRelease, chart: str, fields: tuple[FieldChange, ...]) -> Change:
+    return Change(
+        "replace",
+        tuple(replace(f, replaces=True) if f.path == "chart" else f for f in fields),
+        f"release {spec.name} is of the chart {chart}: it is uninstalled, and {spec.chart} is installed in its place",
+        disrupts=(f"everything of release {spec.name} is removed and made anew; its volume claims stay",),
+    )
+
+
+def _is_only_by_update(words: str) -> bool:
+    """Whether helm was refused only because somebody updated fields, and no other manager applies them."""
+    conflicts = len(_CONFLICT.findall(words))
+    return 0 < conflicts == len(_CONFLICT_WITH_UPDATE.findall(words))
+
+
+def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
+    """The spec in the terms in which a live release is observed."""
+    return {"chart": spec.chart, "version": spec.version, "values": plain(spec.values)}
+
+
+def spec_label(spec: HelmRelease) -> str:
+    """A short hash of everything that shapes the release, kept as a label on it."""
+    return hex_digest_of({**wanted_fields(spec), "digest": spec.digest or ""})[:16]
+
+
+_SECRET = re.compile(
+    r"(?:password|passwd|token|(?:api|private|secret|access|encryption)_?key|client_?secret)$", re.IGNORECASE
+)
+
+
+def masked_values(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """The fields with those values masked whose names say that they are secrets. Whole ones only: a preview still has
+    to find the others in the Secrets that a chart makes of them, and `sensitive` would hide parts of them before."""
+    return tuple(f.masked() if f.path.startswith("values") and _SECRET.search(f.path) else f for f in fields)

@@ -1,0 +1,83 @@
+"""Watches the pods of a release while helm waits, and ends the wait when one can't become ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from resources.drivers.helm.storage import newest_release
+from resources.kubernetes.objects import list_objects
+from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
+from resources.model.errors import OperationFailed, PipelineError, Transient
+from resources.world import World
+
+# Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
+_GRACE = 15.0
+# A container may crash at its start while what it waits for comes up; three crashes in a row are no such thing.
+_CRASHES = 2
+
+
+class PodWatch:
+    """`look` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
+
+    def __init__(self, world: World, namespace: str, name: str) -> None:
+        self._world, self._namespace, self._name = world, namespace, name
+        self._began = time.monotonic()
+        self._old = {pod["metadata"]["uid"] for pod in self._pods()}
+        self._worst = ""
+
+    def look(self) -> None:
+        """One look; call it every second or so."""
+        try:
+            bad = self._bad_pods()
+        except Transient as error:
+            self._world.progress(str(error))
+            return
+        if bad:
+            self._worst = bad[0]
+            raise OperationFailed(
+                f"release {self._name} in {self._namespace}: {bad[0]}",
+                next_step="mend the image or the values under `addons` in the environment file, then deploy again",
+            )
+
+    def worst(self) -> str:
+        """The pod that explains a failure, as far as one does."""
+        try:
+            return self._worst or next(iter(self._bad_pods(patient=False)), "")
+        except PipelineError as error:
+            return f"(its pods could not be read: {error.message})"
+
+    def _pods(self) -> list[dict[str, Any]]:
+        return list_objects(self._world.cluster, "v1", "Pod", namespace=self._namespace)
+
+    def _bad_pods(self, *, patient: bool = True) -> list[str]:
+        self._world.forget("helm releases")
+        release = newest_release(self._world, self._namespace, self._name)
+        if release is None:
+            return []
+        workloads = [
+            {**obj, "metadata": {"namespace": self._namespace, **obj["metadata"]}}
+            for obj in release.objects
+            if obj.get("kind") in WORKLOADS
+        ]
+        early = time.monotonic() - self._began < _GRACE
+        pods = self._pods()
+        judged = []
+        for workload in workloads:
+            own = [pod for pod in pods if selects(workload, pod)]
+            new = [pod for pod in own if pod["metadata"]["uid"] not in self._old]
+            # A broken pod stays until the one that replaces it is ready, however long that takes.
+            judged += new if new or early else own
+        return [why for pod in judged if (why := hopeless(pod)) and not (patient and _may_recover(pod))]
+
+
+def _may_recover(pod: Mapping[str, Any]) -> bool:
+    """Whether all that is wrong with the pod are containers that have crashed only a few times yet."""
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    waiting = [c for c in containers if (c.get("state") or {}).get("waiting")]
+    return all(
+        c["state"]["waiting"].get("reason") == "CrashLoopBackOff" and c.get("restartCount", 0) < _CRASHES
+        for c in waiting
+    )

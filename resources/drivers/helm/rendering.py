@@ -1,0 +1,229 @@
+"""What a chart renders to with a release's values, and what of it is the same each time.
+
+A chart is rendered twice by the real helm; what differs (random passwords, generated certificates, timestamps) is
+volatile: it is left out of the digest and of comparisons, and listed. Renderings are kept in memory only, for the life
+of a plan or step: they can hold secrets.
+
+The API versions that a chart may ask for are those that the cluster serves, those of the chart's own `crds/` folder
+(helm installs it first), and those of the releases that `expect` names and the cluster lacks: the same set whether the
+cluster exists yet or not, and in whatever order units are planned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from resources.drivers.helm.charts import Package, package_of
+from resources.drivers.helm.command import explained, helm, values_file, where
+from resources.drivers.helm.drift import title_of
+from resources.drivers.helm.storage import manifest_objects, newest_release
+from resources.kubernetes.errors import kubernetes_call
+from resources.kubernetes.live_diff import as_stored
+from resources.kubernetes.objects import Object
+from resources.model.digests import digest_of
+from resources.model.errors import CommandFailed, NotFound, OperationFailed
+from resources.model.outputs import pending_fields, plain
+from resources.model.specs import HelmRelease
+from resources.world import World
+
+_SAFE_INTEGER = 2**53 - 1
+# The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
+_CRD_FILE = re.compile(r"[^/]+/(?:charts/[^/]+/)*crds/.*\.(?:yaml|yml|json)$")
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """The objects without what differs from one rendering to the next, whose paths are `volatile`."""
+
+    objects: tuple[Object, ...]
+    volatile: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """`sha256:...` of the objects as RFC 8785 JSON."""
+        return digest_of([_hashable(obj) for obj in self.objects])
+
+
+def expect(releases: Iterable[HelmRelease], world: World) -> None:
+    """Say which releases the environment has, or will have: what their CRDs serve counts as served. Call it before
+    the first preview; it costs nothing until then."""
+    named = tuple(releases)
+    world.once("expected releases", lambda: named)
+
+
+def render(spec: HelmRelease, package: Package, world: World, *, installed: bool) -> Rendering | None:
+    """The chart's objects as apply would render them; None where values that are still pending make it impossible.
+
+    `installed`: the release exists, so helm leaves the chart's `crds/` folder alone. Raises OperationFailed."""
+    flags = _flags(spec, package, world, installed)
+    inputs = [package.digest, spec.name, spec.namespace, plain(spec.values), flags]
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    rendering: Rendering | None = world.once(f"rendering {key}", lambda: _rendered_twice(spec, package, flags, world))
+    return rendering
+
+
+def render_once(spec: HelmRelease, package: Package, world: World, *, installed: bool) -> list[Object]:
+    """The chart's objects as apply is about to make them, volatile or not. Raises CommandFailed."""
+    return _template(spec, package, _flags(spec, package, world, installed), world)
+
+
+def _flags(spec: HelmRelease, package: Package, world: World, installed: bool) -> list[str]:
+    versions = sorted(api_versions(world) | ({v for v in _own_crds(package, world) if not spec.skip_crds}))
+    flags = ["--kube-version", kubernetes_version(world)]
+    flags += [flag for version in versions for flag in ("--api-versions", version)]
+    return flags + (["--is-upgrade"] if installed else [] if spec.skip_crds else ["--include-crds"])
+
+
+def kubernetes_version(world: World) -> str:
+    """The cluster's version, as helm sees it; the environment's where there is no cluster yet."""
+
+    def ask() -> str:
+        if not cluster_exists(world):
+            return world.env.kubernetes_version
+        with kubernetes_call("asking the cluster for its version"):
+            return str(world.cluster.api.version["kubernetes"]["gitVersion"])
+
+    version: str = world.once("kubernetes version", ask)
+    return version
+
+
+def cluster_exists(world: World) -> bool:
+    """Whether the environment's cluster has an endpoint."""
+
+    def look() -> bool:
+        try:
+            return bool(world.cluster.address)
+        except NotFound:
+            return False
+
+    exists: bool = world.once("cluster exists", look)
+    return exists
+
+
+def api_versions(world: World) -> frozenset[str]:
+    """`group/version` and `group/version/Kind` of everything that is served, or will be by the expected releases."""
+
+    def find() -> frozenset[str]:
+        live = _served(world) if cluster_exists(world) else frozenset()
+        expected: tuple[HelmRelease, ...] = world.once("expected releases", tuple)
+        return live.union(*(_brought(release, world) for release in expected))
+
+    versions: frozenset[str] = world.once("api versions", find)
+    return versions
+
+
+def _served(world: World) -> frozenset[str]:
+    with kubernetes_call("asking the cluster which APIs it serves"):
+        answer = world.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
+        groups = json.loads(answer.data)["items"]
+    found: set[str] = set()
+    for group in groups:
+        for served in group["versions"]:
+            name = f"{group['metadata']['name']}/{served['version']}"
+            found |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}
+    return frozenset(found)
+
+
+def _brought(spec: HelmRelease, world: World) -> frozenset[str]:
+    """What the CRDs of a release that is not installed yet will serve, from its `crds/` folder and its templates."""
+    if cluster_exists(world) and newest_release(world, spec.namespace, spec.name) is not None:
+        return frozenset()
+    package = package_of(spec, world)
+    flags = ["--kube-version", kubernetes_version(world), *(["--skip-crds"] if spec.skip_crds else ["--include-crds"])]
+    try:
+        return _crd_versions(_template(spec, package, flags, world))
+    except CommandFailed:
+        return frozenset() if spec.skip_crds else _own_crds(package, world)
+
+
+def _own_crds(package: Package, world: World) -> frozenset[str]:
+    def read() -> frozenset[str]:
+        with tarfile.open(package.path) as archive:
+            members = [m for m in archive if _CRD_FILE.match(m.name)]
+            files = [file.read().decode() for m in members if (file := archive.extractfile(m))]
+        return _crd_versions([obj for text in files for obj in manifest_objects(text)])
+
+    versions: frozenset[str] = world.once(f"CRDs of chart {package.digest}", read)
+    return versions
+
+
+def _crd_versions(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    found: set[str] = set()
+    for spec in (obj["spec"] for obj in objects if obj.get("kind") == "CustomResourceDefinition"):
+        for version in (v["name"] for v in spec["versions"] if v.get("served")):
+            found |= {f"{spec['group']}/{version}", f"{spec['group']}/{version}/{spec['names']['kind']}"}
+    return frozenset(found)
+
+
+def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], world: World) -> Rendering | None:
+    try:
+        first = _template(spec, package, flags, world)
+        # Another second, so that a timestamp shows.
+        time.sleep(1 - time.time() % 1)
+        return stable(first, _template(spec, package, flags, world), spec.namespace)
+    except (CommandFailed, yaml.YAMLError, UnicodeError) as error:
+        # A placeholder is no value: a chart may want a number there, or part of it.
+        if pending_fields(spec.values):
+            return None
+        if isinstance(error, CommandFailed):
+            raise explained(error, spec) from error
+        raise OperationFailed(f"{where(spec)}: the chart renders something that is no YAML: {error}") from error
+
+
+def _template(spec: HelmRelease, package: Package, flags: list[str], world: World) -> list[Object]:
+    with values_file(spec, world) as values:
+        argv = ["template", spec.name, str(package.path), "--namespace", spec.namespace, "--values", str(values)]
+        return manifest_objects(helm([*argv, *flags], world, timeout=120, with_cluster=False))
+
+
+def stable(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
+    """What two renderings have in common, in the order of their titles, and the paths in which they differ."""
+    one, two = ({title_of(obj, namespace): as_stored(obj) for obj in objects} for objects in (first, second))
+    objects, volatile = [], [f"{name.rpartition('/')[0]}/*" for name in one.keys() ^ two.keys()]
+    for name in sorted(one.keys() & two.keys()):
+        paths: list[str] = []
+        objects.append(_common(one[name], two[name], "", paths))
+        volatile += [f"{name}: {path}" for path in paths]
+    return Rendering(tuple(objects), tuple(sorted(set(volatile))))
+
+
+def _common(one: Any, two: Any, path: str, volatile: list[str]) -> Any:
+    """The parts that are equal; a list in which a plain item differs is volatile as a whole."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        same = {}
+        for key in sorted(one.keys() | two.keys(), key=str):
+            below = f"{path}.{key}" if path else str(key)
+            if key in one and key in two and (one[key] == two[key] or _has_parts(one[key], two[key])):
+                same[key] = _common(one[key], two[key], below, volatile)
+            else:
+                volatile.append(below)
+        return same
+    if isinstance(one, list) and isinstance(two, list):
+        return [_common(a, b, f"{path}[{i}]", volatile) for i, (a, b) in enumerate(zip(one, two, strict=True))]
+    return one
+
+
+def _has_parts(one: Any, two: Any) -> bool:
+    if isinstance(one, list) and isinstance(two, list):
+        return len(one) == len(two) and all(a == b or _has_parts(a, b) for a, b in zip(one, two, strict=True))
+    return isinstance(one, dict) and isinstance(two, dict)
+
+
+def _hashable(value: Any) -> Any:
+    """The value in JSON that RFC 8785 can write: it has no large integers."""
+    if isinstance(value, dict):
+        return {str(k): _hashable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_hashable(v) for v in value]
+    large = isinstance(value, int) and abs(value) > _SAFE_INTEGER
+    return str(value) if large or isinstance(value, bytes) else value

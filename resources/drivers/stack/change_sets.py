@@ -1,0 +1,183 @@
+"""Change sets of a stack: made, described, dropped; and what a killed run left of them.
+
+Source: CloudFormation API, CreateChangeSet; CloudFormation quotas ("Template body size").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import suppress
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from resources.aws.dagster_clients import s3_client
+from resources.aws.errors import aws_call, error_code
+from resources.config.names import ledger_bucket
+from resources.drivers.stack.fields import SECRET, template_body, template_digest
+from resources.drivers.stack.operations import Step, retained_resources
+from resources.drivers.stack.status import describe_stack
+from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
+from resources.model.outputs import plain
+from resources.model.specs import Stack
+from resources.support.waiting import Look, wait_until
+from resources.world import World
+
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+PREFIX = "eks-assets-"
+LONGEST_INLINE = 51_200  # bytes
+LONGEST_TEMPLATE = 1_000_000  # bytes, in S3
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+_UNDER_WAY = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+# By somebody who plans meanwhile; CloudFormation does not delete these.
+_BEING_MADE = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+
+
+def is_inline(spec: Stack[Any]) -> bool:
+    """Whether the template is short enough to be sent as it is; a longer one goes through the ledger's bucket."""
+    return len(template_body(spec).encode()) <= LONGEST_INLINE
+
+
+def refuse_long_template(spec: Stack[Any]) -> None:
+    """Raises Refused for a template that CloudFormation takes in no way."""
+    if (size := len(template_body(spec).encode())) > LONGEST_TEMPLATE:
+        raise Refused(
+            f"the template of stack {spec.name} has {size:,} bytes; CloudFormation takes at most "
+            f"{LONGEST_TEMPLATE:,} bytes",
+            next_step="split the unit into two, or repeat less in its template",
+        )
+
+
+def make_change_set(step: Step, world: World) -> dict[str, Any] | None:
+    """A change set that can be executed, described with all its changes; None where nothing would change.
+
+    One that fails is dropped, with the shell of a stack that it made. Raises OperationFailed with CloudFormation's
+    reason, NotFound where a long template has no ledger to lie in."""
+    spec = step.spec
+    name = PREFIX + hashlib.sha256(f"{template_digest(spec)}{time.time_ns()}".encode()).hexdigest()[:16]
+    with aws_call(f"making a change set for stack {spec.name}"):
+        world.aws.client("cloudformation").create_change_set(
+            StackName=spec.name, ChangeSetName=name, ChangeSetType=step.kind, **_request(step, world)
+        )
+    try:
+        described = _described(spec, world, name)
+    except BaseException:
+        # One that is still being made can't be deleted; a later deploy does, and what happened here matters more.
+        with suppress(PipelineError):
+            drop_change_set(step, world, name)
+        raise
+    if described is None:
+        drop_change_set(step, world, name)
+    return described
+
+
+def _request(step: Step, world: World) -> dict[str, Any]:
+    spec = step.spec
+    request: dict[str, Any] = {
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain(spec.parameters).items()],
+        "Capabilities": CAPABILITIES,
+        **_template(spec, world),
+    }
+    if step.kind != "IMPORT":
+        request["Tags"] = [{"Key": k, "Value": v} for k, v in spec.tags.items()]
+        if retained_resources(spec):
+            request["ImportExistingResources"] = True
+    if step.kind == "CREATE":
+        request["OnStackFailure"] = spec.on_failure
+    if step.imports:
+        request["ResourcesToImport"] = [
+            {"ResourceType": SECRET, "LogicalResourceId": logical_id, "ResourceIdentifier": {"Id": arn}}
+            for logical_id, arn in step.imports.items()
+        ]
+    if role := world.env.roles.cloudformation:
+        request["RoleARN"] = role
+    return request
+
+
+def _template(spec: Stack[Any], world: World) -> dict[str, str]:
+    if is_inline(spec):
+        return {"TemplateBody": template_body(spec)}
+    return {"TemplateURL": _uploaded(spec, world)}
+
+
+def _uploaded(spec: Stack[Any], world: World) -> str:
+    """The address of the template in the ledger's bucket, under its digest, so that it is written once."""
+    refuse_long_template(spec)
+    bucket, key = ledger_bucket(world.env), f"templates/{template_digest(spec)}.json"
+    client = s3_client(world.aws)
+    try:
+        with aws_call(f"writing the template of stack {spec.name} to the ledger {bucket}"):
+            try:
+                client.put_object(
+                    Bucket=bucket,
+                    Key=key,
+                    Body=template_body(spec).encode(),
+                    IfNoneMatch="*",
+                    ContentType="application/json",
+                )
+            except ClientError as error:
+                if error_code(error) != "PreconditionFailed":
+                    raise
+    except NotFound as error:
+        raise NotFound(
+            f"the template of stack {spec.name} is too long to be sent as it is, and the ledger bucket {bucket} that "
+            "would hold it does not exist",
+            next_step=f"eks-assets bootstrap {world.env.name} --apply",
+        ) from error
+    return f"{client.meta.endpoint_url}/{bucket}/{key}"
+
+
+def _described(spec: Stack[Any], world: World, name: str) -> dict[str, Any] | None:
+    client = world.aws.client("cloudformation")
+
+    def describe(**more: str) -> dict[str, Any]:
+        with aws_call(f"describing the change set of stack {spec.name}"):
+            found: dict[str, Any] = client.describe_change_set(StackName=spec.name, ChangeSetName=name, **more)
+            return found
+
+    def look() -> Look[dict[str, Any]]:
+        found = describe()
+        return Look(found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None, found["Status"])
+
+    first = page = wait_until(look, what=f"change set of stack {spec.name}", deadline=300, interval=2)
+    while token := page.get("NextToken"):
+        page = describe(NextToken=token)
+        first["Changes"] += page["Changes"]
+    if first["Status"] == "CREATE_COMPLETE":
+        return first
+    reason = first.get("StatusReason", "no reason given")
+    if any(words in reason for words in _NO_CHANGES):
+        return None
+    raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}")
+
+
+def drop_change_set(step: Step, world: World, name: str) -> None:
+    """Delete a change set; one of a new stack together with the shell of a stack that it made."""
+    client, stack = world.aws.client("cloudformation"), step.spec.name
+    with aws_call(f"deleting the change set of stack {stack}"):
+        client.delete_change_set(StackName=stack, ChangeSetName=name)
+        found = None if step.kind == "UPDATE" else describe_stack(world, stack)
+        # Another run may have made a stack of it in the meantime.
+        if found is not None and found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            client.delete_stack(StackName=stack)
+
+
+def drop_abandoned(world: World, stack: str) -> None:
+    """Delete the change sets of ours that a killed run left: made, or failed, and never executed."""
+    client = world.aws.client("cloudformation")
+    with aws_call(f"looking for change sets that were left on stack {stack}"):
+        pages = client.get_paginator("list_change_sets").paginate(StackName=stack)
+        left = [
+            found["ChangeSetName"]
+            for page in pages
+            for found in page["Summaries"]
+            if found["ChangeSetName"].startswith(PREFIX)
+            and found["ExecutionStatus"] not in _UNDER_WAY
+            and found["Status"] not in _BEING_MADE
+        ]
+    for name in left:
+        world.before_change()
+        world.progress(f"stack {stack}: deleting the change set {name}, which an earlier run left")
+        with aws_call(f"deleting the change set {name} of stack {stack}"):
+            client.delete_change_set(StackName=stack, ChangeSetName=name)

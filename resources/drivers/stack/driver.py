@@ -1,0 +1,186 @@
+"""CloudFormation stacks, changed only through change sets.
+
+Source: CloudFormation user guide, "Updating stacks using change sets" and "Stack status codes".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args, get_origin
+
+from resources.aws.errors import aws_call
+from resources.drivers.base import Driver
+from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
+from resources.drivers.stack.cluster_guard import refuse_cluster_changes
+from resources.drivers.stack.fields import masked, wanted_fields
+from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
+from resources.drivers.stack.preview import previewed, refuse_replacements
+from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.errors import OperationFailed
+from resources.model.outputs import Outputs
+from resources.model.specs import Stack, output_key
+from resources.world import World
+
+
+class StackDriver(Driver):
+    """Observes, plans and applies a `Stack`."""
+
+    def observe(self, spec: Stack[Any], world: World) -> Observed | None:
+        """Template, parameters, tags and outputs of the live stack; None where there is none, or only the shell of a
+        change set that was never executed."""
+        found = describe_stack(world, spec.name)
+        if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            return None
+        with aws_call(f"reading the template of stack {spec.name}"):
+            body = world.aws.client("cloudformation").get_template(StackName=spec.name)["TemplateBody"]
+        template = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
+        return Observed(
+            status=found["StackStatus"],
+            desired={
+                "template": template,
+                "parameters": {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])},
+                "tags": {t["Key"]: t["Value"] for t in found.get("Tags", [])},
+                **self._guards(spec, found, world),
+            },
+            outputs=stack_outputs(spec, found.get("Outputs", [])),
+            detail={"stack_id": found["StackId"], "reason": found.get("StackStatusReason", "")},
+        )
+
+    def _guards(self, spec: Stack[Any], found: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """Protection and policy as they are, as far as the spec asks for any: a killed run may not have set them."""
+        guards: dict[str, Any] = {}
+        if spec.protected:
+            guards["protected"] = bool(found.get("EnableTerminationProtection"))
+        if spec.policy is not None:
+            with aws_call(f"reading the policy of stack {spec.name}"):
+                answer = world.aws.client("cloudformation").get_stack_policy(StackName=spec.name)
+            guards["policy"] = json.loads(answer.get("StackPolicyBody") or "{}")
+        return guards
+
+    def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
+        """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long and
+        for what is never done to a cluster."""
+        refuse_long_template(spec)
+        wanted = wanted_fields(spec)
+        if observed is None or must_be_recreated(observed.status):
+            why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
+            return Change("create", masked(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
+        live = observed.desired["template"]
+        refuse_cluster_changes(spec.name, live, wanted["template"])
+        if fields := masked(diff(observed.desired, wanted), live, wanted["template"]):
+            return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
+        if not observed.status.endswith("COMPLETE"):
+            return Change(
+                "update", (FieldChange("status", observed.status, "UPDATE_COMPLETE"),), f"stack is {observed.status}"
+            )
+        return NOTHING_TO_DO
+
+    def preview(self, spec: Stack[Any], observed: Observed | None, change: Change, world: World) -> Change:
+        """A needed change, with the resources that it touches, what is replaced (action `replace`) and what that
+        disrupts; `facts` has the template's digest. Changes nothing: an update's change set is deleted again.
+
+        Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
+        return previewed(spec, observed, change, world)
+
+    def apply(self, spec: Stack[Any], world: World) -> None:
+        """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in
+        two steps where AWS wants it so.
+
+        Raises Refused, OperationFailed (with the first resource that failed and its reason), WaitTimeout, Transient.
+        """
+        wait_while_busy(world, spec)
+        found = describe_stack(world, spec.name)
+        if found is not None and must_be_recreated(found["StackStatus"]):
+            world.progress(f"stack {spec.name} is {found['StackStatus']}: removing what is left of it")
+            remove_failed(world, spec)
+            found = None
+        if found is not None:
+            refuse_stuck(spec.name, found["StackStatus"])
+            drop_abandoned(world, spec.name)
+        # CloudFormation takes a stack on from UPDATE_FAILED only by an operation that is not rolled back either.
+        paused = found is not None and found["StackStatus"] == "UPDATE_FAILED"
+        for step in self._steps(spec, world, is_new=found is None):
+            self._change(replace(step, keeps_failure=step.keeps_failure or paused), world)
+        self._protect(spec, world)
+
+    def _steps(self, spec: Stack[Any], world: World, *, is_new: bool) -> tuple[Step, ...]:
+        if is_new:
+            return create_steps(spec, retained_secrets(spec, world))
+        live = self.observe(spec, world) if has_versions(spec) else None
+        return (Step(spec, "UPDATE"),) if live is None else update_steps(spec, live.desired)
+
+    def _change(self, step: Step, world: World) -> None:
+        world.before_change()
+        change_set = make_change_set(step, world)
+        if change_set is None:
+            return
+        try:
+            refuse_replacements(step.spec, change_set)
+            world.before_change()
+        except BaseException:
+            drop_change_set(step, world, change_set["ChangeSetName"])
+            raise
+        self._execute(step, world, change_set)
+
+    def _execute(self, step: Step, world: World, change_set: Mapping[str, Any]) -> None:
+        spec, stack_id = step.spec, str(change_set["StackId"])
+        events = EventStream(world, stack_id, spec.name)
+        events.skip_old()
+        with aws_call(f"executing the change set of stack {spec.name}"):
+            world.aws.client("cloudformation").execute_change_set(
+                StackName=spec.name,
+                ChangeSetName=change_set["ChangeSetName"],
+                **({"DisableRollback": True} if step.keeps_failure else {}),
+            )
+        status = events.follow(spec.timeout)
+        if status != f"{step.kind}_COMPLETE":
+            raise OperationFailed(
+                f"stack {spec.name} ended in {status}: {events.first_failure()}",
+                next_step=f"mend the cause and deploy again: eks-assets deploy {world.env.name}",
+            )
+
+    def _protect(self, spec: Stack[Any], world: World) -> None:
+        client = world.aws.client("cloudformation")
+        with aws_call(f"protecting stack {spec.name}"):
+            if spec.policy is not None:
+                world.before_change()
+                client.set_stack_policy(StackName=spec.name, StackPolicyBody=json.dumps(spec.policy))
+            if spec.protected:
+                world.before_change()
+                client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=True)
+
+
+def remove_failed(world: World, spec: Stack[Any]) -> None:
+    """Delete a stack whose creation failed; it holds nothing that anybody uses."""
+    client = world.aws.client("cloudformation")
+    found = describe_stack(world, spec.name)
+    if found is None:
+        return
+    world.before_change()
+    with aws_call(f"deleting the failed stack {spec.name}"):
+        if found.get("EnableTerminationProtection"):
+            client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=False)
+        client.delete_stack(StackName=spec.name)
+    events = EventStream(world, found["StackId"], spec.name)
+    events.skip_old()
+    status = events.follow(spec.timeout)
+    if status != "DELETE_COMPLETE":
+        raise OperationFailed(
+            f"the failed stack {spec.name} cannot be deleted, it is {status}: {events.first_failure()}"
+        )
+
+
+def stack_outputs(spec: Stack[Any], found: list[Mapping[str, str]]) -> Outputs | None:
+    """The spec's Outputs class filled from the stack's outputs; None while some are missing."""
+    values = {o["OutputKey"]: o["OutputValue"] for o in found}
+    fields: dict[str, Any] = {}
+    for name, info in spec.outputs_type().model_fields.items():
+        key = output_key(name)
+        if key not in values:
+            return None
+        several = get_origin(info.annotation) is tuple and get_args(info.annotation)
+        fields[name] = tuple(v for v in values[key].split(",") if v) if several else values[key]
+    return spec.outputs_type()(**fields)

@@ -1,0 +1,131 @@
+"""A stack's change in the one or two operations that AWS accepts: pure.
+
+EKS refuses a new version of a cluster or a node group together with any other change of it; and a cluster that may not
+be deleted would keep a creation that failed from being cleaned up. Source: EKS API, UpdateClusterVersion,
+UpdateNodegroupVersion; CloudFormation, AWS::EKS::Nodegroup (Version), AWS::EKS::Cluster (DeletionProtection).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from resources.aws.errors import aws_call
+from resources.drivers.stack.cluster_guard import CLUSTER
+from resources.drivers.stack.fields import SECRET
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.outputs import plain
+from resources.model.specs import Stack
+from resources.world import World
+
+Kind = Literal["CREATE", "UPDATE", "IMPORT"]
+NODE_GROUP = "AWS::EKS::Nodegroup"
+VERSIONS = {CLUSTER: ("Version",), NODE_GROUP: ("Version", "ReleaseVersion")}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation on a stack. `imports`: ARNs by logical id, of a step of kind IMPORT. `keeps_failure`: a failed step
+    is not rolled back, since a control plane that has been upgraded does not go back with the stack."""
+
+    spec: Stack[Any]
+    kind: Kind
+    imports: Mapping[str, str] = field(default_factory=dict)
+    keeps_failure: bool = False
+
+
+def create_steps(spec: Stack[Any], retained: Mapping[str, str]) -> tuple[Step, ...]:
+    """The creation of the stack. What was `retained` (ARNs by logical id) is imported first, without the stack's tags
+    and outputs, which an import may not bring; a cluster's protection follows once the cluster is there."""
+    template = copy.deepcopy(plain(spec.template))
+    resources = template.get("Resources", {})
+    clusters = [resource["Properties"] for resource in resources.values() if resource.get("Type") == CLUSTER]
+    if retained:
+        kept = {name: resource for name, resource in resources.items() if name in retained}
+        imported = {**template, "Resources": kept}
+        imported.pop("Outputs", None)
+        first = Step(spec.model_copy(update={"template": imported, "tags": {}}), "IMPORT", retained)
+        return (first, Step(spec, "UPDATE"))
+    if not [properties.pop("DeletionProtection") for properties in clusters if "DeletionProtection" in properties]:
+        return (Step(spec, "CREATE"),)
+    return (Step(spec.model_copy(update={"template": template}), "CREATE"), Step(spec, "UPDATE"))
+
+
+def has_versions(spec: Stack[Any]) -> bool:
+    """Whether the stack holds anything that has a Kubernetes version."""
+    return any(resource.get("Type") in VERSIONS for resource in spec.template.get("Resources", {}).values())
+
+
+def update_steps(spec: Stack[Any], live: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The update of the stack as the one or two that EKS accepts: everything but the versions, then the versions.
+    `live`: template, parameters and tags as they are."""
+    wanted = plain(spec.template)
+    held = copy.deepcopy(wanted)
+    moved = list(_moved(live["template"], wanted))
+    for logical_id, name, before in moved:
+        properties = held["Resources"][logical_id]["Properties"]
+        if before is None:
+            del properties[name]
+        else:
+            properties[name] = before
+    last = Step(
+        spec,
+        "UPDATE",
+        keeps_failure=any(wanted["Resources"][logical_id]["Type"] == CLUSTER for logical_id, _, _ in moved),
+    )
+    others = (held, plain(spec.parameters), dict(spec.tags)) != (live["template"], live["parameters"], live["tags"])
+    if not moved or not others:
+        return (last,)
+    return (Step(spec.model_copy(update={"template": held}), "UPDATE"), last)
+
+
+def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Logical id, property and former value of each version that an existing resource moves from. A node group under
+    a new name is a new one, made with its version."""
+    for logical_id, resource in after.get("Resources", {}).items():
+        former = before.get("Resources", {}).get(logical_id, {})
+        old, new = former.get("Properties", {}), resource.get("Properties", {})
+        if former.get("Type") != resource.get("Type") or old.get("NodegroupName") != new.get("NodegroupName"):
+            continue
+        for name in VERSIONS.get(resource.get("Type"), ()):
+            if old.get(name) != new.get(name):
+                yield logical_id, name, old.get(name)
+
+
+_RETAINED = ("Retain", "RetainExceptOnCreate")
+
+
+def retained_resources(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
+    """The resources that outlive the stack, by logical id."""
+    resources: dict[str, dict[str, Any]] = plain(spec.template).get("Resources", {})
+    return {name: found for name, found in resources.items() if found.get("DeletionPolicy") in _RETAINED}
+
+
+def retained_secrets(spec: Stack[Any], world: World) -> dict[str, str]:
+    """ARNs, by logical id, of the stack's secrets that exist already.
+
+    Raises OperationFailed for one that is scheduled for deletion: its name is taken, and it cannot be imported."""
+    return {logical_id: arn for logical_id, name in _named(spec) if (arn := _arn(name, world)) is not None}
+
+
+def _named(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
+    for logical_id, resource in retained_resources(spec).items():
+        name = resource.get("Properties", {}).get("Name")
+        if resource["Type"] == SECRET and isinstance(name, str):
+            yield logical_id, name
+
+
+def _arn(name: str, world: World) -> str | None:
+    try:
+        with aws_call(f"looking for the secret {name}"):
+            found = world.aws.client("secretsmanager").describe_secret(SecretId=name)
+    except NotFound:
+        return None
+    if "DeletedDate" in found:
+        raise OperationFailed(
+            f"the secret {name} is scheduled for deletion, and its name is taken until then",
+            next_step=f"aws secretsmanager restore-secret --secret-id {name}, then deploy again",
+        )
+    return str(found["ARN"])

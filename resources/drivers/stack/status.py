@@ -1,0 +1,150 @@
+"""What each state of a stack means for the next operation (facts: AWS docs, "Stack status codes")."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from resources.aws.errors import aws_call
+from resources.model.errors import NotFound, OperationFailed
+from resources.model.specs import Stack
+from resources.support.waiting import Look, wait_until
+from resources.world import World
+
+_RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+_STUCK = {
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {name}, then deploy again",
+    "DELETE_FAILED": "aws cloudformation describe-stack-events --stack-name {name} says what holds it; "
+    "remove that and delete the stack, then deploy again",
+}
+
+
+def must_be_recreated(status: str) -> bool:
+    """Whether the stack never came to life: it can only be deleted and created again."""
+    return status in _RECREATE
+
+
+def is_busy(status: str) -> bool:
+    """Whether an operation is under way."""
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def accepts_updates(status: str) -> bool:
+    """Whether a change set of kind UPDATE can be made now."""
+    return not (is_busy(status) or must_be_recreated(status) or status in _STUCK)
+
+
+def refuse_stuck(name: str, status: str) -> None:
+    """Raises OperationFailed, naming the way out, for the states that need a person."""
+    if status in _STUCK:
+        raise OperationFailed(
+            f"stack {name} is {status} and accepts no change", next_step=_STUCK[status].format(name=name)
+        )
+
+
+def describe_stack(world: World, name: str) -> dict[str, Any] | None:
+    """The live stack by name or id; None where there is none."""
+    try:
+        with aws_call(f"describing stack {name}"):
+            found: dict[str, Any] = world.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+            return found
+    except NotFound:
+        return None
+
+
+def wait_while_busy(world: World, spec: Stack[Any]) -> None:
+    """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
+
+    def look() -> Look[bool]:
+        found = describe_stack(world, spec.name)
+        status = found["StackStatus"] if found else "absent"
+        return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
+
+    wait_until(
+        look,
+        what=f"stack {spec.name}",
+        deadline=spec.timeout,
+        interval=5,
+        progress=world.progress,
+        next_step=f"aws cloudformation describe-stack-events --stack-name {spec.name}",
+    )
+
+
+_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")
+# One request a look, not two, leaves room to look twice as often under the same limits of CloudFormation.
+_INTERVAL = 2.5
+_SELDOM = 10  # looks
+_CANCELLED = "Resource creation cancelled"
+
+
+class EventStream:
+    """Follows a stack by its id, so that the events of a stack that deletes itself remain readable."""
+
+    def __init__(self, world: World, stack_id: str, name: str) -> None:
+        self._world = world
+        self._stack_id = stack_id
+        self._name = name
+        self._seen: set[str] = set()
+        self._failures: list[str] = []
+        self._rests = False
+        self._last_status = ""
+
+    def skip_old(self) -> None:
+        """Count what happened until now as seen."""
+        self._seen.update(event["EventId"] for event in self._new())
+
+    def follow(self, deadline: float) -> str:
+        """Stream events until the stack rests; returns its status. WaitTimeout after `deadline` seconds."""
+        looks = count()
+
+        def look() -> Look[str]:
+            for event in self._new():
+                self._say(event)
+            # A stack that comes to rest says so by an event of its own; until then its status is asked seldom.
+            if not self._rests and next(looks) % _SELDOM:
+                return Look(None, self._last_status)
+            self._last_status = self._status()
+            return Look(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
+
+        what = f"stack {self._name}"
+        status = wait_until(look, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._where_to_look())
+        for event in self._new():
+            self._say(event)
+        return status
+
+    def first_failure(self) -> str:
+        """The first resource that failed, with AWS's reason."""
+        return self._failures[0] if self._failures else f"no event says why; {self._where_to_look()}"
+
+    def _where_to_look(self) -> str:
+        return f"aws cloudformation describe-stack-events --stack-name {self._stack_id}"
+
+    def _status(self) -> str:
+        with aws_call(f"describing stack {self._name}"):
+            return str(
+                self._world.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0][
+                    "StackStatus"
+                ]
+            )
+
+    def _new(self) -> list[dict[str, Any]]:
+        """Events not seen before, oldest first. AWS answers newest first, so reading stops at a known one."""
+        fresh: list[dict[str, Any]] = []
+        with aws_call(f"reading the events of stack {self._name}"):
+            pages = self._world.aws.client("cloudformation").get_paginator("describe_stack_events")
+            for page in pages.paginate(StackName=self._stack_id):
+                unseen = [e for e in page["StackEvents"] if e["EventId"] not in self._seen]
+                fresh.extend(unseen)
+                if len(unseen) < len(page["StackEvents"]):
+                    break
+        self._seen.update(e["EventId"] for e in fresh)
+        return fresh[::-1]
+
+    def _say(self, event: dict[str, Any]) -> None:
+        status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
+        line = f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {status}"
+        self._world.progress(f"{line}: {reason}" if reason else line)
+        if event.get("PhysicalResourceId") == self._stack_id:
+            self._rests = not status.endswith("_IN_PROGRESS")
+        if status in _FAILED and _CANCELLED not in reason and event.get("PhysicalResourceId") != self._stack_id:
+            self._failures.append(f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {reason or status}")

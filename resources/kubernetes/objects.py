@@ -1,0 +1,86 @@
+"""Reading and server-side applying Kubernetes objects as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+
+from resources.kubernetes.access import ClusterAccess
+from resources.kubernetes.errors import changed_by_hand, kubernetes_call
+from resources.model.errors import NotFound
+
+FIELD_MANAGER = "eks-assets"
+Object = dict[str, Any]
+
+
+def describe(obj: Mapping[str, Any]) -> str:
+    """`Kind namespace/name`, as messages name an object."""
+    meta = obj.get("metadata", {})
+    name = "/".join(part for part in (meta.get("namespace"), meta.get("name")) if part)
+    return f"{obj.get('kind')} {name}"
+
+
+def _plain(_: object, answer: Object) -> Object:
+    """An answer as it came; the client's own objects would be made of it, and be taken apart again."""
+    return answer
+
+
+def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
+    """The live object of the same kind, namespace and name; None where it (or its kind) does not exist."""
+    meta = obj["metadata"]
+    try:
+        with kubernetes_call(f"reading {describe(obj)}"):
+            resource = cluster.kind(obj["apiVersion"], obj["kind"])
+            found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
+            return found
+    except NotFound:
+        return None
+
+
+def list_objects(
+    cluster: ClusterAccess, api_version: str, kind: str, *, namespace: str | None = None, labels: str | None = None
+) -> list[Object]:
+    """All live objects of a kind; empty where the kind does not exist. `labels`: a label selector."""
+    try:
+        with kubernetes_call(f"listing {kind}"):
+            resource = cluster.kind(api_version, kind)
+            found = resource.get(namespace=namespace, label_selector=labels, serializer=_plain)
+            return [{"apiVersion": api_version, "kind": kind, **item} for item in found["items"]]
+    except NotFound:
+        return []
+
+
+def apply(
+    cluster: ClusterAccess, obj: Mapping[str, Any], *, manager: str = FIELD_MANAGER, dry_run: bool = False
+) -> None:
+    """Server-side apply. Fields that somebody changed by hand are taken back.
+
+    Raises OperationFailed where another manager applies a field too, AccessDenied, NotFound, Transient."""
+    meta = obj["metadata"]
+    with kubernetes_call(f"applying {describe(obj)}"):
+        resource = cluster.kind(obj["apiVersion"], obj["kind"])
+        send = partial(
+            cluster.api.server_side_apply,
+            resource,
+            body=dict(obj),
+            name=meta["name"],
+            namespace=meta.get("namespace"),
+            field_manager=manager,
+            **({"dry_run": "All"} if dry_run else {}),
+            serialize=False,
+        )
+        try:
+            send()
+        except ApiException as error:
+            if not changed_by_hand(error):
+                raise
+            send(force_conflicts=True)
+
+
+def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The status condition of that type."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return next((c for c in conditions if c.get("type") == kind), None)
