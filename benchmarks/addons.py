@@ -11,11 +11,11 @@ from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.loader import load_environment
+from resources.context import World
 from resources.drivers.programs import program
 from resources.drivers.registry import driver_of
 from resources.model.errors import PipelineError
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 ADDONS = ("aws_load_balancer_controller", "external_dns", "external_secrets", "karpenter", "nvidia_device_plugin")
 ROUNDS, POD_SECONDS = 20, 10.0

@@ -18,7 +18,7 @@ import contextlib
 import json
 from typing import Any
 
-from resources.bootstrap_policies import APPROVERS_READ
+from resources.bootstrap.policies import APPROVERS_READ
 from sandbox.paths import StateDirectory, read_json, write_json
 from sandbox.services import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 

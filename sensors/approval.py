@@ -17,16 +17,16 @@ from eks_assets.engine.approval_request import describe, request_notification
 from eks_assets.graph.registry import gated_units
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.units import registry
-from resources import notifications as events
-from resources.approval_rules import Standing, newest_granted
-from resources.approvals import standings
+from resources.approval.decisions import standings
+from resources.approval.rules import Standing, newest_granted
+from resources.approval.store import published, uses
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
+from resources.context import World
 from resources.model.errors import ConfigError, PipelineError
-from resources.notification_topic import publish
-from resources.notifications import Notification
-from resources.releases import published, uses
-from resources.world import World
+from resources.notifications import messages as events
+from resources.notifications.messages import Notification
+from resources.notifications.topic import publish
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick
 from sensors.looks import first_line, look_at_each, read_environments, world_of
 

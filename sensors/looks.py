@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
+from resources.context import World, silent
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
-from resources.world import World, silent
 
 T = TypeVar("T")
 SECONDS = 4.0

@@ -15,12 +15,12 @@ from pydantic import Field, ValidationError
 
 from eks_assets.orchestration.run_tags import outcome_of
 from eks_assets.units import registry
-from resources import notifications as events
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError, PipelineError
-from resources.notification_topic import publish
-from resources.notifications import Notification
+from resources.notifications import messages as events
+from resources.notifications.messages import Notification
+from resources.notifications.topic import publish
 from sensors.launching import DEPLOY, PARTITION
 from sensors.looks import first_line, look_at_each, read_environments, world_of
 from sensors.run_story import changes_of, failure_of

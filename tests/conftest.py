@@ -15,8 +15,8 @@ import pytest
 
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
+from resources.context import World
 from resources.model.outputs import plain
-from resources.world import World
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
 

@@ -20,9 +20,9 @@ from urllib.parse import quote
 
 from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
+from resources.context import World
 from resources.drivers.helm.storage import decode
 from resources.kubernetes.objects import list_objects
-from resources.world import World
 
 Place: TypeAlias = tuple[str, bytes]
 

@@ -12,15 +12,15 @@ from eks_assets.engine.provenance import source_of
 from eks_assets.graph.registry import Registry, gated_units
 from eks_assets.plan.document import plan_document
 from eks_assets.plan.model import EnvironmentPlan
-from resources.approval_rules import Request, Standing, newest_granted
-from resources.approvals import ALL_UNITS, aws_command, standing, standings, use_up
+from resources.approval.decisions import ALL_UNITS, aws_command, standing, standings, use_up
+from resources.approval.rules import Request, Standing, newest_granted
+from resources.approval.store import ask, publish, published, uses
 from resources.aws.session import caller
 from resources.config.environment import Approval, Environment
+from resources.context import World
 from resources.model.errors import PipelineError
-from resources.notification_topic import publish as notify
-from resources.notifications import Notification, approval_needed
-from resources.releases import ask, publish, published, uses
-from resources.world import World
+from resources.notifications.messages import Notification, approval_needed
+from resources.notifications.topic import publish as notify
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from eks_assets.graph.registry import Registry, is_gated
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import plan_document
 from eks_assets.plan.model import EnvironmentPlan, UnitPlan
-from resources.approval_rules import Standing, newest_granted
-from resources.approvals import ALL_UNITS, standings, use_up
+from resources.approval.decisions import ALL_UNITS, standings, use_up
+from resources.approval.rules import Standing, newest_granted
+from resources.approval.store import mark, published, uses
 from resources.config.environment import Approval
+from resources.context import World
 from resources.model.errors import ApprovalMissing, ApprovalStale
 from resources.model.outputs import Outputs
-from resources.releases import mark, published, uses
-from resources.world import World
 
 
 @contextmanager

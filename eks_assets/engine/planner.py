@@ -15,6 +15,7 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import report
 from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.helm.rendering import expect
 from resources.drivers.registry import driver_of
@@ -22,9 +23,8 @@ from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
-from resources.probes import observe as look
+from resources.probes.runner import observe as look
 from resources.support.background import in_background
-from resources.world import World
 
 WIDTH = 24
 GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted

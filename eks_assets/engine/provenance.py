@@ -10,8 +10,8 @@ from pathlib import Path
 from eks_assets.plan.document import Source
 from resources.aws.errors import aws_call
 from resources.config.loader import find_folder
+from resources.context import World
 from resources.model.errors import NotFound
-from resources.world import World
 
 # Every byte that differs, whatever the person's own configuration makes of a diff.
 _WHOLE_DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")

@@ -13,17 +13,19 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
 from resources.aws.session import caller
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.registry import driver_of
-from resources.lease import OUTLIVES_A_DEAD_HOLDER, Holder, current_holder, hold
-from resources.ledger import entry, record
 from resources.model.change import Change, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, PipelineError
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec
-from resources.probes import Seen, wait
-from resources.world import World
+from resources.probes.result import Seen
+from resources.probes.runner import wait
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
+from resources.records.lease_table import Holder, current_holder
+from resources.records.ledger import entry, record
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
-from resources.approvals import find_request, vote_in_ui
+from resources.approval.decisions import find_request, vote_in_ui
 
 
 class Decision(dg.Config):

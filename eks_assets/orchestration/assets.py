@@ -17,7 +17,7 @@ from resources.config.environment import Environment
 from resources.model.checks import Check
 from resources.model.errors import ApprovalMissing
 from resources.model.specs import HelmRelease, Manifests, Spec, Stack
-from resources.probes import Seen
+from resources.probes.result import Seen
 
 RELEASE_PLAN = "release_plan"
 _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (

@@ -7,8 +7,8 @@ import dagster as dg
 from eks_assets.orchestration.run_tags import launch_of
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
+from resources.context import World
 from resources.model.errors import ApprovalMissing, PipelineError, Transient
-from resources.world import World
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 

@@ -20,8 +20,8 @@ from eks_assets.orchestration.recorded_looks import looked_at
 from eks_assets.orchestration.run_tags import launch_of
 from eks_assets.plan.model import UnitPlan
 from eks_assets.units import registry
+from resources.context import silent
 from resources.model.errors import PipelineError
-from resources.world import silent
 
 
 class LookFirst(dg.Executor):

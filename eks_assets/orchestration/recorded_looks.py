@@ -9,7 +9,7 @@ from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
 from resources.model.change import Observed
-from resources.probes import Seen
+from resources.probes.result import Seen
 
 # Steps of one run in one process; Dagster hands a step nothing but its context.
 _looks: dict[str, Mapping[str, UnitPlan]] = {}

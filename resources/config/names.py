@@ -105,3 +105,8 @@ def derived_names(prefix: str, hosted_zone: str | None) -> tuple[DerivedName, ..
     # ACM puts the domain into the certificate's common name, which X.509 limits to 64 characters.
     domain = (DerivedName("domain", f"{prefix}.{hosted_zone}", 64, of_zone=True),) if hosted_zone else ()
     return names + domain
+
+
+def topic_name(env: Environment) -> str:
+    """The name of the environment's SNS topic, which is its display name too."""
+    return f"{env.resource_prefix}-eks-cluster-approval"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from resources.context import World
 from resources.model.change import Change, Observed
 from resources.model.outputs import Outputs
-from resources.world import World
 
 
 class Driver(ABC):

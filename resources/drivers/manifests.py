@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.kubernetes.dry_run import rehearse
 from resources.kubernetes.objects import apply, condition, describe, read
@@ -12,7 +13,6 @@ from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed,
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import Manifests
 from resources.support.waiting import Look, wait_until
-from resources.world import World
 
 
 class ManifestsDriver(Driver):
@@ -52,7 +52,7 @@ class ManifestsDriver(Driver):
     def apply(self, spec: Manifests, world: World) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
         CustomResourceDefinition until it is Established."""
-        rehearse([plain(obj) for obj in spec.objects], world)
+        rehearse([plain(obj) for obj in spec.objects], world.cluster)
         for obj in spec.objects:
             document = plain(obj)
             world.progress(f"applying {describe(document)}")

@@ -6,12 +6,12 @@ from typing import Any
 
 from resources.aws.dagster_clients import ssm_client
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import NotFound
 from resources.model.outputs import plain
 from resources.model.specs import Parameter
-from resources.world import World
 
 
 class ParameterDriver(Driver):

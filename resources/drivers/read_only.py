@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Lookup, Probes
-from resources.world import World
 
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
+from resources.kubernetes.access import ClusterAccess
 from resources.kubernetes.objects import FIELD_MANAGER, apply
 from resources.model.errors import NotFound, OperationFailed, Transient
-from resources.world import World
 
 WIDTH = 8
 # A webhook with side effects cannot be asked; the API server says so.
@@ -20,14 +20,18 @@ _NO_DRY_RUN = "does not support dry run"
 
 
 def rehearse(
-    objects: Iterable[Mapping[str, Any]], world: World, *, manager: str = FIELD_MANAGER, namespace: str | None = None
+    objects: Iterable[Mapping[str, Any]],
+    cluster: ClusterAccess,
+    *,
+    manager: str = FIELD_MANAGER,
+    namespace: str | None = None,
 ) -> None:
     """Try to apply each object, changing nothing. `namespace`: of those that name none and need one.
 
     What only comes to be on the way (a kind whose CRD is among the objects, a namespace) cannot be tried. Raises
     OperationFailed or AccessDenied, with every refusal, before anything is written."""
     with ThreadPoolExecutor(WIDTH, thread_name_prefix="rehearse") as pool:
-        tries = pool.map(lambda obj: _try(_placed(obj, namespace, world), world, manager), objects)
+        tries = pool.map(lambda obj: _try(_placed(obj, namespace, cluster), cluster, manager), objects)
         refusals = [refusal for refusal in tries if refusal is not None]
     if len(refusals) == 1:
         raise refusals[0]
@@ -36,19 +40,19 @@ def rehearse(
         raise OperationFailed(f"nothing was applied:\n  {words}", next_step=refusals[0].next_step)
 
 
-def _placed(obj: Mapping[str, Any], namespace: str | None, world: World) -> Mapping[str, Any]:
+def _placed(obj: Mapping[str, Any], namespace: str | None, cluster: ClusterAccess) -> Mapping[str, Any]:
     if namespace is None or obj["metadata"].get("namespace"):
         return obj
     try:
-        needs_one = world.cluster.kind(obj["apiVersion"], obj["kind"]).namespaced
+        needs_one = cluster.kind(obj["apiVersion"], obj["kind"]).namespaced
     except ResourceNotFoundError:
         return obj
     return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}} if needs_one else obj
 
 
-def _try(obj: Mapping[str, Any], world: World, manager: str) -> OperationFailed | None:
+def _try(obj: Mapping[str, Any], cluster: ClusterAccess, manager: str) -> OperationFailed | None:
     try:
-        apply(world.cluster, obj, manager=manager, dry_run=True)
+        apply(cluster, obj, manager=manager, dry_run=True)
     except (NotFound, Transient):
         return None
     except OperationFailed as error:

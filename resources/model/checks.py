@@ -1,4 +1,4 @@
-"""Health checks as data. A unit lists them; `resources/probes.py` looks; the factory makes each an asset check.
+"""Health checks as data. A unit lists them; `resources/probes/runner.py` looks; the factory makes each an asset check.
 
 `deadline`: seconds until a check that is not yet true counts as failed (None: the environment's `deadlines.probe`).
 `interval`: seconds between two looks.

@@ -14,13 +14,14 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
-from resources import approvals, releases
+from resources.approval import decisions as approvals
+from resources.approval import store as releases
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
+from resources.context import World
 from resources.drivers.helm.storage import newest_release
 from resources.drivers.programs import program, run
 from resources.kubernetes.objects import read
-from resources.world import World
 from sandbox.paths import StateDirectory
 
 from .gate import PEOPLE, Gate

@@ -10,11 +10,11 @@ from typing import Any
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment, Roles
 from resources.config.names import ledger_bucket
+from resources.context import World
 from resources.drivers.stack.driver import StackDriver
 from resources.model.change import Change
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
-from resources.world import World
 from tests.sandbox.embedded_aws_server import Aws as Server
 
 STACK = "demo-sandbox-own"

@@ -9,13 +9,13 @@ from eks_assets.engine.approval_request import ReleasePlan, plan_release
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.approval_rules import Request, Standing
-from resources.approvals import standing, vote
+from resources.approval.decisions import standing, vote
+from resources.approval.rules import Request, Standing
 from resources.aws.session import Aws, Source
 from resources.config.environment import Approval, Environment
+from resources.context import World
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Parameter
-from resources.world import World
 from sandbox.credentials import credentials, session
 
 USERS = "arn:aws:iam::000000000000:user/"

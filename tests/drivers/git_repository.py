@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.git.branch import GitTreeDriver
 from resources.model.change import Change
 from resources.model.outputs import Outputs
 from resources.model.specs import GitTree
-from resources.world import World
 from sandbox.git_server import GitServer
 
 BRANCH = "develop/demo-sandbox"

@@ -11,10 +11,10 @@ from typing import Any
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.helm.storage import Release, decode
 from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 NAMESPACE = "driver-test"
 DEPLOYMENT = "driver-test-external-dns"

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from resources import approvals, lease_row, releases
-from resources.approvals import decision, parameter_name
+from resources.approval import decisions as approvals
+from resources.approval import store as releases
+from resources.approval.decisions import decision, parameter_name
+from resources.approval.store import published
 from resources.config.names import ledger_bucket
-from resources.ledger import keys
 from resources.model.digests import digest_of
 from resources.model.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
-from resources.releases import published
+from resources.records import clock
+from resources.records.ledger import keys
 
 from .gate import USERS, Gate
 
@@ -234,7 +236,7 @@ def test_grants_end_by_aws_s_clock_not_by_ours(gate: Gate, monkeypatch: pytest.M
     grant(gate)
 
     def later(world: Any) -> dt.datetime:
-        return lease_row.server_time(world) + dt.timedelta(minutes=31)
+        return clock.server_time(world) + dt.timedelta(minutes=31)
 
     monkeypatch.setattr(approvals, "server_time", later)
     with pytest.raises(ApprovalMissing):
@@ -273,7 +275,7 @@ def test_an_earlier_approval_that_no_longer_fits_is_said_and_asked_anew(gate: Ga
 def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, now = gate.world(), lease_row.server_time(gate.world())
+    world, now = gate.world(), clock.server_time(gate.world())
     monkeypatch.setattr(releases, "server_time", lambda _: now)
     asked: list[str] = []
     for number in range(7):

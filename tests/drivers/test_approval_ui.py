@@ -10,7 +10,7 @@ import yaml
 
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.environments import Platform
-from resources import approvals
+from resources.approval import decisions as approvals
 from resources.config.loader import load_environment
 from resources.model.errors import ApprovalMissing, ConfigError
 

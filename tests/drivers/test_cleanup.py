@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from resources.context import World
 from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 from .conftest import Materialize, checks, failure
 from .git_repository import BRANCH, Deployer, Repository

@@ -14,7 +14,7 @@ from resources.drivers.git.merge import rendered_files
 from resources.model.checks import BranchHead
 from resources.model.errors import OperationFailed
 from resources.model.specs import GitTree
-from resources.probes import observe
+from resources.probes.runner import observe
 
 from .conftest import Materialize, shown
 from .git_repository import ARN, BRANCH, SHOP, Deployer, Head, Repository

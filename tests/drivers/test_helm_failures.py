@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from resources.context import World
 from resources.drivers.helm import pod_watch
-from resources.world import World
 
 from .conftest import Materialize, checks, failure, shown
 from .releases import GOOD, at_status, helm_processes, kill_helm, release, revisions, statuses

@@ -11,13 +11,13 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.drivers.helm.rendering import api_versions, expect
 from resources.model.change import MASK, Change
 from resources.model.errors import OperationFailed, Refused
 from resources.model.outputs import Pending
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, statuses
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from resources.world import World
+from resources.context import World
 
 from .conftest import Materialize, checks, failure, shown
 from .releases import GOOD, deployment, release, resource_versions, revisions, statuses

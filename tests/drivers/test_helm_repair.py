@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.drivers.programs import program
 from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions, statuses
 

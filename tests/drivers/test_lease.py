@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from resources import lease as lease_module
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.names import lease_table
+from resources.context import World
 from resources.drivers.parameter import ParameterDriver
-from resources.lease import Lease, current_holder, hold, server_time
-from resources.lease_row import read_row
 from resources.model.errors import LeaseHeld, NotFound, WaitTimeout
 from resources.model.outputs import Outputs
 from resources.model.specs import Parameter
-from resources.world import World
+from resources.records import lease as lease_module
+from resources.records.clock import server_time
+from resources.records.lease import Lease, hold
+from resources.records.lease_table import current_holder, read_row
 
 from .conftest import expire
 

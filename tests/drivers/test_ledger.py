@@ -9,12 +9,12 @@ import pytest
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
 from resources.config.names import ledger_bucket
-from resources.ledger import entries, entry, record
+from resources.context import World
 from resources.model.change import Change
 from resources.model.errors import PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
-from resources.world import World
+from resources.records.ledger import entries, entry, record
 
 from .conftest import Materialize
 

@@ -14,11 +14,11 @@ from eks_assets.graph.unit import unit
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.names import lease_table
+from resources.context import World
 from resources.drivers.parameter import ParameterDriver
-from resources.lease import hold
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
-from resources.world import World
+from resources.records.lease import hold
 
 from .conftest import expire
 

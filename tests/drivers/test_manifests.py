@@ -9,9 +9,9 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
+from resources.context import World
 from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
-from resources.world import World
 
 from .conftest import Materialize, failure, remove, shown
 

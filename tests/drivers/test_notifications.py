@@ -15,13 +15,13 @@ from botocore.awsrequest import AWSResponse
 
 from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
 from eks_assets.units.infrastructure.notifications import notifications
-from resources import notification_topic
-from resources import notifications as events
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
-from resources.notification_topic import publish, topic_arn
-from resources.notifications import MESSAGE_BYTES, Notification
-from resources.world import World
+from resources.context import World
+from resources.notifications import messages as events
+from resources.notifications import topic as notification_topic
+from resources.notifications.messages import MESSAGE_BYTES, Notification
+from resources.notifications.topic import publish, topic_arn
 
 from .conftest import Materialize, failure
 

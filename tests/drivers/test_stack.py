@@ -8,9 +8,9 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
+from resources.context import World
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
-from resources.world import World
 
 from .conftest import Materialize, shown
 

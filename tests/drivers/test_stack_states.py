@@ -14,10 +14,10 @@ import urllib3
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.stack.driver import StackDriver
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
-from resources.world import World
 
 from .conftest import Materialize, checks, failure, shown
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from resources.aws.session import Aws
+from resources.context import World
 from resources.kubernetes.objects import list_objects
-from resources.world import World
 from sandbox.paths import PROJECT
 
 

@@ -15,10 +15,10 @@ from eks_assets.plan.model import EnvironmentPlan
 from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
+from resources.context import World
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.kubernetes.objects import list_objects
 from resources.support.waiting import Look, wait_until
-from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from resources.config.environment import Environment
-from resources.world import World
+from resources.context import World
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
 

@@ -15,8 +15,8 @@ import yaml
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.context import World
 from resources.kubernetes.errors import kubernetes_call
-from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli

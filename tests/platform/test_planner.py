@@ -16,7 +16,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.config.names import lease_table, ledger_bucket
-from resources.world import World
+from resources.context import World
 from sandbox.credentials import Keys, credentials
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli

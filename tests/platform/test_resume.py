@@ -16,8 +16,8 @@ import pytest
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.lease import hold
-from resources.world import World
+from resources.context import World
+from resources.records.lease import hold
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
+from resources.context import World
 from resources.kubernetes.errors import kubernetes_call
-from resources.world import World
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests import secret_scanner

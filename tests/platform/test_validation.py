@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from resources.application_probes import endpoint
 from resources.config.environment import Environment
 from resources.config.sandbox_state import SandboxState, sandbox_state
+from resources.context import World
 from resources.drivers.git.manifests import refresh
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import NotFound
+from resources.probes.applications import endpoint
 from resources.support.waiting import Look, wait_until
-from resources.world import World
 
 pytestmark = pytest.mark.sandbox
 
@@ -57,7 +57,7 @@ def test_a_certificate_of_another_authority_is_refused(
     def state() -> SandboxState:
         return changed
 
-    monkeypatch.setattr("resources.application_probes.sandbox_state", state)
+    monkeypatch.setattr("resources.probes.applications.sandbox_state", state)
     with pytest.raises(NotFound, match=r"does not answer: .*certificate verify failed"):
         endpoint(world)
 

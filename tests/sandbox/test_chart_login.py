@@ -22,10 +22,10 @@ from botocore.exceptions import ClientError
 from resources.aws.session import Aws
 from resources.config.environment import Charts, Environment
 from resources.config.loader import load_environment
+from resources.context import World
 from resources.drivers.helm.charts import logged_in, package_of
 from resources.model.errors import AccessDenied, OperationFailed
 from resources.model.specs import HelmRelease
-from resources.world import World
 from sandbox.charts.packaging import package
 from sandbox.charts.registry import push
 from sandbox.paths import PROJECT

@@ -14,15 +14,18 @@ import pytest
 from eks_assets.graph.registry import gated_units
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.notifications import notifications
-from resources import approvals, lease_row, notification_topic, releases
-from resources.approval_rules import Request
-from resources.approvals import vote
+from resources.approval import decisions as approvals
+from resources.approval import store as releases
+from resources.approval.decisions import vote
+from resources.approval.rules import Request
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.lease import server_time
-from resources.notification_topic import topic_arn
-from resources.world import World
+from resources.context import World
+from resources.notifications import topic as notification_topic
+from resources.notifications.topic import topic_arn
+from resources.records import clock
+from resources.records.clock import server_time
 from sensors import approval
 from sensors.approval import RELEASE, approval_sensor
 from sensors.looks import look_at_each
@@ -190,7 +193,7 @@ def test_expiry_is_said_and_launches_nothing(
     assert daemon.tick(approval_sensor) == []
     assert "expired" in daemon.said
     assert [kind for kind, _ in told()] == ["expired"]
-    assert lease_row.server_time(World.of(gated)) < later
+    assert clock.server_time(World.of(gated)) < later
 
 
 def test_what_could_not_be_sent_is_sent_later(

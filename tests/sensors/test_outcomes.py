@@ -11,7 +11,7 @@ import pytest
 from eks_assets.orchestration.environments import ENVIRONMENTS, failure
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING, outcome_tags
 from resources.model.errors import OperationFailed
-from resources.notifications import Notification
+from resources.notifications.messages import Notification
 from sensors import outcomes
 from sensors.outcomes import outcomes_sensor
 

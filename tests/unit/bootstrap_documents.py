@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from resources import bootstrap
+from resources.bootstrap import stack as bootstrap
 from resources.config.environment import Environment
 from resources.model.outputs import plain
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.application_probes import trouble
+from resources.probes.applications import trouble
 
 COMMIT = "1537915ea0f5aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 BRANCH = "develop/demo-sandbox"

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from resources import approvals
-from resources.approval_rules import Person, Request, Standing, Vote, evaluate, newest_granted
+from resources.approval import decisions as approvals
+from resources.approval.rules import Person, Request, Standing, Vote, evaluate, newest_granted
 from resources.config.environment import Approval, Environment
-from resources.world import World
+from resources.context import World
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 DAY = 86400

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from resources.approval_rules import Person
-from resources.approvers import UI_WRITER, Approvers, fixes_session_name
+from resources.approval.electorate import UI_WRITER, Approvers, fixes_session_name
+from resources.approval.rules import Person
 from resources.config.environment import Approval, Environment
 from resources.config.names import deployer_role, planner_role
-from resources.world import World
+from resources.context import World
 
 ACCOUNT = "000000000000"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
-from resources import bootstrap
-from resources.bootstrap_stack_rights import name_pattern
+from resources.bootstrap import stack as bootstrap
+from resources.bootstrap.stack_rights import name_pattern
 from resources.config.environment import Environment, Roles
 from resources.config.loader import load_environment
 from resources.config.names import (

@@ -13,8 +13,8 @@ import pytest
 
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from resources import bootstrap
-from resources.bootstrap_stack_rights import stack_rights
+from resources.bootstrap import stack as bootstrap
+from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import arn
 from resources.config.environment import Environment, HostedZone
 from resources.config.loader import load_environment

@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from resources.context import World
 from resources.drivers.stack import change_sets as stack_change_sets
 from resources.drivers.stack.change_sets import PREFIX, drop_abandoned, make_change_set
 from resources.drivers.stack.operations import Step
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
-from resources.world import World
 
 
 class CloudFormation:

@@ -15,12 +15,12 @@ from typing import Any, cast
 import pytest
 import urllib3
 
+from resources.context import World
 from resources.drivers.helm import drift as helm_live
 from resources.kubernetes import access as cluster_access
 from resources.kubernetes.access import ClusterAccess, ClusterAddress
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import Transient
-from resources.world import World
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 

@@ -6,13 +6,13 @@ from typing import cast
 
 import pytest
 
+from resources.context import World
 from resources.drivers.git import branch as git_tree
 from resources.drivers.git import manifests as git_manifests
 from resources.model.change import diff
 from resources.model.digests import digest_of
 from resources.model.outputs import NoOutputs
 from resources.model.specs import GitManifests, GitTree
-from resources.world import World
 
 VALUES = "{image: {tag: 2024-05-01}, closes: 12:30, since: 2024-05-01T00:00:00Z, replicas: 2}"
 APPLICATION_SET = f"""\

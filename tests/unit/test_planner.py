@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resources import bootstrap
+from resources.bootstrap import stack as bootstrap
 from resources.cloudformation import arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment

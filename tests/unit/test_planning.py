@@ -16,13 +16,13 @@ from eks_assets.graph.unit import unit
 from eks_assets.plan.model import EnvironmentPlan
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
+from resources.context import World
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, OperationFailed, WrongAccount
 from resources.model.outputs import NoOutputs, Outputs, plain
 from resources.model.specs import Stack
-from resources.probes import Seen
-from resources.world import World
+from resources.probes.result import Seen
 
 
 class Vpc(Outputs):

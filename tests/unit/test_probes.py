@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from resources import probes
 from resources.model import checks
+from resources.probes import runner as probes
 
 
 def test_every_check_has_a_probe() -> None:

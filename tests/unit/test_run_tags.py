@@ -13,8 +13,8 @@ from eks_assets.cli.runs.abandoned import OWNER, close_abandoned
 from eks_assets.orchestration import executor
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.run_tags import LAUNCH_TAG
+from resources.context import silent
 from resources.model.errors import OperationFailed
-from resources.world import silent
 
 STARTED, CANCELED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELED
 

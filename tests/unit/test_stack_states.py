@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.context import World
 from resources.drivers.stack.status import describe_stack, wait_while_busy
 from resources.model.errors import OperationFailed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
-from resources.world import World
 
 STACK = Stack[NoOutputs](name="s", template={})
 

@@ -9,8 +9,8 @@ import pytest
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.context import World
 from resources.model.errors import Transient
-from resources.world import World
 
 
 @pytest.fixture

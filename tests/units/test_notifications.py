@@ -9,9 +9,9 @@ import pytest
 
 from eks_assets.units.infrastructure.deploy_requests import DeployRequests, deploy_requests, queue_name
 from eks_assets.units.infrastructure.notifications import NotificationTopic, notifications
-from resources import notifications as events
 from resources.config.environment import Environment
-from resources.notifications import MESSAGE_BYTES, Notification
+from resources.notifications import messages as events
+from resources.notifications.messages import MESSAGE_BYTES, Notification
 
 from .published import properties_of, resources_of
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from eks_assets.cli.arguments import EnvironmentName, Json
 
 if TYPE_CHECKING:
-    from resources.approval_rules import Standing
+    from resources.approval.rules import Standing
     from resources.config.environment import Approval, Environment
-    from resources.world import World
+    from resources.context import World
 
 Digest = Annotated[str, typer.Option("--digest", help="The digest of the plan; its first 12 characters are enough.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
@@ -34,10 +34,10 @@ def reject(environment: EnvironmentName, digest: Digest, reason: Reason) -> None
 
 def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     """Show the plans that were put up for approval and how each stands. Exit 3 while one is waiting."""
-    from resources.approvals import standings
-    from resources.approvers import Approvers
+    from resources.approval.decisions import standings
+    from resources.approval.electorate import Approvers
+    from resources.context import World
     from resources.model.errors import AccessDenied
-    from resources.world import World
 
     env, approval = _gated(environment)
     try:
@@ -66,14 +66,14 @@ def _gated(environment: str) -> tuple[Environment, Approval]:
 
 def _as_caller(env: Environment) -> World:
     from resources.aws.session import Aws
-    from resources.world import World
+    from resources.context import World
 
     return World(env, Aws(env, as_deployer=False))
 
 
 def _decide(environment: str, verdict: Any, digest: str, reason: str) -> None:
     from eks_assets.engine.approval_request import describe
-    from resources.approvals import find_request, standing, vote
+    from resources.approval.decisions import find_request, standing, vote
     from resources.model.errors import AccessDenied
 
     env, approval = _gated(environment)

@@ -16,7 +16,7 @@ def bootstrap(
     apply: Annotated[bool, typer.Option("--apply", help="Make or update the stack with your own credentials.")] = False,
 ) -> None:
     """Roles, ledger and leases that must exist before the first deploy. Needs an administrator of the account."""
-    from resources import bootstrap as resources_bootstrap
+    from resources.bootstrap import stack as resources_bootstrap
     from resources.config.loader import load_environment
     from resources.model.errors import ConfigError
 

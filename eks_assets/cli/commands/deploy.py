@@ -40,7 +40,7 @@ def deploy(
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
     from resources.config.loader import load_environment
-    from resources.world import World
+    from resources.context import World
 
     began = time.monotonic()
     # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.

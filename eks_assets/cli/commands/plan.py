@@ -63,7 +63,7 @@ def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -
 def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
     """The plan; a terminal is told how far it is."""
     from eks_assets.engine.planner import plan_report
-    from resources.world import World
+    from resources.context import World
 
     done: list[str] = []
     with Console(stderr=True).status(f"planning {env.name}") as status:

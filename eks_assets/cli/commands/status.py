@@ -32,7 +32,7 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
     from resources.config.loader import load_environment
-    from resources.world import World
+    from resources.context import World
 
     began = time.monotonic()
     registry = all_units()

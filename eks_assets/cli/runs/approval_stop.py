@@ -12,7 +12,7 @@ from eks_assets.cli.runs.event_log import Event, EventLog
 if TYPE_CHECKING:
     from eks_assets.graph.registry import Registry
     from eks_assets.plan.model import EnvironmentPlan
-    from resources.approval_rules import Standing
+    from resources.approval.rules import Standing
     from resources.config.environment import Environment
 
 
@@ -34,7 +34,7 @@ def at_the_gate(
     from eks_assets.graph.registry import is_gated
     from eks_assets.plan.document import critical_minutes
     from eks_assets.plan.markdown import summary
-    from resources.world import World
+    from resources.context import World
 
     if env.approval is None:
         return AtTheGate((), {})

@@ -51,8 +51,8 @@ class Launcher:
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
         from resources.aws.session import caller
-        from resources.lease import OUTLIVES_A_DEAD_HOLDER, hold
-        from resources.world import World
+        from resources.context import World
+        from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 
         world = World.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
         world.launch = self.launch

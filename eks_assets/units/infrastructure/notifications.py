@@ -9,9 +9,9 @@ from troposphere import Ref, Template, sns
 from eks_assets.graph.unit import unit
 from resources.cloudformation import add_outputs, arn, deny, policy_document, stack_tags
 from resources.config.environment import Environment
+from resources.config.names import topic_name
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
-from resources.notifications import topic_name
 
 
 class NotificationTopic(Outputs):

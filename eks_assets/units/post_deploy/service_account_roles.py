@@ -6,7 +6,7 @@ from troposphere import GetAtt, Ref, Sub, Template, s3
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
-from resources.bootstrap_stack_rights import git_secret
+from resources.bootstrap.stack_rights import git_secret
 from resources.cloudformation import (
     Document,
     add_outputs,

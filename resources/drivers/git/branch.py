@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.git import objects as git_objects
 from resources.drivers.git.merge import (
@@ -27,7 +28,6 @@ from resources.model.errors import NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
 from resources.model.specs import AnyGitTree, GitTree
 from resources.support.yaml_loaders import KubernetesLoader
-from resources.world import World
 
 PUSHES = 5
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from resources.aws.dagster_clients import secrets_client
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.model.errors import ConfigError
-from resources.world import World
 
 # What hosts of git take as the user beside a token.
 TOKEN_USER = "x-access-token"

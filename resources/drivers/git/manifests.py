@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.merge import rendered_files
@@ -24,7 +25,6 @@ from resources.model.errors import ConfigError
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import GitManifests, Manifests
 from resources.support.yaml_loaders import KubernetesLoader
-from resources.world import World
 
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
+from resources.context import World
 from resources.drivers.git import applicationsets as gitops_rendering
 from resources.drivers.git import objects as git_objects
 from resources.drivers.git.objects import Difference
@@ -27,7 +28,6 @@ from resources.model.outputs import plain
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.yaml_loaders import Loader
-from resources.world import World
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
 TEMPLATE_TRAILER, VARIABLES_TRAILER = "Eks-Assets-Template", "Eks-Assets-Variables"

@@ -15,6 +15,7 @@ from email.utils import parseaddr
 from pathlib import Path
 
 from resources.config.sandbox_state import with_addresses
+from resources.context import World
 from resources.drivers.git.credentials import Credentials, credentials_of
 from resources.drivers.programs import program, run
 from resources.model.errors import (
@@ -26,7 +27,6 @@ from resources.model.errors import (
     Transient,
 )
 from resources.model.specs import AnyGitTree
-from resources.world import World
 
 # Of the branch; one in whose newest commits none is ours is fetched whole.
 NEWEST_COMMITS = 50

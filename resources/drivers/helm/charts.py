@@ -19,11 +19,11 @@ from resources.aws.dagster_clients import ecr_public_token
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.sandbox_state import with_addresses
+from resources.context import World
 from resources.drivers.helm.command import explained, helm
 from resources.model.errors import CommandFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
 from resources.support.cache import cache_folder
-from resources.world import World
 
 
 def mirror_of(env: Environment) -> str | None:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from resources.context import World
 from resources.drivers.programs import program, run
 from resources.kubernetes.exec_credential import handed
 from resources.model.errors import CommandFailed, OperationFailed, Transient
 from resources.model.outputs import plain
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 _TRANSIENT = re.compile(
     r"Too Many Requests|connection refused|connection reset|i/o timeout|TLS handshake timeout|unexpected EOF|: EOF$"

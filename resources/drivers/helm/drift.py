@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from resources.context import World
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import object_diff, title, with_hand_edits_adopted
 from resources.kubernetes.objects import Object, describe
 from resources.model.change import FieldChange
 from resources.model.errors import NotFound
-from resources.world import World
 
 _LISTED = "live objects "
 EXISTS = "applied"

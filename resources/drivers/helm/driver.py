@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
@@ -24,7 +25,6 @@ from resources.model.digests import hex_digest_of
 from resources.model.errors import CommandFailed, OperationFailed, Transient
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 DIGEST_LABEL = "eks-assets/spec"
 DRIFT = "drift"
@@ -123,7 +123,7 @@ class HelmReleaseDriver(Driver):
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
         rendered = render_once(spec, package, world, installed=installed)
         tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
-        rehearse(tried, world, manager="helm", namespace=spec.namespace)
+        rehearse(tried, world.cluster, manager="helm", namespace=spec.namespace)
 
     def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
         with values_file(spec, world) as values:

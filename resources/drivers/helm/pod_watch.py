@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from resources.context import World
 from resources.drivers.helm.storage import newest_release
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
 from resources.model.errors import OperationFailed, PipelineError, Transient
-from resources.world import World
 
 # Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
 _GRACE = 15.0

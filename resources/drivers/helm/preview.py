@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from resources.context import World
 from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.drift import EXISTS, compare, is_hook, live_object, title_of
 from resources.drivers.helm.rendering import cluster_exists, render
@@ -15,7 +16,6 @@ from resources.kubernetes.live_diff import POD_TEMPLATES, as_stored, removed_fie
 from resources.kubernetes.objects import Object
 from resources.model.change import Change, FieldChange
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 KEEP = "helm.sh/resource-policy"
 

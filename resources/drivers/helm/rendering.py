@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from resources.context import World
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
 from resources.drivers.helm.drift import title_of
@@ -33,7 +34,6 @@ from resources.model.digests import digest_of
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
 from resources.model.outputs import pending_fields, plain
 from resources.model.specs import HelmRelease
-from resources.world import World
 
 _SAFE_INTEGER = 2**53 - 1
 # The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.

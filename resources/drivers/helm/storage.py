@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
+from resources.context import World
 from resources.kubernetes.objects import list_objects
 from resources.support.cache import cached_json
 from resources.support.yaml_loaders import KubernetesLoader
-from resources.world import World
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call, error_code
 from resources.config.names import ledger_bucket
+from resources.context import World
 from resources.drivers.stack.fields import SECRET, template_body, template_digest
 from resources.drivers.stack.operations import Step, retained_resources
 from resources.drivers.stack.status import describe_stack
@@ -22,7 +23,6 @@ from resources.model.errors import NotFound, OperationFailed, PipelineError, Ref
 from resources.model.outputs import plain
 from resources.model.specs import Stack
 from resources.support.waiting import Look, wait_until
-from resources.world import World
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 PREFIX = "eks-assets-"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.drivers.base import Driver
 from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
@@ -22,7 +23,6 @@ from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed,
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack, output_key
-from resources.world import World
 
 
 class StackDriver(Driver):

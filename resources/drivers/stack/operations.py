@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import SECRET
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.outputs import plain
 from resources.model.specs import Stack
-from resources.world import World
 
 Kind = Literal["CREATE", "UPDATE", "IMPORT"]
 NODE_GROUP = "AWS::EKS::Nodegroup"

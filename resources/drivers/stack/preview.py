@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from resources.context import World
 from resources.drivers.stack.change_sets import drop_change_set, is_inline, make_change_set
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import template_digest, wanted_fields
@@ -15,7 +16,6 @@ from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import NotFound, Refused
 from resources.model.outputs import pending_fields
 from resources.model.specs import Stack
-from resources.world import World
 
 # Each of them makes EKS drain and replace the group's nodes.
 _ROLLS_NODES = {"Version", "ReleaseVersion", "LaunchTemplate"}

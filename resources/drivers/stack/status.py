@@ -6,10 +6,10 @@ from itertools import count
 from typing import Any
 
 from resources.aws.errors import aws_call
+from resources.context import World
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
 from resources.support.waiting import Look, wait_until
-from resources.world import World
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 _STUCK = {

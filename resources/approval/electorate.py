@@ -14,12 +14,12 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from resources.approval_rules import Person
+from resources.approval.rules import Person
 from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
 from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
+from resources.context import World
 from resources.model.errors import NotFound
-from resources.world import World
 
 SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"
 UI_WRITER = "dagster-ui"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.bootstrap_stack_rights import git_secret, other_secrets, parameter_arns
+from resources.bootstrap.stack_rights import git_secret, other_secrets, parameter_arns
 from resources.cloudformation import Document, allow, arn, deny, policy_document
 from resources.config.environment import Environment
 from resources.config.names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role

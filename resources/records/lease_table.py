@@ -1,4 +1,4 @@
-"""The row of the lease table that says who holds an environment, and AWS's clock, which its answers tell.
+"""The row of the lease table that says who holds an environment.
 
 Every write is conditional on what was read. Times are AWS's own, so that a machine whose clock is wrong neither loses a
 lease nor steals one.
@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from resources.aws.errors import aws_call
 from resources.config.names import lease_table
+from resources.context import World
 from resources.model.errors import NotFound, OperationFailed
-from resources.world import World
+from resources.records.clock import clock, server_time
 
-# Linux stops its monotonic clock while the machine sleeps; this one goes on.
-_TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 Item = dict[str, Any]
 
 
@@ -55,33 +52,6 @@ class Holder:
     def __str__(self) -> str:
         since, until = (f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (self.since, self.until))
         return f"run {self.run} ({self.who}) since {since}, until {until} unless it renews"
-
-
-@dataclass
-class _Clock:
-    """AWS's clock: how far it is from this machine's ticks, in seconds. Corrected by each answer."""
-
-    offset: float | None = None
-
-    def hear(self, answer: Mapping[str, Any]) -> None:
-        said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        self.offset = said.timestamp() - time.clock_gettime(_TICKS)
-
-
-def _clock(world: World) -> _Clock:
-    clock: _Clock = world.once("AWS's clock", _Clock)
-    return clock
-
-
-def server_time(world: World) -> dt.datetime:
-    """The time by AWS's clock, right to about a second: told by its answers, counted on by our ticks.
-
-    Raises AccessDenied, Transient."""
-    # Another thread may forget the clock with all that it shares: look until there is one that has been set.
-    while (offset := _clock(world).offset) is None:
-        with aws_call("asking AWS for the time"):
-            _clock(world).hear(world.aws.client("sts").get_caller_identity())
-    return dt.datetime.fromtimestamp(offset + time.clock_gettime(_TICKS), dt.UTC)
 
 
 def current_holder(world: World) -> Holder | None:
@@ -132,5 +102,5 @@ def _call(world: World, operation: str, **arguments: Any) -> Item:
         raise NotFound(
             f"the lease table {table} does not exist", next_step=f"eks-assets bootstrap {env.name} --apply"
         ) from error
-    _clock(world).hear(answer)
+    clock(world).hear(answer)
     return answer

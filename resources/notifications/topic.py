@@ -16,11 +16,11 @@ from typing import Any
 from botocore.config import Config
 
 from resources.aws.errors import aws_call
-from resources.config.names import lease_table
-from resources.lease import server_time
+from resources.config.names import lease_table, topic_name
+from resources.context import World
 from resources.model.errors import NotFound, PipelineError
-from resources.notifications import Notification, topic_name
-from resources.world import World
+from resources.notifications.messages import Notification
+from resources.records.clock import server_time
 
 UNIT = "notifications"
 CLAIM = dt.timedelta(minutes=1)

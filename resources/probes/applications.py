@@ -11,14 +11,17 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
+from resources.context import World
 from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.manifests import objects
 from resources.drivers.git.repository import address_of
 from resources.kubernetes.objects import Object, list_objects
-from resources.model.checks import ApplicationsHealthy
+from resources.model import checks
+from resources.model.checks import ApplicationsHealthy, Check
 from resources.model.errors import NotFound
 from resources.model.outputs import plain
 from resources.model.specs import GitManifests, Spec
-from resources.world import World
+from resources.probes.result import Seen
 
 
 def unhealthy_application(
@@ -110,3 +113,14 @@ def endpoint(world: World) -> tuple[bool, str]:
         raise NotFound(f"{url} does not answer: {error}") from error
     body = answer.data[:200].decode(errors="replace").strip()
     return answer.status == 200, f"{url} answers {answer.status}" + ("" if answer.status == 200 else f": {body}")
+
+
+def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], world: World) -> Seen:
+    names: set[str] = set()
+    if isinstance(spec, GitManifests):
+        names = {o["metadata"]["name"] for o in objects(spec, world).objects if o["kind"] == "ApplicationSet"}
+    return Seen(*unhealthy_application(check, spec, names, world))
+
+
+def application_endpoint(_: Check, _spec: Spec[Any], world: World) -> Seen:
+    return Seen(*endpoint(world))

@@ -16,9 +16,9 @@ import rfc8785
 from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call
 from resources.config.names import ledger_bucket
+from resources.context import World
 from resources.model.change import Change
 from resources.model.errors import AlreadyThere, NotFound
-from resources.world import World
 
 
 def entry(world: World, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from resources.aws.session import Aws
-from resources.bootstrap_template import BootstrapOutputs, template
+from resources.bootstrap.template import BootstrapOutputs, template
 from resources.cloudformation import stack_tags
 from resources.config.environment import Environment, Roles
 from resources.config.names import lease_table, ledger_bucket
+from resources.context import World, silent
 from resources.drivers.stack.driver import StackDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import Stack
-from resources.world import World, silent
 
 __all__ = ["BootstrapOutputs", "apply", "lease_table", "ledger_bucket", "stack", "template"]
 

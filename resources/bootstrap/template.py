@@ -6,7 +6,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
 
-from resources.bootstrap_policies import (
+from resources.bootstrap.policies import (
     approver_statements,
     deployer_statements,
     deployer_trust,
@@ -16,7 +16,7 @@ from resources.bootstrap_policies import (
     planner_statements,
     planner_trust,
 )
-from resources.bootstrap_stack_rights import stack_rights
+from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import (
     Document,
     add_outputs,

@@ -16,12 +16,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resources import ledger
-from resources.approval_rules import Request
-from resources.lease import server_time
+from resources.approval.rules import Request
+from resources.context import World
 from resources.model.digests import digest_of
 from resources.model.errors import ApprovalStale, NotFound
-from resources.world import World
+from resources.records import ledger
+from resources.records.clock import server_time
 
 
 def publish(world: World, document: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ class _Shared:
 class World:
     """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger;
     `launch`: what holds the environment for several runs together, where something does;
-    `lease`: its hold on the environment, while `resources.lease.hold` lasts. Lives as long as one plan or one step."""
+    `lease`: its hold on the environment, while it is held. Lives as long as one plan or one step."""
 
     env: Environment
     aws: Aws

@@ -2,7 +2,7 @@
 
 Texts name units, objects, paths and counts, never a field's value: whatever a plan or a finding knows besides stays
 out of the mail. What somebody must do comes first; the long part, which a size limit may cut, comes last.
-`resources.notification_topic` sends them.
+`resources.notifications.topic` sends them.
 """
 
 from __future__ import annotations
@@ -51,11 +51,6 @@ class Notification:
             if used > MESSAGE_BYTES:
                 return "\n".join([*lines[:kept], _left_out(len(lines) - kept, self.more)])
         return "\n".join(lines)
-
-
-def topic_name(env: Environment) -> str:
-    """The name of the environment's SNS topic, which is its display name too."""
-    return f"{env.resource_prefix}-eks-cluster-approval"
 
 
 def approval_needed(

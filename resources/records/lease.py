@@ -2,7 +2,7 @@
 
 A run holds it, not a process: the steps of one run, each a process, are its members, and each renews it. A run that
 takes it over raises the fencing `token`, a number that only grows, so whoever held it before finds out at its next
-change (`World.before_change`). It is a row of a DynamoDB table; see resources/lease_row.py.
+change (`World.before_change`). It is a row of a DynamoDB table; see `lease_table.py`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from typing import Any
 from resources.aws.errors import aws_call
 from resources.cloudformation import stack_tags
 from resources.config.names import lease_table
+from resources.context import World
 from resources.drivers.stack.status import describe_stack, is_busy
-from resources.lease_row import Holder, Item, current_holder, read_row, server_time, write_row
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
+from resources.records.clock import server_time
+from resources.records.lease_table import Holder, Item, current_holder, read_row, write_row
 from resources.support.waiting import Look, wait_until
-from resources.world import World
-
-__all__ = ["Holder", "Lease", "current_holder", "hold", "server_time"]
 
 TTL = 60.0  # seconds that a lease lasts without renewal; it is renewed four times as often
 OUTLIVES_A_DEAD_HOLDER = TTL + 15.0  # seconds of waiting after which a run that holds it is alive

@@ -1,4 +1,4 @@
-"""What grants and rejections of a release amount to. Pure; who wrote them is AWS's word, see `resources/approvals.py`.
+"""What grants and rejections of a release amount to. Pure; who wrote them is AWS's word (`decisions.py`).
 
 A **release** is one plan put up for approval: the digest of the plan, and a request of its own, so that a grant can be
 used once though the same plan may come up again. A **vote** is one version of the release's SSM parameter.

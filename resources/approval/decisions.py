@@ -12,15 +12,15 @@ import shlex
 from dataclasses import replace
 from typing import Any, get_args
 
-from resources.approval_rules import LOOK_BACK_LIVES, OPEN_LIVES, Decision, Request, Standing, Vote, evaluate
-from resources.approvers import UI_WRITER, Approvers
+from resources.approval.electorate import UI_WRITER, Approvers
+from resources.approval.rules import LOOK_BACK_LIVES, OPEN_LIVES, Decision, Request, Standing, Vote, evaluate
+from resources.approval.store import mark, note_rejection, noted_rejection, requests, uses
 from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
-from resources.lease import server_time
-from resources.ledger import keys, read, write_once
+from resources.context import World
 from resources.model.errors import ConfigError, NotFound
-from resources.releases import mark, note_rejection, noted_rejection, requests, uses
-from resources.world import World
+from resources.records.clock import server_time
+from resources.records.ledger import keys, read, write_once
 
 REASON_LIMIT = 500
 SHORTEST = 12  # characters of a digest that name it

@@ -1,0 +1,1 @@
+"""Plans put up for approval, the decisions on them, and what they amount to."""

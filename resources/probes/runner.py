@@ -1,0 +1,75 @@
+"""Looks at what a health check (`resources/model/checks.py`) asks for: what was expected, what was seen.
+
+`observe` looks once; `wait` looks until it is true or the check's deadline is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.context import World
+from resources.model import checks
+from resources.model.checks import Check
+from resources.model.errors import PipelineError, WaitTimeout
+from resources.model.specs import Spec
+from resources.probes.applications import application_endpoint, applications_healthy
+from resources.probes.aws import (
+    addons_active,
+    certificate_issued,
+    cluster_active,
+    endpoint_answers,
+    stack_complete,
+    zone_served,
+)
+from resources.probes.helm import SHARED_KINDS, releases_ready, workloads_ready
+from resources.probes.kubernetes import crds_established, nodes_ready, objects_exist, objects_ready, pods_ready
+from resources.probes.result import Probe, Seen
+from resources.probes.specs import branch_head, in_sync
+from resources.support.waiting import Look, wait_until
+
+
+def observe(check: Check, spec: Spec[Any], world: World) -> Seen:
+    """One look. What cannot be read counts as not passed, with the reason."""
+    try:
+        return _PROBES[type(check)](check, spec, world)
+    except PipelineError as error:
+        return Seen(False, error.message)
+
+
+def wait(check: Check, spec: Spec[Any], world: World) -> Seen:
+    """Look until the check passes or its deadline (its own, else the environment's) is over."""
+    deadline = check.deadline or world.env.deadlines.probe
+
+    def look() -> Look[Seen]:
+        for shared in ("helm releases", *SHARED_KINDS):
+            world.forget(shared)
+        seen = observe(check, spec, world)
+        return Look(seen if seen.passed else None, seen.detail)
+
+    try:
+        return wait_until(look, what=check.name, deadline=deadline, interval=check.interval, progress=world.progress)
+    except WaitTimeout as error:
+        return Seen(False, error.message)
+
+
+_PROBES: dict[type[Check], Probe] = {
+    checks.StackComplete: stack_complete,
+    checks.ClusterActive: cluster_active,
+    checks.EndpointAnswers: endpoint_answers,
+    checks.NodesReady: nodes_ready,
+    checks.AddonsActive: addons_active,
+    checks.WorkloadsReady: workloads_ready,
+    checks.ObjectsExist: objects_exist,
+    checks.ObjectsReady: objects_ready,
+    checks.CrdsEstablished: crds_established,
+    checks.CertificateIssued: certificate_issued,
+    checks.ZoneServed: zone_served,
+    checks.ParameterStored: in_sync,
+    checks.LookupFound: in_sync,
+    checks.BranchHead: branch_head,
+    checks.InSync: in_sync,
+    checks.PodsReady: pods_ready,
+    checks.ReleasesReady: releases_ready,
+    checks.ApplicationsHealthy: applications_healthy,
+    checks.ApplicationEndpoint: application_endpoint,
+}

@@ -1,0 +1,43 @@
+"""AWS's clock: what decides on leases, decisions and expiry, whatever this machine's clock says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from resources.aws.errors import aws_call
+from resources.context import World
+
+# Linux stops its monotonic clock while the machine sleeps; this one goes on.
+_TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+@dataclass
+class _Clock:
+    """AWS's clock: how far it is from this machine's ticks, in seconds. Corrected by each answer."""
+
+    offset: float | None = None
+
+    def hear(self, answer: Mapping[str, Any]) -> None:
+        said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        self.offset = said.timestamp() - time.clock_gettime(_TICKS)
+
+
+def clock(world: World) -> _Clock:
+    clock: _Clock = world.once("AWS's clock", _Clock)
+    return clock
+
+
+def server_time(world: World) -> dt.datetime:
+    """The time by AWS's clock, right to about a second: told by its answers, counted on by our ticks.
+
+    Raises AccessDenied, Transient."""
+    # Another thread may forget the clock with all that it shares: look until there is one that has been set.
+    while (offset := clock(world).offset) is None:
+        with aws_call("asking AWS for the time"):
+            clock(world).hear(world.aws.client("sts").get_caller_identity())
+    return dt.datetime.fromtimestamp(offset + time.clock_gettime(_TICKS), dt.UTC)
