@@ -1,0 +1,134 @@
+"""What today's code prints as JSON, plans above all: `test_recorded_names.py` compares it with the record. Imports from
+the project stand at the top alone, and no module's path is compared."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from contextlib import redirect_stdout
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from eks_assets.cli.deploy import report as print_deploy_report
+from eks_assets.cli.logs import Event, JsonLines, no_log
+from eks_assets.cli.release import _as_json as missing_approval
+from eks_assets.cli.status import as_json as status_report
+from eks_assets.plan_document import Source
+from eks_assets.plan_report import report as plan_report
+from eks_assets.planning import CheckState, EnvironmentPlan, UnitPlan
+from eks_assets.registry import Registry
+from eks_assets.unit import unit
+from eks_assets.units import registry
+from resources.approval_rules import Request, Standing
+from resources.canonical import digest_of
+from resources.change import Change, FieldChange
+from resources.environment import Approval, Environment
+from resources.environment_files import load_environment
+from resources.errors import OperationFailed
+from resources.outputs import Pending
+from resources.specs import Manifests
+
+from .stand_in_aws import NOW
+
+ROOT = Path(__file__).parents[2]
+ANN = "arn:aws:iam::444455556666:user/ann"
+NO_HASH = "sha256:" + "0" * 64
+# What a plan's digest does not cover: docs/plan.schema.json, `digest`.
+BESIDE_THE_DIGEST = ("digest", "minutes", "planned", "disabled", "notes", "release")
+
+
+@cache
+def environment() -> Environment:
+    """The published environment with an approval gate; as an exception it takes decisions from the Dagster UI too."""
+    published_one = load_environment("acme-prod", ROOT / "environments")
+    return published_one.model_copy(update={"approval": Approval(before="applications", approvers=2, ui=True)})
+
+
+@cache
+def example_units() -> Registry:
+    """Two units made up for the example, the second behind the gate."""
+
+    @unit(wave="network", minutes=4.0)
+    def example_network(env: Environment) -> Manifests:
+        """Nothing to do."""
+        return Manifests(objects=())
+
+    @unit(wave="applications", reversibility="forward-only", after=[example_network])
+    def example_application(env: Environment) -> Manifests:
+        """Something to do."""
+        return Manifests(objects=())
+
+    return Registry.of([example_network, example_application])
+
+
+def planned_example() -> EnvironmentPlan:
+    """A change of the second unit, with a secret and with something known after apply."""
+    fields = (
+        FieldChange("values.replicas", 1, 2),
+        FieldChange("values.adminPassword", "planted", "planted too"),
+        FieldChange("values.vpc", None, Pending("example_network", "vpc_id"), replaces=True),
+    )
+    change = Change("update", fields, "it differs", {"chart": "ab" * 32}, ("Secret/x",), ("Deployment x restarts",))
+    observed = {"status": "deployed", "revision": "3"}
+    waits = ("example_network.vpc_id",)
+    return EnvironmentPlan(
+        environment().name,
+        (
+            UnitPlan("example_network", "network", "in_sync"),
+            UnitPlan("example_application", "applications", "waiting", change, waits, observed=observed),
+        ),
+    )
+
+
+def example_report() -> dict[str, Any]:
+    """What `plan --json` prints of the example."""
+    return plan_report(planned_example(), example_units(), environment(), Source("c0ffee", "1.35"))
+
+
+def digested_part(report: dict[str, Any]) -> dict[str, Any]:
+    """What the digest of a plan covers."""
+    return {key: value for key, value in report.items() if key not in BESIDE_THE_DIGEST}
+
+
+def digest_of_plan(report: dict[str, Any]) -> str:
+    """The digest that the plan must have."""
+    return digest_of(digested_part(report))
+
+
+def example_plan() -> dict[str, Any]:
+    """The example with zeros for the hash of the environment's files, which people change, and the digest of that."""
+    report = {**example_report(), "inputs": NO_HASH}
+    digest = digest_of_plan(report)
+    return {**report, "digest": digest, "release": {**report["release"], "digest": digest}}
+
+
+def printed_status() -> dict[str, Any]:
+    """What `status --json` prints of two units; a moment of looking is zeros."""
+    checks = (CheckState("in_sync", True, "as it should be", "Nothing differs.", "2025-03-01T12:00:00Z"),)
+    failed = UnitPlan("loki", "observability", "unknown", error=OperationFailed("the chart is not there"))
+    units = (UnitPlan("network", "network", "in_sync", checks=checks), failed)
+    return status_report(EnvironmentPlan("acme-prod", units))
+
+
+def printed_deploy() -> dict[str, Any]:
+    """What `deploy --json` prints where a unit failed and another waits for approval."""
+    request = Request("acme-prod", NO_HASH, 1, NOW, ANN, "run-1")
+    waiting = missing_approval(Standing(request, "waiting", (), 2, NOW), ("loki",), ["eks-assets approve"])
+    out, began = io.StringIO(), time.monotonic()
+    with redirect_stdout(out):
+        failed = {"network": "why"}
+        print_deploy_report(True, Console(), no_log, "acme-prod", "failed", began, 2, failed, {}, waiting)
+    return {**json.loads(out.getvalue()), "seconds": 0}
+
+
+def logged_line() -> dict[str, Any]:
+    """A line of `deploy --log-format json`."""
+    out = io.StringIO()
+    log = JsonLines(out, "acme-prod", registry())
+    log(Event("unit_failed", "why", NOW.timestamp(), "error", "run-1", "network", 1.5))
+    line: dict[str, Any] = json.loads(out.getvalue())
+    return line
