@@ -38,7 +38,8 @@ class Record:
         """Fails with each path that differs."""
         if IS_RECORDING:
             self.sections[section] = jsonable(live)
-        assert list(differences(self.sections[section], jsonable(live), section)) == []
+        differing = list(differences(self.sections[section], jsonable(live), section))
+        assert not differing, "\n".join(differing)
 
 
 def jsonable(document: Any) -> Any:
