@@ -10,12 +10,14 @@ from typing import Any
 from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
-from eks_assets.desired import desired
-from eks_assets.infrastructure.deploy_requests import queue_name
+from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from resources.approval_rules import Request
-from resources.approvals import use_up, vote, vote_in_ui, votes
-from resources.bootstrap_names import (
+from eks_assets.units.infrastructure.deploy_requests import queue_name
+from resources.approval.decisions import use_up, vote, vote_in_ui, votes
+from resources.approval.rules import Request
+from resources.approval.store import ask, mark, note_rejection, noted_rejection, published, requests, uses
+from resources.approval.store import publish as publish_plan
+from resources.config.names import (
     approver_policy,
     cloudformation_role,
     deployer_role,
@@ -25,17 +27,23 @@ from resources.bootstrap_names import (
     pipeline_role,
     planner_role,
 )
-from resources.canonical import digest_of
-from resources.drivers.stack_change_sets import _uploaded as upload_template
-from resources.lease import hold
-from resources.lease_row import read_row
-from resources.ledger import entries, entry, record
-from resources.notification_topic import publish as send_notification
-from resources.notifications import approval_needed, approved, drift_found, expired, rejected, run_failed, succeeded
-from resources.outputs import plain
-from resources.releases import ask, mark, note_rejection, noted_rejection, published, requests, uses
-from resources.releases import publish as publish_plan
-from resources.world import World
+from resources.context import World
+from resources.drivers.stack.change_sets import _uploaded as upload_template
+from resources.model.digests import digest_of
+from resources.model.outputs import plain
+from resources.notifications.messages import (
+    approval_needed,
+    approved,
+    drift_found,
+    expired,
+    rejected,
+    run_failed,
+    succeeded,
+)
+from resources.notifications.topic import publish as send_notification
+from resources.records.lease import hold
+from resources.records.lease_table import read_row
+from resources.records.ledger import entries, entry, record
 from sensors.deploy_requests import DeployRequest, Message, settle
 
 from .names_printed import ANN, NO_HASH, digested_part, environment, example_plan, planned_example

@@ -13,24 +13,24 @@ from typing import Any
 
 from rich.console import Console
 
-from eks_assets.cli.deploy import report as print_deploy_report
-from eks_assets.cli.logs import Event, JsonLines, no_log
-from eks_assets.cli.release import _as_json as missing_approval
-from eks_assets.cli.status import as_json as status_report
-from eks_assets.plan_document import Source
-from eks_assets.plan_report import report as plan_report
-from eks_assets.planning import CheckState, EnvironmentPlan, UnitPlan
-from eks_assets.registry import Registry
-from eks_assets.unit import unit
+from eks_assets.cli.commands.deploy import report as print_deploy_report
+from eks_assets.cli.commands.status import as_json as status_report
+from eks_assets.cli.runs.approval_stop import _as_json as missing_approval
+from eks_assets.cli.runs.event_log import Event, JsonLines, no_log
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import unit
+from eks_assets.plan.document import Source
+from eks_assets.plan.document import report as plan_report
+from eks_assets.plan.model import CheckState, EnvironmentPlan, UnitPlan
 from eks_assets.units import registry
-from resources.approval_rules import Request, Standing
-from resources.canonical import digest_of
-from resources.change import Change, FieldChange
-from resources.environment import Approval, Environment
-from resources.environment_files import load_environment
-from resources.errors import OperationFailed
-from resources.outputs import Pending
-from resources.specs import Manifests
+from resources.approval.rules import Request, Standing
+from resources.config.environment import Approval, Environment
+from resources.config.loader import load_environment
+from resources.model.change import Change, FieldChange
+from resources.model.digests import digest_of
+from resources.model.errors import OperationFailed
+from resources.model.outputs import Pending
+from resources.model.specs import Manifests
 
 from .stand_in_aws import NOW
 

@@ -13,17 +13,17 @@ import typer
 import yaml
 from rich.console import Console
 
-from eks_assets.cli.abandoned import owner_tags
 from eks_assets.cli.app import app
-from eks_assets.cli.follow import Follower
+from eks_assets.cli.runs.abandoned import owner_tags
+from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
-from eks_assets.factory import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
+from eks_assets.orchestration.run_tags import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
 from eks_assets.units import registry
-from resources.cluster_access import ClusterAddress, kubeconfig
-from resources.drivers.git_manifests import COMMIT_ANNOTATION, GROUP_LABEL
-from resources.drivers.helm_release import DIGEST_LABEL
-from resources.handed_token import handed
-from resources.kubernetes_objects import FIELD_MANAGER
+from resources.drivers.git.manifests import COMMIT_ANNOTATION, GROUP_LABEL
+from resources.drivers.helm.driver import DIGEST_LABEL
+from resources.kubernetes.access import ClusterAddress, kubeconfig
+from resources.kubernetes.exec_credential import handed
+from resources.kubernetes.objects import FIELD_MANAGER
 from sensors.approval import RELEASE
 from sensors.approval import SENSOR as APPROVAL_SENSOR
 from sensors.approval import Told as ApprovalCursor
