@@ -80,8 +80,9 @@ class ArgoCd:
         if ready and not self._running and not self._api.kinds(_API_VERSION).keys() >= CUSTOM_KINDS:
             return  # an ApplicationSet controller that finds no CRD looks again after ten seconds only
         wanted = specs(self._config, self._sockets, self._parameters()) if ready else {}
-        self._end([name for name, process in self._running.items()
-                   if name not in ready or process.spec != wanted[name]])  # fmt: skip
+        self._end(
+            [name for name, process in self._running.items() if name not in ready or process.spec != wanted[name]]
+        )
         if SERVER not in ready:
             self._has_project = False
         elif not self._has_project:
@@ -102,11 +103,17 @@ class ArgoCd:
 
     def _ensure_default_project(self) -> None:
         """The AppProject `default`, which the real argocd-server makes when it starts and there is none."""
-        project = {"apiVersion": _API_VERSION, "kind": "AppProject",
-                   "metadata": {"name": "default", "namespace": NAMESPACE}}  # fmt: skip
+        project = {
+            "apiVersion": _API_VERSION,
+            "kind": "AppProject",
+            "metadata": {"name": "default", "namespace": NAMESPACE},
+        }
         if self._api.get(self._api.path_of(project)) is None:
-            spec = {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}],
-                    "clusterResourceWhitelist": [{"group": "*", "kind": "*"}]}  # fmt: skip
+            spec = {
+                "sourceRepos": ["*"],
+                "destinations": [{"server": "*", "namespace": "*"}],
+                "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+            }
             self._api.apply({**project, "spec": spec}, SERVER)
         self._has_project = True
 

@@ -17,10 +17,14 @@ APPLICATION_CONTROLLER, APPLICATIONSET_CONTROLLER = "argocd-application-controll
 COMPONENTS = (REDIS, REPO_SERVER, APPLICATION_CONTROLLER, APPLICATIONSET_CONTROLLER)  # in the order of their starts
 
 PORTS = (
-    REDIS, REPO_SERVER, f"{REPO_SERVER}-metrics", f"{APPLICATION_CONTROLLER}-metrics",
-    f"{APPLICATIONSET_CONTROLLER}-metrics", f"{APPLICATIONSET_CONTROLLER}-probe",
+    REDIS,
+    REPO_SERVER,
+    f"{REPO_SERVER}-metrics",
+    f"{APPLICATION_CONTROLLER}-metrics",
+    f"{APPLICATIONSET_CONTROLLER}-metrics",
+    f"{APPLICATIONSET_CONTROLLER}-probe",
     f"{APPLICATIONSET_CONTROLLER}-webhook",
-)  # fmt: skip
+)
 
 POLL = "15s"  # the real default is two to three minutes
 
@@ -118,20 +122,32 @@ def _environment(config: ArgoCdConfig, sockets: Path, parameters: Mapping[str, s
 
 def _repo_server(config: ArgoCdConfig) -> list[str]:
     return [
-        str(config.tools / "argocd"), "--address=127.0.0.1", f"--port={config.ports[REPO_SERVER]}",
-        "--metrics-address=127.0.0.1", f"--metrics-port={config.ports[f'{REPO_SERVER}-metrics']}",
-        "--disable-tls", "--client-ca-path=", _redis(config), "--loglevel=warn",
-    ]  # fmt: skip
+        str(config.tools / "argocd"),
+        "--address=127.0.0.1",
+        f"--port={config.ports[REPO_SERVER]}",
+        "--metrics-address=127.0.0.1",
+        f"--metrics-port={config.ports[f'{REPO_SERVER}-metrics']}",
+        "--disable-tls",
+        "--client-ca-path=",
+        _redis(config),
+        "--loglevel=warn",
+    ]
 
 
 def _application_controller(config: ArgoCdConfig) -> list[str]:
     return [
-        str(config.tools / "argocd"), f"--kubeconfig={config.kubeconfig}", f"--namespace={NAMESPACE}",
-        f"--repo-server=127.0.0.1:{config.ports[REPO_SERVER]}", "--repo-server-plaintext", _redis(config),
+        str(config.tools / "argocd"),
+        f"--kubeconfig={config.kubeconfig}",
+        f"--namespace={NAMESPACE}",
+        f"--repo-server=127.0.0.1:{config.ports[REPO_SERVER]}",
+        "--repo-server-plaintext",
+        _redis(config),
         # Argo CD has no flag for this port's address: metrics alone are served there.
         f"--metrics-port={config.ports[f'{APPLICATION_CONTROLLER}-metrics']}",
-        "--status-processors=4", "--operation-processors=4", "--loglevel=warn",
-    ]  # fmt: skip
+        "--status-processors=4",
+        "--operation-processors=4",
+        "--loglevel=warn",
+    ]
 
 
 def _applicationset_controller(config: ArgoCdConfig) -> list[str]:
@@ -139,11 +155,16 @@ def _applicationset_controller(config: ArgoCdConfig) -> list[str]:
         return f"127.0.0.1:{config.ports[f'{APPLICATIONSET_CONTROLLER}-{of}']}"
 
     return [
-        str(config.tools / "argocd"), f"--kubeconfig={config.kubeconfig}", f"--namespace={NAMESPACE}",
-        f"--argocd-repo-server=127.0.0.1:{config.ports[REPO_SERVER]}", "--repo-server-plaintext",
-        f"--metrics-addr={address('metrics')}", f"--probe-addr={address('probe')}",
-        f"--webhook-addr={address('webhook')}", "--loglevel=warn",
-    ]  # fmt: skip
+        str(config.tools / "argocd"),
+        f"--kubeconfig={config.kubeconfig}",
+        f"--namespace={NAMESPACE}",
+        f"--argocd-repo-server=127.0.0.1:{config.ports[REPO_SERVER]}",
+        "--repo-server-plaintext",
+        f"--metrics-addr={address('metrics')}",
+        f"--probe-addr={address('probe')}",
+        f"--webhook-addr={address('webhook')}",
+        "--loglevel=warn",
+    ]
 
 
 def _redis(config: ArgoCdConfig) -> str:

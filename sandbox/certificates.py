@@ -18,8 +18,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sandbox.paths import write_atomically
 
 AUTHORITY_DAYS, LEAF_DAYS, RENEW_BEFORE_DAYS = 3650, 365, 7
-_API_SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
-                     "kubernetes.default.svc.cluster.local")  # fmt: skip
+_API_SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,23 @@ def write_kubeconfigs(certificates: Path, directory: Path, cluster: str, server:
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": cluster,
-            "clusters": [{"name": cluster, "cluster": {
-                "server": server, "certificate-authority-data": encoded(certificates / "ca.crt")}}],
-            "users": [{"name": user, "user": {
-                "client-certificate-data": encoded(certificates / f"{user}.crt"),
-                "client-key-data": encoded(certificates / f"{user}.key")}}],
+            "clusters": [
+                {
+                    "name": cluster,
+                    "cluster": {"server": server, "certificate-authority-data": encoded(certificates / "ca.crt")},
+                }
+            ],
+            "users": [
+                {
+                    "name": user,
+                    "user": {
+                        "client-certificate-data": encoded(certificates / f"{user}.crt"),
+                        "client-key-data": encoded(certificates / f"{user}.key"),
+                    },
+                }
+            ],
             "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
-        }  # fmt: skip
+        }
         write_atomically(directory / f"{user}.kubeconfig", json.dumps(content, indent=1))
 
 
@@ -152,9 +167,16 @@ def _subject(common_name: str, groups: Sequence[str]) -> x509.Name:
 
 def _authority_usage() -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True, key_cert_sign=True, crl_sign=True, key_encipherment=True, content_commitment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        key_encipherment=True,
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _general_name(address: str) -> x509.GeneralName:

@@ -109,13 +109,17 @@ class Cluster:
             write_json(directory / "cluster.json", asdict(record))
             plane = ControlPlane(
                 ControlPlaneConfig(
-                    name=record.name, directory=directory, tools=self._around.tools,
-                    ports=self._claim(PORTS), version=record.version,
-                    service_network=record.service_network, token_webhook_url=record.token_webhook_url,
+                    name=record.name,
+                    directory=directory,
+                    tools=self._around.tools,
+                    ports=self._claim(PORTS),
+                    version=record.version,
+                    service_network=record.service_network,
+                    token_webhook_url=record.token_webhook_url,
                     pod_seconds=self.pod_seconds,
                 ),
                 self._around.launcher,
-            )  # fmt: skip
+            )
             plane.start()
             self._plane = plane
             self._stages = CustomStages(record.name, plane.api)
@@ -209,9 +213,18 @@ class Cluster:
             log.warning("cluster %s runs without a stand-in controller: there is no %s", self.record.name, STAND_IN)
             return
         command = [
-            sys.executable, "-m", STAND_IN, "--kubeconfig", str(plane.admin_kubeconfig),
-            "--aws-endpoint", self._around.aws_endpoint, "--cluster", self.record.name, "--region", self.record.region,
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            STAND_IN,
+            "--kubeconfig",
+            str(plane.admin_kubeconfig),
+            "--aws-endpoint",
+            self._around.aws_endpoint,
+            "--cluster",
+            self.record.name,
+            "--region",
+            self.record.region,
+        ]
         spec = ProcessSpec(
             name=f"{self.record.name}/stand-in",
             command=command,
@@ -224,9 +237,12 @@ class Cluster:
 
     def _start_argo_cd(self, plane: ControlPlane) -> None:
         config = ArgoCdConfig(
-            cluster=self.record.name, directory=plane.config.directory / "argo-cd", tools=self._around.tools,
-            kubeconfig=plane.admin_kubeconfig, ports=self._claim(argo_cd_processes.PORTS),
-        )  # fmt: skip
+            cluster=self.record.name,
+            directory=plane.config.directory / "argo-cd",
+            tools=self._around.tools,
+            kubeconfig=plane.admin_kubeconfig,
+            ports=self._claim(argo_cd_processes.PORTS),
+        )
         self._argo_cd = ArgoCd(config, plane.api, self._around.launcher)
         self._argo_cd.start()
 

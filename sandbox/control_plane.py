@@ -110,8 +110,9 @@ class ControlPlane:
         """Removes the Leases of an earlier KWOK, which the next would respect for 40 s and leave all pods alone."""
         self.api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
 
-    def _run(self, name: str, command: Sequence[str | Path],
-             before_start: Callable[[], None] | None = None) -> SupervisedProcess:  # fmt: skip
+    def _run(
+        self, name: str, command: Sequence[str | Path], before_start: Callable[[], None] | None = None
+    ) -> SupervisedProcess:
         spec = ProcessSpec(
             name=f"{self.config.name}/{name}",
             command=[str(part) for part in command],
@@ -142,23 +143,37 @@ class ControlPlane:
         client = f"http://127.0.0.1:{self.config.ports['etcd']}"
         peer = f"http://127.0.0.1:{self.config.ports['etcd-peer']}"
         return [
-            self.config.tools / "etcd", "--name=sandbox", f"--data-dir={self.config.directory / 'etcd'}",
-            f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=sandbox={peer}",
-            "--auto-compaction-mode=periodic", "--auto-compaction-retention=5m",
-            "--quota-backend-bytes=4294967296", "--logger=zap", "--log-level=warn",
+            self.config.tools / "etcd",
+            "--name=sandbox",
+            f"--data-dir={self.config.directory / 'etcd'}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=sandbox={peer}",
+            "--auto-compaction-mode=periodic",
+            "--auto-compaction-retention=5m",
+            "--quota-backend-bytes=4294967296",
+            "--logger=zap",
+            "--log-level=warn",
             "--unsafe-no-fsync",  # only a crash of the whole machine could lose what was written
-        ]  # fmt: skip
+        ]
 
     def _apiserver(self) -> list[str | Path]:
         certificates, ports = self.certificates, self.config.ports
         return [
-            self.config.tools / "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{ports['etcd']}",
-            "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+            self.config.tools / "kube-apiserver",
+            f"--etcd-servers=http://127.0.0.1:{ports['etcd']}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            "--endpoint-reconciler-type=none",
             f"--secure-port={ports['apiserver']}",
             f"--service-cluster-ip-range=127.{self.config.service_network}.0.0/16",
-            "--allow-privileged=true", "--authorization-mode=Node,RBAC", "--anonymous-auth=false",
-            f"--emulated-version={self.config.version}", f"--client-ca-file={certificates / 'ca.crt'}",
+            "--allow-privileged=true",
+            "--authorization-mode=Node,RBAC",
+            "--anonymous-auth=false",
+            f"--emulated-version={self.config.version}",
+            f"--client-ca-file={certificates / 'ca.crt'}",
             f"--tls-cert-file={certificates / 'apiserver.crt'}",
             f"--tls-private-key-file={certificates / 'apiserver.key'}",
             f"--authentication-token-webhook-config-file={self.config.directory / 'token-webhook.kubeconfig'}",
@@ -168,25 +183,31 @@ class ControlPlane:
             f"--service-account-key-file={certificates / 'service-accounts.pub'}",
             f"--service-account-signing-key-file={certificates / 'service-accounts.key'}",
             f"--requestheader-client-ca-file={certificates / 'front-proxy-ca.crt'}",
-            "--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            "--requestheader-allowed-names=front-proxy-client",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--proxy-client-cert-file={certificates / 'front-proxy.crt'}",
-            f"--proxy-client-key-file={certificates / 'front-proxy.key'}", "--profiling=false",
-        ]  # fmt: skip
+            f"--proxy-client-key-file={certificates / 'front-proxy.key'}",
+            "--profiling=false",
+        ]
 
     def _controller_manager(self) -> list[str | Path]:
         certificates = self.certificates
         return [
-            self.config.tools / "kube-controller-manager", *self._client_flags("controller-manager"),
+            self.config.tools / "kube-controller-manager",
+            *self._client_flags("controller-manager"),
             f"--root-ca-file={certificates / 'ca.crt'}",
             f"--service-account-private-key-file={certificates / 'service-accounts.key'}",
             f"--cluster-signing-cert-file={certificates / 'ca.crt'}",
             f"--cluster-signing-key-file={certificates / 'ca.key'}",
             f"--client-ca-file={certificates / 'ca.crt'}",
             f"--requestheader-client-ca-file={certificates / 'front-proxy-ca.crt'}",
-            "--use-service-account-credentials=true", "--controllers=*",
-            "--kube-api-qps=500", "--kube-api-burst=1000",  # 8.3 s to the first ServiceAccount otherwise, not 3.5 s
-        ]  # fmt: skip
+            "--use-service-account-credentials=true",
+            "--controllers=*",
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",  # 8.3 s to the first ServiceAccount otherwise, not 3.5 s
+        ]
 
     def _scheduler(self) -> list[str | Path]:
         return [self.config.tools / "kube-scheduler", *self._client_flags("scheduler")]
@@ -194,15 +215,25 @@ class ControlPlane:
     def _client_flags(self, user: str) -> list[str]:
         kubeconfig = self.config.directory / f"{user}.kubeconfig"
         return [
-            f"--kubeconfig={kubeconfig}", f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}", "--bind-address=127.0.0.1",
-            f"--secure-port={self.config.ports[user]}", "--leader-elect=false", "--profiling=false",
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self.config.ports[user]}",
+            "--leader-elect=false",
+            "--profiling=false",
             f"--emulated-version={self.config.version}",
-        ]  # fmt: skip
+        ]
 
     def _kwok(self) -> list[str | Path]:
         return [
-            self.config.tools / "kwok", f"--kubeconfig={self.admin_kubeconfig}", "--config=/dev/null",
-            "--enable-crds=Stage", "--manage-all-nodes", "--node-lease-duration-seconds=40", "--cidr=10.244.0.0/16",
-            "--node-ip=10.0.0.1", f"--server-address=127.0.0.1:{self.config.ports['kwok']}",
-        ]  # fmt: skip
+            self.config.tools / "kwok",
+            f"--kubeconfig={self.admin_kubeconfig}",
+            "--config=/dev/null",
+            "--enable-crds=Stage",
+            "--manage-all-nodes",
+            "--node-lease-duration-seconds=40",
+            "--cidr=10.244.0.0/16",
+            "--node-ip=10.0.0.1",
+            f"--server-address=127.0.0.1:{self.config.ports['kwok']}",
+        ]

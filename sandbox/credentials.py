@@ -36,9 +36,13 @@ class Keys:
         import boto3
 
         return boto3.client(
-            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key, aws_session_token=self.session_token,
-        )  # fmt: skip
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            aws_session_token=self.session_token,
+        )
 
 
 def credentials(name: str, state: StateDirectory | None = None) -> Keys:

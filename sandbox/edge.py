@@ -112,8 +112,12 @@ def gateway_health(api: KubernetesApi) -> tuple[bool, str]:
         return False, f"no pod in {NAMESPACE} has the label {GATEWAY_LABEL}"
     names = {pod["metadata"]["name"] for pod in pods}
     slices = api.list(f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices")
-    endpoints = [(part["metadata"].get("labels", {}).get(SERVICE_LABEL, ""), endpoint) for part in slices
-                 for endpoint in part.get("endpoints") or [] if _pod_name(endpoint) in names]  # fmt: skip
+    endpoints = [
+        (part["metadata"].get("labels", {}).get(SERVICE_LABEL, ""), endpoint)
+        for part in slices
+        for endpoint in part.get("endpoints") or []
+        if _pod_name(endpoint) in names
+    ]
     serving = {service for service, endpoint in endpoints if (endpoint.get("conditions") or {}).get("ready")}
     if serving:
         return True, f"Service {', '.join(sorted(serving))} has ready endpoints"

@@ -64,8 +64,15 @@ def _problem(live: Object | None, manifest: Object) -> str | None:
     return f"{name} has {current} of {wanted} pods available" if current < wanted else None
 
 
-def _workload(kind: str, name: str, component: str, image: str, configuration: Configuration,
-              spec: Mapping[str, Any], app: str = "") -> Object:  # fmt: skip
+def _workload(
+    kind: str,
+    name: str,
+    component: str,
+    image: str,
+    configuration: Configuration,
+    spec: Mapping[str, Any],
+    app: str = "",
+) -> Object:
     app = app or name
     labels = {"k8s-app": app, LABEL: component}
     container: Object = {"name": name, "image": f"{_REGISTRY}/eks/{image}"}
@@ -81,19 +88,28 @@ def _workload(kind: str, name: str, component: str, image: str, configuration: C
         **{key: configuration[key] for key in _FROM_CONFIGURATION if configuration.get(key)},
         "containers": [container],
     }
-    metadata = {"labels": labels | (configuration.get("podLabels") or {}),
-                "annotations": configuration.get("podAnnotations") or {}}  # fmt: skip
+    metadata = {
+        "labels": labels | (configuration.get("podLabels") or {}),
+        "annotations": configuration.get("podAnnotations") or {},
+    }
     return {
-        "apiVersion": "apps/v1", "kind": kind,
+        "apiVersion": "apps/v1",
+        "kind": kind,
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
-        "spec": {"selector": {"matchLabels": {"k8s-app": app}}, **spec,
-                 "template": {"metadata": metadata, "spec": pod}},
-    }  # fmt: skip
+        "spec": {
+            "selector": {"matchLabels": {"k8s-app": app}},
+            **spec,
+            "template": {"metadata": metadata, "spec": pod},
+        },
+    }
 
 
 def _service_account(name: str, component: str) -> Object:
-    return {"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": name, "namespace": NAMESPACE, "labels": {LABEL: component}}}  # fmt: skip
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {LABEL: component}},
+    }
 
 
 def _daemon_set(addon: str, name: str, image: str) -> Callable[[str, Configuration], list[Object]]:
@@ -107,24 +123,29 @@ def _daemon_set(addon: str, name: str, image: str) -> Callable[[str, Configurati
 def _coredns(version: str, configuration: Configuration) -> list[Object]:
     spec = {"replicas": configuration.get("replicaCount", 2)}
     service = {
-        "apiVersion": "v1", "kind": "Service",
+        "apiVersion": "v1",
+        "kind": "Service",
         "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": {"k8s-app": "kube-dns", LABEL: "coredns"}},
-        "spec": {"selector": {"k8s-app": "kube-dns"},
-                 "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53}]},
-    }  # fmt: skip
+        "spec": {
+            "selector": {"k8s-app": "kube-dns"},
+            "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53}],
+        },
+    }
     config_map = {
-        "apiVersion": "v1", "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
         "metadata": {"name": "coredns", "namespace": NAMESPACE, "labels": {LABEL: "coredns"}},
         "data": {"Corefile": configuration.get("corefile", ".:53 {\n    kubernetes cluster.local\n}\n")},
-    }  # fmt: skip
+    }
     workload = _workload("Deployment", "coredns", "coredns", f"coredns:{version}", configuration, spec, "kube-dns")
     return [_service_account("coredns", "coredns"), config_map, workload, service]
 
 
 def _metrics_server(version: str, configuration: Configuration) -> list[Object]:
     spec = {"replicas": configuration.get("replicas", 2)}
-    workload = _workload("Deployment", "metrics-server", "metrics-server", f"metrics-server:{version}",
-                         configuration, spec)  # fmt: skip
+    workload = _workload(
+        "Deployment", "metrics-server", "metrics-server", f"metrics-server:{version}", configuration, spec
+    )
     return [_service_account("metrics-server", "metrics-server"), workload]
 
 
@@ -135,17 +156,20 @@ def _csi_driver(kind: str) -> Callable[[str, Configuration], list[Object]]:
         controller, node = configuration.get("controller") or {}, configuration.get("node") or {}
         image = f"{addon}:{version}"
         driver = {
-            "apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver",
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "CSIDriver",
             "metadata": {"name": f"{kind}.csi.aws.com", "labels": {LABEL: addon}},
             # Nothing attaches volumes here, so nobody may wait for it.
             "spec": {"attachRequired": False, "podInfoOnMount": False},
-        }  # fmt: skip
+        }
         spec = {"replicas": controller.get("replicaCount", 2)}
         return [
-            _service_account(f"{kind}-csi-controller", addon), _service_account(f"{kind}-csi-node", addon), driver,
+            _service_account(f"{kind}-csi-controller", addon),
+            _service_account(f"{kind}-csi-node", addon),
+            driver,
             _workload("Deployment", f"{kind}-csi-controller", addon, image, controller, spec),
             _workload("DaemonSet", f"{kind}-csi-node", addon, image, node, {}),
-        ]  # fmt: skip
+        ]
 
     return build
 
@@ -154,10 +178,11 @@ _BUILDERS: dict[str, Callable[[str, Configuration], list[Object]]] = {
     "vpc-cni": _daemon_set("vpc-cni", "aws-node", "amazon-k8s-cni"),
     "kube-proxy": _daemon_set("kube-proxy", "kube-proxy", "kube-proxy"),
     "eks-pod-identity-agent": _daemon_set("eks-pod-identity-agent", "eks-pod-identity-agent", "eks-pod-identity-agent"),
-    "eks-node-monitoring-agent": _daemon_set("eks-node-monitoring-agent", "eks-node-monitoring-agent",
-                                             "eks-node-monitoring-agent"),
+    "eks-node-monitoring-agent": _daemon_set(
+        "eks-node-monitoring-agent", "eks-node-monitoring-agent", "eks-node-monitoring-agent"
+    ),
     "coredns": _coredns,
     "metrics-server": _metrics_server,
     "aws-ebs-csi-driver": _csi_driver("ebs"),
     "aws-efs-csi-driver": _csi_driver("efs"),
-}  # fmt: skip
+}

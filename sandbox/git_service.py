@@ -48,9 +48,12 @@ def store_token(folder: Path, aws_endpoint: str) -> None:
     import boto3
 
     client = boto3.client(
-        "secretsmanager", region_name=REGION, endpoint_url=aws_endpoint,
-        aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_SECRET,
-    )  # fmt: skip
+        "secretsmanager",
+        region_name=REGION,
+        endpoint_url=aws_endpoint,
+        aws_access_key_id=ROOT_KEY,
+        aws_secret_access_key=ROOT_SECRET,
+    )
     content = json.dumps(credentials(folder))
     for name in SECRETS:
         try:

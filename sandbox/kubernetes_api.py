@@ -44,8 +44,9 @@ class KubernetesApi:
         self._resources: dict[tuple[str, str], Object] = {}
         self._lock = threading.Lock()
 
-    def request(self, method: str, path: str, body: object = None, content_type: str = "application/json",
-                **query: str) -> Object:  # fmt: skip
+    def request(
+        self, method: str, path: str, body: object = None, content_type: str = "application/json", **query: str
+    ) -> Object:
         """Sends one request and returns the decoded answer. Raises ApiError; status 0 when there is no connection."""
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
@@ -75,8 +76,9 @@ class KubernetesApi:
 
     def apply(self, manifest: Mapping[str, Any], field_manager: str = "eks") -> Object:
         """Server-side applies an object of any kind, taking over its fields. Raises ApiError."""
-        return self.request("PATCH", self.path_of(manifest), manifest, _APPLY_PATCH,
-                            fieldManager=field_manager, force="true")  # fmt: skip
+        return self.request(
+            "PATCH", self.path_of(manifest), manifest, _APPLY_PATCH, fieldManager=field_manager, force="true"
+        )
 
     def delete(self, manifest: Mapping[str, Any], grace_seconds: int | None = None) -> None:
         """Deletes an object in the background; nothing happens where it does not exist. Raises ApiError."""

@@ -100,8 +100,16 @@ def status(state: StateDirectory | None = None) -> dict[str, Any]:
     state = state or StateDirectory.default()
     running = running_state(state)
     if running is None:
-        return {"up": False, "ready": False, "state_directory": str(state.root), "processes": [], "clusters": [],
-                "warnings": [], "memory_bytes": 0, "left_behind": leftovers(state.processes)}  # fmt: skip
+        return {
+            "up": False,
+            "ready": False,
+            "state_directory": str(state.root),
+            "processes": [],
+            "clusters": [],
+            "warnings": [],
+            "memory_bytes": 0,
+            "left_behind": leftovers(state.processes),
+        }
     answer: dict[str, Any] = call(running["supervisor_url"], "GET", "/status")
     memory = sum(process["memory_bytes"] for process in answer["processes"])
     return {"up": True, "state_directory": str(state.root), "memory_bytes": memory, **running, **answer}
@@ -216,11 +224,23 @@ def _start(state: StateDirectory, tools: Path, aws_python: Path, progress: Progr
 
 def _spawn_supervisor(state: StateDirectory, tools: Path, aws_python: Path, log: Path) -> int:
     """Starts the daemon in a session of its own; it is to outlive us, so no Popen object owns it."""
-    command = [sys.executable, "-m", "sandbox.supervisor", "--state-directory", str(state.root),
-               "--tools", str(tools), "--aws-python", str(aws_python)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.supervisor",
+        "--state-directory",
+        str(state.root),
+        "--tools",
+        str(tools),
+        "--aws-python",
+        str(aws_python),
+    ]
     output = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
-             (os.POSIX_SPAWN_DUP2, 1, 2)]  # fmt: skip
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     return os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
 

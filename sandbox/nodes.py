@@ -77,8 +77,9 @@ def kubelet_version(version: str) -> str:
     return f"v{version if version.count('.') > 1 else version + '.0'}-eks-sandbox"
 
 
-def apply_node_group(api: KubernetesApi, group: str, version: str, region: str,
-                     nodes: Sequence[Mapping[str, Any]]) -> None:  # fmt: skip
+def apply_node_group(
+    api: KubernetesApi, group: str, version: str, region: str, nodes: Sequence[Mapping[str, Any]]
+) -> None:
     """Makes exactly these nodes exist for the group: new ones are created first, then the surplus is drained.
 
     A node of another version is replaced, as a real update does. Raises ApiError.
@@ -125,8 +126,11 @@ def _pods_of(api: KubernetesApi, node: str) -> list[Object]:
 
 def _evict(api: KubernetesApi, metadata: Mapping[str, Any], deadline: float) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction",
-                "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]}}  # fmt: skip
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+    }
     while time.monotonic() < deadline:
         try:
             api.request("POST", f"{api.path_of(pod)}/eviction", eviction)

@@ -69,10 +69,15 @@ class Launcher:
         try:
             with spec.log.open("ab") as output:
                 process = subprocess.Popen(
-                    list(spec.command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=spec.directory,
-                    env={**os.environ, **spec.environment}, start_new_session=True,
+                    list(spec.command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=spec.directory,
+                    env={**os.environ, **spec.environment},
+                    start_new_session=True,
                     preexec_fn=die_with_parent,  # one system call, which takes no lock
-                )  # fmt: skip
+                )
         except OSError as error:
             raise SandboxError(f"Cannot start {spec.name}: `{spec.command[0]}`: {error.strerror}.") from error
         self.remember(spec.name, process.pid)
@@ -90,8 +95,14 @@ class SupervisedProcess:
     in memory only. Both may raise SandboxError, which counts as a failed start.
     """
 
-    def __init__(self, spec: ProcessSpec, launcher: Launcher, *, before_start: Callable[[], None] | None = None,
-                 on_restart: Callable[[], None] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        launcher: Launcher,
+        *,
+        before_start: Callable[[], None] | None = None,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
         self.spec = spec
         self.restarts = 0
         self._launcher = launcher
@@ -166,8 +177,9 @@ class SupervisedProcess:
                 return
             if time.monotonic() - self._started_at > HEALTHY_AFTER_SECONDS:
                 pause = FIRST_BACKOFF_SECONDS
-            log.warning("%s ended with %d; starting it again in %g s (log: %s)",
-                        self.spec.name, code, pause, self.spec.log)  # fmt: skip
+            log.warning(
+                "%s ended with %d; starting it again in %g s (log: %s)", self.spec.name, code, pause, self.spec.log
+            )
             if self._stopping.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_BACKOFF_SECONDS)

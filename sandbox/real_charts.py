@@ -86,17 +86,33 @@ def render(unit: str, spec: HelmRelease, chart: ChartArchive, env: Environment, 
         return Rendering(unit, title, error=f"the folder has version {chart.version}; package the one the unit pins")
     values = plain(spec.values)
     command = [
-        str(Path(state.tools) / "helm"), "template", spec.name, f"oci://{state.registry}/charts/{spec.chart}",
-        "--version", spec.version, "--plain-http", "--namespace", spec.namespace, "--values", "-",
-        "--kube-version", env.kubernetes_version, "--skip-crds" if spec.skip_crds else "--include-crds",
-    ]  # fmt: skip
+        str(Path(state.tools) / "helm"),
+        "template",
+        spec.name,
+        f"oci://{state.registry}/charts/{spec.chart}",
+        "--version",
+        spec.version,
+        "--plain-http",
+        "--namespace",
+        spec.namespace,
+        "--values",
+        "-",
+        "--kube-version",
+        env.kubernetes_version,
+        "--skip-crds" if spec.skip_crds else "--include-crds",
+    ]
     with tempfile.TemporaryDirectory(prefix="helm-") as home:
         homes = {f"HELM_{kind}_HOME": home for kind in ("CONFIG", "CACHE", "DATA")}
         try:
             done = subprocess.run(
-                command, input=yaml.safe_dump(values), env=os.environ | homes, timeout=RENDER_TIMEOUT_SECONDS,
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
+                command,
+                input=yaml.safe_dump(values),
+                env=os.environ | homes,
+                timeout=RENDER_TIMEOUT_SECONDS,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
         except (OSError, subprocess.SubprocessError) as error:
             detail = (getattr(error, "stderr", None) or str(error)).strip()
             return Rendering(unit, title, error=" ".join(detail.split()))

@@ -65,8 +65,10 @@ class CustomStages:
     def __init__(self, cluster: str, api: KubernetesApi) -> None:
         self._cluster = cluster
         self._api = api
-        self._stages = {(stage["spec"]["resourceRef"]["apiGroup"], stage["spec"]["resourceRef"]["kind"]): stage
-                        for stage in custom_stages()}  # fmt: skip
+        self._stages = {
+            (stage["spec"]["resourceRef"]["apiGroup"], stage["spec"]["resourceRef"]["kind"]): stage
+            for stage in custom_stages()
+        }
         self._applied: set[tuple[str, str]] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stages of {cluster}", daemon=True)

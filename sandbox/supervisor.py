@@ -159,9 +159,15 @@ class Supervisor:
     def status(self) -> dict[str, object]:
         """What runs, where, with how much memory, for how long."""
         clusters = list(self._clusters.values())
-        own = {"name": "supervisor", "pid": os.getpid(), "memory_bytes": memory_bytes(os.getpid()),
-               "uptime_seconds": round(time.monotonic() - self._begun, 1), "restarts": 0, "healthy": True,
-               "address": self.url}  # fmt: skip
+        own = {
+            "name": "supervisor",
+            "pid": os.getpid(),
+            "memory_bytes": memory_bytes(os.getpid()),
+            "uptime_seconds": round(time.monotonic() - self._begun, 1),
+            "restarts": 0,
+            "healthy": True,
+            "address": self.url,
+        }
         listed = [
             own,
             self._aws.describe(self.aws_endpoint, self._aws_answers()),
@@ -179,11 +185,17 @@ class Supervisor:
             "edge": f"https://{self._edge.address}",
             "warnings": self.warnings,
             "clusters": [
-                {"name": c.record.name, "version": c.record.version, "account": c.record.account,
-                 "region": c.record.region, "ready": c.is_ready()} for c in clusters
+                {
+                    "name": c.record.name,
+                    "version": c.record.version,
+                    "account": c.record.account,
+                    "region": c.record.region,
+                    "ready": c.is_ready(),
+                }
+                for c in clusters
             ],
             "processes": listed,
-        }  # fmt: skip
+        }
 
     def _state_file(self) -> dict[str, object]:
         return {
@@ -235,9 +247,11 @@ class Supervisor:
         if importlib.util.find_spec(f"{CHARTS}.__main__") is None:
             return
         spec = ProcessSpec(
-            name="charts", log=self._state.logs / "charts.log", directory=PROJECT,
+            name="charts",
+            log=self._state.logs / "charts.log",
+            directory=PROJECT,
             command=[sys.executable, "-m", CHARTS, "--registry", self.registry, "--tools", str(self._settings.tools)],
-        )  # fmt: skip
+        )
         process = self._around.launcher.run(spec)
         try:
             problem = f"failed with {code}" if (code := process.wait(CHARTS_SECONDS)) else ""

@@ -59,9 +59,14 @@ def plan_environment(
                 del waiting[u.name]
                 wanted = only is None or u.name in only
                 work = partial(
-                    plan_unit, registry, u, world, done,
-                    with_checks=with_checks and wanted, with_preview=with_preview and wanted,
-                )  # fmt: skip
+                    plan_unit,
+                    registry,
+                    u,
+                    world,
+                    done,
+                    with_checks=with_checks and wanted,
+                    with_preview=with_preview and wanted,
+                )
                 running[in_background(work, f"plan {u.name}")] = u.name
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:

@@ -101,12 +101,14 @@ def _unit(entry: Entry) -> str:
     text = "\n".join(lines)
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     made = words.resources(entry)
-    return "".join((
-        f"**{entry['unit']}**: {entry['action']}, {_text(words.reason(entry))}\n\n",
-        f"{_text(made)}\n\n" if made else "",
-        f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
-        more,
-    ))  # fmt: skip
+    return "".join(
+        (
+            f"**{entry['unit']}**: {entry['action']}, {_text(words.reason(entry))}\n\n",
+            f"{_text(made)}\n\n" if made else "",
+            f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
+            more,
+        )
+    )
 
 
 def _lines(row: words.Row) -> Iterable[str]:

@@ -91,8 +91,12 @@ def _summary(document: Mapping[str, Any], width: int) -> Iterator[Text]:
 def _wrapped(text: str, width: int, style: str, indent: str) -> Iterator[Text]:
     """Text in lines broken between words; a word that is longer than a line stays whole."""
     found = textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=f"{indent}  ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     for line in found:
         yield Text(line, style=style)

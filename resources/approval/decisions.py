@@ -111,9 +111,14 @@ def _vote(writer: str, at: Any, value: str) -> Vote:
         words = json.loads(value)
         seconds = words.get("seconds")
         return Vote(
-            writer, at, str(words["decision"]), str(words["release"]), str(words["digest"]),
-            str(words.get("reason", ""))[:REASON_LIMIT], seconds if isinstance(seconds, int) else None,
-        )  # fmt: skip
+            writer,
+            at,
+            str(words["decision"]),
+            str(words["release"]),
+            str(words["digest"]),
+            str(words.get("reason", ""))[:REASON_LIMIT],
+            seconds if isinstance(seconds, int) else None,
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return Vote(writer, at, "unreadable", "", "", "it is no JSON of a decision")
 
@@ -121,9 +126,13 @@ def _vote(writer: str, at: Any, value: str) -> Vote:
 def standing(world: World, request: Request, approval: Approval) -> Standing:
     """How a release stands now, by AWS's clock. A rejection is kept in the ledger once it has been seen."""
     found = evaluate(
-        request, votes(world, request), approval, world.env.expires_seconds, Approvers(world, approval),
+        request,
+        votes(world, request),
+        approval,
+        world.env.expires_seconds,
+        Approvers(world, approval),
         server_time(world),
-    )  # fmt: skip
+    )
     if found.status == "rejected":
         note_rejection(world, request, found.decided or found.until, found.by, found.reason)
     elif kept := noted_rejection(world, request):

@@ -39,8 +39,19 @@ _CONFIG = Config(
 
 
 _SERVICES = (
-    "acm", "cloudformation", "dynamodb", "ec2", "eks", "route53", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts",
-)  # fmt: skip
+    "acm",
+    "cloudformation",
+    "dynamodb",
+    "ec2",
+    "eks",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
 
 
 @cache

@@ -27,8 +27,10 @@ ADDRESSES: dict[str, Location] = {
 }
 # Bootstrap makes each of them in the account, with rights of its own.
 ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
-    ("roles", "deployer", "arn"), ("roles", "planner"), ("roles", "cloudformation"),
-)  # fmt: skip
+    ("roles", "deployer", "arn"),
+    ("roles", "planner"),
+    ("roles", "cloudformation"),
+)
 # The namespaces that objects of ours lie in, with the units that find them there; a chart makes its own namespace.
 NAMESPACES_OF_UNITS = {"observability": "grafana_credentials", "argocd": "argocd_repository"}
 # Below these anything may stand, such as Helm values and policy documents.

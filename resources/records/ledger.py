@@ -80,9 +80,11 @@ def keys(world: World, prefix: str, after: str = "") -> list[str]:
     """The keys that begin with `prefix` and sort behind `after`, in order."""
     bucket = ledger_bucket(world.env)
     with aws_call(f"reading the ledger {bucket}"):
-        pages = world.aws.client("s3").get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, StartAfter=after
-        )  # fmt: skip
+        pages = (
+            world.aws.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
+        )
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
 
 

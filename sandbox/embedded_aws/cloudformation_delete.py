@@ -29,8 +29,11 @@ class Deletion:
     def order(self) -> list[str]:
         """The resources, dependents first."""
         try:
-            known = [key for key in engine._topological_sort(self.definitions, self.stack.get("_conditions", {}))
-                     if key in self.resources]  # fmt: skip
+            known = [
+                key
+                for key in engine._topological_sort(self.definitions, self.stack.get("_conditions", {}))
+                if key in self.resources
+            ]
         except ValueError:
             known = []
         return [*(key for key in self.resources if key not in known), *reversed(known)]
@@ -49,10 +52,15 @@ class Deletion:
         record = self.resources[logical_id]
         kind, physical_id = record.get("ResourceType", ""), record.get("PhysicalResourceId", "")
         policy = stacks._resource_policy(
-            self.definitions.get(logical_id), "DeletionPolicy", self.resources,
-            self.stack.get("_resolved_params", {}), self.stack.get("_conditions", {}),
-            self.template.get("Mappings", {}), self.name, self.id,
-        )  # fmt: skip
+            self.definitions.get(logical_id),
+            "DeletionPolicy",
+            self.resources,
+            self.stack.get("_resolved_params", {}),
+            self.stack.get("_conditions", {}),
+            self.template.get("Mappings", {}),
+            self.name,
+            self.id,
+        )
         if policy in provisioners._RETAINING_POLICIES or logical_id in self.retained:
             self.event(logical_id, kind, "DELETE_SKIPPED", "", physical_id)
             self.resources.pop(logical_id, None)

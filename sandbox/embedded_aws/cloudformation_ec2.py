@@ -44,8 +44,11 @@ def _update_address(physical_id: str, old: Properties, new: Properties, _stack: 
 
 def _delete_address(physical_id: str, _props: Properties) -> None:
     for allocation_id in [key for key, address in ec2._addresses.items() if address["PublicIp"] == physical_id]:
-        users = [nat["NatGatewayId"] for nat in ec2._nat_gateways.values()
-                 if nat["AllocationId"] == allocation_id and nat["State"] != "deleted"]  # fmt: skip
+        users = [
+            nat["NatGatewayId"]
+            for nat in ec2._nat_gateways.values()
+            if nat["AllocationId"] == allocation_id and nat["State"] != "deleted"
+        ]
         if users:
             raise refuse(f"Address {allocation_id} is in use by {users[0]}.", "Ec2")
         ec2._addresses.pop(allocation_id)
@@ -95,8 +98,11 @@ def _create_flow_log(_logical_id: str, props: Properties, _stack: str) -> Create
     if store is not None and resource not in store:
         raise refuse(f"The {props['ResourceType']} '{resource}' does not exist", "Ec2")
     known = set(ec2._flow_logs)
-    query = {key: [str(props[key])] for key in ("ResourceType", "TrafficType", "LogDestinationType", "LogDestination",
-                                                "LogGroupName") if props.get(key)}  # fmt: skip
+    query = {
+        key: [str(props[key])]
+        for key in ("ResourceType", "TrafficType", "LogDestinationType", "LogDestination", "LogGroupName")
+        if props.get(key)
+    }
     ec2._create_flow_logs({**query, "ResourceId.1": [resource]})
     (flow_log_id,) = set(ec2._flow_logs) - known
     _retag(flow_log_id, {}, props)

@@ -27,10 +27,20 @@ WAIT_SECONDS = 2400.0
 _POLL_INTERVAL = 0.05
 _BUSY = ("CREATING", "UPDATING", "DELETING")
 _CLUSTER_MEMBERS = (
-    "ResourcesVpcConfig", "KubernetesNetworkConfig", "EncryptionConfig", "AccessConfig", "UpgradePolicy",
-    "ZonalShiftConfig", "ComputeConfig", "StorageConfig", "RemoteNetworkConfig", "ControlPlaneScalingConfig",
-    "OutpostConfig", "DeletionProtection", "BootstrapSelfManagedAddons",
-)  # fmt: skip
+    "ResourcesVpcConfig",
+    "KubernetesNetworkConfig",
+    "EncryptionConfig",
+    "AccessConfig",
+    "UpgradePolicy",
+    "ZonalShiftConfig",
+    "ComputeConfig",
+    "StorageConfig",
+    "RemoteNetworkConfig",
+    "ControlPlaneScalingConfig",
+    "OutpostConfig",
+    "DeletionProtection",
+    "BootstrapSelfManagedAddons",
+)
 _LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -171,8 +181,12 @@ def _create_nodegroup(logical_id: str, props: Properties, stack: str) -> Created
     cluster = str(props["ClusterName"])
     name = str(props.get("NodegroupName") or physical_name(stack, logical_id, 63))
     own = {key: value for key, value in props.items() if key not in ("ClusterName", "Tags", "Labels")}
-    body = {**camel(own), "nodegroupName": name, "tags": tag_map(props.get("Tags")),
-            "labels": dict(props.get("Labels") or {})}  # fmt: skip
+    body = {
+        **camel(own),
+        "nodegroupName": name,
+        "tags": tag_map(props.get("Tags")),
+        "labels": dict(props.get("Labels") or {}),
+    }
     for key in ("version", "releaseVersion"):
         if key in body:
             body[key] = str(body[key])
@@ -185,8 +199,12 @@ def _create_nodegroup(logical_id: str, props: Properties, stack: str) -> Created
 
 def _nodegroup_attributes(physical_id: str) -> dict[str, str]:
     group = eks._nodegroups[physical_id]
-    return {"Arn": group["nodegroupArn"], "ClusterName": group["clusterName"], "Id": physical_id,
-            "NodegroupName": group["nodegroupName"]}  # fmt: skip
+    return {
+        "Arn": group["nodegroupArn"],
+        "ClusterName": group["clusterName"],
+        "Id": physical_id,
+        "NodegroupName": group["nodegroupName"],
+    }
 
 
 _VERSION_PROPERTIES = {"Version", "ReleaseVersion"}

@@ -51,13 +51,17 @@ def _delete_addon(physical_id: str, props: Properties) -> None:
 
 def _create_access_entry(_logical_id: str, props: Properties, _stack: str) -> Created:
     cluster, principal = str(props["ClusterName"]), str(props["PrincipalArn"])
-    entry = call(eks._create_access_entry, cluster, {
-        "principalArn": principal,
-        "type": props.get("Type", "STANDARD"),
-        "username": props.get("Username", ""),
-        "kubernetesGroups": list(props.get("KubernetesGroups") or []),
-        "tags": tag_map(props.get("Tags")),
-    })["accessEntry"]  # fmt: skip
+    entry = call(
+        eks._create_access_entry,
+        cluster,
+        {
+            "principalArn": principal,
+            "type": props.get("Type", "STANDARD"),
+            "username": props.get("Username", ""),
+            "kubernetesGroups": list(props.get("KubernetesGroups") or []),
+            "tags": tag_map(props.get("Tags")),
+        },
+    )["accessEntry"]
     for policy in props.get("AccessPolicies") or []:
         call(eks._associate_access_policy, cluster, principal, camel(policy))
     return f"{principal}|{cluster}", {"AccessEntryArn": entry["accessEntryArn"]}
@@ -65,9 +69,15 @@ def _create_access_entry(_logical_id: str, props: Properties, _stack: str) -> Cr
 
 def _update_access_entry(physical_id: str, old: Properties, new: Properties, _stack: str, _logical_id: str) -> Created:
     principal, cluster = physical_id.split("|", 1)
-    entry = call(eks._update_access_entry, cluster, principal, {
-        "username": new.get("Username", ""), "kubernetesGroups": list(new.get("KubernetesGroups") or []),
-    })["accessEntry"]  # fmt: skip
+    entry = call(
+        eks._update_access_entry,
+        cluster,
+        principal,
+        {
+            "username": new.get("Username", ""),
+            "kubernetesGroups": list(new.get("KubernetesGroups") or []),
+        },
+    )["accessEntry"]
     wanted = {policy["PolicyArn"]: policy for policy in new.get("AccessPolicies") or []}
     for policy in old.get("AccessPolicies") or []:
         if policy["PolicyArn"] not in wanted:
@@ -94,8 +104,11 @@ def _create_pod_identity(_logical_id: str, props: Properties, _stack: str) -> Cr
 
 
 def _pod_identity_attributes(association: Record) -> dict[str, str]:
-    return {"AssociationArn": association["associationArn"], "AssociationId": association["associationId"],
-            "ExternalId": association.get("externalId", "")}  # fmt: skip
+    return {
+        "AssociationArn": association["associationArn"],
+        "AssociationId": association["associationId"],
+        "ExternalId": association.get("externalId", ""),
+    }
 
 
 def _update_pod_identity(physical_id: str, old: Properties, new: Properties, _stack: str, _logical_id: str) -> Created:

@@ -27,16 +27,32 @@ async def deploy_stack(
 ) -> None:
     """Create or update a stack, then complete it or roll it back. Imports go MiniStack's own way."""
     if imports:
-        await _ministack_deploy(stack_name, stack_id, template, param_values, disable_rollback, tags, is_update,
-                                previous_stack, retain_except_on_create, imports)  # fmt: skip
+        await _ministack_deploy(
+            stack_name,
+            stack_id,
+            template,
+            param_values,
+            disable_rollback,
+            tags,
+            is_update,
+            previous_stack,
+            retain_except_on_create,
+            imports,
+        )
         return
     run = Deployment(stack_name, stack_id, template, param_values, previous_stack, is_update)
     for left_over in ("_failed_operation", "_cancel_requested", "_cancel_token"):
         run.stack.pop(left_over, None)
     outputs = await _provision(run, disable_rollback)
     if outputs is not None:
-        run.stack.update(_resources=run.resources, _template=template, _resolved_params=param_values,
-                         Outputs=outputs[0], StackStatus=f"{run.verb}_COMPLETE", StackStatusReason="")  # fmt: skip
+        run.stack.update(
+            _resources=run.resources,
+            _template=template,
+            _resolved_params=param_values,
+            Outputs=outputs[0],
+            StackStatus=f"{run.verb}_COMPLETE",
+            StackStatusReason="",
+        )
         cloudformation._exports.update(outputs[1])
         run.stack_event(f"{run.verb}_COMPLETE")
     elif run.failures or run.cancelled:
@@ -52,9 +68,17 @@ async def _provision(run: Deployment, disable_rollback: bool) -> tuple[list[Any]
         run.stack_event(f"{run.verb}_FAILED", str(failure))
         return None
     if not run.stack.get("_disable_validation") and stacks._fail_property_validation(
-        run.stack, run.id, run.name, run.definitions, order, run.parameters, run.conditions, run.mappings,
-        disable_rollback, previous_stack=run.previous if run.is_update else None,
-    ):  # fmt: skip
+        run.stack,
+        run.id,
+        run.name,
+        run.definitions,
+        order,
+        run.parameters,
+        run.conditions,
+        run.mappings,
+        disable_rollback,
+        previous_stack=run.previous if run.is_update else None,
+    ):
         return None
     removed = set(run.old_resources) - set(order)
     try:

@@ -38,8 +38,11 @@ def secret_string(props: Properties) -> str:
 def generate_password(options: Properties) -> str:
     """A password by the rules of GetRandomPassword. Raises ResourceFailure when they leave no character."""
     excluded = set(options.get("ExcludeCharacters") or "")
-    kinds = ["".join(c for c in characters if c not in excluded)
-             for option, characters in _KINDS if not _is_true(options.get(option))]  # fmt: skip
+    kinds = [
+        "".join(c for c in characters if c not in excluded)
+        for option, characters in _KINDS
+        if not _is_true(options.get(option))
+    ]
     kinds = [kind for kind in kinds if kind]
     if _is_true(options.get("IncludeSpace")):
         kinds.append(" ")
@@ -114,7 +117,10 @@ def install() -> None:
     register("AWS::SecretsManager::ResourcePolicy", _put_policy, _update_policy, _delete_policy, tags=None)
     provisioners._sm_secret_string = secret_string
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {
-        "create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete,
+        "create": _create,
+        "update": _update,
+        "update_with_logical_id": True,
+        "delete": _delete,
         "import": _import,
-    }  # fmt: skip
+    }
     changesets._IMPORT_LOOKUPS["AWS::SecretsManager::Secret"] = (("Id",), _import_problem)

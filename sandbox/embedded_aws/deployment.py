@@ -58,9 +58,15 @@ class Deployment:
     def policy_of(self, logical_id: str, attribute: str) -> str:
         """A resource's DeletionPolicy or UpdateReplacePolicy in the new template."""
         policy: str = stacks._resource_policy(
-            self.definitions.get(logical_id), attribute, self.resources, self.parameters, self.conditions,
-            self.mappings, self.name, self.id,
-        )  # fmt: skip
+            self.definitions.get(logical_id),
+            attribute,
+            self.resources,
+            self.parameters,
+            self.conditions,
+            self.mappings,
+            self.name,
+            self.id,
+        )
         return policy
 
     def _resolved(self, logical_id: str) -> tuple[Properties, Any]:
@@ -78,9 +84,11 @@ class Deployment:
         )
         old_definition = (old_template.get("Resources") or {}).get(logical_id)
         resolved: tuple[Properties, Any] = engine._resolve_dynamic_references(
-            props, (self.old_resources.get(logical_id) or {}).get("_dynamic"), reuse_ssm=same_stack,
+            props,
+            (self.old_resources.get(logical_id) or {}).get("_dynamic"),
+            reuse_ssm=same_stack,
             reuse_secrets=old_definition == self.definitions[logical_id],
-        )  # fmt: skip
+        )
         return resolved
 
     def _tagged(self, kind: str, props: Properties, tags: list[Any], logical_id: str) -> Properties:
@@ -132,10 +140,14 @@ class Deployment:
                 del self.resources[logical_id]
             return
         self.resources[logical_id] = {
-            **self._record(physical_id, {}, ""), "ResourceStatus": "CREATE_FAILED", "ResourceType": kind,
-            "LogicalResourceId": logical_id, "Properties": props, "ResourceStatusReason": str(failure),
+            **self._record(physical_id, {}, ""),
+            "ResourceStatus": "CREATE_FAILED",
+            "ResourceType": kind,
+            "LogicalResourceId": logical_id,
+            "Properties": props,
+            "ResourceStatusReason": str(failure),
             "Timestamp": stacks.now_iso(),
-        }  # fmt: skip
+        }
         self.created.append(logical_id)
 
     def _failed_before(self, logical_id: str) -> bool:
@@ -163,14 +175,21 @@ class Deployment:
         name = slow_resource_id(kind, props)
         if name:
             self.resources[logical_id] = {
-                "PhysicalResourceId": name, "ResourceStatus": "CREATE_IN_PROGRESS", "ResourceType": kind,
-                "LogicalResourceId": logical_id, "Properties": props, "Attributes": {},
+                "PhysicalResourceId": name,
+                "ResourceStatus": "CREATE_IN_PROGRESS",
+                "ResourceType": kind,
+                "LogicalResourceId": logical_id,
+                "Properties": props,
+                "Attributes": {},
                 "Timestamp": stacks.now_iso(),
-            }  # fmt: skip
+            }
 
     def _record(self, physical_id: str, attributes: dict[str, Any], seed: str) -> dict[str, Any]:
-        record = {"PhysicalResourceId": physical_id, "ResourceStatus": f"{self.verb}_COMPLETE",
-                  "Attributes": attributes}  # fmt: skip
+        record = {
+            "PhysicalResourceId": physical_id,
+            "ResourceStatus": f"{self.verb}_COMPLETE",
+            "Attributes": attributes,
+        }
         return {**record, "_name_seed": seed} if seed else record
 
     async def _update(self, logical_id: str, kind: str, props: Properties, attempt: list[Any]) -> dict[str, Any]:
@@ -214,9 +233,16 @@ class Deployment:
         provisioners._NAME_SEED.set(old.get("_name_seed", ""))
         old_id = old.get("PhysicalResourceId", logical_id)
         (physical_id, attributes), seed = await call_handler(
-            kind, stacks._update_keeping_seed, kind, old_id, before, after, self.name, logical_id,
+            kind,
+            stacks._update_keeping_seed,
+            kind,
+            old_id,
+            before,
+            after,
+            self.name,
+            logical_id,
             old.get("Attributes", {}),
-        )  # fmt: skip
+        )
         if physical_id != old_id or pending:
             self.replaced.append((logical_id, kind, old_id, physical_id, old.get("Properties", {}), pending))
         return physical_id, attributes, seed
@@ -225,9 +251,14 @@ class Deployment:
         """The stack's outputs and exports. Raises ValueError when one does not resolve."""
         surviving = {key: value for key, value in self.resources.items() if key not in removed}
         outputs: tuple[list[Any], dict[str, Any]] = stacks._resolve_stack_outputs(
-            self.template.get("Outputs", {}), self.conditions, surviving, self.parameters, self.mappings, self.name,
+            self.template.get("Outputs", {}),
+            self.conditions,
+            surviving,
+            self.parameters,
+            self.mappings,
+            self.name,
             self.id,
-        )  # fmt: skip
+        )
         return outputs
 
     async def clean_up(self, removed: set[str]) -> None:
@@ -259,9 +290,15 @@ class Deployment:
         kind, physical_id = old.get("ResourceType", ""), old.get("PhysicalResourceId", "")
         definitions = (self.previous.get("_template") or {}).get("Resources") or {}
         policy = stacks._resource_policy(
-            definitions.get(logical_id), "DeletionPolicy", self.old_resources,
-            self.previous.get("_resolved_params", {}), self.previous.get("_conditions", {}), {}, self.name, self.id,
-        )  # fmt: skip
+            definitions.get(logical_id),
+            "DeletionPolicy",
+            self.old_resources,
+            self.previous.get("_resolved_params", {}),
+            self.previous.get("_conditions", {}),
+            {},
+            self.name,
+            self.id,
+        )
         if policy in provisioners._RETAINING_POLICIES:
             self.event(logical_id, kind, "DELETE_SKIPPED", "", physical_id)
         elif not await self._delete(logical_id, kind, physical_id, old.get("Properties", {})):
@@ -284,10 +321,20 @@ class Deployment:
     def failed_operation(self, retain_except_on_create: bool) -> dict[str, Any]:
         """What the rollback needs to know."""
         operation: dict[str, Any] = stacks._failed_operation(
-            self.is_update, self.previous or None, self.created, self.failed_update,
-            self.failures[0][0] if self.failures else None, [entry[0] for entry in self.replaced], self.cancelled,
-            self.template, self.parameters, retain_except_on_create, self.tags, self.old_tags, {},
-        )  # fmt: skip
+            self.is_update,
+            self.previous or None,
+            self.created,
+            self.failed_update,
+            self.failures[0][0] if self.failures else None,
+            [entry[0] for entry in self.replaced],
+            self.cancelled,
+            self.template,
+            self.parameters,
+            retain_except_on_create,
+            self.tags,
+            self.old_tags,
+            {},
+        )
         return operation
 
     def failure_reason(self) -> str:

@@ -46,8 +46,12 @@ def _read_nat_gateway(physical_id: str, _props: Properties) -> Properties | None
     gateway = ec2._nat_gateways.get(physical_id)
     if gateway is None or gateway["State"] == "deleted":
         return None
-    return {"SubnetId": gateway["SubnetId"], "AllocationId": gateway["AllocationId"],
-            "ConnectivityType": gateway["ConnectivityType"], "Tags": _ec2_tags(physical_id)}  # fmt: skip
+    return {
+        "SubnetId": gateway["SubnetId"],
+        "AllocationId": gateway["AllocationId"],
+        "ConnectivityType": gateway["ConnectivityType"],
+        "Tags": _ec2_tags(physical_id),
+    }
 
 
 def _read_route_table(physical_id: str, _props: Properties) -> Properties | None:
@@ -60,8 +64,11 @@ def _read_route(_physical_id: str, props: Properties) -> Properties | None:
     destination, value = provisioners._ec2_route_destination(props)
     for route in table["Routes"]:
         if route.get(destination) == value:
-            return {**{target: route[target] for target in provisioners._EC2_ROUTE_TARGETS if target in route},
-                    destination: value, "RouteTableId": props["RouteTableId"]}  # fmt: skip
+            return {
+                **{target: route[target] for target in provisioners._EC2_ROUTE_TARGETS if target in route},
+                destination: value,
+                "RouteTableId": props["RouteTableId"],
+            }
     return None
 
 
@@ -114,17 +121,24 @@ def _read_managed_policy(physical_id: str, _props: Properties) -> Properties | N
     versions = policy["Versions"]
     entries = list(versions.values()) if isinstance(versions, dict) else versions
     default = next(version for version in entries if version.get("IsDefaultVersion"))
-    return {"ManagedPolicyName": policy["PolicyName"], "Path": policy.get("Path", "/"),
-            "Description": policy.get("Description", ""),
-            "PolicyDocument": as_document(default["Document"])}  # fmt: skip
+    return {
+        "ManagedPolicyName": policy["PolicyName"],
+        "Path": policy.get("Path", "/"),
+        "Description": policy.get("Description", ""),
+        "PolicyDocument": as_document(default["Document"]),
+    }
 
 
 def _read_oidc_provider(physical_id: str, _props: Properties) -> Properties | None:
     provider = iam._oidc_providers.get(physical_id)
     if provider is None:
         return None
-    return {"Url": provider["Url"], "ClientIdList": provider["ClientIDList"],
-            "ThumbprintList": provider["ThumbprintList"], "Tags": provider.get("Tags") or []}  # fmt: skip
+    return {
+        "Url": provider["Url"],
+        "ClientIdList": provider["ClientIDList"],
+        "ThumbprintList": provider["ThumbprintList"],
+        "Tags": provider.get("Tags") or [],
+    }
 
 
 def _read_key(physical_id: str, _props: Properties) -> Properties | None:
@@ -143,8 +157,11 @@ def _read_key(physical_id: str, _props: Properties) -> Properties | None:
 def _read_secret(physical_id: str, _props: Properties) -> Properties | None:
     for secret in secretsmanager._secrets.values():
         if secret["ARN"] == physical_id and not secret.get("DeletedDate"):
-            return {"Name": secret["Name"], "Description": secret.get("Description", ""),
-                    "Tags": list(secret.get("Tags") or [])}  # fmt: skip
+            return {
+                "Name": secret["Name"],
+                "Description": secret.get("Description", ""),
+                "Tags": list(secret.get("Tags") or []),
+            }
     return None
 
 
@@ -156,12 +173,14 @@ _READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
     "AWS::EC2::VPC": (_read_vpc, ("CidrBlock", "EnableDnsSupport", "EnableDnsHostnames", "InstanceTenancy", "Tags")),
     "AWS::EC2::Subnet": (_read_subnet, ("VpcId", "CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch", "Tags")),
     "AWS::EC2::SecurityGroup": (
-        read_security_group, ("GroupDescription", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress", "Tags"),
+        read_security_group,
+        ("GroupDescription", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress", "Tags"),
     ),
     "AWS::EC2::NatGateway": (_read_nat_gateway, ("SubnetId", "AllocationId", "ConnectivityType", "Tags")),
     "AWS::EC2::RouteTable": (_read_route_table, ("VpcId", "Tags")),
     "AWS::EC2::Route": (
-        _read_route, ("RouteTableId", *provisioners._EC2_ROUTE_TARGETS, *provisioners._EC2_ROUTE_DESTINATIONS),
+        _read_route,
+        ("RouteTableId", *provisioners._EC2_ROUTE_TARGETS, *provisioners._EC2_ROUTE_DESTINATIONS),
     ),
     "AWS::EC2::SubnetRouteTableAssociation": (_read_association, ("SubnetId", "RouteTableId")),
     "AWS::EC2::EIP": (_read_address, ("Domain", "Tags")),
@@ -175,15 +194,24 @@ _READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
     "AWS::IAM::InstanceProfile": (_exists(lambda: iam._instance_profiles), ()),
     "AWS::IAM::Role": (
         _read_role,
-        ("RoleName", "Path", "Description", "MaxSessionDuration", "AssumeRolePolicyDocument", "PermissionsBoundary",
-         "ManagedPolicyArns", "Policies", "Tags"),
+        (
+            "RoleName",
+            "Path",
+            "Description",
+            "MaxSessionDuration",
+            "AssumeRolePolicyDocument",
+            "PermissionsBoundary",
+            "ManagedPolicyArns",
+            "Policies",
+            "Tags",
+        ),
     ),
     "AWS::IAM::ManagedPolicy": (_read_managed_policy, ("ManagedPolicyName", "Path", "Description", "PolicyDocument")),
     "AWS::IAM::OIDCProvider": (_read_oidc_provider, ("Url", "ClientIdList", "ThumbprintList", "Tags")),
     "AWS::KMS::Key": (_read_key, ("Description", "Enabled", "EnableKeyRotation", "KeyPolicy", "Tags")),
     "AWS::SecretsManager::Secret": (_read_secret, ("Name", "Description", "Tags")),
     **EKS_READERS,
-}  # fmt: skip
+}
 
 
 def install() -> None:

@@ -8,18 +8,41 @@ from .resource_handlers import Properties
 from .shapes import as_document, limited_to, pascal
 
 _CLUSTER_PROPERTIES = (
-    "Version", "RoleArn", "ResourcesVpcConfig", "KubernetesNetworkConfig", "EncryptionConfig", "AccessConfig",
-    "UpgradePolicy", "ZonalShiftConfig", "DeletionProtection", "Logging", "Tags",
-)  # fmt: skip
+    "Version",
+    "RoleArn",
+    "ResourcesVpcConfig",
+    "KubernetesNetworkConfig",
+    "EncryptionConfig",
+    "AccessConfig",
+    "UpgradePolicy",
+    "ZonalShiftConfig",
+    "DeletionProtection",
+    "Logging",
+    "Tags",
+)
 
 
 def _read_cluster(physical_id: str, props: Properties) -> Properties | None:
     cluster = eks._clusters.get(physical_id)
     if cluster is None:
         return None
-    actual = pascal({key: cluster[key] for key in (
-        "version", "roleArn", "resourcesVpcConfig", "kubernetesNetworkConfig", "encryptionConfig", "accessConfig",
-        "upgradePolicy", "zonalShiftConfig", "deletionProtection") if key in cluster})  # fmt: skip
+    actual = pascal(
+        {
+            key: cluster[key]
+            for key in (
+                "version",
+                "roleArn",
+                "resourcesVpcConfig",
+                "kubernetesNetworkConfig",
+                "encryptionConfig",
+                "accessConfig",
+                "upgradePolicy",
+                "zonalShiftConfig",
+                "deletionProtection",
+            )
+            if key in cluster
+        }
+    )
     actual = {key: limited_to(props.get(key), value) for key, value in actual.items()}
     enabled = [kind for setup in cluster["logging"]["clusterLogging"] if setup["enabled"] for kind in setup["types"]]
     actual["Logging"] = {"ClusterLogging": {"EnabledTypes": [{"Type": kind} for kind in enabled]}}
@@ -28,9 +51,21 @@ def _read_cluster(physical_id: str, props: Properties) -> Properties | None:
 
 
 _NODEGROUP_PROPERTIES = (
-    "ScalingConfig", "Labels", "Taints", "Version", "ReleaseVersion", "InstanceTypes", "AmiType", "CapacityType",
-    "NodeRole", "Subnets", "UpdateConfig", "LaunchTemplate", "DiskSize", "Tags",
-)  # fmt: skip
+    "ScalingConfig",
+    "Labels",
+    "Taints",
+    "Version",
+    "ReleaseVersion",
+    "InstanceTypes",
+    "AmiType",
+    "CapacityType",
+    "NodeRole",
+    "Subnets",
+    "UpdateConfig",
+    "LaunchTemplate",
+    "DiskSize",
+    "Tags",
+)
 
 
 def _read_nodegroup(physical_id: str, props: Properties) -> Properties | None:
@@ -104,13 +139,16 @@ EKS_READERS: dict[str, tuple[Callable[[str, Properties], Properties | None], tup
     "AWS::EKS::Nodegroup": (_read_nodegroup, _NODEGROUP_PROPERTIES),
     "AWS::EKS::Addon": (_read_addon, ("AddonVersion", "ConfigurationValues", "ServiceAccountRoleArn", "Tags")),
     "AWS::EKS::AccessEntry": (
-        _read_access_entry, ("PrincipalArn", "Type", "Username", "KubernetesGroups", "AccessPolicies", "Tags"),
+        _read_access_entry,
+        ("PrincipalArn", "Type", "Username", "KubernetesGroups", "AccessPolicies", "Tags"),
     ),
     "AWS::EKS::PodIdentityAssociation": (
-        _read_pod_identity, ("Namespace", "ServiceAccount", "RoleArn", "TargetRoleArn", "DisableSessionTags", "Tags"),
+        _read_pod_identity,
+        ("Namespace", "ServiceAccount", "RoleArn", "TargetRoleArn", "DisableSessionTags", "Tags"),
     ),
     "AWS::EKS::FargateProfile": (
-        _read_fargate_profile, ("FargateProfileName", "PodExecutionRoleArn", "Subnets", "Selectors", "Tags"),
+        _read_fargate_profile,
+        ("FargateProfileName", "PodExecutionRoleArn", "Subnets", "Selectors", "Tags"),
     ),
-}  # fmt: skip
+}
 """Per type, its reader and the properties it reads."""

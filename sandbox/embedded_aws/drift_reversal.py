@@ -53,8 +53,9 @@ def create_change_set(create: Operation, query: Query) -> QueryResponse:
 
 def _merged(changes: list[Change], stack: dict[str, Any], drifted: Drifted) -> list[Change]:
     listed = {change["ResourceChange"]["LogicalResourceId"] for change in changes}
-    added = [_change(key, stack["_resources"][key], properties) for key, properties in drifted.items()
-             if key not in listed]  # fmt: skip
+    added = [
+        _change(key, stack["_resources"][key], properties) for key, properties in drifted.items() if key not in listed
+    ]
     return sorted(changes + added, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
 
 
@@ -65,16 +66,24 @@ def _change(logical_id: str, record: dict[str, Any], properties: Properties | No
         return {"ResourceChange": {**change, "Action": "Add", "ResourceDriftStatus": "DELETED"}}
     details = [
         {
-            "Target": {"Attribute": "Properties", "Name": name,
-                       "RequiresRecreation": stacks._property_recreation(kind, name)},
+            "Target": {
+                "Attribute": "Properties",
+                "Name": name,
+                "RequiresRecreation": stacks._property_recreation(kind, name),
+            },
             "Evaluation": "Static",
             "ChangeSource": "NoModification",
         }
         for name in properties
-    ]  # fmt: skip
-    change.update(Action="Modify", PhysicalResourceId=record["PhysicalResourceId"], Scope=["Properties"],
-                  Replacement=stacks._replacement(details, False), Details=details,
-                  ResourceDriftStatus="MODIFIED")  # fmt: skip
+    ]
+    change.update(
+        Action="Modify",
+        PhysicalResourceId=record["PhysicalResourceId"],
+        Scope=["Properties"],
+        Replacement=stacks._replacement(details, False),
+        Details=details,
+        ResourceDriftStatus="MODIFIED",
+    )
     return {"ResourceChange": change}
 
 

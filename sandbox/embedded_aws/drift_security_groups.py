@@ -33,10 +33,17 @@ def read_security_group(physical_id: str, props: Properties) -> Properties | Non
 
 
 def _rules(group: dict[str, Any], direction: str) -> list[Rule]:
-    standalone = [rule for permission in _standalone_permissions(group["GroupId"], direction)
-                  for rule in _flatten(permission, direction)]  # fmt: skip
-    return [rule for permission in group.get(direction, []) for rule in _flatten(permission, direction)
-            if rule not in standalone]  # fmt: skip
+    standalone = [
+        rule
+        for permission in _standalone_permissions(group["GroupId"], direction)
+        for rule in _flatten(permission, direction)
+    ]
+    return [
+        rule
+        for permission in group.get(direction, [])
+        for rule in _flatten(permission, direction)
+        if rule not in standalone
+    ]
 
 
 def _standalone_permissions(group_id: str, direction: str) -> list[Rule]:
@@ -56,9 +63,11 @@ def _flatten(permission: Rule, direction: str) -> list[Rule]:
     _kind, group_member, prefix_member = _DIRECTIONS[direction]
     base = {key: permission[key] for key in ("IpProtocol", "FromPort", "ToPort") if permission.get(key) is not None}
     sources = (
-        ("IpRanges", "CidrIp", "CidrIp"), ("Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
-        ("UserIdGroupPairs", "GroupId", group_member), ("PrefixListIds", "PrefixListId", prefix_member),
-    )  # fmt: skip
+        ("IpRanges", "CidrIp", "CidrIp"),
+        ("Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
+        ("UserIdGroupPairs", "GroupId", group_member),
+        ("PrefixListIds", "PrefixListId", prefix_member),
+    )
     rules = []
     for member, key, name in sources:
         for source in permission.get(member) or []:

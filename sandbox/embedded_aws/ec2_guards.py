@@ -86,10 +86,15 @@ Users = Callable[[str], Iterator[str]]
 _GUARDS: tuple[tuple[str, str, str, str, Users], ...] = (
     ("AWS::EC2::Subnet", "DeleteSubnet", "SubnetId", "subnet", subnet_users),
     ("AWS::EC2::SecurityGroup", "DeleteSecurityGroup", "GroupId", "resource", security_group_users),
-    ("AWS::EC2::InternetGateway", "DeleteInternetGateway", "InternetGatewayId", "internetGateway",
-     internet_gateway_users),
+    (
+        "AWS::EC2::InternetGateway",
+        "DeleteInternetGateway",
+        "InternetGatewayId",
+        "internetGateway",
+        internet_gateway_users,
+    ),
     ("AWS::EC2::RouteTable", "DeleteRouteTable", "RouteTableId", "routeTable", route_table_users),
-)  # fmt: skip
+)
 
 
 def _dependency_message(noun: str, identifier: str) -> str:
@@ -137,8 +142,12 @@ def _create_subnet(create: Create, logical_id: str, props: Properties, stack: st
 
 def _subnet_attributes(subnet_id: str) -> dict[str, object]:
     subnet = ec2._subnets[subnet_id]
-    return {"CidrBlock": subnet["CidrBlock"], "VpcId": subnet["VpcId"], "Ipv6CidrBlocks": [],
-            "AvailabilityZoneId": subnet["AvailabilityZoneId"]}  # fmt: skip
+    return {
+        "CidrBlock": subnet["CidrBlock"],
+        "VpcId": subnet["VpcId"],
+        "Ipv6CidrBlocks": [],
+        "AvailabilityZoneId": subnet["AvailabilityZoneId"],
+    }
 
 
 def _create_vpc(create: Create, logical_id: str, props: Properties, stack: str) -> Created:

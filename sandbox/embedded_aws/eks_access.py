@@ -19,11 +19,21 @@ _create_record = eks._create_access_entry
 _associate_record = eks._associate_access_policy
 _ENTRY_TYPES = ("STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX")
 ACCESS_POLICIES = (
-    "AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy", "AmazonEKSAdminViewPolicy", "AmazonEKSEditPolicy",
-    "AmazonEKSViewPolicy", "AmazonEKSSecretReaderPolicy", "AmazonEKSAutoNodePolicy", "AmazonEKSNetworkingPolicy",
-    "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy", "AmazonEKSComputePolicy",
-    "AmazonEKSClusterInsightsPolicy", "AmazonEKSHybridPolicy", "AmazonARCRegionSwitchScalingPolicy",
-)  # fmt: skip
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSAutoNodePolicy",
+    "AmazonEKSNetworkingPolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSClusterInsightsPolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonARCRegionSwitchScalingPolicy",
+)
 
 
 def list_access_policies() -> Response:
@@ -118,8 +128,10 @@ def _identity(item: dict[str, Any]) -> tuple[str, str, str]:
 
 def _namespaces(client: Supervisor, cluster_name: str, account: str, region: str) -> list[str]:
     """The namespaces that policies are limited to; the cluster's own when a policy names them by a pattern."""
-    scopes = [association["accessScope"] for _principal, _policy, association
-              in eks._access_policy_associations(cluster_name, account, region)]  # fmt: skip
+    scopes = [
+        association["accessScope"]
+        for _principal, _policy, association in eks._access_policy_associations(cluster_name, account, region)
+    ]
     patterns = [pattern for scope in scopes if scope["type"] == "namespace" for pattern in scope["namespaces"]]
     if not any("*" in pattern for pattern in patterns):
         return patterns

@@ -84,8 +84,10 @@ def _configuration(record: Record) -> Record | None:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as failure:
-        raise EksRefusal("InvalidParameterException", f"ConfigurationValue provided in request is not supported: "
-                         f"it is neither JSON nor YAML ({failure})") from failure  # fmt: skip
+        raise EksRefusal(
+            "InvalidParameterException",
+            f"ConfigurationValue provided in request is not supported: it is neither JSON nor YAML ({failure})",
+        ) from failure
     if not isinstance(values, dict):
         raise EksRefusal("InvalidParameterException", "ConfigurationValue provided in request must be an object")
     return values

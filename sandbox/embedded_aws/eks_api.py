@@ -90,8 +90,12 @@ def _parsed(body: bytes) -> Record:
 
 
 def _record_with_arn(arn: str) -> Record | None:
-    stores = ((eks._clusters, "arn"), (eks._nodegroups, "nodegroupArn"), (eks._addons, "addonArn"),
-              (eks._access_entries, "accessEntryArn"))  # fmt: skip
+    stores = (
+        (eks._clusters, "arn"),
+        (eks._nodegroups, "nodegroupArn"),
+        (eks._addons, "addonArn"),
+        (eks._access_entries, "accessEntryArn"),
+    )
     for store, member in stores:
         for record in store.values():
             if record.get(member) == arn:

@@ -32,10 +32,17 @@ from .supervisor import SupervisorError, supervisor
 _CREATION_LOCK = threading.Lock()
 _NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}")
 _OPTIONAL_MEMBERS = (
-    "encryptionConfig", "zonalShiftConfig", "computeConfig", "storageConfig", "remoteNetworkConfig",
-    "controlPlaneScalingConfig", "kubeApiServerConfig", "kubeSchedulerConfig", "kubeControllerManagerConfig",
+    "encryptionConfig",
+    "zonalShiftConfig",
+    "computeConfig",
+    "storageConfig",
+    "remoteNetworkConfig",
+    "controlPlaneScalingConfig",
+    "kubeApiServerConfig",
+    "kubeSchedulerConfig",
+    "kubeControllerManagerConfig",
     "outpostConfig",
-)  # fmt: skip
+)
 _LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 _delete_records = eks._delete_cluster
@@ -95,7 +102,9 @@ def _new_record(body: Record, subnets: list[Record], creator_arn: str | None) ->
         "roleArn": body["roleArn"],
         "resourcesVpcConfig": _vpc_config(name, body.get("resourcesVpcConfig") or {}, subnets[0]["VpcId"]),
         "kubernetesNetworkConfig": {
-            "serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4", "elasticLoadBalancing": {"enabled": False},
+            "serviceIpv4Cidr": "10.100.0.0/16",
+            "ipFamily": "ipv4",
+            "elasticLoadBalancing": {"enabled": False},
             **network,
         },
         "logging": body.get("logging") or {"clusterLogging": [{"types": list(_LOG_TYPES), "enabled": False}]},
@@ -106,7 +115,9 @@ def _new_record(body: Record, subnets: list[Record], creator_arn: str | None) ->
         "tags": dict(body.get("tags") or {}),
         "health": {"issues": []},
         "accessConfig": {
-            "authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": True, **access,
+            "authenticationMode": "CONFIG_MAP",
+            "bootstrapClusterCreatorAdminPermissions": True,
+            **access,
         },
         "upgradePolicy": body.get("upgradePolicy") or {"supportType": "EXTENDED"},
         "deletionProtection": bool(body.get("deletionProtection", False)),
@@ -116,7 +127,7 @@ def _new_record(body: Record, subnets: list[Record], creator_arn: str | None) ->
         "_region": get_region(),
         "_docker_id": None,
         "_port": None,
-    }  # fmt: skip
+    }
     cluster.update({member: body[member] for member in _OPTIONAL_MEMBERS if body.get(member)})
     return cluster
 

@@ -43,8 +43,14 @@ def describe_refresh(name: str) -> Response:
     refreshed = cluster_of(name).get("_insights_refreshed")
     if refreshed is None:
         raise EksRefusal("ResourceNotFoundException", f"No insights refresh found for cluster: {name}", 404)
-    return answer({"message": "Insights refresh completed successfully", "status": "COMPLETED",
-                   "startedAt": refreshed, "endedAt": refreshed})  # fmt: skip
+    return answer(
+        {
+            "message": "Insights refresh completed successfully",
+            "status": "COMPLETED",
+            "startedAt": refreshed,
+            "endedAt": refreshed,
+        }
+    )
 
 
 def _insights(cluster: Record) -> list[Record]:
@@ -53,9 +59,15 @@ def _insights(cluster: Record) -> list[Record]:
         _kubelet_skew(cluster, upgrade),
         _kube_proxy_skew(cluster, upgrade),
         _addon_health(cluster, upgrade),
-        _insight(cluster, "UPGRADE_READINESS", f"Deprecated APIs removed in Kubernetes v{upgrade}", upgrade, {},
-                 "No deprecated API usage detected within the last 30 days."),
-    ]  # fmt: skip
+        _insight(
+            cluster,
+            "UPGRADE_READINESS",
+            f"Deprecated APIs removed in Kubernetes v{upgrade}",
+            upgrade,
+            {},
+            "No deprecated API usage detected within the last 30 days.",
+        ),
+    ]
     previous = (cluster.get("_last_upgrade") or {}).get("from")
     if previous:
         found.append(_rollback(cluster, previous))
@@ -94,11 +106,15 @@ def _skew_status(target: str, version: str) -> str:
 
 
 def _kubelet_skew(cluster: Record, target: str) -> Record:
-    statuses = {group["nodegroupArn"]: _skew_status(target, group["version"])
-                for group in nodegroups_of(cluster["name"])}  # fmt: skip
+    statuses = {
+        group["nodegroupArn"]: _skew_status(target, group["version"]) for group in nodegroups_of(cluster["name"])
+    }
     worst = {arn: status for arn, status in statuses.items() if status != "PASSING"}
-    reason = "Node kubelet versions match or are within the supported skew." if not worst else (
-        f"Some kubelets would be {MAXIMUM_SKEW} or more minors older than Kubernetes {target}.")  # fmt: skip
+    reason = (
+        "Node kubelet versions match or are within the supported skew."
+        if not worst
+        else (f"Some kubelets would be {MAXIMUM_SKEW} or more minors older than Kubernetes {target}.")
+    )
     return _insight(cluster, "UPGRADE_READINESS", "Kubelet version skew", target, worst, reason)
 
 
@@ -106,8 +122,11 @@ def _kube_proxy_skew(cluster: Record, target: str) -> Record:
     addon = eks._addons.get(f"{cluster['name']}/kube-proxy")
     status = _skew_status(target, addon["addonVersion"].lstrip("v")) if addon else "PASSING"
     worst = {addon["addonArn"]: status} if status != "PASSING" else {}
-    reason = "kube-proxy versions match the cluster control plane version." if not worst else (
-        f"kube-proxy {addon['addonVersion']} would be too old for Kubernetes {target}.")  # fmt: skip
+    reason = (
+        "kube-proxy versions match the cluster control plane version."
+        if not worst
+        else (f"kube-proxy {addon['addonVersion']} would be too old for Kubernetes {target}.")
+    )
     return _insight(cluster, "UPGRADE_READINESS", "kube-proxy version skew", target, worst, reason)
 
 
@@ -122,8 +141,14 @@ def _addon_health(cluster: Record, target: str) -> Record:
 
 
 def _rollback(cluster: Record, previous: str) -> Record:
-    newer = {group["nodegroupArn"]: "ERROR" for group in nodegroups_of(cluster["name"])
-             if minor(group["version"]) > minor(previous)}  # fmt: skip
-    reason = "No kubelet is newer than the version to return to." if not newer else (
-        f"Some kubelets are newer than Kubernetes {previous}.")  # fmt: skip
+    newer = {
+        group["nodegroupArn"]: "ERROR"
+        for group in nodegroups_of(cluster["name"])
+        if minor(group["version"]) > minor(previous)
+    }
+    reason = (
+        "No kubelet is newer than the version to return to."
+        if not newer
+        else (f"Some kubelets are newer than Kubernetes {previous}.")
+    )
     return _insight(cluster, "ROLLBACK_READINESS", "Kubelet version skew", previous, newer, reason)

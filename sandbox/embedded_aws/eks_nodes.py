@@ -10,14 +10,29 @@ from .eks_records import Record
 from .supervisor import supervisor
 
 _GPUS_BY_SIZE = {
-    ("g4dn", "12xlarge"): 4, ("g4dn", "metal"): 8, ("g5", "12xlarge"): 4, ("g5", "24xlarge"): 4, ("g5", "48xlarge"): 8,
-    ("g6", "12xlarge"): 4, ("g6", "24xlarge"): 4, ("g6", "48xlarge"): 8, ("g6e", "12xlarge"): 4,
-    ("g6e", "24xlarge"): 4, ("g6e", "48xlarge"): 8, ("p3", "8xlarge"): 4, ("p3", "16xlarge"): 8,
-    ("p4d", "24xlarge"): 8, ("p4de", "24xlarge"): 8, ("p5", "48xlarge"): 8, ("p5e", "48xlarge"): 8,
-}  # fmt: skip
+    ("g4dn", "12xlarge"): 4,
+    ("g4dn", "metal"): 8,
+    ("g5", "12xlarge"): 4,
+    ("g5", "24xlarge"): 4,
+    ("g5", "48xlarge"): 8,
+    ("g6", "12xlarge"): 4,
+    ("g6", "24xlarge"): 4,
+    ("g6", "48xlarge"): 8,
+    ("g6e", "12xlarge"): 4,
+    ("g6e", "24xlarge"): 4,
+    ("g6e", "48xlarge"): 8,
+    ("p3", "8xlarge"): 4,
+    ("p3", "16xlarge"): 8,
+    ("p4d", "24xlarge"): 8,
+    ("p4de", "24xlarge"): 8,
+    ("p5", "48xlarge"): 8,
+    ("p5e", "48xlarge"): 8,
+}
 _TAINT_EFFECTS = {
-    "NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute",
-}  # fmt: skip
+    "NO_SCHEDULE": "NoSchedule",
+    "PREFER_NO_SCHEDULE": "PreferNoSchedule",
+    "NO_EXECUTE": "NoExecute",
+}
 
 
 def gpus(instance_type: str) -> int:
@@ -77,8 +92,9 @@ def _launch(group: Record, instance_type: str, index: int, taken: set[str]) -> R
     hosts = list(ipaddress.ip_network(subnet["CidrBlock"]).hosts())[10:]
     address = next(str(host) for host in hosts if str(host) not in taken)
     name = f"ip-{address.replace('.', '-')}.{get_region()}.compute.internal"
-    (instance,) = ec2._launch_instances_internal("ami-0eks", instance_type, subnet["SubnetId"], 1,
-                                                 requested_private_ip=address)  # fmt: skip
+    (instance,) = ec2._launch_instances_internal(
+        "ami-0eks", instance_type, subnet["SubnetId"], 1, requested_private_ip=address
+    )
     instance["PrivateDnsName"] = name
     instance["Placement"]["AvailabilityZone"] = subnet["AvailabilityZone"]
     ec2._tags[instance["InstanceId"]] = [

@@ -12,36 +12,81 @@ Change = dict[str, Any]
 CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::EC2::VPC": ("CidrBlock", "Ipv4IpamPoolId", "Ipv4NetmaskLength", "VpcEncryptionControl"),
     "AWS::EC2::Subnet": (
-        "VpcId", "AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "OutpostArn", "Ipv6Native", "Ipv4IpamPoolId",
-        "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength",
+        "VpcId",
+        "AvailabilityZone",
+        "AvailabilityZoneId",
+        "CidrBlock",
+        "OutpostArn",
+        "Ipv6Native",
+        "Ipv4IpamPoolId",
+        "Ipv4NetmaskLength",
+        "Ipv6IpamPoolId",
+        "Ipv6NetmaskLength",
     ),
     "AWS::EC2::InternetGateway": (),
     "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
     "AWS::EC2::EIP": ("NetworkBorderGroup", "TransferAddress", "IpamPoolId", "Address"),
     "AWS::EC2::NatGateway": (
-        "VpcId", "SubnetId", "ConnectivityType", "AllocationId", "PrivateIpAddress", "AvailabilityMode",
+        "VpcId",
+        "SubnetId",
+        "ConnectivityType",
+        "AllocationId",
+        "PrivateIpAddress",
+        "AvailabilityMode",
     ),
     "AWS::EC2::RouteTable": ("VpcId",),
     "AWS::EC2::Route": (
-        "RouteTableId", "DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId",
+        "RouteTableId",
+        "DestinationCidrBlock",
+        "DestinationIpv6CidrBlock",
+        "DestinationPrefixListId",
     ),
     "AWS::EC2::SubnetRouteTableAssociation": ("SubnetId", "RouteTableId"),
     "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
     "AWS::EC2::SecurityGroupIngress": (
-        "GroupName", "IpProtocol", "SourceSecurityGroupId", "SourcePrefixListId", "ToPort", "CidrIp",
-        "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "FromPort", "GroupId", "CidrIpv6",
+        "GroupName",
+        "IpProtocol",
+        "SourceSecurityGroupId",
+        "SourcePrefixListId",
+        "ToPort",
+        "CidrIp",
+        "SourceSecurityGroupName",
+        "SourceSecurityGroupOwnerId",
+        "FromPort",
+        "GroupId",
+        "CidrIpv6",
     ),
     "AWS::EC2::SecurityGroupEgress": (
-        "IpProtocol", "DestinationSecurityGroupId", "ToPort", "CidrIp", "FromPort", "GroupId", "CidrIpv6",
+        "IpProtocol",
+        "DestinationSecurityGroupId",
+        "ToPort",
+        "CidrIp",
+        "FromPort",
+        "GroupId",
+        "CidrIpv6",
         "DestinationPrefixListId",
     ),
     "AWS::EC2::FlowLog": (
-        "DeliverCrossAccountRole", "DeliverLogsPermissionArn", "LogGroupName", "LogDestination", "ResourceId",
-        "TrafficType", "LogDestinationType", "ResourceType", "LogFormat", "MaxAggregationInterval",
-        "DestinationOptions", "TagFieldSpecifications",
+        "DeliverCrossAccountRole",
+        "DeliverLogsPermissionArn",
+        "LogGroupName",
+        "LogDestination",
+        "ResourceId",
+        "TrafficType",
+        "LogDestinationType",
+        "ResourceType",
+        "LogFormat",
+        "MaxAggregationInterval",
+        "DestinationOptions",
+        "TagFieldSpecifications",
     ),
     "AWS::EC2::VPCEndpoint": (
-        "ServiceName", "VpcEndpointType", "VpcId", "ServiceNetworkArn", "ResourceConfigurationArn", "ServiceRegion",
+        "ServiceName",
+        "VpcEndpointType",
+        "VpcId",
+        "ServiceNetworkArn",
+        "ResourceConfigurationArn",
+        "ServiceRegion",
     ),
     "AWS::EC2::LaunchTemplate": ("LaunchTemplateName",),
     "AWS::Route53::HostedZone": ("Name", "DelegationSetId"),
@@ -62,16 +107,27 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::EKS::Cluster": ("Name", "RoleArn", "EncryptionConfig", "OutpostConfig", "BootstrapSelfManagedAddons"),
     "AWS::EKS::Nodegroup": (
-        "AmiType", "CapacityType", "ClusterName", "DiskSize", "InstanceTypes", "NodeRole", "NodegroupName",
-        "RemoteAccess", "Subnets",
+        "AmiType",
+        "CapacityType",
+        "ClusterName",
+        "DiskSize",
+        "InstanceTypes",
+        "NodeRole",
+        "NodegroupName",
+        "RemoteAccess",
+        "Subnets",
     ),
     "AWS::EKS::Addon": ("AddonName", "ClusterName", "NamespaceConfig"),
     "AWS::EKS::AccessEntry": ("ClusterName", "PrincipalArn", "Type"),
     "AWS::EKS::PodIdentityAssociation": ("ClusterName", "Namespace", "ServiceAccount"),
     "AWS::EKS::FargateProfile": (
-        "ClusterName", "FargateProfileName", "PodExecutionRoleArn", "Selectors", "Subnets",
+        "ClusterName",
+        "FargateProfileName",
+        "PodExecutionRoleArn",
+        "Selectors",
+        "Subnets",
     ),
-}  # fmt: skip
+}
 
 CREATE_ONLY_MEMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "AWS::EKS::Cluster": {
@@ -124,8 +180,11 @@ _replacing_change = provisioners._replacing_change
 def replacing_change(kind: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether an update from ``old`` to ``new`` replaces the resource."""
     if kind in CREATE_ONLY:
-        return any(replaces(kind, name, old.get(name), new.get(name))
-                   for name in old.keys() | new.keys() if old.get(name) != new.get(name))  # fmt: skip
+        return any(
+            replaces(kind, name, old.get(name), new.get(name))
+            for name in old.keys() | new.keys()
+            if old.get(name) != new.get(name)
+        )
     return bool(_replacing_change(kind, old, new))
 
 

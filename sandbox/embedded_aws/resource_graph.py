@@ -12,9 +12,14 @@ from .resource_handlers import Properties
 from .settings import settings
 
 _ministack_thread_types = stacks._runs_on_worker_thread
-_BLOCKING_TYPES = frozenset({
-    "AWS::EKS::Cluster", "AWS::EKS::Nodegroup", "AWS::EKS::Addon", "AWS::EKS::AccessEntry",
-})  # fmt: skip
+_BLOCKING_TYPES = frozenset(
+    {
+        "AWS::EKS::Cluster",
+        "AWS::EKS::Nodegroup",
+        "AWS::EKS::Addon",
+        "AWS::EKS::AccessEntry",
+    }
+)
 
 
 def runs_on_worker_thread(kind: str) -> bool:

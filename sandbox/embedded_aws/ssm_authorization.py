@@ -16,9 +16,15 @@ _NAMED: ContextVar[tuple[str, ...]] = ContextVar("parameters_named_by_this_reque
 
 
 def extract_resource_arn(
-    service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], region: str,
+    service: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, Any],
+    region: str,
     account: str,
-) -> str:  # fmt: skip
+) -> str:
     """The resource of a request; of several parameters the first, and the others are kept for `enforce`."""
     _NAMED.set(())
     arn = str(_ministack_extract(service, method, path, headers, body, query, region, account))

@@ -8,8 +8,15 @@ from ministack.services.cloudformation.helpers import _error, _p
 from .cloudformation_roles import remember_service_role
 from .stack_actions import Operation, Query, QueryResponse, wrap_action
 
-_UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
-              "IMPORT_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED")  # fmt: skip
+_UPDATABLE = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "CREATE_FAILED",
+    "UPDATE_FAILED",
+)
 
 
 def _refuse_state(stack: dict[str, Any]) -> QueryResponse:

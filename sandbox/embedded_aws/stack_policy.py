@@ -15,8 +15,11 @@ def require_allowed(stack: dict[str, Any], logical_id: str, kind: str, action: s
     policy = json.loads(document)
     statements = policy.get("Statement") or []
     statements = statements if isinstance(statements, list) else [statements]
-    matching = [(number, statement) for number, statement in enumerate(statements, 1)
-                if _matches(statement, logical_id, kind, action)]  # fmt: skip
+    matching = [
+        (number, statement)
+        for number, statement in enumerate(statements, 1)
+        if _matches(statement, logical_id, kind, action)
+    ]
     for number, statement in matching:
         if statement.get("Effect") == "Deny":
             raise ResourceFailure(
@@ -49,6 +52,9 @@ def _matches(statement: dict[str, Any], logical_id: str, kind: str, action: str)
     if not (_any_match(resources, name) if resources else not _any_match(not_resources, name)):
         return False
     types = statement.get("Condition") or {}
-    wanted = [item for test in ("StringEquals", "StringLike")
-              for item in _as_list((types.get(test) or {}).get("ResourceType"))]  # fmt: skip
+    wanted = [
+        item
+        for test in ("StringEquals", "StringLike")
+        for item in _as_list((types.get(test) or {}).get("ResourceType"))
+    ]
     return not wanted or _any_match(wanted, kind)

@@ -104,8 +104,13 @@ def condition(thing: Object, kind: str) -> Object:
 def owner_reference(owner: Object) -> Object:
     """The reference that makes a thing go with ``owner``."""
     meta = owner["metadata"]
-    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta["name"], "uid": meta["uid"],
-            "blockOwnerDeletion": True}  # fmt: skip
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "blockOwnerDeletion": True,
+    }
 
 
 def label(thing: Object, name: str) -> str | None:

@@ -79,9 +79,11 @@ class Gate:
     def as_person(self, name: str) -> World:
         keys = credentials(name)
         source = replace(
-            Source.of(self.env), access_key_id=keys.access_key_id, secret_access_key=keys.secret_access_key,
+            Source.of(self.env),
+            access_key_id=keys.access_key_id,
+            secret_access_key=keys.secret_access_key,
             session_token=keys.session_token,
-        )  # fmt: skip
+        )
         return World(self.env, Aws(self.env, source, as_deployer=False))
 
     def run(self, which: str, run: str = "run-1") -> Result:
@@ -96,7 +98,9 @@ class Gate:
         """alice, having taken a role under a session name."""
         keys = session(role, "alice", name)
         source = replace(
-            Source.of(self.env), access_key_id=keys.access_key_id, secret_access_key=keys.secret_access_key,
+            Source.of(self.env),
+            access_key_id=keys.access_key_id,
+            secret_access_key=keys.secret_access_key,
             session_token=keys.session_token,
-        )  # fmt: skip
+        )
         return World(self.env, Aws(self.env, source, as_deployer=False))

@@ -39,9 +39,13 @@ class ClusterGate(Gate):
         def release(env: Environment) -> HelmRelease:
             """A release."""
             return HelmRelease(
-                name="driver-test", namespace=NAMESPACE, repository="https://charts.test", chart="external-dns",
-                version="1.21.1", values={**GOOD, "policy": self.values["policy"]},
-            )  # fmt: skip
+                name="driver-test",
+                namespace=NAMESPACE,
+                repository="https://charts.test",
+                chart="external-dns",
+                version="1.21.1",
+                values={**GOOD, "policy": self.values["policy"]},
+            )
 
         @unit(wave="applications")
         def settings(env: Environment) -> Manifests:

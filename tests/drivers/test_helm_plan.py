@@ -181,9 +181,10 @@ def test_comparing_every_release_with_the_cluster_is_quick(platform: Environment
     releases = {
         spec.name: spec
         for u in registry().units
-        if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)
+        if issubclass(u.spec_type, HelmRelease)
+        and u.is_enabled(platform)
         and isinstance(spec := desired(registry(), platform, u, {}), HelmRelease)
-    }  # fmt: skip
+    }
     world = World.of(platform)
     DRIVER.observe(next(iter(releases.values())), world)  # discovery, the connection, the token
     world.forget_all()

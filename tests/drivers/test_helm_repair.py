@@ -24,9 +24,13 @@ from .releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions, status
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("release_namespace")]
 DRIVER = HelmReleaseDriver()
 WANTED = HelmRelease(
-    name=NAMESPACE, namespace=NAMESPACE, repository="https://charts.test", chart="external-dns", version="1.21.1",
+    name=NAMESPACE,
+    namespace=NAMESPACE,
+    repository="https://charts.test",
+    chart="external-dns",
+    version="1.21.1",
     values={**GOOD, "logLevel": "debug"},
-)  # fmt: skip
+)
 SLOW = ("--set", "podAnnotations.sandbox/ready-delay=120s")
 
 

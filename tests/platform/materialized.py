@@ -47,6 +47,9 @@ def materialize(environment: str, selection: str = "*") -> Run:
         argv = ["asset", "materialize", "-m", "eks_assets.definitions", "--select", selection]
         subprocess.run(
             [sys.executable, "-m", "dagster", *argv, "--partition", environment],
-            cwd=PROJECT, capture_output=True, check=False, timeout=300,
-        )  # fmt: skip
+            cwd=PROJECT,
+            capture_output=True,
+            check=False,
+            timeout=300,
+        )
         return Run(instance)

@@ -127,10 +127,14 @@ def footprint(aws: Aws, world: World) -> dict[str, Any]:
     client = aws.client("cloudformation")
     events = {name: len(client.describe_stack_events(StackName=name)["StackEvents"]) for name in stacks(aws)}
     kinds = [
-        ("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("v1", "Service"), ("v1", "ServiceAccount"),
-        ("v1", "Namespace"), ("storage.k8s.io/v1", "StorageClass"),
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "DaemonSet"),
+        ("v1", "Service"),
+        ("v1", "ServiceAccount"),
+        ("v1", "Namespace"),
+        ("storage.k8s.io/v1", "StorageClass"),
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-    ]  # fmt: skip
+    ]
     versions = {
         (kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj["metadata"].get("generation")
         or obj["metadata"]["resourceVersion"]

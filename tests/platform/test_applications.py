@@ -161,9 +161,14 @@ class TestDeprecatedLoki:
     def deprecated(self, platform: Environment, world: World) -> Iterator[None]:
         """The newest revision of the release `loki` is of the specification's chart."""
         document: dict[str, Any] = {
-            "name": "loki", "namespace": "observability", "version": 99, "info": {"status": "deployed"},
-            "chart": {"metadata": {"name": "loki-distributed", "version": "0.80.5"}}, "config": {}, "manifest": "",
-        }  # fmt: skip
+            "name": "loki",
+            "namespace": "observability",
+            "version": 99,
+            "info": {"status": "deployed"},
+            "chart": {"metadata": {"name": "loki-distributed", "version": "0.80.5"}},
+            "config": {},
+            "manifest": "",
+        }
         packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(document).encode()))).decode()
         labels = {"owner": "helm", "name": "loki", "version": "99", "status": "deployed"}
         meta = {"name": "sh.helm.release.v1.loki.v99", "namespace": "observability", "labels": labels}

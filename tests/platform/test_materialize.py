@@ -34,8 +34,9 @@ def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account
     results = run.results()
     assert set(registry().by_name) <= results.keys()
     assert {text.split(" in ")[0] for name, text in results.items() if registry().by_name.get(name)} <= {
-        "nothing to do,", *(f"{name} is switched off" for name in registry().by_name),
-    }  # fmt: skip
+        "nothing to do,",
+        *(f"{name} is switched off" for name in registry().by_name),
+    }
     checks = run.checks()
     assert all(checks.values())
     assert {f"{unit.name}:{check.name}" for unit in registry().units for check in unit.checks} <= checks.keys()

@@ -32,8 +32,10 @@ def ci(platform: Environment, admin: Aws) -> Iterator[dict[str, str]]:
     """The keys of an IAM user with the one policy that docs/plan.md asks for, as environment variables."""
     iam, name = admin.client("iam"), "ci"
     becoming = {
-        "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": platform.roles.planner,
-    }  # fmt: skip
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Resource": platform.roles.planner,
+    }
     iam.create_user(UserName=name)
     policy = json.dumps({"Version": "2012-10-17", "Statement": [becoming]})
     iam.put_user_policy(UserName=name, PolicyName="plan", PolicyDocument=policy)

@@ -75,9 +75,13 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
 
     def test_in_helms_storage(self, platform: Environment, world: World) -> None:
         release = {
-            "name": "leaking", "namespace": "default", "version": 1, "info": {"status": "deployed"},
-            "chart": {"metadata": {"name": "leaking", "version": "1.0.0"}}, "config": {"password": self.SECRET},
-        }  # fmt: skip
+            "name": "leaking",
+            "namespace": "default",
+            "version": 1,
+            "info": {"status": "deployed"},
+            "chart": {"metadata": {"name": "leaking", "version": "1.0.0"}},
+            "config": {"password": self.SECRET},
+        }
         packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
         labels = {"owner": "helm", "name": "leaking", "version": "1", "status": "superseded"}
         meta = {"name": "sh.helm.release.v1.leaking.v1", "namespace": "default", "labels": labels}

@@ -57,13 +57,24 @@ class Aws:
                 self.port = probe.getsockname()[1]
         (self.folder / "delays.json").write_text(json.dumps(DELAYS))
         environment = {
-            "PATH": os.environ["PATH"], "GATEWAY_PORT": str(self.port), "BIND_HOST": "127.0.0.1",
-            "MINISTACK_HOST": "127.0.0.1", "PERSIST_STATE": "1", "STATE_DIR": str(self.folder / "state"),
-            "S3_DATA_DIR": str(self.folder / "s3"), "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "AUTH": "true",
-            "EKS_ASSETS_DELAYS": str(self.folder / "delays.json"), "EKS_ASSETS_ADDON_DEADLINE": "1",
-            "EKS_ASSETS_SUPERVISOR_URL": self.supervisor_url, "AWS_ACCESS_KEY_ID": "AKIAROOT", "HOME": str(self.folder),
-            "AWS_SECRET_ACCESS_KEY": "root-secret", "PYTHONPATH": str(PACKAGES),
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_DATA_DIR": str(self.folder / "s3"),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "AUTH": "true",
+            "EKS_ASSETS_DELAYS": str(self.folder / "delays.json"),
+            "EKS_ASSETS_ADDON_DEADLINE": "1",
+            "EKS_ASSETS_SUPERVISOR_URL": self.supervisor_url,
+            "AWS_ACCESS_KEY_ID": "AKIAROOT",
+            "HOME": str(self.folder),
+            "AWS_SECRET_ACCESS_KEY": "root-secret",
+            "PYTHONPATH": str(PACKAGES),
+        }
         with (self.folder / "log").open("ab") as log:
             command = [str(ensure_embedded_aws(lambda _message: None)), "-m", "embedded_aws"]
             self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
@@ -83,9 +94,14 @@ class Aws:
 
     def client(self, service: str, key: str = "AKIAROOT", secret: str = "root-secret", token: str = "") -> Any:
         return boto3.client(
-            service, region_name="us-west-2", endpoint_url=f"http://127.0.0.1:{self.port}", aws_access_key_id=key,
-            aws_secret_access_key=secret, aws_session_token=token or None, config=Config(retries={"max_attempts": 0}),
-        )  # fmt: skip
+            service,
+            region_name="us-west-2",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token or None,
+            config=Config(retries={"max_attempts": 0}),
+        )
 
     def change(self, stack: str, resources: Template, kind: str = "CREATE", **options: Any) -> dict[str, Any]:
         """Create a change set and describe it. Every resource gets its Ref as an output of its name."""
@@ -94,9 +110,13 @@ class Aws:
             outputs[name] = {"Value": value}
         name = next(NAMES)
         self.client("cloudformation").create_change_set(
-            StackName=stack, ChangeSetName=name, ChangeSetType=kind, Capabilities=["CAPABILITY_NAMED_IAM"],
-            TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}), **options,
-        )  # fmt: skip
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}),
+            **options,
+        )
         described: dict[str, Any] = self.client("cloudformation").describe_change_set(
             StackName=stack, ChangeSetName=name
         )
@@ -153,30 +173,47 @@ NETWORK: Template = {
     "Address": resource("EC2::EIP", Domain="vpc"),
     "Nat": resource("EC2::NatGateway", SubnetId=ref("A"), AllocationId=get("Address", "AllocationId")),
     "Table": resource("EC2::RouteTable", VpcId=ref("Vpc")),
-    "Route": resource("EC2::Route", RouteTableId=ref("Table"), DestinationCidrBlock="0.0.0.0/0",
-                      NatGatewayId=ref("Nat")),
+    "Route": resource(
+        "EC2::Route", RouteTableId=ref("Table"), DestinationCidrBlock="0.0.0.0/0", NatGatewayId=ref("Nat")
+    ),
     "Association": resource("EC2::SubnetRouteTableAssociation", SubnetId=ref("B"), RouteTableId=ref("Table")),
     "Group": resource("EC2::SecurityGroup", GroupDescription="test", VpcId=ref("Vpc")),
-    "Ingress": resource("EC2::SecurityGroupIngress", GroupId=ref("Group"), IpProtocol="tcp", FromPort=2049,
-                        ToPort=2049, CidrIp=get("Vpc", "CidrBlock")),
-    "FlowLog": resource("EC2::FlowLog", ResourceId=ref("Vpc"), ResourceType="VPC", TrafficType="ALL",
-                        LogGroupName="flow"),
-}  # fmt: skip
+    "Ingress": resource(
+        "EC2::SecurityGroupIngress",
+        GroupId=ref("Group"),
+        IpProtocol="tcp",
+        FromPort=2049,
+        ToPort=2049,
+        CidrIp=get("Vpc", "CidrBlock"),
+    ),
+    "FlowLog": resource(
+        "EC2::FlowLog", ResourceId=ref("Vpc"), ResourceType="VPC", TrafficType="ALL", LogGroupName="flow"
+    ),
+}
 ROLES: Template = {
     "ClusterRole": resource("IAM::Role", AssumeRolePolicyDocument=policy(Principal={"Service": "eks.amazonaws.com"})),
-    "NodeRole": resource("IAM::Role", AssumeRolePolicyDocument=policy(Principal={"Service": "ec2.amazonaws.com"}),
-                         ManagedPolicyArns=["arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"]),
-}  # fmt: skip
+    "NodeRole": resource(
+        "IAM::Role",
+        AssumeRolePolicyDocument=policy(Principal={"Service": "ec2.amazonaws.com"}),
+        ManagedPolicyArns=["arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"],
+    ),
+}
 
 
 def cluster(name: str, values: dict[str, Any], **properties: Any) -> Template:
-    return resource("EKS::Cluster", **{
-        "Name": name, "Version": "1.34", "RoleArn": values["role"],
-        "ResourcesVpcConfig": {"SubnetIds": [values["A"], values["B"]]},
-        "AccessConfig": {"AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": False},
-        "UpgradePolicy": {"SupportType": "STANDARD"}, "KubernetesNetworkConfig": {"ServiceIpv4Cidr": "172.20.0.0/16"},
-        **properties,
-    })  # fmt: skip
+    return resource(
+        "EKS::Cluster",
+        **{
+            "Name": name,
+            "Version": "1.34",
+            "RoleArn": values["role"],
+            "ResourcesVpcConfig": {"SubnetIds": [values["A"], values["B"]]},
+            "AccessConfig": {"AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": False},
+            "UpgradePolicy": {"SupportType": "STANDARD"},
+            "KubernetesNetworkConfig": {"ServiceIpv4Cidr": "172.20.0.0/16"},
+            **properties,
+        },
+    )
 
 
 def prepare(aws: Aws) -> dict[str, Any]:
@@ -186,12 +223,20 @@ def prepare(aws: Aws) -> dict[str, Any]:
 
 
 def node_group(values: dict[str, Any], **properties: Any) -> Template:
-    return resource("EKS::Nodegroup", **{
-        "ClusterName": "demo", "NodegroupName": "workers", "NodeRole": values["node_role"],
-        "Subnets": [values["A"], values["B"]], "InstanceTypes": ["g5.xlarge"], "Labels": {"team": "a"},
-        "ScalingConfig": {"MinSize": 1, "DesiredSize": 2, "MaxSize": 3},
-        "Taints": [{"Key": "gpu", "Value": "yes", "Effect": "NO_SCHEDULE"}], **properties,
-    })  # fmt: skip
+    return resource(
+        "EKS::Nodegroup",
+        **{
+            "ClusterName": "demo",
+            "NodegroupName": "workers",
+            "NodeRole": values["node_role"],
+            "Subnets": [values["A"], values["B"]],
+            "InstanceTypes": ["g5.xlarge"],
+            "Labels": {"team": "a"},
+            "ScalingConfig": {"MinSize": 1, "DesiredSize": 2, "MaxSize": 3},
+            "Taints": [{"Key": "gpu", "Value": "yes", "Effect": "NO_SCHEDULE"}],
+            **properties,
+        },
+    )
 
 
 def refused(operation: Callable[..., Any], **arguments: Any) -> str:

@@ -51,8 +51,13 @@ class Cluster:
         return lifecycle.call(self.running["supervisor_url"], method, path, body)
 
     def aws(self, service: str) -> Any:
-        return boto3.client(service, endpoint_url=self.running["aws_endpoint"], region_name=REGION,
-                            aws_access_key_id=ACCOUNT, aws_secret_access_key="test")  # fmt: skip
+        return boto3.client(
+            service,
+            endpoint_url=self.running["aws_endpoint"],
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="test",
+        )
 
     def subnets(self) -> list[str]:
         given: list[str] = self._described()["resourcesVpcConfig"]["subnetIds"]
@@ -75,15 +80,27 @@ class Cluster:
         environment = {**os.environ, "KUBECONFIG": str(self.state.cluster(CLUSTER) / "admin.kubeconfig")}
         command = [str(Path(self.running["tools"]) / "helm"), *arguments]
         command += ["--values", "-"] if values is not None else []
-        return subprocess.run(command, env=environment, input=json.dumps(values), capture_output=True, text=True,
-                              timeout=120, check=False)  # fmt: skip
+        return subprocess.run(
+            command, env=environment, input=json.dumps(values), capture_output=True, text=True, timeout=120, check=False
+        )
 
     def install(self, name: str, wait: bool = True, **more: Any) -> None:
         version, namespace, values = CHARTS[name]
         chart = f"oci://{self.running['registry']}/charts/{name}"
         flags = ["--create-namespace", "--reset-values", *(["--wait"] if wait else [])]
-        done = self.helm("upgrade", "--install", name, chart, "--version", version, "--plain-http",
-                         "--namespace", namespace, *flags, values={**values, **more})  # fmt: skip
+        done = self.helm(
+            "upgrade",
+            "--install",
+            name,
+            chart,
+            "--version",
+            version,
+            "--plain-http",
+            "--namespace",
+            namespace,
+            *flags,
+            values={**values, **more},
+        )
         assert done.returncode == 0, done.stderr
 
     def uninstall(self, name: str) -> None:
@@ -126,8 +143,12 @@ class Cluster:
 
     def external_secret(self, name: str, **spec: Any) -> None:
         store = {"name": "aws", "kind": "ClusterSecretStore"}
-        self.apply(apiVersion="external-secrets.io/v1", kind="ExternalSecret",
-                   metadata={"name": name, "namespace": "default"}, spec={"secretStoreRef": store, **spec})  # fmt: skip
+        self.apply(
+            apiVersion="external-secrets.io/v1",
+            kind="ExternalSecret",
+            metadata={"name": name, "namespace": "default"},
+            spec={"secretStoreRef": store, **spec},
+        )
 
 
 def eventually(what: str, found: Callable[[], bool], limit: float = 20) -> float:

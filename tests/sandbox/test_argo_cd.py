@@ -46,8 +46,12 @@ class Argo:
     def __init__(self, state: StateDirectory, git: GitHost) -> None:
         self.state, self.git = state, git
         self.running = lifecycle.running_state(state) or {}
-        body = {"account": "000000000000", "region": "us-west-2", "version": "1.34",
-                "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x"}  # fmt: skip
+        body = {
+            "account": "000000000000",
+            "region": "us-west-2",
+            "version": "1.34",
+            "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x",
+        }
         endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
         self.call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": NODES})
         self.api = KubernetesApi(endpoint, state.cluster(CLUSTER) / "certificates")
@@ -59,14 +63,29 @@ class Argo:
         environment = {**os.environ, "KUBECONFIG": str(self.state.cluster(CLUSTER) / "admin.kubeconfig")}
         done = subprocess.run(
             [str(Path(self.running["tools"]) / "helm"), *arguments, "--namespace", NAMESPACE],
-            env=environment, input=json.dumps(values or {}), capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
+            env=environment,
+            input=json.dumps(values or {}),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
 
     def install(self, *flags: str, **values: Any) -> None:
         chart = f"oci://{self.running['registry']}/charts/argo-cd"
-        self.helm("upgrade", "--install", "argocd", chart, "--plain-http", "--create-namespace", *flags,
-                  "--values", "-", values=values)  # fmt: skip
+        self.helm(
+            "upgrade",
+            "--install",
+            "argocd",
+            chart,
+            "--plain-http",
+            "--create-namespace",
+            *flags,
+            "--values",
+            "-",
+            values=values,
+        )
 
     def scale(self, name: str, replicas: int) -> None:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}"
@@ -75,8 +94,11 @@ class Argo:
     def processes(self) -> set[str]:
         """Those of Argo CD that `sandbox status` shows to be healthy."""
         listed = lifecycle.status(self.state)["processes"]
-        return {one["name"].rpartition("/")[2] for one in listed
-                if one["name"].startswith(f"{CLUSTER}/argocd-") and one["healthy"]}  # fmt: skip
+        return {
+            one["name"].rpartition("/")[2]
+            for one in listed
+            if one["name"].startswith(f"{CLUSTER}/argocd-") and one["healthy"]
+        }
 
     def application(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = (self.api.get(f"{APPLICATIONS}/{name}") or {}).get("status") or {}
@@ -96,23 +118,33 @@ class Argo:
         source = {"repoURL": self.git.url, "targetRevision": "main", "path": "{{.product}}"}
         destination = {"server": "https://kubernetes.default.svc", "namespace": "{{.product}}"}
         policy = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["CreateNamespace=true"]}
-        template = {"metadata": {"name": "{{.product}}"},
-                    "spec": {"project": "default", "source": source, "destination": destination,
-                             "syncPolicy": policy}}  # fmt: skip
+        template = {
+            "metadata": {"name": "{{.product}}"},
+            "spec": {"project": "default", "source": source, "destination": destination, "syncPolicy": policy},
+        }
         elements = [{"product": product} for product in PRODUCTS]
-        self.api.apply({
-            "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet",
-            "metadata": {"name": "products", "namespace": NAMESPACE},
-            "spec": {"goTemplate": True, "generators": [{"list": {"elements": elements}}], "template": template},
-        })  # fmt: skip
+        self.api.apply(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "ApplicationSet",
+                "metadata": {"name": "products", "namespace": NAMESPACE},
+                "spec": {"goTemplate": True, "generators": [{"list": {"elements": elements}}], "template": template},
+            }
+        )
 
     def apply_credentials(self) -> None:
-        self.api.apply({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": "repository", "namespace": NAMESPACE,
-                         "labels": {"argocd.argoproj.io/secret-type": "repository"}},
-            "stringData": {"type": "git", "url": self.git.url, "username": USER, "password": TOKEN},
-        })  # fmt: skip
+        self.api.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {
+                    "name": "repository",
+                    "namespace": NAMESPACE,
+                    "labels": {"argocd.argoproj.io/secret-type": "repository"},
+                },
+                "stringData": {"type": "git", "url": self.git.url, "username": USER, "password": TOKEN},
+            }
+        )
 
 
 def eventually(what: str, condition: Callable[[], bool], seconds: float) -> float:

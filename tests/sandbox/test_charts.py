@@ -31,45 +31,72 @@ VALUES: dict[str, dict[str, Any]] = {
     "karpenter": {"settings": {"clusterName": "demo", "interruptionQueue": "demo"}, **POD},
     "karpenter-crd": {},
     "kube-prometheus-stack": {
-        "prometheusOperator": POD, "grafana": {"admin": {"existingSecret": "grafana-admin"}, **POD},
-        "kube-state-metrics": POD, "prometheus-node-exporter": POD,
-        "prometheus": {"prometheusSpec": SPEC}, "alertmanager": {"alertmanagerSpec": SPEC},
+        "prometheusOperator": POD,
+        "grafana": {"admin": {"existingSecret": "grafana-admin"}, **POD},
+        "kube-state-metrics": POD,
+        "prometheus-node-exporter": POD,
+        "prometheus": {"prometheusSpec": SPEC},
+        "alertmanager": {"alertmanagerSpec": SPEC},
     },
     "loki": {
-        "deploymentMode": "SingleBinary", "defaults": POD, "singleBinary": {"replicas": 1},
+        "deploymentMode": "SingleBinary",
+        "defaults": POD,
+        "singleBinary": {"replicas": 1},
         "loki": {"useTestSchema": True, "storage": {"bucketNames": {"chunks": "logs"}, "s3": {"region": "us-west-2"}}},
-        "read": {"replicas": 0}, "write": {"replicas": 0}, "backend": {"replicas": 0},
+        "read": {"replicas": 0},
+        "write": {"replicas": 0},
+        "backend": {"replicas": 0},
     },
     "nvidia-device-plugin": POD,
-}  # fmt: skip
+}
 
 # What the project and its users look for, as KIND/NAME, when the release is called RELEASE.
 OBJECTS = {
-    ("argo-cd", "argocd"): ["Deployment/argocd-server", "StatefulSet/argocd-application-controller",
-                            "Deployment/argocd-repo-server", "Deployment/argocd-applicationset-controller",
-                            "Secret/argocd-secret",
-                            "ConfigMap/argocd-cm", "ConfigMap/argocd-cmd-params-cm", "ConfigMap/argocd-rbac-cm",
-                            "CustomResourceDefinition/applications.argoproj.io",
-                            "CustomResourceDefinition/applicationsets.argoproj.io"],
+    ("argo-cd", "argocd"): [
+        "Deployment/argocd-server",
+        "StatefulSet/argocd-application-controller",
+        "Deployment/argocd-repo-server",
+        "Deployment/argocd-applicationset-controller",
+        "Secret/argocd-secret",
+        "ConfigMap/argocd-cm",
+        "ConfigMap/argocd-cmd-params-cm",
+        "ConfigMap/argocd-rbac-cm",
+        "CustomResourceDefinition/applications.argoproj.io",
+        "CustomResourceDefinition/applicationsets.argoproj.io",
+    ],
     ("aws-load-balancer-controller", "aws-load-balancer-controller"): [
-        "MutatingWebhookConfiguration/aws-load-balancer-webhook", "Secret/aws-load-balancer-tls", "IngressClass/alb",
-        "ValidatingWebhookConfiguration/aws-load-balancer-webhook", "Service/aws-load-balancer-webhook-service",
-        "CustomResourceDefinition/targetgroupbindings.elbv2.k8s.aws"],
+        "MutatingWebhookConfiguration/aws-load-balancer-webhook",
+        "Secret/aws-load-balancer-tls",
+        "IngressClass/alb",
+        "ValidatingWebhookConfiguration/aws-load-balancer-webhook",
+        "Service/aws-load-balancer-webhook-service",
+        "CustomResourceDefinition/targetgroupbindings.elbv2.k8s.aws",
+    ],
     ("external-secrets", "external-secrets"): [
-        "Deployment/external-secrets", "Deployment/external-secrets-webhook",
-        "Deployment/external-secrets-cert-controller", "ValidatingWebhookConfiguration/secretstore-validate",
-        "CustomResourceDefinition/externalsecrets.external-secrets.io"],
-    ("karpenter", "karpenter"): ["Deployment/karpenter", "ServiceAccount/karpenter",
-                                 "CustomResourceDefinition/nodepools.karpenter.sh"],
-    ("karpenter-crd", "karpenter-crd"): ["CustomResourceDefinition/ec2nodeclasses.karpenter.k8s.aws",
-                                         "CustomResourceDefinition/nodeclaims.karpenter.sh"],
+        "Deployment/external-secrets",
+        "Deployment/external-secrets-webhook",
+        "Deployment/external-secrets-cert-controller",
+        "ValidatingWebhookConfiguration/secretstore-validate",
+        "CustomResourceDefinition/externalsecrets.external-secrets.io",
+    ],
+    ("karpenter", "karpenter"): [
+        "Deployment/karpenter",
+        "ServiceAccount/karpenter",
+        "CustomResourceDefinition/nodepools.karpenter.sh",
+    ],
+    ("karpenter-crd", "karpenter-crd"): [
+        "CustomResourceDefinition/ec2nodeclasses.karpenter.k8s.aws",
+        "CustomResourceDefinition/nodeclaims.karpenter.sh",
+    ],
     ("kube-prometheus-stack", "kube-prometheus-stack"): [
-        "StatefulSet/prometheus-kube-prometheus-stack-prometheus", "Deployment/kube-prometheus-stack-grafana",
-        "CustomResourceDefinition/servicemonitors.monitoring.coreos.com"],
+        "StatefulSet/prometheus-kube-prometheus-stack-prometheus",
+        "Deployment/kube-prometheus-stack-grafana",
+        "CustomResourceDefinition/servicemonitors.monitoring.coreos.com",
+    ],
     ("loki", "loki"): ["StatefulSet/loki", "Deployment/loki-gateway"],
     ("istiod", "istiod"): ["Deployment/istiod", "MutatingWebhookConfiguration/istio-sidecar-injector"],
     ("gateway", "istio-gateway"): ["Deployment/istio-gateway", "Service/istio-gateway"],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

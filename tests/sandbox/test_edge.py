@@ -26,8 +26,12 @@ class Edge:
     def __init__(self, state: StateDirectory) -> None:
         self._running = lifecycle.running_state(state) or {}
         self.variables = lifecycle.environment(state=state)
-        body = {"account": "000000000000", "region": "us-west-2", "version": "1.34",
-                "token_webhook_url": f"{self._running['aws_endpoint']}/_ministack/eks-auth/x"}  # fmt: skip
+        body = {
+            "account": "000000000000",
+            "region": "us-west-2",
+            "version": "1.34",
+            "token_webhook_url": f"{self._running['aws_endpoint']}/_ministack/eks-auth/x",
+        }
         endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
         nodes = [{"name": "ip-10-0-1-10.us-west-2.compute.internal", "instance_type": "m7i.xlarge"}]
         self.call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": nodes})
@@ -68,14 +72,22 @@ def gateway() -> list[Object]:
     metadata = {"name": "istio-gateway", "namespace": NAMESPACE}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-         "spec": {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": pod}},
-    ]  # fmt: skip
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": pod},
+        },
+    ]
 
 
 def service() -> Object:
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "public", "namespace": NAMESPACE},
-            "spec": {"selector": LABELS, "ports": [{"port": 443}]}}  # fmt: skip
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "public", "namespace": NAMESPACE},
+        "spec": {"selector": LABELS, "ports": [{"port": 443}]},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +121,12 @@ def test_it_answers_while_the_gateway_has_ready_endpoints(edge: Edge) -> None:
 
 
 def test_it_says_how_many_pods_are_not_ready(edge: Edge) -> None:
-    crash = {"spec": {"template": {"metadata": {"annotations": {"sandbox/mode": "crash"}}},
-                      "strategy": {"type": "Recreate", "rollingUpdate": None}}}  # fmt: skip
+    crash = {
+        "spec": {
+            "template": {"metadata": {"annotations": {"sandbox/mode": "crash"}}},
+            "strategy": {"type": "Recreate", "rollingUpdate": None},
+        }
+    }
     edge.api.request("PATCH", GATEWAY, crash, MERGE_PATCH)
     expected = "Service public in istio-system has no ready endpoint: 0 of 1 gateway pods are Ready\n"
     deadline = time.monotonic() + 15

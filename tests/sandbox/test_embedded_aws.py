@@ -56,11 +56,15 @@ def test_a_network_stands_and_cannot_be_pulled_from_under_its_subnets(aws: Aws, 
 
 
 def test_a_generated_secret_is_random_and_referred_to_by_arn(aws: Aws) -> None:
-    generate = {"SecretStringTemplate": '{"user": "admin"}', "GenerateStringKey": "password", "PasswordLength": 40,
-                "ExcludePunctuation": True}  # fmt: skip
-    outputs = aws.deploy("secrets", {
-        name: resource("SecretsManager::Secret", GenerateSecretString=generate) for name in ("One", "Two")
-    })  # fmt: skip
+    generate = {
+        "SecretStringTemplate": '{"user": "admin"}',
+        "GenerateStringKey": "password",
+        "PasswordLength": 40,
+        "ExcludePunctuation": True,
+    }
+    outputs = aws.deploy(
+        "secrets", {name: resource("SecretsManager::Secret", GenerateSecretString=generate) for name in ("One", "Two")}
+    )
     manager = aws.client("secretsmanager")
     found = [json.loads(manager.get_secret_value(SecretId=outputs[name])["SecretString"]) for name in ("One", "Two")]
     assert outputs["One"].startswith("arn:aws:secretsmanager:")
@@ -73,12 +77,16 @@ def test_a_generated_secret_is_random_and_referred_to_by_arn(aws: Aws) -> None:
 def test_a_cluster_made_by_cloudformation_is_a_whole_cluster(aws: Aws, values: dict[str, Any]) -> None:
     eks = aws.client("eks")
     attributes = {"issuer": get("Cluster", "OpenIdConnectIssuerUrl"), "group": get("Cluster", "ClusterSecurityGroupId")}
-    outputs = aws.deploy("demo", {
-        "Cluster": cluster("demo", values, DeletionProtection=True),
-        "Oidc": resource("IAM::OIDCProvider", Url=get("Cluster", "OpenIdConnectIssuerUrl"), ClientIdList=["sts"]),
-        "Workers": node_group(values, ClusterName=ref("Cluster")),
-        "Dns": resource("EKS::Addon", ClusterName=ref("Cluster"), AddonName="coredns"),
-    }, outputs=attributes)  # fmt: skip
+    outputs = aws.deploy(
+        "demo",
+        {
+            "Cluster": cluster("demo", values, DeletionProtection=True),
+            "Oidc": resource("IAM::OIDCProvider", Url=get("Cluster", "OpenIdConnectIssuerUrl"), ClientIdList=["sts"]),
+            "Workers": node_group(values, ClusterName=ref("Cluster")),
+            "Dns": resource("EKS::Addon", ClusterName=ref("Cluster"), AddonName="coredns"),
+        },
+        outputs=attributes,
+    )
     described = eks.describe_cluster(name="demo")["cluster"]
     assert described["status"] == "ACTIVE"
     assert described["resourcesVpcConfig"]["vpcId"] == values["Vpc"]
@@ -160,8 +168,11 @@ def drift_of(aws: Aws, stack: str) -> dict[str, str]:
     cloudformation = aws.client("cloudformation")
     cloudformation.detect_stack_drift(StackName=stack)
     drifts = cloudformation.describe_stack_resource_drifts(StackName=stack)["StackResourceDrifts"]
-    return {d["LogicalResourceId"]: d["StackResourceDriftStatus"] for d in drifts
-            if d["StackResourceDriftStatus"] not in ("IN_SYNC", "NOT_CHECKED")}  # fmt: skip
+    return {
+        d["LogicalResourceId"]: d["StackResourceDriftStatus"]
+        for d in drifts
+        if d["StackResourceDriftStatus"] not in ("IN_SYNC", "NOT_CHECKED")
+    }
 
 
 def test_drift_is_found_and_a_change_set_reverts_it(aws: Aws, values: dict[str, Any]) -> None:
@@ -177,9 +188,12 @@ def test_drift_is_found_and_a_change_set_reverts_it(aws: Aws, values: dict[str, 
     for stack, changed in (("network", ["Nat", "Vpc"]), ("roles", ["NodeRole"])):
         cloudformation, name = aws.client("cloudformation"), next(NAMES)
         cloudformation.create_change_set(
-            StackName=stack, ChangeSetName=name, UsePreviousTemplate=True, DeploymentMode="REVERT_DRIFT",
+            StackName=stack,
+            ChangeSetName=name,
+            UsePreviousTemplate=True,
+            DeploymentMode="REVERT_DRIFT",
             Capabilities=["CAPABILITY_NAMED_IAM"],
-        )  # fmt: skip
+        )
         change = cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
         assert [c["ResourceChange"]["LogicalResourceId"] for c in change["Changes"]] == changed
         assert aws.execute(change)["StackStatus"] == "UPDATE_COMPLETE"

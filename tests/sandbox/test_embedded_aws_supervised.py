@@ -78,8 +78,11 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
     aws, fake = supervised
     eks, values = aws.client("eks"), prepare(aws)
     fake.unready = {"coredns"}
-    request = {"roleArn": values["role"], "resourcesVpcConfig": {"subnetIds": [values["A"], values["B"]]},
-               "accessConfig": {"authenticationMode": "API"}}  # fmt: skip
+    request = {
+        "roleArn": values["role"],
+        "resourcesVpcConfig": {"subnetIds": [values["A"], values["B"]]},
+        "accessConfig": {"authenticationMode": "API"},
+    }
     assert eks.create_cluster(name="demo", version="1.34", **request)["cluster"]["status"] == "CREATING"
     assert eks.describe_cluster(name="demo")["cluster"]["status"] == "CREATING"
     fake.let_clusters_start.set()
@@ -91,10 +94,20 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
     with urllib.request.urlopen(asked["token_webhook_url"], data=review, timeout=5) as response:
         assert json.load(response)["status"] == {"authenticated": False}
 
-    workload = {"Workers": node_group(values), "Entry": resource(
-        "EKS::AccessEntry", ClusterName="demo", PrincipalArn=values["node_role"], AccessPolicies=[{
-            "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            "AccessScope": {"Type": "cluster"}}])}  # fmt: skip
+    workload = {
+        "Workers": node_group(values),
+        "Entry": resource(
+            "EKS::AccessEntry",
+            ClusterName="demo",
+            PrincipalArn=values["node_role"],
+            AccessPolicies=[
+                {
+                    "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+                    "AccessScope": {"Type": "cluster"},
+                }
+            ],
+        ),
+    }
     aws.deploy("workload", workload)
     nodes = fake.sent("PUT", "/clusters/demo/node-groups/workers")["nodes"]
     assert [node["zone"] for node in nodes] == ["us-west-2a", "us-west-2b"]
@@ -102,8 +115,11 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
     assert nodes[0]["gpus"] == 1
     assert nodes[0]["labels"]["eks.amazonaws.com/nodegroup"] == "workers"
     assert nodes[0]["taints"] == [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
-    bindings = [item for item in fake.sent("PUT", "/clusters/demo/manifests")["objects"]
-                if item["kind"] == "ClusterRoleBinding" and item["subjects"]]  # fmt: skip
+    bindings = [
+        item
+        for item in fake.sent("PUT", "/clusters/demo/manifests")["objects"]
+        if item["kind"] == "ClusterRoleBinding" and item["subjects"]
+    ]
     assert {item["roleRef"]["name"] for item in bindings} == {"ministack-eks-amazoneksclusteradminpolicy"}
 
     failed = aws.execute(aws.change("dns", {"Dns": resource("EKS::Addon", ClusterName="demo", AddonName="coredns")}))

@@ -102,8 +102,14 @@ def mails(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> None:
-    topic = aws.deploy("mail", {"Topic": resource("SNS::Topic", TopicName="news", Subscription=[
-        {"Protocol": "email", "Endpoint": "ops@example.com"}])})["Topic"]  # fmt: skip
+    topic = aws.deploy(
+        "mail",
+        {
+            "Topic": resource(
+                "SNS::Topic", TopicName="news", Subscription=[{"Protocol": "email", "Endpoint": "ops@example.com"}]
+            )
+        },
+    )["Topic"]
     sns = aws.client("sns")
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="dev@example.com")
     sns.publish(TopicArn=topic, Subject="Approval needed", Message="line 1\nline 2 – é")
@@ -111,8 +117,13 @@ def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> Non
     first, second, *others = mails(aws.folder)
     assert (first["to"], second["to"], len(others)) == ("ops@example.com", "dev@example.com", 2)
     assert (first["topic"], first["subject"], first["message"]) == (topic, "Approval needed", "line 1\nline 2 – é")
-    for bad in ({"Message": "x" * 262_145}, {"Message": "m", "Subject": "s" * 101}, {"Message": "m", "Subject": "é"},
-                {"Message": "m", "Subject": "a\nb"}, {"Message": ""}):  # fmt: skip
+    for bad in (
+        {"Message": "x" * 262_145},
+        {"Message": "m", "Subject": "s" * 101},
+        {"Message": "m", "Subject": "é"},
+        {"Message": "m", "Subject": "a\nb"},
+        {"Message": ""},
+    ):
         assert "InvalidParameter" in refused(sns.publish, TopicArn=topic, **bad)
     assert len(mails(aws.folder)) == 4, "a refused message was sent"
 
@@ -120,10 +131,13 @@ def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> Non
 def test_a_message_received_too_often_goes_to_the_dead_letter_queue(aws: Aws) -> None:
     arn = {"Fn::GetAtt": ["Dead", "Arn"]}
     redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": 2}
-    queues = aws.deploy("queues", {
-        "Dead": resource("SQS::Queue", QueueName="requests-dead"),
-        "Queue": resource("SQS::Queue", QueueName="requests", VisibilityTimeout=0, RedrivePolicy=redrive),
-    })  # fmt: skip
+    queues = aws.deploy(
+        "queues",
+        {
+            "Dead": resource("SQS::Queue", QueueName="requests-dead"),
+            "Queue": resource("SQS::Queue", QueueName="requests", VisibilityTimeout=0, RedrivePolicy=redrive),
+        },
+    )
     sqs = aws.client("sqs")
     sqs.send_message(QueueUrl=queues["Queue"], MessageBody="poison")
     bodies = [sqs.receive_message(QueueUrl=queues["Queue"]).get("Messages", []) for _ in range(3)]

@@ -23,12 +23,18 @@ def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:
 
 
 def test_values_that_no_file_of_the_chart_names_are_found(tools: Path, tmp_path: Path) -> None:
-    archive = chart(tmp_path, tools, "demo", "1.0.0", {
-        "values.yaml": "labels: {}\nserver:\n  replicas: 1\n",
-        "templates/server.yaml": "{{- with .Values.server.mode }}{{ fail . }}{{ end }}",
-        "charts/inner/Chart.yaml": "apiVersion: v2\nname: inner\nversion: 1.0.0\n",
-        "charts/inner/values.yaml": "size: 1\n",
-    })  # fmt: skip
+    archive = chart(
+        tmp_path,
+        tools,
+        "demo",
+        "1.0.0",
+        {
+            "values.yaml": "labels: {}\nserver:\n  replicas: 1\n",
+            "templates/server.yaml": "{{- with .Values.server.mode }}{{ fail . }}{{ end }}",
+            "charts/inner/Chart.yaml": "apiVersion: v2\nname: inner\nversion: 1.0.0\n",
+            "charts/inner/values.yaml": "size: 1\n",
+        },
+    )
     values = {
         "labels": {"any": "thing"},
         "server": {"replicas": 2, "mode": "fast", "replicaz": 3},

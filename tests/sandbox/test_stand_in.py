@@ -54,24 +54,51 @@ def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster,
     """As in the midst of an upgrade: an injector that took the field would make helm's next upgrade a conflict."""
     chart = authority(tmp_path)
     pair = issue("own-webhook.default.svc", chart)
-    cluster.apply(apiVersion="v1", kind="Service", metadata={"name": "own-webhook", "namespace": "default"},
-                  spec={"ports": [{"port": 443}]})  # fmt: skip
-    cluster.apply(apiVersion="discovery.k8s.io/v1", kind="EndpointSlice", addressType="IPv4",
-                  metadata={"name": "own-webhook", "namespace": "default",
-                            "labels": {"kubernetes.io/service-name": "own-webhook"}},
-                  endpoints=[{"addresses": ["10.9.9.9"], "conditions": {"ready": True}}])  # fmt: skip
-    client = {"service": {"name": "own-webhook", "namespace": "default", "path": "/"},
-              "caBundle": base64.b64encode(chart.certificate).decode()}  # fmt: skip
+    cluster.apply(
+        apiVersion="v1",
+        kind="Service",
+        metadata={"name": "own-webhook", "namespace": "default"},
+        spec={"ports": [{"port": 443}]},
+    )
+    cluster.apply(
+        apiVersion="discovery.k8s.io/v1",
+        kind="EndpointSlice",
+        addressType="IPv4",
+        metadata={
+            "name": "own-webhook",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "own-webhook"},
+        },
+        endpoints=[{"addresses": ["10.9.9.9"], "conditions": {"ready": True}}],
+    )
+    client = {
+        "service": {"name": "own-webhook", "namespace": "default", "path": "/"},
+        "caBundle": base64.b64encode(chart.certificate).decode(),
+    }
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
-    cluster.apply(apiVersion="admissionregistration.k8s.io/v1", kind="ValidatingWebhookConfiguration",
-                  metadata={"name": "own-webhook"},
-                  webhooks=[{"name": "own.example.com", "clientConfig": client, "rules": [rule], "sideEffects": "None",
-                             "admissionReviewVersions": ["v1"], "timeoutSeconds": 1,
-                             "objectSelector": {"matchLabels": {"mine": "yes"}}}])  # fmt: skip
+    cluster.apply(
+        apiVersion="admissionregistration.k8s.io/v1",
+        kind="ValidatingWebhookConfiguration",
+        metadata={"name": "own-webhook"},
+        webhooks=[
+            {
+                "name": "own.example.com",
+                "clientConfig": client,
+                "rules": [rule],
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "timeoutSeconds": 1,
+                "objectSelector": {"matchLabels": {"mine": "yes"}},
+            }
+        ],
+    )
 
     def guarded() -> None:
-        cluster.apply(apiVersion="v1", kind="ConfigMap",
-                      metadata={"name": "guarded", "namespace": "default", "labels": {"mine": "yes"}})  # fmt: skip
+        cluster.apply(
+            apiVersion="v1",
+            kind="ConfigMap",
+            metadata={"name": "guarded", "namespace": "default", "labels": {"mine": "yes"}},
+        )
 
     def bundle() -> str:
         found = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
@@ -80,9 +107,12 @@ def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster,
     time.sleep(2)
     assert not accepted(guarded)
     assert bundle() == client["caBundle"]
-    cluster.apply(apiVersion="v1", kind="Secret", metadata={"name": "own-webhook", "namespace": "default"},
-                  data={"tls.crt": base64.b64encode(pair.certificate).decode(),
-                        "tls.key": base64.b64encode(pair.key).decode()})  # fmt: skip
+    cluster.apply(
+        apiVersion="v1",
+        kind="Secret",
+        metadata={"name": "own-webhook", "namespace": "default"},
+        data={"tls.crt": base64.b64encode(pair.certificate).decode(), "tls.key": base64.b64encode(pair.key).decode()},
+    )
     eventually("the chart's own certificate is served", lambda: accepted(guarded))
     assert bundle() == client["caBundle"]
 
@@ -128,13 +158,21 @@ def test_external_secrets_are_copied_and_errors_show_no_value(cluster: Cluster) 
 
     def store() -> None:
         provider = {"aws": {"service": "SecretsManager", "region": REGION}}
-        cluster.apply(apiVersion="external-secrets.io/v1", kind="ClusterSecretStore", metadata={"name": "aws"},
-                      spec={"provider": provider})  # fmt: skip
+        cluster.apply(
+            apiVersion="external-secrets.io/v1",
+            kind="ClusterSecretStore",
+            metadata={"name": "aws"},
+            spec={"provider": provider},
+        )
 
     eventually("the API server trusts the webhook", lambda: accepted(store))
     template = {"metadata": {"labels": {"team": "web"}}, "data": {"login": "{{ .user }}:{{ .password }}"}}
-    cluster.external_secret("whole", refreshInterval="2s", target={"name": "login", "template": template},
-                            dataFrom=[{"extract": {"key": "demo/grafana"}}])  # fmt: skip
+    cluster.external_secret(
+        "whole",
+        refreshInterval="2s",
+        target={"name": "login", "template": template},
+        dataFrom=[{"extract": {"key": "demo/grafana"}}],
+    )
     one = {"secretKey": "password", "remoteRef": {"key": "demo/grafana", "property": "password"}}
     cluster.external_secret("part", data=[one])
     missing = {"secretKey": "x", "remoteRef": {"key": "demo/grafana", "property": "nope"}}
@@ -162,8 +200,12 @@ def test_the_secret_store_webhook_blocks_while_it_has_no_pod(cluster: Cluster) -
 
     def store() -> None:
         provider = {"aws": {"service": "SecretsManager", "region": REGION}}
-        cluster.apply(apiVersion="external-secrets.io/v1", kind="SecretStore", spec={"provider": provider},
-                      metadata={"name": f"s{time.monotonic_ns()}", "namespace": "default"})  # fmt: skip
+        cluster.apply(
+            apiVersion="external-secrets.io/v1",
+            kind="SecretStore",
+            spec={"provider": provider},
+            metadata={"name": f"s{time.monotonic_ns()}", "namespace": "default"},
+        )
 
     eventually("stores are refused", lambda: not accepted(store))
     cluster.install("external-secrets")
@@ -175,13 +217,18 @@ def test_a_node_claim_is_an_instance_and_a_node(cluster: Cluster) -> None:
     cluster.install("karpenter")
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
     wanted = [{"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["c7i.2xlarge"]}]
-    claim = {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim",
-             "metadata": {"name": "default-1", "labels": {"karpenter.sh/nodepool": "default"}},
-             "spec": {"nodeClassRef": reference, "requirements": wanted}}  # fmt: skip
+    claim = {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodeClaim",
+        "metadata": {"name": "default-1", "labels": {"karpenter.sh/nodepool": "default"}},
+        "spec": {"nodeClassRef": reference, "requirements": wanted},
+    }
 
     def instances() -> list[Any]:
-        filters = [{"Name": "tag:karpenter.sh/nodepool", "Values": ["default"]},
-                   {"Name": "instance-state-name", "Values": ["running"]}]  # fmt: skip
+        filters = [
+            {"Name": "tag:karpenter.sh/nodepool", "Values": ["default"]},
+            {"Name": "instance-state-name", "Values": ["running"]},
+        ]
         found = cluster.aws("ec2").describe_instances(Filters=filters)["Reservations"]
         return [instance for reservation in found for instance in reservation["Instances"]]
 
@@ -199,11 +246,19 @@ def test_a_node_claim_is_an_instance_and_a_node(cluster: Cluster) -> None:
 @pytest.mark.parametrize(("policy", "kept"), [("Delete", 0), ("Retain", 1)])
 def test_a_volume_goes_or_stays_by_its_reclaim_policy(policy: str, kept: int, cluster: Cluster) -> None:
     name = f"data-{policy.lower()}"
-    volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
-              "spec": {"capacity": {"storage": "5Gi"}, "accessModes": ["ReadWriteOnce"],
-                       "persistentVolumeReclaimPolicy": policy, "storageClassName": "gp3",
-                       "csi": {"driver": "ebs.csi.aws.com", "volumeHandle": name},
-                       "claimRef": {"namespace": "default", "name": f"claim-{name}"}}}  # fmt: skip
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "5Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": policy,
+            "storageClassName": "gp3",
+            "csi": {"driver": "ebs.csi.aws.com", "volumeHandle": name},
+            "claimRef": {"namespace": "default", "name": f"claim-{name}"},
+        },
+    }
 
     def found() -> list[Any]:
         filters = [{"Name": "tag:kubernetes.io/created-for/pvc/name", "Values": [f"claim-{name}"]}]

@@ -27,11 +27,20 @@ from sandbox.processes import leftovers
 
 CLUSTER = "demo-test-cluster"
 NODES: list[dict[str, Any]] = [
-    {"name": "ip-10-0-1-10.us-west-2.compute.internal", "instance_type": "m7i.xlarge", "zone": "us-west-2a",
-     "labels": {"role": "system"}},
-    {"name": "ip-10-0-2-11.us-west-2.compute.internal", "instance_type": "p5.48xlarge", "zone": "us-west-2b", "gpus": 8,
-     "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]},
-]  # fmt: skip
+    {
+        "name": "ip-10-0-1-10.us-west-2.compute.internal",
+        "instance_type": "m7i.xlarge",
+        "zone": "us-west-2a",
+        "labels": {"role": "system"},
+    },
+    {
+        "name": "ip-10-0-2-11.us-west-2.compute.internal",
+        "instance_type": "p5.48xlarge",
+        "zone": "us-west-2b",
+        "gpus": 8,
+        "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
+    },
+]
 
 
 class Sandbox:
@@ -49,8 +58,12 @@ class Sandbox:
         return {process["name"]: process["pid"] for process in lifecycle.status(self.state)["processes"]}
 
     def put_cluster(self, version: str = "1.34") -> str:
-        body = {"account": "000000000000", "region": "us-west-2", "version": version,
-                "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x"}  # fmt: skip
+        body = {
+            "account": "000000000000",
+            "region": "us-west-2",
+            "version": version,
+            "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x",
+        }
         self.endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
         return self.endpoint
 
@@ -66,8 +79,12 @@ class Sandbox:
 
     def create_pod(self, name: str, image: str = "web:1", **annotations: str) -> None:
         metadata = {"name": name, "namespace": "default", "annotations": annotations}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-               "spec": {"containers": [{"name": "web", "image": image}]}}  # fmt: skip
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": {"containers": [{"name": "web", "image": image}]},
+        }
         self.call("PUT", f"/clusters/{CLUSTER}/manifests", {"objects": [pod]})
 
 
@@ -157,9 +174,14 @@ def test_a_node_group_is_made_of_exactly_its_nodes(sandbox: Sandbox) -> None:
 
     def ready() -> list[str]:
         nodes = sandbox.api.list("/api/v1/nodes", labelSelector="eks.amazonaws.com/nodegroup=system")
-        return [node["metadata"]["name"] for node in nodes if any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in node.get("status", {}).get("conditions", []))]  # fmt: skip
+        return [
+            node["metadata"]["name"]
+            for node in nodes
+            if any(
+                condition["type"] == "Ready" and condition["status"] == "True"
+                for condition in node.get("status", {}).get("conditions", [])
+            )
+        ]
 
     eventually("both nodes are Ready", lambda: sorted(ready()) == [node["name"] for node in NODES])
     gpu = sandbox.api.get(f"/api/v1/nodes/{NODES[1]['name']}") or {}
@@ -229,10 +251,12 @@ def test_custom_resources_become_ready_when_their_definition_arrives_late(sandbo
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": schema}
     names = {"kind": "NodePool", "plural": "nodepools", "singular": "nodepool"}
-    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-                  "metadata": {"name": "nodepools.karpenter.sh"},
-                  "spec": {"group": "karpenter.sh", "scope": "Cluster", "names": names,
-                           "versions": [version]}}  # fmt: skip
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "nodepools.karpenter.sh"},
+        "spec": {"group": "karpenter.sh", "scope": "Cluster", "names": names, "versions": [version]},
+    }
     sandbox.api.apply(definition)
     pool = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "general"}, "spec": {}}
     eventually("the kind is served", lambda: "NodePool" in sandbox.api.kinds("karpenter.sh/v1"))

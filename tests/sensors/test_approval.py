@@ -86,8 +86,12 @@ def ask(env: Environment) -> Request:
     """A release that waits for approval; its plan changes one field of one unit."""
     field = {"path": "values.replicas", "before": "s3cret", "after": 3, "replaces": False, "sensitive": False}
     change = {
-        "unit": "argo_cd", "wave": "applications", "action": "update", "fields": [field], "reversibility": "reversible"
-    }  # fmt: skip
+        "unit": "argo_cd",
+        "wave": "applications",
+        "action": "update",
+        "fields": [field],
+        "reversibility": "reversible",
+    }
     world = World.of(env)
     digest = releases.publish(world, {"environment": env.name, "changes": [change], "nonce": uuid.uuid4().hex})
     return releases.ask(world, digest, "arn:aws:iam::000000000000:user/initiator", [])

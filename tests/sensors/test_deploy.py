@@ -25,9 +25,12 @@ from sensors.deploy import deploy_sensor
 from .conftest import Daemon, Files
 
 QUEUED, STARTED, SUCCESS, FAILURE, CANCELED = (
-    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -266,9 +269,13 @@ def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> Non
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", program], cwd=PROJECT, env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True, text=True, check=True,
+            [sys.executable, "-c", program],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert found == {content_of(registry(), load_environment("acme-dev"))}

@@ -146,9 +146,13 @@ def decide(request: Request, hour: float, *people: str, decision: str = "approve
 @pytest.mark.parametrize("ending", [("alice",), ("alice", "bob")], ids=["rejection", "newer grant"])
 @pytest.mark.parametrize(("asked", "granted", "ended"), [(40, 46, 47), (1, 2, 3), (47, 47.5, 48), (40, 41, 48)])
 def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that_ended_it(
-    asked: float, granted: float, ended: float, ending: tuple[str, ...], sandbox_env: Environment,
+    asked: float,
+    granted: float,
+    ended: float,
+    ending: tuple[str, ...],
+    sandbox_env: Environment,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     old, new = REQUEST, replace(REQUEST, number=2, digest="sha256:def", at=hours(asked))
     verdict = "approve" if len(ending) > 1 else "reject"
     votes = {new.id: decide(new, granted, "alice", "bob"), old.id: decide(old, ended, *ending, decision=verdict)}
@@ -160,10 +164,14 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
         return [request for request in (old, new) if clock[0] - dt.timedelta(hours=window) <= request.at <= clock[0]]
 
     answers: dict[str, Any] = {
-        "server_time": lambda _: clock[0], "requests": in_window, "Approvers": lambda *_: People(),
+        "server_time": lambda _: clock[0],
+        "requests": in_window,
+        "Approvers": lambda *_: People(),
         "votes": lambda _, request: [vote for vote in votes[request.id] if vote.at <= clock[0]],
-        "note_rejection": lambda *_: None, "noted_rejection": lambda *_: None, "uses": lambda *_: {},
-    }  # fmt: skip
+        "note_rejection": lambda *_: None,
+        "noted_rejection": lambda *_: None,
+        "uses": lambda *_: {},
+    }
     for name, answer in answers.items():
         monkeypatch.setattr(approvals, name, answer)
 

@@ -35,7 +35,7 @@ def config_map(data: dict[str, Any], kind: str = "ConfigMap") -> dict[str, Any]:
         ({"stdin": False, "args": None, "command": [], "lifecycle": {}}, {}),
         ({"image": "a:1"}, {"image": "a:1", "imagePullPolicy": "IfNotPresent"}),
     ],
-)  # fmt: skip
+)
 def test_what_the_server_spells_in_its_own_way_is_no_difference(wanted: dict[str, Any], live: dict[str, Any]) -> None:
     assert object_diff(deployment(live), deployment(wanted)) == ()
 

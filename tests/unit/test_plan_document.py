@@ -97,8 +97,11 @@ def test_what_is_approved_is_the_digest_of_the_plan_where_only_that_is_pending(s
     document = reported(env, *units)
     found = EnvironmentPlan(env.name, tuple(units))
     assert document["release"] == {
-        "before": "observability", "approvers": 2, "units": ["loki"], "digest": document["digest"],
-    }  # fmt: skip
+        "before": "observability",
+        "approvers": 2,
+        "units": ["loki"],
+        "digest": document["digest"],
+    }
     assert faults(document) == []
     behind = plan_document(found, registry(), env, SOURCE, behind_the_gate(env))
     assert behind == plan_document(found, registry(), env, SOURCE, [u.unit for u in units])

@@ -78,13 +78,19 @@ def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
     token = str.__str__(Pending("config", "commit"))
     several = str.__str__(Pending("config", "subnets"))
     approved = entry(
-        field("at", None, f"commit {token}"), field("doc", None, {"c": token}), field("list[0]", None, several),
-        known_after_apply=["config.commit"], facts={"chart": "sha256:1", "manifest": "with tokens"},
-    )  # fmt: skip
+        field("at", None, f"commit {token}"),
+        field("doc", None, {"c": token}),
+        field("list[0]", None, several),
+        known_after_apply=["config.commit"],
+        facts={"chart": "sha256:1", "manifest": "with tokens"},
+    )
     now = entry(
-        field("at", None, "commit c0ffee"), field("doc", None, {"c": "c0ffee"}), field("list[0]", None, "a"),
-        field("list[1]", None, "b"), facts={"chart": "sha256:1", "manifest": "filled"},
-    )  # fmt: skip
+        field("at", None, "commit c0ffee"),
+        field("doc", None, {"c": "c0ffee"}),
+        field("list[0]", None, "a"),
+        field("list[1]", None, "b"),
+        facts={"chart": "sha256:1", "manifest": "filled"},
+    )
     assert deviations(approved, now) == ()
     assert deviations(approved, entry(field("at", None, "commit other"))) != ()
 

@@ -147,10 +147,14 @@ def _show(found: dict[str, Any]) -> None:
         table.add_column(heading, no_wrap=True, justify="right" if heading in {"pid", "MiB", "minutes"} else "left")
     for process in found["processes"]:
         table.add_row(
-            process["name"], "yes" if process["healthy"] else "[red]no[/red]", str(process["pid"] or "-"),
-            f"{process['memory_bytes'] / 2**20:.0f}", f"{process['uptime_seconds'] / 60:.1f}",
-            str(process["restarts"]), process["address"],
-        )  # fmt: skip
+            process["name"],
+            "yes" if process["healthy"] else "[red]no[/red]",
+            str(process["pid"] or "-"),
+            f"{process['memory_bytes'] / 2**20:.0f}",
+            f"{process['uptime_seconds'] / 60:.1f}",
+            str(process["restarts"]),
+            process["address"],
+        )
     console.print(table)
     for warning in found["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)

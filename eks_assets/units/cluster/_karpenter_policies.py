@@ -160,9 +160,18 @@ def _iam_integration(cluster: str, node_role_arn: Any) -> list[Statement]:
 
 def _resource_discovery() -> list[Statement]:
     described = (
-        "CapacityReservations", "Images", "Instances", "InstanceStatus", "InstanceTypeOfferings", "InstanceTypes",
-        "LaunchTemplates", "PlacementGroups", "SecurityGroups", "SpotPriceHistory", "Subnets",
-    )  # fmt: skip
+        "CapacityReservations",
+        "Images",
+        "Instances",
+        "InstanceStatus",
+        "InstanceTypeOfferings",
+        "InstanceTypes",
+        "LaunchTemplates",
+        "PlacementGroups",
+        "SecurityGroups",
+        "SpotPriceHistory",
+        "Subnets",
+    )
     return [
         _allow(
             "AllowRegionalReadActions",

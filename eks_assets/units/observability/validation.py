@@ -37,14 +37,25 @@ _BALANCER = PodsReady(
     wave="observability",
     minutes=1,
     after=[
-        node_groups, aws_load_balancer_controller, external_dns, node_pools, istio_application, product_applications,
-        loki, dashboards,
+        node_groups,
+        aws_load_balancer_controller,
+        external_dns,
+        node_pools,
+        istio_application,
+        product_applications,
+        loki,
+        dashboards,
     ],
     checks=[
-        EndpointAnswers(), NodesReady(), _DNS, _BALANCER, ReleasesReady(), ApplicationsHealthy(every=True),
+        EndpointAnswers(),
+        NodesReady(),
+        _DNS,
+        _BALANCER,
+        ReleasesReady(),
+        ApplicationsHealthy(every=True),
         ApplicationEndpoint(),
     ],
-)  # fmt: skip
+)
 def validation(env: Environment, access: AccessOutputs) -> Probes:
     """Cluster, nodes, coredns, load balancer controller, releases, applications and the application's own address."""
     return Probes()

@@ -128,12 +128,28 @@ class HelmReleaseDriver(Driver):
     def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
         with values_file(spec, world) as values:
             argv = [
-                "upgrade", spec.name, str(package.path), "--install", "--namespace", spec.namespace,
-                "--create-namespace", "--reset-values", "--values", str(values), "--wait",
-                "--timeout", f"{spec.timeout:.0f}s",
-                "--qps", "500", "--burst-limit", "1000", "--history-max", "10",
-                "--labels", f"{DIGEST_LABEL}={spec_label(spec)}",
-            ]  # fmt: skip
+                "upgrade",
+                spec.name,
+                str(package.path),
+                "--install",
+                "--namespace",
+                spec.namespace,
+                "--create-namespace",
+                "--reset-values",
+                "--values",
+                str(values),
+                "--wait",
+                "--timeout",
+                f"{spec.timeout:.0f}s",
+                "--qps",
+                "500",
+                "--burst-limit",
+                "1000",
+                "--history-max",
+                "10",
+                "--labels",
+                f"{DIGEST_LABEL}={spec_label(spec)}",
+            ]
             argv += ["--skip-crds"] if spec.skip_crds else []
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
             argv += ["--server-side", "true", "--force-conflicts"] if force else []
