@@ -11,7 +11,7 @@ from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.programs import program
 from resources.drivers.registry import driver_of
 from resources.model.errors import PipelineError
@@ -29,7 +29,7 @@ def run() -> dict[str, float | int]:
         command("sandbox", "up", "--pod-seconds", str(POD_SECONDS))
         env = load_environment("sandbox")
         for _ in range(ROUNDS):
-            seconds, failed = one_round(World.of(env))
+            seconds, failed = one_round(Context.of(env))
             rounds.append(seconds)
             failures += failed
     rounds.sort()
@@ -42,19 +42,19 @@ def run() -> dict[str, float | int]:
     }
 
 
-def one_round(world: World) -> tuple[float, int]:
+def one_round(context: Context) -> tuple[float, int]:
     """Uninstall the five and install them again at once: seconds, and whether one failed."""
     units = registry()
-    specs = [desired(units, world.env, units[name], known_outputs(units, units[name], world)) for name in ADDONS]
-    helm = program("helm", world.env)
+    specs = [desired(units, context.env, units[name], known_outputs(units, units[name], context)) for name in ADDONS]
+    helm = program("helm", context.env)
     for spec in specs:
         if isinstance(spec, HelmRelease):
-            keep = ["--kubeconfig", str(world.cluster.kubeconfig), "--ignore-not-found", "--wait"]
+            keep = ["--kubeconfig", str(context.cluster.kubeconfig), "--ignore-not-found", "--wait"]
             subprocess.run([helm, "uninstall", spec.name, "-n", spec.namespace, *keep], check=True, capture_output=True)
-    world.forget("helm releases")
+    context.forget("helm releases")
     began = time.monotonic()
     with ThreadPoolExecutor(len(specs)) as pool:
-        installs = [pool.submit(driver_of(spec).apply, spec, world) for spec in specs]
+        installs = [pool.submit(driver_of(spec).apply, spec, context) for spec in specs]
         errors = [install.exception() for install in installs]
     seconds = time.monotonic() - began
     for error in errors:

@@ -32,7 +32,7 @@ class _Shared:
 
 
 @dataclass
-class World:
+class Context:
     """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger;
     `launch`: what holds the environment for several runs together, where something does;
     `lease`: its hold on the environment, while it is held. Lives as long as one plan or one step."""
@@ -54,7 +54,7 @@ class World:
         run_id: str | None = None,
         *,
         planning: bool = False,
-    ) -> World:
+    ) -> Context:
         """The environment as the deployer; `planning`: as the planner, where it names one, who changes nothing."""
         return cls(env, Aws(env, planning=planning), progress, run_id)
 

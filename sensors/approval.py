@@ -22,13 +22,13 @@ from resources.approval.rules import Standing, newest_granted
 from resources.approval.store import published, uses
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import ConfigError, PipelineError
 from resources.notifications import messages as events
 from resources.notifications.messages import Notification
 from resources.notifications.topic import publish
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick
-from sensors.looks import first_line, look_at_each, read_environments, world_of
+from sensors.looks import context_of, first_line, look_at_each, read_environments
 
 RELEASE = "eks-assets/release"
 SENSOR = "approval sensor"
@@ -88,10 +88,10 @@ def approval_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
 def look(env: Environment) -> Releases:
     """How the releases of an environment with a gate stand. Raises NotFound where it has not been bootstrapped,
     AccessDenied, Transient."""
-    world = world_of(env)
-    found = tuple(standings(world, env.approval or Approval()))
+    env_context = context_of(env)
+    found = tuple(standings(env_context, env.approval or Approval()))
     granted = newest_granted(found)
-    return Releases(found, granted, granted is not None and bool(uses(world, granted.request)))
+    return Releases(found, granted, granted is not None and bool(uses(env_context, granted.request)))
 
 
 def decide(instance: dg.DagsterInstance, env: Environment, releases: Releases) -> tuple[dg.RunRequest | None, str]:
@@ -145,24 +145,24 @@ def tell(env: Environment, new: list[Standing], say: Callable[[str], None]) -> d
     told: dict[str, str] = {}
     for standing in new:
         faults: list[str] = []
-        world = world_of(env, faults.append)
-        notification = notification_of(world, standing)
+        env_context = context_of(env, faults.append)
+        notification = notification_of(env_context, standing)
         # Whoever noticed it before us may have told people: then there is nothing to say.
-        if notification is None or publish(world, notification) or not faults:
+        if notification is None or publish(env_context, notification) or not faults:
             told[standing.request.id] = standing.status
         for fault in faults:
             say(f"{env.name}: {fault}")
     return told
 
 
-def notification_of(world: World, standing: Standing) -> Notification | None:
+def notification_of(env_context: Context, standing: Standing) -> Notification | None:
     """What people have to know of a release as it stands; None where there is nothing new in that.
 
     Raises ApprovalStale where the ledger's plan was changed."""
-    env, request = world.env, standing.request
+    env, request = env_context.env, standing.request
     digest, release = request.digest, request.id
     if standing.status == "waiting":
-        return request_notification(env, request, published(world, digest))
+        return request_notification(env, request, published(env_context, digest))
     if standing.status == "granted":
         return events.approved(env, digest, standing.approvers, release=release)
     if standing.status == "rejected":

@@ -21,7 +21,7 @@ from resources.config.field_types import Model
 from resources.config.problems import choices
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan
-from sensors.looks import first_line, look_at_each, read_environments, world_of
+from sensors.looks import context_of, first_line, look_at_each, read_environments
 
 UNIT = "deploy_requests"
 REQUEST, SENDER = "eks-assets/request", "eks-assets/sender"
@@ -145,7 +145,7 @@ class _Work:
 
 def receive(env: Environment) -> list[Message]:
     """The next messages of the environment's queue. Raises NotFound where there is none, AccessDenied, Transient."""
-    sqs, name = world_of(env).aws.client("sqs"), queue_name(env)
+    sqs, name = context_of(env).aws.client("sqs"), queue_name(env)
     try:
         with aws_call(f"reading the queue {name}"):
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
@@ -179,7 +179,7 @@ def parse(env: Environment, message: Message) -> DeployRequest:
 def settle(env: Environment, done: list[tuple[str, str]], refused: list[tuple[Message, str]]) -> None:
     """Delete what is done, and move what cannot be served to the dead-letter queue. Raises PipelineError where AWS does
     not let us; the message then comes again."""
-    sqs = world_of(env).aws.client("sqs")
+    sqs = context_of(env).aws.client("sqs")
     with aws_call(f"answering in the queue {queue_name(env)}"):
         for message, why in refused:
             dead = sqs.get_queue_url(QueueName=f"{queue_name(env)}-dlq")["QueueUrl"]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
-from resources.context import World, silent
+from resources.context import Context, silent
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
 
 T = TypeVar("T")
@@ -60,15 +60,15 @@ def look_at_each(
     return {name: _outcome((kind, name), look, seconds) for name, look in looks.items()}
 
 
-def world_of(env: Environment, say: Callable[[str], None] = silent) -> World:
-    """A fresh world on clients that are kept from tick to tick, so that no tick takes a role anew. Raises ConfigError
+def context_of(env: Environment, say: Callable[[str], None] = silent) -> Context:
+    """A fresh context on clients that are kept from tick to tick, so that no tick takes a role anew. Raises ConfigError
     for a sandbox that is down."""
     source = Source.of(env)
     with _lock:
         aws = _clients.get(env.name)
         if aws is None or aws.env != env or aws.source != source:
             aws = _clients[env.name] = Aws(env, source)
-    return World(env, aws, say)
+    return Context(env, aws, say)
 
 
 def first_line(error: PipelineError) -> str:

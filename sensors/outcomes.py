@@ -22,7 +22,7 @@ from resources.notifications import messages as events
 from resources.notifications.messages import Notification
 from resources.notifications.topic import publish
 from sensors.launching import DEPLOY, PARTITION
-from sensors.looks import first_line, look_at_each, read_environments, world_of
+from sensors.looks import context_of, first_line, look_at_each, read_environments
 from sensors.run_story import changes_of, failure_of
 
 PATIENCE = dt.timedelta(hours=1)
@@ -105,7 +105,7 @@ def _tell(env: Environment, news: list[tuple[dg.RunRecord, Notification]]) -> tu
     told, said = [], []
     for record, notification in news:
         faults: list[str] = []
-        if publish(world_of(env, faults.append), notification) or not faults:
+        if publish(context_of(env, faults.append), notification) or not faults:
             told.append(record.dagster_run.run_id)
         said += [f"run {record.dagster_run.run_id[:8]}: {fault}" for fault in faults]
     return told, said

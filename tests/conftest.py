@@ -15,7 +15,7 @@ import pytest
 
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.model.outputs import plain
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
@@ -112,6 +112,6 @@ def platform(account: Environment, eks_assets: Cli) -> Environment:
 
 
 @pytest.fixture
-def world(account: Environment) -> World:
+def context(account: Environment) -> Context:
     """AWS and, where it exists, the cluster of the environment `sandbox`."""
-    return World.of(account)
+    return Context.of(account)

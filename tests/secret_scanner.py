@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import decode
 from resources.kubernetes.objects import list_objects
 
@@ -130,9 +130,9 @@ def repository(bare: Path) -> Iterator[Place]:
     yield "git config", (bare / "config").read_bytes()
 
 
-def helm_storage(world: World) -> Iterator[Place]:
+def helm_storage(context: Context) -> Iterator[Place]:
     """The user's values and the rendered manifest of every revision of every release."""
-    for secret in list_objects(world.cluster, "v1", "Secret", labels="owner=helm"):
+    for secret in list_objects(context.cluster, "v1", "Secret", labels="owner=helm"):
         release = decode(secret)
         name = f"{release.namespace}/{release.name} revision {release.revision}"
         yield f"helm values of {name}", _text(release.values)

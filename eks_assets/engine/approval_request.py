@@ -17,7 +17,7 @@ from resources.approval.rules import Request, Standing, newest_granted
 from resources.approval.store import ask, publish, published, uses
 from resources.aws.session import caller
 from resources.config.environment import Approval, Environment
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import PipelineError
 from resources.notifications.messages import Notification, approval_needed
 from resources.notifications.topic import publish as notify
@@ -43,34 +43,34 @@ class ReleasePlan:
         return self.standing is not None and self.standing.status == "granted"
 
 
-def plan_release(registry: Registry, world: World, approval: Approval) -> ReleasePlan:
+def plan_release(registry: Registry, context: Context, approval: Approval) -> ReleasePlan:
     """Plan what lies behind the gate; where no grant covers it, write the plan to the ledger and ask for approval, once
     for the same plan. Nothing else is changed.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
-    names = gated_units(registry, world.env)
-    found = plan_environment(registry, world, only=names, with_checks=False, with_preview=True)
+    names = gated_units(registry, context.env)
+    found = plan_environment(registry, context, only=names, with_checks=False, with_preview=True)
     for unit in found.errors:
         if unit.error is not None:
             raise unit.error
-    document = plan_document(found, registry, world.env, source_of(world), names)
-    now = standings(world, approval)
+    document = plan_document(found, registry, context.env, source_of(context), names)
+    now = standings(context, approval)
     grant = newest_granted(now)
     if not document["changes"]:
         # What was approved and is there by now is done: nobody shall do it again under the same grant.
-        if grant is not None and uses(world, grant.request):
-            use_up(world, grant.request)
+        if grant is not None and uses(context, grant.request):
+            use_up(context, grant.request)
         return ReleasePlan(found, document, None)
-    refused = _refusals(registry, found, grant, world) if grant is not None else ()
+    refused = _refusals(registry, found, grant, context) if grant is not None else ()
     if grant is not None and not refused:
         return ReleasePlan(found, document, grant)
-    digest = publish(world, document)
+    digest = publish(context, document)
     open_one = next((s for s in reversed(now) if s.request.digest == digest and s.status == "waiting"), None)
     asked = open_one is None
     if open_one is None:
-        request = ask(world, digest, caller(world.env), [s.request for s in now])
-        open_one = standing(world, request, approval)
-    notify(world, request_notification(world.env, open_one.request, document))
+        request = ask(context, digest, caller(context.env), [s.request for s in now])
+        open_one = standing(context, request, approval)
+    notify(context, request_notification(context.env, open_one.request, document))
     return ReleasePlan(found, document, open_one, asked, refused)
 
 
@@ -87,19 +87,19 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"{change['action']} {change['unit']} ({change['wave']}){label}" + (f": {shown}" if shown else "")
 
 
-def _refusals(registry: Registry, found: EnvironmentPlan, grant: Standing, world: World) -> tuple[str, ...]:
+def _refusals(registry: Registry, found: EnvironmentPlan, grant: Standing, context: Context) -> tuple[str, ...]:
     try:
-        approved = published(world, grant.request.digest)
+        approved = published(context, grant.request.digest)
     except PipelineError as error:
         return (error.message,)
-    marks = uses(world, grant.request)
+    marks = uses(context, grant.request)
     if ALL_UNITS in marks:
         return ("the grant has been used",)
     faults: list[str] = []
     known = {p.unit: p.outputs for p in found.units if p.outputs is not None}
     for p in found.units:
         if p.change.is_needed:
-            faults += deviations(registry, registry[p.unit], p, known, approved, world, marks.get(p.unit))
+            faults += deviations(registry, registry[p.unit], p, known, approved, context, marks.get(p.unit))
     return tuple(dict.fromkeys(faults))
 
 
@@ -126,16 +126,16 @@ def describe(now: Standing, approvers: int) -> str:
     }[now.status]
 
 
-def standing_line(world: World) -> tuple[bool, str]:
+def standing_line(context: Context) -> tuple[bool, str]:
     """Whether the newest release is approved (or none is needed), and what to do where it is not."""
-    approval = world.env.approval
+    approval = context.env.approval
     if approval is None:
-        return True, f"{world.env.name} has no approval gate"
-    found = standings(world, approval)
+        return True, f"{context.env.name} has no approval gate"
+    found = standings(context, approval)
     if not found:
         return True, "nothing has been put up for approval"
     newest = found[-1]
     words = describe(newest, approval.approvers)
     if newest.status == "waiting":
-        words += f"; to approve it: {commands(world.env, newest.request)[0]}"
+        words += f"; to approve it: {commands(context.env, newest.request)[0]}"
     return newest.status in ("granted", "used"), words

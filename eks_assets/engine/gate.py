@@ -15,37 +15,37 @@ from resources.approval.decisions import ALL_UNITS, standings, use_up
 from resources.approval.rules import Standing, newest_granted
 from resources.approval.store import mark, published, uses
 from resources.config.environment import Approval
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import ApprovalMissing, ApprovalStale
 from resources.model.outputs import Outputs
 
 
 @contextmanager
 def permission(
-    registry: Registry, unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], world: World
+    registry: Registry, unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], context: Context
 ) -> Iterator[None]:
     """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
     approved is not what would happen now, or has been done."""
-    approval = world.env.approval
-    if approval is None or not is_gated(world.env, unit):
+    approval = context.env.approval
+    if approval is None or not is_gated(context.env, unit):
         yield
         return
-    now = standings(world, approval)
+    now = standings(context, approval)
     grant = newest_granted(now)
     if grant is None:
-        raise missing(unit, approval, now, world)
-    approved = published(world, grant.request.digest)
-    marks = uses(world, grant.request)
-    if faults := deviations(registry, unit, pending, known, approved, world, marks.get(unit.name)):
-        raise stale(grant, faults, world)
-    mark(world, grant.request, unit.name, "started")
+        raise missing(unit, approval, now, context)
+    approved = published(context, grant.request.digest)
+    marks = uses(context, grant.request)
+    if faults := deviations(registry, unit, pending, known, approved, context, marks.get(unit.name)):
+        raise stale(grant, faults, context)
+    mark(context, grant.request, unit.name, "started")
     yield
-    mark(world, grant.request, unit.name, "done")
-    done = {name for name, how in uses(world, grant.request).items() if how == "done"}
+    mark(context, grant.request, unit.name, "done")
+    done = {name for name, how in uses(context, grant.request).items() if how == "done"}
     if {entry["unit"] for entry in approved["changes"]} <= done | {ALL_UNITS}:
-        use_up(world, grant.request)
+        use_up(context, grant.request)
 
 
 def deviations(
@@ -54,22 +54,22 @@ def deviations(
     pending: UnitPlan,
     known: Mapping[str, Outputs],
     approved: Mapping[str, object],
-    world: World,
+    context: Context,
     how_far: str | None,
 ) -> tuple[str, ...]:
     """Where the unit's pending change, or what it is made from, is not what was approved. `how_far`: the unit's mark
     under the grant, `started` or `done`."""
-    alone = EnvironmentPlan(world.env.name, (pending,))
-    now = plan_document(alone, registry, world.env, source_of(world), [unit.name])
+    alone = EnvironmentPlan(context.env.name, (pending,))
+    now = plan_document(alone, registry, context.env, source_of(context), [unit.name])
     (entry,) = now["changes"]
     used = [f"{unit.name} has been changed under this grant before; a grant is used once"] if how_far == "done" else []
     inside = unit_deviations(approved, entry, known, started=how_far is not None)
     return (*used, *context_deviations(approved, now), *inside)
 
 
-def missing(unit: AnyUnit, approval: Approval, now: list[Standing], world: World) -> ApprovalMissing:
+def missing(unit: AnyUnit, approval: Approval, now: list[Standing], context: Context) -> ApprovalMissing:
     """Why the gate is closed, and what opens it."""
-    name = world.env.name
+    name = context.env.name
     waiting = [s for s in now if s.status == "waiting"]
     if not waiting:
         return ApprovalMissing(
@@ -83,10 +83,10 @@ def missing(unit: AnyUnit, approval: Approval, now: list[Standing], world: World
     )
 
 
-def stale(grant: Standing, faults: tuple[str, ...], world: World) -> ApprovalStale:
+def stale(grant: Standing, faults: tuple[str, ...], context: Context) -> ApprovalStale:
     """What was approved is not what would happen: each difference on a line."""
     shown = "\n  ".join(faults[:10]) + (f"\n  and {len(faults) - 10} more" if len(faults) > 10 else "")
     return ApprovalStale(
         f"the approval of {grant.request.digest[:19]} does not cover this:\n  {shown}",
-        next_step=f"eks-assets deploy {world.env.name} puts the plan as it is now up for approval",
+        next_step=f"eks-assets deploy {context.env.name} puts the plan as it is now up for approval",
     )

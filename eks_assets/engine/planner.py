@@ -15,7 +15,7 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import report
 from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.rendering import expect
 from resources.drivers.registry import driver_of
@@ -32,7 +32,7 @@ GRACE = 5.0  # seconds that looks under way have to end when planning is interru
 
 def plan_environment(
     registry: Registry,
-    world: World,
+    context: Context,
     *,
     only: Collection[str] | None = None,
     with_checks: bool = True,
@@ -46,9 +46,9 @@ def plan_environment(
 
     Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
     unit is in its `error`."""
-    world.aws.check_account()
+    context.aws.check_account()
     if with_preview:
-        expect_releases(registry, world)
+        expect_releases(registry, context)
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
@@ -62,7 +62,7 @@ def plan_environment(
                     plan_unit,
                     registry,
                     u,
-                    world,
+                    context,
                     done,
                     with_checks=with_checks and wanted,
                     with_preview=with_preview and wanted,
@@ -78,13 +78,13 @@ def plan_environment(
         wait(running, timeout=GRACE)
         raise
     chosen = [u.name for u in registry.units if only is None or u.name in only]
-    return EnvironmentPlan(world.env.name, tuple(done[name] for name in chosen))
+    return EnvironmentPlan(context.env.name, tuple(done[name] for name in chosen))
 
 
 def plan_unit(
     registry: Registry,
     unit: AnyUnit,
-    world: World,
+    context: Context,
     done: Mapping[str, UnitPlan],
     *,
     with_checks: bool,
@@ -92,32 +92,32 @@ def plan_unit(
 ) -> UnitPlan:
     """Plan one unit whose dependencies are planned."""
     began = time.monotonic()
-    if not unit.is_enabled(world.env):
+    if not unit.is_enabled(context.env):
         return UnitPlan(unit.name, unit.wave, "disabled")
     needs = [done[name] for name in registry.needs[unit.name]]
     known = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
     unsettled = any(p.needs_a_run for p in needs)
     try:
-        spec = desired(registry, world.env, unit, known)
+        spec = desired(registry, context.env, unit, known)
         driver = driver_of(spec)
         try:
-            observed = driver.observe(spec, world)
+            observed = driver.observe(spec, context)
             change = driver.plan(spec, observed)
             if with_preview and change.is_needed:
-                change = driver.preview(spec, observed, change, world)
+                change = driver.preview(spec, observed, change, context)
         except PipelineError as error:
             # What it looks at may be half made (a VPC without its subnets): it is looked at again when that is done.
             if not unsettled or isinstance(error, ConfigError | Transient):
                 raise
             observed, change = None, _planned_later(driver, spec, error)
             if with_preview and change.fields[0].path:
-                change = driver.preview(spec, None, change, world)
+                change = driver.preview(spec, None, change, context)
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
     waits_for = pending_fields(spec.model_dump(mode="python")) if change.is_needed else ()
     checks: tuple[CheckState, ...] = ()
     if with_checks and observed is not None:
-        looks = [(check, look(check, spec, world)) for check in unit.checks]
+        looks = [(check, look(check, spec, context)) for check in unit.checks]
         checks = tuple(
             CheckState(check.name, seen.passed, seen.detail, check.says, seen.since) for check, seen in looks
         )
@@ -128,7 +128,7 @@ def plan_unit(
     if state == "failed" and isinstance(spec, Probes) and any(p.change.is_needed or p.error for p in needs):
         # Its checks are of what is not there yet: nothing has gone wrong.
         state = "pending"
-    if state == "pending" and is_gated(world.env, unit):
+    if state == "pending" and is_gated(context.env, unit):
         state = "waiting"
     # A push makes another commit than the one that is there.
     settled = not (change.is_needed and isinstance(spec, GitTree))
@@ -155,10 +155,10 @@ def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Cha
     return replace(planned, reason=f"later: {error.message}")
 
 
-def expect_releases(registry: Registry, world: World) -> None:
+def expect_releases(registry: Registry, context: Context) -> None:
     """What the environment's releases will serve counts when a chart asks the cluster what it serves."""
-    enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(world.env))
-    expect((spec for u in enabled if isinstance(spec := desired(registry, world.env, u, {}), HelmRelease)), world)
+    enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(context.env))
+    expect((spec for u in enabled if isinstance(spec := desired(registry, context.env, u, {}), HelmRelease)), context)
 
 
 def start_of(observed: Observed | None) -> dict[str, str]:
@@ -172,12 +172,12 @@ def _is_failed(status: str) -> bool:
 
 def plan_report(
     registry: Registry,
-    world: World,
+    context: Context,
     only: Collection[str] | None = None,
     progress: Callable[[UnitPlan], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Plan an environment (or `only` those units) in detail, as docs/plan.md describes it. Changes nothing.
 
     Raises PipelineError where the account can't be read; what goes wrong with one unit is under `unknown`."""
-    found = plan_environment(registry, world, only=only, with_checks=False, with_preview=True, progress=progress)
-    return report(found, registry, world.env, source_of(world))
+    found = plan_environment(registry, context, only=only, with_checks=False, with_preview=True, progress=progress)
+    return report(found, registry, context.env, source_of(context))

@@ -10,7 +10,7 @@ from pathlib import Path
 from eks_assets.plan.document import Source
 from resources.aws.errors import aws_call
 from resources.config.loader import find_folder
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import NotFound
 
 # Every byte that differs, whatever the person's own configuration makes of a diff.
@@ -48,17 +48,17 @@ def _git(folder: Path, *arguments: str) -> bytes:
     return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
 
 
-def source_of(world: World) -> Source:
+def source_of(context: Context) -> Source:
     """The project's commit and the cluster's version, as they are now."""
 
     def version() -> str | None:
-        name = world.env.cluster_name
+        name = context.env.cluster_name
         try:
             with aws_call(f"describing the EKS cluster {name}"):
-                found = world.aws.client("eks").describe_cluster(name=name)["cluster"]
+                found = context.aws.client("eks").describe_cluster(name=name)["cluster"]
         except NotFound:
             return None
         return str(found["version"])
 
-    commit: str | None = world.once("source commit", lambda: source_commit(find_folder()))
-    return Source(commit, world.once("cluster version", version))
+    commit: str | None = context.once("source commit", lambda: source_commit(find_folder()))
+    return Source(commit, context.once("cluster version", version))

@@ -13,7 +13,7 @@ from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.model import UnitPlan
 from resources.aws.session import caller
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, Observed
@@ -39,36 +39,36 @@ class Result:
     seconds: float
 
 
-def known_outputs(registry: Registry, unit: AnyUnit, world: World) -> dict[str, Outputs]:
+def known_outputs(registry: Registry, unit: AnyUnit, context: Context) -> dict[str, Outputs]:
     """The outputs of the unit's enabled dependencies, read from AWS or the cluster.
 
     Raises NotFound for one that does not exist yet, naming the unit to deploy first."""
     known: dict[str, Outputs] = {}
     for kind in unit.inputs.values():
         owner = registry.owner[kind]
-        if owner.is_enabled(world.env):
-            known[owner.name] = observed_outputs(registry, owner, world)
+        if owner.is_enabled(context.env):
+            known[owner.name] = observed_outputs(registry, owner, context)
         elif not any(unit.inputs[p] is kind for p in unit.optional):
             raise NotFound(
-                f"{unit.name} needs {owner.name}, which environment {world.env.name} switches off",
+                f"{unit.name} needs {owner.name}, which environment {context.env.name} switches off",
                 next_step=f"enable {owner.name} in the environment file, or switch {unit.name} off too",
             )
     return known
 
 
-def observed_outputs(registry: Registry, owner: AnyUnit, world: World) -> Outputs:
+def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Outputs:
     """The outputs of one unit as they are now. What names the thing never depends on other units' outputs, so the
     spec that finds it may be rendered with pending inputs."""
 
     def read() -> Outputs | None:
-        spec = desired(registry, world.env, owner, {})
-        return driver_of(spec).outputs(spec, world)
+        spec = desired(registry, context.env, owner, {})
+        return driver_of(spec).outputs(spec, context)
 
-    outputs: Outputs | None = world.once(f"outputs {owner.name}", read)
+    outputs: Outputs | None = context.once(f"outputs {owner.name}", read)
     if outputs is None:
         raise NotFound(
-            f"{owner.name} does not exist in {world.env.name} yet",
-            next_step=f"materialize {owner.name} first, or run: eks-assets deploy {world.env.name}",
+            f"{owner.name} does not exist in {context.env.name} yet",
+            next_step=f"materialize {owner.name} first, or run: eks-assets deploy {context.env.name}",
         )
     return outputs
 
@@ -84,75 +84,77 @@ class _Seen:
     change: Change
 
 
-def run_unit(registry: Registry, unit: AnyUnit, world: World) -> Result:
+def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
     """Make one unit exist as the environment wants it, and wait until it is healthy.
 
     Checks that fail are returned, not raised. Raises PipelineError where it can't be applied, ApprovalMissing where it
     lies behind a closed gate, LeaseHeld where another run holds the environment."""
     began = time.monotonic()
-    world.aws.check_account()
-    held = current_holder(world) if world.launch else None
-    seen = _look(registry, unit, world)
+    context.aws.check_account()
+    held = current_holder(context) if context.launch else None
+    seen = _look(registry, unit, context)
     settled = not seen.change.is_needed
     if settled:
-        world.progress(f"{unit.name}: nothing to do")
+        context.progress(f"{unit.name}: nothing to do")
     else:
-        seen = _apply_under_lease(registry, unit, world, seen, held)
-    checks = probe(unit, seen.spec, world)
-    observed = seen.observed if settled else seen.driver.observe(seen.spec, world)
+        seen = _apply_under_lease(registry, unit, context, seen, held)
+    checks = probe(unit, seen.spec, context)
+    observed = seen.observed if settled else seen.driver.observe(seen.spec, context)
     return Result(seen.change, seen.spec, observed, checks, time.monotonic() - began)
 
 
-def _look(registry: Registry, unit: AnyUnit, world: World) -> _Seen:
-    known = known_outputs(registry, unit, world)
-    spec = desired(registry, world.env, unit, known)
+def _look(registry: Registry, unit: AnyUnit, context: Context) -> _Seen:
+    known = known_outputs(registry, unit, context)
+    spec = desired(registry, context.env, unit, known)
     driver = driver_of(spec)
-    observed = driver.observe(spec, world)
+    observed = driver.observe(spec, context)
     return _Seen(known, spec, driver, observed, driver.plan(spec, observed))
 
 
-def _apply_under_lease(registry: Registry, unit: AnyUnit, world: World, seen: _Seen, held: Holder | None) -> _Seen:
+def _apply_under_lease(registry: Registry, unit: AnyUnit, context: Context, seen: _Seen, held: Holder | None) -> _Seen:
     """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
     the change. `held`: who held it before the look. The token grows whenever somebody takes it, so the same token means
     that the launch has held it all the time; else it is looked at again."""
     # Who joins what his own launch holds need not say again who he is.
-    who = held.who if held and held.run == world.launch else f"{caller(world.env)}, {unit.name}"
-    with hold(world, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
+    who = held.who if held and held.run == context.launch else f"{caller(context.env)}, {unit.name}"
+    with hold(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
-            world.forget_all()
-            seen = _look(registry, unit, world)
+            context.forget_all()
+            seen = _look(registry, unit, context)
         spec, change = seen.spec, seen.change
         if not change.is_needed:
-            world.progress(f"{unit.name}: another run has done it meanwhile")
+            context.progress(f"{unit.name}: another run has done it meanwhile")
             return seen
-        if is_gated(world.env, unit):
-            expect_releases(registry, world)
-            change = seen.driver.preview(spec, seen.observed, change, world)
+        if is_gated(context.env, unit):
+            expect_releases(registry, context)
+            change = seen.driver.preview(spec, seen.observed, change, context)
         pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(seen.observed))
-        with permission(registry, unit, pending, seen.known, world):
-            world.progress(f"{unit.name}: {change.action}: {change.reason}")
-            _apply(unit, seen.driver, spec, change, world)
+        with permission(registry, unit, pending, seen.known, context):
+            context.progress(f"{unit.name}: {change.action}: {change.reason}")
+            _apply(unit, seen.driver, spec, change, context)
         return replace(seen, change=change)
 
 
-def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, world: World) -> None:
+def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, context: Context) -> None:
     began = time.monotonic()
     try:
-        driver.apply(spec, world)
+        driver.apply(spec, context)
     except PipelineError as error:
-        failed = entry(world, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
+        failed = entry(context, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
         try:
-            record(world, failed)
+            record(context, failed)
         except PipelineError as unwritten:
-            world.progress(f"the ledger has no entry of this failure: {unwritten.message}")
+            context.progress(f"the ledger has no entry of this failure: {unwritten.message}")
         raise
-    record(world, entry(world, unit.name, change, "done", time.monotonic() - began))
+    record(context, entry(context, unit.name, change, "done", time.monotonic() - began))
 
 
-def probe(unit: AnyUnit, spec: Spec[Any], world: World) -> tuple[tuple[Check, Seen], ...]:
+def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, Seen], ...]:
     """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
     found: list[tuple[Check, Seen]] = []
     for check in unit.checks:
         failed_before = any(not seen.passed for _, seen in found)
-        found.append((check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, world)))
+        found.append(
+            (check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context))
+        )
     return tuple(found)

@@ -18,9 +18,9 @@ class Decision(dg.Config):
 @dg.op(description="Write the decision. It counts as one approver: the pipeline itself, since Dagster knows no users.")
 def decide(context: dg.OpExecutionContext, config: Decision, platform: Platform) -> None:
     """Fails where the environment takes no decisions from here."""
-    with translated(context, platform, "approve") as world:
-        request = find_request(world, config.digest)
-        vote_in_ui(world, request, config.decision, config.reason)
+    with translated(context, platform, "approve") as unit_context:
+        request = find_request(unit_context, config.digest)
+        vote_in_ui(unit_context, request, config.decision, config.reason)
         context.log.info(f"{config.decision} of {request.digest[:19]} is written")
 
 

@@ -59,16 +59,16 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
     )
     def body(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Result]:
         try:
-            with translated(context, platform, unit.name) as world:
+            with translated(context, platform, unit.name) as unit_context:
                 result = as_seen(context.run.run_id, unit)
-                if result is None and unit.is_enabled(world.env):
-                    result = run_unit(registry, unit, world)
+                if result is None and unit.is_enabled(unit_context.env):
+                    result = run_unit(registry, unit, unit_context)
         except ApprovalMissing as closed:
             context.log.warning(str(closed))
             context.instance.add_run_tags(context.run.run_id, outcome_tags(context.run, WAITING))
             yield from _waiting(unit, closed)
         else:
-            yield _done(context, unit, result, world.env) if result else _disabled(unit, world.env)
+            yield _done(context, unit, result, unit_context.env) if result else _disabled(unit, unit_context.env)
 
     return body
 

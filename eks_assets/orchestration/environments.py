@@ -7,7 +7,7 @@ import dagster as dg
 from eks_assets.orchestration.run_tags import launch_of
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError, Transient
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
@@ -16,31 +16,31 @@ ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
-    def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> World:
+    def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> Context:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        world = World.of(load_environment(name), progress, run.run_id)
-        world.launch = launch_of(run)
-        return world
+        env_context = Context.of(load_environment(name), progress, run.run_id)
+        env_context.launch = launch_of(run)
+        return env_context
 
 
-Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
+StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 class translated:
     """Opens the environment of a step and turns the project's errors into Dagster's: transient ones into retries by
     the environment's settings, others into a failure that is not tried again. A closed gate passes through."""
 
-    def __init__(self, context: Context, platform: Platform, step: str) -> None:
+    def __init__(self, context: StepContext, platform: Platform, step: str) -> None:
         self._context, self._platform, self._step = context, platform, step
         self._env: Environment | None = None
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Context:
         try:
-            world = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run)
+            env_context = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run)
         except PipelineError as error:
             raise failure(error) from None
-        self._env = world.env
-        return world
+        self._env = env_context.env
+        return env_context
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Transient) and self._env is not None:

@@ -31,8 +31,8 @@ def build_plan(registry: Registry) -> dg.AssetsDefinition:
         owners=["team:platform"],
     )
     def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
-        with translated(context, platform, PLAN) as world:
-            found = plan_report(registry, world)
+        with translated(context, platform, PLAN) as unit_context:
+            found = plan_report(registry, unit_context)
         waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(found).items()}
         unknown = "; ".join(f"{entry['unit']}: {entry['reason']}" for entry in found["unknown"])
         yield dg.MaterializeResult(
@@ -63,10 +63,10 @@ def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
         owners=["team:platform"],
     )
     def release_plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
-        with translated(context, platform, RELEASE_PLAN) as world:
-            approval = world.env.approval
-            found = plan_release(registry, world, approval) if approval is not None else None
-        yield dg.MaterializeResult(metadata=_metadata(found, world.env))
+        with translated(context, platform, RELEASE_PLAN) as unit_context:
+            approval = unit_context.env.approval
+            found = plan_release(registry, unit_context, approval) if approval is not None else None
+        yield dg.MaterializeResult(metadata=_metadata(found, unit_context.env))
 
     return release_plan
 
@@ -81,8 +81,8 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
         description="Whether people have approved the newest plan. A look at AWS, not a switch.",
     )
     def approved(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
-        with translated(context, platform, APPROVED) as world:
-            passed, words = standing_line(world)
+        with translated(context, platform, APPROVED) as unit_context:
+            passed, words = standing_line(unit_context)
         return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=words)
 
     return approved

@@ -17,7 +17,7 @@ from resources.approval.rules import LOOK_BACK_LIVES, OPEN_LIVES, Decision, Requ
 from resources.approval.store import mark, note_rejection, noted_rejection, requests, uses
 from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import ConfigError, NotFound
 from resources.records.clock import server_time
 from resources.records.ledger import keys, read, write_once
@@ -45,12 +45,12 @@ def aws_command(env: Environment, request: Request, verdict: Decision, reason: s
     return f"aws ssm put-parameter --region {env.region} --name {name} --type String --overwrite --value {value}"
 
 
-def vote(world: World, request: Request, verdict: Decision, reason: str) -> int:
+def vote(context: Context, request: Request, verdict: Decision, reason: str) -> int:
     """Write a decision as whoever we are, and return the version of the parameter. Raises AccessDenied where AWS does
-    not let us. `world` is not the deployer's: its roles may not write here."""
+    not let us. `context` is not the deployer's: its roles may not write here."""
     with aws_call(f"writing your decision on {request.digest[:19]}"):
-        written = world.aws.client("ssm").put_parameter(
-            Name=parameter_name(world.env, request.id),
+        written = context.aws.client("ssm").put_parameter(
+            Name=parameter_name(context.env, request.id),
             Value=decision(request, verdict, reason),
             Type="String",
             Overwrite=True,
@@ -58,50 +58,50 @@ def vote(world: World, request: Request, verdict: Decision, reason: str) -> int:
     return int(written["Version"])
 
 
-def find_request(world: World, digest: str) -> Request:
+def find_request(context: Context, digest: str) -> Request:
     """The newest request for a digest, of which the first 12 characters are enough. Raises ConfigError, saying which
     there are."""
     wanted = digest.removeprefix("sha256:")
-    asked = requests(world, OPEN_LIVES * world.env.expires_seconds / 3600)
+    asked = requests(context, OPEN_LIVES * context.env.expires_seconds / 3600)
     found = [r for r in asked if len(wanted) >= SHORTEST and r.digest.removeprefix("sha256:").startswith(wanted)]
     if len({r.digest for r in found}) != 1:
         known = ", ".join(dict.fromkeys(r.digest.removeprefix("sha256:")[:SHORTEST] for r in asked)) or "none"
         raise ConfigError(
-            f"no plan of {world.env.name} that waits for approval has the digest {digest or '(empty)'}",
-            next_step=f"there are: {known}; see: eks-assets approvals {world.env.name}",
+            f"no plan of {context.env.name} that waits for approval has the digest {digest or '(empty)'}",
+            next_step=f"there are: {known}; see: eks-assets approvals {context.env.name}",
         )
     return found[-1]
 
 
-def vote_in_ui(world: World, request: Request, verdict: str, reason: str) -> None:
+def vote_in_ui(context: Context, request: Request, verdict: str, reason: str) -> None:
     """A decision from Dagster's launchpad: the pipeline's own, one voice, only where the environment has `ui: true`.
     Raises ConfigError elsewhere, and for a verdict that is none."""
     if verdict not in get_args(Decision):
         raise ConfigError(f"{verdict!r} is no decision", next_step="write approve or reject")
-    if world.env.approval is None or not world.env.approval.ui:
+    if context.env.approval is None or not context.env.approval.ui:
         raise ConfigError(
-            f"environment {world.env.name} takes no decisions from the Dagster UI",
-            next_step=f"eks-assets {verdict} {world.env.name} --digest {request.digest[:19]} --reason ...",
+            f"environment {context.env.name} takes no decisions from the Dagster UI",
+            next_step=f"eks-assets {verdict} {context.env.name} --digest {request.digest[:19]} --reason ...",
         )
-    at = server_time(world).isoformat(timespec="seconds")
+    at = server_time(context).isoformat(timespec="seconds")
     words = {**json.loads(decision(request, verdict, reason)), "at": at}
-    write_once(world, f"ui-votes/{request.id}/{at}.json", words)
+    write_once(context, f"ui-votes/{request.id}/{at}.json", words)
 
 
-def votes(world: World, request: Request) -> list[Vote]:
+def votes(context: Context, request: Request) -> list[Vote]:
     """Every decision on a release, oldest first, with AWS's word on who wrote it and when."""
     found: list[dict[str, Any]] = []
     try:
         with aws_call(f"reading the decisions on {request.digest[:19]}"):
-            pages = world.aws.client("ssm").get_paginator("get_parameter_history")
-            for page in pages.paginate(Name=parameter_name(world.env, request.id)):
+            pages = context.aws.client("ssm").get_paginator("get_parameter_history")
+            for page in pages.paginate(Name=parameter_name(context.env, request.id)):
                 found += page["Parameters"]
     except NotFound:
         pass
     written = [_vote(p["LastModifiedUser"], p["LastModifiedDate"], p["Value"]) for p in found]
-    if world.env.approval is not None and world.env.approval.ui:
-        for key in keys(world, f"ui-votes/{request.id}/"):
-            words = json.loads(read(world, key))
+    if context.env.approval is not None and context.env.approval.ui:
+        for key in keys(context, f"ui-votes/{request.id}/"):
+            words = json.loads(read(context, key))
             written.append(_vote(UI_WRITER, Request.time(words["at"]), json.dumps(words)))
     return written
 
@@ -123,33 +123,33 @@ def _vote(writer: str, at: Any, value: str) -> Vote:
         return Vote(writer, at, "unreadable", "", "", "it is no JSON of a decision")
 
 
-def standing(world: World, request: Request, approval: Approval) -> Standing:
+def standing(context: Context, request: Request, approval: Approval) -> Standing:
     """How a release stands now, by AWS's clock. A rejection is kept in the ledger once it has been seen."""
     found = evaluate(
         request,
-        votes(world, request),
+        votes(context, request),
         approval,
-        world.env.expires_seconds,
-        Approvers(world, approval),
-        server_time(world),
+        context.env.expires_seconds,
+        Approvers(context, approval),
+        server_time(context),
     )
     if found.status == "rejected":
-        note_rejection(world, request, found.decided or found.until, found.by, found.reason)
-    elif kept := noted_rejection(world, request):
+        note_rejection(context, request, found.decided or found.until, found.by, found.reason)
+    elif kept := noted_rejection(context, request):
         at = Request.time(kept["at"])
         return Standing(request, "rejected", (), approval.approvers, at, at, kept["by"], kept["reason"])
-    elif ALL_UNITS in uses(world, request):
+    elif ALL_UNITS in uses(context, request):
         return replace(found, status="used")
     return found
 
 
-def standings(world: World, approval: Approval) -> list[Standing]:
+def standings(context: Context, approval: Approval) -> list[Standing]:
     """How each release stands that can still matter, oldest first: also those that are over, while what they ended
     could hold."""
-    hours = LOOK_BACK_LIVES * world.env.expires_seconds / 3600
-    return [standing(world, request, approval) for request in requests(world, hours)]
+    hours = LOOK_BACK_LIVES * context.env.expires_seconds / 3600
+    return [standing(context, request, approval) for request in requests(context, hours)]
 
 
-def use_up(world: World, request: Request) -> None:
+def use_up(context: Context, request: Request) -> None:
     """Nothing more may be done under the grant."""
-    mark(world, request, ALL_UNITS, "done")
+    mark(context, request, ALL_UNITS, "done")

@@ -18,7 +18,7 @@ from resources.approval.rules import Person
 from resources.aws.errors import aws_call
 from resources.config.environment import Approval, Environment
 from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import NotFound
 
 SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"
@@ -29,15 +29,15 @@ ASSUMING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebid
 class Approvers:
     """The electorate of one environment; reads roles from IAM, each once."""
 
-    def __init__(self, world: World, approval: Approval) -> None:
-        self._world, self._approval = world, approval
+    def __init__(self, context: Context, approval: Approval) -> None:
+        self._context, self._approval = context, approval
 
     def voter(self, arn: str) -> Person | str:
         """The person behind an ARN, or why it proves nobody who may decide."""
         if arn == UI_WRITER:
             return Person("pipeline", "the Dagster UI") if self._approval.ui else "the environment has no `ui: true`"
         name, session = _parts(arn)
-        if name in _own_roles(self._world.env):
+        if name in _own_roles(self._context.env):
             return "it is a role of the pipeline"
         if self._approval.allow and not any(
             fnmatch.fnmatchcase(known, pattern) for known in self._names(arn, name) for pattern in self._approval.allow
@@ -78,12 +78,12 @@ class Approvers:
         def read() -> Mapping[str, Any]:
             try:
                 with aws_call(f"reading the role {name}"):
-                    role: dict[str, Any] = self._world.aws.client("iam").get_role(RoleName=name)["Role"]
+                    role: dict[str, Any] = self._context.aws.client("iam").get_role(RoleName=name)["Role"]
                     return role
             except NotFound:
                 return {}
 
-        found: Mapping[str, Any] = self._world.once(f"role {name}", read)
+        found: Mapping[str, Any] = self._context.once(f"role {name}", read)
         return found
 
 

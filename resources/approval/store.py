@@ -17,81 +17,81 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from resources.approval.rules import Request
-from resources.context import World
+from resources.context import Context
 from resources.model.digests import digest_of
 from resources.model.errors import ApprovalStale, NotFound
 from resources.records import ledger
 from resources.records.clock import server_time
 
 
-def publish(world: World, document: Mapping[str, Any]) -> str:
+def publish(context: Context, document: Mapping[str, Any]) -> str:
     """Write a plan under its digest, and return that."""
     digest = digest_of(document)
-    ledger.write_once(world, _release_key(digest), document)
+    ledger.write_once(context, _release_key(digest), document)
     return digest
 
 
-def published(world: World, digest: str) -> dict[str, Any]:
+def published(context: Context, digest: str) -> dict[str, Any]:
     """The plan with that digest. Raises NotFound; ApprovalStale where what is stored there is something else."""
-    body = ledger.read(world, _release_key(digest))
+    body = ledger.read(context, _release_key(digest))
     found: dict[str, Any] = json.loads(body)
     if digest_of(found) != digest:
         raise ApprovalStale(
             f"the plan {digest[:19]} in the ledger was changed after it was written: it hashes to "
             f"{digest_of(found)[:19]}",
-            next_step=f"find out who wrote to the ledger, then: eks-assets deploy {world.env.name}",
+            next_step=f"find out who wrote to the ledger, then: eks-assets deploy {context.env.name}",
         )
     return found
 
 
-def ask(world: World, digest: str, initiator: str, earlier: Iterable[Request]) -> Request:
+def ask(context: Context, digest: str, initiator: str, earlier: Iterable[Request]) -> Request:
     """A new request for a digest. `earlier`: the requests there are."""
     number = 1 + max((request.number for request in earlier), default=0)
-    request = Request(world.env.name, digest, number, server_time(world), initiator, world.run_id or "")
-    ledger.write_once(world, f"requests/{_stamp(request.at)}-{request.id}.json", request.document())
+    request = Request(context.env.name, digest, number, server_time(context), initiator, context.run_id or "")
+    ledger.write_once(context, f"requests/{_stamp(request.at)}-{request.id}.json", request.document())
     return Request.of(request.document())
 
 
-def requests(world: World, hours: float) -> list[Request]:
+def requests(context: Context, hours: float) -> list[Request]:
     """The requests of the last so many hours, oldest first. One whose content is not what its name says is left out:
     nobody can have approved it."""
-    since = _stamp(server_time(world) - dt.timedelta(hours=hours))
+    since = _stamp(server_time(context) - dt.timedelta(hours=hours))
     found = []
-    for key in ledger.keys(world, "requests/", f"requests/{since}"):
-        request = Request.of(json.loads(ledger.read(world, key)))
-        if key.endswith(f"-{request.id}.json") and request.environment == world.env.name:
+    for key in ledger.keys(context, "requests/", f"requests/{since}"):
+        request = Request.of(json.loads(ledger.read(context, key)))
+        if key.endswith(f"-{request.id}.json") and request.environment == context.env.name:
             found.append(request)
         else:
-            world.progress(f"the ledger's {key} was changed after it was written; it counts for nothing")
+            context.progress(f"the ledger's {key} was changed after it was written; it counts for nothing")
     # AWS's clock tells seconds, and two may be asked for in one.
     return sorted(found, key=lambda request: (request.at, request.number))
 
 
-def note_rejection(world: World, request: Request, at: dt.datetime, by: str, reason: str) -> None:
+def note_rejection(context: Context, request: Request, at: dt.datetime, by: str, reason: str) -> None:
     """Keep a rejection, whatever becomes of the parameter that it was written to."""
     words = {"at": at.isoformat(timespec="seconds"), "by": by, "reason": reason}
-    ledger.write_once(world, f"rejections/{request.id}.json", words)
+    ledger.write_once(context, f"rejections/{request.id}.json", words)
 
 
-def noted_rejection(world: World, request: Request) -> dict[str, str] | None:
+def noted_rejection(context: Context, request: Request) -> dict[str, str] | None:
     """The rejection that was kept, with `at`, `by` and `reason`."""
     try:
-        found: dict[str, str] = json.loads(ledger.read(world, f"rejections/{request.id}.json"))
+        found: dict[str, str] = json.loads(ledger.read(context, f"rejections/{request.id}.json"))
     except NotFound:
         return None
     return found
 
 
-def uses(world: World, request: Request) -> dict[str, str]:
+def uses(context: Context, request: Request) -> dict[str, str]:
     """How far each unit has come under the grant: `started` or `done`."""
-    marks = [key.rpartition("/")[2].split(".")[:2] for key in ledger.keys(world, f"uses/{request.id}/")]
+    marks = [key.rpartition("/")[2].split(".")[:2] for key in ledger.keys(context, f"uses/{request.id}/")]
     return {unit: "done" if [unit, "done"] in marks else "started" for unit, _ in marks}
 
 
-def mark(world: World, request: Request, unit: str, how: str) -> bool:
+def mark(context: Context, request: Request, unit: str, how: str) -> bool:
     """Note that a unit has `started` or is `done` under the grant; False where that was noted before."""
-    by = {"by": world.run_id or "no run"}
-    return ledger.write_once(world, f"uses/{request.id}/{unit}.{how}.json", by)
+    by = {"by": context.run_id or "no run"}
+    return ledger.write_once(context, f"uses/{request.id}/{unit}.{how}.json", by)
 
 
 def _release_key(digest: str) -> str:

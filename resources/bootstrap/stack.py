@@ -10,7 +10,7 @@ from resources.bootstrap.template import BootstrapOutputs, template
 from resources.cloudformation import stack_tags
 from resources.config.environment import Environment, Roles
 from resources.config.names import lease_table, ledger_bucket
-from resources.context import World, silent
+from resources.context import Context, silent
 from resources.drivers.stack.driver import StackDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import Stack
@@ -46,13 +46,13 @@ def apply(env: Environment, progress: Callable[[str], None] = silent) -> Bootstr
     """
     aws = Aws(env, as_deployer=False)
     progress(f"bootstrapping {env.name} as {aws.check_account()}")
-    world = World(env.model_copy(update={"roles": Roles()}), aws, progress)
+    context = Context(env.model_copy(update={"roles": Roles()}), aws, progress)
     driver, spec = StackDriver(), stack(env)
-    change = driver.plan(spec, driver.observe(spec, world))
+    change = driver.plan(spec, driver.observe(spec, context))
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:
-        _make(driver, spec, world)
-    observed = driver.observe(spec, world)
+        _make(driver, spec, context)
+    observed = driver.observe(spec, context)
     if observed is None or not isinstance(observed.outputs, BootstrapOutputs):
         raise OperationFailed(
             f"stack {spec.name} is there but its outputs are not", next_step="look at it in the console"
@@ -60,12 +60,12 @@ def apply(env: Environment, progress: Callable[[str], None] = silent) -> Bootstr
     return observed.outputs
 
 
-def _make(driver: StackDriver, spec: Stack[BootstrapOutputs], world: World) -> None:
+def _make(driver: StackDriver, spec: Stack[BootstrapOutputs], context: Context) -> None:
     try:
-        driver.apply(spec, world)
+        driver.apply(spec, context)
     except OperationFailed as error:
         raise OperationFailed(
             error.message,
-            next_step=f"mend the cause, then eks-assets bootstrap {world.env.name} --apply. If a role exists already, "
+            next_step=f"fix the cause, then eks-assets bootstrap {context.env.name} --apply. If a role exists already, "
             "it belongs to another environment of the account: give this one its own under roles",
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.kubernetes.dry_run import rehearse
 from resources.kubernetes.objects import apply, condition, describe, read
@@ -18,9 +18,9 @@ from resources.support.waiting import Look, wait_until
 class ManifestsDriver(Driver):
     """Observes, plans and applies `Manifests`."""
 
-    def observe(self, spec: Manifests, world: World) -> Observed | None:
+    def observe(self, spec: Manifests, context: Context) -> Observed | None:
         """The live objects by `Kind namespace/name`; None where none of them exists."""
-        live = {describe(obj): read(world.cluster, plain(obj)) for obj in spec.objects}
+        live = {describe(obj): read(context.cluster, plain(obj)) for obj in spec.objects}
         if not any(live.values()):
             return None
         missing = sorted(name for name, obj in live.items() if obj is None)
@@ -45,26 +45,26 @@ class ManifestsDriver(Driver):
             f"{len(fields)} differences in {len(spec.objects)} objects",
         )
 
-    def preview(self, spec: Manifests, observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: Manifests, observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: the objects are compared field by field already."""
         return change
 
-    def apply(self, spec: Manifests, world: World) -> None:
+    def apply(self, spec: Manifests, context: Context) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
         CustomResourceDefinition until it is Established."""
-        rehearse([plain(obj) for obj in spec.objects], world.cluster)
+        rehearse([plain(obj) for obj in spec.objects], context.cluster)
         for obj in spec.objects:
             document = plain(obj)
-            world.progress(f"applying {describe(document)}")
-            world.before_change()
-            apply(world.cluster, document)
+            context.progress(f"applying {describe(document)}")
+            context.before_change()
+            apply(context.cluster, document)
             if document["kind"] == "CustomResourceDefinition":
-                self._wait_established(document, spec, world)
+                self._wait_established(document, spec, context)
 
-    def _wait_established(self, crd: dict[str, Any], spec: Manifests, world: World) -> None:
+    def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
         def look() -> Look[bool]:
-            found = condition(read(world.cluster, crd) or {}, "Established")
+            found = condition(read(context.cluster, crd) or {}, "Established")
             ready = bool(found) and found is not None and found["status"] == "True"
             return Look(ready or None, "Established" if ready else "not Established")
 
-        wait_until(look, what=describe(crd), deadline=spec.timeout, interval=1, progress=world.progress)
+        wait_until(look, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)

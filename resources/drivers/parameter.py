@@ -6,7 +6,7 @@ from typing import Any
 
 from resources.aws.dagster_clients import ssm_client
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import NotFound
@@ -17,11 +17,11 @@ from resources.model.specs import Parameter
 class ParameterDriver(Driver):
     """Observes, plans and applies a `Parameter`."""
 
-    def observe(self, spec: Parameter[Any], world: World) -> Observed | None:
+    def observe(self, spec: Parameter[Any], context: Context) -> Observed | None:
         """The value in SSM; None where there is none."""
         try:
             with aws_call(f"reading the parameter {spec.name}"):
-                found = world.aws.client("ssm").get_parameter(Name=spec.name)["Parameter"]
+                found = context.aws.client("ssm").get_parameter(Name=spec.name)["Parameter"]
         except NotFound:
             return None
         fields = spec.outputs_type().model_fields
@@ -37,14 +37,14 @@ class ParameterDriver(Driver):
             return Change("update", (FieldChange("value", have, wanted),), f"parameter {spec.name} has another value")
         return NOTHING_TO_DO
 
-    def preview(self, spec: Parameter[Any], observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: Parameter[Any], observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: one value."""
         return change
 
-    def apply(self, spec: Parameter[Any], world: World) -> None:
+    def apply(self, spec: Parameter[Any], context: Context) -> None:
         """Write the value."""
-        world.before_change()
+        context.before_change()
         with aws_call(f"writing the parameter {spec.name}"):
-            ssm_client(world.aws).put_parameter(
+            ssm_client(context.aws).put_parameter(
                 Name=spec.name, Value=plain(spec.value), Type="String", Overwrite=True, Description=spec.description
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
@@ -18,9 +18,9 @@ INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 class LookupDriver(Driver):
     """Observes a `Lookup`; there is never anything to apply."""
 
-    def observe(self, spec: Lookup[Any], world: World) -> Observed | None:
+    def observe(self, spec: Lookup[Any], context: Context) -> Observed | None:
         """What the query finds; None for nothing, PipelineError for several."""
-        return _FINDERS[spec.kind](spec, world)
+        return _FINDERS[spec.kind](spec, context)
 
     def plan(self, spec: Lookup[Any], observed: Observed | None) -> Change:
         """Nothing to do; a lookup that finds nothing raises NotFound, saying what was asked for."""
@@ -29,11 +29,11 @@ class LookupDriver(Driver):
             raise NotFound(f"{what} {_words(spec.query)}", next_step=next_step, bad_input=True)
         return NOTHING_TO_DO
 
-    def preview(self, spec: Lookup[Any], observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: Lookup[Any], observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: there is none."""
         return change
 
-    def apply(self, spec: Lookup[Any], world: World) -> None:
+    def apply(self, spec: Lookup[Any], context: Context) -> None:
         """A lookup changes nothing."""
 
 
@@ -41,8 +41,8 @@ def _words(query: dict[str, str]) -> str:
     return ", ".join(f"{k}={v}" for k, v in sorted(query.items()))
 
 
-def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
-    ec2 = world.aws.client("ec2")
+def _find_vpc(spec: Lookup[Any], context: Context) -> Observed | None:
+    ec2 = context.aws.client("ec2")
     filters = [{"Name": f"tag:{k}", "Values": [v]} for k, v in spec.query.items()]
     with aws_call(f"looking for the VPC with the tags {_words(spec.query)}"):
         vpcs = ec2.describe_vpcs(Filters=filters)["Vpcs"]
@@ -77,19 +77,19 @@ def _find_vpc(spec: Lookup[Any], world: World) -> Observed | None:
     return Observed("found", dict(spec.query), spec.outputs_type()(**fields), {"vpc_id": vpc_id})
 
 
-def _find_zone(spec: Lookup[Any], world: World) -> Observed | None:
+def _find_zone(spec: Lookup[Any], context: Context) -> Observed | None:
     """Raises ConfigError where the zone is another domain's."""
     zone_id, name = spec.query["id"], spec.query["name"]
     try:
         with aws_call(f"reading the hosted zone {zone_id}"):
-            zone = world.aws.client("route53").get_hosted_zone(Id=zone_id)["HostedZone"]
+            zone = context.aws.client("route53").get_hosted_zone(Id=zone_id)["HostedZone"]
     except NotFound:
         return None
     domain = str(zone["Name"]).rstrip(".")
     if name != domain and not name.endswith(f".{domain}"):
         raise ConfigError(
             f"the hosted zone {zone_id} is {domain}, which does not hold {name}",
-            next_step=f"correct hosted_zone.id or hosted_zone.name in the file of {world.env.name}",
+            next_step=f"correct hosted_zone.id or hosted_zone.name in the file of {context.env.name}",
         )
     return Observed("found", {"zone": domain}, NoOutputs())
 
@@ -110,7 +110,7 @@ _MISSING = {
 class ProbesDriver(Driver):
     """Satisfies the loop for `Probes`."""
 
-    def observe(self, spec: Probes, world: World) -> Observed | None:
+    def observe(self, spec: Probes, context: Context) -> Observed | None:
         """Always there."""
         return Observed("probes", {}, NoOutputs())
 
@@ -118,9 +118,9 @@ class ProbesDriver(Driver):
         """Nothing to do."""
         return NOTHING_TO_DO
 
-    def preview(self, spec: Probes, observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: Probes, observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: there is none."""
         return change
 
-    def apply(self, spec: Probes, world: World) -> None:
+    def apply(self, spec: Probes, context: Context) -> None:
         """Changes nothing."""

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from resources.aws.errors import aws_call
 from resources.config.names import lease_table, topic_name
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import NotFound, PipelineError
 from resources.notifications.messages import Notification
 from resources.records.clock import server_time
@@ -31,72 +31,72 @@ _PATIENCE = Config(
 )
 
 
-def publish(world: World, notification: Notification) -> bool:
+def publish(context: Context, notification: Notification) -> bool:
     """Send it, and return whether it went out now: False where it did before, where somebody else is sending it,
-    and where it cannot be sent. The last two are said through `world.progress`, and tried again by the next call.
+    and where it cannot be sent. The last two are said through `context.progress`, and tried again by the next call.
 
     Needs a bootstrapped environment and the unit `notifications`; raises nothing that AWS may have caused."""
-    if not world.env.addon(UNIT).enabled:
-        world.progress(f"not notified ({notification.subject}): the unit {UNIT} is switched off")
+    if not context.env.addon(UNIT).enabled:
+        context.progress(f"not notified ({notification.subject}): the unit {UNIT} is switched off")
         return False
     try:
-        claim = _Claim(world, f"notification#{world.env.name}#{notification.event_id}")
+        claim = _Claim(context, f"notification#{context.env.name}#{notification.event_id}")
         if not claim.taken():
             if claim.is_under_way():
                 # It may fail yet, so this is not over.
-                world.progress(f"not notified ({notification.subject}): somebody else is sending it just now")
+                context.progress(f"not notified ({notification.subject}): somebody else is sending it just now")
             return False
         try:
-            _send(world, notification)
+            _send(context, notification)
         except PipelineError:
             claim.give_up()
             raise
     except PipelineError as error:
-        world.progress(f"not notified ({notification.subject}): {error.message}; tried again with the next occasion")
+        context.progress(f"not notified ({notification.subject}): {error.message}; tried again with the next occasion")
         return False
     claim.settle()
     return True
 
 
-def topic_arn(world: World) -> str:
+def topic_arn(context: Context) -> str:
     """The ARN of the environment's topic, whether it exists or not."""
-    env = world.env
+    env = context.env
     return f"arn:{env.partition}:sns:{env.region}:{env.account}:{topic_name(env)}"
 
 
-def _send(world: World, notification: Notification) -> None:
-    attributes = {"environment": world.env.name, "kind": notification.kind}
+def _send(context: Context, notification: Notification) -> None:
+    attributes = {"environment": context.env.name, "kind": notification.kind}
     try:
-        with aws_call(f"publishing to {topic_name(world.env)}"):
-            _client(world).publish(
-                TopicArn=topic_arn(world),
+        with aws_call(f"publishing to {topic_name(context.env)}"):
+            _client(context).publish(
+                TopicArn=topic_arn(context),
                 Subject=notification.sendable_subject(),
                 Message=notification.sendable_message(),
                 # Subscribers may filter by them.
                 MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()},
             )
     except NotFound as error:
-        raise NotFound(f"the topic {topic_name(world.env)} does not exist; the unit {UNIT} makes it") from error
+        raise NotFound(f"the topic {topic_name(context.env)} does not exist; the unit {UNIT} makes it") from error
 
 
-def _client(world: World) -> Any:
+def _client(context: Context) -> Any:
     def make() -> Any:
-        return world.aws.session.client("sns", endpoint_url=world.aws.source.endpoint, config=_PATIENCE)
+        return context.aws.session.client("sns", endpoint_url=context.aws.source.endpoint, config=_PATIENCE)
 
-    return world.once("SNS for notifications", make)
+    return context.once("SNS for notifications", make)
 
 
 @dataclass(frozen=True)
 class _Claim:
     """The row of one event. `owner` tells this try from a later one that found the row abandoned."""
 
-    world: World
+    context: Context
     key: str
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def taken(self) -> bool:
         """Whether the event is ours to send. Raises NotFound without a table, AccessDenied, Transient."""
-        now = server_time(self.world)
+        now = server_time(self.context)
         return self._write(
             "put_item",
             Item={**self._row("sending", now), "until": _number(now + CLAIM)},
@@ -107,7 +107,7 @@ class _Claim:
 
     def is_under_way(self) -> bool:
         """Whether somebody who tries to send the event has not said how that ended. Raises as `taken` does."""
-        client, table = self.world.aws.client("dynamodb"), lease_table(self.world.env)
+        client, table = self.context.aws.client("dynamodb"), lease_table(self.context.env)
         with aws_call(f"reading {self.key} in the table {table}"):
             key = {"environment": {"S": self.key}}
             row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
@@ -116,9 +116,11 @@ class _Claim:
     def settle(self) -> None:
         """Note that the event was sent."""
         try:
-            self._write("put_item", Item=self._row("sent", server_time(self.world)))
+            self._write("put_item", Item=self._row("sent", server_time(self.context)))
         except PipelineError as error:
-            self.world.progress(f"{self.key} was sent, but that could not be noted: {error.message}; it may come twice")
+            self.context.progress(
+                f"{self.key} was sent, but that could not be noted: {error.message}; it may come twice"
+            )
 
     def give_up(self) -> None:
         """Let the next call try at once; where this does not work either, the claim lapses by itself."""
@@ -137,7 +139,7 @@ class _Claim:
 
     def _write(self, operation: str, **arguments: Any) -> bool:
         """Whether the condition held."""
-        client, table = self.world.aws.client("dynamodb"), lease_table(self.world.env)
+        client, table = self.context.aws.client("dynamodb"), lease_table(self.context.env)
         with aws_call(f"noting {self.key} in the table {table}"):
             try:
                 getattr(client, operation)(TableName=table, **arguments)

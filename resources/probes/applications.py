@@ -11,7 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.manifests import objects
 from resources.drivers.git.repository import address_of
@@ -25,18 +25,18 @@ from resources.probes.result import Seen
 
 
 def unhealthy_application(
-    check: ApplicationsHealthy, spec: Spec[Any], names: set[str], world: World
+    check: ApplicationsHealthy, spec: Spec[Any], names: set[str], context: Context
 ) -> tuple[bool, str, str]:
     """Whether all is well, what the first application that is not says, and since when it is so. `names`: the unit's
     ApplicationSets."""
-    applications = list_objects(world.cluster, API_VERSION, "Application", namespace="argocd")
+    applications = list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}
         if missing:
             return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet", ""
     commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
-    followed = (address_of(spec.tree, world), spec.tree.branch) if isinstance(spec, GitManifests) else None
+    followed = (address_of(spec.tree, context), spec.tree.branch) if isinstance(spec, GitManifests) else None
     for application in applications:
         if words := trouble(application, followed, commit):
             return False, f"application {application['metadata']['name']}: {words}", _changed(application)
@@ -88,10 +88,10 @@ def _place(address: str) -> str:
     return re.sub(r"^(?:\w+://)?(?:[^@/]*@)?", "", address).replace(":", "/").rstrip("/").removesuffix(".git").lower()
 
 
-def endpoint(world: World) -> tuple[bool, str]:
+def endpoint(context: Context) -> tuple[bool, str]:
     """Whether `https://<APP_DOMAIN>/health` answers 200. The name is resolved to the environment's `edge` where it has
     one; the certificate must verify for the domain in any case."""
-    env = world.env
+    env = context.env
     url = f"https://{env.app_domain}/health"
     host, port = env.app_domain, 443
     if env.edge:
@@ -115,12 +115,12 @@ def endpoint(world: World) -> tuple[bool, str]:
     return answer.status == 200, f"{url} answers {answer.status}" + ("" if answer.status == 200 else f": {body}")
 
 
-def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], world: World) -> Seen:
+def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], context: Context) -> Seen:
     names: set[str] = set()
     if isinstance(spec, GitManifests):
-        names = {o["metadata"]["name"] for o in objects(spec, world).objects if o["kind"] == "ApplicationSet"}
-    return Seen(*unhealthy_application(check, spec, names, world))
+        names = {o["metadata"]["name"] for o in objects(spec, context).objects if o["kind"] == "ApplicationSet"}
+    return Seen(*unhealthy_application(check, spec, names, context))
 
 
-def application_endpoint(_: Check, _spec: Spec[Any], world: World) -> Seen:
-    return Seen(*endpoint(world))
+def application_endpoint(_: Check, _spec: Spec[Any], context: Context) -> Seen:
+    return Seen(*endpoint(context))

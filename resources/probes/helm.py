@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import newest_release, newest_releases
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, explain, readiness
@@ -16,13 +16,13 @@ from resources.probes.result import Seen, since
 SHARED_KINDS = ("Deployment", "DaemonSet", "StatefulSet")
 
 
-def _live(world: World, kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.once(kind, lambda: list_objects(world.cluster, "apps/v1", kind))
+def _live(context: Context, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = context.once(kind, lambda: list_objects(context.cluster, "apps/v1", kind))
     return found
 
 
-def workloads_ready(_: Check, spec: HelmRelease, world: World) -> Seen:
-    release = newest_release(world, spec.namespace, spec.name)
+def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> Seen:
+    release = newest_release(context, spec.namespace, spec.name)
     if release is None:
         return Seen(False, f"release {spec.name} does not exist in {spec.namespace}")
     if release.status != "deployed":
@@ -32,25 +32,25 @@ def workloads_ready(_: Check, spec: HelmRelease, world: World) -> Seen:
     live = {
         (w["kind"], w["metadata"]["namespace"], w["metadata"]["name"]): w
         for kind in {kind for kind, *_ in wanted}
-        for w in _live(world, kind)
+        for w in _live(context, kind)
     }
     missing = [f"{kind} {namespace}/{name}" for kind, namespace, name in wanted if (kind, namespace, name) not in live]
     if missing:
         return Seen(False, f"{', '.join(missing)} of release {spec.name} is gone")
     mine = [live[key] for key in wanted]
     if explain(mine, []):
-        words = explain(mine, list_objects(world.cluster, "v1", "Pod", namespace=spec.namespace))
+        words = explain(mine, list_objects(context.cluster, "v1", "Pod", namespace=spec.namespace))
         return Seen(False, words, since([w for w in mine if readiness(w)], "Available"))
     shown = f"revision {release.revision}" + (f": {len(mine)} workloads ready" if mine else "")
     return Seen(True, shown, since(mine, "Available"))
 
 
-def releases_ready(check: Check, _spec: Spec[Any], world: World) -> Seen:
-    releases = newest_releases(world)
+def releases_ready(check: Check, _spec: Spec[Any], context: Context) -> Seen:
+    releases = newest_releases(context)
     for release in releases:
         spec = HelmRelease(
             name=release.name, namespace=release.namespace, repository="", chart=release.chart, version=release.version
         )
-        if not (seen := workloads_ready(check, spec, world)).passed:
+        if not (seen := workloads_ready(check, spec, context)).passed:
             return replace(seen, detail=f"release {release.name}: {seen.detail}")
     return Seen(bool(releases), f"{len(releases)} releases ready")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.objects import condition
 
 
@@ -20,7 +20,7 @@ class Seen:
     since: str = ""
 
 
-Probe = Callable[[Any, Any, World], Seen]
+Probe = Callable[[Any, Any, Context], Seen]
 
 
 def since(objects: Iterable[Mapping[str, Any]], kind: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import PipelineError, WaitTimeout
@@ -28,26 +28,26 @@ from resources.probes.specs import branch_head, in_sync
 from resources.support.waiting import Look, wait_until
 
 
-def observe(check: Check, spec: Spec[Any], world: World) -> Seen:
+def observe(check: Check, spec: Spec[Any], context: Context) -> Seen:
     """One look. What cannot be read counts as not passed, with the reason."""
     try:
-        return _PROBES[type(check)](check, spec, world)
+        return _PROBES[type(check)](check, spec, context)
     except PipelineError as error:
         return Seen(False, error.message)
 
 
-def wait(check: Check, spec: Spec[Any], world: World) -> Seen:
+def wait(check: Check, spec: Spec[Any], context: Context) -> Seen:
     """Look until the check passes or its deadline (its own, else the environment's) is over."""
-    deadline = check.deadline or world.env.deadlines.probe
+    deadline = check.deadline or context.env.deadlines.probe
 
     def look() -> Look[Seen]:
         for shared in ("helm releases", *SHARED_KINDS):
-            world.forget(shared)
-        seen = observe(check, spec, world)
+            context.forget(shared)
+        seen = observe(check, spec, context)
         return Look(seen if seen.passed else None, seen.detail)
 
     try:
-        return wait_until(look, what=check.name, deadline=deadline, interval=check.interval, progress=world.progress)
+        return wait_until(look, what=check.name, deadline=deadline, interval=check.interval, progress=context.progress)
     except WaitTimeout as error:
         return Seen(False, error.message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.merge import reread
 from resources.drivers.registry import driver_of
 from resources.model.checks import Check
@@ -13,16 +13,16 @@ from resources.model.specs import AnyGitTree, Spec, Stack
 from resources.probes.result import Seen
 
 
-def output_of(spec: Stack[Any], world: World, field: str) -> str:
-    observed = driver_of(spec).observe(spec, world)
+def output_of(spec: Stack[Any], context: Context, field: str) -> str:
+    observed = driver_of(spec).observe(spec, context)
     if observed is None or observed.outputs is None:
         raise NotFound(f"stack {spec.name} has no output {field} yet")
     return str(getattr(observed.outputs, field))
 
 
-def in_sync(_: Check, spec: Spec[Any], world: World) -> Seen:
+def in_sync(_: Check, spec: Spec[Any], context: Context) -> Seen:
     driver = driver_of(spec)
-    observed = driver.observe(spec, world)
+    observed = driver.observe(spec, context)
     if observed is None:
         return Seen(False, "it does not exist")
     change = driver.plan(spec, observed)
@@ -30,8 +30,8 @@ def in_sync(_: Check, spec: Spec[Any], world: World) -> Seen:
     return Seen(not change.is_needed, change.reason if change.is_needed else shown)
 
 
-def branch_head(_: Check, spec: AnyGitTree, world: World) -> Seen:
-    found = reread(spec, world)
+def branch_head(_: Check, spec: AnyGitTree, context: Context) -> Seen:
+    found = reread(spec, context)
     where = f"{found.heads.branch} of {found.repository}"
     if found.heads.branch_commit is None:
         return Seen(False, f"there is no branch {where}")

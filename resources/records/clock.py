@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 
 # Linux stops its monotonic clock while the machine sleeps; this one goes on.
 _TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -27,17 +27,17 @@ class _Clock:
         self.offset = said.timestamp() - time.clock_gettime(_TICKS)
 
 
-def clock(world: World) -> _Clock:
-    clock: _Clock = world.once("AWS's clock", _Clock)
+def clock(context: Context) -> _Clock:
+    clock: _Clock = context.once("AWS's clock", _Clock)
     return clock
 
 
-def server_time(world: World) -> dt.datetime:
+def server_time(context: Context) -> dt.datetime:
     """The time by AWS's clock, right to about a second: told by its answers, counted on by our ticks.
 
     Raises AccessDenied, Transient."""
     # Another thread may forget the clock with all that it shares: look until there is one that has been set.
-    while (offset := clock(world).offset) is None:
+    while (offset := clock(context).offset) is None:
         with aws_call("asking AWS for the time"):
-            clock(world).hear(world.aws.client("sts").get_caller_identity())
+            clock(context).hear(context.aws.client("sts").get_caller_identity())
     return dt.datetime.fromtimestamp(offset + time.clock_gettime(_TICKS), dt.UTC)

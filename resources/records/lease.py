@@ -2,7 +2,7 @@
 
 A run holds it, not a process: the steps of one run, each a process, are its members, and each renews it. A run that
 takes it over raises the fencing `token`, a number that only grows, so whoever held it before finds out at its next
-change (`World.before_change`). It is a row of a DynamoDB table; see `lease_table.py`.
+change (`Context.before_change`). It is a row of a DynamoDB table; see `lease_table.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from resources.aws.errors import aws_call
 from resources.cloudformation import stack_tags
 from resources.config.names import lease_table
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.status import describe_stack, is_busy
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.records.clock import server_time
@@ -44,7 +44,7 @@ _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Lease:
     """One member's part in its run's hold on an environment. `token`: the fencing token."""
 
-    world: World = field(repr=False)
+    context: Context = field(repr=False)
     run: str
     member: str
     token: int
@@ -72,19 +72,19 @@ class Lease:
             self._write("SET #until = :until", _OURS, until=_text(self._in(TTL / 3)))
 
     def _in(self, seconds: float) -> dt.datetime:
-        return server_time(self.world) + dt.timedelta(seconds=seconds)
+        return server_time(self.context) + dt.timedelta(seconds=seconds)
 
     def _write(self, update: str, condition: str, **values: Any) -> tuple[bool, Item]:
         values |= {"run": {"S": self.run}, "token": {"N": str(self.token)}}
         if condition == _MEMBER:
             values["member"] = {"S": self.member}
-        return write_row(self.world, update, condition, values)
+        return write_row(self.context, update, condition, values)
 
 
 @contextmanager
-def hold(world: World, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
-    """Hold the environment for the run `world.run_id` (all runs of `world.launch`, where it is set), together with its
-    other steps; it is `world.lease` meanwhile.
+def hold(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
+    """Hold the environment for the run `context.run_id` (all runs of `context.launch`, where it is set), together with its
+    other steps; it is `context.lease` meanwhile.
 
     `who`: words for people, such as a user and a command. `wait`: seconds to wait for another run to end. `keep`: leave
     the run's next step LINGER seconds to join; False where the run ends here. Whoever holds it first waits until no
@@ -92,44 +92,44 @@ def hold(world: World, *, who: str, wait: float = 0.0, keep: bool = True) -> Ite
 
     Raises LeaseHeld where another run holds it, WaitTimeout for stacks that stay busy, NotFound where the environment
     has not been bootstrapped, AccessDenied, Transient."""
-    lease, unsettled = _acquire(world, who, wait)
-    before, world.lease = world.lease, lease
+    lease, unsettled = _acquire(context, who, wait)
+    before, context.lease = context.lease, lease
     try:
         with _renewed(lease):
             if unsettled:
-                _wait_for_stacks(world)
+                _wait_for_stacks(context)
                 lease.check()
                 lease.settle()
             yield lease
     finally:
-        world.lease = before
+        context.lease = before
         _leave(lease, keep)
 
 
-def _acquire(world: World, who: str, wait: float) -> tuple[Lease, bool]:
+def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, bool]:
     """The lease, and whether stacks must be waited for."""
-    run, member = world.launch or world.run_id or f"none-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    run, member = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     shown: dict[int, str] = {}
 
     def look() -> Look[Holder]:
-        done, holder = _join_or_take(world, run, who, member)
+        done, holder = _join_or_take(context, run, who, member)
         return Look(holder if done else None, shown.setdefault(holder.token, f"held by {holder}"))
 
     # A lease without members ends by itself within LINGER seconds: always worth waiting for.
-    before = current_holder(world)
+    before = current_holder(context)
     patience = max(wait, LINGER + _POLL if before and not before.members else 0)
     try:
-        what = f"environment {world.env.name}"
-        ours = wait_until(look, what=what, deadline=patience, interval=_POLL, progress=world.progress)
+        what = f"environment {context.env.name}"
+        ours = wait_until(look, what=what, deadline=patience, interval=_POLL, progress=context.progress)
     except WaitTimeout:
-        raise _held(world) from None
-    return Lease(world, run, member, ours.token), ours.unsettled
+        raise _held(context) from None
+    return Lease(context, run, member, ours.token), ours.unsettled
 
 
-def _join_or_take(world: World, run: str, who: str, member: str) -> tuple[bool, Holder]:
+def _join_or_take(context: Context, run: str, who: str, member: str) -> tuple[bool, Holder]:
     """Join our run's lease, or take one that nobody holds: whether that was possible, and who holds it now."""
     while True:
-        before, now = read_row(world), server_time(world)
+        before, now = read_row(context), server_time(context)
         values: dict[str, Any] = {
             "run": {"S": run},
             "until": _text(now + dt.timedelta(seconds=TTL)),
@@ -137,7 +137,7 @@ def _join_or_take(world: World, run: str, who: str, member: str) -> tuple[bool, 
             "token": {"N": str(before.token if before else 0)},
         }
         if before and before.run == run:
-            done, item = write_row(world, "SET #until = :until ADD #members :member", _OURS, values)
+            done, item = write_row(context, "SET #until = :until ADD #members :member", _OURS, values)
         elif before and before.until > now:
             return False, before
         else:
@@ -148,7 +148,7 @@ def _join_or_take(world: World, run: str, who: str, member: str) -> tuple[bool, 
                 "next": {"N": str(before.token + 1 if before else 1)},
                 "yes": {"BOOL": True},
             }
-            done, item = write_row(world, _TAKE, _AS_SEEN, values)
+            done, item = write_row(context, _TAKE, _AS_SEEN, values)
         if done:
             return True, Holder.of(item)
         # Another run, or another step of ours, was quicker: look again at what it made of it.
@@ -168,7 +168,7 @@ def _renewed(lease: Lease) -> Iterator[None]:
             except PipelineError:
                 continue
 
-    threading.Thread(target=renew, name=f"lease of {lease.world.env.name}", daemon=True).start()
+    threading.Thread(target=renew, name=f"lease of {lease.context.env.name}", daemon=True).start()
     try:
         yield
     finally:
@@ -180,11 +180,11 @@ def _leave(lease: Lease, keep: bool) -> None:
     try:
         lease.leave(keep=keep)
     except PipelineError as error:
-        lease.world.progress(f"the lease could not be given back, so it ends within {TTL:.0f} s: {error.message}")
+        lease.context.progress(f"the lease could not be given back, so it ends within {TTL:.0f} s: {error.message}")
 
 
-def _wait_for_stacks(world: World) -> None:
-    env, client = world.env, world.aws.client("cloudformation")
+def _wait_for_stacks(context: Context) -> None:
+    env, client = context.env, context.aws.client("cloudformation")
     statuses = [s for s in client.meta.service_model.shape_for("StackStatus").enum if is_busy(s)]
 
     def look() -> Look[bool]:
@@ -192,7 +192,7 @@ def _wait_for_stacks(world: World) -> None:
             pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
             found = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
         alike = [n for n in sorted(found) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack]
-        names = [name for name in alike if _is_own(world, name)]
+        names = [name for name in alike if _is_own(context, name)]
         return Look(None if names else True, ", ".join(f"{name} is {found[name]}" for name in names))
 
     wait_until(
@@ -200,24 +200,24 @@ def _wait_for_stacks(world: World) -> None:
         what="waiting for what an earlier run left under way",
         deadline=max(env.deadlines.stack, env.deadlines.cluster),
         interval=5,
-        progress=world.progress,
+        progress=context.progress,
         next_step="aws cloudformation describe-stack-events --stack-name STACK says what it waits for",
     )
 
 
-def _is_own(world: World, name: str) -> bool:
+def _is_own(context: Context, name: str) -> bool:
     """Whether the stack, named like the environment's, is not another's: acme-dev-2-cluster begins as the stacks of
     acme-dev do, and carries the tag of its own environment."""
-    stack = describe_stack(world, name)
+    stack = describe_stack(context, name)
     tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])} if stack else {}
-    return stack is not None and all(tags.get(key, mine) == mine for key, mine in stack_tags(world.env).items())
+    return stack is not None and all(tags.get(key, mine) == mine for key, mine in stack_tags(context.env).items())
 
 
-def _held(world: World) -> LeaseHeld:
-    name, table = world.env.name, lease_table(world.env)
+def _held(context: Context) -> LeaseHeld:
+    name, table = context.env.name, lease_table(context.env)
     key = f'{{"environment": {{"S": "{name}"}}}}'
     return LeaseHeld(
-        f"environment {name} is held by {read_row(world)}",
+        f"environment {name} is held by {read_row(context)}",
         next_step="wait for that run to end, or stop it, and run again; who holds it now: "
         f"aws dynamodb get-item --consistent-read --table-name {table} --key '{key}'",
     )
@@ -228,7 +228,7 @@ def _lost(lease: Lease, holder: Holder | None) -> LeaseHeld:
     if holder and holder.token == lease.token:
         why = "it has given it back"
     return LeaseHeld(
-        f"run {lease.run} no longer holds environment {lease.world.env.name}: {why}; nothing more was changed",
+        f"run {lease.run} no longer holds environment {lease.context.env.name}: {why}; nothing more was changed",
         next_step="see what the other run does, then run again: what is done already is left alone",
     )
 

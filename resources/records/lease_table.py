@@ -14,7 +14,7 @@ from typing import Any
 
 from resources.aws.errors import aws_call
 from resources.config.names import lease_table
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.records.clock import clock, server_time
 
@@ -54,29 +54,29 @@ class Holder:
         return f"run {self.run} ({self.who}) since {since}, until {until} unless it renews"
 
 
-def current_holder(world: World) -> Holder | None:
+def current_holder(context: Context) -> Holder | None:
     """Who holds the environment now; None where nobody does. Raises as `read_row`."""
-    holder = read_row(world)
-    return holder if holder and holder.until > server_time(world) else None
+    holder = read_row(context)
+    return holder if holder and holder.until > server_time(context) else None
 
 
-def read_row(world: World) -> Holder | None:
+def read_row(context: Context) -> Holder | None:
     """Who holds the environment, or held it last; None where nobody ever did.
 
     Raises NotFound where the environment has not been bootstrapped, AccessDenied, Transient."""
-    answer = _call(world, "get_item", ConsistentRead=True)
+    answer = _call(context, "get_item", ConsistentRead=True)
     return Holder.of(answer["Item"]) if "Item" in answer else None
 
 
-def write_row(world: World, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Item]:
+def write_row(context: Context, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Item]:
     """Whether the condition held, and the row: as it is now, or (where it did not hold) as it was found.
 
     In the expressions `#name` is an attribute and `:name` one of `values`. Raises as `read_row`."""
-    refusal = world.aws.client("dynamodb").exceptions.ConditionalCheckFailedException
+    refusal = context.aws.client("dynamodb").exceptions.ConditionalCheckFailedException
     names = set(re.findall(r"#(\w+)", f"{update} {condition}"))
     try:
         answer = _call(
-            world,
+            context,
             "update_item",
             UpdateExpression=update,
             ConditionExpression=condition,
@@ -92,15 +92,15 @@ def write_row(world: World, update: str, condition: str, values: Mapping[str, An
     return True, answer["Attributes"]
 
 
-def _call(world: World, operation: str, **arguments: Any) -> Item:
-    table, env = lease_table(world.env), world.env
+def _call(context: Context, operation: str, **arguments: Any) -> Item:
+    table, env = lease_table(context.env), context.env
     try:
         with aws_call(f"{operation} of {env.name} in the lease table {table}"):
-            call = getattr(world.aws.client("dynamodb"), operation)
+            call = getattr(context.aws.client("dynamodb"), operation)
             answer: Item = call(TableName=table, Key={"environment": {"S": env.name}}, **arguments)
     except NotFound as error:
         raise NotFound(
             f"the lease table {table} does not exist", next_step=f"eks-assets bootstrap {env.name} --apply"
         ) from error
-    clock(world).hear(answer)
+    clock(context).hear(answer)
     return answer

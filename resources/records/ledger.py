@@ -16,15 +16,15 @@ import rfc8785
 from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call
 from resources.config.names import ledger_bucket
-from resources.context import World
+from resources.context import Context
 from resources.model.change import Change
 from resources.model.errors import AlreadyThere, NotFound
 
 
-def entry(world: World, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
+def entry(context: Context, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
     """What the ledger says of one change. `outcome`: `done`, or the first line of the reason it failed."""
     return {
-        "environment": world.env.name,
+        "environment": context.env.name,
         "unit": unit,
         "action": change.action,
         "reason": change.reason,
@@ -32,62 +32,62 @@ def entry(world: World, unit: str, change: Change, outcome: str, seconds: float)
         "outcome": outcome,
         "seconds": round(seconds, 1),
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "by": world.run_id or "no run",
+        "by": context.run_id or "no run",
     }
 
 
-def record(world: World, document: Mapping[str, Any]) -> None:
+def record(context: Context, document: Mapping[str, Any]) -> None:
     """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
 
     Raises NotFound where the environment has not been bootstrapped, AlreadyThere where another entry has its key."""
     key = f"changes/{document['at']}-{document['unit']}.json"
     # botocore sends again what it got no answer to: then the entry that is there is this one.
-    if not write_once(world, key, document) and read(world, key) != rfc8785.dumps(document):
+    if not write_once(context, key, document) and read(context, key) != rfc8785.dumps(document):
         raise AlreadyThere(f"the ledger has another entry under {key}")
 
 
-def write_once(world: World, key: str, document: Mapping[str, Any]) -> bool:
+def write_once(context: Context, key: str, document: Mapping[str, Any]) -> bool:
     """Write a document unless there is one under that key already; whether it was written."""
     try:
-        _put(world, key, document)
+        _put(context, key, document)
     except AlreadyThere:
         return False
     return True
 
 
-def _put(world: World, key: str, document: Mapping[str, Any]) -> None:
-    bucket = ledger_bucket(world.env)
+def _put(context: Context, key: str, document: Mapping[str, Any]) -> None:
+    bucket = ledger_bucket(context.env)
     try:
         with aws_call(f"writing {key} to the ledger {bucket}"):
-            s3_client(world.aws).put_object(
+            s3_client(context.aws).put_object(
                 Bucket=bucket, Key=key, Body=rfc8785.dumps(document), IfNoneMatch="*", ContentType="application/json"
             )
     except NotFound as error:
         raise NotFound(
-            f"the ledger bucket {bucket} does not exist", next_step=f"eks-assets bootstrap {world.env.name} --apply"
+            f"the ledger bucket {bucket} does not exist", next_step=f"eks-assets bootstrap {context.env.name} --apply"
         ) from error
 
 
-def read(world: World, key: str) -> bytes:
+def read(context: Context, key: str) -> bytes:
     """What was written under the key. Raises NotFound."""
-    bucket = ledger_bucket(world.env)
+    bucket = ledger_bucket(context.env)
     with aws_call(f"reading {key} from the ledger {bucket}"):
-        body: bytes = world.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body: bytes = context.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
 
-def keys(world: World, prefix: str, after: str = "") -> list[str]:
+def keys(context: Context, prefix: str, after: str = "") -> list[str]:
     """The keys that begin with `prefix` and sort behind `after`, in order."""
-    bucket = ledger_bucket(world.env)
+    bucket = ledger_bucket(context.env)
     with aws_call(f"reading the ledger {bucket}"):
         pages = (
-            world.aws.client("s3")
+            context.aws.client("s3")
             .get_paginator("list_objects_v2")
             .paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
         )
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
 
 
-def entries(world: World, limit: int = 100) -> list[dict[str, Any]]:
+def entries(context: Context, limit: int = 100) -> list[dict[str, Any]]:
     """The newest entries first."""
-    return [json.loads(read(world, key)) for key in keys(world, "changes/")[::-1][:limit]]
+    return [json.loads(read(context, key)) for key in keys(context, "changes/")[::-1][:limit]]

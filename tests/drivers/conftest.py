@@ -18,7 +18,7 @@ from resources.approval import decisions as approvals
 from resources.approval import store as releases
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import newest_release
 from resources.drivers.programs import program, run
 from resources.kubernetes.objects import read
@@ -56,22 +56,22 @@ def admin(account: Environment) -> Aws:
 
 
 @pytest.fixture
-def release_namespace(platform: Environment, world: World) -> Iterator[str]:
+def release_namespace(platform: Environment, context: Context) -> Iterator[str]:
     """A namespace of the deployed cluster that holds no release before and after a test."""
     yield NAMESPACE
-    if newest_release(world, NAMESPACE, NAMESPACE) is not None:
-        extra = {"KUBECONFIG": str(world.cluster.kubeconfig)}
-        argv = [program("helm", world.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
-        run(argv, extra_env=extra, cwd=world.aws.folder, timeout=60)
+    if newest_release(context, NAMESPACE, NAMESPACE) is not None:
+        extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
+        argv = [program("helm", context.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
+        run(argv, extra_env=extra, cwd=context.aws.folder, timeout=60)
 
 
 @pytest.fixture
-def kubectl(world: World) -> Any:
+def kubectl(context: Context) -> Any:
     """Runs kubectl on the environment's cluster, as a person does."""
 
     def call(*arguments: str) -> str:
-        extra = {"KUBECONFIG": str(world.cluster.kubeconfig)}
-        return run([program("kubectl", world.env), *arguments], extra_env=extra, cwd=world.aws.folder, timeout=60)
+        extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
+        return run([program("kubectl", context.env), *arguments], extra_env=extra, cwd=context.aws.folder, timeout=60)
 
     return call
 
@@ -86,14 +86,14 @@ def expire(table: Any) -> None:
     )
 
 
-def remove(world: World, obj: Mapping[str, Any]) -> None:
+def remove(context: Context, obj: Mapping[str, Any]) -> None:
     """Delete an object and wait until it is gone; one that does not exist is gone."""
-    kinds = world.cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+    kinds = context.cluster.api.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
     name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
-    if read(world.cluster, obj) is not None:
+    if read(context.cluster, obj) is not None:
         kinds.delete(name=name, namespace=namespace)
     deadline = time.monotonic() + 30
-    while read(world.cluster, obj) is not None:
+    while read(context.cluster, obj) is not None:
         assert time.monotonic() < deadline, f"{name} is still there"
         time.sleep(0.1)
 
@@ -137,5 +137,5 @@ def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]
     name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
     found = Gate(account.model_copy(update={"approval": approval}), name)
     yield found
-    for asked in releases.requests(found.world(), 48):
-        releases.mark(found.world(), asked, approvals.ALL_UNITS, "done")
+    for asked in releases.requests(found.context(), 48):
+        releases.mark(found.context(), asked, approvals.ALL_UNITS, "done")

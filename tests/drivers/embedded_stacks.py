@@ -10,7 +10,7 @@ from typing import Any
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment, Roles
 from resources.config.names import ledger_bucket
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.change import Change
 from resources.model.outputs import NoOutputs
@@ -29,29 +29,29 @@ class Stacks:
         source = Source(env.region, f"http://127.0.0.1:{server.port}", "AKIAROOT", "root-secret")
         # Who may do what is the bootstrap's own test; here everybody is the administrator.
         self.env = env.model_copy(update={"roles": Roles()})
-        self.world = World(self.env, Aws(self.env, source, as_deployer=False), self.said.append)
-        self.cloudformation = self.world.aws.client("cloudformation")
+        self.context = Context(self.env, Aws(self.env, source, as_deployer=False), self.said.append)
+        self.cloudformation = self.context.aws.client("cloudformation")
         self.make_ledger()
 
     def make_ledger(self) -> None:
         """The ledger's bucket, empty."""
         where: Any = {"LocationConstraint": self.env.region}
-        self.world.aws.client("s3").create_bucket(Bucket=ledger_bucket(self.env), CreateBucketConfiguration=where)
+        self.context.aws.client("s3").create_bucket(Bucket=ledger_bucket(self.env), CreateBucketConfiguration=where)
 
     def spec(self, resources: dict[str, Any], **more: Any) -> Stack[NoOutputs]:
         return Stack[NoOutputs](name=STACK, template={"Resources": resources}, **{"protected": False, **more})
 
     def plan(self, spec: Stack[Any]) -> Change:
         driver = StackDriver()
-        return driver.plan(spec, driver.observe(spec, self.world))
+        return driver.plan(spec, driver.observe(spec, self.context))
 
     def preview(self, spec: Stack[Any]) -> Change:
         driver = StackDriver()
-        observed = driver.observe(spec, self.world)
-        return driver.preview(spec, observed, driver.plan(spec, observed), self.world)
+        observed = driver.observe(spec, self.context)
+        return driver.preview(spec, observed, driver.plan(spec, observed), self.context)
 
     def deploy(self, spec: Stack[Any]) -> None:
-        StackDriver().apply(spec, self.world)
+        StackDriver().apply(spec, self.context)
 
     def change_sets(self) -> dict[str, str]:
         """Execution status by name."""

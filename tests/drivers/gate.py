@@ -13,7 +13,7 @@ from resources.approval.decisions import standing, vote
 from resources.approval.rules import Request, Standing
 from resources.aws.session import Aws, Source
 from resources.config.environment import Approval, Environment
-from resources.context import World
+from resources.context import Context
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Parameter
 from sandbox.credentials import credentials, session
@@ -59,11 +59,11 @@ class Gate:
         assert self.env.approval is not None
         return self.env.approval
 
-    def world(self, run: str = "run-1") -> World:
-        return World.of(self.env, run_id=run)
+    def context(self, run: str = "run-1") -> Context:
+        return Context.of(self.env, run_id=run)
 
     def ask(self) -> ReleasePlan:
-        return plan_release(self.registry(), self.world(), self.approval)
+        return plan_release(self.registry(), self.context(), self.approval)
 
     def request(self) -> Request:
         found = self.ask().standing
@@ -74,9 +74,9 @@ class Gate:
         """Each of them writes the decision with their own keys."""
         for person in people:
             vote(self.as_person(person), request, verdict, f"{person} says so")
-        return standing(self.world(), request, self.approval)
+        return standing(self.context(), request, self.approval)
 
-    def as_person(self, name: str) -> World:
+    def as_person(self, name: str) -> Context:
         keys = credentials(name)
         source = replace(
             Source.of(self.env),
@@ -84,17 +84,17 @@ class Gate:
             secret_access_key=keys.secret_access_key,
             session_token=keys.session_token,
         )
-        return World(self.env, Aws(self.env, source, as_deployer=False))
+        return Context(self.env, Aws(self.env, source, as_deployer=False))
 
     def run(self, which: str, run: str = "run-1") -> Result:
         registry = self.registry()
-        return run_unit(registry, registry[which], self.world(run))
+        return run_unit(registry, registry[which], self.context(run))
 
     def stored(self, which: str) -> str | None:
-        found = self.world().aws.client("ssm").get_parameters(Names=[self.path(which)])["Parameters"]
+        found = self.context().aws.client("ssm").get_parameters(Names=[self.path(which)])["Parameters"]
         return str(found[0]["Value"]) if found else None
 
-    def as_session(self, role: str, name: str) -> World:
+    def as_session(self, role: str, name: str) -> Context:
         """alice, having taken a role under a session name."""
         keys = session(role, "alice", name)
         source = replace(
@@ -103,4 +103,4 @@ class Gate:
             secret_access_key=keys.secret_access_key,
             session_token=keys.session_token,
         )
-        return World(self.env, Aws(self.env, source, as_deployer=False))
+        return Context(self.env, Aws(self.env, source, as_deployer=False))

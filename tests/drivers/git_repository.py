@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.branch import GitTreeDriver
 from resources.model.change import Change
 from resources.model.outputs import Outputs
@@ -104,14 +104,14 @@ class Head(Outputs):
 
 
 class Deployer:
-    """Runs the driver as the loop does, each time in a World of its own."""
+    """Runs the driver as the loop does, each time in a context of its own."""
 
     def __init__(self, env: Environment, repository: Repository) -> None:
         self._env, self._repository = env, repository
         self.said: list[str] = []
 
-    def world(self) -> World:
-        return World.of(self._env, self.said.append)
+    def context(self) -> Context:
+        return Context.of(self._env, self.said.append)
 
     def spec(self, **changes: Any) -> GitTree[Head]:
         variables = {"RESOURCE_PREFIX": "demo-sandbox", "APP_DOMAIN": "demo-sandbox.sandbox.test"}
@@ -122,11 +122,11 @@ class Deployer:
 
     def plan(self, **changes: Any) -> Change:
         spec, driver = self.spec(**changes), GitTreeDriver()
-        return driver.plan(spec, driver.observe(spec, self.world()))
+        return driver.plan(spec, driver.observe(spec, self.context()))
 
     def __call__(self, **changes: Any) -> Change:
         """What was planned, and is now carried out."""
         change = self.plan(**changes)
         if change.is_needed:
-            GitTreeDriver().apply(self.spec(**changes), self.world())
+            GitTreeDriver().apply(self.spec(**changes), self.context())
         return change

@@ -11,7 +11,7 @@ from typing import Any
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import Release, decode
 from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
@@ -35,28 +35,28 @@ def release(values: dict[str, Any] | None = None, **options: Any) -> AnyUnit:
     return demo
 
 
-def revisions(world: World) -> list[Release]:
+def revisions(context: Context) -> list[Release]:
     """Every revision that helm keeps of the release, oldest first."""
-    secrets = list_objects(world.cluster, "v1", "Secret", namespace=NAMESPACE, labels="owner=helm,name=driver-test")
+    secrets = list_objects(context.cluster, "v1", "Secret", namespace=NAMESPACE, labels="owner=helm,name=driver-test")
     return sorted((decode(secret) for secret in secrets), key=lambda found: found.revision)
 
 
-def statuses(world: World) -> list[str]:
-    return [found.status for found in revisions(world)]
+def statuses(context: Context) -> list[str]:
+    return [found.status for found in revisions(context)]
 
 
-def resource_versions(world: World) -> dict[str, str]:
+def resource_versions(context: Context) -> dict[str, str]:
     """The resourceVersion of everything in the test's namespace that a release can hold, and of its secrets."""
     kinds = [("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "ServiceAccount"), ("v1", "Secret"), ("v1", "Pod")]
     return {
         f"{kind} {obj['metadata']['name']}": obj["metadata"]["resourceVersion"]
         for api_version, kind in kinds
-        for obj in list_objects(world.cluster, api_version, kind, namespace=NAMESPACE)
+        for obj in list_objects(context.cluster, api_version, kind, namespace=NAMESPACE)
     }
 
 
-def deployment(world: World) -> dict[str, Any]:
-    found = list_objects(world.cluster, "apps/v1", "Deployment", namespace=NAMESPACE)
+def deployment(context: Context) -> dict[str, Any]:
+    found = list_objects(context.cluster, "apps/v1", "Deployment", namespace=NAMESPACE)
     return next(obj for obj in found if obj["metadata"]["name"] == DEPLOYMENT)
 
 
@@ -74,13 +74,13 @@ def helm_processes(parent: int | None = None) -> list[int]:
     return found
 
 
-def at_status(world: World, wanted: str, act: Any) -> threading.Thread:
+def at_status(context: Context, wanted: str, act: Any) -> threading.Thread:
     """Start a thread that calls `act` once the newest revision has that status."""
 
     def wait() -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            if statuses(world)[-1:] == [wanted] and helm_processes():
+            if statuses(context)[-1:] == [wanted] and helm_processes():
                 act()
                 return
             time.sleep(0.1)

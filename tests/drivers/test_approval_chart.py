@@ -60,9 +60,9 @@ def test_a_chart_pushed_again_under_its_version_is_not_what_was_approved(chart_g
     push(registry, other, tools)
     with pytest.raises(ApprovalStale, match=r"demo: .*chart"):
         chart_gate.run("demo")
-    assert newest_release(chart_gate.world(), NAMESPACE, NAMESPACE) is None
+    assert newest_release(chart_gate.context(), NAMESPACE, NAMESPACE) is None
     push(registry, approved, tools)
     chart_gate.run("demo")
-    found = newest_release(chart_gate.world(), NAMESPACE, NAMESPACE)
+    found = newest_release(chart_gate.context(), NAMESPACE, NAMESPACE)
     assert found is not None
     assert [obj["data"] for obj in found.objects] == [{"message": "approved"}]

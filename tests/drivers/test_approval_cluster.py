@@ -58,10 +58,10 @@ class ClusterGate(Gate):
         """Deploy both as they are before anybody asks for anything."""
         env = self.env.model_copy(update={"approval": None})
         for one in self.registry().units:
-            run_unit(self.registry(), one, type(self)(env, self.name).world())
+            run_unit(self.registry(), one, type(self)(env, self.name).context())
 
     def level(self) -> str:
-        found = read(self.world().cluster, SETTINGS)
+        found = read(self.context().cluster, SETTINGS)
         assert found is not None
         return str(found["data"]["level"])
 
@@ -74,21 +74,21 @@ def granted(gate: Gate, release_namespace: str) -> Iterator[ClusterGate]:
     found.values = {"policy": "sync", "level": "2"}
     assert found.decide(found.request(), "alice", "bob").status == "granted"
     yield found
-    remove(found.world(), SETTINGS)
+    remove(found.context(), SETTINGS)
 
 
 def test_a_release_changed_by_hand_after_the_approval_is_left_alone(
     granted: ClusterGate, kubectl: Callable[..., str]
 ) -> None:
-    world = granted.world()
+    context = granted.context()
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=3")
     with pytest.raises(ApprovalStale, match=r"release .*spec\.replicas: not in the approved plan"):
         granted.run("release")
-    assert (deployment(world)["spec"]["replicas"], len(revisions(world))) == (3, 1)
+    assert (deployment(context)["spec"]["replicas"], len(revisions(context))) == (3, 1)
 
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=1")
     granted.run("release")
-    assert [found.status for found in revisions(world)] == ["superseded", "deployed"]
+    assert [found.status for found in revisions(context)] == ["superseded", "deployed"]
 
 
 def test_an_object_changed_by_hand_after_the_approval_is_left_alone(

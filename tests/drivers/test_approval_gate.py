@@ -59,14 +59,14 @@ def test_the_same_plan_is_asked_for_once(gate: Gate) -> None:
     assert first.standing is not None
     assert second.standing is not None
     assert first.standing.request == second.standing.request
-    assert published(gate.world(), first.standing.request.digest) == first.document
+    assert published(gate.context(), first.standing.request.digest) == first.document
     assert digest_of(second.document) == first.standing.request.digest
 
 
 def test_a_grant_is_used_once(gate: Gate) -> None:
     gate.decide(gate.request(), "alice", "bob")
     gate.run("first")
-    gate.world().aws.client("ssm").delete_parameter(Name=gate.path("first"))
+    gate.context().aws.client("ssm").delete_parameter(Name=gate.path("first"))
     with pytest.raises(ApprovalStale, match="a grant is used once"):
         gate.run("first")
     gate.run("second")
@@ -83,7 +83,7 @@ def test_the_same_plan_a_second_time_needs_a_second_approval(gate: Gate) -> None
     gate.run("first")
     gate.run("second")
     for which in ("first", "second"):
-        gate.world().aws.client("ssm").delete_parameter(Name=gate.path(which))
+        gate.context().aws.client("ssm").delete_parameter(Name=gate.path(which))
     second = gate.request()
     assert second.digest == first.digest
     assert second.id != first.id
@@ -113,8 +113,8 @@ def _same_approver_twice(gate: Gate) -> None:
 
 def _initiator(gate: Gate) -> None:
     digest = gate.request().digest
-    world = gate.world()
-    mine = releases.ask(world, digest, f"{USERS}alice", releases.requests(world, 1))
+    context = gate.context()
+    mine = releases.ask(context, digest, f"{USERS}alice", releases.requests(context, 1))
     gate.decide(mine, "alice", "bob")
 
 
@@ -147,13 +147,13 @@ def _changed_file(gate: Gate) -> None:
 
 def _changed_by_hand(gate: Gate) -> None:
     grant(gate)
-    gate.world().aws.client("ssm").put_parameter(Name=gate.path("first"), Value="by hand", Type="String")
+    gate.context().aws.client("ssm").put_parameter(Name=gate.path("first"), Value="by hand", Type="String")
 
 
 def _edited_request(gate: Gate) -> None:
     request = gate.request()
     gate.decide(request, "alice", "bob")
-    (key,) = [key for key in keys(gate.world(), "requests/") if request.id in key]
+    (key,) = [key for key in keys(gate.context(), "requests/") if request.id in key]
     admin = gate.as_person("root").aws.client("s3")
     body = json.dumps({**request.document(), "initiator": "nobody"})
     admin.put_object(Bucket=ledger_bucket(gate.env), Key=key, Body=body)
@@ -163,7 +163,7 @@ def _edited_plan(gate: Gate) -> None:
     request = gate.request()
     gate.decide(request, "alice", "bob")
     gate.values["first"] = "4"
-    document = published(gate.world(), request.digest)
+    document = published(gate.context(), request.digest)
     document["changes"][0]["fields"][0]["after"] = "4"
     key = f"releases/{request.digest.removeprefix('sha256:')}.json"
     admin = gate.as_person("root").aws.client("s3")
@@ -205,7 +205,7 @@ def test_whom_aws_does_not_let_write_writes_no_grant(person: str, gate: Gate) ->
 def test_the_pipeline_itself_writes_no_grant(gate: Gate) -> None:
     request = gate.request()
     with pytest.raises(AccessDenied):
-        approvals.vote(gate.world(), request, "approve", "by the deployer role")
+        approvals.vote(gate.context(), request, "approve", "by the deployer role")
 
 
 def test_two_sessions_of_one_role_are_no_two_people(gate: Gate) -> None:
@@ -228,15 +228,15 @@ def test_a_user_and_the_role_that_fixes_the_session_name_are_one_person(gate: Ga
 def test_a_grant_of_another_environment_is_none_here(gate: Gate) -> None:
     grant(gate)
     elsewhere = gate.env.model_copy(update={"name": "other"})
-    assert releases.requests(Gate(elsewhere, gate.name).world(), 1) == []
+    assert releases.requests(Gate(elsewhere, gate.name).context(), 1) == []
 
 
 def test_grants_end_by_aws_s_clock_not_by_ours(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     gate.env = gate.env.model_copy(update={"approval": gate.approval.model_copy(update={"expires": "30m"})})
     grant(gate)
 
-    def later(world: Any) -> dt.datetime:
-        return clock.server_time(world) + dt.timedelta(minutes=31)
+    def later(context: Any) -> dt.datetime:
+        return clock.server_time(context) + dt.timedelta(minutes=31)
 
     monkeypatch.setattr(approvals, "server_time", later)
     with pytest.raises(ApprovalMissing):
@@ -275,10 +275,10 @@ def test_an_earlier_approval_that_no_longer_fits_is_said_and_asked_anew(gate: Ga
 def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, now = gate.world(), clock.server_time(gate.world())
+    context, now = gate.context(), clock.server_time(gate.context())
     monkeypatch.setattr(releases, "server_time", lambda _: now)
     asked: list[str] = []
     for number in range(7):
         digest = digest_of({"plan": number})
-        asked.append(releases.ask(world, digest, f"{USERS}alice", releases.requests(world, 1)).id)
-    assert [request.id for request in releases.requests(world, 1) if request.id in asked] == asked
+        asked.append(releases.ask(context, digest, f"{USERS}alice", releases.requests(context, 1)).id)
+    assert [request.id for request in releases.requests(context, 1) if request.id in asked] == asked

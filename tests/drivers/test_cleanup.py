@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.model.errors import OperationFailed
@@ -42,17 +42,17 @@ def clients() -> list[int]:
 class TestGitTree:
     def test_a_refused_push_leaves_neither_clone_nor_branch(self, deploy: Deployer, repository: Repository) -> None:
         repository.hook("pre-receive", "echo 'Protected branch update failed' >&2; exit 1")
-        world = deploy.world()
+        context = deploy.context()
         with pytest.raises(OperationFailed, match="does not take a push"):
-            GitTreeDriver().apply(deploy.spec(), world)
-        assert list(world.aws.folder.glob("git-*")) == []
+            GitTreeDriver().apply(deploy.spec(), context)
+        assert list(context.aws.folder.glob("git-*")) == []
         assert not repository.git("branch", "--list", BRANCH)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interrupted_push_leaves_neither_clone_nor_git_nor_branch(
         self, deploy: Deployer, repository: Repository, tmp_path: Path, number: signal.Signals
     ) -> None:
-        reached, world = tmp_path / "reached", deploy.world()
+        reached, context = tmp_path / "reached", deploy.context()
         repository.hook("pre-receive", f": > '{reached}'; /bin/sleep 20; exit 1")
 
         def interrupt() -> None:
@@ -67,12 +67,12 @@ class TestGitTree:
         thread.start()
         try:
             with pytest.raises(KeyboardInterrupt):
-                GitTreeDriver().apply(deploy.spec(), world)
+                GitTreeDriver().apply(deploy.spec(), context)
         finally:
             signal.signal(number, before)
             thread.join()
         assert reached.exists()
-        assert list(world.aws.folder.glob("git-*")) == []
+        assert list(context.aws.folder.glob("git-*")) == []
         assert clients() == []
         assert not repository.git("branch", "--list", BRANCH)
 
@@ -80,19 +80,19 @@ class TestGitTree:
 @pytest.mark.usefixtures("release_namespace")
 class TestHelmRelease:
     @pytest.mark.parametrize("values", [NO_IMAGE, REFUSED_VALUE], ids=["no image", "values that the schema refuses"])
-    def test_no_file_of_a_failed_release_stays(self, world: World, values: dict[str, object]) -> None:
-        spec = release(values).fn(world.env)
+    def test_no_file_of_a_failed_release_stays(self, context: Context, values: dict[str, object]) -> None:
+        spec = release(values).fn(context.env)
         assert isinstance(spec, HelmRelease)
         with pytest.raises(OperationFailed):
-            HelmReleaseDriver().apply(spec.model_copy(update={"timeout": 30.0}), world)
-        assert list(world.aws.folder.glob("values-*")) == []
+            HelmReleaseDriver().apply(spec.model_copy(update={"timeout": 30.0}), context)
+        assert list(context.aws.folder.glob("values-*")) == []
 
     def test_a_first_install_that_failed_is_repaired_by_the_next_deploy(
-        self, materialize: Materialize, world: World
+        self, materialize: Materialize, context: Context
     ) -> None:
         said = failure(materialize(release(NO_IMAGE)))
         assert f"pod {NAMESPACE}/" in said
-        assert statuses(world) == ["failed"]
+        assert statuses(context) == ["failed"]
         mended = materialize(release())
         assert checks(mended)["workloads_ready"][0]
-        assert statuses(world)[-1] == "deployed"
+        assert statuses(context)[-1] == "deployed"

@@ -42,7 +42,7 @@ def test_a_second_run_changes_nothing(deploy: Deployer, repository: Repository) 
     deploy()
     before = repository.head(BRANCH)
     assert deploy().action == "none"
-    GitTreeDriver().apply(deploy.spec(), deploy.world())
+    GitTreeDriver().apply(deploy.spec(), deploy.context())
     assert repository.head(BRANCH) == before
 
 
@@ -57,14 +57,14 @@ def test_a_changed_value_is_one_commit_and_named_in_the_plan(deploy: Deployer, r
 
 
 def test_outputs_and_rendered_files_are_those_of_the_branch(deploy: Deployer, repository: Repository) -> None:
-    planned = rendered_files(deploy.spec(), deploy.world())
+    planned = rendered_files(deploy.spec(), deploy.context())
     deploy()
-    world = deploy.world()
-    observed = GitTreeDriver().observe(deploy.spec(), world)
+    context = deploy.context()
+    observed = GitTreeDriver().observe(deploy.spec(), context)
     assert observed is not None
     head = Head(commit=repository.head(BRANCH), branch=BRANCH, repository=repository.address)
     assert observed.outputs == head
-    assert rendered_files(deploy.spec(), world) == planned
+    assert rendered_files(deploy.spec(), context) == planned
     assert sorted(planned) == [
         "istio/istio-app/applicationset.yaml",
         "payments/payments-app/applicationset.yaml",
@@ -182,6 +182,6 @@ def test_the_unit_is_materialized_with_its_check(
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
     assert shown(materialize(branch), "gitops")["result"].startswith("nothing to do")
     repository.replace("main", SHOP, "prune: true", "prune: false", "Prune nothing")
-    seen = observe(BranchHead(), made, deploy.world())
+    seen = observe(BranchHead(), made, deploy.context())
     assert not seen.passed
     assert SHOP in seen.detail

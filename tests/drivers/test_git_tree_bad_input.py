@@ -62,7 +62,7 @@ class TestBadInput:
         istio = next(f for f in change.fields if f.path == "istio/istio-app/applicationset.yaml")
         assert "⟦certificate.certificate_arn⟧" in istio.after
         with pytest.raises(NotFound, match=r"certificate\.certificate_arn is not known yet"):
-            GitTreeDriver().apply(deploy.spec(variables=pending), deploy.world())
+            GitTreeDriver().apply(deploy.spec(variables=pending), deploy.context())
 
     def test_a_protected_branch(self, deploy: Deployer, repository: Repository) -> None:
         repository.hook("pre-receive", "echo 'GH006: Protected branch update failed' >&2; exit 1")
@@ -144,6 +144,6 @@ class TestSecrecy:
         assert token not in "\n".join(everything)
 
     def test_no_file_stays(self, deploy: Deployer) -> None:
-        world = deploy.world()
-        GitTreeDriver().apply(deploy.spec(), world)
-        assert not list(world.aws.folder.glob("git-*"))
+        context = deploy.context()
+        GitTreeDriver().apply(deploy.spec(), context)
+        assert not list(context.aws.folder.glob("git-*"))

@@ -11,7 +11,7 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.drivers.helm.rendering import api_versions, expect
 from resources.model.change import MASK, Change
@@ -32,13 +32,13 @@ def small(values: dict[str, Any] | None = None, **options: Any) -> HelmRelease:
 
 
 def plan(spec: HelmRelease, env: Environment) -> Change:
-    return DRIVER.plan(spec, DRIVER.observe(spec, World.of(env)))
+    return DRIVER.plan(spec, DRIVER.observe(spec, Context.of(env)))
 
 
 def preview(spec: HelmRelease, env: Environment) -> Change:
-    world = World.of(env)
-    observed = DRIVER.observe(spec, world)
-    return DRIVER.preview(spec, observed, DRIVER.plan(spec, observed), world)
+    context = Context.of(env)
+    observed = DRIVER.observe(spec, context)
+    return DRIVER.preview(spec, observed, DRIVER.plan(spec, observed), context)
 
 
 def paths(change: Change) -> list[str]:
@@ -48,14 +48,14 @@ def paths(change: Change) -> list[str]:
 @pytest.fixture
 def installed(account: Environment, release_namespace: str) -> HelmRelease:
     spec = small()
-    DRIVER.apply(spec, World.of(account))
+    DRIVER.apply(spec, Context.of(account))
     assert plan(spec, account).action == "none"
     return spec
 
 
 def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) -> None:
-    world = World.of(platform)
-    found = plan_environment(registry(), world, with_checks=False)
+    context = Context.of(platform)
+    found = plan_environment(registry(), context, with_checks=False)
     releases = [u for u in registry().units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)]
     assert len(releases) >= 8
     assert {u.name: found[u.name].change.fields for u in releases if found[u.name].change.is_needed} == {}
@@ -70,7 +70,7 @@ def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) ->
     ],
 )
 def test_what_was_changed_by_hand_is_found_and_taken_back(
-    account: Environment, installed: HelmRelease, kubectl: Any, world: World, edit: tuple[str, ...], path: str
+    account: Environment, installed: HelmRelease, kubectl: Any, context: Context, edit: tuple[str, ...], path: str
 ) -> None:
     verb = edit[:-1] if edit[0] == "set" else edit[:1]
     kubectl(*verb, "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", edit[-1])
@@ -79,19 +79,19 @@ def test_what_was_changed_by_hand_is_found_and_taken_back(
     assert paths(change) == [f"Deployment/{NAMESPACE}/{DEPLOYMENT}: {path}"]
     assert "changed in the cluster" in change.reason
 
-    DRIVER.apply(installed, World.of(account))
+    DRIVER.apply(installed, Context.of(account))
     assert plan(installed, account).action == "none"
-    assert statuses(world)[-1] == "deployed"
+    assert statuses(context)[-1] == "deployed"
 
 
 def test_image_that_a_person_set_as_it_was_wanted_later_is_no_conflict(
-    account: Environment, installed: HelmRelease, kubectl: Any, world: World
+    account: Environment, installed: HelmRelease, kubectl: Any, context: Context
 ) -> None:
     image = {"repository": "registry.test/other", "tag": "1"}
     kubectl("set", "image", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "*=registry.test/other:1")
-    DRIVER.apply(small({**GOOD, "image": image}), World.of(account))
-    DRIVER.apply(small({**GOOD, "image": {**image, "tag": "2"}}), World.of(account))
-    assert deployment(world)["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/other:2"
+    DRIVER.apply(small({**GOOD, "image": image}), Context.of(account))
+    DRIVER.apply(small({**GOOD, "image": {**image, "tag": "2"}}), Context.of(account))
+    assert deployment(context)["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/other:2"
 
 
 def test_an_object_that_was_deleted_is_found_and_made_again(
@@ -102,7 +102,7 @@ def test_an_object_that_was_deleted_is_found_and_made_again(
     assert [(f.path, f.before, f.after) for f in change.fields] == [
         (f"ServiceAccount/{NAMESPACE}/{DEPLOYMENT}", None, "applied")
     ]
-    DRIVER.apply(installed, World.of(account))
+    DRIVER.apply(installed, Context.of(account))
     assert plan(installed, account).action == "none"
 
 
@@ -129,7 +129,7 @@ def test_preview_of_one_changed_value_names_the_live_field_and_the_pods_that_res
 
 
 def test_preview_names_what_a_change_takes_away(account: Environment, installed: HelmRelease) -> None:
-    DRIVER.apply(small({**GOOD, "podLabels": {"colour": "blue"}}), World.of(account))
+    DRIVER.apply(small({**GOOD, "podLabels": {"colour": "blue"}}), Context.of(account))
     change = preview(small({**GOOD, "serviceAccount": {"create": False}}), account)
     gone = [(f.path, f.after) for f in change.fields if f.before is not None and not f.path.startswith("values")]
     assert (f"ServiceAccount/{NAMESPACE}/{DEPLOYMENT}", None) in gone
@@ -172,9 +172,9 @@ def test_preview_of_a_chart_with_another_digest_is_refused(account: Environment)
 def test_the_crds_of_expected_releases_count_as_served(account: Environment) -> None:
     crds = desired(registry(), account, registry().by_name["karpenter_crds"], {})
     assert isinstance(crds, HelmRelease)
-    world = World.of(account)
-    expect([crds.model_copy(update={"name": "another"})], world)
-    assert "karpenter.sh/v1/NodePool" in api_versions(world)
+    context = Context.of(account)
+    expect([crds.model_copy(update={"name": "another"})], context)
+    assert "karpenter.sh/v1/NodePool" in api_versions(context)
 
 
 def test_comparing_every_release_with_the_cluster_is_quick(platform: Environment) -> None:
@@ -185,10 +185,10 @@ def test_comparing_every_release_with_the_cluster_is_quick(platform: Environment
         and u.is_enabled(platform)
         and isinstance(spec := desired(registry(), platform, u, {}), HelmRelease)
     }
-    world = World.of(platform)
-    DRIVER.observe(next(iter(releases.values())), world)  # discovery, the connection, the token
-    world.forget_all()
+    context = Context.of(platform)
+    DRIVER.observe(next(iter(releases.values())), context)  # discovery, the connection, the token
+    context.forget_all()
     began = time.process_time()  # not what the machine does beside it
     for spec in releases.values():
-        DRIVER.observe(spec, world)
+        DRIVER.observe(spec, context)
     assert time.process_time() - began < 1

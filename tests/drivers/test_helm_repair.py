@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.drivers.programs import program
@@ -37,12 +37,12 @@ SLOW = ("--set", "podAnnotations.sandbox/ready-delay=120s")
 class Person:
     """Somebody with helm and kubectl on the environment's cluster."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.env = {**os.environ, "KUBECONFIG": str(world.cluster.kubeconfig)}
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.env = {**os.environ, "KUBECONFIG": str(context.cluster.kubeconfig)}
 
     def runs(self, tool: str, *argv: str) -> subprocess.Popen[str]:
-        command = [program(tool, self.world.env), *argv, "--namespace", NAMESPACE]
+        command = [program(tool, self.context.env), *argv, "--namespace", NAMESPACE]
         return subprocess.Popen(command, env=self.env, stderr=subprocess.PIPE, text=True)
 
     def does(self, tool: str, *argv: str) -> str:
@@ -54,66 +54,66 @@ class Person:
         """Run helm, and kill it once the release's newest revision has that status."""
         with self.runs("helm", *argv) as process:
             deadline = time.monotonic() + 30
-            while statuses(self.world)[-1:] != [status]:
-                assert time.monotonic() < deadline, f"{statuses(self.world)}, not {status}, after 30 s"
+            while statuses(self.context)[-1:] != [status]:
+                assert time.monotonic() < deadline, f"{statuses(self.context)}, not {status}, after 30 s"
                 time.sleep(0.1)
             process.kill()
 
     def upgrades(self, *flags: str) -> tuple[str, ...]:
-        package = str(package_of(WANTED, self.world).path)
+        package = str(package_of(WANTED, self.context).path)
         return ("upgrade", NAMESPACE, package, "--install", "--create-namespace", "--set", "policy=upsert-only", *flags)
 
 
 @pytest.fixture
-def person(world: World) -> Person:
-    return Person(world)
+def person(context: Context) -> Person:
+    return Person(context)
 
 
 def apply(env: Environment) -> list[str]:
     """Apply what is wanted, as a run of its own; returns what it said."""
     said: list[str] = []
-    DRIVER.apply(WANTED, World.of(env, said.append))
+    DRIVER.apply(WANTED, Context.of(env, said.append))
     return said
 
 
-def assert_all_is_well(env: Environment, world: World) -> None:
-    found = revisions(world)
+def assert_all_is_well(env: Environment, context: Context) -> None:
+    found = revisions(context)
     assert found[-1].status == "deployed"
     assert found[-1].values == WANTED.values
     assert [r.status for r in found].count("deployed") == 1
     assert len({r.revision for r in found}) == len(found)
-    assert DRIVER.plan(WANTED, DRIVER.observe(WANTED, World.of(env))).action == "none"
+    assert DRIVER.plan(WANTED, DRIVER.observe(WANTED, Context.of(env))).action == "none"
 
 
-def test_rollback_that_was_killed_is_repaired(account: Environment, world: World, person: Person) -> None:
+def test_rollback_that_was_killed_is_repaired(account: Environment, context: Context, person: Person) -> None:
     person.does("helm", *person.upgrades(*SLOW))
     apply(account)
     person.is_killed_at("pending-rollback", "rollback", NAMESPACE, "1", "--wait")
-    assert statuses(world) == ["superseded", "deployed", "pending-rollback"]
+    assert statuses(context) == ["superseded", "deployed", "pending-rollback"]
 
     assert f"release {NAMESPACE} is pending-rollback (helm was killed): helm rollback" in apply(account)
-    assert_all_is_well(account, world)
-    assert revisions(world)[-1].revision == 5  # the rollback's own, and one upgrade
+    assert_all_is_well(account, context)
+    assert revisions(context)[-1].revision == 5  # the rollback's own, and one upgrade
 
 
 def test_release_that_helm_3_made_is_upgraded_although_somebody_changed_it(
-    account: Environment, world: World, person: Person
+    account: Environment, context: Context, person: Person
 ) -> None:
     assert not person.does("helm", *person.upgrades("--server-side=false", "--wait"))
     person.does("kubectl", "scale", "deployment", DEPLOYMENT, "--replicas=3")
     apply(account)
-    assert deployment(world)["spec"]["replicas"] == 1
-    assert_all_is_well(account, world)
+    assert deployment(context)["spec"]["replicas"] == 1
+    assert_all_is_well(account, context)
 
 
 def test_uninstall_that_was_killed_is_finished_and_what_goes_away_slowly_is_made_again(
-    account: Environment, world: World, person: Person
+    account: Environment, context: Context, person: Person
 ) -> None:
     apply(account)
     hold = '{"metadata": {"finalizers": ["test.example/hold"]}}'
     person.does("kubectl", "patch", "service", DEPLOYMENT, "--patch", hold)
     person.is_killed_at("uninstalling", "uninstall", NAMESPACE, "--wait")
-    assert statuses(world) == ["uninstalling"]
+    assert statuses(context) == ["uninstalling"]
 
     letting_go = ("kubectl", "patch", "service", DEPLOYMENT, "--patch", '{"metadata": {"finalizers": null}}')
     later = threading.Timer(5, person.does, letting_go)
@@ -123,29 +123,29 @@ def test_uninstall_that_was_killed_is_finished_and_what_goes_away_slowly_is_made
     finally:
         later.join()
     assert f"release {NAMESPACE} is uninstalling (helm was killed): helm uninstall" in said
-    assert statuses(world) == ["deployed"]
-    assert_all_is_well(account, world)
-    services: list[dict[str, Any]] = list_objects(world.cluster, "v1", "Service", namespace=NAMESPACE)
+    assert statuses(context) == ["deployed"]
+    assert_all_is_well(account, context)
+    services: list[dict[str, Any]] = list_objects(context.cluster, "v1", "Service", namespace=NAMESPACE)
     assert [(s["metadata"]["name"], s["metadata"].get("deletionTimestamp")) for s in services] == [(DEPLOYMENT, None)]
 
 
 def test_killed_upgrade_after_one_that_the_cluster_refuses_is_repaired(
-    account: Environment, world: World, person: Person
+    account: Environment, context: Context, person: Person
 ) -> None:
     apply(account)
     assert "a b" in person.does("helm", *person.upgrades("--set", "podLabels.team=a b"))
     person.is_killed_at("pending-upgrade", *person.upgrades(*SLOW, "--wait"))
-    assert statuses(world) == ["deployed", "failed", "pending-upgrade"]
+    assert statuses(context) == ["deployed", "failed", "pending-upgrade"]
 
     apply(account)
-    assert_all_is_well(account, world)
+    assert_all_is_well(account, context)
 
 
 def test_uninstalled_release_whose_history_was_kept_is_installed_again(
-    account: Environment, world: World, person: Person
+    account: Environment, context: Context, person: Person
 ) -> None:
     apply(account)
     person.does("helm", "uninstall", NAMESPACE, "--keep-history", "--wait")
-    assert statuses(world) == ["uninstalled"]
+    assert statuses(context) == ["uninstalled"]
     apply(account)
-    assert_all_is_well(account, world)
+    assert_all_is_well(account, context)

@@ -16,7 +16,7 @@ import pytest
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.names import lease_table
-from resources.context import World
+from resources.context import Context
 from resources.drivers.parameter import ParameterDriver
 from resources.model.errors import LeaseHeld, NotFound, WaitTimeout
 from resources.model.outputs import Outputs
@@ -41,7 +41,7 @@ WAITING = {
         },
     }
 }
-RunOf = Callable[..., World]
+RunOf = Callable[..., Context]
 BusyStack = Callable[..., Callable[[], None]]
 
 
@@ -60,10 +60,10 @@ def table(admin: Aws) -> Iterator[Any]:
 
 @pytest.fixture
 def run_of(account: Environment, table: Any) -> RunOf:
-    """A World of a process of its own that belongs to a run."""
+    """A Context of a process of its own that belongs to a run."""
 
-    def make(run: str, progress: Callable[[str], None] = lambda _: None) -> World:
-        return World.of(account, progress, run)
+    def make(run: str, progress: Callable[[str], None] = lambda _: None) -> Context:
+        return Context.of(account, progress, run)
 
     return make
 
@@ -75,12 +75,12 @@ def eventually(look: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
-def contend(world: World, start: Barrier, finish: Barrier) -> int | None:
+def contend(context: Context, start: Barrier, finish: Barrier) -> int | None:
     """The token where this contender won; None where the other one did. Nobody leaves before both have tried."""
     start.wait(30)
     with ExitStack() as stack:
         try:
-            token = stack.enter_context(hold(world, who="test", keep=False)).token
+            token = stack.enter_context(hold(context, who="test", keep=False)).token
         except LeaseHeld:
             token = None
         finish.wait(30)
@@ -92,7 +92,7 @@ def test_of_two_at_once_one_wins_each_of_fifty_rounds(run_of: RunOf) -> None:
     worlds = [run_of("one"), run_of("two")]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(ROUNDS):
-            tries = [pool.submit(contend, world, start, finish) for world in worlds]
+            tries = [pool.submit(contend, context, start, finish) for context in worlds]
             assert [t.exception() for t in tries] == [None, None]
             assert [t.result() for t in tries].count(None) == 1
     # Whoever wins twice in a row goes on with its own lease; each change of hands raises the token.
@@ -126,11 +126,11 @@ def test_next_step_of_a_run_joins_and_another_run_waits_for_it_without_being_tol
 
 
 def test_ended_run_gives_the_environment_back_at_once(run_of: RunOf) -> None:
-    world = run_of("two")
+    context = run_of("two")
     with hold(run_of("one"), who="deploy", keep=False):
-        assert current_holder(world) is not None
-    assert current_holder(world) is None
-    with hold(world, who="deploy"):
+        assert current_holder(context) is not None
+    assert current_holder(context) is None
+    with hold(context, who="deploy"):
         pass
 
 
@@ -139,9 +139,9 @@ def test_step_that_died_does_not_keep_its_ended_run_alive(run_of: RunOf, monkeyp
         killed.setattr(Lease, "leave", lambda *_, **__: None)
         with hold(run_of("one"), who="step"):
             pass
-    holder = current_holder(world := run_of("two"))
+    holder = current_holder(context := run_of("two"))
     assert holder is not None
-    assert (holder.until - server_time(world)).total_seconds() < 25
+    assert (holder.until - server_time(context)).total_seconds() < 25
 
 
 def test_refusal_says_who_holds_it_and_how_to_see_that(run_of: RunOf) -> None:
@@ -197,11 +197,11 @@ def test_holder_that_was_only_late_goes_on(run_of: RunOf, table: Any) -> None:
 
 def test_lease_is_renewed_while_its_holder_works(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_module, "TTL", 4.0)
-    world = run_of("two")
+    context = run_of("two")
     with hold(run_of("one"), who="ann"):
-        first = current_holder(world)
+        first = current_holder(context)
         time.sleep(6)
-        now = current_holder(world)
+        now = current_holder(context)
     assert first is not None
     assert now is not None
     assert (now.token, now.since) == (first.token, first.since)
@@ -293,14 +293,14 @@ def test_step_that_joins_meanwhile_waits_as_well_and_one_that_comes_later_does_n
 
 
 @pytest.fixture
-def impatient(account: Environment, table: Any) -> World:
+def impatient(account: Environment, table: Any) -> Context:
     """Waits a second for stacks."""
     short = account.deadlines.model_copy(update={"stack": 1, "cluster": 1})
-    return World.of(account.model_copy(update={"deadlines": short}), run_id="two")
+    return Context.of(account.model_copy(update={"deadlines": short}), run_id="two")
 
 
 def test_stacks_of_an_environment_whose_name_begins_alike_are_not_waited_for(
-    impatient: World, busy_stack: BusyStack
+    impatient: Context, busy_stack: BusyStack
 ) -> None:
     finish = busy_stack("sandbox-lease")
     with hold(impatient, who="ben", keep=False) as lease:
@@ -310,7 +310,7 @@ def test_stacks_of_an_environment_whose_name_begins_alike_are_not_waited_for(
 
 @pytest.mark.parametrize("tag", ["sandbox", None])
 def test_stacks_that_stay_busy_are_named_and_the_environment_is_given_back(
-    impatient: World, busy_stack: BusyStack, tag: str | None
+    impatient: Context, busy_stack: BusyStack, tag: str | None
 ) -> None:
     finish = busy_stack(tag)
     with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(impatient, who="ben", keep=False):
@@ -323,16 +323,16 @@ def test_driver_changes_nothing_after_the_lease_was_lost(run_of: RunOf, table: A
     ssm = admin.client("ssm")
     ssm.put_parameter(Name=PARAMETER, Value="before", Type="String")
     spec = Parameter[StoredOutputs](name=PARAMETER, value="after")
-    world = run_of("one")
+    context = run_of("one")
     try:
-        with hold(world, who="ann"):
+        with hold(context, who="ann"):
             expire(table)
             with hold(run_of("two"), who="ben", keep=False):
                 pass
             with pytest.raises(LeaseHeld):
-                ParameterDriver().apply(spec, world)
+                ParameterDriver().apply(spec, context)
             assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"] == "before"
-        ParameterDriver().apply(spec, world)  # by hand, without a lease
+        ParameterDriver().apply(spec, context)  # by hand, without a lease
         assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"] == "after"
     finally:
         ssm.delete_parameter(Name=PARAMETER)
@@ -340,7 +340,7 @@ def test_driver_changes_nothing_after_the_lease_was_lost(run_of: RunOf, table: A
 
 def test_environment_that_was_not_bootstrapped_says_so(account: Environment) -> None:
     nobody = account.model_copy(update={"tenant": "nobody"})
-    other = World(nobody, Aws(nobody, as_deployer=False), run_id="one")
+    other = Context(nobody, Aws(nobody, as_deployer=False), run_id="one")
     with pytest.raises(NotFound, match="nobody-sandbox-lease does not exist") as missing, hold(other, who="ann"):
         pass
     assert "eks-assets bootstrap sandbox --apply" in missing.value.next_step

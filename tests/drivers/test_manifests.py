@@ -9,7 +9,7 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
 
@@ -56,22 +56,22 @@ def manifests(*objects: dict[str, Any]) -> AnyUnit:
 
 
 @pytest.fixture
-def clean(platform: Environment, world: World) -> Iterator[World]:
+def clean(platform: Environment, context: Context) -> Iterator[Context]:
     """The cluster, without the objects of these tests afterwards."""
-    yield world
-    remove(world, config_map())
-    remove(world, CRD)
+    yield context
+    remove(context, config_map())
+    remove(context, CRD)
 
 
-def live(world: World) -> dict[str, Any]:
-    found = read(world.cluster, config_map())
+def live(context: Context) -> dict[str, Any]:
+    found = read(context.cluster, config_map())
     assert found is not None
     return found
 
 
-def change(world: World, manager: str, patch: dict[str, Any], content_type: str, **options: Any) -> None:
+def change(context: Context, manager: str, patch: dict[str, Any], content_type: str, **options: Any) -> None:
     """Somebody else changes the ConfigMap."""
-    kinds = world.cluster.api.resources.get(api_version="v1", kind="ConfigMap")
+    kinds = context.cluster.api.resources.get(api_version="v1", kind="ConfigMap")
     kinds.patch(
         name="driver-test",
         namespace="default",
@@ -82,7 +82,7 @@ def change(world: World, manager: str, patch: dict[str, Any], content_type: str,
     )
 
 
-def test_creates_and_then_touches_nothing(materialize: Materialize, clean: World) -> None:
+def test_creates_and_then_touches_nothing(materialize: Materialize, clean: Context) -> None:
     wanted = manifests(config_map(colour="blue"))
     assert shown(materialize(wanted), "demo")["result"].startswith("created in")
     before = live(clean)
@@ -91,7 +91,7 @@ def test_creates_and_then_touches_nothing(materialize: Materialize, clean: World
     assert live(clean)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: World) -> None:
+def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: Context) -> None:
     wanted = manifests(config_map(colour="blue"))
     assert materialize(wanted).success
     by_hand = {"data": {"colour": "red", "added": "kept"}}
@@ -102,7 +102,7 @@ def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: W
     assert live(clean)["data"] == {"colour": "blue", "added": "kept"}
 
 
-def test_field_that_another_manager_applies_is_not_fought_over(materialize: Materialize, clean: World) -> None:
+def test_field_that_another_manager_applies_is_not_fought_over(materialize: Materialize, clean: Context) -> None:
     assert materialize(manifests(config_map(colour="blue"))).success
     theirs = config_map(colour="red")
     change(clean, "their-operator", theirs, "application/apply-patch+yaml", force_conflicts=True)
@@ -113,7 +113,7 @@ def test_field_that_another_manager_applies_is_not_fought_over(materialize: Mate
     assert live(clean)["data"] == {"colour": "red"}
 
 
-def test_definition_is_established_before_what_it_defines(materialize: Materialize, clean: World) -> None:
+def test_definition_is_established_before_what_it_defines(materialize: Materialize, clean: Context) -> None:
     assert materialize(manifests(CRD, BOX)).success
     found = read(clean.cluster, BOX)
     assert found is not None

@@ -17,7 +17,7 @@ from eks_assets.units.infrastructure.deploy_requests import deploy_requests, que
 from eks_assets.units.infrastructure.notifications import notifications
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
-from resources.context import World
+from resources.context import Context
 from resources.notifications import messages as events
 from resources.notifications import topic as notification_topic
 from resources.notifications.messages import MESSAGE_BYTES, Notification
@@ -31,7 +31,7 @@ Received = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def received(materialize: Materialize, admin: Aws, world: World) -> Iterator[Received]:
+def received(materialize: Materialize, admin: Aws, context: Context) -> Iterator[Received]:
     """The topic's messages since the last look, from a queue that subscribed to it."""
     made = materialize(notifications)
     assert made.success, failure(made)
@@ -46,7 +46,7 @@ def received(materialize: Materialize, admin: Aws, world: World) -> Iterator[Rec
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    subscribed = sns.subscribe(TopicArn=topic_arn(world), Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)[
+    subscribed = sns.subscribe(TopicArn=topic_arn(context), Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)[
         "SubscriptionArn"
     ]
 
@@ -64,10 +64,10 @@ def received(materialize: Materialize, admin: Aws, world: World) -> Iterator[Rec
 
 
 @pytest.fixture
-def said(account: Environment) -> tuple[World, list[str]]:
-    """A world, and the lines of progress it was given."""
+def said(account: Environment) -> tuple[Context, list[str]]:
+    """A context, and the lines of progress it was given."""
     lines: list[str] = []
-    return World.of(account, lines.append), lines
+    return Context.of(account, lines.append), lines
 
 
 def success(env: Environment) -> Notification:
@@ -100,13 +100,13 @@ def test_each_kind_is_sent_once_though_told_often_and_at_once(
     start = Barrier(2)
 
     def tell(_: int) -> bool:
-        world = World.of(account)
+        context = Context.of(account)
         start.wait()
-        return publish(world, notification)
+        return publish(context, notification)
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(tell, range(2))) == [False, True]
-    assert not publish(World.of(account), notification)
+    assert not publish(Context.of(account), notification)
     (message,) = received()
     assert message["Subject"] == notification.sendable_subject()
     assert message["Message"] == notification.sendable_message()
@@ -115,64 +115,64 @@ def test_each_kind_is_sent_once_though_told_often_and_at_once(
 
 
 def test_a_refused_publication_is_said_and_goes_out_later(
-    account: Environment, received: Received, said: tuple[World, list[str]], admin: Aws
+    account: Environment, received: Received, said: tuple[Context, list[str]], admin: Aws
 ) -> None:
-    world, lines = said
+    context, lines = said
     topics, notification = admin.client("sns"), success(account)
-    before = topics.get_topic_attributes(TopicArn=topic_arn(world))["Attributes"]["Policy"]
-    refusal = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": topic_arn(world)}
+    before = topics.get_topic_attributes(TopicArn=topic_arn(context))["Attributes"]["Policy"]
+    refusal = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": topic_arn(context)}
     document = json.dumps({"Version": "2012-10-17", "Statement": [refusal]})
-    topics.set_topic_attributes(TopicArn=topic_arn(world), AttributeName="Policy", AttributeValue=document)
+    topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=document)
     try:
-        assert not publish(world, notification)
+        assert not publish(context, notification)
     finally:
-        topics.set_topic_attributes(TopicArn=topic_arn(world), AttributeName="Policy", AttributeValue=before)
+        topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=before)
     assert "not authorized" in lines[-1]
-    assert publish(world, notification)
+    assert publish(context, notification)
     assert len(received()) == 1
 
 
 def test_without_a_topic_nothing_is_sent_until_there_is_one(
-    materialize: Materialize, said: tuple[World, list[str]], admin: Aws
+    materialize: Materialize, said: tuple[Context, list[str]], admin: Aws
 ) -> None:
-    world, lines = said
+    context, lines = said
     assert materialize(notifications).success
-    stacks, name = admin.client("cloudformation"), world.env.stack_name("notifications")
+    stacks, name = admin.client("cloudformation"), context.env.stack_name("notifications")
     stacks.update_termination_protection(StackName=name, EnableTerminationProtection=False)
     stacks.delete_stack(StackName=name)
     stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    notification = success(world.env)
-    assert not publish(world, notification)
+    notification = success(context.env)
+    assert not publish(context, notification)
     assert "the topic demo-sandbox-eks-cluster-approval does not exist" in lines[-1]
     assert materialize(notifications).success
-    assert publish(world, notification)
-    assert not publish(world, notification)
+    assert publish(context, notification)
+    assert not publish(context, notification)
 
 
 def test_a_unit_that_is_switched_off_sends_nothing(account: Environment, received: Received) -> None:
     lines: list[str] = []
     addons = {**account.addons, "notifications": Addon(enabled=False)}
-    world = World.of(account.model_copy(update={"addons": addons}), lines.append)
-    assert not publish(world, success(account))
+    context = Context.of(account.model_copy(update={"addons": addons}), lines.append)
+    assert not publish(context, success(account))
     assert "switched off" in lines[0]
     assert received() == []
 
 
 def test_an_account_without_bootstrap_is_no_failure(account: Environment) -> None:
     lines: list[str] = []
-    world = World(account.model_copy(update={"target_env": "unmade"}), World.of(account).aws, lines.append)
-    assert not publish(world, success(world.env))
+    context = Context(account.model_copy(update={"target_env": "unmade"}), Context.of(account).aws, lines.append)
+    assert not publish(context, success(context.env))
     assert "not notified" in lines[0]
 
 
-def busy(world: World, times: int) -> None:
+def busy(context: Context, times: int) -> None:
     """SNS answers 503 so many times."""
     left = iter(range(times))
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
         return None if next(left, None) is None else AWSResponse(request.url, 503, {}, Silence())
 
-    world.aws.session.events.register("before-send.sns.Publish", answer)
+    context.aws.session.events.register("before-send.sns.Publish", answer)
 
 
 class Silence:
@@ -183,22 +183,22 @@ class Silence:
 
 
 def test_a_busy_sns_is_asked_again(account: Environment, received: Received) -> None:
-    world = World.of(account)
-    busy(world, 2)
-    assert publish(world, success(account))
+    context = Context.of(account)
+    busy(context, 2)
+    assert publish(context, success(account))
     assert len(received()) == 1
 
 
 def test_an_sns_that_stays_busy_fails_nothing_and_hears_of_it_later(
-    received: Received, said: tuple[World, list[str]]
+    received: Received, said: tuple[Context, list[str]]
 ) -> None:
-    world, lines = said
-    busy(world, 4)
-    notification = success(world.env)
-    assert not publish(world, notification)
+    context, lines = said
+    busy(context, 4)
+    notification = success(context.env)
+    assert not publish(context, notification)
     assert "503" in lines[-1]
     assert received() == []
-    assert publish(world, notification)
+    assert publish(context, notification)
     assert len(received()) == 1
 
 
@@ -212,14 +212,14 @@ def test_whoever_died_while_sending_is_replaced_after_the_claim(
     with monkeypatch.context() as dying:
         dying.setattr(notification_topic, "_send", die)
         with pytest.raises(KeyboardInterrupt):
-            publish(World.of(account), patient)
+            publish(Context.of(account), patient)
         dying.setattr(notification_topic, "CLAIM", dt.timedelta(seconds=-5))
         with pytest.raises(KeyboardInterrupt):
-            publish(World.of(account), hasty)
+            publish(Context.of(account), hasty)
     said: list[str] = []
-    assert not publish(World.of(account, said.append), patient), "somebody may still be sending it"
+    assert not publish(Context.of(account, said.append), patient), "somebody may still be sending it"
     assert said == [f"not notified ({patient.subject}): somebody else is sending it just now"], "and may fail yet"
-    assert publish(World.of(account), hasty)
+    assert publish(Context.of(account), hasty)
     (message,) = received()
     assert message["Message"] == hasty.sendable_message()
 
@@ -228,8 +228,8 @@ def test_sns_takes_the_longest_plan_and_any_subject(account: Environment, receiv
     summary = [f"{number} " + "ü" * 1000 for number in range(1000)]
     long = events.approval_needed(account, uuid.uuid4().hex * 2, "réléase", summary, ["eks-assets approve"])
     odd = events.run_failed(account, uuid.uuid4().hex, "ünit\n" * 60, "\x1b[31mno\x00", "look")
-    assert publish(World.of(account), long)
-    assert publish(World.of(account), odd)
+    assert publish(Context.of(account), long)
+    assert publish(Context.of(account), odd)
     first, second = sorted(received(), key=lambda m: -len(m["Message"]))
     assert MESSAGE_BYTES - 5000 < len(first["Message"].encode()) <= MESSAGE_BYTES
     assert first["Message"].endswith("more lines; see eks-assets plan sandbox")

@@ -9,7 +9,7 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
 
@@ -35,19 +35,19 @@ def manifests(*objects: dict[str, Any]) -> AnyUnit:
 
 
 @pytest.fixture
-def clean(platform: Environment, world: World) -> Iterator[World]:
-    yield world
-    remove(world, GOOD)
+def clean(platform: Environment, context: Context) -> Iterator[Context]:
+    yield context
+    remove(context, GOOD)
 
 
-def test_nothing_is_written_where_one_object_would_be_refused(materialize: Materialize, clean: World) -> None:
+def test_nothing_is_written_where_one_object_would_be_refused(materialize: Materialize, clean: Context) -> None:
     said = failure(materialize(manifests(GOOD, refused("one"))))
     assert "applying Service default/one" in said
     assert "must be between 1 and 65535" in said
     assert read(clean.cluster, GOOD) is None
 
 
-def test_every_refusal_is_said_at_once(materialize: Materialize, clean: World) -> None:
+def test_every_refusal_is_said_at_once(materialize: Materialize, clean: Context) -> None:
     said = failure(materialize(manifests(refused("one"), GOOD, refused("two"))))
     assert "nothing was applied" in said
     assert "Service default/one" in said

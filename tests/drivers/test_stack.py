@@ -8,7 +8,7 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
 
@@ -35,14 +35,14 @@ def topic(display: str, **stack: Any) -> AnyUnit:
 
 
 @pytest.fixture(autouse=True)
-def no_stack(world: World) -> None:
+def no_stack(context: Context) -> None:
     """Each test begins without the stack."""
-    client = world.aws.client("cloudformation")
+    client = context.aws.client("cloudformation")
     client.delete_stack(StackName="demo-sandbox-notices")
     client.get_waiter("stack_delete_complete").wait(StackName="demo-sandbox-notices")
 
 
-def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, world: World) -> None:
+def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, context: Context) -> None:
     created = materialize(topic("one"))
     assert shown(created, "notices")["result"].startswith("created in")
     assert "TopicArn" not in shown(created, "notices")["outputs"]
@@ -54,9 +54,9 @@ def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, world
         "| `template.Resources.Topic.Properties.DisplayName` | `one` | `two` |" in shown(updated, "notices")["changes"]
     )
 
-    before = world.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
+    before = context.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
     same = materialize(topic("two"))
-    after = world.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
+    after = context.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
     assert shown(same, "notices")["result"].startswith("nothing to do")
     assert len(after) == len(before)
     assert [check.passed for check in same.get_asset_check_evaluations()] == [True]

@@ -50,7 +50,7 @@ def test_long_template_goes_through_the_ledger(stacks: Stacks) -> None:
     spec = padded(stacks, 60_000)
     stacks.deploy(spec)
     assert stacks.plan(spec).action == "none"
-    s3 = stacks.world.aws.client("s3")
+    s3 = stacks.context.aws.client("s3")
     stored = s3.list_objects_v2(Bucket=ledger_bucket(stacks.env), Prefix="templates/")["Contents"]
     assert [item["Key"] for item in stored] == [f"templates/{template_digest(spec)}.json"]
     stacks.remove()
@@ -58,7 +58,7 @@ def test_long_template_goes_through_the_ledger(stacks: Stacks) -> None:
 
 
 def test_long_template_without_a_ledger_says_what_to_do(stacks: Stacks) -> None:
-    bucket, s3 = ledger_bucket(stacks.env), stacks.world.aws.client("s3")
+    bucket, s3 = ledger_bucket(stacks.env), stacks.context.aws.client("s3")
     for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         s3.delete_object(Bucket=bucket, Key=item["Key"])
     s3.delete_bucket(Bucket=bucket)
@@ -92,7 +92,7 @@ def test_retained_resource_is_taken_up_again(stacks: Stacks) -> None:
     spec = stacks.spec({"Logs": LOG_GROUP, "Topic": topic()})
     stacks.deploy(spec)
     stacks.remove()
-    logs = stacks.world.aws.client("logs")
+    logs = stacks.context.aws.client("logs")
     assert len(logs.describe_log_groups(logGroupNamePrefix="/demo/own")["logGroups"]) == 1
     stacks.deploy(spec)
     assert "Logs IMPORT_COMPLETE" in stacks.events()
@@ -109,7 +109,7 @@ def test_retained_secret_is_taken_up_again_with_its_value(stacks: Stacks) -> Non
     }
     spec = stacks.spec({}, tags={"team": "a"}).model_copy(update={"template": template})
     stacks.deploy(spec)
-    manager = stacks.world.aws.client("secretsmanager")
+    manager = stacks.context.aws.client("secretsmanager")
     value = manager.get_secret_value(SecretId="/demo/own/credentials")["SecretString"]
     stacks.remove()
     stacks.deploy(spec)

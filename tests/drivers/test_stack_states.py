@@ -14,7 +14,7 @@ import urllib3
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
@@ -197,7 +197,7 @@ def test_operation_of_somebody_else_is_waited_for(account: Environment, cloudfor
     template = {"Resources": {"Thing": topic(DisplayName="mine")}}
     # Not through the loop, whose lease waits for such an operation before any driver meets it.
     spec = Stack[NoOutputs](name=STACK, template=template, protected=False)
-    StackDriver().apply(spec, World.of(account, said.append))
+    StackDriver().apply(spec, Context.of(account, said.append))
     later.join()
     assert f"stack {STACK}: another operation is under way: CREATE_IN_PROGRESS" in said
     assert list(resources_of(cloudformation)) == ["Thing"]

@@ -29,14 +29,14 @@ def values(stacks: Stacks) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def no_stack(stacks: Stacks) -> None:
-    eks = stacks.world.aws.client("eks")
+    eks = stacks.context.aws.client("eks")
     if eks.list_clusters()["clusters"] and live_cluster(stacks)["deletionProtection"]:
         eks.update_cluster_config(name="demo", deletionProtection=False)
     stacks.remove()
 
 
 def live_cluster(stacks: Stacks) -> dict[str, Any]:
-    found: dict[str, Any] = stacks.world.aws.client("eks").describe_cluster(name="demo")["cluster"]
+    found: dict[str, Any] = stacks.context.aws.client("eks").describe_cluster(name="demo")["cluster"]
     return found
 
 
@@ -82,7 +82,9 @@ def test_node_group_gets_its_version_after_its_labels(stacks: Stacks, values: di
     spec = stacks.spec({"Cluster": both, "Group": moved})
     assert "nodes of node group workers are replaced" in stacks.preview(spec).disrupts
     stacks.deploy(spec)
-    found = stacks.world.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")["nodegroup"]
+    found = stacks.context.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")[
+        "nodegroup"
+    ]
     assert (found["version"], found["labels"]) == ("1.35", {"team": "b"})
 
 

@@ -27,7 +27,7 @@ from resources.config.names import (
     pipeline_role,
     planner_role,
 )
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.change_sets import _uploaded as upload_template
 from resources.model.digests import digest_of
 from resources.model.outputs import plain
@@ -50,9 +50,9 @@ from .names_printed import ANN, NO_HASH, digested_part, environment, example_pla
 from .stand_in_aws import NOW, StandInAws
 
 
-def world() -> World:
+def context() -> Context:
     """A fresh one on the stand-in for AWS."""
-    return World.of(environment(), run_id="run-1")
+    return Context.of(environment(), run_id="run-1")
 
 
 # Requests, decisions and the ledger
@@ -60,7 +60,7 @@ def world() -> World:
 
 def write_ledger(aws: StandInAws) -> dict[str, Any]:
     """Every kind of object that is written to the ledger, by key."""
-    here, env = world(), environment()
+    here, env = context(), environment()
     plan = digested_part(example_plan())
     request = ask(here, publish_plan(here, plan), ANN, [])
     vote_in_ui(here, request, "approve", "in the UI")
@@ -81,7 +81,7 @@ def write_ledger(aws: StandInAws) -> dict[str, Any]:
 def read_ledger(aws: StandInAws, ledger: dict[str, Any]) -> dict[str, Any]:
     """What is read from a ledger, as recorded, and what `approvals --json` prints of it."""
     aws.objects.update({key: json.dumps(document).encode() for key, document in ledger["objects"].items()})
-    here = world()
+    here = context()
     (request,) = requests(here, 24.0)
     (ui_vote,) = votes(here, request)
     printed = CliRunner().invoke(app, ["approvals", environment().name, "--json"])
@@ -104,7 +104,7 @@ def written_request(document: dict[str, Any]) -> dict[str, Any]:
 
 def written_decision(aws: StandInAws, document: dict[str, Any]) -> dict[str, Any]:
     """Where a decision on the request is written and read again, and what it says."""
-    here, request = world(), Request.of(document)
+    here, request = context(), Request.of(document)
     vote(here, request, "approve", "all is well")
     votes(here, request)
     written = aws.arguments_of("PutParameter")
@@ -115,7 +115,7 @@ def written_decision(aws: StandInAws, document: dict[str, Any]) -> dict[str, Any
 def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, Any]) -> list[str]:
     """What is read from a version of the parameter, as recorded."""
     aws.decisions = [{"LastModifiedUser": ANN, "LastModifiedDate": NOW, "Value": json.dumps(value)}]
-    (read,) = votes(world(), Request.of(document))
+    (read,) = votes(context(), Request.of(document))
     return [read.writer, read.decision, read.release, read.digest, read.reason]
 
 
@@ -124,7 +124,7 @@ def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, An
 
 def written_lease(aws: StandInAws) -> dict[str, Any]:
     """The row of a run that has just taken the environment; the member is a random name."""
-    with hold(world(), who="ann, command line", keep=False):
+    with hold(context(), who="ann, command line", keep=False):
         pass
     row = {**aws.rows[0], "members": {"SS": ["MEMBER"]}}
     return {"table": _tables(aws), "row": row}
@@ -133,7 +133,7 @@ def written_lease(aws: StandInAws) -> dict[str, Any]:
 def read_lease(aws: StandInAws, row: dict[str, Any]) -> dict[str, Any]:
     """What is read from a row, as recorded."""
     aws.row = row
-    holder = read_row(world())
+    holder = read_row(context())
     assert holder is not None
     times = {"since": holder.since.isoformat(), "until": holder.until.isoformat()}
     counts = {"members": holder.members, "token": holder.token, "unsettled": holder.unsettled}
@@ -142,7 +142,7 @@ def read_lease(aws: StandInAws, row: dict[str, Any]) -> dict[str, Any]:
 
 def written_notification(aws: StandInAws) -> dict[str, Any]:
     """The row of a notification that was sent, with its attributes' types, and what SNS is given beside the words."""
-    send_notification(world(), succeeded(environment(), "run-1", 60.0, []))
+    send_notification(context(), succeeded(environment(), "run-1", 60.0, []))
     sent = aws.arguments_of("Publish")
     rows = [{**row, "owner": {"S": "OWNER"}} for row in aws.rows]
     return {

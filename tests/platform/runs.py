@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.aws.session import Aws
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.objects import list_objects
 from sandbox.paths import PROJECT
 
@@ -113,16 +113,16 @@ def stacks(aws: Aws) -> Counter[str]:
     return Counter(s["StackName"] for s in found if s["StackStatus"] != "DELETE_COMPLETE")
 
 
-def revisions(world: World) -> dict[str, int]:
+def revisions(context: Context) -> dict[str, int]:
     """The newest revision of every Helm release."""
     found: dict[str, int] = {}
-    for secret in list_objects(world.cluster, "v1", "Secret", labels="owner=helm"):
+    for secret in list_objects(context.cluster, "v1", "Secret", labels="owner=helm"):
         labels = secret["metadata"]["labels"]
         found[labels["name"]] = max(found.get(labels["name"], 0), int(labels["version"]))
     return found
 
 
-def footprint(aws: Aws, world: World) -> dict[str, Any]:
+def footprint(aws: Aws, context: Context) -> dict[str, Any]:
     """Everything that would show a change: stack events, executed change sets, revisions, resourceVersions."""
     client = aws.client("cloudformation")
     events = {name: len(client.describe_stack_events(StackName=name)["StackEvents"]) for name in stacks(aws)}
@@ -139,6 +139,6 @@ def footprint(aws: Aws, world: World) -> dict[str, Any]:
         (kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj["metadata"].get("generation")
         or obj["metadata"]["resourceVersion"]
         for api_version, kind in kinds
-        for obj in list_objects(world.cluster, api_version, kind)
+        for obj in list_objects(context.cluster, api_version, kind)
     }
-    return {"events": events, "revisions": revisions(world), "versions": versions}
+    return {"events": events, "revisions": revisions(context), "versions": versions}

@@ -15,7 +15,7 @@ from eks_assets.plan.model import EnvironmentPlan
 from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.kubernetes.objects import list_objects
 from resources.support.waiting import Look, wait_until
@@ -34,13 +34,15 @@ IMAGE, NO_IMAGE = "registry.example.com/payments", "registry.example.com/does-no
 CRASHING = {"singleBinary": {"podAnnotations": {"sandbox/mode": "crash"}}}
 
 
-def applications(world: World) -> set[str]:
-    return {a["metadata"]["name"] for a in list_objects(world.cluster, API_VERSION, "Application", namespace="argocd")}
+def applications(context: Context) -> set[str]:
+    return {
+        a["metadata"]["name"] for a in list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
+    }
 
 
 def planned(only: str) -> EnvironmentPlan:
     """The plan of one unit of the environment as its file is now."""
-    return plan_environment(registry(), World.of(load_environment("sandbox")), only=[only])
+    return plan_environment(registry(), Context.of(load_environment("sandbox")), only=[only])
 
 
 def unwrapped(text: str) -> str:
@@ -63,7 +65,7 @@ def main_branch(platform: Environment, sandbox: StateDirectory) -> SandboxReposi
 
 class TestProductNoLongerPurchased:
     def test_is_shown_and_kept_where_pruning_is_off(
-        self, platform: Environment, change: Change, eks_assets: Cli, world: World
+        self, platform: Environment, change: Change, eks_assets: Cli, context: Context
     ) -> None:
         change(products_purchased=["storefront"])
         plan = planned("product_applications")["product_applications"]
@@ -73,33 +75,33 @@ class TestProductNoLongerPurchased:
         assert "kept, as prune is off: ApplicationSet argocd/payments" in unwrapped(shown.stdout)
         done = eks_assets("deploy", "sandbox")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert {"payments", "storefront"} <= applications(world)
+        assert {"payments", "storefront"} <= applications(context)
 
     def test_is_removed_where_pruning_is_on_and_comes_back(
-        self, platform: Environment, change: Change, eks_assets: Cli, world: World
+        self, platform: Environment, change: Change, eks_assets: Cli, context: Context
     ) -> None:
         change(products_purchased=["storefront"], prune_products=True)
         shown = eks_assets("plan", "sandbox")
         assert "no longer wanted, removed: ApplicationSet argocd/payments" in unwrapped(shown.stdout)
-        assert "payments" in applications(world), "a plan changes nothing"
+        assert "payments" in applications(context), "a plan changes nothing"
 
         done = eks_assets("deploy", "sandbox")
         assert done.returncode == 0, done.stdout + done.stderr
-        self.wait_for_end_of_payments(world)
-        assert "storefront" in applications(world)
+        self.wait_for_end_of_payments(context)
+        assert "storefront" in applications(context)
         assert eks_assets("status", "sandbox").returncode == 0
 
         change()
         back = eks_assets("deploy", "sandbox")
         assert back.returncode == 0, back.stdout + back.stderr
-        assert "payments" in applications(world)
+        assert "payments" in applications(context)
 
-    def wait_for_end_of_payments(self, world: World) -> None:
+    def wait_for_end_of_payments(self, context: Context) -> None:
         """The application goes with its ApplicationSet, and what it had deployed with it."""
 
         def look() -> Look[bool]:
-            pods = list_objects(world.cluster, "apps/v1", "Deployment", namespace="payments")
-            left = [*({"payments"} & applications(world)), *(pod["metadata"]["name"] for pod in pods)]
+            pods = list_objects(context.cluster, "apps/v1", "Deployment", namespace="payments")
+            left = [*({"payments"} & applications(context)), *(pod["metadata"]["name"] for pod in pods)]
             return Look(not left or None, ", ".join(left))
 
         wait_until(look, what="the end of payments", deadline=60, interval=1)
@@ -129,15 +131,15 @@ class TestOneFailureIsNotTheOthers:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_in_either_direction(
-        self, main_branch: SandboxRepository, mended: None, change: Change, eks_assets: Cli, world: World
+        self, main_branch: SandboxRepository, mended: None, change: Change, eks_assets: Cli, context: Context
     ) -> None:
         short = {"probe": 20, "release": 60}
         main_branch.replace("main", PAYMENTS, IMAGE, NO_IMAGE, "Break payments")
         change(deadlines=short, addons={"loki": {"values": {"singleBinary": {"podLabels": {"sibling": "done"}}}}})
-        before = revisions(world)
+        before = revisions(context)
         broken = eks_assets("deploy", "sandbox")
         assert broken.returncode == 1, broken.stdout + broken.stderr
-        assert revisions(world)["loki"] == before["loki"] + 1
+        assert revisions(context)["loki"] == before["loki"] + 1
         last = broken.stdout[broken.stdout.rindex("failed product_applications") :].splitlines()
         assert last[0].startswith("failed product_applications: check applications_healthy: ")
         assert "last seen: application payments: Progressing" in last[0]
@@ -158,7 +160,7 @@ class TestOneFailureIsNotTheOthers:
 
 class TestDeprecatedLoki:
     @pytest.fixture
-    def deprecated(self, platform: Environment, world: World) -> Iterator[None]:
+    def deprecated(self, platform: Environment, context: Context) -> Iterator[None]:
         """The newest revision of the release `loki` is of the specification's chart."""
         document: dict[str, Any] = {
             "name": "loki",
@@ -173,7 +175,7 @@ class TestDeprecatedLoki:
         labels = {"owner": "helm", "name": "loki", "version": "99", "status": "deployed"}
         meta = {"name": "sh.helm.release.v1.loki.v99", "namespace": "observability", "labels": labels}
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
-        secrets = world.cluster.kind("v1", "Secret")
+        secrets = context.cluster.kind("v1", "Secret")
         secrets.create(body=body, namespace="observability")
         yield
         secrets.delete(name=meta["name"], namespace="observability")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
 
@@ -164,13 +164,15 @@ def test_version_jump(platform: Environment, files: Files, refused: Refused) -> 
     assert 'kubernetes_version: "1.35"' in said
 
 
-def test_cluster_that_would_be_replaced(platform: Environment, files: Files, refused: Refused, world: World) -> None:
-    before = revisions(world)
+def test_cluster_that_would_be_replaced(
+    platform: Environment, files: Files, refused: Refused, context: Context
+) -> None:
+    before = revisions(context)
     files.change("clusters/sandbox.yaml", kubernetesNetworkConfig={"serviceIPv4CIDR": "172.21.0.0/16"})
     said = refused(2)
     assert "the change would replace the EKS cluster demo-sandbox-cluster" in said
     assert "KubernetesNetworkConfig.ServiceIpv4Cidr from EKS's own choice to 172.21.0.0/16" in said
-    assert revisions(world) == before
+    assert revisions(context) == before
 
 
 def test_encryption_that_would_be_removed(platform: Environment, files: Files, refused: Refused) -> None:

@@ -25,9 +25,9 @@ def deployed(platform: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
 
 
-def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account: Environment, world: Any) -> None:
+def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account: Environment, context: Any) -> None:
     aws = Aws(account, as_deployer=False)
-    before = footprint(aws, world)
+    before = footprint(aws, context)
     run = materialize(account.name)
     assert run.run.status == dg.DagsterRunStatus.SUCCESS
     assert run.steps("STEP_WORKER_STARTED") == set()
@@ -40,7 +40,7 @@ def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account
     checks = run.checks()
     assert all(checks.values())
     assert {f"{unit.name}:{check.name}" for unit in registry().units for check in unit.checks} <= checks.keys()
-    assert footprint(aws, world) == before
+    assert footprint(aws, context) == before
 
 
 def test_what_was_changed_by_hand_is_put_right_in_a_process_of_its_own(account: Environment) -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory
@@ -32,11 +32,11 @@ PLANTED = "hunter2-planted"
 RESTLESS = ("Lease", "Event")
 
 
-def objects(world: World) -> dict[tuple[str, ...], Any]:
+def objects(context: Context) -> dict[tuple[str, ...], Any]:
     """Every object of every kind in the cluster without what its controllers note in it (a node's heartbeat, say)."""
     found: dict[tuple[str, ...], Any] = {}
     with kubernetes_call("listing everything"):
-        for kind in world.cluster.api.resources.search():
+        for kind in context.cluster.api.resources.search():
             if "list" not in (kind.verbs or ()) or kind.kind.endswith("List") or kind.kind in RESTLESS:
                 continue
             for item in kind.get().to_dict()["items"]:
@@ -47,12 +47,12 @@ def objects(world: World) -> dict[tuple[str, ...], Any]:
     return found
 
 
-def at_rest(world: World) -> dict[tuple[str, ...], Any]:
+def at_rest(context: Context) -> dict[tuple[str, ...], Any]:
     """The objects, once two looks a second apart find the same: controllers may still follow the last deploy."""
-    before, deadline = objects(world), time.monotonic() + 60
+    before, deadline = objects(context), time.monotonic() + 60
     while True:
         time.sleep(1)
-        now = objects(world)
+        now = objects(context)
         if now == before or time.monotonic() > deadline:
             return now
         before = now
@@ -65,9 +65,9 @@ def branches(sandbox: StateDirectory) -> str:
 
 
 @contextmanager
-def nothing_changes(sandbox: StateDirectory, aws: Aws, world: World | None = None) -> Iterator[RequestLog]:
+def nothing_changes(sandbox: StateDirectory, aws: Aws, context: Context | None = None) -> Iterator[RequestLog]:
     """Within it nothing may change in AWS, the cluster or git."""
-    cluster = at_rest(world) if world else {}
+    cluster = at_rest(context) if context else {}
     before = stacks(aws), branches(sandbox)
     log = RequestLog(sandbox)
     yield log
@@ -75,7 +75,7 @@ def nothing_changes(sandbox: StateDirectory, aws: Aws, world: World | None = Non
     made, deleted = (writes.pop(f"cloudformation:{verb}ChangeSet", 0) for verb in ("Create", "Delete"))
     assert (writes, made) == ({}, deleted)
     assert (stacks(aws), branches(sandbox)) == before
-    now = objects(world) if world else {}
+    now = objects(context) if context else {}
     assert {k: (cluster.get(k), now.get(k)) for k in cluster.keys() | now.keys() if cluster.get(k) != now.get(k)} == {}
     statuses = {s["StackStatus"] for s in aws.client("cloudformation").list_stacks()["StackSummaries"]}
     assert "REVIEW_IN_PROGRESS" not in statuses
@@ -119,9 +119,9 @@ def test_where_nothing_exists_everything_is_created(
 
 
 def test_after_a_deploy_there_is_nothing_to_do(
-    platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, world: World
+    platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
-    with nothing_changes(sandbox, admin, world) as log:
+    with nothing_changes(sandbox, admin, context) as log:
         done = eks_assets("plan", "sandbox", "--detailed-exitcode")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("sandbox: nothing to do (")
@@ -129,11 +129,11 @@ def test_after_a_deploy_there_is_nothing_to_do(
 
 
 def test_changed_values_and_nothing_else(
-    platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, world: World, change: Change
+    platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, context: Context, change: Change
 ) -> None:
     values = {"interval": "2m", "webhookToken": PLANTED}
     change(email_subscriptions=["ops@example.com"], addons={"external_dns": {"values": values}})
-    with nothing_changes(sandbox, admin, world) as log:
+    with nothing_changes(sandbox, admin, context) as log:
         done = eks_assets("plan", "sandbox", "--json", "--detailed-exitcode")
         markdown = eks_assets("plan", "sandbox", "--markdown")
     assert done.returncode == 4, done.stderr

@@ -16,7 +16,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.config.names import lease_table, ledger_bucket
-from resources.context import World
+from resources.context import Context
 from sandbox.credentials import Keys, credentials
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
@@ -47,9 +47,9 @@ def ci(platform: Environment, admin: Aws) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def planner(platform: Environment) -> World:
+def planner(platform: Environment) -> Context:
     """The environment `sandbox` as the planner."""
-    return World.of(platform, planning=True)
+    return Context.of(platform, planning=True)
 
 
 def test_after_a_deploy_it_finds_nothing_to_do(ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory) -> None:
@@ -76,7 +76,7 @@ def test_a_changed_value_is_planned_as_the_deployer_would_plan_it(
     assert log.writes() == {"cloudformation:CreateChangeSet": 1, "cloudformation:DeleteChangeSet": 1}
     document = json.loads(done.stdout)
     assert {entry["unit"] for entry in document["changes"]} == {"notifications", "external_dns"}
-    deployer = plan_report(registry(), World.of(load_environment("sandbox")))
+    deployer = plan_report(registry(), Context.of(load_environment("sandbox")))
     assert document["digest"] == deployer["digest"], "what is approved does not depend on who planned"
 
 
@@ -115,14 +115,14 @@ REFUSED: dict[str, Callable[[Aws], Any]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_aws_refuses_the_planner(what: str, planner: World) -> None:
+def test_aws_refuses_the_planner(what: str, planner: Context) -> None:
     assert ":assumed-role/eks-assets-planner/" in planner.aws.check_account()
     with pytest.raises(ClientError) as caught:
         REFUSED[what](planner.aws)
     assert caught.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
 
 
-def test_the_cluster_lets_the_planner_read_alone(planner: World) -> None:
+def test_the_cluster_lets_the_planner_read_alone(planner: Context) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "planned"}, "data": {}}
     maps = planner.cluster.kind("v1", "ConfigMap")
     with pytest.raises(ForbiddenError):

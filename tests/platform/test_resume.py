@@ -16,7 +16,7 @@ import pytest
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.records.lease import hold
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
@@ -67,7 +67,7 @@ def test_deploy_killed_at_three_moments_converges_and_makes_nothing_twice(
     vpcs = aws.client("ec2").describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [empty_account.vpc_name]}])["Vpcs"]
     assert len(vpcs) == 1
     # A release whose installation was killed is removed and installed again; the others stay as they are.
-    assert set(revisions(World.of(empty_account)).values()) == {1}
+    assert set(revisions(Context.of(empty_account)).values()) == {1}
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
         ends = [run.status for run in instance.get_runs()]
     canceled = dg.DagsterRunStatus.CANCELED
@@ -101,7 +101,7 @@ def test_interrupted_deploy_ends_at_once_says_what_it_left_and_is_mended(
 
 def test_a_second_deploy_says_who_holds_the_environment(platform: Environment, eks_assets: Cli, change: Any) -> None:
     change(addons={"external_dns": {"values": {"interval": "2m"}}})
-    with hold(World.of(platform, run_id="other-run"), who="somebody else", keep=False):
+    with hold(Context.of(platform, run_id="other-run"), who="somebody else", keep=False):
         refused = eks_assets("deploy", "sandbox", "--wait", "0")
     assert refused.returncode == 1, refused.stdout
     assert "environment sandbox is held by run other-run (somebody else) since" in refused.stderr
@@ -136,17 +136,17 @@ def test_interrupted_while_the_cluster_does_not_answer_it_ends_at_once(
 
 
 def test_broken_addon_fails_alone_and_the_fix_finishes_it(
-    platform: Environment, eks_assets: Cli, change: Any, world: World
+    platform: Environment, eks_assets: Cli, change: Any, context: Context
 ) -> None:
     sibling = {"values": {"podLabels": {"sibling": "done"}}}
     change(addons={"external_dns": {"values": NO_IMAGE}, "karpenter": sibling})
-    before = revisions(world)
+    before = revisions(context)
     broken = eks_assets("deploy", "sandbox")
     assert broken.returncode == 1
     assert "failed external_dns: release external-dns in external-dns: pod external-dns/" in broken.stdout
     assert 'ImagePullBackOff: Back-off pulling image "registry.test/does-not-exist' in broken.stdout
     assert "eks-assets deploy sandbox" in broken.stdout
-    assert revisions(world)["karpenter"] == before["karpenter"] + 1
+    assert revisions(context)["karpenter"] == before["karpenter"] + 1
     status = json.loads(eks_assets("status", "sandbox", "--json").stdout)
     states = {u["unit"]: u["state"] for u in status["units"]}
     assert states["external_dns"] == "failed"
@@ -155,38 +155,38 @@ def test_broken_addon_fails_alone_and_the_fix_finishes_it(
     change(addons={"karpenter": sibling})
     fixed = eks_assets("deploy", "sandbox")
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
-    assert revisions(world)["external-dns"] == before["external-dns"] + 2
-    assert revisions(world)["karpenter"] == before["karpenter"] + 1
+    assert revisions(context)["external-dns"] == before["external-dns"] + 2
+    assert revisions(context)["karpenter"] == before["karpenter"] + 1
 
     change()
     assert eks_assets("deploy", "sandbox").returncode == 0
 
 
-def test_second_deploy_changes_nothing(platform: Environment, eks_assets: Cli, admin: Aws, world: World) -> None:
-    before = footprint(admin, world)
+def test_second_deploy_changes_nothing(platform: Environment, eks_assets: Cli, admin: Aws, context: Context) -> None:
+    before = footprint(admin, context)
     done = eks_assets("deploy", "sandbox")
     assert done.returncode == 0
     assert "sandbox: nothing to do" in done.stdout
-    assert footprint(admin, world) == before
+    assert footprint(admin, context) == before
 
 
-def test_only_and_wave_choose_units(platform: Environment, eks_assets: Cli, change: Any, world: World) -> None:
+def test_only_and_wave_choose_units(platform: Environment, eks_assets: Cli, change: Any, context: Context) -> None:
     label = {"values": {"podLabels": {"chosen": "yes"}}}
     change(addons={"external_dns": label, "karpenter": label})
-    before = revisions(world)
+    before = revisions(context)
     only = eks_assets("deploy", "sandbox", "--only", "external_dns")
     assert only.returncode == 0, only.stdout + only.stderr
-    assert revisions(world) == {**before, "external-dns": before["external-dns"] + 1}
+    assert revisions(context) == {**before, "external-dns": before["external-dns"] + 1}
 
     cluster = eks_assets("deploy", "sandbox", "--wave", "deploy-eks-cluster-wave")
     assert cluster.returncode == 0, cluster.stdout + cluster.stderr
     assert "sandbox: nothing to do" in cluster.stdout
-    assert revisions(world)["karpenter"] == before["karpenter"]
+    assert revisions(context)["karpenter"] == before["karpenter"]
 
     change()
     configuration = eks_assets("deploy", "sandbox", "--wave", "config-eks-cluster-wave")
     assert configuration.returncode == 0, configuration.stdout + configuration.stderr
-    assert revisions(world)["external-dns"] == before["external-dns"] + 2
+    assert revisions(context)["external-dns"] == before["external-dns"] + 2
 
 
 def test_unknown_unit_and_wave_are_refused_with_the_nearest_name(account: Environment, eks_assets: Cli) -> None:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
 from sandbox.git_server import REPOSITORY
 from sandbox.paths import StateDirectory
@@ -73,7 +73,7 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         subprocess.run(command, input=self.SECRET, cwd=bare, check=True, capture_output=True, text=True)
         assert self.found(secret_scanner.repository(bare)) == ["git objects"]
 
-    def test_in_helms_storage(self, platform: Environment, world: World) -> None:
+    def test_in_helms_storage(self, platform: Environment, context: Context) -> None:
         release = {
             "name": "leaking",
             "namespace": "default",
@@ -86,11 +86,11 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         labels = {"owner": "helm", "name": "leaking", "version": "1", "status": "superseded"}
         meta = {"name": "sh.helm.release.v1.leaking.v1", "namespace": "default", "labels": labels}
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
-        secrets = world.cluster.kind("v1", "Secret")
+        secrets = context.cluster.kind("v1", "Secret")
         with kubernetes_call("leaking"):
             secrets.create(body=body, namespace="default")
         try:
-            assert self.found(secret_scanner.helm_storage(world)) == ["helm values of default/leaking revision 1"]
+            assert self.found(secret_scanner.helm_storage(context)) == ["helm values of default/leaking revision 1"]
         finally:
             secrets.delete(name=meta["name"], namespace="default")
 
@@ -129,9 +129,9 @@ def planted(platform: Environment, sandbox: StateDirectory, admin: Aws) -> Plant
 
 
 @pytest.fixture
-def own_grafana_secret(planted: Planted, world: World) -> Iterator[str]:
+def own_grafana_secret(planted: Planted, context: Context) -> Iterator[str]:
     """A Secret that someone made by hand, for Grafana's chart to refer to."""
-    secrets, name = world.cluster.kind("v1", "Secret"), "own-grafana"
+    secrets, name = context.cluster.kind("v1", "Secret"), "own-grafana"
     data = {"username": "admin", "password": planted.grafana}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
     secrets.create(body=body, namespace="observability")
@@ -165,11 +165,11 @@ def run(eks_assets: Cli, planted: Planted) -> Iterator[Cli]:
     assert SecretScanner(planted.values).find(spoken) == []
 
 
-def nowhere(planted: Planted, sandbox: StateDirectory, admin: Aws, world: World) -> None:
+def nowhere(planted: Planted, sandbox: StateDirectory, admin: Aws, context: Context) -> None:
     """No planted value stands anywhere, and no token of the cluster."""
     scanner = SecretScanner(planted.values)
     assert scanner.find(storage(sandbox, admin)) == []
-    kept = [finding for finding in scanner.find(secret_scanner.helm_storage(world)) if finding.secret != INLINE]
+    kept = [finding for finding in scanner.find(secret_scanner.helm_storage(context)) if finding.secret != INLINE]
     assert kept == []
     tokens = [place for place, content in storage(sandbox, admin) if b"k8s-aws-v1." in content]
     assert tokens == []
@@ -182,7 +182,7 @@ def test_a_deploy_with_references_to_secrets(
     change: Change,
     sandbox: StateDirectory,
     admin: Aws,
-    world: World,
+    context: Context,
 ) -> None:
     change(addons={"prometheus": {"values": {"grafana": {"admin": {"existingSecret": own_grafana_secret}}}}})
     assert run("validate", "sandbox").returncode == 0
@@ -194,22 +194,22 @@ def test_a_deploy_with_references_to_secrets(
     assert run("status", "sandbox", "--json").returncode == 0
     change()
     assert run("deploy", "sandbox", "--only", "prometheus").returncode == 0
-    nowhere(planted, sandbox, admin, world)
+    nowhere(planted, sandbox, admin, context)
 
 
 def test_a_failure_that_a_secret_caused(
-    run: Cli, planted: Planted, wrong_git_token: None, sandbox: StateDirectory, admin: Aws, world: World
+    run: Cli, planted: Planted, wrong_git_token: None, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
     refused = run("deploy", "sandbox", "--only", "application_config", "--log-format", "json")
     assert refused.returncode == 1
     assert "Authentication failed" in refused.stdout
     assert run("plan", "sandbox").returncode == 1
     assert run("status", "sandbox", "--json").returncode == 1
-    nowhere(planted, sandbox, admin, world)
+    nowhere(planted, sandbox, admin, context)
 
 
 def test_a_secret_written_into_a_releases_values_is_masked_and_stands_in_helms_storage_alone(
-    run: Cli, planted: Planted, change: Change, sandbox: StateDirectory, admin: Aws, world: World
+    run: Cli, planted: Planted, change: Change, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
     """It should have been a reference; Helm keeps what it is given, in a Secret of the cluster."""
     change(addons={"prometheus": {"values": {"grafana": {"adminPassword": planted.inline}}}})
@@ -221,7 +221,7 @@ def test_a_secret_written_into_a_releases_values_is_masked_and_stands_in_helms_s
     assert run("deploy", "sandbox", "--only", "prometheus").returncode == 0
     scanner = SecretScanner(planted.values)
     assert scanner.find(storage(sandbox, admin)) == []
-    found = scanner.find(secret_scanner.helm_storage(world))
+    found = scanner.find(secret_scanner.helm_storage(context))
     assert {finding.secret for finding in found} == {INLINE}
     assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in found)
 
@@ -243,9 +243,9 @@ class TestThePipelineCannotReadGeneratedCredentials:
                 client.get_secret_value(SecretId=name)
             assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
-    def test_the_deployer(self, world: World) -> None:
-        assert ":assumed-role/eks-assets-deployer/" in world.aws.check_account()
-        self.refused(world.aws.client("secretsmanager"))
+    def test_the_deployer(self, context: Context) -> None:
+        assert ":assumed-role/eks-assets-deployer/" in context.aws.check_account()
+        self.refused(context.aws.client("secretsmanager"))
 
     def test_the_pipeline_role(self, account: Environment, admin: Aws) -> None:
         role = pipeline_role(account)
@@ -258,9 +258,11 @@ class TestThePipelineCannotReadGeneratedCredentials:
         )
         self.refused(Aws(account, acting, as_deployer=False).client("secretsmanager"))
 
-    def test_the_role_of_cloudformation_is_nobody_to_be(self, account: Environment, world: World, admin: Aws) -> None:
+    def test_the_role_of_cloudformation_is_nobody_to_be(
+        self, account: Environment, context: Context, admin: Aws
+    ) -> None:
         role = cloudformation_role(account)
         arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
-        for aws in (world.aws, admin):
+        for aws in (context.aws, admin):
             with pytest.raises(ClientError, match="AccessDenied"):
                 aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")

@@ -8,7 +8,7 @@ import pytest
 
 from resources.config.environment import Environment
 from resources.config.sandbox_state import SandboxState, sandbox_state
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.manifests import refresh
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import NotFound
@@ -18,9 +18,9 @@ from resources.support.waiting import Look, wait_until
 pytestmark = pytest.mark.sandbox
 
 
-def scale_gateway(world: World, replicas: int) -> None:
+def scale_gateway(context: Context, replicas: int) -> None:
     with kubernetes_call("scaling the gateway"):
-        world.cluster.kind("apps/v1", "Deployment").patch(
+        context.cluster.kind("apps/v1", "Deployment").patch(
             name="istio-gateway",
             namespace="istio-system",
             body={"spec": {"replicas": replicas}},
@@ -28,27 +28,27 @@ def scale_gateway(world: World, replicas: int) -> None:
         )
 
 
-def wait_for_answer(world: World, passed: bool) -> str:
+def wait_for_answer(context: Context, passed: bool) -> str:
     def look() -> Look[str]:
-        found, words = endpoint(world)
+        found, words = endpoint(context)
         return Look(words if found is passed else None, words)
 
     return wait_until(look, what="the edge", deadline=30, interval=1)
 
 
-def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Environment, world: World) -> None:
-    assert endpoint(world) == (True, "https://demo-sandbox.sandbox.test/health answers 200")
-    scale_gateway(world, 0)
+def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Environment, context: Context) -> None:
+    assert endpoint(context) == (True, "https://demo-sandbox.sandbox.test/health answers 200")
+    scale_gateway(context, 0)
     try:
-        refresh(world)
-        assert "answers 503" in wait_for_answer(world, passed=False)
+        refresh(context)
+        assert "answers 503" in wait_for_answer(context, passed=False)
     finally:
-        scale_gateway(world, 2)
-    wait_for_answer(world, passed=True)
+        scale_gateway(context, 2)
+    wait_for_answer(context, passed=True)
 
 
 def test_a_certificate_of_another_authority_is_refused(
-    platform: Environment, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    platform: Environment, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = sandbox_state()
     stranger = Path(real.variables["SANDBOX_CA"]).parents[1] / "clusters" / platform.cluster_name / "webhook-ca.crt"
@@ -59,11 +59,11 @@ def test_a_certificate_of_another_authority_is_refused(
 
     monkeypatch.setattr("resources.probes.applications.sandbox_state", state)
     with pytest.raises(NotFound, match=r"does not answer: .*certificate verify failed"):
-        endpoint(world)
+        endpoint(context)
 
 
-def test_a_certificate_for_another_name_is_refused(platform: Environment, world: World) -> None:
+def test_a_certificate_for_another_name_is_refused(platform: Environment, context: Context) -> None:
     zone = platform.hosted_zone.model_copy(update={"name": "elsewhere.test"})
-    other = World(platform.model_copy(update={"tenant": "nobody", "hosted_zone": zone}), world.aws)
+    other = Context(platform.model_copy(update={"tenant": "nobody", "hosted_zone": zone}), context.aws)
     with pytest.raises(NotFound, match="does not answer"):
         endpoint(other)

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from resources.aws.session import Aws
 from resources.config.environment import Charts, Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.charts import logged_in, package_of
 from resources.model.errors import AccessDenied, OperationFailed
 from resources.model.specs import HelmRelease
@@ -139,16 +139,16 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def world(ecr: FakeEcr, said: list[str]) -> World:
+def context(ecr: FakeEcr, said: list[str]) -> Context:
     """ACME's development account, whose charts come from their own repositories."""
     env = load_environment("acme-dev", PROJECT / "environments")
     env = env.model_copy(update={"charts": Charts(plain_http=True)})
-    return World(env, Aws(env, as_deployer=False), said.append)
+    return Context(env, Aws(env, as_deployer=False), said.append)
 
 
-def mirrored(world: World, mirror: str) -> World:
-    env: Environment = world.env.model_copy(update={"charts": Charts(plain_http=True, mirror=mirror)})
-    return World(env, Aws(env, as_deployer=False), world.progress)
+def mirrored(context: Context, mirror: str) -> Context:
+    env: Environment = context.env.model_copy(update={"charts": Charts(plain_http=True, mirror=mirror)})
+    return Context(env, Aws(env, as_deployer=False), context.progress)
 
 
 def chart(name: str) -> HelmRelease:
@@ -162,30 +162,30 @@ def files_that_hold(secret: str, *folders: Path) -> list[Path]:
 
 
 def test_public_charts_are_pulled_with_a_login_that_is_asked_for_once(
-    world: World, ecr: FakeEcr, remote: Registry, said: list[str]
+    context: Context, ecr: FakeEcr, remote: Registry, said: list[str]
 ) -> None:
     for name in NAMES:
-        assert package_of(chart(name), world).path.stat().st_size > 1000
+        assert package_of(chart(name), context).path.stat().st_size > 1000
     assert ecr.calls == [("ecr-public", "us-east-1", "AKIADEPLOYER")]
     assert (remote.hosts, remote.logins) == ({"public.ecr.aws"}, {f"Basic {TOKEN}"})
     assert said == []
 
 
 def test_a_private_mirror_is_pulled_from_with_a_login_of_its_own_region(
-    world: World, ecr: FakeEcr, remote: Registry
+    context: Context, ecr: FakeEcr, remote: Registry
 ) -> None:
-    package_of(chart("karpenter-crd"), mirrored(world, PRIVATE))
+    package_of(chart("karpenter-crd"), mirrored(context, PRIVATE))
     assert ecr.calls == [("ecr", "eu-central-1", "AKIADEPLOYER")]
     assert remote.hosts == {"444455556666.dkr.ecr.eu-central-1.amazonaws.com"}
     assert remote.logins == {f"Basic {TOKEN}"}
 
 
 def test_without_a_login_public_charts_are_pulled_all_the_same_and_it_is_said(
-    world: World, ecr: FakeEcr, remote: Registry, said: list[str]
+    context: Context, ecr: FakeEcr, remote: Registry, said: list[str]
 ) -> None:
     ecr.refusal, remote.open = "AccessDeniedException", True
     for name in NAMES:
-        package_of(chart(name), world)
+        package_of(chart(name), context)
     assert remote.logins == {None}
     assert len(ecr.calls) == 1
     (line,) = said
@@ -193,30 +193,30 @@ def test_without_a_login_public_charts_are_pulled_all_the_same_and_it_is_said(
     assert "AccessDeniedException: not you" in line
 
 
-def test_a_private_mirror_that_we_may_not_log_in_to_fails_with_the_reason(world: World, ecr: FakeEcr) -> None:
+def test_a_private_mirror_that_we_may_not_log_in_to_fails_with_the_reason(context: Context, ecr: FakeEcr) -> None:
     ecr.refusal = "AccessDeniedException"
     with pytest.raises(AccessDenied, match=r"login to 444455556666\.dkr\.ecr\.eu-central-1\.amazonaws\.com: AWS says"):
-        package_of(chart("karpenter-crd"), mirrored(world, PRIVATE))
+        package_of(chart("karpenter-crd"), mirrored(context, PRIVATE))
 
 
 def test_the_password_is_in_helms_file_alone_and_only_while_helm_runs(
-    world: World, ecr: FakeEcr, remote: Registry, tmp_path: Path
+    context: Context, ecr: FakeEcr, remote: Registry, tmp_path: Path
 ) -> None:
-    package_of(chart("karpenter-crd"), world)
+    package_of(chart("karpenter-crd"), context)
     assert "--registry-config" in (tmp_path / "argv.log").read_text()
     for secret in (PASSWORD, TOKEN):
-        assert files_that_hold(secret, tmp_path, world.aws.folder) == []
-    with logged_in(PUBLIC, world) as flags:
-        (file,) = files_that_hold(TOKEN, tmp_path, world.aws.folder)
+        assert files_that_hold(secret, tmp_path, context.aws.folder) == []
+    with logged_in(PUBLIC, context) as flags:
+        (file,) = files_that_hold(TOKEN, tmp_path, context.aws.folder)
         assert flags == ["--registry-config", str(file)]
         assert file.stat().st_mode & 0o077 == 0
-    assert TOKEN not in repr(world)
+    assert TOKEN not in repr(context)
 
 
-def test_a_login_that_the_registry_refuses_is_in_no_message(world: World, ecr: FakeEcr, remote: Registry) -> None:
+def test_a_login_that_the_registry_refuses_is_in_no_message(context: Context, ecr: FakeEcr, remote: Registry) -> None:
     ecr.token = base64.b64encode(b"AWS:old-horse").decode()
     with pytest.raises(OperationFailed, match="403") as raised:
-        package_of(chart("karpenter-crd"), world)
+        package_of(chart("karpenter-crd"), context)
     assert "docker login" in raised.value.next_step
     shown = "".join(traceback.format_exception(raised.value))
     assert "old-horse" not in shown
@@ -224,11 +224,11 @@ def test_a_login_that_the_registry_refuses_is_in_no_message(world: World, ecr: F
 
 
 def test_other_registries_and_the_sandbox_get_no_login_of_ours(
-    world: World, ecr: FakeEcr, sandbox_env: Environment
+    context: Context, ecr: FakeEcr, sandbox_env: Environment
 ) -> None:
     for repository in ("oci://registry.test/charts", "oci://444455556666.dkr.ecr.example.com/charts", "external-dns"):
-        with logged_in(repository, world) as flags:
+        with logged_in(repository, context) as flags:
             assert flags == []
-    with logged_in(PUBLIC, World(sandbox_env, world.aws)) as flags:
+    with logged_in(PUBLIC, Context(sandbox_env, context.aws)) as flags:
         assert flags == []
     assert ecr.calls == []

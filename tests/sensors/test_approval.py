@@ -21,7 +21,7 @@ from resources.approval.rules import Request
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import World
+from resources.context import Context
 from resources.notifications import topic as notification_topic
 from resources.notifications.topic import topic_arn
 from resources.records import clock
@@ -47,8 +47,8 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
     files.write("sandbox", approval={"before": "applications", "approvers": 2, "expires": "30m"})
     env = load_environment("sandbox")
     yield env
-    for asked in releases.requests(World.of(env), 48):
-        releases.mark(World.of(env), asked, approvals.ALL_UNITS, "done")
+    for asked in releases.requests(Context.of(env), 48):
+        releases.mark(Context.of(env), asked, approvals.ALL_UNITS, "done")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def told(
     # What other tests left in the account, a rejection for instance, is said before anybody listens.
     daemon.tick(approval_sensor)
     daemon.cursors.clear()
-    sqs, sns, arn = admin.client("sqs"), admin.client("sns"), topic_arn(World.of(account))
+    sqs, sns, arn = admin.client("sqs"), admin.client("sns"), topic_arn(Context.of(account))
     url = sqs.create_queue(QueueName=f"reader-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -92,9 +92,9 @@ def ask(env: Environment) -> Request:
         "fields": [field],
         "reversibility": "reversible",
     }
-    world = World.of(env)
-    digest = releases.publish(world, {"environment": env.name, "changes": [change], "nonce": uuid.uuid4().hex})
-    return releases.ask(world, digest, "arn:aws:iam::000000000000:user/initiator", [])
+    context = Context.of(env)
+    digest = releases.publish(context, {"environment": env.name, "changes": [change], "nonce": uuid.uuid4().hex})
+    return releases.ask(context, digest, "arn:aws:iam::000000000000:user/initiator", [])
 
 
 def decide(env: Environment, request: Request, *people: str, verdict: Any = "approve") -> None:
@@ -137,7 +137,7 @@ def test_a_lost_cursor_or_a_second_daemon_launches_nothing_again(daemon: Daemon,
 def test_a_deleted_run_launches_nothing_again_once_the_grant_has_been_used(daemon: Daemon, gated: Environment) -> None:
     request = granted(gated)
     (run,) = daemon.tick(approval_sensor)
-    releases.mark(World.of(gated), request, "argo_cd", "started")
+    releases.mark(Context.of(gated), request, "argo_cd", "started")
     daemon.instance.delete_run(run.run_id)
     daemon.cursors.clear()
     assert daemon.tick(approval_sensor) == []
@@ -191,13 +191,13 @@ def test_expiry_is_said_and_launches_nothing(
     daemon: Daemon, gated: Environment, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     granted(gated)
-    later = server_time(World.of(gated)) + dt.timedelta(minutes=45)
+    later = server_time(Context.of(gated)) + dt.timedelta(minutes=45)
     for module in (approvals, releases):
-        monkeypatch.setattr(module, "server_time", lambda world: later)
+        monkeypatch.setattr(module, "server_time", lambda context: later)
     assert daemon.tick(approval_sensor) == []
     assert "expired" in daemon.said
     assert [kind for kind, _ in told()] == ["expired"]
-    assert clock.server_time(World.of(gated)) < later
+    assert clock.server_time(Context.of(gated)) < later
 
 
 def test_what_could_not_be_sent_is_sent_later(
@@ -205,7 +205,7 @@ def test_what_could_not_be_sent_is_sent_later(
 ) -> None:
     ask(gated)
     with monkeypatch.context() as patch:
-        patch.setattr(notification_topic, "topic_arn", lambda world: topic_arn(world) + "-none")
+        patch.setattr(notification_topic, "topic_arn", lambda context: topic_arn(context) + "-none")
         daemon.tick(approval_sensor)
         assert "not notified" in daemon.said
     assert told() == []

@@ -59,7 +59,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, files: Files, daemon: Daemon) -> list[
     daemon.instance.add_dynamic_partitions("environments", ["acme-dev"])
     found: list[Notification] = []
 
-    def publish(world: Any, notification: Notification) -> bool:
+    def publish(context: Any, notification: Notification) -> bool:
         is_new = notification.event_id not in [one.event_id for one in found]
         found.extend([notification] if is_new else [])
         return is_new
@@ -164,8 +164,8 @@ def test_what_could_not_be_sent_is_tried_again(
 ) -> None:
     run(network)
 
-    def fails(world: Any, notification: Notification) -> bool:
-        world.progress("not notified: SNS is away")
+    def fails(context: Any, notification: Notification) -> bool:
+        context.progress("not notified: SNS is away")
         return False
 
     with monkeypatch.context() as patch:

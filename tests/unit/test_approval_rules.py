@@ -12,7 +12,7 @@ import pytest
 from resources.approval import decisions as approvals
 from resources.approval.rules import Person, Request, Standing, Vote, evaluate, newest_granted
 from resources.config.environment import Approval, Environment
-from resources.context import World
+from resources.context import Context
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 DAY = 86400
@@ -156,8 +156,8 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
     old, new = REQUEST, replace(REQUEST, number=2, digest="sha256:def", at=hours(asked))
     verdict = "approve" if len(ending) > 1 else "reject"
     votes = {new.id: decide(new, granted, "alice", "bob"), old.id: decide(old, ended, *ending, decision=verdict)}
-    world = World(sandbox_env.model_copy(update={"approval": TWO}), cast(Any, None))
-    assert world.env.expires_seconds == DAY
+    context = Context(sandbox_env.model_copy(update={"approval": TWO}), cast(Any, None))
+    assert context.env.expires_seconds == DAY
     clock = [NOW]
 
     def in_window(_: object, window: float) -> list[Request]:
@@ -177,7 +177,7 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
 
     def holds_at(hour: float) -> bool:
         clock[0] = hours(hour)
-        grant = newest_granted(approvals.standings(world, TWO))
+        grant = newest_granted(approvals.standings(context, TWO))
         return grant is not None and grant.request == new
 
     assert holds_at((granted + ended) / 2)

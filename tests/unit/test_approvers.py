@@ -11,7 +11,7 @@ from resources.approval.electorate import UI_WRITER, Approvers, fixes_session_na
 from resources.approval.rules import Person
 from resources.config.environment import Approval, Environment
 from resources.config.names import deployer_role, planner_role
-from resources.context import World
+from resources.context import Context
 
 ACCOUNT = "000000000000"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
@@ -43,7 +43,7 @@ def approvers(sandbox_env: Environment) -> Any:
     aws = SimpleNamespace(client=lambda _: iam)
 
     def of(**approval: Any) -> Approvers:
-        return Approvers(World(sandbox_env, cast(Any, aws)), Approval(before="applications", **approval))
+        return Approvers(Context(sandbox_env, cast(Any, aws)), Approval(before="applications", **approval))
 
     return of
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack import change_sets as stack_change_sets
 from resources.drivers.stack.change_sets import PREFIX, drop_abandoned, make_change_set
 from resources.drivers.stack.operations import Step
@@ -45,21 +45,21 @@ def cloudformation() -> CloudFormation:
 
 
 @pytest.fixture
-def world(cloudformation: CloudFormation, sandbox_env: Any) -> World:
+def context(cloudformation: CloudFormation, sandbox_env: Any) -> Context:
     aws = SimpleNamespace(client=lambda _: cloudformation)
     found = SimpleNamespace(aws=aws, env=sandbox_env, progress=lambda _: None, before_change=lambda: None)
-    return cast(World, found)
+    return cast(Context, found)
 
 
-def test_one_that_somebody_plans_with_is_left_alone(cloudformation: CloudFormation, world: World) -> None:
-    drop_abandoned(world, "demo")
+def test_one_that_somebody_plans_with_is_left_alone(cloudformation: CloudFormation, context: Context) -> None:
+    drop_abandoned(context, "demo")
     assert cloudformation.deleted == [f"{PREFIX}killed"]
 
 
-def test_what_interrupts_its_making_comes_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_interrupts_its_making_comes_out(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stack_change_sets, "_described", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        make_change_set(Step(Stack[NoOutputs](name="demo", template={"Resources": {}}), "UPDATE"), world)
+        make_change_set(Step(Stack[NoOutputs](name="demo", template={"Resources": {}}), "UPDATE"), context)

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 import urllib3
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm import drift as helm_live
 from resources.kubernetes import access as cluster_access
 from resources.kubernetes.access import ClusterAccess, ClusterAddress
@@ -70,8 +70,8 @@ def test_a_list_that_breaks_off_is_tried_again() -> None:
             return urllib3.PoolManager().request("GET", address, preload_content=False, retries=False)
 
         cluster = SimpleNamespace(kind=lambda *_: SimpleNamespace(get=get))
-        world = cast(World, SimpleNamespace(cluster=cluster, once=lambda _, make: make()))
+        context = cast(Context, SimpleNamespace(cluster=cluster, once=lambda _, make: make()))
         with pytest.raises(Transient, match="listing Deployment"):
             helm_live.live_object(
-                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}}, "d", world
+                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}}, "d", context
             )

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git import branch as git_tree
 from resources.drivers.git import manifests as git_manifests
 from resources.model.change import diff
@@ -27,7 +27,7 @@ def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.
     monkeypatch.setattr(git_manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
     tree = GitTree[NoOutputs](repository="r", branch="b")
     spec = GitManifests(tree=tree, paths=("shop.yaml",), group="products", commit="abc")
-    (made,) = git_manifests.objects(spec, cast(World, None)).objects
+    (made,) = git_manifests.objects(spec, cast(Context, None)).objects
     values = made["spec"]["template"]["spec"]["source"]["helm"]["valuesObject"]
     assert values == {
         "image": {"tag": "2024-05-01"},

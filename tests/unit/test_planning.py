@@ -16,7 +16,7 @@ from eks_assets.graph.unit import unit
 from eks_assets.plan.model import EnvironmentPlan
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
-from resources.context import World
+from resources.context import Context
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, OperationFailed, WrongAccount
@@ -68,7 +68,7 @@ class Account:
     errors: dict[str, Exception] = field(default_factory=dict)
     looked_at: list[str] = field(default_factory=list)
 
-    def observe(self, spec: Stack[Any], _: World) -> Observed | None:
+    def observe(self, spec: Stack[Any], _: Context) -> Observed | None:
         if spec.name in self.errors:
             raise self.errors[spec.name]
         if spec.name not in self.stacks:
@@ -83,7 +83,7 @@ class Account:
             return NOTHING_TO_DO
         return Change("update", (FieldChange("p", observed.desired["p"], plain(spec.parameters)),), "differs")
 
-    def look(self, _: Check, spec: Stack[Any], __: World) -> Seen:
+    def look(self, _: Check, spec: Stack[Any], __: Context) -> Seen:
         self.looked_at.append(spec.name)
         return Seen(spec.name not in self.unhealthy, "seen")
 
@@ -103,7 +103,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def plan(account: Account, sandbox_env: Environment) -> Plan:
     def run(env: Environment = sandbox_env, **options: Any) -> EnvironmentPlan:
         aws = cast(Aws, SimpleNamespace(check_account=lambda: None))
-        return plan_environment(REGISTRY, World(env, aws), **options)
+        return plan_environment(REGISTRY, Context(env, aws), **options)
 
     return run
 
@@ -204,7 +204,7 @@ def test_the_wrong_account_ends_the_plan_before_anything_is_read(account: Accoun
     def refuse() -> None:
         raise WrongAccount("these are another account's credentials")
 
-    world = World(sandbox_env, cast(Aws, SimpleNamespace(check_account=refuse)))
+    context = Context(sandbox_env, cast(Aws, SimpleNamespace(check_account=refuse)))
     with pytest.raises(WrongAccount):
-        plan_environment(REGISTRY, world)
+        plan_environment(REGISTRY, context)
     assert account.looked_at == []

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.status import describe_stack, wait_while_busy
 from resources.model.errors import OperationFailed
 from resources.model.outputs import NoOutputs
@@ -19,26 +19,26 @@ from resources.model.specs import Stack
 STACK = Stack[NoOutputs](name="s", template={})
 
 
-def refusing(env: Environment, words: str) -> World:
-    """A World whose CloudFormation answers with a ValidationError of these words."""
+def refusing(env: Environment, words: str) -> Context:
+    """A Context whose CloudFormation answers with a ValidationError of these words."""
 
     def refuse(**_: Any) -> NoReturn:
         answer = {"Error": {"Code": "ValidationError", "Message": words}, "ResponseMetadata": {"HTTPStatusCode": 400}}
         raise ClientError(cast(Any, answer), "DescribeStacks")
 
     client = SimpleNamespace(describe_stacks=refuse)
-    return World(env, cast(Aws, SimpleNamespace(client=lambda _: client)))
+    return Context(env, cast(Aws, SimpleNamespace(client=lambda _: client)))
 
 
 def test_a_stack_that_does_not_exist_is_none_and_not_waited_for(sandbox_env: Environment) -> None:
-    world = refusing(sandbox_env, "Stack with id s does not exist")
-    assert describe_stack(world, "s") is None
-    wait_while_busy(world, STACK)
+    context = refusing(sandbox_env, "Stack with id s does not exist")
+    assert describe_stack(context, "s") is None
+    wait_while_busy(context, STACK)
 
 
 def test_another_failure_is_not_taken_for_an_absent_stack(sandbox_env: Environment) -> None:
-    world = refusing(sandbox_env, "1 validation error detected")
+    context = refusing(sandbox_env, "1 validation error detected")
     with pytest.raises(OperationFailed, match="1 validation error detected"):
-        describe_stack(world, "s")
+        describe_stack(context, "s")
     with pytest.raises(OperationFailed, match="1 validation error detected"):
-        wait_while_busy(world, STACK)
+        wait_while_busy(context, STACK)

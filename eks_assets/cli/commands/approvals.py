@@ -16,7 +16,7 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 if TYPE_CHECKING:
     from resources.approval.rules import Standing
     from resources.config.environment import Approval, Environment
-    from resources.context import World
+    from resources.context import Context
 
 Digest = Annotated[str, typer.Option("--digest", help="The digest of the plan; its first 12 characters are enough.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
@@ -36,20 +36,20 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     """Show the plans that were put up for approval and how each stands. Exit 3 while one is waiting."""
     from resources.approval.decisions import standings
     from resources.approval.electorate import Approvers
-    from resources.context import World
+    from resources.context import Context
     from resources.model.errors import AccessDenied
 
     env, approval = _gated(environment)
     try:
-        world = World.of(env)
-        found = standings(world, approval)
+        context = Context.of(env)
+        found = standings(context, approval)
     except AccessDenied:  # an approver need not be able to deploy
-        world = _as_caller(env)
-        found = standings(world, approval)
+        context = _as_caller(env)
+        found = standings(context, approval)
     if json_output:
         print(json.dumps({"environment": env.name, "releases": [_as_json(one) for one in found]}, indent=2))
     else:
-        _show(env, approval, found, Approvers(world, approval).warnings())
+        _show(env, approval, found, Approvers(context, approval).warnings())
     raise SystemExit(3 if any(one.status == "waiting" for one in found) else 0)
 
 
@@ -64,11 +64,11 @@ def _gated(environment: str) -> tuple[Environment, Approval]:
     return env, env.approval
 
 
-def _as_caller(env: Environment) -> World:
+def _as_caller(env: Environment) -> Context:
     from resources.aws.session import Aws
-    from resources.context import World
+    from resources.context import Context
 
-    return World(env, Aws(env, as_deployer=False))
+    return Context(env, Aws(env, as_deployer=False))
 
 
 def _decide(environment: str, verdict: Any, digest: str, reason: str) -> None:
@@ -77,12 +77,12 @@ def _decide(environment: str, verdict: Any, digest: str, reason: str) -> None:
     from resources.model.errors import AccessDenied
 
     env, approval = _gated(environment)
-    world = _as_caller(env)
-    request = find_request(world, digest)
-    vote(world, request, verdict, reason)
+    context = _as_caller(env)
+    request = find_request(context, digest)
+    vote(context, request, verdict, reason)
     console = Console(soft_wrap=True)
     try:
-        now = standing(world, request, approval)
+        now = standing(context, request, approval)
     except AccessDenied:  # whoever may decide need not be able to read how others did
         console.print(f"your decision on {request.digest[:19]} is written: {verdict}")
         return

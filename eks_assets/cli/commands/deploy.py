@@ -40,7 +40,7 @@ def deploy(
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
     from resources.config.loader import load_environment
-    from resources.context import World
+    from resources.context import Context
 
     began = time.monotonic()
     # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.
@@ -52,7 +52,7 @@ def deploy(
     chosen = selected(registry, only, wave)
     with refusals(log):
         launcher = Launcher(env, registry, console, log, wait)
-        plan = plan_environment(registry, World.of(env), only=chosen, progress=launcher.prepare)
+        plan = plan_environment(registry, Context.of(env), only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
         rows, waiting = _run(launcher, plan, names) if names else ({}, {})

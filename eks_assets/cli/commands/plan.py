@@ -63,7 +63,7 @@ def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -
 def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
     """The plan; a terminal is told how far it is."""
     from eks_assets.engine.planner import plan_report
-    from resources.context import World
+    from resources.context import Context
 
     done: list[str] = []
     with Console(stderr=True).status(f"planning {env.name}") as status:
@@ -72,4 +72,4 @@ def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
             done.append(unit.unit)
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 
-        return plan_report(registry, World.of(env, planning=True), only, progress)
+        return plan_report(registry, Context.of(env, planning=True), only, progress)

@@ -32,12 +32,12 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     from eks_assets.engine.planner import plan_environment
     from eks_assets.units import registry as all_units
     from resources.config.loader import load_environment
-    from resources.context import World
+    from resources.context import Context
 
     began = time.monotonic()
     registry = all_units()
     env = load_environment(environment, known_units=registry.by_name)
-    found = plan_environment(registry, World.of(env))
+    found = plan_environment(registry, Context.of(env))
     if json_output:
         print(json.dumps(as_json(found), indent=2))
     else:

@@ -34,14 +34,14 @@ def at_the_gate(
     from eks_assets.graph.registry import is_gated
     from eks_assets.plan.document import critical_minutes
     from eks_assets.plan.markdown import summary
-    from resources.context import World
+    from resources.context import Context
 
     if env.approval is None:
         return AtTheGate((), {})
     unhealthy = [u.unit for u in before.units if u.state == "failed" and is_gated(env, registry[u.unit])]
     if not unhealthy and not any(is_gated(env, registry[name]) for name in before.to_run(registry)):
         return AtTheGate((), {})
-    found = plan_release(registry, World.of(env), env.approval)
+    found = plan_release(registry, Context.of(env), env.approval)
     if found.standing is None:
         return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
     line = describe(found.standing, env.approval.approvers)

@@ -51,13 +51,13 @@ class Launcher:
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
         from resources.aws.session import caller
-        from resources.context import World
+        from resources.context import Context
         from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 
-        world = World.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
-        world.launch = self.launch
+        context = Context.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
+        context.launch = self.launch
         wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
-        with hold(world, who=f"{caller(self.env)}, command line", wait=wait, keep=False):
+        with hold(context, who=f"{caller(self.env)}, command line", wait=wait, keep=False):
             yield
 
     def prepare(self, planned: UnitPlan) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git import objects as git_objects
 from resources.drivers.git.merge import (
@@ -35,13 +35,13 @@ PUSHES = 5
 class GitTreeDriver(Driver):
     """Observes, plans and applies a `GitTree`."""
 
-    def observe(self, spec: GitTree[Any], world: World) -> Observed | None:
+    def observe(self, spec: GitTree[Any], context: Context) -> Observed | None:
         """The files of the branch, and those that it should have. Without outputs while there is no branch."""
-        return _observed(spec, reading(spec, world))
+        return _observed(spec, reading(spec, context))
 
-    def outputs(self, spec: GitTree[Any], world: World) -> Outputs | None:
+    def outputs(self, spec: GitTree[Any], context: Context) -> Outputs | None:
         """The head of the branch: what should be on it depends on variables that may be pending here."""
-        with Git.open(spec, world) as git:
+        with Git.open(spec, context) as git:
             return _outputs(spec, git.heads(), git.repository)
 
     def plan(self, spec: GitTree[Any], observed: Observed | None) -> Change:
@@ -58,28 +58,30 @@ class GitTreeDriver(Driver):
         count = len(observed.desired["differences"])
         return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
 
-    def preview(self, spec: GitTree[Any], observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: GitTree[Any], observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: the files are compared already."""
         return change
 
-    def apply(self, spec: GitTree[Any], world: World) -> None:
+    def apply(self, spec: GitTree[Any], context: Context) -> None:
         """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
 
         Raises OperationFailed where the branch is protected or never holds still, AccessDenied, Transient, and
         NotFound while a variable has no value yet."""
         if missing := pending_fields(spec.variables):
             raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
-        forget(spec, world)
-        with Git.open(spec, world) as git:
+        forget(spec, context)
+        with Git.open(spec, context) as git:
             for attempt in range(1, PUSHES + 1):
-                found = read_with(git, spec, world)
+                found = read_with(git, spec, context)
                 if found.is_done:
                     return
                 try:
-                    _push(git, found, spec, world)
+                    _push(git, found, spec, context)
                     return
                 except BranchMoved:
-                    world.progress(f"{spec.branch} has moved (push {attempt} of {PUSHES}); rebasing onto its new head")
+                    context.progress(
+                        f"{spec.branch} has moved (push {attempt} of {PUSHES}); rebasing onto its new head"
+                    )
         raise OperationFailed(
             f"{spec.branch} of {git.repository} moved at each of {PUSHES} pushes; nothing of ours was pushed",
             next_step="see who else pushes to that branch, then run again",
@@ -102,16 +104,18 @@ def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
     return kind(**{name: known[name] for name in kind.model_fields}) if heads.branch_commit else None
 
 
-def _push(git: Git, found: Reading, spec: AnyGitTree, world: World) -> None:
+def _push(git: Git, found: Reading, spec: AnyGitTree, context: Context) -> None:
     parent = found.heads.branch_commit or found.heads.base_commit
-    commit = git_objects.commit(git, found.tree, parent, _message(found, spec, world)) if found.differences else parent
-    world.before_change()
+    commit = (
+        git_objects.commit(git, found.tree, parent, _message(found, spec, context)) if found.differences else parent
+    )
+    context.before_change()
     git.push(commit)
-    world.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
+    context.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
 
 
-def _message(found: Reading, spec: AnyGitTree, world: World) -> tuple[str, str, str]:
-    env, heads = world.env, found.heads
+def _message(found: Reading, spec: AnyGitTree, context: Context) -> tuple[str, str, str]:
+    env, heads = context.env, found.heads
     change = GitTreeDriver().plan(spec, _observed(spec, found))
     trailers = {
         ENVIRONMENT_TRAILER: env.name,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from resources.aws.dagster_clients import secrets_client
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import ConfigError
 
 # What hosts of git take as the user beside a token.
@@ -84,18 +84,18 @@ class Credentials:
         return command
 
 
-def credentials_of(secret: str | None, world: World) -> Credentials | None:
-    """What the secret holds, read once a World; None where the environment names none (git's own helpers and the ssh
-    agent then answer). Raises NotFound, AccessDenied, or ConfigError for content that we cannot use."""
+def credentials_of(secret: str | None, context: Context) -> Credentials | None:
+    """What the secret holds, read once for a context; None where the environment names none (git's own helpers and the
+    ssh agent then answer). Raises NotFound, AccessDenied, or ConfigError for content that we cannot use."""
     if secret is None:
         return None
-    found: Credentials = world.once(f"git credentials {secret}", lambda: _read(secret, world))
+    found: Credentials = context.once(f"git credentials {secret}", lambda: _read(secret, context))
     return found
 
 
-def _read(secret: str, world: World) -> Credentials:
+def _read(secret: str, context: Context) -> Credentials:
     with aws_call(f"reading the git credentials in the secret {secret}"):
-        found = secrets_client(world.aws).get_secret_value(SecretId=secret)
+        found = secrets_client(context.aws).get_secret_value(SecretId=secret)
     return parse(str(found.get("SecretString") or ""), secret)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.merge import rendered_files
@@ -35,12 +35,12 @@ class GitManifestsDriver(Driver):
     def __init__(self) -> None:
         self._manifests = ManifestsDriver()
 
-    def observe(self, spec: GitManifests, world: World) -> Observed | None:
+    def observe(self, spec: GitManifests, context: Context) -> Observed | None:
         """The wanted objects of the files, the live ones, and those of the group that no file names any more."""
-        wanted = objects(spec, world)
-        live = self._manifests.observe(wanted, world)
+        wanted = objects(spec, context)
+        live = self._manifests.observe(wanted, context)
         names = {describe(obj) for obj in wanted.objects}
-        strays = [obj for obj in _of_group(spec, world) if describe(obj) not in names]
+        strays = [obj for obj in _of_group(spec, context) if describe(obj) not in names]
         desired = {"wanted": wanted, "live": live, "strays": strays}
         status = live.status if live else "absent"
         shown = ", ".join(obj["metadata"]["name"] for obj in strays)
@@ -61,26 +61,26 @@ class GitManifestsDriver(Driver):
         kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
         return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
 
-    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, context: Context) -> Change:
         """The change as it is: the objects are compared field by field already."""
         return change
 
-    def apply(self, spec: GitManifests, world: World) -> None:
+    def apply(self, spec: GitManifests, context: Context) -> None:
         """Apply the objects, remove strays where that is allowed, and ask Argo CD to look at git now."""
-        self._manifests.apply(objects(spec, world), world)
-        observed = self.observe(spec, world)
+        self._manifests.apply(objects(spec, context), context)
+        observed = self.observe(spec, context)
         if spec.prune and observed is not None:
             for stray in observed.desired["strays"]:
-                world.progress(f"removing {describe(stray)}")
-                world.before_change()
-                _delete(world, stray)
-        refresh(world)
+                context.progress(f"removing {describe(stray)}")
+                context.before_change()
+                _delete(context, stray)
+        refresh(context)
 
 
-def objects(spec: GitManifests, world: World) -> Manifests:
+def objects(spec: GitManifests, context: Context) -> Manifests:
     """The objects of the files, labelled with the group and annotated with the commit. Raises ConfigError for a path
     that matches no file."""
-    files = rendered_files(spec.tree, world)
+    files = rendered_files(spec.tree, context)
     found: list[dict[str, Any]] = []
     for path in spec.paths:
         matching = sorted(name for name in files if fnmatch.fnmatchcase(name, path))
@@ -99,33 +99,33 @@ def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:
     return {**doc, "metadata": meta}
 
 
-def _of_group(spec: GitManifests, world: World) -> list[Object]:
+def _of_group(spec: GitManifests, context: Context) -> list[Object]:
     label = f"{GROUP_LABEL}={spec.group}"
     return [
         obj
         for kind in ("ApplicationSet", "AppProject")
-        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd", labels=label)
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd", labels=label)
     ]
 
 
-def _delete(world: World, obj: Object) -> None:
+def _delete(context: Context, obj: Object) -> None:
     with kubernetes_call(f"removing {describe(obj)}"):
-        resource = world.cluster.kind(API_VERSION, obj["kind"])
+        resource = context.cluster.kind(API_VERSION, obj["kind"])
         resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])
 
 
-def refresh(world: World) -> None:
+def refresh(context: Context) -> None:
     """Ask every ApplicationSet and Application to look at git now."""
     for kind, key in (
         ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
         ("Application", "argocd.argoproj.io/refresh"),
     ):
-        for obj in list_objects(world.cluster, API_VERSION, kind, namespace="argocd"):
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd"):
             value = "true" if kind == "ApplicationSet" else "normal"
-            world.before_change()
+            context.before_change()
             patch = {"metadata": {"annotations": {key: value}}}
             with kubernetes_call(f"refreshing {describe(obj)}"):
-                resource = world.cluster.kind(API_VERSION, kind)
+                resource = context.cluster.kind(API_VERSION, kind)
                 resource.patch(
                     body=patch,
                     name=obj["metadata"]["name"],

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git import applicationsets as gitops_rendering
 from resources.drivers.git import objects as git_objects
 from resources.drivers.git.objects import Difference
@@ -60,46 +60,46 @@ class _Rendering:
     variables: Mapping[str, str]
 
 
-def reading(spec: AnyGitTree, world: World) -> Reading:
-    """What is there and what should be, read once a World.
+def reading(spec: AnyGitTree, context: Context) -> Reading:
+    """What is there and what should be, read once for a context.
 
     Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
     OperationFailed where people's commits and the new rendering conflict."""
-    found: Reading = world.once(_key(spec), lambda: _read(spec, world))
+    found: Reading = context.once(_key(spec), lambda: _read(spec, context))
     return found
 
 
-def reread(spec: AnyGitTree, world: World) -> Reading:
+def reread(spec: AnyGitTree, context: Context) -> Reading:
     """As `reading`, after asking the repository whether a branch has moved."""
-    known = reading(spec, world)
-    with Git.open(spec, world) as git:
+    known = reading(spec, context)
+    with Git.open(spec, context) as git:
         if git.heads() == known.heads:
             return known
-    forget(spec, world)
-    return reading(spec, world)
+    forget(spec, context)
+    return reading(spec, context)
 
 
-def forget(spec: AnyGitTree, world: World) -> None:
+def forget(spec: AnyGitTree, context: Context) -> None:
     """Read again next time."""
-    world.forget(_key(spec))
+    context.forget(_key(spec))
 
 
-def rendered_files(spec: AnyGitTree, world: World) -> dict[str, str]:
+def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
     """The AppProjects (`projects/*.yaml`) and ApplicationSets by path, with variables filled in, as the branch has them
     once the tree is applied. Raises what `reading` raises."""
-    return dict(reading(spec, world).wanted)
+    return dict(reading(spec, context).wanted)
 
 
 def _key(spec: AnyGitTree) -> str:
     return f"git tree {json.dumps(plain(spec.model_dump()), sort_keys=True)}"
 
 
-def _read(spec: AnyGitTree, world: World) -> Reading:
-    with Git.open(spec, world) as git:
-        return read_with(git, spec, world)
+def _read(spec: AnyGitTree, context: Context) -> Reading:
+    with Git.open(spec, context) as git:
+        return read_with(git, spec, context)
 
 
-def read_with(git: Git, spec: AnyGitTree, world: World) -> Reading:
+def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
     """The reading, with a temporary repository that is at hand."""
     heads = git.heads()
     if heads.branch == heads.base:
@@ -107,11 +107,11 @@ def read_with(git: Git, spec: AnyGitTree, world: World) -> Reading:
             f"git.branch is {heads.branch}, which holds the templates", next_step="choose another git.branch"
         )
     git.fetch(heads)
-    variables = variables_of(spec, world)
-    tree = _wanted_tree(git, heads, variables, world.env.name)
+    variables = variables_of(spec, context)
+    tree = _wanted_tree(git, heads, variables, context.env.name)
     wanted = _gitops_files(git, tree)
     gitops_rendering.check_products(spec.products, wanted, git.repository, spec.branch)
-    gitops_rendering.check_files(wanted, _definitions(world))
+    gitops_rendering.check_files(wanted, _definitions(context))
     before = heads.branch_commit
     return Reading(
         repository=git.repository,
@@ -124,10 +124,10 @@ def read_with(git: Git, spec: AnyGitTree, world: World) -> Reading:
     )
 
 
-def variables_of(spec: AnyGitTree, world: World) -> dict[str, str]:
+def variables_of(spec: AnyGitTree, context: Context) -> dict[str, str]:
     """The variables as text, the sandbox's addresses filled in; one that is not known yet is its token."""
     return {
-        name: with_addresses(str.__str__(value), sandbox=world.env.sandbox, where=f"git.variables.{name}")
+        name: with_addresses(str.__str__(value), sandbox=context.env.sandbox, where=f"git.variables.{name}")
         for name, value in spec.variables.items()
     }
 
@@ -201,24 +201,24 @@ def _gitops_files(git: Git, tree: str) -> dict[str, str]:
     return git_objects.texts(git, {p: e for p, e in git_objects.entries(git, tree).items() if is_ours(p)})
 
 
-def _definitions(world: World) -> dict[str, Mapping[str, Any]]:
+def _definitions(context: Context) -> dict[str, Mapping[str, Any]]:
     """Argo CD's CRDs by kind: the cluster's own, in the sandbox else those of its Argo CD; none before Argo CD is
     installed elsewhere."""
-    definitions: dict[str, Mapping[str, Any]] = world.once(
-        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, world))}
+    definitions: dict[str, Mapping[str, Any]] = context.once(
+        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, context))}
     )
     return definitions
 
 
-def _definition(kind: str, world: World) -> Mapping[str, Any] | None:
+def _definition(kind: str, context: Context) -> Mapping[str, Any] | None:
     name = f"{kind.lower()}s.argoproj.io"
     wanted = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}}
     found: Mapping[str, Any] | None
     try:
-        found = read_object(world.cluster, wanted)
+        found = read_object(context.cluster, wanted)
     except (NotFound, AccessDenied):  # no cluster yet, or not ours to ask: the API server checks when it is applied
         found = None
-    if found is None and world.env.sandbox:
+    if found is None and context.env.sandbox:
         found = _definition_in(Path(sandbox_state().tools) / "crds" / _DEFINITIONS[kind])
     return found
 

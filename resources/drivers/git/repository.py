@@ -15,7 +15,7 @@ from email.utils import parseaddr
 from pathlib import Path
 
 from resources.config.sandbox_state import with_addresses
-from resources.context import World
+from resources.context import Context
 from resources.drivers.git.credentials import Credentials, credentials_of
 from resources.drivers.programs import program, run
 from resources.model.errors import (
@@ -63,12 +63,12 @@ class Heads:
 class Git:
     """One temporary repository. Every method raises PipelineError only; no message holds a credential."""
 
-    def __init__(self, spec: AnyGitTree, world: World, folder: Path, credentials: Credentials | None) -> None:
+    def __init__(self, spec: AnyGitTree, context: Context, folder: Path, credentials: Credentials | None) -> None:
         self.folder = folder
-        self.repository = address_of(spec, world)
+        self.repository = address_of(spec, context)
         self._spec = spec
         self._credentials = credentials or Credentials()
-        self._git = program("git", world.env)
+        self._git = program("git", context.env)
         self._credentials.check(self.repository)
         name, email = parseaddr(spec.author)
         self._environment = {
@@ -87,11 +87,11 @@ class Git:
 
     @classmethod
     @contextmanager
-    def open(cls, spec: AnyGitTree, world: World) -> Iterator[Git]:
+    def open(cls, spec: AnyGitTree, context: Context) -> Iterator[Git]:
         """An empty repository that knows its remote, in a private folder that goes away afterwards."""
-        credentials = credentials_of(spec.credentials, world)
-        with tempfile.TemporaryDirectory(prefix="git-", dir=world.aws.folder) as folder:
-            git = cls(spec, world, Path(folder), credentials)
+        credentials = credentials_of(spec.credentials, context)
+        with tempfile.TemporaryDirectory(prefix="git-", dir=context.aws.folder) as folder:
+            git = cls(spec, context, Path(folder), credentials)
             git("init", "--quiet", "--bare")
             yield git
 
@@ -188,9 +188,9 @@ def _settings(settings: dict[str, str], credentials: Credentials, repository: st
     return {**numbered, "GIT_CONFIG_COUNT": str(len(pairs))}
 
 
-def address_of(spec: AnyGitTree, world: World) -> str:
+def address_of(spec: AnyGitTree, context: Context) -> str:
     """The repository's address, the sandbox's filled in."""
-    return with_addresses(spec.repository, sandbox=world.env.sandbox, where="git.repository")
+    return with_addresses(spec.repository, sandbox=context.env.sandbox, where="git.repository")
 
 
 def _translated(doing: str, words: str) -> PipelineError:

@@ -19,7 +19,7 @@ from resources.aws.dagster_clients import ecr_public_token
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.sandbox_state import with_addresses
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.command import explained, helm
 from resources.model.errors import CommandFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
@@ -33,9 +33,9 @@ def mirror_of(env: Environment) -> str | None:
     return with_addresses(env.charts.mirror, sandbox=env.sandbox, where="charts.mirror")
 
 
-def chart_reference(spec: HelmRelease, world: World) -> list[str]:
+def chart_reference(spec: HelmRelease, context: Context) -> list[str]:
     """helm's arguments that name the chart and its version, wherever it comes from."""
-    repository = mirror_of(world.env) or spec.repository
+    repository = mirror_of(context.env) or spec.repository
     if repository.startswith("oci://"):
         return [f"{repository}/{spec.chart}", "--version", spec.version]
     return [spec.chart, "--repo", repository, "--version", spec.version]
@@ -54,30 +54,30 @@ class Package:
     digest: str
 
 
-def package_of(spec: HelmRelease, world: World) -> Package:
+def package_of(spec: HelmRelease, context: Context) -> Package:
     """The package of the release's chart. The registry is asked once a plan or step, whatever the cache holds: a
     version may have been pushed again.
 
     Raises Refused for another digest than the spec pins, AccessDenied or ConfigError for a private registry that we may
     not log in to, OperationFailed, Transient, ToolMissing."""
-    reference = chart_reference(spec, world)
+    reference = chart_reference(spec, context)
 
     def pull() -> Package:
         try:
-            return _pulled(reference, world)
+            return _pulled(reference, context)
         except CommandFailed as error:
             raise explained(error, spec) from error
 
-    package: Package = world.once(f"chart package {' '.join(reference)}", pull)
+    package: Package = context.once(f"chart package {' '.join(reference)}", pull)
     check_digest(package, spec)
     return package
 
 
-def _pulled(reference: list[str], world: World) -> Package:
-    cache = cache_folder("charts") or world.aws.folder
-    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], world) as login:
-        argv = ["pull", *reference, "--destination", folder, *registry_flags(world.env), *login]
-        helm(argv, world, timeout=120, with_cluster=False)
+def _pulled(reference: list[str], context: Context) -> Package:
+    cache = cache_folder("charts") or context.aws.folder
+    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], context) as login:
+        argv = ["pull", *reference, "--destination", folder, *registry_flags(context.env), *login]
+        helm(argv, context, timeout=120, with_cluster=False)
         (pulled,) = Path(folder).glob("*.tgz")
         digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
         kept = cache / f"{digest}.tgz"
@@ -101,45 +101,45 @@ _PRIVATE = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com
 
 
 @contextmanager
-def logged_in(repository: str, world: World) -> Iterator[list[str]]:
+def logged_in(repository: str, context: Context) -> Iterator[list[str]]:
     """helm's flags with which it is logged in to the registry of `repository` (`oci://HOST/...`) while the context
     lasts; none for registries that are not Amazon's: helm finds the user's own logins to those.
 
     AWS is asked once a plan or step. The public registry also serves who is not logged in, so it goes on without where
     AWS refuses; for a private one that raises AccessDenied, ConfigError, OperationFailed or Transient."""
     host = urlsplit(repository).hostname or ""
-    token = world.once(f"login to {host}", lambda: _token(host, world))
+    token = context.once(f"login to {host}", lambda: _token(host, context))
     if token is None:
         yield []
         return
-    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="registry-", suffix=".json", encoding="utf-8") as file:
+    with NamedTemporaryFile("w", dir=context.aws.folder, prefix="registry-", suffix=".json", encoding="utf-8") as file:
         # Docker's format. Its `auth` is base64 of USER:PASSWORD, and so is the token of both services.
         json.dump({"auths": {host: {"auth": token}}}, file)
         file.flush()
         yield ["--registry-config", file.name]
 
 
-def _token(host: str, world: World) -> str | None:
-    if world.env.sandbox:
+def _token(host: str, context: Context) -> str | None:
+    if context.env.sandbox:
         return None  # the embedded account's tokens open nothing outside it
     if host == _PUBLIC:
-        return _public_token(world)
+        return _public_token(context)
     if private := _PRIVATE.fullmatch(host):
-        return _private_token(host, private["region"], world)
+        return _private_token(host, private["region"], context)
     return None
 
 
-def _public_token(world: World) -> str | None:
+def _public_token(context: Context) -> str | None:
     try:
         with aws_call(f"asking for a login to {_PUBLIC}"):
-            return ecr_public_token(world.aws)
+            return ecr_public_token(context.aws)
     except PipelineError as error:
-        world.progress(f"pulling from {_PUBLIC} without a login, which has lower limits: {error.message}")
+        context.progress(f"pulling from {_PUBLIC} without a login, which has lower limits: {error.message}")
         return None
 
 
-def _private_token(host: str, region: str, world: World) -> str:
+def _private_token(host: str, region: str, context: Context) -> str:
     with aws_call(f"asking for a login to {host}"):
-        client = world.aws.session.client("ecr", region_name=region)
+        client = context.aws.session.client("ecr", region_name=region)
         (found,) = client.get_authorization_token()["authorizationData"]
     return str(found["authorizationToken"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.programs import program, run
 from resources.kubernetes.exec_credential import handed
 from resources.model.errors import CommandFailed, OperationFailed, Transient
@@ -26,7 +26,7 @@ _NOT_LOGGED_IN = re.compile(r"response status code 40[13]\b|basic credential not
 
 def helm(
     argv: Sequence[str],
-    world: World,
+    context: Context,
     *,
     timeout: float,
     watch: Callable[[], None] = lambda: None,
@@ -35,19 +35,19 @@ def helm(
     """helm's output. `timeout`: seconds. `with_cluster`: it may talk to the environment's cluster.
 
     Raises CommandFailed, ToolMissing, and NotFound where it needs a cluster that does not exist."""
-    folder = world.aws.folder
+    folder = context.aws.folder
     extra = {f"HELM_{kind.upper()}_HOME": str(folder / f"helm-{kind}") for kind in ("cache", "config", "data")}
     extra["KUBECONFIG"] = "/dev/null"
     if with_cluster:
-        extra["KUBECONFIG"] = str(world.cluster.kubeconfig)
-        extra |= handed(world.env.name, world.cluster.credential())
-    return run([program("helm", world.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
+        extra["KUBECONFIG"] = str(context.cluster.kubeconfig)
+        extra |= handed(context.env.name, context.cluster.credential())
+    return run([program("helm", context.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
 
 
 @contextmanager
-def values_file(spec: HelmRelease, world: World) -> Iterator[Path]:
+def values_file(spec: HelmRelease, context: Context) -> Iterator[Path]:
     """The release's values in a file that only we can read, while the context lasts."""
-    with NamedTemporaryFile("w", dir=world.aws.folder, prefix="values-", suffix=".json", encoding="utf-8") as file:
+    with NamedTemporaryFile("w", dir=context.aws.folder, prefix="values-", suffix=".json", encoding="utf-8") as file:
         # JSON, not YAML: helm reads an unquoted y, on or 1_000 as something else than a text.
         json.dump(plain(spec.values), file)
         file.flush()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import object_diff, title, with_hand_edits_adopted
@@ -40,20 +40,20 @@ _CLUSTER_SCOPED = {
 }
 
 
-def drift(release: Release, world: World) -> tuple[FieldChange, ...]:
+def drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
     """Objects of the release's manifest that are missing, and fields of live ones that contradict it, by
     `Kind/namespace/name: path`. Hooks are left out: helm deletes them or runs them again."""
-    return compare(release.objects, release.namespace, world)
+    return compare(release.objects, release.namespace, context)
 
 
-def compare(objects: Iterable[Mapping[str, Any]], namespace: str, world: World) -> tuple[FieldChange, ...]:
+def compare(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
     """How the live objects would have to change to be as `objects` say; one that is missing is a field of its own.
     `namespace`: of the objects that name none."""
     found: list[FieldChange] = []
     for obj in objects:
         if is_hook(obj):
             continue
-        live = live_object(obj, namespace, world)
+        live = live_object(obj, namespace, context)
         if live is None:
             found.append(FieldChange(title_of(obj, namespace), None, EXISTS))
             continue
@@ -61,7 +61,7 @@ def compare(objects: Iterable[Mapping[str, Any]], namespace: str, world: World) 
         found += [
             replace(c, path=f"{name}: {c.path}")
             for c in object_diff(live, obj)
-            if not (c.path == "spec.replicas" and _is_autoscaled(live, world))
+            if not (c.path == "spec.replicas" and _is_autoscaled(live, context))
         ]
     return tuple(found)
 
@@ -71,9 +71,9 @@ def is_hook(obj: Mapping[str, Any]) -> bool:
     return "helm.sh/hook" in (obj["metadata"].get("annotations") or {})
 
 
-def live_object(obj: Mapping[str, Any], namespace: str, world: World) -> Object | None:
+def live_object(obj: Mapping[str, Any], namespace: str, context: Context) -> Object | None:
     """The live object of that kind and name; None where it (or its kind) does not exist."""
-    found = _listed(obj["apiVersion"], obj["kind"], world)
+    found = _listed(obj["apiVersion"], obj["kind"], context)
     name = obj["metadata"]["name"]
     return found.get((obj["metadata"].get("namespace") or namespace, name)) or found.get((None, name))
 
@@ -84,26 +84,26 @@ def title_of(obj: Mapping[str, Any], namespace: str) -> str:
     return title(obj, None if obj["kind"] in _CLUSTER_SCOPED else named or namespace)
 
 
-def forget_live(world: World) -> None:
+def forget_live(context: Context) -> None:
     """Drop the shared lists after something changed."""
-    for key in [key for key in list(world.memory) if key.startswith(_LISTED)]:
-        world.forget(key)
+    for key in [key for key in list(context.memory) if key.startswith(_LISTED)]:
+        context.forget(key)
 
 
-def adopt_hand_edits(release: Release, world: World) -> None:
+def adopt_hand_edits(release: Release, context: Context) -> None:
     """Make helm the owner of what people changed in the release's objects: server-side apply leaves alone what others
     own, and takes back what helm owned and the manifest lacks."""
     for obj in release.objects:
-        live = live_object(obj, release.namespace, world)
+        live = live_object(obj, release.namespace, context)
         adopted = with_hand_edits_adopted(live) if live else None
         if live is None or adopted is None:
             continue
         meta = live["metadata"]
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "managedFields": adopted}}
-        world.progress(f"taking back what was changed by hand: {describe(live)}")
-        world.before_change()
+        context.progress(f"taking back what was changed by hand: {describe(live)}")
+        context.before_change()
         with kubernetes_call(f"taking over the fields of {describe(live)}"):
-            world.cluster.kind(live["apiVersion"], live["kind"]).patch(
+            context.cluster.kind(live["apiVersion"], live["kind"]).patch(
                 body=patch,
                 name=meta["name"],
                 namespace=meta.get("namespace"),
@@ -111,28 +111,28 @@ def adopt_hand_edits(release: Release, world: World) -> None:
             )
 
 
-def _listed(api_version: str, kind: str, world: World) -> dict[tuple[str | None, str], Object]:
+def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:
     def make() -> dict[tuple[str | None, str], Object]:
         # helm's own Secrets hold whole charts; helm_storage reads those that matter.
         labels = "owner!=helm" if kind == "Secret" else None
         try:
             with kubernetes_call(f"listing {kind}"):
                 # As plain JSON: the client's own objects take ten times as long, and schemas of CRDs are large.
-                answer = world.cluster.kind(api_version, kind).get(label_selector=labels, serialize=False)
+                answer = context.cluster.kind(api_version, kind).get(label_selector=labels, serialize=False)
                 listed = json.loads(answer.data)
         except NotFound:
             return {}
         items = [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
         return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
 
-    found: dict[tuple[str | None, str], Object] = world.once(f"{_LISTED}{api_version} {kind}", make)
+    found: dict[tuple[str | None, str], Object] = context.once(f"{_LISTED}{api_version} {kind}", make)
     return found
 
 
-def _is_autoscaled(live: Mapping[str, Any], world: World) -> bool:
+def _is_autoscaled(live: Mapping[str, Any], context: Context) -> bool:
     """Whether an autoscaler decides how many replicas there are."""
     meta = live["metadata"]
-    for scaler in _listed("autoscaling/v2", "HorizontalPodAutoscaler", world).values():
+    for scaler in _listed("autoscaling/v2", "HorizontalPodAutoscaler", context).values():
         target = scaler["spec"]["scaleTargetRef"]
         where = (scaler["metadata"].get("namespace"), target["kind"], target["name"])
         if where == (meta.get("namespace"), live["kind"], meta["name"]):

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
@@ -36,13 +36,13 @@ _CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource
 class HelmReleaseDriver(Driver):
     """Observes, plans and applies a `HelmRelease`."""
 
-    def observe(self, spec: HelmRelease, world: World) -> Observed | None:
+    def observe(self, spec: HelmRelease, context: Context) -> Observed | None:
         """Chart, version, values and status of the newest revision, and where the live objects differ from what it
         applied; None where the release does not exist."""
-        release = newest_release(world, spec.namespace, spec.name)
+        release = newest_release(context, spec.namespace, spec.name)
         if release is None:
             return None
-        drifted = drift(release, world) if release.status == "deployed" else ()
+        drifted = drift(release, context) if release.status == "deployed" else ()
         return Observed(
             status=release.status,
             desired={"chart": release.chart, "version": release.version, "values": release.values, DRIFT: drifted},
@@ -71,7 +71,7 @@ class HelmReleaseDriver(Driver):
         changed = f", {len(drifted)} of them changed in the cluster" if drifted else ""
         return Change("update", (*fields, *drifted), f"release {spec.name}: {count} fields differ{changed}")
 
-    def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, context: Context) -> Change:
         """The change with what the chart renders to, compared with the live objects: see `helm_preview`.
 
         Asks the chart's registry, and the cluster where there is one. Raises OperationFailed, Refused, Transient."""
@@ -81,52 +81,52 @@ class HelmReleaseDriver(Driver):
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
             fields = masked_values(diff({}, wanted_fields(spec)))
-        return previewed(spec, replace(change, fields=fields), world)
+        return previewed(spec, replace(change, fields=fields), context)
 
-    def apply(self, spec: HelmRelease, world: World) -> None:
+    def apply(self, spec: HelmRelease, context: Context) -> None:
         """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
         that keeps crashing ends it at once with the pod's own message.
 
         A release that a killed helm left half-done is repaired first; what people changed in its objects is taken
         back. Raises OperationFailed, Refused, Transient.
         """
-        package = package_of(spec, world)
-        before = newest_release(world, spec.namespace, spec.name)
+        package = package_of(spec, context)
+        before = newest_release(context, spec.namespace, spec.name)
         if before is not None and _is_unfinished(before):
-            self._repair(before, spec, world)
-            before = newest_release(world, spec.namespace, spec.name)
+            self._repair(before, spec, context)
+            before = newest_release(context, spec.namespace, spec.name)
         if before is not None and before.chart != spec.chart:
-            self._uninstall_other(before, spec, world)
+            self._uninstall_other(before, spec, context)
             before = None
-        forget_live(world)
-        drifted = before is not None and bool(drift(before, world))
-        watch = PodWatch(world, spec.namespace, spec.name)
-        world.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
+        forget_live(context)
+        drifted = before is not None and bool(drift(before, context))
+        watch = PodWatch(context, spec.namespace, spec.name)
+        context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
         try:
-            self._rehearse(spec, package, world, installed=before is not None)
+            self._rehearse(spec, package, context, installed=before is not None)
             if before is not None and drifted:
-                adopt_hand_edits(before, world)
+                adopt_hand_edits(before, context)
             try:
-                self._upgrade(spec, package, world, watch, force=drifted)
+                self._upgrade(spec, package, context, watch, force=drifted)
             except CommandFailed as error:
                 if not _is_only_by_update(error.stderr_tail):
                     raise
-                world.progress(f"release {spec.name}: taking over fields that others updated")
-                self._upgrade(spec, package, world, watch, force=True)
+                context.progress(f"release {spec.name}: taking over fields that others updated")
+                self._upgrade(spec, package, context, watch, force=True)
         except CommandFailed as error:
             raise self._explain(error, spec, watch) from error
         finally:
-            world.forget("helm releases")
-            forget_live(world)
+            context.forget("helm releases")
+            forget_live(context)
 
-    def _rehearse(self, spec: HelmRelease, package: Package, world: World, *, installed: bool) -> None:
+    def _rehearse(self, spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
-        rendered = render_once(spec, package, world, installed=installed)
+        rendered = render_once(spec, package, context, installed=installed)
         tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
-        rehearse(tried, world.cluster, manager="helm", namespace=spec.namespace)
+        rehearse(tried, context.cluster, manager="helm", namespace=spec.namespace)
 
-    def _upgrade(self, spec: HelmRelease, package: Package, world: World, watch: PodWatch, *, force: bool) -> None:
-        with values_file(spec, world) as values:
+    def _upgrade(self, spec: HelmRelease, package: Package, context: Context, watch: PodWatch, *, force: bool) -> None:
+        with values_file(spec, context) as values:
             argv = [
                 "upgrade",
                 spec.name,
@@ -153,43 +153,43 @@ class HelmReleaseDriver(Driver):
             argv += ["--skip-crds"] if spec.skip_crds else []
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
             argv += ["--server-side", "true", "--force-conflicts"] if force else []
-            world.before_change()
-            helm(argv, world, timeout=spec.timeout + 30, watch=watch.look)
+            context.before_change()
+            helm(argv, context, timeout=spec.timeout + 30, watch=watch.look)
 
-    def _repair(self, release: Release, spec: HelmRelease, world: World) -> None:
+    def _repair(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
         never_came_up = release.status in ("pending-install", "uninstalling")
         verb = "uninstall" if never_came_up else "rollback"
-        world.progress(f"release {spec.name} is {release.status} (helm was killed): helm {verb}")
+        context.progress(f"release {spec.name} is {release.status} (helm was killed): helm {verb}")
         if never_came_up:
-            self._uninstall(spec, world)
+            self._uninstall(spec, context)
             return
-        world.before_change()
+        context.before_change()
         try:
-            helm(["rollback", spec.name, "--namespace", spec.namespace], world, timeout=120)
+            helm(["rollback", spec.name, "--namespace", spec.namespace], context, timeout=120)
         except CommandFailed as error:
-            world.forget("helm releases")
-            left = newest_release(world, spec.namespace, spec.name)
+            context.forget("helm releases")
+            left = newest_release(context, spec.namespace, spec.name)
             # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
             if left is not None and _is_unfinished(left):
                 raise explained(error, spec) from error
-        world.forget("helm releases")
+        context.forget("helm releases")
 
-    def _uninstall_other(self, release: Release, spec: HelmRelease, world: World) -> None:
+    def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
-        world.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
-        self._uninstall(spec, world)
+        context.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        self._uninstall(spec, context)
 
-    def _uninstall(self, spec: HelmRelease, world: World) -> None:
+    def _uninstall(self, spec: HelmRelease, context: Context) -> None:
         """Returns when the objects are gone: one that is going away would be taken for one that is there."""
         argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
-        world.before_change()
+        context.before_change()
         try:
-            helm(argv, world, timeout=spec.timeout + 30)
+            helm(argv, context, timeout=spec.timeout + 30)
         except CommandFailed as error:
             raise explained(error, spec) from error
         finally:
-            world.forget("helm releases")
+            context.forget("helm releases")
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
         if seen := watch.worst():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.storage import newest_release
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
@@ -21,8 +21,8 @@ _CRASHES = 2
 class PodWatch:
     """`look` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
 
-    def __init__(self, world: World, namespace: str, name: str) -> None:
-        self._world, self._namespace, self._name = world, namespace, name
+    def __init__(self, context: Context, namespace: str, name: str) -> None:
+        self._context, self._namespace, self._name = context, namespace, name
         self._began = time.monotonic()
         self._old = {pod["metadata"]["uid"] for pod in self._pods()}
         self._worst = ""
@@ -32,7 +32,7 @@ class PodWatch:
         try:
             bad = self._bad_pods()
         except Transient as error:
-            self._world.progress(str(error))
+            self._context.progress(str(error))
             return
         if bad:
             self._worst = bad[0]
@@ -49,11 +49,11 @@ class PodWatch:
             return f"(its pods could not be read: {error.message})"
 
     def _pods(self) -> list[dict[str, Any]]:
-        return list_objects(self._world.cluster, "v1", "Pod", namespace=self._namespace)
+        return list_objects(self._context.cluster, "v1", "Pod", namespace=self._namespace)
 
     def _bad_pods(self, *, patient: bool = True) -> list[str]:
-        self._world.forget("helm releases")
-        release = newest_release(self._world, self._namespace, self._name)
+        self._context.forget("helm releases")
+        release = newest_release(self._context, self._namespace, self._name)
         if release is None:
             return []
         workloads = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.drift import EXISTS, compare, is_hook, live_object, title_of
 from resources.drivers.helm.rendering import cluster_exists, render
@@ -20,19 +20,19 @@ from resources.model.specs import HelmRelease
 KEEP = "helm.sh/resource-policy"
 
 
-def previewed(spec: HelmRelease, change: Change, world: World) -> Change:
+def previewed(spec: HelmRelease, change: Change, context: Context) -> Change:
     """The change with the fields of the live objects that it would change, make or remove.
 
     `facts`: `chart` (sha256 of the package) and `manifest` (sha256 of what it renders to, without what is volatile);
     without `manifest` the values that are still pending do not allow to render. Raises OperationFailed, Refused,
     Transient."""
-    package = package_of(spec, world)
-    release = newest_release(world, spec.namespace, spec.name) if cluster_exists(world) else None
-    rendering = render(spec, package, world, installed=release is not None)
+    package = package_of(spec, context)
+    release = newest_release(context, spec.namespace, spec.name) if cluster_exists(context) else None
+    rendering = render(spec, package, context, installed=release is not None)
     facts = {"chart": package.digest}
     if rendering is None:
         return replace(change, facts=facts, reason=f"{change.reason}; rendered once its values are known")
-    objects = _fields(spec, release, rendering.objects, rendering.volatile, world)
+    objects = _fields(spec, release, rendering.objects, rendering.volatile, context)
     applied = release.objects if release else []
     return replace(
         change,
@@ -44,15 +44,15 @@ def previewed(spec: HelmRelease, change: Change, world: World) -> Change:
 
 
 def _fields(
-    spec: HelmRelease, release: Release | None, rendered: Iterable[Object], volatile: tuple[str, ...], world: World
+    spec: HelmRelease, release: Release | None, rendered: Iterable[Object], volatile: tuple[str, ...], context: Context
 ) -> tuple[FieldChange, ...]:
     wanted = {title_of(obj, spec.namespace): obj for obj in rendered if not is_hook(obj)}
-    if not cluster_exists(world):
+    if not cluster_exists(context):
         return tuple(FieldChange(name, None, EXISTS) for name in wanted)
-    found = list(compare(wanted.values(), spec.namespace, world))
+    found = list(compare(wanted.values(), spec.namespace, context))
     for old in release.objects if release else ():
         name = title_of(old, spec.namespace)
-        if is_hook(old) or live_object(old, spec.namespace, world) is None:
+        if is_hook(old) or live_object(old, spec.namespace, context) is None:
             continue
         if name in wanted:
             gone = removed_fields(old, wanted[name])

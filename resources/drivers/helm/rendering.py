@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
 from resources.drivers.helm.drift import title_of
@@ -54,77 +54,79 @@ class Rendering:
         return digest_of([_hashable(obj) for obj in self.objects])
 
 
-def expect(releases: Iterable[HelmRelease], world: World) -> None:
+def expect(releases: Iterable[HelmRelease], context: Context) -> None:
     """Say which releases the environment has, or will have: what their CRDs serve counts as served. Call it before
     the first preview; it costs nothing until then."""
     named = tuple(releases)
-    world.once("expected releases", lambda: named)
+    context.once("expected releases", lambda: named)
 
 
-def render(spec: HelmRelease, package: Package, world: World, *, installed: bool) -> Rendering | None:
+def render(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
     """The chart's objects as apply would render them; None where values that are still pending make it impossible.
 
     `installed`: the release exists, so helm leaves the chart's `crds/` folder alone. Raises OperationFailed."""
-    flags = _flags(spec, package, world, installed)
+    flags = _flags(spec, package, context, installed)
     inputs = [package.digest, spec.name, spec.namespace, plain(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    rendering: Rendering | None = world.once(f"rendering {key}", lambda: _rendered_twice(spec, package, flags, world))
+    rendering: Rendering | None = context.once(
+        f"rendering {key}", lambda: _rendered_twice(spec, package, flags, context)
+    )
     return rendering
 
 
-def render_once(spec: HelmRelease, package: Package, world: World, *, installed: bool) -> list[Object]:
+def render_once(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> list[Object]:
     """The chart's objects as apply is about to make them, volatile or not. Raises CommandFailed."""
-    return _template(spec, package, _flags(spec, package, world, installed), world)
+    return _template(spec, package, _flags(spec, package, context, installed), context)
 
 
-def _flags(spec: HelmRelease, package: Package, world: World, installed: bool) -> list[str]:
-    versions = sorted(api_versions(world) | ({v for v in _own_crds(package, world) if not spec.skip_crds}))
-    flags = ["--kube-version", kubernetes_version(world)]
+def _flags(spec: HelmRelease, package: Package, context: Context, installed: bool) -> list[str]:
+    versions = sorted(api_versions(context) | ({v for v in _own_crds(package, context) if not spec.skip_crds}))
+    flags = ["--kube-version", kubernetes_version(context)]
     flags += [flag for version in versions for flag in ("--api-versions", version)]
     return flags + (["--is-upgrade"] if installed else [] if spec.skip_crds else ["--include-crds"])
 
 
-def kubernetes_version(world: World) -> str:
+def kubernetes_version(context: Context) -> str:
     """The cluster's version, as helm sees it; the environment's where there is no cluster yet."""
 
     def ask() -> str:
-        if not cluster_exists(world):
-            return world.env.kubernetes_version
+        if not cluster_exists(context):
+            return context.env.kubernetes_version
         with kubernetes_call("asking the cluster for its version"):
-            return str(world.cluster.api.version["kubernetes"]["gitVersion"])
+            return str(context.cluster.api.version["kubernetes"]["gitVersion"])
 
-    version: str = world.once("kubernetes version", ask)
+    version: str = context.once("kubernetes version", ask)
     return version
 
 
-def cluster_exists(world: World) -> bool:
+def cluster_exists(context: Context) -> bool:
     """Whether the environment's cluster has an endpoint."""
 
     def look() -> bool:
         try:
-            return bool(world.cluster.address)
+            return bool(context.cluster.address)
         except NotFound:
             return False
 
-    exists: bool = world.once("cluster exists", look)
+    exists: bool = context.once("cluster exists", look)
     return exists
 
 
-def api_versions(world: World) -> frozenset[str]:
+def api_versions(context: Context) -> frozenset[str]:
     """`group/version` and `group/version/Kind` of everything that is served, or will be by the expected releases."""
 
     def find() -> frozenset[str]:
-        live = _served(world) if cluster_exists(world) else frozenset()
-        expected: tuple[HelmRelease, ...] = world.once("expected releases", tuple)
-        return live.union(*(_brought(release, world) for release in expected))
+        live = _served(context) if cluster_exists(context) else frozenset()
+        expected: tuple[HelmRelease, ...] = context.once("expected releases", tuple)
+        return live.union(*(_brought(release, context) for release in expected))
 
-    versions: frozenset[str] = world.once("api versions", find)
+    versions: frozenset[str] = context.once("api versions", find)
     return versions
 
 
-def _served(world: World) -> frozenset[str]:
+def _served(context: Context) -> frozenset[str]:
     with kubernetes_call("asking the cluster which APIs it serves"):
-        answer = world.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
+        answer = context.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
         groups = json.loads(answer.data)["items"]
     found: set[str] = set()
     for group in groups:
@@ -134,26 +136,30 @@ def _served(world: World) -> frozenset[str]:
     return frozenset(found)
 
 
-def _brought(spec: HelmRelease, world: World) -> frozenset[str]:
+def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
     """What the CRDs of a release that is not installed yet will serve, from its `crds/` folder and its templates."""
-    if cluster_exists(world) and newest_release(world, spec.namespace, spec.name) is not None:
+    if cluster_exists(context) and newest_release(context, spec.namespace, spec.name) is not None:
         return frozenset()
-    package = package_of(spec, world)
-    flags = ["--kube-version", kubernetes_version(world), *(["--skip-crds"] if spec.skip_crds else ["--include-crds"])]
+    package = package_of(spec, context)
+    flags = [
+        "--kube-version",
+        kubernetes_version(context),
+        *(["--skip-crds"] if spec.skip_crds else ["--include-crds"]),
+    ]
     try:
-        return _crd_versions(_template(spec, package, flags, world))
+        return _crd_versions(_template(spec, package, flags, context))
     except CommandFailed:
-        return frozenset() if spec.skip_crds else _own_crds(package, world)
+        return frozenset() if spec.skip_crds else _own_crds(package, context)
 
 
-def _own_crds(package: Package, world: World) -> frozenset[str]:
+def _own_crds(package: Package, context: Context) -> frozenset[str]:
     def read() -> frozenset[str]:
         with tarfile.open(package.path) as archive:
             members = [m for m in archive if _CRD_FILE.match(m.name)]
             files = [file.read().decode() for m in members if (file := archive.extractfile(m))]
         return _crd_versions([obj for text in files for obj in manifest_objects(text)])
 
-    versions: frozenset[str] = world.once(f"CRDs of chart {package.digest}", read)
+    versions: frozenset[str] = context.once(f"CRDs of chart {package.digest}", read)
     return versions
 
 
@@ -165,12 +171,12 @@ def _crd_versions(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], world: World) -> Rendering | None:
+def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> Rendering | None:
     try:
-        first = _template(spec, package, flags, world)
+        first = _template(spec, package, flags, context)
         # Another second, so that a timestamp shows.
         time.sleep(1 - time.time() % 1)
-        return stable(first, _template(spec, package, flags, world), spec.namespace)
+        return stable(first, _template(spec, package, flags, context), spec.namespace)
     except (CommandFailed, yaml.YAMLError, UnicodeError) as error:
         # A placeholder is no value: a chart may want a number there, or part of it.
         if pending_fields(spec.values):
@@ -180,10 +186,10 @@ def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], world
         raise OperationFailed(f"{where(spec)}: the chart renders something that is no YAML: {error}") from error
 
 
-def _template(spec: HelmRelease, package: Package, flags: list[str], world: World) -> list[Object]:
-    with values_file(spec, world) as values:
+def _template(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> list[Object]:
+    with values_file(spec, context) as values:
         argv = ["template", spec.name, str(package.path), "--namespace", spec.namespace, "--values", str(values)]
-        return manifest_objects(helm([*argv, *flags], world, timeout=120, with_cluster=False))
+        return manifest_objects(helm([*argv, *flags], context, timeout=120, with_cluster=False))
 
 
 def stable(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from resources.context import World
+from resources.context import Context
 from resources.kubernetes.objects import list_objects
 from resources.support.cache import cached_json
 from resources.support.yaml_loaders import KubernetesLoader
@@ -62,24 +62,24 @@ def _parsed(text: str) -> Any:
     return yaml.load(text, Loader=KubernetesLoader)
 
 
-def newest_release(world: World, namespace: str, name: str) -> Release | None:
+def newest_release(context: Context, namespace: str, name: str) -> Release | None:
     """The newest revision; None where the release does not exist. One LIST serves a whole plan."""
     mine = [
         s
-        for s in _secrets(world)
+        for s in _secrets(context)
         if s["metadata"]["namespace"] == namespace and s["metadata"].get("labels", {}).get("name") == name
     ]
     if not mine:
         return None
     newest = max(mine, key=lambda s: int(s["metadata"]["labels"]["version"]))
-    release: Release = world.once(f"helm release {_version(newest)}", lambda: decode(newest))
+    release: Release = context.once(f"helm release {_version(newest)}", lambda: decode(newest))
     return release
 
 
-def newest_releases(world: World) -> list[Release]:
+def newest_releases(context: Context) -> list[Release]:
     """The newest revision of every release in the cluster."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for secret in sorted(_secrets(world), key=lambda s: int(s["metadata"]["labels"]["version"])):
+    for secret in sorted(_secrets(context), key=lambda s: int(s["metadata"]["labels"]["version"])):
         newest[(secret["metadata"]["namespace"], secret["metadata"]["labels"]["name"])] = secret
     return [decode(secret) for secret in newest.values()]
 
@@ -88,11 +88,11 @@ def _version(secret: dict[str, Any]) -> str:
     return f"{secret['metadata']['uid']} {secret['metadata']['resourceVersion']}"
 
 
-def _secrets(world: World) -> list[dict[str, Any]]:
+def _secrets(context: Context) -> list[dict[str, Any]]:
     # The newest revision is never superseded; each holds its whole chart, so the old ones are left where they are.
     labels = "owner=helm,status!=superseded"
-    found: list[dict[str, Any]] = world.once(
-        "helm releases", lambda: list_objects(world.cluster, "v1", "Secret", labels=labels)
+    found: list[dict[str, Any]] = context.once(
+        "helm releases", lambda: list_objects(context.cluster, "v1", "Secret", labels=labels)
     )
     return found
 

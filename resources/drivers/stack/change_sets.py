@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call, error_code
 from resources.config.names import ledger_bucket
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.fields import SECRET, template_body, template_digest
 from resources.drivers.stack.operations import Step, retained_resources
 from resources.drivers.stack.status import describe_stack
@@ -49,7 +49,7 @@ def refuse_long_template(spec: Stack[Any]) -> None:
         )
 
 
-def make_change_set(step: Step, world: World) -> dict[str, Any] | None:
+def make_change_set(step: Step, context: Context) -> dict[str, Any] | None:
     """A change set that can be executed, described with all its changes; None where nothing would change.
 
     One that fails is dropped, with the shell of a stack that it made. Raises OperationFailed with CloudFormation's
@@ -57,27 +57,27 @@ def make_change_set(step: Step, world: World) -> dict[str, Any] | None:
     spec = step.spec
     name = PREFIX + hashlib.sha256(f"{template_digest(spec)}{time.time_ns()}".encode()).hexdigest()[:16]
     with aws_call(f"making a change set for stack {spec.name}"):
-        world.aws.client("cloudformation").create_change_set(
-            StackName=spec.name, ChangeSetName=name, ChangeSetType=step.kind, **_request(step, world)
+        context.aws.client("cloudformation").create_change_set(
+            StackName=spec.name, ChangeSetName=name, ChangeSetType=step.kind, **_request(step, context)
         )
     try:
-        described = _described(spec, world, name)
+        described = _described(spec, context, name)
     except BaseException:
         # One that is still being made can't be deleted; a later deploy does, and what happened here matters more.
         with suppress(PipelineError):
-            drop_change_set(step, world, name)
+            drop_change_set(step, context, name)
         raise
     if described is None:
-        drop_change_set(step, world, name)
+        drop_change_set(step, context, name)
     return described
 
 
-def _request(step: Step, world: World) -> dict[str, Any]:
+def _request(step: Step, context: Context) -> dict[str, Any]:
     spec = step.spec
     request: dict[str, Any] = {
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain(spec.parameters).items()],
         "Capabilities": CAPABILITIES,
-        **_template(spec, world),
+        **_template(spec, context),
     }
     if step.kind != "IMPORT":
         request["Tags"] = [{"Key": k, "Value": v} for k, v in spec.tags.items()]
@@ -90,22 +90,22 @@ def _request(step: Step, world: World) -> dict[str, Any]:
             {"ResourceType": SECRET, "LogicalResourceId": logical_id, "ResourceIdentifier": {"Id": arn}}
             for logical_id, arn in step.imports.items()
         ]
-    if role := world.env.roles.cloudformation:
+    if role := context.env.roles.cloudformation:
         request["RoleARN"] = role
     return request
 
 
-def _template(spec: Stack[Any], world: World) -> dict[str, str]:
+def _template(spec: Stack[Any], context: Context) -> dict[str, str]:
     if is_inline(spec):
         return {"TemplateBody": template_body(spec)}
-    return {"TemplateURL": _uploaded(spec, world)}
+    return {"TemplateURL": _uploaded(spec, context)}
 
 
-def _uploaded(spec: Stack[Any], world: World) -> str:
+def _uploaded(spec: Stack[Any], context: Context) -> str:
     """The address of the template in the ledger's bucket, under its digest, so that it is written once."""
     refuse_long_template(spec)
-    bucket, key = ledger_bucket(world.env), f"templates/{template_digest(spec)}.json"
-    client = s3_client(world.aws)
+    bucket, key = ledger_bucket(context.env), f"templates/{template_digest(spec)}.json"
+    client = s3_client(context.aws)
     try:
         with aws_call(f"writing the template of stack {spec.name} to the ledger {bucket}"):
             try:
@@ -123,13 +123,13 @@ def _uploaded(spec: Stack[Any], world: World) -> str:
         raise NotFound(
             f"the template of stack {spec.name} is too long to be sent as it is, and the ledger bucket {bucket} that "
             "would hold it does not exist",
-            next_step=f"eks-assets bootstrap {world.env.name} --apply",
+            next_step=f"eks-assets bootstrap {context.env.name} --apply",
         ) from error
     return f"{client.meta.endpoint_url}/{bucket}/{key}"
 
 
-def _described(spec: Stack[Any], world: World, name: str) -> dict[str, Any] | None:
-    client = world.aws.client("cloudformation")
+def _described(spec: Stack[Any], context: Context, name: str) -> dict[str, Any] | None:
+    client = context.aws.client("cloudformation")
 
     def describe(**more: str) -> dict[str, Any]:
         with aws_call(f"describing the change set of stack {spec.name}"):
@@ -152,20 +152,20 @@ def _described(spec: Stack[Any], world: World, name: str) -> dict[str, Any] | No
     raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}")
 
 
-def drop_change_set(step: Step, world: World, name: str) -> None:
+def drop_change_set(step: Step, context: Context, name: str) -> None:
     """Delete a change set; one of a new stack together with the shell of a stack that it made."""
-    client, stack = world.aws.client("cloudformation"), step.spec.name
+    client, stack = context.aws.client("cloudformation"), step.spec.name
     with aws_call(f"deleting the change set of stack {stack}"):
         client.delete_change_set(StackName=stack, ChangeSetName=name)
-        found = None if step.kind == "UPDATE" else describe_stack(world, stack)
+        found = None if step.kind == "UPDATE" else describe_stack(context, stack)
         # Another run may have made a stack of it in the meantime.
         if found is not None and found["StackStatus"] == "REVIEW_IN_PROGRESS":
             client.delete_stack(StackName=stack)
 
 
-def drop_abandoned(world: World, stack: str) -> None:
+def drop_abandoned(context: Context, stack: str) -> None:
     """Delete the change sets of ours that a killed run left: made, or failed, and never executed."""
-    client = world.aws.client("cloudformation")
+    client = context.aws.client("cloudformation")
     with aws_call(f"looking for change sets that were left on stack {stack}"):
         pages = client.get_paginator("list_change_sets").paginate(StackName=stack)
         left = [
@@ -177,7 +177,7 @@ def drop_abandoned(world: World, stack: str) -> None:
             and found["Status"] not in _BEING_MADE
         ]
     for name in left:
-        world.before_change()
-        world.progress(f"stack {stack}: deleting the change set {name}, which an earlier run left")
+        context.before_change()
+        context.progress(f"stack {stack}: deleting the change set {name}, which an earlier run left")
         with aws_call(f"deleting the change set {name} of stack {stack}"):
             client.delete_change_set(StackName=stack, ChangeSetName=name)

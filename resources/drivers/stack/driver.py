@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
@@ -28,14 +28,14 @@ from resources.model.specs import Stack, output_key
 class StackDriver(Driver):
     """Observes, plans and applies a `Stack`."""
 
-    def observe(self, spec: Stack[Any], world: World) -> Observed | None:
+    def observe(self, spec: Stack[Any], context: Context) -> Observed | None:
         """Template, parameters, tags and outputs of the live stack; None where there is none, or only the shell of a
         change set that was never executed."""
-        found = describe_stack(world, spec.name)
+        found = describe_stack(context, spec.name)
         if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return None
         with aws_call(f"reading the template of stack {spec.name}"):
-            body = world.aws.client("cloudformation").get_template(StackName=spec.name)["TemplateBody"]
+            body = context.aws.client("cloudformation").get_template(StackName=spec.name)["TemplateBody"]
         template = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
         return Observed(
             status=found["StackStatus"],
@@ -43,20 +43,20 @@ class StackDriver(Driver):
                 "template": template,
                 "parameters": {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])},
                 "tags": {t["Key"]: t["Value"] for t in found.get("Tags", [])},
-                **self._guards(spec, found, world),
+                **self._guards(spec, found, context),
             },
             outputs=stack_outputs(spec, found.get("Outputs", [])),
             detail={"stack_id": found["StackId"], "reason": found.get("StackStatusReason", "")},
         )
 
-    def _guards(self, spec: Stack[Any], found: Mapping[str, Any], world: World) -> dict[str, Any]:
+    def _guards(self, spec: Stack[Any], found: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Protection and policy as they are, as far as the spec asks for any: a killed run may not have set them."""
         guards: dict[str, Any] = {}
         if spec.protected:
             guards["protected"] = bool(found.get("EnableTerminationProtection"))
         if spec.policy is not None:
             with aws_call(f"reading the policy of stack {spec.name}"):
-                answer = world.aws.client("cloudformation").get_stack_policy(StackName=spec.name)
+                answer = context.aws.client("cloudformation").get_stack_policy(StackName=spec.name)
             guards["policy"] = json.loads(answer.get("StackPolicyBody") or "{}")
         return guards
 
@@ -78,59 +78,59 @@ class StackDriver(Driver):
             )
         return NOTHING_TO_DO
 
-    def preview(self, spec: Stack[Any], observed: Observed | None, change: Change, world: World) -> Change:
+    def preview(self, spec: Stack[Any], observed: Observed | None, change: Change, context: Context) -> Change:
         """A needed change, with the resources that it touches, what is replaced (action `replace`) and what that
         disrupts; `facts` has the template's digest. Changes nothing: an update's change set is deleted again.
 
         Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
-        return previewed(spec, observed, change, world)
+        return previewed(spec, observed, change, context)
 
-    def apply(self, spec: Stack[Any], world: World) -> None:
+    def apply(self, spec: Stack[Any], context: Context) -> None:
         """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in
         two steps where AWS wants it so.
 
         Raises Refused, OperationFailed (with the first resource that failed and its reason), WaitTimeout, Transient.
         """
-        wait_while_busy(world, spec)
-        found = describe_stack(world, spec.name)
+        wait_while_busy(context, spec)
+        found = describe_stack(context, spec.name)
         if found is not None and must_be_recreated(found["StackStatus"]):
-            world.progress(f"stack {spec.name} is {found['StackStatus']}: removing what is left of it")
-            remove_failed(world, spec)
+            context.progress(f"stack {spec.name} is {found['StackStatus']}: removing what is left of it")
+            remove_failed(context, spec)
             found = None
         if found is not None:
             refuse_stuck(spec.name, found["StackStatus"])
-            drop_abandoned(world, spec.name)
+            drop_abandoned(context, spec.name)
         # CloudFormation takes a stack on from UPDATE_FAILED only by an operation that is not rolled back either.
         paused = found is not None and found["StackStatus"] == "UPDATE_FAILED"
-        for step in self._steps(spec, world, is_new=found is None):
-            self._change(replace(step, keeps_failure=step.keeps_failure or paused), world)
-        self._protect(spec, world)
+        for step in self._steps(spec, context, is_new=found is None):
+            self._change(replace(step, keeps_failure=step.keeps_failure or paused), context)
+        self._protect(spec, context)
 
-    def _steps(self, spec: Stack[Any], world: World, *, is_new: bool) -> tuple[Step, ...]:
+    def _steps(self, spec: Stack[Any], context: Context, *, is_new: bool) -> tuple[Step, ...]:
         if is_new:
-            return create_steps(spec, retained_secrets(spec, world))
-        live = self.observe(spec, world) if has_versions(spec) else None
+            return create_steps(spec, retained_secrets(spec, context))
+        live = self.observe(spec, context) if has_versions(spec) else None
         return (Step(spec, "UPDATE"),) if live is None else update_steps(spec, live.desired)
 
-    def _change(self, step: Step, world: World) -> None:
-        world.before_change()
-        change_set = make_change_set(step, world)
+    def _change(self, step: Step, context: Context) -> None:
+        context.before_change()
+        change_set = make_change_set(step, context)
         if change_set is None:
             return
         try:
             refuse_replacements(step.spec, change_set)
-            world.before_change()
+            context.before_change()
         except BaseException:
-            drop_change_set(step, world, change_set["ChangeSetName"])
+            drop_change_set(step, context, change_set["ChangeSetName"])
             raise
-        self._execute(step, world, change_set)
+        self._execute(step, context, change_set)
 
-    def _execute(self, step: Step, world: World, change_set: Mapping[str, Any]) -> None:
+    def _execute(self, step: Step, context: Context, change_set: Mapping[str, Any]) -> None:
         spec, stack_id = step.spec, str(change_set["StackId"])
-        events = EventStream(world, stack_id, spec.name)
+        events = EventStream(context, stack_id, spec.name)
         events.skip_old()
         with aws_call(f"executing the change set of stack {spec.name}"):
-            world.aws.client("cloudformation").execute_change_set(
+            context.aws.client("cloudformation").execute_change_set(
                 StackName=spec.name,
                 ChangeSetName=change_set["ChangeSetName"],
                 **({"DisableRollback": True} if step.keeps_failure else {}),
@@ -139,32 +139,32 @@ class StackDriver(Driver):
         if status != f"{step.kind}_COMPLETE":
             raise OperationFailed(
                 f"stack {spec.name} ended in {status}: {events.first_failure()}",
-                next_step=f"mend the cause and deploy again: eks-assets deploy {world.env.name}",
+                next_step=f"mend the cause and deploy again: eks-assets deploy {context.env.name}",
             )
 
-    def _protect(self, spec: Stack[Any], world: World) -> None:
-        client = world.aws.client("cloudformation")
+    def _protect(self, spec: Stack[Any], context: Context) -> None:
+        client = context.aws.client("cloudformation")
         with aws_call(f"protecting stack {spec.name}"):
             if spec.policy is not None:
-                world.before_change()
+                context.before_change()
                 client.set_stack_policy(StackName=spec.name, StackPolicyBody=json.dumps(spec.policy))
             if spec.protected:
-                world.before_change()
+                context.before_change()
                 client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=True)
 
 
-def remove_failed(world: World, spec: Stack[Any]) -> None:
+def remove_failed(context: Context, spec: Stack[Any]) -> None:
     """Delete a stack whose creation failed; it holds nothing that anybody uses."""
-    client = world.aws.client("cloudformation")
-    found = describe_stack(world, spec.name)
+    client = context.aws.client("cloudformation")
+    found = describe_stack(context, spec.name)
     if found is None:
         return
-    world.before_change()
+    context.before_change()
     with aws_call(f"deleting the failed stack {spec.name}"):
         if found.get("EnableTerminationProtection"):
             client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=False)
         client.delete_stack(StackName=spec.name)
-    events = EventStream(world, found["StackId"], spec.name)
+    events = EventStream(context, found["StackId"], spec.name)
     events.skip_old()
     status = events.follow(spec.timeout)
     if status != "DELETE_COMPLETE":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import SECRET
 from resources.model.errors import NotFound, OperationFailed
@@ -103,11 +103,11 @@ def retained_resources(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
     return {name: found for name, found in resources.items() if found.get("DeletionPolicy") in _RETAINED}
 
 
-def retained_secrets(spec: Stack[Any], world: World) -> dict[str, str]:
+def retained_secrets(spec: Stack[Any], context: Context) -> dict[str, str]:
     """ARNs, by logical id, of the stack's secrets that exist already.
 
     Raises OperationFailed for one that is scheduled for deletion: its name is taken, and it cannot be imported."""
-    return {logical_id: arn for logical_id, name in _named(spec) if (arn := _arn(name, world)) is not None}
+    return {logical_id: arn for logical_id, name in _named(spec) if (arn := _arn(name, context)) is not None}
 
 
 def _named(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
@@ -117,10 +117,10 @@ def _named(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
             yield logical_id, name
 
 
-def _arn(name: str, world: World) -> str | None:
+def _arn(name: str, context: Context) -> str | None:
     try:
         with aws_call(f"looking for the secret {name}"):
-            found = world.aws.client("secretsmanager").describe_secret(SecretId=name)
+            found = context.aws.client("secretsmanager").describe_secret(SecretId=name)
     except NotFound:
         return None
     if "DeletedDate" in found:

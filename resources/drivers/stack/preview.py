@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resources.context import World
+from resources.context import Context
 from resources.drivers.stack.change_sets import drop_change_set, is_inline, make_change_set
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import template_digest, wanted_fields
@@ -21,7 +21,7 @@ from resources.model.specs import Stack
 _ROLLS_NODES = {"Version", "ReleaseVersion", "LaunchTemplate"}
 
 
-def previewed(spec: Stack[Any], observed: Observed | None, change: Change, world: World) -> Change:
+def previewed(spec: Stack[Any], observed: Observed | None, change: Change, context: Context) -> Change:
     """The change with the resources that an update touches, read from a change set that is deleted again.
 
     A stack that is new, or that accepts no update now, keeps the comparison as it is; so does one whose values are not
@@ -34,9 +34,9 @@ def previewed(spec: Stack[Any], observed: Observed | None, change: Change, world
         return change
     step = Step(spec, "UPDATE")
     try:
-        change_set = make_change_set(step, world)
+        change_set = make_change_set(step, context)
         if change_set is not None:
-            drop_change_set(step, world, change_set["ChangeSetName"])
+            drop_change_set(step, context, change_set["ChangeSetName"])
     except NotFound:
         return change  # another run executed a change set of its own just now, which deletes all others
     return change if change_set is None else with_resources(change, spec, observed, change_set)

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from resources.aws.errors import aws_call
-from resources.context import World
+from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
 from resources.support.waiting import Look, wait_until
@@ -42,21 +42,21 @@ def refuse_stuck(name: str, status: str) -> None:
         )
 
 
-def describe_stack(world: World, name: str) -> dict[str, Any] | None:
+def describe_stack(context: Context, name: str) -> dict[str, Any] | None:
     """The live stack by name or id; None where there is none."""
     try:
         with aws_call(f"describing stack {name}"):
-            found: dict[str, Any] = world.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+            found: dict[str, Any] = context.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
             return found
     except NotFound:
         return None
 
 
-def wait_while_busy(world: World, spec: Stack[Any]) -> None:
+def wait_while_busy(context: Context, spec: Stack[Any]) -> None:
     """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
 
     def look() -> Look[bool]:
-        found = describe_stack(world, spec.name)
+        found = describe_stack(context, spec.name)
         status = found["StackStatus"] if found else "absent"
         return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
 
@@ -65,7 +65,7 @@ def wait_while_busy(world: World, spec: Stack[Any]) -> None:
         what=f"stack {spec.name}",
         deadline=spec.timeout,
         interval=5,
-        progress=world.progress,
+        progress=context.progress,
         next_step=f"aws cloudformation describe-stack-events --stack-name {spec.name}",
     )
 
@@ -80,8 +80,8 @@ _CANCELLED = "Resource creation cancelled"
 class EventStream:
     """Follows a stack by its id, so that the events of a stack that deletes itself remain readable."""
 
-    def __init__(self, world: World, stack_id: str, name: str) -> None:
-        self._world = world
+    def __init__(self, context: Context, stack_id: str, name: str) -> None:
+        self._context = context
         self._stack_id = stack_id
         self._name = name
         self._seen: set[str] = set()
@@ -122,7 +122,7 @@ class EventStream:
     def _status(self) -> str:
         with aws_call(f"describing stack {self._name}"):
             return str(
-                self._world.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0][
+                self._context.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0][
                     "StackStatus"
                 ]
             )
@@ -131,7 +131,7 @@ class EventStream:
         """Events not seen before, oldest first. AWS answers newest first, so reading stops at a known one."""
         fresh: list[dict[str, Any]] = []
         with aws_call(f"reading the events of stack {self._name}"):
-            pages = self._world.aws.client("cloudformation").get_paginator("describe_stack_events")
+            pages = self._context.aws.client("cloudformation").get_paginator("describe_stack_events")
             for page in pages.paginate(StackName=self._stack_id):
                 unseen = [e for e in page["StackEvents"] if e["EventId"] not in self._seen]
                 fresh.extend(unseen)
@@ -143,7 +143,7 @@ class EventStream:
     def _say(self, event: dict[str, Any]) -> None:
         status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
         line = f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {status}"
-        self._world.progress(f"{line}: {reason}" if reason else line)
+        self._context.progress(f"{line}: {reason}" if reason else line)
         if event.get("PhysicalResourceId") == self._stack_id:
             self._rests = not status.endswith("_IN_PROGRESS")
         if status in _FAILED and _CANCELLED not in reason and event.get("PhysicalResourceId") != self._stack_id:
