@@ -3,6 +3,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# dg keeps its instance inside the environment, with our dagster.yaml: no telemetry, and nothing in the home folder.
+DG_HOME := $(abspath $(VENV))/dg
+DG := DAGSTER_HOME=$(DG_HOME) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg
 # Forked steps and helm's token plugin start often: without bytecode each start compiles our modules again.
 COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox benchmarks
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
 	@echo "make test    every check and test"
-	@echo "make check   format, types, layers"
+	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
@@ -45,6 +48,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@rm -rf $(DG_HOME) && mkdir $(DG_HOME) && cp dagster.yaml $(DG_HOME)
+	$(DG) check toml
+	$(DG) check defs
+	$(DG) list defs >/dev/null
 
 test: check
 	@$(COMPILE)
@@ -60,4 +67,4 @@ charts: $(READY)
 	$(BIN)/python -m sandbox.real_charts "$(DIR)"
 
 clean:
-	rm -rf .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
