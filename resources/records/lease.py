@@ -83,8 +83,8 @@ class Lease:
 
 @contextmanager
 def hold(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
-    """Hold the environment for the run `context.run_id` (all runs of `context.launch`, where it is set), together with its
-    other steps; it is `context.lease` meanwhile.
+    """Hold the environment for the run `context.run_id` (all runs of `context.launch`, where it is set), together with
+    its other steps; it is `context.lease` meanwhile.
 
     `who`: words for people, such as a user and a command. `wait`: seconds to wait for another run to end. `keep`: leave
     the run's next step LINGER seconds to join; False where the run ends here. Whoever holds it first waits until no
