@@ -1,25 +1,24 @@
-"""Launches a release once enough people have granted it, and tells them how their releases stand.
+"""Launches what was put up for approval once enough people have granted it, and tells them how requests stand.
 
 It only launches: the gate inside every unit looks at the grants again (`eks_assets/engine/gate.py`), so nothing that
-this sensor believes, or is made to believe, lets anything through. How a release stands is judged by AWS's clock.
+this sensor believes, or is made to believe, lets anything through. How a request stands is judged by AWS's clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.engine.approval_request import describe, request_notification
+from eks_assets.engine.approval_request import approval_notification, describe_state
+from eks_assets.engine.gate import load_approved_plan
 from eks_assets.graph.registry import gated_units
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.units import registry
-from resources.approval.decisions import standings
-from resources.approval.rules import Standing, newest_granted
-from resources.approval.store import published, uses
+from resources.approval.record import ApprovalRecord
+from resources.approval.rules import RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
 from resources.context import Context
@@ -33,23 +32,14 @@ from sensors.looks import context_of, first_line, look_at_each, read_environment
 RELEASE = "eks-assets/release"
 SENSOR = "approval sensor"
 TELLING_SECONDS = 3.0
-# Runs that could not even be started, as when the code could not be loaded, are started anew so often.
+# Runs that could not even be started, as when the code could not be loaded, are started again so often.
 LAUNCHES = 3
 
 
 class Told(Model):
-    """The cursor, by the id of a release: the status that people have been told."""
+    """The cursor, by the id of a request: the status that people have been told."""
 
     told: dict[str, str] = Field(default={})
-
-
-@dataclass(frozen=True)
-class Releases:
-    """What AWS knows of the releases of one environment. `begun`: whether the grant that holds has been used."""
-
-    standings: tuple[Standing, ...]
-    granted: Standing | None
-    begun: bool
 
 
 @dg.sensor(
@@ -58,19 +48,19 @@ class Releases:
     minimum_interval_seconds=5,
     # Safe to run from the start: it starts what people have approved, and the gate decides again.
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Carries a release on once its grant is complete, and sends what approvers have to know.",
+    description="Carries out what was approved, and tells approvers what they have to know.",
 )
 def approval_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """At most one launch a release; a run that fails is launched again by people, as long as the grant holds."""
+    """At most one launch a request; a run that fails is launched again by people, as long as the grant holds."""
     try:
         environments, faults = read_environments(registry().by_name)
     except ConfigError as error:
         return dg.SkipReason(first_line(error))
     gated = {name: env for name, env in environments.items() if env.approval is not None}
-    said = [f"{name}: its releases wait: {fault}" for name, fault in faults.items()]
+    said = [f"{name}: its approval requests wait: {fault}" for name, fault in faults.items()]
     requests: list[dg.RunRequest] = []
-    known: dict[str, Releases] = {}
-    looks = look_at_each("releases", {name: partial(look, env) for name, env in gated.items()})
+    known: dict[str, ApprovalRecord] = {}
+    looks = look_at_each("approval requests", {name: partial(read_record, env) for name, env in gated.items()})
     for name, found in looks.items():
         if isinstance(found, PipelineError):
             said.append(f"{name}: {first_line(found)}")
@@ -85,34 +75,33 @@ def approval_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     return tick(context, requests, said, Told(told=told))
 
 
-def look(env: Environment) -> Releases:
-    """How the releases of an environment with a gate stand. Raises NotFound where it has not been bootstrapped,
-    AccessDenied, Transient."""
-    env_context = context_of(env)
-    found = tuple(standings(env_context, env.approval or Approval()))
-    granted = newest_granted(found)
-    return Releases(found, granted, granted is not None and bool(uses(env_context, granted.request)))
+def read_record(env: Environment) -> ApprovalRecord:
+    """The approval record of an environment with a gate; rejections in it are kept. Raises NotFound where it has not
+    been bootstrapped, AccessDenied, Transient."""
+    record = ApprovalRecord.read(context_of(env), env.approval or Approval())
+    record.record_rejections()
+    return record
 
 
-def decide(instance: dg.DagsterInstance, env: Environment, releases: Releases) -> tuple[dg.RunRequest | None, str]:
-    """The run that carries the granted release on, if there is something to start, and why or why not."""
-    granted = releases.granted
-    if granted is None:
-        newest = releases.standings[-1] if releases.standings else None
+def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord) -> tuple[dg.RunRequest | None, str]:
+    """The run that carries out what was granted, if there is something to start, and why or why not."""
+    grant = record.grant
+    if grant is None:
+        newest = record.states[-1] if record.states else None
         approvers = (env.approval or Approval()).approvers
-        return None, describe(newest, approvers) if newest else "nothing has been put up for approval"
-    short, release = granted.request.digest[:19], granted.request.id
-    runs = runs_with(instance, {RELEASE: release})
+        return None, describe_state(newest, approvers) if newest else "nothing has been put up for approval"
+    short, request_id = grant.request.digest[:19], grant.request.id
+    runs = runs_with(instance, {RELEASE: request_id})
     started = next((run for run in runs if not _never_began(instance, run)), None)
     if started is not None:
-        state = started.status.value.lower()
-        return None, f"{short} is approved; run {started.run_id[:8]} was launched for it ({state})"
-    if releases.begun:
+        status = started.status.value.lower()
+        return None, f"{short} is approved; run {started.run_id[:8]} was launched for it ({status})"
+    if record.uses_of(grant.request):
         return None, f"{short} is approved, and a run has begun to carry it out; eks-assets deploy {env.name} goes on"
     if len(runs) >= LAUNCHES:
         return None, f"{short} is approved, but {len(runs)} runs could not be started; eks-assets deploy {env.name}"
-    tags = {RELEASE: release, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(granted.approvers)}"}
-    key = release if not runs else f"{release}/{len(runs) + 1}"
+    tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
+    key = request_id if not runs else f"{request_id}/{len(runs) + 1}"
     selection = [RELEASE_PLAN, *gated_units(registry(), env)]
     return deploy_run(env, key, tags, selection), f"{short} is approved"
 
@@ -125,14 +114,14 @@ def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _tell(
-    gated: Mapping[str, Environment], known: Mapping[str, Releases], told: Mapping[str, str], said: list[str]
+    gated: Mapping[str, Environment], known: Mapping[str, ApprovalRecord], told: Mapping[str, str], said: list[str]
 ) -> dict[str, str]:
     """Send what has not been told, and return what has; of environments that did not answer, what was told before."""
     news: dict[str, Callable[[], dict[str, str]]] = {}
     kept: dict[str, str] = {} if len(known) == len(gated) else dict(told)
-    for name, releases in known.items():
-        new = [s for s in releases.standings if told.get(s.request.id) != s.status]
-        kept |= {s.request.id: s.status for s in releases.standings if s not in new}
+    for name, record in known.items():
+        new = [s for s in record.states if told.get(s.request.id) != s.status]
+        kept |= {s.request.id: s.status for s in record.states if s not in new}
         if new:
             news[name] = partial(tell, gated[name], new, said.append)
     for found in look_at_each("notifications", news, TELLING_SECONDS).values():
@@ -140,35 +129,35 @@ def _tell(
     return kept
 
 
-def tell(env: Environment, new: list[Standing], say: Callable[[str], None]) -> dict[str, str]:
-    """Send the notification of each release's status; returns those that need not be sent again, by release."""
+def tell(env: Environment, new: list[RequestState], say: Callable[[str], None]) -> dict[str, str]:
+    """Send the notification of each request's status; returns those that need not be sent again, by request."""
     told: dict[str, str] = {}
-    for standing in new:
+    for state in new:
         faults: list[str] = []
         env_context = context_of(env, faults.append)
-        notification = notification_of(env_context, standing)
+        notification = notification_of(env_context, state)
         # Whoever noticed it before us may have told people: then there is nothing to say.
         if notification is None or publish(env_context, notification) or not faults:
-            told[standing.request.id] = standing.status
+            told[state.request.id] = state.status
         for fault in faults:
             say(f"{env.name}: {fault}")
     return told
 
 
-def notification_of(env_context: Context, standing: Standing) -> Notification | None:
-    """What people have to know of a release as it stands; None where there is nothing new in that.
+def notification_of(env_context: Context, state: RequestState) -> Notification | None:
+    """What people have to know of a request as it stands; None where there is nothing new in that.
 
     Raises ApprovalStale where the ledger's plan was changed."""
-    env, request = env_context.env, standing.request
+    env, request = env_context.env, state.request
     digest, release = request.digest, request.id
-    if standing.status == "waiting":
-        return request_notification(env, request, published(env_context, digest))
-    if standing.status == "granted":
-        return events.approved(env, digest, standing.approvers, release=release)
-    if standing.status == "rejected":
-        return events.rejected(env, digest, standing.by, standing.reason, release=release)
-    if standing.status == "expired":
-        return events.expired(env, digest, f"{standing.until:%Y-%m-%d %H:%M} UTC", release=release)
+    if state.status == "waiting":
+        return approval_notification(env, request, load_approved_plan(env_context, digest))
+    if state.status == "granted":
+        return events.approved(env, digest, state.approvers, release=release)
+    if state.status == "rejected":
+        return events.rejected(env, digest, state.by, state.reason, release=release)
+    if state.status == "expired":
+        return events.expired(env, digest, f"{state.until:%Y-%m-%d %H:%M} UTC", release=release)
     return None
 
 

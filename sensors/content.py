@@ -6,7 +6,7 @@ import json
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
-from eks_assets.plan.document import inputs
+from eks_assets.plan.document import inputs_digest
 from resources.config.environment import Environment
 from resources.model.digests import hex_digest_of
 from resources.model.outputs import plain
@@ -20,7 +20,7 @@ def content_of(registry: Registry, env: Environment) -> str:
 
     The second changes with the code of a unit exactly where that matters to this environment: not with a comment, not
     with a unit that is switched off. Raises ConfigError where a unit cannot be rendered."""
-    files = inputs(env).removeprefix("sha256:")[:LENGTH]
+    files = inputs_digest(env).removeprefix("sha256:")[:LENGTH]
     return f"{files}-{_rendered(files, registry, env)}"
 
 

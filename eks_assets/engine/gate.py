@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from eks_assets.engine.coverage import context_deviations, unit_deviations
+from pydantic import ValidationError
+
+from eks_assets.engine.coverage import Progress, uncovered
 from eks_assets.engine.provenance import source_of
-from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.registry import is_gated
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.document import plan_document
-from eks_assets.plan.model import EnvironmentPlan, UnitPlan
-from resources.approval.decisions import ALL_UNITS, standings, use_up
-from resources.approval.rules import Standing, newest_granted
-from resources.approval.store import mark, published, uses
+from eks_assets.plan.document import build_entry, surroundings
+from eks_assets.plan.model import Plan
+from eks_assets.plan.unit_plan import UnitPlan
+from resources.approval.record import ApprovalRecord
+from resources.approval.rules import RequestState
+from resources.approval.store import load_plan
 from resources.config.environment import Approval
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, ApprovalStale
@@ -21,9 +24,7 @@ from resources.model.outputs import Outputs
 
 
 @contextmanager
-def permission(
-    registry: Registry, unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], context: Context
-) -> Iterator[None]:
+def approved_change(unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], context: Context) -> Iterator[None]:
     """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
@@ -32,61 +33,56 @@ def permission(
     if approval is None or not is_gated(context.env, unit):
         yield
         return
-    now = standings(context, approval)
-    grant = newest_granted(now)
+    record = ApprovalRecord.read(context, approval)
+    record.record_rejections()
+    grant = record.grant
     if grant is None:
-        raise missing(unit, approval, now, context)
-    approved = published(context, grant.request.digest)
-    marks = uses(context, grant.request)
-    if faults := deviations(registry, unit, pending, known, approved, context, marks.get(unit.name)):
-        raise stale(grant, faults, context)
-    mark(context, grant.request, unit.name, "started")
+        raise approval_missing(unit, approval, record.states, context)
+    approved = load_approved_plan(context, grant.request.digest)
+    progress: Progress = record.uses_of(grant.request).get(unit.name, "")
+    around = surroundings(context.env, source_of(context))
+    if faults := uncovered(approved, around, build_entry(pending, unit), known, progress):
+        raise approval_stale(grant, faults, context)
+    record.record_start(grant.request, unit.name)
     yield
-    mark(context, grant.request, unit.name, "done")
-    done = {name for name, how in uses(context, grant.request).items() if how == "done"}
-    if {entry["unit"] for entry in approved["changes"]} <= done | {ALL_UNITS}:
-        use_up(context, grant.request)
+    record.record_end(grant.request, unit.name, approved.units)
 
 
-def deviations(
-    registry: Registry,
-    unit: AnyUnit,
-    pending: UnitPlan,
-    known: Mapping[str, Outputs],
-    approved: Mapping[str, object],
-    context: Context,
-    how_far: str | None,
-) -> tuple[str, ...]:
-    """Where the unit's pending change, or what it is made from, is not what was approved. `how_far`: the unit's mark
-    under the grant, `started` or `done`."""
-    alone = EnvironmentPlan(context.env.name, (pending,))
-    now = plan_document(alone, registry, context.env, source_of(context), [unit.name])
-    (entry,) = now["changes"]
-    used = [f"{unit.name} has been changed under this grant before; a grant is used once"] if how_far == "done" else []
-    inside = unit_deviations(approved, entry, known, started=how_far is not None)
-    return (*used, *context_deviations(approved, now), *inside)
+def load_approved_plan(context: Context, digest: str) -> Plan:
+    """The plan that was put up under that digest. Raises NotFound; ApprovalStale where what the ledger has there is
+    something else, or is no plan."""
+    try:
+        return Plan.model_validate_json(load_plan(context, digest))
+    except ValidationError as error:
+        raise ApprovalStale(
+            f"the plan {digest[:19]} in the ledger is no plan that this version can read: "
+            f"{error.errors(include_input=False, include_url=False)[0]['msg']}",
+            next_step=f"eks-assets deploy {context.env.name} puts the plan as it is now up for approval",
+        ) from None
 
 
-def missing(unit: AnyUnit, approval: Approval, now: list[Standing], context: Context) -> ApprovalMissing:
+def approval_missing(
+    unit: AnyUnit, approval: Approval, states: tuple[RequestState, ...], context: Context
+) -> ApprovalMissing:
     """Why the gate is closed, and what opens it."""
     name = context.env.name
-    waiting = [s for s in now if s.status == "waiting"]
+    waiting = [state for state in states if state.status == "waiting"]
     if not waiting:
         return ApprovalMissing(
             f"{unit.name} in {name} is waiting for approval, and no plan of it has been put up yet",
             next_step=f"eks-assets deploy {name} puts it up (in the UI: materialize release_plan)",
         )
-    digest, short = waiting[-1].request.digest[:19], waiting[-1].missing
+    digest, missing = waiting[-1].request.digest[:19], waiting[-1].missing
     return ApprovalMissing(
-        f"{unit.name} in {name} is waiting for approval of {digest}: {short} of {approval.approvers} missing",
+        f"{unit.name} in {name} is waiting for approval of {digest}: {missing} of {approval.approvers} missing",
         next_step=f"eks-assets approve {name} --digest {digest} --reason ...",
     )
 
 
-def stale(grant: Standing, faults: tuple[str, ...], context: Context) -> ApprovalStale:
+def approval_stale(grant: RequestState, faults: tuple[str, ...], context: Context) -> ApprovalStale:
     """What was approved is not what would happen: each difference on a line."""
-    shown = "\n  ".join(faults[:10]) + (f"\n  and {len(faults) - 10} more" if len(faults) > 10 else "")
+    lines = "\n  ".join(faults[:10]) + (f"\n  and {len(faults) - 10} more" if len(faults) > 10 else "")
     return ApprovalStale(
-        f"the approval of {grant.request.digest[:19]} does not cover this:\n  {shown}",
+        f"the approval of {grant.request.digest[:19]} does not cover this:\n  {lines}",
         next_step=f"eks-assets deploy {context.env.name} puts the plan as it is now up for approval",
     )

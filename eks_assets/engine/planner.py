@@ -13,8 +13,9 @@ from eks_assets.engine.provenance import source_of
 from eks_assets.graph.registry import Registry, is_gated
 from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.document import report
-from eks_assets.plan.model import CheckState, EnvironmentPlan, State, UnitPlan
+from eks_assets.plan.document import build_report
+from eks_assets.plan.model import PlanReport
+from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.rendering import expect
@@ -23,7 +24,7 @@ from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
-from resources.probes.runner import observe as look
+from resources.probes.runner import observe as run_probe
 from resources.support.background import in_background
 
 WIDTH = 24
@@ -96,55 +97,73 @@ def plan_unit(
         return UnitPlan(unit.name, unit.wave, "disabled")
     needs = [done[name] for name in registry.needs[unit.name]]
     known = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
-    unsettled = any(p.needs_a_run for p in needs)
     try:
         spec = desired(registry, context.env, unit, known)
-        driver = driver_of(spec)
-        try:
-            observed = driver.observe(spec, context)
-            change = driver.plan(spec, observed)
-            if with_preview and change.is_needed:
-                change = driver.preview(spec, observed, change, context)
-        except PipelineError as error:
-            # What it looks at may be half made (a VPC without its subnets): it is looked at again when that is done.
-            if not unsettled or isinstance(error, ConfigError | Transient):
-                raise
-            observed, change = None, _planned_later(driver, spec, error)
-            if with_preview and change.fields[0].path:
-                change = driver.preview(spec, None, change, context)
+        observed, change = _compare(spec, context, needs, with_preview=with_preview)
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
-    waits_for = pending_fields(spec.model_dump(mode="python")) if change.is_needed else ()
-    checks: tuple[CheckState, ...] = ()
-    if with_checks and observed is not None:
-        looks = [(check, look(check, spec, context)) for check in unit.checks]
-        checks = tuple(
-            CheckState(check.name, seen.passed, seen.detail, check.says, seen.since) for check, seen in looks
-        )
-    healthy = all(c.passed for c in checks)
-    state: State = "pending" if change.is_needed else "in_sync" if healthy else "failed"
-    if change.is_needed and observed is not None and _is_failed(observed.status):
-        state = "failed"
-    if state == "failed" and isinstance(spec, Probes) and any(p.change.is_needed or p.error for p in needs):
-        # Its checks are of what is not there yet: nothing has gone wrong.
-        state = "pending"
-    if state == "pending" and is_gated(context.env, unit):
-        state = "waiting"
+    checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     # A push makes another commit than the one that is there.
-    settled = not (change.is_needed and isinstance(spec, GitTree))
-    outputs = observed.outputs if observed is not None and settled else None
+    keeps_outputs = not (change.is_needed and isinstance(spec, GitTree))
     return UnitPlan(
         unit.name,
         unit.wave,
-        state,
+        unit_state(
+            change,
+            observed.status if observed is not None else "",
+            healthy=all(check.passed for check in checks),
+            only_probes=isinstance(spec, Probes),
+            needs_are_settled=not any(p.change.is_needed or p.error for p in needs),
+            gated=is_gated(context.env, unit),
+        ),
         change,
-        waits_for,
+        pending_fields(spec.model_dump(mode="python")) if change.is_needed else (),
         checks,
-        outputs=outputs,
+        outputs=observed.outputs if observed is not None and keeps_outputs else None,
         observed=start_of(observed),
         spec=spec,
         seconds=time.monotonic() - began,
     )
+
+
+def unit_state(
+    change: Change, status: str, *, healthy: bool, only_probes: bool, needs_are_settled: bool, gated: bool
+) -> State:
+    """The state of a unit that could be planned. `status`: what is observed, empty where nothing exists; `healthy`:
+    whether its checks pass; `only_probes`: whether the unit is its checks alone; `needs_are_settled`: whether nothing
+    that it depends on would change or could not be planned."""
+    if not change.is_needed and healthy:
+        return "in_sync"
+    has_failed = _is_failed(status) if change.is_needed else True
+    # Checks of what is not there yet: nothing has gone wrong.
+    if has_failed and not (only_probes and not needs_are_settled):
+        return "failed"
+    return "waiting" if gated else "pending"
+
+
+def _compare(
+    spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool
+) -> tuple[Observed | None, Change]:
+    """What exists, and what applying the spec would change."""
+    driver = driver_of(spec)
+    try:
+        observed = driver.observe(spec, context)
+        change = driver.plan(spec, observed)
+        if with_preview and change.is_needed:
+            change = driver.preview(spec, observed, change, context)
+    except PipelineError as error:
+        # What it reads may be half made (a VPC without its subnets): it is planned again when that is done.
+        if not any(p.needs_a_run for p in needs) or isinstance(error, ConfigError | Transient):
+            raise
+        observed, change = None, _planned_later(driver, spec, error)
+        if with_preview and change.fields[0].path:
+            change = driver.preview(spec, None, change, context)
+    return observed, change
+
+
+def _check(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[CheckState, ...]:
+    results = [(check, run_probe(check, spec, context)) for check in unit.checks]
+    return tuple(CheckState(check.name, r.passed, r.detail, check.says, r.since) for check, r in results)
 
 
 def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Change:
@@ -175,9 +194,9 @@ def plan_report(
     context: Context,
     only: Collection[str] | None = None,
     progress: Callable[[UnitPlan], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> PlanReport:
     """Plan an environment (or `only` those units) in detail, as docs/plan.md describes it. Changes nothing.
 
     Raises PipelineError where the account can't be read; what goes wrong with one unit is under `unknown`."""
-    found = plan_environment(registry, context, only=only, with_checks=False, with_preview=True, progress=progress)
-    return report(found, registry, context.env, source_of(context))
+    planned = plan_environment(registry, context, only=only, with_checks=False, with_preview=True, progress=progress)
+    return build_report(planned, registry, context.env, source_of(context))

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eks_assets.engine.gate import permission
+from eks_assets.engine.gate import approved_change
 from eks_assets.engine.planner import expect_releases, start_of
 from eks_assets.graph.registry import Registry, is_gated
 from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.model import UnitPlan
+from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller
 from resources.context import Context
 from resources.drivers.base import Driver
@@ -74,8 +74,8 @@ def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Ou
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One look at a unit: what should exist, what does, and the difference."""
+class _Observation:
+    """One unit as it is now: what should exist, what does, and the difference."""
 
     known: dict[str, Outputs]
     spec: Spec[Any]
@@ -92,47 +92,50 @@ def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
     began = time.monotonic()
     context.aws.check_account()
     held = current_holder(context) if context.launch else None
-    seen = _look(registry, unit, context)
-    settled = not seen.change.is_needed
+    observation = _observe(registry, unit, context)
+    settled = not observation.change.is_needed
     if settled:
         context.progress(f"{unit.name}: nothing to do")
     else:
-        seen = _apply_under_lease(registry, unit, context, seen, held)
-    checks = probe(unit, seen.spec, context)
-    observed = seen.observed if settled else seen.driver.observe(seen.spec, context)
-    return Result(seen.change, seen.spec, observed, checks, time.monotonic() - began)
+        observation = _apply_under_lease(registry, unit, context, observation, held)
+    checks = probe(unit, observation.spec, context)
+    driver, spec = observation.driver, observation.spec
+    observed = observation.observed if settled else driver.observe(spec, context)
+    return Result(observation.change, spec, observed, checks, time.monotonic() - began)
 
 
-def _look(registry: Registry, unit: AnyUnit, context: Context) -> _Seen:
+def _observe(registry: Registry, unit: AnyUnit, context: Context) -> _Observation:
     known = known_outputs(registry, unit, context)
     spec = desired(registry, context.env, unit, known)
     driver = driver_of(spec)
     observed = driver.observe(spec, context)
-    return _Seen(known, spec, driver, observed, driver.plan(spec, observed))
+    return _Observation(known, spec, driver, observed, driver.plan(spec, observed))
 
 
-def _apply_under_lease(registry: Registry, unit: AnyUnit, context: Context, seen: _Seen, held: Holder | None) -> _Seen:
-    """Apply what was seen while the environment was held, so that nobody has changed it between the look, the gate and
-    the change. `held`: who held it before the look. The token grows whenever somebody takes it, so the same token means
-    that the launch has held it all the time; else it is looked at again."""
+def _apply_under_lease(
+    registry: Registry, unit: AnyUnit, context: Context, observation: _Observation, held: Holder | None
+) -> _Observation:
+    """Apply what was observed while the environment was held, so that nobody has changed it between the observation,
+    the gate and the change. `held`: who held it before the observation. The token grows whenever somebody takes it, so
+    the same token means that the launch has held it all the time; else it is observed again."""
     # Who joins what his own launch holds need not say again who he is.
     who = held.who if held and held.run == context.launch else f"{caller(context.env)}, {unit.name}"
     with hold(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
             context.forget_all()
-            seen = _look(registry, unit, context)
-        spec, change = seen.spec, seen.change
+            observation = _observe(registry, unit, context)
+        spec, driver, change = observation.spec, observation.driver, observation.change
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
-            return seen
+            return observation
         if is_gated(context.env, unit):
             expect_releases(registry, context)
-            change = seen.driver.preview(spec, seen.observed, change, context)
-        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(seen.observed))
-        with permission(registry, unit, pending, seen.known, context):
+            change = driver.preview(spec, observation.observed, change, context)
+        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observation.observed))
+        with approved_change(unit, pending, observation.known, context):
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
-            _apply(unit, seen.driver, spec, change, context)
-        return replace(seen, change=change)
+            _apply(unit, driver, spec, change, context)
+        return replace(observation, change=change)
 
 
 def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, context: Context) -> None:

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
-from resources.approval.decisions import find_request, vote_in_ui
+from resources.approval.decisions import find_request, write_ui_decision
 
 
 class Decision(dg.Config):
@@ -20,7 +20,7 @@ def decide(context: dg.OpExecutionContext, config: Decision, platform: Platform)
     """Fails where the environment takes no decisions from here."""
     with translated(context, platform, "approve") as unit_context:
         request = find_request(unit_context, config.digest)
-        vote_in_ui(unit_context, request, config.decision, config.reason)
+        write_ui_decision(unit_context, request, config.decision, config.reason)
         context.log.info(f"{config.decision} of {request.digest[:19]} is written")
 
 

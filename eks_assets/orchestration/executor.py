@@ -18,7 +18,7 @@ from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.recorded_looks import looked_at
 from eks_assets.orchestration.run_tags import launch_of
-from eks_assets.plan.model import UnitPlan
+from eks_assets.plan.unit_plan import UnitPlan
 from eks_assets.units import registry
 from resources.context import silent
 from resources.model.errors import PipelineError

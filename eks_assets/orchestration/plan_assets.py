@@ -1,13 +1,18 @@
 """What would change, as Dagster shows it: the asset `plan` of a whole environment, and for what lies behind the
 approval gate `release_plan` with its check `approved`. None of them lets anything through: the gate itself stands
-inside every unit (`permission.py`)."""
+inside every unit (`engine/gate.py`)."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from eks_assets.engine.approval_request import ReleasePlan, commands, plan_release, standing_line
+from eks_assets.engine.approval_request import (
+    PendingApproval,
+    decision_commands,
+    describe_newest_request,
+    request_approval,
+)
 from eks_assets.engine.planner import plan_report
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import WAVES
@@ -32,15 +37,15 @@ def build_plan(registry: Registry) -> dg.AssetsDefinition:
     )
     def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
         with translated(context, platform, PLAN) as unit_context:
-            found = plan_report(registry, unit_context)
-        waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(found).items()}
-        unknown = "; ".join(f"{entry['unit']}: {entry['reason']}" for entry in found["unknown"])
+            report = plan_report(registry, unit_context)
+        waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(report).items()}
+        unknown = "; ".join(f"{entry.unit}: {entry.reason}" for entry in report.unknown)
         yield dg.MaterializeResult(
             metadata={
-                "result": summary(found, found["minutes"]),
+                "result": summary(report, report.minutes),
                 **({"not planned": unknown} if unknown else {}),
                 **waves,
-                "digest": found["digest"],
+                "digest": report.digest,
             }
         )
 
@@ -65,8 +70,8 @@ def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
     def release_plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
         with translated(context, platform, RELEASE_PLAN) as unit_context:
             approval = unit_context.env.approval
-            found = plan_release(registry, unit_context, approval) if approval is not None else None
-        yield dg.MaterializeResult(metadata=_metadata(found, unit_context.env))
+            pending = request_approval(registry, unit_context, approval) if approval is not None else None
+        yield dg.MaterializeResult(metadata=_metadata(pending, unit_context.env))
 
     return release_plan
 
@@ -82,26 +87,26 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
     )
     def approved(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
         with translated(context, platform, APPROVED) as unit_context:
-            passed, words = standing_line(unit_context)
-        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=words)
+            passed, line = describe_newest_request(unit_context)
+        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=line)
 
     return approved
 
 
-def _metadata(found: ReleasePlan | None, env: Environment) -> dict[str, Any]:
-    if found is None:
+def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, Any]:
+    if pending is None:
         return {"result": f"{env.name} has no approval gate"}
-    if found.standing is None:
+    if pending.state is None:
         return {"result": "nothing to do behind the gate"}
-    request = found.standing.request
-    count = len(found.pending)
+    request = pending.state.request
+    count = len(pending.plan.changes)
     shown: dict[str, Any] = {
-        "result": f"{count} units would change: {'approved' if found.is_granted else 'waiting for approval'}",
+        "result": f"{count} units would change: {'approved' if pending.is_granted else 'waiting for approval'}",
         "digest": request.digest,
-        "commands": dg.MetadataValue.md("\n".join(f"    {line}" for line in commands(env, request))),
+        "commands": dg.MetadataValue.md("\n".join(f"    {line}" for line in decision_commands(env, request))),
     }
-    for wave, text in by_wave(found.document).items():
+    for wave, text in by_wave(pending.plan).items():
         shown[wave] = dg.MetadataValue.md(text)
-    if found.refused:
-        shown["earlier approval"] = "does not cover this: " + "; ".join(found.refused[:5])
+    if pending.refusals:
+        shown["earlier approval"] = "does not cover this: " + "; ".join(pending.refusals[:5])
     return shown

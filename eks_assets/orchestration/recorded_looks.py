@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.model import UnitPlan
+from eks_assets.plan.unit_plan import UnitPlan
 from resources.model.change import Observed
 from resources.probes.result import Seen
 

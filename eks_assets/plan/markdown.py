@@ -1,37 +1,36 @@
-"""A plan document as Markdown: for a comment on a pull request, and wave by wave for Dagster's UI. Pure."""
+"""A plan as Markdown: for a comment on a pull request, and wave by wave for Dagster's UI. Pure."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from eks_assets.plan import wording as words
+from eks_assets.plan.model import Entry, Plan, PlanReport
 
 COMMENT = 65_536  # characters that a comment on GitHub may have
 WAVE = 1_000  # characters beyond which Dagster's UI collapses a text
 FIELDS, VALUE = 40, 200
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
-Entry = Mapping[str, Any]
 
 
-def summary(document: Mapping[str, Any], minutes: float) -> str:
+def summary(plan: Plan, minutes: float) -> str:
     """One line: how many changes of what kind, and how long they take."""
-    units, found = len(document["changes"]), words.counts(document)
-    unknown = f"; {words.plural(len(document['unknown']), 'unit')} could not be planned" if document["unknown"] else ""
-    return f"{found}{f', {words.duration(minutes)}' if units else ''}{unknown}"
+    units, counted = len(plan.changes), words.counts(plan)
+    unknown = f"; {words.plural(len(plan.unknown), 'unit')} could not be planned" if plan.unknown else ""
+    return f"{counted}{f', {words.duration(minutes)}' if units else ''}{unknown}"
 
 
-def markdown(document: Mapping[str, Any], minutes: float) -> str:
+def markdown(report: PlanReport) -> str:
     """The whole plan: a table, then the fields wave by wave, folded. At most 65,536 characters; what is left out of it
     is said at its end."""
-    head = "\n".join(_head(document, minutes))
-    note = f"\nMore than a comment can hold: `eks-assets plan {document['environment']} --full` shows all.\n"
+    head = "\n".join(_head(report))
+    note = f"\nMore than a comment can hold: `eks-assets plan {report.environment} --full` shows all.\n"
     if len(head) + len(note) > COMMENT:
         return head[: COMMENT - len(note)].rpartition("\n")[0] + note
     parts, left = [head], COMMENT - len(head) - len(note)
-    for wave, entries in words.by_waves(document).items():
+    for wave, entries in words.by_waves(report).items():
         part, is_whole = _fold(wave, entries, left)
         parts.append(part)
         left -= len(part)
@@ -40,33 +39,32 @@ def markdown(document: Mapping[str, Any], minutes: float) -> str:
     return "".join(parts)
 
 
-def by_wave(document: Mapping[str, Any]) -> dict[str, str]:
+def by_wave(plan: Plan) -> dict[str, str]:
     """A list of the changes of each wave, each shorter than 1,000 characters."""
-    return {wave: _short(entries) for wave, entries in words.by_waves(document).items()}
+    return {wave: _short(entries) for wave, entries in words.by_waves(plan).items()}
 
 
-def _head(document: Mapping[str, Any], minutes: float) -> Iterable[str]:
-    yield f"## Plan of `{document['environment']}`: {summary(document, minutes)}\n"
-    if document["changes"]:
+def _head(report: PlanReport) -> Iterable[str]:
+    yield f"## Plan of `{report.environment}`: {summary(report, report.minutes)}\n"
+    if report.changes:
         yield "| Wave | Unit | Action | Fields | Can be undone | Minutes |"
         yield "|---|---|---|--:|---|--:|"
-    for e in document["changes"]:
-        action = f"**{e['action']}**" if e["action"] in ("replace", "delete") else e["action"]
-        yield f"| {e['wave']} | {e['unit']} | {action} | {words.size(e)} | {e['reversibility']} | {e['minutes']:g} |"
+    for e in report.changes:
+        action = f"**{e.action}**" if e.action in ("replace", "delete") else e.action
+        yield f"| {e.wave} | {e.unit} | {action} | {words.size(e)} | {e.reversibility} | {e.minutes:g} |"
     yield ""
-    disrupts = [f"- {entry['unit']}: {_text(s)}" for entry in document["changes"] for s in entry["disrupts"]]
+    disrupts = [f"- {entry.unit}: {_text(s)}" for entry in report.changes for s in entry.disrupts]
     yield from _titled("**Disrupts**", disrupts)
-    unknown = [f"- {entry['unit']}: {_text(entry['reason'])}" for entry in document["unknown"]]
+    unknown = [f"- {entry.unit}: {_text(entry.reason)}" for entry in report.unknown]
     yield from _titled("**Could not be planned**", unknown)
-    notes = [f"- {entry['unit']}: {_text(entry['note'])}" for entry in document.get("notes", ())]
+    notes = [f"- {entry.unit}: {_text(entry.note)}" for entry in report.notes]
     yield from _titled("Would not change", notes)
-    yield from _titled("Not everything can be undone", [f"- {line}" for line in words.labels(document)])
-    left_out = [f"- {_text(line)}" for line in words.volatile(document)]
+    yield from _titled("Not everything can be undone", [f"- {line}" for line in words.labels(report)])
+    left_out = [f"- {_text(line)}" for line in words.volatile(report)]
     yield from _titled("Not compared, since it differs at every render", left_out)
-    gate = words.gate_lines(document)
+    gate = words.gate_lines(report)
     yield from _titled(_text(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
-    if "digest" in document:
-        yield f"Digest `{document['digest']}`\n\n"
+    yield f"Digest `{report.digest}`\n\n"
 
 
 def _titled(title: str, lines: list[str]) -> list[str]:
@@ -80,11 +78,11 @@ def _code(line: str) -> str:
 
 def _fold(wave: str, entries: Iterable[Entry], left: int) -> tuple[str, bool]:
     """A folded wave that is no longer than `left`, and whether all of it fitted in."""
-    found = list(entries)
-    head = f"<details><summary>{wave}: {words.plural(len(found), 'unit')}</summary>\n\n"
+    units = list(entries)
+    head = f"<details><summary>{wave}: {words.plural(len(units), 'unit')}</summary>\n\n"
     end = "</details>\n\n"
     parts, left = [head], left - len(head) - len(end)
-    for entry in found:
+    for entry in units:
         part = _unit(entry)
         if len(part) > left:
             return ("".join((*parts, end)) if len(parts) > 1 else ""), False
@@ -103,7 +101,7 @@ def _unit(entry: Entry) -> str:
     made = words.resources(entry)
     return "".join(
         (
-            f"**{entry['unit']}**: {entry['action']}, {_text(words.reason(entry))}\n\n",
+            f"**{entry.unit}**: {entry.action}, {_text(words.reason(entry))}\n\n",
             f"{_text(made)}\n\n" if made else "",
             f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
             more,
@@ -123,9 +121,9 @@ def _short(entries: list[Entry]) -> str:
     lines: list[str] = []
     left = WAVE - 40
     for position, entry in enumerate(entries):
-        label = "" if entry["reversibility"] == "reversible" else f", {entry['reversibility']}"
-        line = f"- **{entry['unit']}**: {entry['action']}, {words.size_words(entry)}{label}"
-        line += "".join(f"; {_text(sentence)}" for sentence in entry["disrupts"][:2])
+        label = "" if entry.reversibility == "reversible" else f", {entry.reversibility}"
+        line = f"- **{entry.unit}**: {entry.action}, {words.size_words(entry)}{label}"
+        line += "".join(f"; {_text(sentence)}" for sentence in entry.disrupts[:2])
         if len(line) >= left:
             return "\n".join((*lines, f"- and {words.plural(len(entries) - position, 'more unit')}"))
         lines.append(line)

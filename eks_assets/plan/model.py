@@ -1,69 +1,181 @@
-"""What a plan says of an environment: its units, each with its change, state and checks. Pure."""
+"""The plan that people read and sign: what `plan --json` prints, and what an approval's digest is made of. Pure.
+
+`docs/plan.md` says what stands in it; `docs/plan.schema.json` is made from these models. A plan holds no secret: what
+is sensitive is masked when an `Entry` is built (`document.py`).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from eks_assets.graph.registry import Registry
-from resources.model.change import Change
-from resources.model.errors import PipelineError
-from resources.model.outputs import Outputs
-from resources.model.specs import Spec
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field as Described
+from pydantic.json_schema import GenerateJsonSchema
 
-State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
+from eks_assets.graph.unit import Reversibility
+from resources.config.environment import WaveName
+from resources.model.digests import digest_of
 
-
-@dataclass(frozen=True)
-class CheckState:
-    """One health check as it is now: what it expects, what was seen, and since when (empty: nobody keeps that)."""
-
-    name: str
-    passed: bool
-    detail: str
-    expected: str = ""
-    since: str = ""
+Digest = Annotated[str, Described(pattern="^sha256:[0-9a-f]{64}$", description="A SHA-256.")]
+Minutes = Annotated[float, Described(ge=0)]
 
 
-@dataclass(frozen=True)
-class UnitPlan:
-    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
-    and revision of what the change starts from."""
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Field(_Model):
+    """One field that differs."""
+
+    path: str = Described(description="Where. Empty: nobody can tell yet.")
+    before: JsonValue = Described(
+        description="Any JSON; null: absent. Text of the form ⟦unit.output⟧ is known after apply."
+    )
+    after: JsonValue = Described(description="As before.")
+    replaces: bool = Described(description="Whether it recreates a resource.")
+    sensitive: bool = Described(description="Whether something in the values is masked, as (sensitive).")
+
+
+class Facts(_Model):
+    """SHA-256 of what would be applied: of a stack its template; of a release its chart and what that renders to."""
+
+    chart: str | None = Described(None, description="Of the packaged chart.")
+    manifest: str | None = Described(None, description="Of what the chart renders to, without what is volatile.")
+    template: str | None = Described(None, description="Of the stack's template.")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class Entry(_Model):
+    """What would change in one unit."""
+
+    unit: str = Described(description="The unit's name, which is the asset's.")
+    wave: WaveName
+    action: Literal["create", "update", "replace", "delete"] = Described(
+        description="replace: at least one resource would be recreated."
+    )
+    reason: str = Described(description="Why, in one line.")
+    fields: tuple[Field, ...] = Described(description="What differs.")
+    reversibility: Reversibility = Described(description="What undoing it takes.")
+    minutes: Minutes = Described(description="Typical minutes on AWS.")
+    disrupts: tuple[str, ...] = Described(description="What restarts, is replaced or goes: a sentence each.")
+    known_after_apply: tuple[str, ...] = Described(description="The outputs, `unit.output`, that nobody can know yet.")
+    volatile: tuple[str, ...] = Described(
+        description="Fields that differ at every render, left out of the comparison and the digest."
+    )
+    facts: Facts = Described(description="SHA-256 of what would be applied: template, or chart and rendered manifest.")
+    observed: Mapping[str, str] = Described(description="What the change starts from: a status, a revision.")
+
+
+class Unplanned(_Model):
+    """A unit that could not be planned, and why."""
 
     unit: str
-    wave: str
-    state: State
-    change: Change = field(default_factory=lambda: Change("none"))
-    waits_for: tuple[str, ...] = ()
-    checks: tuple[CheckState, ...] = ()
-    error: PipelineError | None = None
-    outputs: Outputs | None = field(default=None, repr=False)
-    observed: Mapping[str, str] = field(default_factory=dict)
-    spec: Spec[Any] | None = field(default=None, repr=False)
-    seconds: float = 0.0
+    reason: str
+
+
+class Note(_Model):
+    """What there is to say of a unit that would not change."""
+
+    unit: str
+    note: str
+
+
+class Surroundings(_Model):
+    """What a plan is a plan of, beside its changes: an approval is an approval of that too."""
+
+    version: Literal[1] = Described(
+        default=1,
+        description="The version of this form. It grows when a reader of the old one could misread the new one.",
+    )
+    environment: str = Described(description="The environment's name.")
+    account: str = Described(pattern="^[0-9]{12}$", description="The AWS account.")
+    region: str = Described(description="The AWS region.")
+    commit: str | None = Described(
+        description="The project's git commit, followed by + and a hash of what differs where files differ from it; "
+        "null outside of git."
+    )
+    inputs: Digest = Described(description="Of all that the environment's files say.")
+    cluster_version: str | None = Described(
+        description="The Kubernetes version of the cluster; null while there is none."
+    )
+
+
+class Plan(Surroundings):
+    """The changes of some units, and everything else that an approval of them covers. Same environment, same state:
+    the same plan, and so the same digest."""
+
+    changes: tuple[Entry, ...] = Described(
+        description="The units that would change, in dependency order. Empty: nothing to do."
+    )
+    unknown: tuple[Unplanned, ...] = Described(description="The units that could not be planned.")
+    observed: Digest = Described(description="Of what the changes start from.")
 
     @property
-    def needs_a_run(self) -> bool:
-        """Whether a deploy has to launch this unit: it differs, or it is not healthy."""
-        return self.state not in ("in_sync", "disabled")
+    def units(self) -> tuple[str, ...]:
+        """The names of the units that would change, in dependency order."""
+        return tuple(entry.unit for entry in self.changes)
+
+    def entry(self, unit: str) -> Entry | None:
+        """The change of one unit; None where it would not change."""
+        return next((entry for entry in self.changes if entry.unit == unit), None)
+
+    def document(self) -> dict[str, JsonValue]:
+        """The plan as it is stored under its digest: JSON types, every key present."""
+        document: dict[str, JsonValue] = json.loads(self.model_dump_json(include=set(Plan.model_fields)))
+        return document
+
+    def compute_digest(self) -> str:
+        """What names it: the SHA-256 of its document as RFC 8785 JSON."""
+        return digest_of(self.document())
 
 
-@dataclass(frozen=True)
-class EnvironmentPlan:
-    """All units in dependency order."""
+class Gated(_Model):
+    """What of a plan waits behind the approval gate."""
 
-    environment: str
-    units: tuple[UnitPlan, ...]
+    before: str = Described(description="The wave that the gate stands before.")
+    approvers: int = Described(ge=1, description="How many approvals it takes.")
+    units: tuple[str, ...] = Described(description="The changing units behind the gate.")
+    digest: Digest | None = Described(
+        description="The digest that a deploy puts up for approval; null while something before the gate is pending, "
+        "or not all behind it was planned."
+    )
 
-    def __getitem__(self, name: str) -> UnitPlan:
-        return next(u for u in self.units if u.unit == name)
 
-    @property
-    def errors(self) -> tuple[UnitPlan, ...]:
-        return tuple(u for u in self.units if u.error is not None)
+class PlanReport(Plan):
+    """A plan as it is handed out: with its digest, and what else people want to know of it."""
 
-    def to_run(self, registry: Registry) -> tuple[str, ...]:
-        """The units that a deploy launches, in order: those that differ or are unhealthy, and what reads from them."""
-        names = registry.descendants(u.unit for u in self.units if u.needs_a_run)
-        return tuple(u.unit for u in self.units if u.unit in names and u.state != "disabled")
+    model_config = ConfigDict(
+        title="Plan",
+        json_schema_extra={
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "description": "What a deploy of one environment would change: the output of `eks-assets plan ENV --json`, "
+            "version 1. See plan.md.",
+        },
+    )
+
+    digest: Digest = Described(description="Of this document as RFC 8785 JSON, without this field and those below.")
+    minutes: Minutes = Described(description="Typical minutes on the critical path of the units that change.")
+    planned: int = Described(ge=0, description="How many units were planned.")
+    disabled: tuple[str, ...] = Described(description="The units that the environment switches off.")
+    notes: tuple[Note, ...] = Described(
+        description="What there is to say of units that would not change, such as objects that are kept though no "
+        "longer wanted."
+    )
+    release: Gated | None = Described(description="What of it waits behind the approval gate; null without a gate.")
+
+
+class _Untitled(GenerateJsonSchema):
+    """Titles that only repeat a field's name say nothing."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of `plan --json`, as it stands in docs/plan.schema.json."""
+    return PlanReport.model_json_schema(mode="serialization", schema_generator=_Untitled)

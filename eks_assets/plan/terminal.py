@@ -1,48 +1,47 @@
-"""A plan document as text for a terminal. No line but those of `full` is longer than the terminal is wide."""
+"""A plan as text for a terminal. No line but those of `full` is longer than the terminal is wide."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.text import Text
 
 from eks_assets.plan import wording as words
+from eks_assets.plan.model import Entry, PlanReport
 
 FIELDS = 12  # of one unit, unless all are asked for
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "-/+": "red"}
-Entry = Mapping[str, Any]
 
 
-def lines(document: Mapping[str, Any], width: int, *, full: bool = False) -> Iterator[Text]:
+def lines(report: PlanReport, width: int, *, full: bool = False) -> Iterator[Text]:
     """The whole plan. `full`: every field with its whole value."""
-    for wave, entries in words.by_waves(document).items():
+    for wave, entries in words.by_waves(report).items():
         yield Text(wave, style="bold")
         for entry in entries:
             yield from _unit(entry, width, full=full)
         yield Text("")
-    for unknown in document["unknown"]:
-        yield from _wrapped(f"? {unknown['unit']} is not planned: {unknown['reason']}", width, "red", "  ")
-    for note in document.get("notes", ()):
-        yield from _wrapped(f"! {note['unit']}: {note['note']}", width, "yellow", "  ")
-    if document["unknown"] or document.get("notes"):
+    for unknown in report.unknown:
+        yield from _wrapped(f"? {unknown.unit} is not planned: {unknown.reason}", width, "red", "  ")
+    for note in report.notes:
+        yield from _wrapped(f"! {note.unit}: {note.note}", width, "yellow", "  ")
+    if report.unknown or report.notes:
         yield Text("")
-    yield from _summary(document, width)
+    yield from _summary(report, width)
 
 
 def _unit(entry: Entry, width: int, *, full: bool) -> Iterator[Text]:
-    mark = words.MARKS[entry["action"]]
-    label = "" if entry["reversibility"] == "reversible" else f", {entry['reversibility']}"
-    minutes = f", {words.duration(entry['minutes'])}" if entry["minutes"] > 1 else ""
-    head = f"  {mark} {entry['unit']}: {entry['action']}{minutes}{label}"
+    mark = words.MARKS[entry.action]
+    label = "" if entry.reversibility == "reversible" else f", {entry.reversibility}"
+    minutes = f", {words.duration(entry.minutes)}" if entry.minutes > 1 else ""
+    head = f"  {mark} {entry.unit}: {entry.action}{minutes}{label}"
     yield Text(head, style=_STYLES[mark])
     if reason := words.reason(entry):
         yield from _wrapped(reason, width, "dim", "      ")
-    for sentence in entry["disrupts"]:
+    for sentence in entry.disrupts:
         yield from _wrapped(f"! {sentence}", width, "bold red", "      ")
-    if found := words.resources(entry):
-        yield from _wrapped(found, width, "", "      ")
+    if resources := words.resources(entry):
+        yield from _wrapped(resources, width, "", "      ")
     rows = words.rows(entry, full=full)
     shown = rows if full else rows[:FIELDS]
     for row in shown:
@@ -66,31 +65,31 @@ def _field(row: words.Row, width: int, *, full: bool) -> Iterator[Text]:
             yield Text(f"          {mark} {value if full else words.cut(value, width - 12)}", style=_STYLES[mark])
 
 
-def _summary(document: Mapping[str, Any], width: int) -> Iterator[Text]:
-    changing, off = len(document["changes"]), len(document["disabled"])
-    rest = [f"{document['planned'] - changing - len(document['unknown'])} unchanged"]
-    rest += [f"{len(document['unknown'])} not planned"] if document["unknown"] else []
+def _summary(report: PlanReport, width: int) -> Iterator[Text]:
+    changing, off = len(report.changes), len(report.disabled)
+    rest = [f"{report.planned - changing - len(report.unknown)} unchanged"]
+    rest += [f"{len(report.unknown)} not planned"] if report.unknown else []
     rest += [f"{off} off"] if off else []
-    counted = f"{document['environment']}: {words.counts(document)}"
+    counted = f"{report.environment}: {words.counts(report)}"
     yield from _wrapped(f"{counted} ({', '.join(rest)}).", width, "bold", "")
     if not changing:
         return
-    yield from _wrapped(f"Critical path: {words.duration(document['minutes'])}.", width, "", "")
-    if labels := words.labels(document):
+    yield from _wrapped(f"Critical path: {words.duration(report.minutes)}.", width, "", "")
+    if labels := words.labels(report):
         yield from _wrapped(f"{'; '.join(labels)}.", width, "", "")
-    left_out = words.volatile(document)
+    left_out = words.volatile(report)
     if left_out:
         yield from _wrapped("Not compared, since it differs at every render:", width, "", "")
         for line in left_out:
             yield from _wrapped(line, width, "dim", "  ")
-    for line in words.gate_lines(document):
+    for line in words.gate_lines(report):
         yield from _wrapped(line, width, "yellow", "")
-    yield from _wrapped(f"Digest {document['digest']}", width, "dim", "")
+    yield from _wrapped(f"Digest {report.digest}", width, "dim", "")
 
 
 def _wrapped(text: str, width: int, style: str, indent: str) -> Iterator[Text]:
     """Text in lines broken between words; a word that is longer than a line stays whole."""
-    found = textwrap.wrap(
+    wrapped = textwrap.wrap(
         text,
         width,
         initial_indent=indent,
@@ -98,5 +97,5 @@ def _wrapped(text: str, width: int, style: str, indent: str) -> Iterator[Text]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    for line in found:
+    for line in wrapped:
         yield Text(line, style=style)

@@ -1,14 +1,15 @@
-"""A plan document in words: what its text and its Markdown have in common. Pure."""
+"""A plan in words: what its text and its Markdown have in common. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eks_assets.plan.model import Entry, Field, Plan, PlanReport
 from resources.model.change import MASK
 from resources.model.outputs import display
 
@@ -20,7 +21,6 @@ LABELS = {
 }
 _TYPE = re.compile(r"template\.Resources\.\w+\.Type$")
 _TEMPLATE = re.compile(r"(?:template|tags|policy)\b|protected$")
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Row:
     replaces: bool
 
 
-def by_waves(document: Mapping[str, Any]) -> dict[str, list[Entry]]:
+def by_waves(plan: Plan) -> dict[str, list[Entry]]:
     """The changes of each wave, in order."""
     waves: dict[str, list[Entry]] = {}
-    for entry in document["changes"]:
-        waves.setdefault(entry["wave"], []).append(entry)
+    for entry in plan.changes:
+        waves.setdefault(entry.wave, []).append(entry)
     return waves
 
 
-def counts(document: Mapping[str, Any]) -> str:
+def counts(plan: Plan) -> str:
     """`3 to create, 1 to update`, or `nothing to do`."""
-    found = Counter(entry["action"] for entry in document["changes"])
-    return ", ".join(f"{found[action]} to {action}" for action in MARKS if found[action]) or "nothing to do"
+    actions = Counter[str](entry.action for entry in plan.changes)
+    return ", ".join(f"{actions[action]} to {action}" for action in MARKS if actions[action]) or "nothing to do"
 
 
 def duration(minutes: float) -> str:
@@ -61,9 +61,9 @@ def plural(number: int, noun: str) -> str:
 
 def resources(entry: Entry) -> str:
     """What a new stack is made of: `23 resources: 4 AWS::EC2::Subnet, ...`; empty for anything else."""
-    if entry["action"] != "create":
+    if entry.action != "create":
         return ""
-    kinds = Counter(str(f["after"]) for f in entry["fields"] if _TYPE.match(f["path"]))
+    kinds = Counter(str(f.after) for f in entry.fields if _TYPE.match(f.path))
     if not kinds:
         return ""
     parts = [kind if n == 1 else f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))]
@@ -72,15 +72,15 @@ def resources(entry: Entry) -> str:
 
 def rows(entry: Entry, *, full: bool) -> list[Row]:
     """The fields, those that replace something first. Of a new stack only the parameters, unless `full`."""
-    fields: Iterable[Entry] = [f for f in entry["fields"] if f["path"]]
+    fields: Iterable[Field] = [f for f in entry.fields if f.path]
     if not full and resources(entry):
-        fields = [f for f in fields if not _TEMPLATE.match(f["path"]) and f["after"] != {}]
-    return [_row(f, full=full) for f in sorted(fields, key=lambda f: not f["replaces"])]
+        fields = [f for f in fields if not _TEMPLATE.match(f.path) and f.after != {}]
+    return [_row(f, full=full) for f in sorted(fields, key=lambda f: not f.replaces)]
 
 
 def size(entry: Entry) -> int:
     """How many fields differ; none where nobody can tell yet."""
-    return sum(1 for field in entry["fields"] if field["path"])
+    return sum(1 for field in entry.fields if field.path)
 
 
 def size_words(entry: Entry) -> str:
@@ -90,17 +90,17 @@ def size_words(entry: Entry) -> str:
 
 def reason(entry: Entry) -> str:
     """Why it changes, or why nobody can say in detail yet."""
-    return str(entry["reason"]).replace("later: ", "planned in detail once that is there: ", 1)
+    return entry.reason.replace("later: ", "planned in detail once that is there: ", 1)
 
 
-def _row(field: Entry, *, full: bool) -> Row:
-    before, after = field["before"], field["after"]
+def _row(field: Field, *, full: bool) -> Row:
+    before, after = field.before, field.after
     mark = "+" if before is None else "-" if after is None else "~"
 
     def words(value: Any) -> str | None:
         return None if value is None else value_words(value, full=full)
 
-    return Row(mark, field["path"], words(before), words(after), field["replaces"])
+    return Row(mark, field.path, words(before), words(after), field.replaces)
 
 
 def value_words(value: Any, *, full: bool) -> str:
@@ -133,31 +133,30 @@ def cut(text: str, limit: int) -> str:
     return text[: max(limit - len(note), 0)] + note
 
 
-def labels(document: Mapping[str, Any]) -> list[str]:
+def labels(plan: Plan) -> list[str]:
     """What the labels mean that stand in this plan."""
-    found = {entry["reversibility"] for entry in document["changes"]}
-    return [f"{label}: {meaning}" for label, meaning in LABELS.items() if label in found]
+    present = {entry.reversibility for entry in plan.changes}
+    return [f"{label}: {meaning}" for label, meaning in LABELS.items() if label in present]
 
 
-def volatile(document: Mapping[str, Any]) -> list[str]:
+def volatile(plan: Plan) -> list[str]:
     """What was left out since it differs at every render: `unit: path, path`."""
-    return [f"{entry['unit']}: {', '.join(entry['volatile'])}" for entry in document["changes"] if entry["volatile"]]
+    return [f"{entry.unit}: {', '.join(entry.volatile)}" for entry in plan.changes if entry.volatile]
 
 
-def gate_lines(document: Mapping[str, Any]) -> list[str]:
+def gate_lines(report: PlanReport) -> list[str]:
     """Which changes wait behind the gate, and how they are approved; none where nothing waits."""
-    release, name = document.get("release"), document["environment"]
-    if not release or not release["units"]:
+    gated, name = report.release, report.environment
+    if gated is None or not gated.units:
         return []
-    waves = dict.fromkeys(e["wave"] for e in document["changes"] if e["unit"] in release["units"])
-    what = f"{plural(len(release['units']), 'unit')} of {', '.join(waves)}"
-    need = plural(release["approvers"], "approval")
-    first = f"Behind the gate, waiting for {need}: {what}."
-    if release["digest"] is None:
+    waves = dict.fromkeys(entry.wave for entry in report.changes if entry.unit in gated.units)
+    what = f"{plural(len(gated.units), 'unit')} of {', '.join(waves)}"
+    first = f"Behind the gate, waiting for {plural(gated.approvers, 'approval')}: {what}."
+    if gated.digest is None:
         return [first, f"eks-assets deploy {name}: applies what comes before the gate, then asks for approval."]
-    short = release["digest"].removeprefix("sha256:")[:12]
     return [
         first,
-        f"eks-assets deploy {name}: asks for approval of {release['digest'][:19]}.",
-        f"eks-assets approve {name} --digest {short} --reason '...': approves exactly that.",
+        f"eks-assets deploy {name}: asks for approval of {gated.digest[:19]}.",
+        f"eks-assets approve {name} --digest {gated.digest.removeprefix('sha256:')[:12]} --reason '...': "
+        "approves exactly that.",
     ]

@@ -1,7 +1,7 @@
-"""What grants and rejections of a release amount to. Pure; who wrote them is AWS's word (`decisions.py`).
+"""What the decisions on an approval request amount to. Pure; who wrote them is AWS's word (`decisions.py`).
 
-A **release** is one plan put up for approval: the digest of the plan, and a request of its own, so that a grant can be
-used once though the same plan may come up again. A **vote** is one version of the release's SSM parameter.
+An **approval request** is one plan put up for approval: the digest of the plan, and an id of its own, so that a grant
+can be used once though the same plan may come up again. A **decision** is one version of the request's SSM parameter.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Literal, Protocol
 from resources.config.environment import Approval
 from resources.model.digests import hex_digest_of
 
-Decision = Literal["approve", "reject"]
+Verdict = Literal["approve", "reject"]
 Status = Literal["waiting", "granted", "rejected", "expired", "used"]
-OPEN_LIVES = 2  # lives of a grant after which a release is over: nobody can decide on it, and its grants have ended
-# What ended a grant must be seen for as long as that could hold: the votes of a grant that holds are of the last life,
-# and what has ended it since was decided on a release that was open then.
+OPEN_LIVES = 2  # lives of a grant after which a request is over: nobody can decide on it, and its grants have ended
+# What ended a grant must be read for as long as that could hold: the decisions of a grant that holds are of the last
+# life, and what has ended it since was decided on a request that was open then.
 LOOK_BACK_LIVES = OPEN_LIVES + 1
 
 
@@ -40,7 +40,7 @@ class Electorate(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class ApprovalRequest:
     """A plan put up for approval. `initiator`: the ARN of whoever asked; `number` counts the requests, so
     that two of one second have an order. Its `id` is a hash of all of this, so a request that was edited is another
     one, which nobody has approved."""
@@ -60,7 +60,7 @@ class Request:
         return hex_digest_of(self.document())[:32]
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Request:
+    def of(cls, document: Mapping[str, Any]) -> ApprovalRequest:
         return cls(**{**document, "at": cls.time(document["at"])})
 
     @staticmethod
@@ -70,25 +70,26 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Vote:
-    """One decision. `writer` and `at` are AWS's; the rest is what was written. `seconds`: a shorter life if asked."""
+class Decision:
+    """One decision. `writer` and `at` are AWS's; the rest is what was written: `verdict` should be a Verdict, `request`
+    and `digest` name what it is about, `seconds` is a shorter life if one was asked for."""
 
     writer: str
     at: dt.datetime
-    decision: str
-    release: str
+    verdict: str
+    request: str
     digest: str
     reason: str = ""
     seconds: int | None = None
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a release stands. `approvers`: people whose grants count now; `ignored`: votes that do not count, and why.
-    `until`: when the first of the counting grants (or, while waiting, the request) expires; `decided`: when it was
-    granted or rejected; `reason`: the rejecter's words."""
+class RequestState:
+    """How an approval request stands. `approvers`: people whose grants count now; `ignored`: decisions that do not
+    count, and why. `until`: when the first of the counting grants (or, while waiting, the request) expires; `decided`:
+    when it was granted or rejected; `reason`: the rejecter's words."""
 
-    request: Request
+    request: ApprovalRequest
     status: Status
     approvers: tuple[str, ...]
     missing: int
@@ -99,91 +100,93 @@ class Standing:
     ignored: tuple[str, ...] = ()
 
 
-def evaluate(
-    request: Request,
-    votes: Iterable[Vote],
-    approval: Approval,
-    lifetime: int,
-    electorate: Electorate,
-    now: dt.datetime,
-) -> Standing:
-    """How the release stands at `now` (AWS's clock). `lifetime`: seconds that a grant holds. A rejection
-    ends a release for good."""
-    over = request.at + OPEN_LIVES * dt.timedelta(seconds=lifetime)
-    grants: dict[str, tuple[Person, Vote]] = {}
-    ever: dict[str, dt.datetime] = {}
-    ignored: list[str] = []
-    for vote in sorted(votes, key=lambda v: v.at):
-        person = electorate.voter(vote.writer)
-        fault = _fault(vote, request, person, approval, electorate, over)
-        if isinstance(person, Person) and not fault and vote.decision == "approve":
-            ever.setdefault(person.key, vote.at)
-            if (end := _ends(vote, lifetime, over)) <= now:
-                fault = f"it expired at {end:%Y-%m-%d %H:%M:%S} UTC"
-        if fault:
-            ignored.append(f"{vote.decision} by {vote.writer}: {fault}")
-        elif isinstance(person, Person) and vote.decision == "reject":
-            return Standing(
-                request, "rejected", (), approval.approvers, vote.at, vote.at, person.shown, vote.reason, tuple(ignored)
-            )
-        elif isinstance(person, Person):
-            if person.key in grants:
-                ignored.append(f"an earlier approval by {person.shown}: the same person counts once")
-            grants[person.key] = (person, vote)
-    found = _counted(request, list(grants.values()), ignored, approval, lifetime, over, now)
-    # The N-th person is who decided, not the last one that joined in. It counts for what it supersedes even when the
-    # grants have expired since.
-    decided = sorted(ever.values())[approval.approvers - 1] if len(ever) >= approval.approvers else None
-    return replace(found, decided=decided)
+@dataclass(frozen=True)
+class Tally:
+    """Counts the decisions on one request. `lifetime`: seconds that a grant holds; `now` by AWS's clock."""
 
+    request: ApprovalRequest
+    approval: Approval
+    lifetime: int
+    electorate: Electorate
+    now: dt.datetime
 
-def _fault(
-    vote: Vote,
-    request: Request,
-    person: Person | str,
-    approval: Approval,
-    electorate: Electorate,
-    over: dt.datetime,
-) -> str:
-    if isinstance(person, str):
-        return person
-    if vote.release != request.id or vote.digest != request.digest:
-        return f"it names another release ({vote.digest[:19]}, {vote.release[:8]})"
-    if vote.at > over:
-        return f"it came after the release was over at {over:%Y-%m-%d %H:%M:%S} UTC"
-    if vote.decision == "reject":
+    def state(self, decisions: Iterable[Decision]) -> RequestState:
+        """How the request stands. A rejection ends it for good."""
+        grants: dict[str, tuple[Person, Decision]] = {}
+        first_approvals: dict[str, dt.datetime] = {}
+        ignored: list[str] = []
+        for decision in sorted(decisions, key=lambda d: d.at):
+            person = self.electorate.voter(decision.writer)
+            fault = person if isinstance(person, str) else self._fault(decision, person)
+            if isinstance(person, Person) and not fault and decision.verdict == "approve":
+                first_approvals.setdefault(person.key, decision.at)
+                if (end := self._end(decision)) <= self.now:
+                    fault = f"it expired at {_clock_text(end)}"
+            if fault or isinstance(person, str):
+                ignored.append(f"{decision.verdict} by {decision.writer}: {fault}")
+            elif decision.verdict == "reject":
+                return self._rejected(decision, person, ignored)
+            else:
+                if person.key in grants:
+                    ignored.append(f"an earlier approval by {person.shown}: the same person counts once")
+                grants[person.key] = (person, decision)
+        # The N-th person is who decided, not the last one that joined in. It counts for what it supersedes even when
+        # the grants have expired since.
+        in_order, needed = sorted(first_approvals.values()), self.approval.approvers
+        decided = in_order[needed - 1] if len(in_order) >= needed else None
+        return replace(self._counted(list(grants.values())), decided=decided, ignored=tuple(ignored))
+
+    @property
+    def _over(self) -> dt.datetime:
+        return self.request.at + OPEN_LIVES * dt.timedelta(seconds=self.lifetime)
+
+    def _end(self, decision: Decision) -> dt.datetime:
+        seconds = min(self.lifetime, decision.seconds or self.lifetime)
+        return min(self._over, decision.at + dt.timedelta(seconds=seconds))
+
+    def _fault(self, decision: Decision, person: Person) -> str:
+        """Why the decision does not count; empty where it does."""
+        if decision.request != self.request.id or decision.digest != self.request.digest:
+            return f"it names another request ({decision.digest[:19]}, {decision.request[:8]})"
+        if decision.at > self._over:
+            return f"it came after the request was over at {_clock_text(self._over)}"
+        if decision.verdict == "reject":
+            return ""
+        if decision.verdict != "approve":
+            return "it is neither approve nor reject"
+        if self.approval.exclude_initiator and self.electorate.key(self.request.initiator) == person.key:
+            return "whoever asked for approval cannot approve it"
         return ""
-    if vote.decision != "approve":
-        return "it is neither approve nor reject"
-    if approval.exclude_initiator and electorate.key(request.initiator) == person.key:
-        return "whoever asked for a release cannot approve it"
-    return ""
+
+    def _rejected(self, decision: Decision, person: Person, ignored: list[str]) -> RequestState:
+        return RequestState(
+            self.request,
+            "rejected",
+            (),
+            self.approval.approvers,
+            decision.at,
+            decision.at,
+            person.shown,
+            decision.reason,
+            tuple(ignored),
+        )
+
+    def _counted(self, grants: list[tuple[Person, Decision]]) -> RequestState:
+        approvers = tuple(sorted(person.shown for person, _ in grants))
+        missing = max(0, self.approval.approvers - len(grants))
+        asked_until = self.request.at + dt.timedelta(seconds=self.lifetime)
+        until = min([self._end(decision) for _, decision in grants], default=asked_until)
+        if not missing:
+            return RequestState(self.request, "granted", approvers, 0, until)
+        status: Status = "waiting" if self.now < max(asked_until, until) else "expired"
+        return RequestState(self.request, status, approvers, missing, until)
 
 
-def _ends(vote: Vote, lifetime: int, over: dt.datetime) -> dt.datetime:
-    return min(over, vote.at + dt.timedelta(seconds=min(lifetime, vote.seconds or lifetime)))
-
-
-def _counted(
-    request: Request,
-    grants: list[tuple[Person, Vote]],
-    ignored: list[str],
-    approval: Approval,
-    lifetime: int,
-    over: dt.datetime,
-    now: dt.datetime,
-) -> Standing:
-    approvers = tuple(sorted(person.shown for person, _ in grants))
-    missing = max(0, approval.approvers - len(grants))
-    asked_until = request.at + dt.timedelta(seconds=lifetime)
-    until = min([_ends(vote, lifetime, over) for _, vote in grants], default=asked_until)
-    if not missing:
-        return Standing(request, "granted", approvers, 0, until, ignored=tuple(ignored))
-    status: Status = "waiting" if now < max(asked_until, until) else "expired"
-    return Standing(request, status, approvers, missing, until, ignored=tuple(ignored))
-
-
-def newest_granted(standings: Iterable[Standing]) -> Standing | None:
-    """The grant that holds: the one decided last. A rejection ends every release that was granted before it."""
-    decided = sorted((s for s in standings if s.decided is not None), key=lambda s: s.decided or s.until)
+def newest_grant(states: Iterable[RequestState]) -> RequestState | None:
+    """The grant that holds: the one decided last. A rejection ends every request that was granted before it."""
+    decided = sorted((s for s in states if s.decided is not None), key=lambda s: s.decided or s.until)
     return decided[-1] if decided and decided[-1].status == "granted" else None
+
+
+def _clock_text(at: dt.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -14,8 +14,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
-from resources.approval import decisions as approvals
-from resources.approval import store as releases
+from resources.approval import record, store
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
 from resources.context import Context
@@ -137,5 +136,5 @@ def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]
     name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
     found = Gate(account.model_copy(update={"approval": approval}), name)
     yield found
-    for asked in releases.requests(found.context(), 48):
-        releases.mark(found.context(), asked, approvals.ALL_UNITS, "done")
+    for asked in store.list_requests(found.context(), 48):
+        store.record_use(found.context(), asked, record.ALL_UNITS, "done")

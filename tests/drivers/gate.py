@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eks_assets.engine.approval_request import ReleasePlan, plan_release
+from eks_assets.engine.approval_request import PendingApproval, request_approval
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.approval.decisions import standing, vote
-from resources.approval.rules import Request, Standing
+from resources.approval.decisions import write_decision
+from resources.approval.record import read_request_state
+from resources.approval.rules import ApprovalRequest, RequestState
 from resources.aws.session import Aws, Source
 from resources.config.environment import Approval, Environment
 from resources.context import Context
@@ -62,19 +63,19 @@ class Gate:
     def context(self, run: str = "run-1") -> Context:
         return Context.of(self.env, run_id=run)
 
-    def ask(self) -> ReleasePlan:
-        return plan_release(self.registry(), self.context(), self.approval)
+    def ask(self) -> PendingApproval:
+        return request_approval(self.registry(), self.context(), self.approval)
 
-    def request(self) -> Request:
-        found = self.ask().standing
-        assert found is not None
-        return found.request
+    def request(self) -> ApprovalRequest:
+        state = self.ask().state
+        assert state is not None
+        return state.request
 
-    def decide(self, request: Request, *people: str, verdict: Any = "approve") -> Standing:
+    def decide(self, request: ApprovalRequest, *people: str, verdict: Any = "approve") -> RequestState:
         """Each of them writes the decision with their own keys."""
         for person in people:
-            vote(self.as_person(person), request, verdict, f"{person} says so")
-        return standing(self.context(), request, self.approval)
+            write_decision(self.as_person(person), request, verdict, f"{person} says so")
+        return read_request_state(self.context(), request, self.approval)
 
     def as_person(self, name: str) -> Context:
         keys = credentials(name)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from resources.approval import decisions as approvals
-from resources.approval import store as releases
-from resources.approval.decisions import decision, parameter_name
-from resources.approval.store import published
+from eks_assets.engine.gate import load_approved_plan
+from resources.approval import decisions, record, store
+from resources.approval.decisions import decision_json, decision_parameter_name
+from resources.approval.store import load_plan
 from resources.config.names import ledger_bucket
 from resources.model.digests import digest_of
 from resources.model.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.sandbox
 
 def put(gate: Gate, person: str, name: str, value: str) -> None:
     client = gate.as_person(person).aws.client("ssm")
-    client.put_parameter(Name=parameter_name(gate.env, name), Value=value, Type="String", Overwrite=True)
+    client.put_parameter(Name=decision_parameter_name(gate.env, name), Value=value, Type="String", Overwrite=True)
 
 
 def test_nothing_passes_before_it_is_approved_and_all_of_it_afterwards(gate: Gate) -> None:
     with pytest.raises(ApprovalMissing, match="no plan of it has been put up yet"):
         gate.run("first")
     asked = gate.ask()
-    assert asked.asked
-    assert asked.pending == ("first", "second")
-    assert asked.standing is not None
-    request = asked.standing.request
+    assert asked.is_new
+    assert asked.plan.units == ("first", "second")
+    assert asked.state is not None
+    request = asked.state.request
     with pytest.raises(ApprovalMissing, match="2 of 2 missing"):
         gate.run("first")
     assert gate.decide(request, "alice").status == "waiting"
@@ -50,17 +50,17 @@ def test_nothing_passes_before_it_is_approved_and_all_of_it_afterwards(gate: Gat
     gate.run("first")
     gate.run("second", run="run-2")
     assert (gate.stored("first"), gate.stored("second")) == ("1", "1")
-    assert gate.ask().standing is None
+    assert gate.ask().state is None
 
 
 def test_the_same_plan_is_asked_for_once(gate: Gate) -> None:
     first, second = gate.ask(), gate.ask()
-    assert (first.asked, second.asked) == (True, False)
-    assert first.standing is not None
-    assert second.standing is not None
-    assert first.standing.request == second.standing.request
-    assert published(gate.context(), first.standing.request.digest) == first.document
-    assert digest_of(second.document) == first.standing.request.digest
+    assert (first.is_new, second.is_new) == (True, False)
+    assert first.state is not None
+    assert second.state is not None
+    assert first.state.request == second.state.request
+    assert load_approved_plan(gate.context(), first.state.request.digest) == first.plan
+    assert second.plan.compute_digest() == first.state.request.digest
 
 
 def test_a_grant_is_used_once(gate: Gate) -> None:
@@ -73,8 +73,8 @@ def test_a_grant_is_used_once(gate: Gate) -> None:
     with pytest.raises(ApprovalMissing):
         gate.run("first")
     again = gate.ask()
-    assert again.asked
-    assert again.pending == ("first",)
+    assert again.is_new
+    assert again.plan.units == ("first",)
 
 
 def test_the_same_plan_a_second_time_needs_a_second_approval(gate: Gate) -> None:
@@ -88,9 +88,9 @@ def test_the_same_plan_a_second_time_needs_a_second_approval(gate: Gate) -> None
     assert second.digest == first.digest
     assert second.id != first.id
     assert gate.decide(second).status == "waiting"
-    put(gate, "alice", second.id, decision(first, "approve", "replayed"))
+    put(gate, "alice", second.id, decision_json(first, "approve", "replayed"))
     found = gate.decide(second)
-    assert "names another release" in found.ignored[0]
+    assert "names another request" in found.ignored[0]
 
 
 def grant(gate: Gate) -> None:
@@ -103,7 +103,7 @@ Forgery = Callable[[Gate], None]
 def _another_digest(gate: Gate) -> None:
     request = gate.request()
     for person in ("alice", "bob"):
-        words = json.loads(decision(request, "approve", "x"))
+        words = json.loads(decision_json(request, "approve", "x"))
         put(gate, person, request.id, json.dumps({**words, "digest": "sha256:" + "0" * 64}))
 
 
@@ -114,7 +114,7 @@ def _same_approver_twice(gate: Gate) -> None:
 def _initiator(gate: Gate) -> None:
     digest = gate.request().digest
     context = gate.context()
-    mine = releases.ask(context, digest, f"{USERS}alice", releases.requests(context, 1))
+    mine = store.create_request(context, digest, f"{USERS}alice", store.list_requests(context, 1))
     gate.decide(mine, "alice", "bob")
 
 
@@ -122,8 +122,8 @@ def _rejected(gate: Gate) -> None:
     request = gate.request()
     gate.decide(request, "alice", "bob")
     gate.decide(request, "bob", verdict="reject")
-    put(gate, "alice", request.id, decision(request, "approve", "again"))
-    put(gate, "bob", request.id, decision(request, "approve", "again"))
+    put(gate, "alice", request.id, decision_json(request, "approve", "again"))
+    put(gate, "bob", request.id, decision_json(request, "approve", "again"))
 
 
 def _superseded(gate: Gate) -> None:
@@ -163,7 +163,7 @@ def _edited_plan(gate: Gate) -> None:
     request = gate.request()
     gate.decide(request, "alice", "bob")
     gate.values["first"] = "4"
-    document = published(gate.context(), request.digest)
+    document = json.loads(load_plan(gate.context(), request.digest))
     document["changes"][0]["fields"][0]["after"] = "4"
     key = f"releases/{request.digest.removeprefix('sha256:')}.json"
     admin = gate.as_person("root").aws.client("s3")
@@ -205,13 +205,13 @@ def test_whom_aws_does_not_let_write_writes_no_grant(person: str, gate: Gate) ->
 def test_the_pipeline_itself_writes_no_grant(gate: Gate) -> None:
     request = gate.request()
     with pytest.raises(AccessDenied):
-        approvals.vote(gate.context(), request, "approve", "by the deployer role")
+        decisions.write_decision(gate.context(), request, "approve", "by the deployer role")
 
 
 def test_two_sessions_of_one_role_are_no_two_people(gate: Gate) -> None:
     request = gate.request()
     for session in ("carol", "dave"):
-        approvals.vote(gate.as_session("oncall", session), request, "approve", "it is me")
+        decisions.write_decision(gate.as_session("oncall", session), request, "approve", "it is me")
     found = gate.decide(request)
     assert (found.status, found.missing) == ("waiting", 2)
     assert "caller's choice" in found.ignored[0]
@@ -219,7 +219,7 @@ def test_two_sessions_of_one_role_are_no_two_people(gate: Gate) -> None:
 
 def test_a_user_and_the_role_that_fixes_the_session_name_are_one_person(gate: Gate) -> None:
     request = gate.request()
-    approvals.vote(gate.as_session("oncall-named", "alice"), request, "approve", "as on-call")
+    decisions.write_decision(gate.as_session("oncall-named", "alice"), request, "approve", "as on-call")
     found = gate.decide(request, "alice")
     assert (found.status, found.approvers) == ("waiting", ("alice",))
     assert gate.decide(request, "bob").status == "granted"
@@ -228,7 +228,7 @@ def test_a_user_and_the_role_that_fixes_the_session_name_are_one_person(gate: Ga
 def test_a_grant_of_another_environment_is_none_here(gate: Gate) -> None:
     grant(gate)
     elsewhere = gate.env.model_copy(update={"name": "other"})
-    assert releases.requests(Gate(elsewhere, gate.name).context(), 1) == []
+    assert store.list_requests(Gate(elsewhere, gate.name).context(), 1) == []
 
 
 def test_grants_end_by_aws_s_clock_not_by_ours(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_grants_end_by_aws_s_clock_not_by_ours(gate: Gate, monkeypatch: pytest.M
     def later(context: Any) -> dt.datetime:
         return clock.server_time(context) + dt.timedelta(minutes=31)
 
-    monkeypatch.setattr(approvals, "server_time", later)
+    monkeypatch.setattr(record, "server_time", later)
     with pytest.raises(ApprovalMissing):
         gate.run("first")
     monkeypatch.undo()
@@ -267,8 +267,8 @@ def test_an_earlier_approval_that_no_longer_fits_is_said_and_asked_anew(gate: Ga
     grant(gate)
     gate.values["second"] = "9"
     again = gate.ask()
-    assert again.asked
-    assert "second value: approved to become 1, now 9" in " ".join(again.refused)
+    assert again.is_new
+    assert "second value: approved to become 1, now 9" in " ".join(again.refusals)
     gate.run("first")
 
 
@@ -276,9 +276,9 @@ def test_requests_of_one_second_stand_in_the_order_in_which_they_were_asked_for(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, now = gate.context(), clock.server_time(gate.context())
-    monkeypatch.setattr(releases, "server_time", lambda _: now)
+    monkeypatch.setattr(store, "server_time", lambda _: now)
     asked: list[str] = []
     for number in range(7):
         digest = digest_of({"plan": number})
-        asked.append(releases.ask(context, digest, f"{USERS}alice", releases.requests(context, 1)).id)
-    assert [request.id for request in releases.requests(context, 1) if request.id in asked] == asked
+        asked.append(store.create_request(context, digest, f"{USERS}alice", store.list_requests(context, 1)).id)
+    assert [request.id for request in store.list_requests(context, 1) if request.id in asked] == asked

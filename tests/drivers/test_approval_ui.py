@@ -10,7 +10,7 @@ import yaml
 
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.environments import Platform
-from resources.approval import decisions as approvals
+from resources.approval import decisions
 from resources.config.loader import load_environment
 from resources.model.errors import ApprovalMissing, ConfigError
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sandbox
 
 def test_the_ui_has_no_voice_unless_the_environment_says_so(gate: Gate) -> None:
     with pytest.raises(ConfigError, match="takes no decisions from the Dagster UI"):
-        approvals.vote_in_ui(gate.context(), gate.request(), "approve", "pressed")
+        decisions.write_ui_decision(gate.context(), gate.request(), "approve", "pressed")
 
 
 def test_a_decision_from_the_launchpad_is_one_approver(

@@ -13,10 +13,19 @@ from eks_assets.cli.app import app
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.deploy_requests import queue_name
-from resources.approval.decisions import use_up, vote, vote_in_ui, votes
-from resources.approval.rules import Request
-from resources.approval.store import ask, mark, note_rejection, noted_rejection, published, requests, uses
-from resources.approval.store import publish as publish_plan
+from resources.approval.decisions import list_decisions, write_decision, write_ui_decision
+from resources.approval.record import record_grant_used
+from resources.approval.rules import ApprovalRequest
+from resources.approval.store import (
+    create_request,
+    list_requests,
+    list_uses,
+    load_plan,
+    load_rejection,
+    publish_plan,
+    record_rejection,
+    record_use,
+)
 from resources.config.names import (
     approver_policy,
     cloudformation_role,
@@ -62,12 +71,12 @@ def write_ledger(aws: StandInAws) -> dict[str, Any]:
     """Every kind of object that is written to the ledger, by key."""
     here, env = context(), environment()
     plan = digested_part(example_plan())
-    request = ask(here, publish_plan(here, plan), ANN, [])
-    vote_in_ui(here, request, "approve", "in the UI")
-    note_rejection(here, request, NOW, ANN, "not now")
-    mark(here, request, "example_application", "started")
-    mark(here, request, "example_application", "done")
-    use_up(here, request)
+    request = create_request(here, publish_plan(here, plan), ANN, [])
+    write_ui_decision(here, request, "approve", "in the UI")
+    record_rejection(here, request, NOW, ANN, "not now")
+    record_use(here, request, "example_application", "started")
+    record_use(here, request, "example_application", "done")
+    record_grant_used(here, request)
     change = planned_example().units[1].change
     record(here, {**entry(here, "example_application", change, "done", 1.5), "at": "2025-03-01T12:00:00.000+00:00"})
     objects = {key: json.loads(body) for key, body in aws.objects.items()}
@@ -82,15 +91,15 @@ def read_ledger(aws: StandInAws, ledger: dict[str, Any]) -> dict[str, Any]:
     """What is read from a ledger, as recorded, and what `approvals --json` prints of it."""
     aws.objects.update({key: json.dumps(document).encode() for key, document in ledger["objects"].items()})
     here = context()
-    (request,) = requests(here, 24.0)
-    (ui_vote,) = votes(here, request)
+    (request,) = list_requests(here, 24.0)
+    (ui_decision,) = list_decisions(here, request)
     printed = CliRunner().invoke(app, ["approvals", environment().name, "--json"])
     return {
         "request": {"id": request.id, **request.document()},
-        "plan": digest_of(published(here, request.digest)),
-        "vote": [ui_vote.decision, ui_vote.release, ui_vote.digest, ui_vote.reason],
-        "rejection": noted_rejection(here, request),
-        "uses": uses(here, request),
+        "plan": digest_of(json.loads(load_plan(here, request.digest))),
+        "vote": [ui_decision.verdict, ui_decision.request, ui_decision.digest, ui_decision.reason],
+        "rejection": load_rejection(here, request),
+        "uses": list_uses(here, request),
         "entries": len(entries(here)),
         "approvals --json": json.loads(printed.stdout),
     }
@@ -98,15 +107,15 @@ def read_ledger(aws: StandInAws, ledger: dict[str, Any]) -> dict[str, Any]:
 
 def written_request(document: dict[str, Any]) -> dict[str, Any]:
     """A request's id and document, read from its document."""
-    request = Request.of(document)
+    request = ApprovalRequest.of(document)
     return {"id": request.id, "document": request.document()}
 
 
 def written_decision(aws: StandInAws, document: dict[str, Any]) -> dict[str, Any]:
     """Where a decision on the request is written and read again, and what it says."""
-    here, request = context(), Request.of(document)
-    vote(here, request, "approve", "all is well")
-    votes(here, request)
+    here, request = context(), ApprovalRequest.of(document)
+    write_decision(here, request, "approve", "all is well")
+    list_decisions(here, request)
     written = aws.arguments_of("PutParameter")
     read = aws.arguments_of("GetParameterHistory")["Name"]
     return {"parameter": written["Name"], "read from": read, "value": json.loads(written["Value"])}
@@ -115,8 +124,8 @@ def written_decision(aws: StandInAws, document: dict[str, Any]) -> dict[str, Any
 def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, Any]) -> list[str]:
     """What is read from a version of the parameter, as recorded."""
     aws.decisions = [{"LastModifiedUser": ANN, "LastModifiedDate": NOW, "Value": json.dumps(value)}]
-    (read,) = votes(context(), Request.of(document))
-    return [read.writer, read.decision, read.release, read.digest, read.reason]
+    (read,) = list_decisions(context(), ApprovalRequest.of(document))
+    return [read.writer, read.verdict, read.request, read.digest, read.reason]
 
 
 # Rows of the lease table

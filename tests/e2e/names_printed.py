@@ -19,11 +19,10 @@ from eks_assets.cli.runs.approval_stop import _as_json as missing_approval
 from eks_assets.cli.runs.event_log import Event, JsonLines, no_log
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from eks_assets.plan.document import Source
-from eks_assets.plan.document import report as plan_report
-from eks_assets.plan.model import CheckState, EnvironmentPlan, UnitPlan
+from eks_assets.plan.document import Source, build_report
+from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, UnitPlan
 from eks_assets.units import registry
-from resources.approval.rules import Request, Standing
+from resources.approval.rules import ApprovalRequest, RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
 from resources.model.change import Change, FieldChange
@@ -86,7 +85,9 @@ def planned_example() -> EnvironmentPlan:
 
 def example_report() -> dict[str, Any]:
     """What `plan --json` prints of the example."""
-    return plan_report(planned_example(), example_units(), environment(), Source("c0ffee", "1.35"))
+    return build_report(planned_example(), example_units(), environment(), Source("c0ffee", "1.35")).model_dump(
+        mode="json"
+    )
 
 
 def digested_part(report: dict[str, Any]) -> dict[str, Any]:
@@ -116,8 +117,8 @@ def printed_status() -> dict[str, Any]:
 
 def printed_deploy() -> dict[str, Any]:
     """What `deploy --json` prints where a unit failed and another waits for approval."""
-    request = Request("acme-prod", NO_HASH, 1, NOW, ANN, "run-1")
-    waiting = missing_approval(Standing(request, "waiting", (), 2, NOW), ("loki",), ["eks-assets approve"])
+    request = ApprovalRequest("acme-prod", NO_HASH, 1, NOW, ANN, "run-1")
+    waiting = missing_approval(RequestState(request, "waiting", (), 2, NOW), ("loki",), ["eks-assets approve"])
     out, began = io.StringIO(), time.monotonic()
     with redirect_stdout(out):
         failed = {"network": "why"}

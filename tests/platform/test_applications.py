@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eks_assets.engine.planner import plan_environment
-from eks_assets.plan.model import EnvironmentPlan
+from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment

@@ -77,7 +77,7 @@ def test_a_changed_value_is_planned_as_the_deployer_would_plan_it(
     document = json.loads(done.stdout)
     assert {entry["unit"] for entry in document["changes"]} == {"notifications", "external_dns"}
     deployer = plan_report(registry(), Context.of(load_environment("sandbox")))
-    assert document["digest"] == deployer["digest"], "what is approved does not depend on who planned"
+    assert document["digest"] == deployer.digest, "what is approved does not depend on who planned"
 
 
 def test_a_role_that_does_not_exist_is_named(eks_assets: Cli, platform: Environment, change: Change) -> None:

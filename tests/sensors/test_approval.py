@@ -14,10 +14,9 @@ import pytest
 from eks_assets.graph.registry import gated_units
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.notifications import notifications
-from resources.approval import decisions as approvals
-from resources.approval import store as releases
-from resources.approval.decisions import vote
-from resources.approval.rules import Request
+from resources.approval import record, store
+from resources.approval.decisions import write_decision
+from resources.approval.rules import ApprovalRequest
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -30,6 +29,7 @@ from sensors import approval
 from sensors.approval import RELEASE, approval_sensor
 from sensors.looks import look_at_each
 from tests.drivers.gate import Gate
+from tests.unit.plans import change, field, report
 
 from .conftest import Daemon, Files, Materialize
 
@@ -47,8 +47,8 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
     files.write("sandbox", approval={"before": "applications", "approvers": 2, "expires": "30m"})
     env = load_environment("sandbox")
     yield env
-    for asked in releases.requests(Context.of(env), 48):
-        releases.mark(Context.of(env), asked, approvals.ALL_UNITS, "done")
+    for asked in store.list_requests(Context.of(env), 48):
+        store.record_use(Context.of(env), asked, record.ALL_UNITS, "done")
 
 
 @pytest.fixture
@@ -82,24 +82,17 @@ def told(
     sqs.delete_queue(QueueUrl=url)
 
 
-def ask(env: Environment) -> Request:
-    """A release that waits for approval; its plan changes one field of one unit."""
-    field = {"path": "values.replicas", "before": "s3cret", "after": 3, "replaces": False, "sensitive": False}
-    change = {
-        "unit": "argo_cd",
-        "wave": "applications",
-        "action": "update",
-        "fields": [field],
-        "reversibility": "reversible",
-    }
+def ask(env: Environment) -> ApprovalRequest:
+    """A request that waits for approval; its plan changes one field of one unit."""
+    changed = change("argo_cd", field("values.replicas", "s3cret", 3), wave="applications", reason=uuid.uuid4().hex)
     context = Context.of(env)
-    digest = releases.publish(context, {"environment": env.name, "changes": [change], "nonce": uuid.uuid4().hex})
-    return releases.ask(context, digest, "arn:aws:iam::000000000000:user/initiator", [])
+    digest = store.publish_plan(context, report(changed, environment=env.name).document())
+    return store.create_request(context, digest, "arn:aws:iam::000000000000:user/initiator", [])
 
 
-def decide(env: Environment, request: Request, *people: str, verdict: Any = "approve") -> None:
+def decide(env: Environment, request: ApprovalRequest, *people: str, verdict: Any = "approve") -> None:
     for person in people:
-        vote(Gate(env, "").as_person(person), request, verdict, f"{person} says so")
+        write_decision(Gate(env, "").as_person(person), request, verdict, f"{person} says so")
 
 
 def test_the_last_grant_launches_what_lies_behind_the_gate(daemon: Daemon, gated: Environment) -> None:
@@ -120,7 +113,7 @@ def test_the_last_grant_launches_what_lies_behind_the_gate(daemon: Daemon, gated
     assert f"run {run.run_id[:8]} was launched for it" in daemon.said
 
 
-def granted(env: Environment) -> Request:
+def granted(env: Environment) -> ApprovalRequest:
     request = ask(env)
     decide(env, request, "alice", "bob")
     return request
@@ -137,7 +130,7 @@ def test_a_lost_cursor_or_a_second_daemon_launches_nothing_again(daemon: Daemon,
 def test_a_deleted_run_launches_nothing_again_once_the_grant_has_been_used(daemon: Daemon, gated: Environment) -> None:
     request = granted(gated)
     (run,) = daemon.tick(approval_sensor)
-    releases.mark(Context.of(gated), request, "argo_cd", "started")
+    store.record_use(Context.of(gated), request, "argo_cd", "started")
     daemon.instance.delete_run(run.run_id)
     daemon.cursors.clear()
     assert daemon.tick(approval_sensor) == []
@@ -192,7 +185,7 @@ def test_expiry_is_said_and_launches_nothing(
 ) -> None:
     granted(gated)
     later = server_time(Context.of(gated)) + dt.timedelta(minutes=45)
-    for module in (approvals, releases):
+    for module in (record, store):
         monkeypatch.setattr(module, "server_time", lambda context: later)
     assert daemon.tick(approval_sensor) == []
     assert "expired" in daemon.said

@@ -1,29 +1,31 @@
-"""Plan documents to show, as `plan --json` prints them."""
+"""Plans to show, as `plan` hands them out."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from eks_assets.plan.model import Entry, Field, PlanReport
 
-def field(path: str, before: Any = None, after: Any = None, **other: bool) -> dict[str, Any]:
-    return {"path": path, "before": before, "after": after, "replaces": False, "sensitive": False, **other}
+NO_DIGEST = "sha256:" + "0" * 64
 
 
-def change(unit: str, *fields: dict[str, Any], wave: str = "configuration", **other: Any) -> dict[str, Any]:
-    made = {"unit": unit, "wave": wave, "action": "update", "reason": "it differs", "fields": list(fields)}
+def field(path: str, before: Any = None, after: Any = None, **other: bool) -> Field:
+    return Field.model_validate(
+        {"path": path, "before": before, "after": after, "replaces": False, "sensitive": False, **other}
+    )
+
+
+def change(unit: str, *fields: Field, wave: str = "configuration", **other: Any) -> Entry:
+    made = {"unit": unit, "wave": wave, "action": "update", "reason": "it differs", "fields": fields}
     rest = {"reversibility": "reversible", "minutes": 1.0, "disrupts": [], "known_after_apply": [], "volatile": []}
-    return {**made, **rest, "facts": {}, "observed": {}, **other}
+    return Entry.model_validate({**made, **rest, "facts": {}, "observed": {}, **other})
 
 
-def document(*changes: dict[str, Any], **other: Any) -> dict[str, Any]:
-    made = {
-        "version": 1,
-        "environment": "demo",
-        "changes": list(changes),
-        "unknown": [],
-        "digest": "sha256:" + "0" * 64,
-    }
-    return {**made, "minutes": 12.0, "planned": 40, "disabled": ["x"], "release": None, **other}
+def report(*changes: Entry, **other: Any) -> PlanReport:
+    around = {"environment": "demo", "account": "0" * 12, "region": "us-west-2", "commit": None, "inputs": NO_DIGEST}
+    plan = {**around, "cluster_version": None, "changes": changes, "unknown": (), "observed": NO_DIGEST}
+    handed_out = {"digest": NO_DIGEST, "minutes": 12.0, "planned": 40, "disabled": ["x"], "notes": (), "release": None}
+    return PlanReport.model_validate({**plan, **handed_out, **other})
 
 
 STACK = change(

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from resources.approval import decisions as approvals
-from resources.approval.rules import Person, Request, Standing, Vote, evaluate, newest_granted
+from resources.approval import record
+from resources.approval.rules import ApprovalRequest, Decision, Person, RequestState, Tally, newest_grant
 from resources.config.environment import Approval, Environment
 from resources.context import Context
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 DAY = 86400
-REQUEST = Request("prod", "sha256:abc", 1, NOW, "user:ida", "run-1")
+REQUEST = ApprovalRequest("prod", "sha256:abc", 1, NOW, "user:ida", "run-1")
 TWO = Approval(before="applications", approvers=2)
 
 
@@ -34,14 +34,14 @@ class People:
         return f"user:{arn.partition(':')[2]}"
 
 
-def vote(writer: str, minutes: float = 1, decision: str = "approve", **other: object) -> Vote:
-    made = Vote(writer, NOW + dt.timedelta(minutes=minutes), decision, REQUEST.id, REQUEST.digest, "because")
+def vote(writer: str, minutes: float = 1, verdict: str = "approve", **other: object) -> Decision:
+    made = Decision(writer, NOW + dt.timedelta(minutes=minutes), verdict, REQUEST.id, REQUEST.digest, "because")
     return replace(made, **other)  # type: ignore[arg-type]
 
 
-def judge(*votes: Vote, approval: Approval = TWO, after: float = 10) -> Standing:
+def judge(*votes: Decision, approval: Approval = TWO, after: float = 10) -> RequestState:
     now = NOW + dt.timedelta(minutes=after)
-    return evaluate(REQUEST, votes, approval, DAY, People(), now)
+    return Tally(REQUEST, approval, DAY, People(), now).state(votes)
 
 
 def test_it_takes_as_many_people_as_the_environment_says() -> None:
@@ -58,15 +58,15 @@ def test_it_takes_as_many_people_as_the_environment_says() -> None:
     [
         ([vote("user:alice"), vote("user:alice", 2)], "the same person counts once"),
         ([vote("user:alice"), vote("session:alice", 2)], "the same person counts once"),
-        ([vote("user:alice"), vote("user:ida", 2)], "whoever asked for a release cannot approve it"),
+        ([vote("user:alice"), vote("user:ida", 2)], "whoever asked for approval cannot approve it"),
         ([vote("user:alice"), vote("user:mallory", 2)], "not in approval.allow"),
-        ([vote("user:alice"), vote("user:bob", 2, digest="sha256:other")], "names another release"),
-        ([vote("user:alice"), vote("user:bob", 2, release="other")], "names another release"),
-        ([vote("user:alice"), vote("user:bob", 2, decision="unreadable")], "names another release|neither"),
+        ([vote("user:alice"), vote("user:bob", 2, digest="sha256:other")], "names another request"),
+        ([vote("user:alice"), vote("user:bob", 2, request="other")], "names another request"),
+        ([vote("user:alice"), vote("user:bob", 2, verdict="unreadable")], "names another request|neither"),
         ([vote("user:alice"), vote("user:bob", 2, seconds=60)], "expired"),
     ],
 )
-def test_what_does_not_count(votes: list[Vote], why: str) -> None:
+def test_what_does_not_count(votes: list[Decision], why: str) -> None:
     found = judge(*votes)
     assert (found.status, found.approvers) == ("waiting", ("alice",))
     assert len(found.ignored) == 1
@@ -88,12 +88,12 @@ def test_grants_and_requests_expire() -> None:
 
 
 def test_a_rejection_is_final() -> None:
-    found = judge(vote("user:alice"), vote("user:bob", 2, decision="reject"), vote("user:ida", 3), vote("user:bob", 4))
+    found = judge(vote("user:alice"), vote("user:bob", 2, verdict="reject"), vote("user:ida", 3), vote("user:bob", 4))
     assert (found.status, found.by, found.reason) == ("rejected", "bob", "because")
 
 
 def test_only_those_who_may_approve_can_reject() -> None:
-    assert judge(vote("user:mallory", decision="reject")).status == "waiting"
+    assert judge(vote("user:mallory", verdict="reject")).status == "waiting"
 
 
 def test_an_expired_life_cannot_be_made_longer_by_the_grant_itself() -> None:
@@ -101,18 +101,18 @@ def test_an_expired_life_cannot_be_made_longer_by_the_grant_itself() -> None:
 
 
 def test_the_grant_that_holds_is_the_one_decided_last() -> None:
-    def release(number: int, status: str, minutes: float) -> Standing:
+    def release(number: int, status: str, minutes: float) -> RequestState:
         decided = NOW + dt.timedelta(minutes=minutes)
-        return Standing(replace(REQUEST, number=number), status, (), 0, decided, decided)  # type: ignore[arg-type]
+        return RequestState(replace(REQUEST, number=number), status, (), 0, decided, decided)  # type: ignore[arg-type]
 
-    def holding(*found: Standing) -> int | None:
-        grant = newest_granted(found)
+    def holding(*found: RequestState) -> int | None:
+        grant = newest_grant(found)
         return grant.request.number if grant else None
 
     assert holding(release(1, "granted", 5), release(2, "granted", 3)) == 1
     assert holding(release(1, "granted", 5), release(2, "rejected", 6)) is None
     assert holding(release(1, "granted", 5), release(2, "used", 6)) is None
-    assert holding(release(1, "granted", 5), Standing(REQUEST, "waiting", (), 2, NOW)) == 1
+    assert holding(release(1, "granted", 5), RequestState(REQUEST, "waiting", (), 2, NOW)) == 1
     assert holding() is None
     expired = replace(release(2, "expired", 6))
     assert holding(release(1, "granted", 5), expired) is None
@@ -132,15 +132,15 @@ def test_a_release_is_over_two_lives_of_a_grant_after_it_was_asked_for() -> None
     for decision in ("approve", "reject"):
         found = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
         assert found.status == "expired"
-        assert "it came after the release was over" in found.ignored[-1]
+        assert "it came after the request was over" in found.ignored[-1]
 
 
 def hours(number: float) -> dt.datetime:
     return NOW + dt.timedelta(hours=number)
 
 
-def decide(request: Request, hour: float, *people: str, decision: str = "approve") -> list[Vote]:
-    return [Vote(f"user:{person}", hours(hour), decision, request.id, request.digest) for person in people]
+def decide(request: ApprovalRequest, hour: float, *people: str, decision: str = "approve") -> list[Decision]:
+    return [Decision(f"user:{person}", hours(hour), decision, request.id, request.digest) for person in people]
 
 
 @pytest.mark.parametrize("ending", [("alice",), ("alice", "bob")], ids=["rejection", "newer grant"])
@@ -160,24 +160,24 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
     assert context.env.expires_seconds == DAY
     clock = [NOW]
 
-    def in_window(_: object, window: float) -> list[Request]:
+    def in_window(_: object, window: float) -> list[ApprovalRequest]:
         return [request for request in (old, new) if clock[0] - dt.timedelta(hours=window) <= request.at <= clock[0]]
 
     answers: dict[str, Any] = {
         "server_time": lambda _: clock[0],
-        "requests": in_window,
+        "list_requests": in_window,
         "Approvers": lambda *_: People(),
-        "votes": lambda _, request: [vote for vote in votes[request.id] if vote.at <= clock[0]],
-        "note_rejection": lambda *_: None,
-        "noted_rejection": lambda *_: None,
-        "uses": lambda *_: {},
+        "list_decisions": lambda _, request: [vote for vote in votes[request.id] if vote.at <= clock[0]],
+        "record_rejection": lambda *_: None,
+        "load_rejection": lambda *_: None,
+        "list_uses": lambda *_: {},
     }
     for name, answer in answers.items():
-        monkeypatch.setattr(approvals, name, answer)
+        monkeypatch.setattr(record, name, answer)
 
     def holds_at(hour: float) -> bool:
         clock[0] = hours(hour)
-        grant = newest_granted(approvals.standings(context, TWO))
+        grant = newest_grant(record.ApprovalRecord.read(context, TWO).states)
         return grant is not None and grant.request == new
 
     assert holds_at((granted + ended) / 2)
@@ -185,5 +185,5 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
 
 
 def test_an_edited_request_is_another_one() -> None:
-    assert Request.of(REQUEST.document()).id == REQUEST.id
-    assert Request.of({**REQUEST.document(), "initiator": "user:bob"}).id != REQUEST.id
+    assert ApprovalRequest.of(REQUEST.document()).id == REQUEST.id
+    assert ApprovalRequest.of({**REQUEST.document(), "initiator": "user:bob"}).id != REQUEST.id

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from eks_assets.plan.document import Source, plan_document, report
+from eks_assets.plan.document import Source, build_plan, build_report
 from eks_assets.plan.masking import masked
-from eks_assets.plan.model import EnvironmentPlan, State, UnitPlan
+from eks_assets.plan.unit_plan import EnvironmentPlan, State, UnitPlan
 from eks_assets.units import registry
 from resources.config.environment import Approval, Environment
 from resources.drivers.registry import driver_of
@@ -31,7 +31,8 @@ def planned(unit: str, *fields: FieldChange, state: State = "pending", **change:
 
 
 def reported(env: Environment, *units: UnitPlan) -> dict[str, Any]:
-    return report(EnvironmentPlan(env.name, units), registry(), env, SOURCE)
+    report = build_report(EnvironmentPlan(env.name, units), registry(), env, SOURCE)
+    return report.model_dump(mode="json")
 
 
 def whole(env: Environment, **network: Any) -> dict[str, Any]:
@@ -103,8 +104,8 @@ def test_what_is_approved_is_the_digest_of_the_plan_where_only_that_is_pending(s
         "digest": document["digest"],
     }
     assert faults(document) == []
-    behind = plan_document(found, registry(), env, SOURCE, behind_the_gate(env))
-    assert behind == plan_document(found, registry(), env, SOURCE, [u.unit for u in units])
+    behind = build_plan(found, registry(), env, SOURCE, behind_the_gate(env))
+    assert behind == build_plan(found, registry(), env, SOURCE, [u.unit for u in units])
 
 
 @pytest.mark.parametrize("reason", ["something before it is pending", "not all is planned"])

@@ -6,18 +6,18 @@ import re
 
 from eks_assets.plan.markdown import by_wave, markdown, summary
 
-from .plans import REPLACED, STACK, change, document, field
+from .plans import REPLACED, STACK, change, field, report
 
 
 def test_the_summary_is_one_line() -> None:
-    assert summary(document(STACK, REPLACED), 12.0) == "1 to create, 1 to replace, about 12 minutes"
-    assert summary(document(), 0.0) == "nothing to do"
+    assert summary(report(STACK, REPLACED), 12.0) == "1 to create, 1 to replace, about 12 minutes"
+    assert summary(report(), 0.0) == "nothing to do"
     unknown = [{"unit": "loki", "reason": "no chart"}]
-    assert summary(document(unknown=unknown), 0.0) == "nothing to do; 1 unit could not be planned"
+    assert summary(report(unknown=unknown), 0.0) == "nothing to do; 1 unit could not be planned"
 
 
 def test_a_table_comes_first_then_folded_waves() -> None:
-    found = markdown(document(STACK, REPLACED), 12.0)
+    found = markdown(report(STACK, REPLACED))
     assert found.startswith("## Plan of `demo`: 1 to create, 1 to replace, about 12 minutes\n")
     assert "| network | network | create | 4 | reversible | 1 |" in found
     assert "| infrastructure | efs | **replace** | 2 | forward-only | 1 |" in found
@@ -29,17 +29,17 @@ def test_a_table_comes_first_then_folded_waves() -> None:
 
 
 def test_nothing_to_do_is_short() -> None:
-    assert markdown(document(), 0.0).splitlines()[0] == "## Plan of `demo`: nothing to do"
-    assert "|" not in markdown(document(), 0.0)
+    assert markdown(report()).splitlines()[0] == "## Plan of `demo`: nothing to do"
+    assert "|" not in markdown(report())
 
 
 def test_values_cannot_break_out() -> None:
     evil = "a | b ``` </details> <img> `x` [y](z)"
-    plan = document(
+    plan = report(
         change("loki", field("values.x", evil, f"````{evil}\n# head"), reason=evil, disrupts=[evil]),
         unknown=[{"unit": "argo_cd", "reason": f"{evil}\n\n# head"}],
     )
-    found = markdown(plan, 1.0)
+    found = markdown(plan)
     escaped = r"a \| b \`\`\` &lt;/details&gt; &lt;img&gt; \`x\` \[y\](z)"
     assert f"- loki: {escaped}" in found
     assert f"- argo_cd: {escaped} # head" in found
@@ -54,18 +54,18 @@ def test_values_cannot_break_out() -> None:
 def test_a_comment_is_never_longer_than_github_takes() -> None:
     fields = [field(f"values.f{i}", "x" * 150, "y" * 150) for i in range(60)]
     waves = ("network", "infrastructure", "cluster", "configuration", "applications")
-    plan = document(*(change(f"unit_{w}_{i}", *fields, wave=w) for w in waves for i in range(4)))
-    found = markdown(plan, 1.0)
+    plan = report(*(change(f"unit_{w}_{i}", *fields, wave=w) for w in waves for i in range(4)))
+    found = markdown(plan)
     assert 50_000 < len(found) <= 65_536
     assert found.count("<details>") == found.count("</details>")
     assert found.rstrip().endswith("More than a comment can hold: `eks-assets plan demo --full` shows all.")
-    many = document(*(change(f"unit_{i}", field("a", 1, 2), wave=waves[0]) for i in range(3000)))
-    assert len(markdown(many, 1.0)) <= 65_536
+    many = report(*(change(f"unit_{i}", field("a", 1, 2), wave=waves[0]) for i in range(3000)))
+    assert len(markdown(many)) <= 65_536
 
 
 def test_each_wave_is_short_enough_for_the_ui() -> None:
     units = [change(f"unit_number_{i}", field("a", 1, 2), disrupts=["pods restart " * 4]) for i in range(60)]
-    found = by_wave(document(STACK, REPLACED, *units))
+    found = by_wave(report(STACK, REPLACED, *units))
     assert list(found) == ["network", "infrastructure", "configuration"]
     assert found["network"] == "- **network**: create, 4 fields"
     assert found["infrastructure"] == (
@@ -76,4 +76,4 @@ def test_each_wave_is_short_enough_for_the_ui() -> None:
 
 
 def test_an_empty_document_has_no_waves() -> None:
-    assert by_wave(document()) == {}
+    assert by_wave(report()) == {}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from eks_assets.plan.model import PlanReport
 from eks_assets.plan.terminal import lines
 
-from .plans import REPLACED, STACK, change, document, field
+from .plans import REPLACED, STACK, change, field, report
 
 
-def text(plan: dict[str, Any], width: int = 100, *, full: bool = False) -> list[str]:
+def text(plan: PlanReport, width: int = 100, *, full: bool = False) -> list[str]:
     return [line.plain for line in lines(plan, width, full=full)]
 
 
 def test_a_plan_as_a_whole() -> None:
     rotated = field("values.auth.password", "(sensitive)", "(sensitive)", sensitive=True)
     release = change("loki", rotated, field("values.replicas", 1, 2), wave="observability", volatile=["Secret/x: data"])
-    assert text(document(STACK, REPLACED, release)) == [
+    assert text(report(STACK, REPLACED, release)) == [
         "network",
         "  + network: create",
         "      stack demo-network does not exist",
@@ -47,18 +46,18 @@ def test_a_plan_as_a_whole() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert text(document()) == ["demo: nothing to do (40 unchanged, 1 off)."]
+    assert text(report()) == ["demo: nothing to do (40 unchanged, 1 off)."]
 
 
 def test_what_could_not_be_planned_is_said_with_its_reason() -> None:
-    found = text(document(unknown=[{"unit": "loki", "reason": "the chart is not there"}]))
+    found = text(report(unknown=[{"unit": "loki", "reason": "the chart is not there"}]))
     assert "  ? loki is not planned: the chart is not there" in found
     assert found[-1] == "demo: nothing to do (39 unchanged, 1 not planned, 1 off)."
 
 
 def test_what_depends_on_something_that_is_not_there_has_no_details() -> None:
     later = change("vpc_lookup", field(""), action="create", reason="later: no VPC has the tags Name=x")
-    assert text(document(later))[1:3] == [
+    assert text(report(later))[1:3] == [
         "  + vpc_lookup: create",
         "      planned in detail once that is there: no VPC has the tags Name=x",
     ]
@@ -72,7 +71,7 @@ def test_no_line_is_longer_than_the_terminal_whatever_the_values() -> None:
         field("object", {"a": {str(i): "z" * 50 for i in range(9)}}, ["w" * 50] * 7),
     ]
     fields += [field(f"values.f{i}", i, i + 1) for i in range(40)]
-    plan = document(change("loki", *fields, reason="a reason " * 30, disrupts=["pods restart " * 20]))
+    plan = report(change("loki", *fields, reason="a reason " * 30, disrupts=["pods restart " * 20]))
     for width in (80, 100, 140):
         found = text(plan, width)
         assert max(len(line) for line in found) <= width
@@ -84,7 +83,7 @@ def test_no_line_is_longer_than_the_terminal_whatever_the_values() -> None:
 
 def test_full_shows_every_field_with_its_whole_value() -> None:
     fields = [field(f"values.f{i}", None, "y" * 300) for i in range(40)]
-    found = "\n".join(text(document(STACK, change("loki", *fields)), full=True))
+    found = "\n".join(text(report(STACK, change("loki", *fields)), full=True))
     assert found.count("y" * 300) == 40
     assert 'template.Resources.V.Type: "AWS::EC2::VPC"' in found
     assert "--full" not in found
@@ -93,8 +92,8 @@ def test_full_shows_every_field_with_its_whole_value() -> None:
 def test_a_gate_says_what_waits_and_how_it_is_approved() -> None:
     release = {"before": "applications", "approvers": 2, "units": ["argo_cd"], "digest": None}
     argo = change("argo_cd", field("a", 1, 2), wave="applications")
-    found = text(document(STACK, argo, release=release))
+    found = text(report(STACK, argo, release=release))
     assert "Behind the gate, waiting for 2 approvals: 1 unit of applications." in found
     assert "eks-assets deploy demo: applies what comes before the gate, then asks for approval." in found
-    found = text(document(argo, release={**release, "digest": "sha256:" + "ab" * 32}))
+    found = text(report(argo, release={**release, "digest": "sha256:" + "ab" * 32}))
     assert "eks-assets approve demo --digest abababababab --reason '...': approves exactly that." in found

@@ -13,7 +13,7 @@ from eks_assets.engine import planner as planning
 from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from eks_assets.plan.model import EnvironmentPlan
+from eks_assets.plan.unit_plan import EnvironmentPlan
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
 from resources.context import Context
@@ -95,7 +95,7 @@ Plan = Callable[..., EnvironmentPlan]
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     found = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
     monkeypatch.setattr(planning, "driver_of", lambda _: found)
-    monkeypatch.setattr(planning, "look", found.look)
+    monkeypatch.setattr(planning, "run_probe", found.look)
     return found
 
 

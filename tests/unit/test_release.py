@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine.coverage import context_deviations, unit_deviations
+from eks_assets.engine.coverage import uncovered
+from eks_assets.plan.model import Entry, Field
 from resources.model.outputs import Outputs, Pending, fill_in
+
+from .plans import field, report
 
 
 class Config(Outputs):
@@ -16,20 +19,26 @@ class Config(Outputs):
 
 
 KNOWN = {"config": Config(commit="c0ffee", subnets=("a", "b"))}
-AROUND = {"account": "1", "region": "r", "commit": "abc", "inputs": "sha256:1", "cluster_version": "1.34"}
+AROUND = {
+    "environment": "other",
+    "account": "9" * 12,
+    "region": "other",
+    "commit": "other",
+    "inputs": "sha256:" + "1" * 64,
+    "cluster_version": "1.99",
+}
 
 
-def field(path: str, before: Any, after: Any, replaces: bool = False) -> dict[str, Any]:
-    return {"path": path, "before": before, "after": after, "replaces": replaces, "sensitive": False}
+def entry(*fields: Field, action: str = "update", **other: Any) -> Entry:
+    made = {"unit": "x", "wave": "applications", "action": action, "reason": "differs", "fields": fields}
+    rest = {"reversibility": "reversible", "minutes": 1.0, "disrupts": (), "known_after_apply": (), "volatile": ()}
+    observed = {"status": "deployed", "revision": "3"}
+    return Entry.model_validate({**made, **rest, "facts": {}, "observed": observed, **other})
 
 
-def entry(*fields: dict[str, Any], action: str = "update", **other: Any) -> dict[str, Any]:
-    made = {"unit": "x", "action": action, "reason": "differs", "fields": list(fields), "known_after_apply": []}
-    return {**made, "facts": {}, "observed": {"status": "deployed", "revision": "3"}, **other}
-
-
-def deviations(approved: dict[str, Any], now: dict[str, Any], started: bool = False) -> tuple[str, ...]:
-    return unit_deviations({"changes": [approved]}, now, KNOWN, started=started)
+def deviations(approved: Entry, now: Entry, started: bool = False) -> tuple[str, ...]:
+    plan = report(approved)
+    return uncovered(plan, plan, now, KNOWN, "started" if started else "")
 
 
 A, B = field("a", 1, 2), field("b", None, "x")
@@ -53,7 +62,7 @@ def test_the_same_and_less_are_covered() -> None:
         (entry(A, unit="y"), "y had nothing to do in the approved plan"),
     ],
 )
-def test_anything_else_is_not(now: dict[str, Any], why: str) -> None:
+def test_anything_else_is_not(now: Entry, why: str) -> None:
     found = deviations(entry(A, B), now)
     assert any(why in line for line in found), found
 
@@ -95,7 +104,7 @@ def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
     assert deviations(approved, entry(field("at", None, "commit other"))) != ()
 
 
-def new(*fields: dict[str, Any], **other: Any) -> dict[str, Any]:
+def new(*fields: Field, **other: Any) -> Entry:
     return entry(*fields, action="create", observed={"status": "absent"}, **other)
 
 
@@ -126,8 +135,15 @@ def test_what_need_not_be_made_any_more_is_not_left_out() -> None:
 
 @pytest.mark.parametrize("key", AROUND)
 def test_everything_around_the_change_must_be_the_same(key: str) -> None:
-    assert context_deviations(AROUND, AROUND) == ()
-    assert len(context_deviations(AROUND, {**AROUND, key: "other"})) == 1
+    plan = report(entry(A))
+    assert uncovered(plan, plan, entry(A), KNOWN, "") == ()
+    assert len(uncovered(plan, plan.model_copy(update={key: AROUND[key]}), entry(A), KNOWN, "")) == 1
+
+
+def test_a_unit_that_is_done_under_the_grant_is_not_changed_again() -> None:
+    plan = report(entry(A))
+    (reason,) = uncovered(plan, plan, entry(A), KNOWN, "done")
+    assert reason == "x has been changed under this grant before; a grant is used once"
 
 
 def test_a_token_of_an_unknown_unit_stays() -> None:

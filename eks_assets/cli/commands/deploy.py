@@ -15,7 +15,7 @@ from eks_assets.cli.runs.event_log import WAITING, Event, EventLog, event_log, r
 
 if TYPE_CHECKING:
     from eks_assets.cli.runs.launcher import Launcher
-    from eks_assets.plan.model import EnvironmentPlan
+    from eks_assets.plan.unit_plan import EnvironmentPlan
 
 Wait = Annotated[
     float | None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
+
+if TYPE_CHECKING:
+    from eks_assets.plan.model import PlanReport
 
 PIPE_WIDTH = 120  # columns where there is no terminal to ask
 Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
@@ -39,28 +41,28 @@ def plan(
         raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")
     registry = all_units()
     env = load_environment(environment, known_units=registry.by_name)
-    document = _planned(registry, env, selected(registry, only, wave))
+    report = _planned(registry, env, selected(registry, only, wave))
     if json_output:
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json.dumps(report.model_dump(mode="json"), indent=2, ensure_ascii=False))
     elif markdown:
-        print(as_markdown(document, document["minutes"]))
+        print(as_markdown(report))
     else:
-        show(document, Console(), full=full)
-    if document["unknown"]:
+        show(report, Console(), full=full)
+    if report.unknown:
         raise SystemExit(1)
-    raise SystemExit(4 if document["changes"] and detailed_exitcode else 0)
+    raise SystemExit(4 if report.changes and detailed_exitcode else 0)
 
 
-def show(document: Mapping[str, Any], console: Console, *, full: bool = False) -> None:
+def show(report: PlanReport, console: Console, *, full: bool = False) -> None:
     """The plan for people."""
     from eks_assets.plan.terminal import lines
 
     width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
-    for line in lines(document, width, full=full):
+    for line in lines(report, width, full=full):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _planned(registry: Any, env: Any, only: set[str] | None) -> dict[str, Any]:
+def _planned(registry: Any, env: Any, only: set[str] | None) -> PlanReport:
     """The plan; a terminal is told how far it is."""
     from eks_assets.engine.planner import plan_report
     from resources.context import Context

@@ -1,4 +1,4 @@
-"""`eks-assets schema`: the JSON Schema of the input files, for editors that complete and check YAML."""
+"""`eks-assets schema`: JSON Schemas: of the input files, for editors that complete and check YAML, and of a plan."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import typer
 
 ClusterFile = Annotated[bool, typer.Option("--cluster", help="The schema of environments/clusters/*.yaml instead.")]
 
+PlanForm = Annotated[bool, typer.Option("--plan", help="The schema of what `plan --json` prints instead.")]
 
-def schema(cluster: ClusterFile = False) -> None:
-    """Print the JSON Schema of an environment file, or with --cluster of a ClusterConfig."""
+
+def schema(cluster: ClusterFile = False, plan: PlanForm = False) -> None:
+    """Print the JSON Schema of an environment file, with --cluster of a ClusterConfig, with --plan of `plan --json`."""
     import json
 
+    from eks_assets.plan.model import plan_schema
     from resources.config.json_schema import cluster_schema, environment_schema
 
-    typer.echo(json.dumps(cluster_schema() if cluster else environment_schema(), indent=2))
+    document = plan_schema() if plan else cluster_schema() if cluster else environment_schema()
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

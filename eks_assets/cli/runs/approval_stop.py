@@ -11,8 +11,8 @@ from eks_assets.cli.runs.event_log import Event, EventLog
 
 if TYPE_CHECKING:
     from eks_assets.graph.registry import Registry
-    from eks_assets.plan.model import EnvironmentPlan
-    from resources.approval.rules import Standing
+    from eks_assets.plan.unit_plan import EnvironmentPlan
+    from resources.approval.rules import RequestState
     from resources.config.environment import Environment
 
 
@@ -30,7 +30,7 @@ def at_the_gate(
     """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
-    from eks_assets.engine.approval_request import commands, describe, plan_release
+    from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
     from eks_assets.graph.registry import is_gated
     from eks_assets.plan.document import critical_minutes
     from eks_assets.plan.markdown import summary
@@ -41,32 +41,32 @@ def at_the_gate(
     unhealthy = [u.unit for u in before.units if u.state == "failed" and is_gated(env, registry[u.unit])]
     if not unhealthy and not any(is_gated(env, registry[name]) for name in before.to_run(registry)):
         return AtTheGate((), {})
-    found = plan_release(registry, Context.of(env), env.approval)
-    if found.standing is None:
+    pending = request_approval(registry, Context.of(env), env.approval)
+    if pending.state is None:
         return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
-    line = describe(found.standing, env.approval.approvers)
-    if found.is_granted:
+    line = describe_state(pending.state, env.approval.approvers)
+    if pending.is_granted:
         console.print(line, style="green", highlight=False, markup=False)
         log(Event("release_granted", line))
-        return AtTheGate(tuple(dict.fromkeys([*found.plan.to_run(registry), *unhealthy])), {})
-    to_decide = commands(env, found.standing.request)
-    for refused in found.refused:
+        return AtTheGate(tuple(dict.fromkeys([*pending.planned.to_run(registry), *unhealthy])), {})
+    to_decide = decision_commands(env, pending.state.request)
+    for refusal in pending.refusals:
         console.print(
-            f"an earlier approval does not cover this: {refused}", style="yellow", highlight=False, markup=False
+            f"an earlier approval does not cover this: {refusal}", style="yellow", highlight=False, markup=False
         )
-    words = summary(found.document, critical_minutes(found.pending, registry))
+    words = summary(pending.plan, critical_minutes(pending.plan.units, registry))
     console.print(f"behind the gate: {words}\n{line}", style="yellow", highlight=False, markup=False)
     for command in (f"eks-assets plan {env.name}", *to_decide):
         console.print(f"  {command}", highlight=False, markup=False)
     log(Event("waiting_for_approval", line, level="warning"))
-    return AtTheGate((), _as_json(found.standing, found.pending, to_decide))
+    return AtTheGate((), _as_json(pending.state, pending.plan.units, to_decide))
 
 
-def _as_json(standing: Standing, pending: tuple[str, ...], to_decide: list[str]) -> dict[str, Any]:
+def _as_json(state: RequestState, units: tuple[str, ...], to_decide: list[str]) -> dict[str, Any]:
     return {
-        "digest": standing.request.digest,
-        "release": standing.request.id,
-        "units": list(pending),
-        "missing": standing.missing,
+        "digest": state.request.digest,
+        "release": state.request.id,
+        "units": list(units),
+        "missing": state.missing,
         "commands": to_decide,
     }

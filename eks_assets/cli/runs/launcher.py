@@ -15,7 +15,7 @@ from eks_assets.cli.runs.event_log import EventLog
 
 if TYPE_CHECKING:
     from eks_assets.graph.registry import Registry
-    from eks_assets.plan.model import UnitPlan
+    from eks_assets.plan.unit_plan import UnitPlan
     from resources.config.environment import Environment
 
 

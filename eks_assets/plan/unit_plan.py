@@ -1,0 +1,69 @@
+"""What the planner finds of each unit: its change, its state and its checks, with the spec behind them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from eks_assets.graph.registry import Registry
+from resources.model.change import Change
+from resources.model.errors import PipelineError
+from resources.model.outputs import Outputs
+from resources.model.specs import Spec
+
+State = Literal["in_sync", "pending", "failed", "waiting", "unknown", "disabled"]
+
+
+@dataclass(frozen=True)
+class CheckState:
+    """One health check as it is now: what it expects, what was seen, and since when (empty: nobody keeps that)."""
+
+    name: str
+    passed: bool
+    detail: str
+    expected: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
+    and revision of what the change starts from."""
+
+    unit: str
+    wave: str
+    state: State
+    change: Change = field(default_factory=lambda: Change("none"))
+    waits_for: tuple[str, ...] = ()
+    checks: tuple[CheckState, ...] = ()
+    error: PipelineError | None = None
+    outputs: Outputs | None = field(default=None, repr=False)
+    observed: Mapping[str, str] = field(default_factory=dict)
+    spec: Spec[Any] | None = field(default=None, repr=False)
+    seconds: float = 0.0
+
+    @property
+    def needs_a_run(self) -> bool:
+        """Whether a deploy has to launch this unit: it differs, or it is not healthy."""
+        return self.state not in ("in_sync", "disabled")
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """All units in dependency order."""
+
+    environment: str
+    units: tuple[UnitPlan, ...]
+
+    def __getitem__(self, name: str) -> UnitPlan:
+        return next(u for u in self.units if u.unit == name)
+
+    @property
+    def errors(self) -> tuple[UnitPlan, ...]:
+        return tuple(u for u in self.units if u.error is not None)
+
+    def to_run(self, registry: Registry) -> tuple[str, ...]:
+        """The units that a deploy launches, in order: those that differ or are unhealthy, and what reads from them."""
+        names = registry.descendants(u.unit for u in self.units if u.needs_a_run)
+        return tuple(u.unit for u in self.units if u.unit in names and u.state != "disabled")

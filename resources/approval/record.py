@@ -1,0 +1,87 @@
+"""The approval record of an environment: everything that its gate decides on, read once.
+
+Reading writes nothing. What has to be kept, so that nobody can take it back, is written by the three methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from resources.approval.decisions import list_decisions
+from resources.approval.electorate import Approvers
+from resources.approval.rules import LOOK_BACK_LIVES, ApprovalRequest, RequestState, Tally, newest_grant
+from resources.approval.store import Use, list_requests, list_uses, load_rejection, record_rejection, record_use
+from resources.config.environment import Approval
+from resources.context import Context
+from resources.records.clock import server_time
+
+ALL_UNITS = "all"  # in place of a unit: nothing more may be done under the grant
+
+
+@dataclass(frozen=True)
+class ApprovalRecord:
+    """`states`: the requests that can still matter, oldest first, also those that are over while what they ended could
+    hold; `uses`: by request id, how far each unit has come under its grant."""
+
+    context: Context
+    states: tuple[RequestState, ...]
+    uses: Mapping[str, Mapping[str, Use]]
+
+    @classmethod
+    def read(cls, context: Context, approval: Approval) -> ApprovalRecord:
+        """All of it as it is now, by AWS's clock. Raises AccessDenied, Transient."""
+        hours = LOOK_BACK_LIVES * context.env.expires_seconds / 3600
+        requests = list_requests(context, hours)
+        uses = {request.id: list_uses(context, request) for request in requests}
+        states = tuple(read_request_state(context, request, approval, uses[request.id]) for request in requests)
+        return cls(context, states, uses)
+
+    @property
+    def grant(self) -> RequestState | None:
+        """The grant that holds; None where there is none."""
+        return newest_grant(self.states)
+
+    def uses_of(self, request: ApprovalRequest) -> Mapping[str, Use]:
+        """How far each unit has come under the request's grant."""
+        return self.uses.get(request.id, {})
+
+    def record_rejections(self) -> None:
+        """Keep the rejections that were read, whatever becomes of the parameters that they were written to."""
+        for state in self.states:
+            if state.status == "rejected":
+                record_rejection(self.context, state.request, state.decided or state.until, state.by, state.reason)
+
+    def record_start(self, request: ApprovalRequest, unit: str) -> None:
+        """Note that the unit is about to be changed under the grant."""
+        record_use(self.context, request, unit, "started")
+
+    def record_end(self, request: ApprovalRequest, unit: str, approved: Collection[str]) -> None:
+        """Note that the unit is changed, and where it was the last of those `approved`, that the grant is used up."""
+        record_use(self.context, request, unit, "done")
+        # Other units go through the gate at the same time: what they have done since counts.
+        done = {name for name, use in list_uses(self.context, request).items() if use == "done"}
+        if set(approved) <= done | {ALL_UNITS}:
+            record_grant_used(self.context, request)
+
+
+def read_request_state(
+    context: Context, request: ApprovalRequest, approval: Approval, uses: Mapping[str, Use] | None = None
+) -> RequestState:
+    """How a request stands now, by AWS's clock. A rejection that was kept counts, whatever its parameter says now.
+
+    `uses`: how far units have come under its grant, where that has been read already."""
+    tally = Tally(request, approval, context.env.expires_seconds, Approvers(context, approval), server_time(context))
+    state = tally.state(list_decisions(context, request))
+    if state.status == "rejected":
+        return state
+    if kept := load_rejection(context, request):
+        at = ApprovalRequest.time(kept["at"])
+        return RequestState(request, "rejected", (), approval.approvers, at, at, kept["by"], kept["reason"])
+    uses = list_uses(context, request) if uses is None else uses
+    return replace(state, status="used") if ALL_UNITS in uses else state
+
+
+def record_grant_used(context: Context, request: ApprovalRequest) -> None:
+    """Nothing more may be done under the grant."""
+    record_use(context, request, ALL_UNITS, "done")
