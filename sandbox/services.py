@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from sandbox.paths import SANDBOX, StateDirectory
+from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes import ProcessSpec
 
 ACCOUNT, REGION = "000000000000", "us-west-2"
@@ -24,7 +24,7 @@ def embedded_aws_spec(state: StateDirectory, python: Path, port: int, supervisor
     """The embedded AWS on a loopback port, run by the Python of its own virtual environment."""
     data = state.embedded_aws
     environment = {
-        "PYTHONPATH": str(SANDBOX),
+        "PYTHONPATH": str(PROJECT),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
@@ -42,9 +42,9 @@ def embedded_aws_spec(state: StateDirectory, python: Path, port: int, supervisor
     }
     return ProcessSpec(
         name="embedded-aws",
-        command=[str(python), "-m", "embedded_aws"],
+        command=[str(python), "-m", "sandbox.embedded_aws"],
         log=state.logs / "embedded-aws.log",
-        directory=SANDBOX,
+        directory=PROJECT,
         environment=environment,
         stop_seconds=SAVE_SECONDS,
         death_signal=signal.SIGTERM,  # it saves its state then

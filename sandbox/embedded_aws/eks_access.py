@@ -13,7 +13,7 @@ from ministack.services import eks, iam
 from .eks_records import EksRefusal, Record, Response, answer, cluster_of
 from .supervisor import Supervisor, SupervisorError, supervisor
 
-logger = logging.getLogger("embedded_aws.eks_access")
+logger = logging.getLogger(__name__)
 
 _create_record = eks._create_access_entry
 _associate_record = eks._associate_access_policy

@@ -15,7 +15,7 @@ from ministack.core import persistence
 from . import recovery
 from .settings import settings
 
-logger = logging.getLogger("embedded_aws.persistence")
+logger = logging.getLogger(__name__)
 
 _SAVE_LOCK = threading.Lock()
 _SNAPSHOT_SECONDS = 10.0

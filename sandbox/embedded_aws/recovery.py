@@ -14,7 +14,7 @@ from .eks_records import Record, nodegroups_of
 from .settings import settings
 from .supervisor import SupervisorError
 
-logger = logging.getLogger("embedded_aws.recovery")
+logger = logging.getLogger(__name__)
 
 _STACK_STATUSES = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED",

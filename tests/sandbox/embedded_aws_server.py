@@ -19,9 +19,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.paths import PROJECT
 from sandbox.python_environments import ensure_embedded_aws
 
-PACKAGES = Path(__file__).parents[2] / "sandbox"
 DELAYS = {"AWS::SNS::Topic": 0.4, "AWS::SNS::Topic/Slow": 0.8}
 NAMES = (f"change-{number}" for number in itertools.count())
 Template = dict[str, Any]
@@ -73,10 +73,10 @@ class Aws:
             "AWS_ACCESS_KEY_ID": "AKIAROOT",
             "HOME": str(self.folder),
             "AWS_SECRET_ACCESS_KEY": "root-secret",
-            "PYTHONPATH": str(PACKAGES),
+            "PYTHONPATH": str(PROJECT),
         }
         with (self.folder / "log").open("ab") as log:
-            command = [str(ensure_embedded_aws(lambda _message: None)), "-m", "embedded_aws"]
+            command = [str(ensure_embedded_aws(lambda _message: None)), "-m", "sandbox.embedded_aws"]
             self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
         wait_for(self.answers, "The embedded AWS answering", 30)
         return self
