@@ -227,7 +227,7 @@ def _spawn_supervisor(state: StateDirectory, tools: Path, aws_python: Path, log:
     command = [
         sys.executable,
         "-m",
-        "sandbox.supervisor",
+        "sandbox.supervisor_main",
         "--state-directory",
         str(state.root),
         "--tools",

@@ -1,15 +1,10 @@
-"""The sandbox's daemon: one per state folder, owner of every other process, reached over HTTP on loopback.
-
-python -m sandbox.supervisor --state-directory DIR --tools BIN --aws-python PYTHON
-"""
+"""The sandbox's daemon: one per state folder, owner of every other process, reached over HTTP on loopback."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -37,9 +32,8 @@ from sandbox.ports import PortBook
 from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
 from sandbox.readiness import answers, wait_until_ready
 from sandbox.services import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET, embedded_aws_spec, registry_spec
-from sandbox.supervisor_api import serve
 
-log = logging.getLogger("sandbox.supervisor")
+log = logging.getLogger(__name__)
 
 CHARTS = "sandbox.charts"
 START_SECONDS, CHARTS_SECONDS = 60.0, 120.0
@@ -275,30 +269,3 @@ class Supervisor:
 
     def _registry_answers(self) -> bool:
         return answers(f"http://{self.registry}/v2/")
-
-
-def main() -> int:
-    """Runs until POST /down or SIGTERM; 1 when the sandbox could not start, with the reason in the log."""
-    parser = argparse.ArgumentParser()
-    for name in ("--state-directory", "--tools", "--aws-python"):
-        parser.add_argument(name, required=True, type=Path)
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    supervisor = Supervisor(Settings(StateDirectory(given.state_directory), given.tools, given.aws_python))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stopping.set())
-    server = serve(supervisor, supervisor.port)
-    try:
-        supervisor.start()
-        supervisor.stopping.wait()
-        return 0
-    except SandboxError as error:
-        log.error("%s", error)
-        return 1
-    finally:
-        supervisor.stop()
-        server.shutdown()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,18 +23,16 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from sandbox.errors import InvalidRequest, SandboxError, UnknownName
-
-if TYPE_CHECKING:
-    from sandbox.supervisor import Supervisor
+from sandbox.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
-Route = Callable[["Supervisor", Body, list[str]], object]
+Route = Callable[[Supervisor, Body, list[str]], object]
 
 
 def _status(supervisor: Supervisor, body: Body, names: list[str]) -> object:
