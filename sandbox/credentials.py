@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.account import REGION
 from sandbox.errors import UnknownName
 from sandbox.lifecycle import keys_of, required_state
 from sandbox.paths import StateDirectory
 from sandbox.people import ROLES, role_arn
-from sandbox.services import REGION
 
 
 @dataclass(frozen=True)

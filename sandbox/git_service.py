@@ -6,11 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+from sandbox.account import REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.git_server import HEALTH, REPOSITORY, credentials
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess
 from sandbox.readiness import answers, wait_until_ready
-from sandbox.services import REGION, ROOT_KEY, ROOT_SECRET
 
 # What `git.credentials.secret` of the sandbox's environments names.
 SECRETS = ("/demo/sandbox/git/credentials", "/demo/gated/git/credentials")

@@ -19,8 +19,8 @@ import json
 from typing import Any
 
 from resources.bootstrap.policies import APPROVERS_READ
+from sandbox.account import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.paths import StateDirectory, read_json, write_json
-from sandbox.services import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 
 APPROVERS = ("alice", "bob")
 PEOPLE = ("initiator", *APPROVERS, "outsider")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from sandbox.account import ROOT_KEY, ROOT_SECRET
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes import ProcessSpec
 
-ACCOUNT, REGION = "000000000000", "us-west-2"
-ROOT_KEY = ROOT_SECRET = "test"  # no secrets: the embedded AWS's own root, on loopback only
 SAVE_SECONDS = 30.0
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.account import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.cluster import (
     Cluster,
     ClusterRecord,
@@ -31,7 +32,7 @@ from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_jso
 from sandbox.ports import PortBook
 from sandbox.processes import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
 from sandbox.readiness import answers, wait_until_ready
-from sandbox.services import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET, embedded_aws_spec, registry_spec
+from sandbox.services import embedded_aws_spec, registry_spec
 
 log = logging.getLogger(__name__)
 
