@@ -15,10 +15,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sandbox.argo_cd import is_ready
-from sandbox.certificates import Authority, Identity
 from sandbox.errors import SandboxError
-from sandbox.kubernetes_api import KubernetesApi, Object
+from sandbox.plane.argo_cd.controllers import is_ready
+from sandbox.plane.certificates import Authority, Identity
+from sandbox.plane.kubernetes_api import KubernetesApi, Object
 
 log = logging.getLogger(__name__)
 

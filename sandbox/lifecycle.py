@@ -17,10 +17,10 @@ import urllib3
 
 from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError, UnknownName
+from sandbox.install.python_environments import ensure_embedded_aws, exclusive
+from sandbox.install.toolchain import ensure_tools
 from sandbox.paths import PROJECT, StateDirectory, read_json, write_json
-from sandbox.processes import end_leftovers, leftovers
-from sandbox.python_environments import ensure_embedded_aws, exclusive
-from sandbox.toolchain import ensure_tools
+from sandbox.processes.supervised import end_leftovers, leftovers
 
 Progress = Callable[[str], None]
 State = dict[str, Any]
@@ -227,7 +227,7 @@ def _spawn_supervisor(state: StateDirectory, tools: Path, aws_python: Path, log:
     command = [
         sys.executable,
         "-m",
-        "sandbox.supervisor_main",
+        "sandbox.supervisor",
         "--state-directory",
         str(state.root),
         "--tools",

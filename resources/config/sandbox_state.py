@@ -26,7 +26,7 @@ class SandboxCredentials(BaseModel):
 
 
 class SandboxState(BaseModel):
-    """What the supervisor writes while it is up; see `sandbox/supervisor.py`."""
+    """What the supervisor writes while it is up; see `sandbox/supervisor/supervisor.py`."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -6,15 +6,7 @@ from collections.abc import Callable, Iterator
 from ministack.services import ec2, efs, eks
 from ministack.services.cloudformation import provisioners
 
-from .resource_handlers import (
-    Create,
-    Created,
-    Delete,
-    Properties,
-    refuse,
-    wrap_create,
-    wrap_delete,
-)
+from .cloudformation.resource_handlers import Create, Created, Delete, Properties, refuse, wrap_create, wrap_delete
 
 Query = dict[str, list[str]]
 QueryResponse = tuple[int, dict[str, str], bytes]

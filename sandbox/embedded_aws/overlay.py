@@ -2,52 +2,35 @@
 
 import ministack.app as application
 
-from . import (
-    cloudformation_delete,
-    cloudformation_ec2,
-    cloudformation_eks,
-    cloudformation_eks_access,
-    cloudformation_engine,
-    cloudformation_iam,
-    cloudformation_secrets,
-    drift,
-    drift_reversal,
-    ec2_guards,
-    eks_api,
-    iam_sessions,
-    persistence,
-    replacement,
-    request_log,
-    resource_graph,
-    sns_mail,
-    ssm_authorization,
-    ssm_identity,
-    stack_guards,
-    stack_retry,
-)
+from . import ec2_guards, persistence, request_log, sns_mail
+from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
+from .cloudformation.types import ec2, eks, eks_access, iam, secrets
+from .drift import readers, reversal
+from .eks import api
+from .iam import sessions, ssm_authorization, ssm_identity
 
 
 def install() -> None:
     """Put the overlay in place. Types come before the guards that wrap them."""
-    eks_api.install()
-    cloudformation_ec2.install()
-    cloudformation_eks.install()
-    cloudformation_eks_access.install()
-    cloudformation_iam.install()
-    cloudformation_secrets.install()
+    api.install()
+    ec2.install()
+    eks.install()
+    eks_access.install()
+    iam.install()
+    secrets.install()
     ec2_guards.install()
-    iam_sessions.install()
+    sessions.install()
     ssm_authorization.install()
     ssm_identity.install()
     sns_mail.install()
     replacement.install()
     resource_graph.install()
-    cloudformation_engine.install()
-    cloudformation_delete.install()
-    stack_retry.install()
-    drift.install()
-    drift_reversal.install()
-    stack_guards.install()
+    engine.install()
+    delete.install()
+    retry.install()
+    readers.install()
+    reversal.install()
+    guards.install()
     persistence.install()
     request_log.install()
 

@@ -9,10 +9,10 @@ from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import cloudformation, eks
 from ministack.services.cloudformation import stacks
 
-from . import eks_clusters, eks_updates
-from .eks_records import Record, nodegroups_of
+from .eks import clusters, updates
+from .eks.records import Record, nodegroups_of
 from .settings import settings
-from .supervisor import SupervisorError
+from .supervisor_client import SupervisorError
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +59,13 @@ def _resume_cluster(account: str, region: str, cluster: Record) -> None:
     set_request_region(region)
     _settle_parts(cluster)
     if cluster["status"] == "CREATING":
-        eks_clusters.provision(cluster)
+        clusters.provision(cluster)
         return
     if cluster["status"] in ("UPDATING", "DELETING"):
         cluster["status"] = "ACTIVE"
     try:
         if settings().supervisor_url and cluster["status"] == "ACTIVE":
-            eks_clusters.attach_control_plane(cluster)
+            clusters.attach_control_plane(cluster)
     except SupervisorError as failure:
         logger.error("The control plane of %s did not come back: %s", cluster["name"], failure)
 
@@ -81,4 +81,4 @@ def _settle_parts(cluster: Record) -> None:
             part["health"] = {"issues": [{"code": "InternalFailure", "message": message, "resourceIds": []}]}
     for update in cluster.get("_updates", {}).values():
         if update["status"] == "InProgress":
-            eks_updates.fail(update, _REASON.format(status="InProgress"))
+            updates.fail(update, _REASON.format(status="InProgress"))

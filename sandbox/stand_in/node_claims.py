@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.nodes import capacity, kubelet_version
+from sandbox.plane.nodes import capacity, kubelet_version
 from sandbox.stand_in.aws import Aws, tags
 from sandbox.stand_in.controller import annotation, condition, for_each, label, now, owner_reference
 from sandbox.stand_in.external_secrets import seconds

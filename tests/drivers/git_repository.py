@@ -17,7 +17,7 @@ from resources.drivers.git.branch import GitTreeDriver
 from resources.model.change import Change
 from resources.model.outputs import Outputs
 from resources.model.specs import GitTree
-from sandbox.git_server import GitServer
+from sandbox.git.server import GitServer
 
 BRANCH = "develop/demo-sandbox"
 SECRET = "/demo/sandbox/git/credentials"

@@ -19,7 +19,7 @@ from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.kubernetes.objects import list_objects
 from resources.support.waiting import Look, wait_until
-from sandbox.git_server import REPOSITORY
+from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
 from tests.drivers.git_repository import Repository

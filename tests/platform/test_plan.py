@@ -17,7 +17,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
-from sandbox.git_server import REPOSITORY
+from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
 from tests.plan_schema import faults

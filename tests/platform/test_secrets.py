@@ -19,7 +19,7 @@ from resources.config.environment import Environment
 from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
 from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
-from sandbox.git_server import REPOSITORY
+from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests import secret_scanner
 from tests.conftest import Cli

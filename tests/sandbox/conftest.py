@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.install.toolchain import ensure_tools
 from sandbox.lifecycle import silent
-from sandbox.ports import PortBook
-from sandbox.toolchain import ensure_tools
+from sandbox.processes.ports import PortBook
 
 
 @pytest.fixture(scope="session")

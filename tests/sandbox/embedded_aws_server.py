@@ -19,8 +19,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.install.python_environments import ensure_embedded_aws
 from sandbox.paths import PROJECT
-from sandbox.python_environments import ensure_embedded_aws
 
 DELAYS = {"AWS::SNS::Topic": 0.4, "AWS::SNS::Topic/Slow": 0.8}
 NAMES = (f"change-{number}" for number in itertools.count())

@@ -14,9 +14,9 @@ from typing import Any
 import boto3
 
 from sandbox import lifecycle
-from sandbox.kubernetes_api import ApiError, KubernetesApi
 from sandbox.lifecycle import Options
 from sandbox.paths import StateDirectory
+from sandbox.plane.kubernetes_api import ApiError, KubernetesApi
 
 ACCOUNT, REGION, CLUSTER = "000000000000", "us-west-2", "stand-in-test"
 NODES = [

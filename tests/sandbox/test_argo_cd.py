@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from sandbox import lifecycle
-from sandbox.kubernetes_api import MERGE_PATCH, KubernetesApi
 from sandbox.paths import StateDirectory
+from sandbox.plane.kubernetes_api import MERGE_PATCH, KubernetesApi
 from tests.sandbox.git_host import TOKEN, USER, GitHost
 
 CLUSTER, NAMESPACE = "argo-test-cluster", "argocd"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox import lifecycle
-from sandbox.kubernetes_api import MERGE_PATCH, KubernetesApi, Object
 from sandbox.paths import StateDirectory
+from sandbox.plane.kubernetes_api import MERGE_PATCH, KubernetesApi, Object
 
 CLUSTER, DOMAIN, NAMESPACE = "edge-test-cluster", "edge-test.example.com", "istio-system"
 GATEWAY = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/istio-gateway"

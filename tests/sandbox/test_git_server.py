@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.git_server import HEALTH, GitServer, credentials
+from sandbox.git.server import HEALTH, GitServer, credentials
 
 PERSON = ("-c", "user.name=Pat", "-c", "user.email=pat@acme.example", "-c", "credential.helper=")
 

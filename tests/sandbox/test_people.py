@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.model.errors import AccessDenied
-from sandbox import furnishing
 from sandbox.credentials import Keys, credentials, session
 from sandbox.errors import SandboxError
 from sandbox.paths import StateDirectory
 from sandbox.people import PEOPLE, ROLES
+from sandbox.supervisor import seeding
 from tests.conftest import Cli
 from tests.sandbox.embedded_aws_server import refused
 
@@ -45,7 +45,7 @@ def test_people_are_iam_users_and_stay_the_same(sandbox: StateDirectory) -> None
         assert who(credentials(person)) == f"arn:aws:iam::{ACCOUNT}:user/{person}"
     before = sandbox.people.read_bytes()
     keys = credentials("root")
-    assert furnishing.main(["--state-directory", str(sandbox.root), "--aws-endpoint", keys.endpoint]) == 0
+    assert seeding.main(["--state-directory", str(sandbox.root), "--aws-endpoint", keys.endpoint]) == 0
     assert sandbox.people.read_bytes() == before
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox import lifecycle
-from sandbox.kubernetes_api import ApiError
 from sandbox.paths import StateDirectory
+from sandbox.plane.kubernetes_api import ApiError
 from sandbox.stand_in.certificates import authority, issue
 from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted, eventually
 

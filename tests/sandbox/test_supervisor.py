@@ -20,10 +20,10 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.errors import SandboxError, UnknownName
-from sandbox.kubernetes_api import KubernetesApi
 from sandbox.lifecycle import Options
 from sandbox.paths import StateDirectory
-from sandbox.processes import leftovers
+from sandbox.plane.kubernetes_api import KubernetesApi
+from sandbox.processes.supervised import leftovers
 
 CLUSTER = "demo-test-cluster"
 NODES: list[dict[str, Any]] = [

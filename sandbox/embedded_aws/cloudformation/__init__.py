@@ -1,0 +1,1 @@
+"""CloudFormation: how a stack is created, updated, rolled back and deleted."""

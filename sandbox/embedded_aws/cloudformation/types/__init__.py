@@ -1,0 +1,1 @@
+"""The resource types that MiniStack lacks or makes differently."""

@@ -1,0 +1,1 @@
+"""Drift detection, and change sets that reverse drift."""

@@ -1,0 +1,1 @@
+"""EKS: the operations of its API."""

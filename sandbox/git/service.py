@@ -1,0 +1,63 @@
+"""The git host as a process of the sandbox, and its token in the embedded AWS, where an environment refers to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from sandbox.account import REGION, ROOT_KEY, ROOT_SECRET
+from sandbox.git.server import HEALTH, REPOSITORY, credentials
+from sandbox.paths import PROJECT, StateDirectory
+from sandbox.processes.readiness import answers, wait_until_ready
+from sandbox.processes.supervised import Launcher, ProcessSpec, SupervisedProcess
+
+# What `git.credentials.secret` of the sandbox's environments names.
+SECRETS = ("/demo/sandbox/git/credentials", "/demo/gated/git/credentials")
+START_SECONDS = 60.0
+
+
+class GitService:
+    """Started and stopped by the supervisor. The repository outlives both, until `sandbox reset`."""
+
+    def __init__(self, state: StateDirectory, port: int, launcher: Launcher) -> None:
+        self._state, self._launcher = state, launcher
+        self._url = f"http://127.0.0.1:{port}"
+        self.repository = f"{self._url}/{REPOSITORY}"
+        command = [sys.executable, "-m", "sandbox.git.server", "--folder", str(state.git), "--port", str(port)]
+        self._process = SupervisedProcess(ProcessSpec("git", command, state.logs / "git.log", PROJECT), launcher)
+
+    def start(self) -> None:
+        """Raises SandboxError when it does not answer."""
+        self._process.start()
+        wait_until_ready(self._process, self._answers, START_SECONDS)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def describe(self) -> dict[str, object]:
+        """The process as GET /status shows it."""
+        return self._process.describe(self.repository, self._answers())
+
+    def _answers(self) -> bool:
+        return answers(f"{self._url}{HEALTH}")
+
+
+def store_token(folder: Path, aws_endpoint: str) -> None:
+    """Writes the host's user and token into each of SECRETS, unless it is there. Raises botocore's errors."""
+    import boto3
+
+    client = boto3.client(
+        "secretsmanager",
+        region_name=REGION,
+        endpoint_url=aws_endpoint,
+        aws_access_key_id=ROOT_KEY,
+        aws_secret_access_key=ROOT_SECRET,
+    )
+    content = json.dumps(credentials(folder))
+    for name in SECRETS:
+        try:
+            if client.get_secret_value(SecretId=name)["SecretString"] != content:
+                client.put_secret_value(SecretId=name, SecretString=content)
+        except client.exceptions.ResourceNotFoundException:
+            client.create_secret(Name=name, SecretString=content, Description="Token of the sandbox's git host")

@@ -1,0 +1,1 @@
+"""One cluster: genuine control plane, KWOK's nodes and pods, EKS's add-ons."""

@@ -1,0 +1,1 @@
+"""Argo CD's genuine controllers in a cluster."""

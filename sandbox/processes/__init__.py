@@ -1,0 +1,1 @@
+"""Child processes: run, watched, ready, ended; and the ports that they listen on."""

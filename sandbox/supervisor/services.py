@@ -1,0 +1,50 @@
+"""How the processes that all clusters share are run: the chart registry and the embedded AWS."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from sandbox.account import ROOT_KEY, ROOT_SECRET
+from sandbox.paths import PROJECT, StateDirectory
+from sandbox.processes.supervised import ProcessSpec
+
+SAVE_SECONDS = 30.0
+
+
+def registry_spec(state: StateDirectory, tools: Path, port: int) -> ProcessSpec:
+    """The OCI registry of charts on a loopback port."""
+    return ProcessSpec(
+        "registry", [str(tools / "registry"), "-port", str(port)], state.logs / "registry.log", state.root
+    )
+
+
+def embedded_aws_spec(state: StateDirectory, python: Path, port: int, supervisor_url: str) -> ProcessSpec:
+    """The embedded AWS on a loopback port, run by the Python of its own virtual environment."""
+    data = state.embedded_aws
+    environment = {
+        "PYTHONPATH": str(PROJECT),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(data / "state"),
+        "S3_DATA_DIR": str(data / "s3"),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces
+        "SFTP_ENABLED": "0",
+        "AUTH": "true",
+        "EKS_ASSETS_SUPERVISOR_URL": supervisor_url,
+        "EKS_ASSETS_DELAYS": str(state.delays),
+        "AWS_ACCESS_KEY_ID": ROOT_KEY,
+        "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+    }
+    return ProcessSpec(
+        name="embedded-aws",
+        command=[str(python), "-m", "sandbox.embedded_aws"],
+        log=state.logs / "embedded-aws.log",
+        directory=PROJECT,
+        environment=environment,
+        stop_seconds=SAVE_SECONDS,
+        death_signal=signal.SIGTERM,  # it saves its state then
+    )
