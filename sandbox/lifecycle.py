@@ -18,6 +18,7 @@ import urllib3
 from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.install.python_environments import ensure_embedded_aws, exclusive
+from sandbox.install.sources import digest_code
 from sandbox.install.toolchain import ensure_tools
 from sandbox.paths import PROJECT, StateDirectory, read_json, write_json
 from sandbox.processes.supervised import end_leftovers, leftovers
@@ -26,6 +27,7 @@ Progress = Callable[[str], None]
 State = dict[str, Any]
 
 UP_SECONDS, DOWN_SECONDS = 180.0, 90.0
+OTHER_CODE = "the sandbox that runs was started by other code: restarting it, its state stays"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ def silent(message: str) -> None:
 def up(options: Options | None = None, progress: Progress = silent) -> State:
     """Brings the sandbox up unless it is, and returns its state (what `.sandbox/state.json` holds).
 
-    Needs Linux; the first time also a Go module proxy and a package index, and about eight minutes. Otherwise it takes
-    seconds. Raises SandboxError.
+    A sandbox that other code started is restarted; its state stays. Needs Linux; the first time also a Go module proxy
+    and a package index, and about eight minutes. Otherwise it takes seconds. Raises SandboxError.
     """
     if sys.platform != "linux":
         raise SandboxError("The sandbox needs Linux: its Service addresses and its process control are Linux's.")
@@ -59,6 +61,10 @@ def up(options: Options | None = None, progress: Progress = silent) -> State:
     tools, aws_python = ensure_tools(progress), ensure_embedded_aws(progress)
     with exclusive(state.root / "lifecycle.lock"):
         running = running_state(state)
+        if running and running.get("code") != digest_code():
+            progress(OTHER_CODE)
+            _stop(state, running)
+            running = None
         if running is None:
             _save_options(state, options)
             end_leftovers(state.processes)
@@ -76,12 +82,7 @@ def down(state: StateDirectory | None = None) -> None:
     if not state.root.exists():
         return
     with exclusive(state.root / "lifecycle.lock"):
-        running = running_state(state)
-        if running:
-            call(running["supervisor_url"], "POST", "/down")
-            _wait_for_end(running["supervisor_pid"], state)
-        end_leftovers(state.processes)
-        state.state.unlink(missing_ok=True)
+        _stop(state, running_state(state))
 
 
 def reset(state: StateDirectory | None = None) -> None:
@@ -192,6 +193,15 @@ def _save_options(state: StateDirectory, options: Options) -> None:
         write_json(state.options, {"pod_seconds": options.pod_seconds or 0.0})
     if options.delays is not None or not state.delays.exists():
         write_json(state.delays, dict(options.delays or {}))
+
+
+def _stop(state: StateDirectory, running: State | None) -> None:
+    """Ends every process that the state folder remembers, whatever code it runs; asks the supervisor first."""
+    if running:
+        call(running["supervisor_url"], "POST", "/down")
+        _wait_for_end(running["supervisor_pid"], state)
+    end_leftovers(state.processes)
+    state.state.unlink(missing_ok=True)
 
 
 def _tell_options(supervisor_url: str, options: Options) -> None:

@@ -18,6 +18,7 @@ from sandbox.account import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.edge import Edge
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.git.service import GitService
+from sandbox.install.sources import digest_code
 from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_json
 from sandbox.plane.cluster import Cluster, ClusterRecord, Surroundings, check_name, check_version, free_service_network
 from sandbox.plane.kubernetes_api import KubernetesApi
@@ -50,6 +51,7 @@ class Supervisor:
         self.warnings: list[str] = []
         self.stopping = threading.Event()
         self._settings = settings
+        self._code = digest_code()
         self._state = settings.state
         self._begun = time.monotonic()
         ports = PortBook(self._state.ports)
@@ -187,6 +189,7 @@ class Supervisor:
 
     def _state_file(self) -> dict[str, object]:
         return {
+            "code": self._code,
             "supervisor_pid": os.getpid(),
             "supervisor_url": self.url,
             "aws_endpoint": self.aws_endpoint,

@@ -310,3 +310,19 @@ def test_a_killed_sandbox_leaves_no_process_and_comes_up_again(sandbox: Sandbox)
     assert not lifecycle.status(sandbox.state)["up"]
     sandbox.up()
     assert sandbox.pod("next-day")["status"]["phase"] == "Running"
+
+
+def test_up_over_other_code_restarts_and_loses_nothing(sandbox: Sandbox) -> None:
+    """A supervisor of before has no digest of its code in the state file; one of another check-out has another."""
+    written = json.loads(sandbox.state.state.read_text())
+    sandbox.state.state.write_text(json.dumps({name: value for name, value in written.items() if name != "code"}))
+    before, messages = sandbox.process_ids(), list[str]()
+    sandbox.running = lifecycle.up(Options(state=sandbox.state), messages.append)
+    assert [message for message in messages if "other code" in message] == [lifecycle.OTHER_CODE]
+    assert not set(before.values()) & set(sandbox.process_ids().values()), "every process is a new one"
+    assert sandbox.pod("next-day")["status"]["phase"] == "Running"
+    assert sandbox.running["code"] == written["code"]
+
+    before = sandbox.process_ids()
+    lifecycle.up(Options(state=sandbox.state), messages.append)
+    assert sandbox.process_ids() == before
