@@ -5,14 +5,15 @@ import ministack.app as application
 from . import ec2_guards, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, secrets
-from .drift import readers, reversal
-from .eks import api
+from .drift import readers as drift_readers
+from .drift import reversal as drift_reversal
+from .eks import api as eks_api
 from .iam import sessions, ssm_authorization, ssm_identity
 
 
 def install() -> None:
     """Put the overlay in place. Types come before the guards that wrap them."""
-    api.install()
+    eks_api.install()
     ec2.install()
     eks.install()
     eks_access.install()
@@ -28,8 +29,8 @@ def install() -> None:
     engine.install()
     delete.install()
     retry.install()
-    readers.install()
-    reversal.install()
+    drift_readers.install()
+    drift_reversal.install()
     guards.install()
     persistence.install()
     request_log.install()

@@ -20,7 +20,7 @@ class SupervisorError(RuntimeError):
         self.status = status
 
 
-class Supervisor:
+class SupervisorClient:
     """The supervisor's HTTP interface at ``base_url`` (loopback, JSON)."""
 
     def __init__(self, base_url: str) -> None:
@@ -60,6 +60,6 @@ class Supervisor:
 
 
 @lru_cache(maxsize=1)
-def supervisor() -> Supervisor | None:
+def supervisor() -> SupervisorClient | None:
     """The supervisor of this sandbox, or None when there is none."""
-    return Supervisor(settings().supervisor_url) if settings().supervisor_url else None
+    return SupervisorClient(settings().supervisor_url) if settings().supervisor_url else None

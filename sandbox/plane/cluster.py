@@ -16,8 +16,8 @@ from typing import Any
 from sandbox.errors import InvalidRequest, SandboxError
 from sandbox.paths import PROJECT, StateDirectory, read_json, write_json
 from sandbox.plane import eks_addons, nodes
-from sandbox.plane.argo_cd import processes as argo_cd_processes
 from sandbox.plane.argo_cd.controllers import ArgoCd
+from sandbox.plane.argo_cd.processes import PORTS as ARGO_CD_PORTS
 from sandbox.plane.argo_cd.processes import ArgoCdConfig
 from sandbox.plane.control_plane import PORTS, ControlPlane, ControlPlaneConfig
 from sandbox.plane.kubernetes_api import KubernetesApi, Object
@@ -242,7 +242,7 @@ class Cluster:
             directory=plane.config.directory / "argo-cd",
             tools=self._around.tools,
             kubeconfig=plane.admin_kubeconfig,
-            ports=self._claim(argo_cd_processes.PORTS),
+            ports=self._claim(ARGO_CD_PORTS),
         )
         self._argo_cd = ArgoCd(config, plane.api, self._around.launcher)
         self._argo_cd.start()

@@ -20,11 +20,11 @@ from sandbox.processes.supervised import Launcher, ProcessSpec
 SECONDS = 60.0
 
 
-def furnish(state: StateDirectory, launcher: Launcher, aws_endpoint: str) -> str:
+def seed_aws(state: StateDirectory, launcher: Launcher, aws_endpoint: str) -> str:
     """Runs this module; what went wrong, or an empty text."""
-    log = state.logs / "furnishing.log"
+    log = state.logs / "seeding.log"
     command = [sys.executable, "-m", "sandbox.supervisor.seeding", "--state-directory", str(state.root)]
-    process = launcher.run(ProcessSpec("furnishing", [*command, "--aws-endpoint", aws_endpoint], log, PROJECT))
+    process = launcher.run(ProcessSpec("seeding", [*command, "--aws-endpoint", aws_endpoint], log, PROJECT))
     try:
         code = process.wait(SECONDS)
     except subprocess.TimeoutExpired:

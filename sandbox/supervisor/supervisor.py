@@ -25,7 +25,7 @@ from sandbox.plane.kubernetes_api import KubernetesApi
 from sandbox.processes.ports import PortBook
 from sandbox.processes.readiness import answers, wait_until_ready
 from sandbox.processes.supervised import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
-from sandbox.supervisor.seeding import furnish
+from sandbox.supervisor.seeding import seed_aws
 from sandbox.supervisor.services import embedded_aws_spec, registry_spec
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Supervisor:
             for name, job in clusters.items():
                 self._warn_if_failed(f"cluster {name} does not run", job)
         self._edge.start()
-        self._furnish_aws()
+        self._seed_aws()
         write_json(self._state.state, self._state_file())
         self.phase = "ready"
         log.info("ready after %.1f s", time.monotonic() - self._begun)
@@ -223,8 +223,8 @@ class Supervisor:
         self._aws.start()
         wait_until_ready(self._aws, self._aws_answers, START_SECONDS)
 
-    def _furnish_aws(self) -> None:
-        if self._aws.pid is not None and (problem := furnish(self._state, self._around.launcher, self.aws_endpoint)):
+    def _seed_aws(self) -> None:
+        if self._aws.pid is not None and (problem := seed_aws(self._state, self._around.launcher, self.aws_endpoint)):
             self.warnings.append(problem)
             log.warning(problem)
 

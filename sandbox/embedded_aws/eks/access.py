@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eks, iam
 
-from ..supervisor_client import Supervisor, SupervisorError, supervisor
+from ..supervisor_client import SupervisorClient, SupervisorError, supervisor
 from .records import EksRefusal, Record, Response, answer, cluster_of
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _identity(item: dict[str, Any]) -> tuple[str, str, str]:
     return item["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-def _namespaces(client: Supervisor, cluster_name: str, account: str, region: str) -> list[str]:
+def _namespaces(client: SupervisorClient, cluster_name: str, account: str, region: str) -> list[str]:
     """The namespaces that policies are limited to; the cluster's own when a policy names them by a pattern."""
     scopes = [
         association["accessScope"]
