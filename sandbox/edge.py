@@ -43,7 +43,7 @@ class Edge:
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Starts to answer, in threads. Raises SandboxError when the port is taken."""
+        """Start to answer, in threads. Raises SandboxError when the port is taken."""
 
         class Handler(_Handler):
             edge = self
@@ -59,7 +59,7 @@ class Edge:
         self._server = server
 
     def stop(self) -> None:
-        """Stops answering; nothing happens where it does not run."""
+        """Stop answering; nothing happens where it does not run."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
@@ -86,7 +86,7 @@ class Edge:
         return next((api for api in found if api is not None), None)
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, host: str | None, _: ssl.SSLContext) -> int | None:
-        """Presents a certificate for the name that the client asks for, or an alert where there is no such name."""
+        """Present a certificate for the name that the client asks for, or an alert where there is no such name."""
         host = (host or "").lower()
         if not _HOST.fullmatch(host) or self._cluster_of(host) is None:
             return ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME

@@ -45,11 +45,11 @@ class Options:
 
 
 def silent(message: str) -> None:
-    """Reports no progress."""
+    """Report no progress."""
 
 
 def up(options: Options | None = None, progress: Progress = silent) -> State:
-    """Brings the sandbox up unless it is, and returns its state (what `.sandbox/state.json` holds).
+    """Bring the sandbox up unless it is, and return its state (what `.sandbox/state.json` holds).
 
     A sandbox that other code started is restarted; its state stays. Needs Linux; the first time also a Go module proxy
     and a package index, and about eight minutes. Otherwise it takes seconds. Raises SandboxError.
@@ -77,7 +77,7 @@ def up(options: Options | None = None, progress: Progress = silent) -> State:
 
 
 def down(state: StateDirectory | None = None) -> None:
-    """Stops every process of the sandbox; its state stays for the next `up`. Raises SandboxError."""
+    """Stop every process of the sandbox; its state stays for the next `up`. Raises SandboxError."""
     state = state or StateDirectory.default()
     if not state.root.exists():
         return
@@ -86,7 +86,7 @@ def down(state: StateDirectory | None = None) -> None:
 
 
 def reset(state: StateDirectory | None = None) -> None:
-    """Stops the sandbox and removes its state folder: clusters, the embedded AWS, logs. Raises SandboxError."""
+    """Stop the sandbox and remove its state folder: clusters, the embedded AWS, logs. Raises SandboxError."""
     state = state or StateDirectory.default()
     down(state)
     if state.root.exists() and not state.ports.exists() and any(state.root.iterdir()):
@@ -196,7 +196,7 @@ def _save_options(state: StateDirectory, options: Options) -> None:
 
 
 def _stop(state: StateDirectory, running: State | None) -> None:
-    """Ends every process that the state folder remembers, whatever code it runs; asks the supervisor first."""
+    """End every process that the state folder remembers, whatever code it runs; ask the supervisor first."""
     if running:
         call(running["supervisor_url"], "POST", "/down")
         _wait_for_end(running["supervisor_pid"], state)
@@ -233,7 +233,7 @@ def _start(state: StateDirectory, tools: Path, aws_python: Path, progress: Progr
 
 
 def _spawn_supervisor(state: StateDirectory, tools: Path, aws_python: Path, log: Path) -> int:
-    """Starts the daemon in a session of its own; it is to outlive us, so no Popen object owns it."""
+    """Start the daemon in a session of its own; it is to outlive us, so no Popen object owns it."""
     command = [
         sys.executable,
         "-m",

@@ -26,7 +26,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_atomically(path: Path, content: str, mode: int = 0o600) -> None:
-    """Writes a file so that a reader sees the old content or the new, never a part."""
+    """Write a file so that a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(content)
@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: str, mode: int = 0o600) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes an object as JSON, atomically, readable by its owner only."""
+    """Write an object as JSON, atomically, readable by its owner only."""
     write_atomically(path, json.dumps(content, indent=2) + "\n")
 
 

@@ -38,7 +38,7 @@ def role_arn(role: str) -> str:
 
 
 def ensure_people(state: StateDirectory, endpoint: str) -> None:
-    """Makes the people and roles that are missing, and keeps their keys in the file `state.people`.
+    """Make the people and roles that are missing, and keep their keys in the file `state.people`.
 
     Raises botocore's errors.
     """

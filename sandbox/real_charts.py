@@ -1,4 +1,4 @@
-"""Real charts instead of the stand-ins: ``make charts DIR=FOLDER``, where FOLDER holds them as ``helm package`` does.
+"""Real charts instead of the stand-ins: `make charts DIR=FOLDER`, where FOLDER holds them as `helm package` does.
 
 Pushes them to the running sandbox's registry (which forgets them when it stops) and renders every unit on them.
 """

@@ -1,4 +1,4 @@
-"""Package the stand-in charts and push them to an OCI registry: ``python -m sandbox.charts --help``."""
+"""Package the stand-in charts and push them to an OCI registry: `python -m sandbox.charts --help`."""
 
 from __future__ import annotations
 

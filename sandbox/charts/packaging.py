@@ -1,4 +1,4 @@
-"""Chart folders to ``.tgz`` archives. The same content always gives the same bytes, so digests in plans are stable."""
+"""Chart folders to `.tgz` archives. The same content always gives the same bytes, so digests in plans are stable."""
 
 from __future__ import annotations
 
@@ -45,11 +45,7 @@ def chart_names() -> list[str]:
 
 
 def archive_of(path: Path) -> ChartArchive:
-    """Read the name and version out of a ready ``.tgz`` chart.
-
-    Raises:
-        ChartError: the file is not a Helm chart.
-    """
+    """The archive with name and version of a ready `.tgz` chart. Raises ChartError when the file is no Helm chart."""
     content = path.read_bytes()
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
@@ -62,12 +58,10 @@ def archive_of(path: Path) -> ChartArchive:
 
 
 def package(name: str, tools: Path, target: Path) -> ChartArchive:
-    """Write chart ``name`` into ``target`` as NAME-VERSION.tgz.
+    """Write chart `name` into `target` as NAME-VERSION.tgz.
 
-    Needs: for argo-cd its CRDs, in ``<tools>/crds`` or in the Go module of ``sandbox/tools``.
-
-    Raises:
-        ChartError: no such chart, or its CRDs cannot be found.
+    Needs for argo-cd its CRDs, in `<tools>/crds` or in the Go module of `sandbox/tools`. Raises ChartError when there
+    is no such chart and when its CRDs cannot be found.
     """
     if name not in chart_names():
         raise ChartError(f"there is no stand-in chart {name!r}; there are {', '.join(chart_names())}")
@@ -98,10 +92,9 @@ def chart_files(name: str, tools: Path) -> dict[str, bytes]:
 
 
 def argo_cd_crds(tools: Path) -> list[Path]:
-    """Argo CD's own CRD files: from ``<tools>/crds`` when they are there, else from the Go module cache.
+    """Argo CD's own CRD files: from `<tools>/crds` when they are there, else from the Go module cache.
 
-    Raises:
-        ChartError: neither place has them.
+    Raises ChartError when neither place has them.
     """
     for folder in (tools / "crds", tools.parent / "crds"):
         if all((folder / name).is_file() for name in ARGO_CD_CRDS):

@@ -17,10 +17,9 @@ PUSH_TIMEOUT_SECONDS = 120
 
 
 def has(registry: str, chart: ChartArchive) -> bool:
-    """Whether ``registry`` (host:port) holds exactly these bytes under the chart's name and version.
+    """Whether `registry` (host:port) holds exactly these bytes under the chart's name and version.
 
-    Raises:
-        ChartError: the registry does not answer.
+    Raises ChartError when the registry does not answer.
     """
     tag = chart.version.replace("+", "_")
     url = f"http://{registry}/v2/charts/{chart.name}/manifests/{tag}"
@@ -38,10 +37,9 @@ def has(registry: str, chart: ChartArchive) -> bool:
 
 
 def push(registry: str, chart: ChartArchive, tools: Path) -> None:
-    """Push the archive to oci://REGISTRY/charts with the helm in ``tools``.
+    """Push the archive to oci://REGISTRY/charts with the helm in `tools`.
 
-    Raises:
-        ChartError: helm is missing, failed or took more than two minutes.
+    Raises ChartError when helm is missing, fails or takes more than two minutes.
     """
     command = [str(tools / "helm"), "push", str(chart.path), f"oci://{registry}/charts", "--plain-http"]
     home = chart.path.parent / "helm"

@@ -9,7 +9,7 @@ Schema = dict[str, Any]
 
 
 def schema_of(value: object) -> Schema:
-    """Return the JSON schema that accepts values of the same type as ``value``; null accepts anything.
+    """The JSON schema that accepts values of the same type as `value`; null accepts anything.
 
     Keys that the defaults do not name are accepted, as the real charts have many more.
     """
@@ -32,7 +32,7 @@ def schema_of(value: object) -> Schema:
 
 
 def merged(base: Schema, extra: Schema) -> Schema:
-    """Return ``base`` with ``extra`` laid over it, key by key; ``extra`` wins."""
+    """`base` with `extra` laid over it, key by key; `extra` wins."""
     result = dict(base)
     for key, value in extra.items():
         below = result.get(key)
@@ -41,6 +41,6 @@ def merged(base: Schema, extra: Schema) -> Schema:
 
 
 def values_schema(defaults: Mapping[str, object], handwritten: Schema) -> Schema:
-    """Return the whole schema of a chart whose ``values.yaml`` is ``defaults``."""
+    """The whole schema of a chart whose `values.yaml` is `defaults`."""
     base: Schema = {"$schema": "http://json-schema.org/draft-07/schema#", **schema_of(defaults)}
     return merged(base, handwritten)

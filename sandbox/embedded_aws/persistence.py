@@ -33,7 +33,7 @@ class StateSaver(threading.Thread):
         self._written: dict[str, str] = {}
 
     def run(self) -> None:
-        """Save every ``interval`` seconds, for as long as the process lives."""
+        """Save every `interval` seconds, for as long as the process lives."""
         pause = threading.Event()
         while not pause.wait(self._interval):
             try:

@@ -24,7 +24,7 @@ _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
 
 
 class RequestLog:
-    """An ASGI application that logs each request of ``inner`` to a file."""
+    """An ASGI application that logs each request of `inner` to a file."""
 
     def __init__(self, inner: Application, path: Path) -> None:
         self._inner = inner
@@ -77,7 +77,7 @@ class RequestLog:
 
 
 def install() -> None:
-    """Log requests to ``requests.log`` in the state folder, when there is one."""
+    """Log requests to `requests.log` in the state folder, when there is one."""
     state_dir = settings().state_dir
     if state_dir is not None:
         application.app = RequestLog(application.app, state_dir / "requests.log")

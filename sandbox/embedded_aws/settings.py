@@ -12,9 +12,9 @@ from pathlib import Path
 class Settings:
     """Settings of this process.
 
-    ``supervisor_url`` is empty when no control plane stands behind a cluster; every EKS object is then ACTIVE at
-    once. ``delays`` are the seconds that creating a resource takes at least, by type or `type/logical id`.
-    ``addon_deadline`` is how many seconds an add-on may take to become ready before it is CREATE_FAILED.
+    `supervisor_url` is empty when no control plane stands behind a cluster; every EKS object is then ACTIVE at
+    once. `delays` are the seconds that creating a resource takes at least, by type or `type/logical id`.
+    `addon_deadline` is how many seconds an add-on may take to become ready before it is CREATE_FAILED.
     """
 
     supervisor_url: str = ""

@@ -8,8 +8,8 @@ from typing import Any
 
 from .settings import settings
 
+# Seconds; a control plane takes about 4, an upgrade on a busy machine much longer.
 REQUEST_TIMEOUT = 180.0
-"""Seconds; a control plane takes about 4, an upgrade on a busy machine much longer."""
 
 
 class SupervisorError(RuntimeError):
@@ -21,17 +21,17 @@ class SupervisorError(RuntimeError):
 
 
 class SupervisorClient:
-    """The supervisor's HTTP interface at ``base_url`` (loopback, JSON)."""
+    """The supervisor's HTTP interface at `base_url` (loopback, JSON)."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
 
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """PUT and return the answer. Raises SupervisorError."""
+        """The answer to PUT. Raises SupervisorError."""
         return self._request("PUT", path, body)
 
     def get(self, path: str) -> dict[str, Any]:
-        """GET and return the answer. Raises SupervisorError."""
+        """The answer to GET. Raises SupervisorError."""
         return self._request("GET", path, None)
 
     def delete(self, path: str) -> None:

@@ -184,7 +184,7 @@ class GitHandler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
-    """Serves until it is ended."""
+    """Serve until it is ended."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--port", required=True, type=int)

@@ -44,7 +44,7 @@ class GitService:
 
 
 def store_token(folder: Path, aws_endpoint: str) -> None:
-    """Writes the host's user and token into each of SECRETS, unless it is there. Raises botocore's errors."""
+    """Write the host's user and token into each of SECRETS, unless it is there. Raises botocore's errors."""
     import boto3
 
     client = boto3.client(

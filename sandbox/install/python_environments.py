@@ -21,7 +21,7 @@ EMBEDDED_AWS_LOCK = PROJECT / "requirements" / "embedded-aws.lock"
 
 @contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Holds a file lock, so that two processes do not make the same thing at once. Waits for as long as it takes."""
+    """Hold a file lock, so that two processes do not make the same thing at once. Wait for as long as it takes."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

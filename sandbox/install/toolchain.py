@@ -86,7 +86,7 @@ def _complete(directory: Path) -> bool:
 
 
 def _borrow(tool: GoTool, directory: Path) -> bool:
-    """Links a binary of $KUBEBUILDER_ASSETS (envtest's folder) where it is of the very version that we would build."""
+    """Link a binary of $KUBEBUILDER_ASSETS (envtest's folder) where it is of the very version that we would build."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if not assets or not (binary := Path(assets) / tool.name).exists():
         return False

@@ -57,7 +57,7 @@ class Authority:
         self._key = key
 
     def ensure(self, name: str, identity: Identity) -> None:
-        """Issues NAME.crt and NAME.key unless a certificate that still lasts for a week is there."""
+        """Issue NAME.crt and NAME.key unless a certificate that still lasts for a week is there."""
         file = self.directory / f"{name}.crt"
         if file.exists() and _days_left(file) > RENEW_BEFORE_DAYS:
             return
@@ -95,7 +95,7 @@ class Authority:
 
 
 def ensure_certificates(directory: Path, service_address: str) -> None:
-    """Makes, or renews, all certificates and keys that a control plane needs, in `directory`.
+    """Make, or renew, all certificates and keys that a control plane needs, in `directory`.
 
     `service_address` is the cluster IP of the `kubernetes` Service. Present files are kept, so that clients and the
     cluster's record in AWS go on trusting the same authority.
@@ -110,7 +110,7 @@ def ensure_certificates(directory: Path, service_address: str) -> None:
 
 
 def write_kubeconfigs(certificates: Path, directory: Path, cluster: str, server: str) -> None:
-    """Writes `USER.kubeconfig` into `directory` for every client, with all certificates embedded."""
+    """Write `USER.kubeconfig` into `directory` for every client, with all certificates embedded."""
     for user in CLIENTS:
         content = {
             "apiVersion": "v1",

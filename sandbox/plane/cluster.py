@@ -101,7 +101,7 @@ class Cluster:
         }
 
     def start(self) -> None:
-        """Starts the control plane and the stand-in controller, unless they run. Raises SandboxError."""
+        """Start the control plane and the stand-in controller, unless they run. Raises SandboxError."""
         with self._lock:
             if self._plane is not None:
                 return
@@ -129,7 +129,7 @@ class Cluster:
             self._start_argo_cd(plane)
 
     def stop(self) -> None:
-        """Stops everything of the cluster; its data stays."""
+        """Stop everything of the cluster; its data stays."""
         with self._lock:
             if self._argo_cd:
                 self._argo_cd.stop()
@@ -142,7 +142,7 @@ class Cluster:
             self._plane = self._stages = self._stand_in = self._argo_cd = None
 
     def update(self, version: str, token_webhook_url: str) -> None:
-        """Restarts the control plane where its version or token webhook differs: same etcd, same address.
+        """Restart the control plane where its version or token webhook differs: same etcd, same address.
 
         Raises InvalidRequest for a version that cannot be, or that is older than what the cluster has.
         """
@@ -160,7 +160,7 @@ class Cluster:
             self.start()
 
     def delete(self) -> None:
-        """Stops the cluster and forgets it: data, certificates and ports."""
+        """Stop the cluster and forget it: data, certificates and ports."""
         with self._lock:
             self.stop()
             shutil.rmtree(self._around.state.cluster(self.record.name), ignore_errors=True)
@@ -174,21 +174,21 @@ class Cluster:
                 self._plane.api.apply(stage, FIELD_MANAGER)
 
     def apply_node_group(self, group: str, version: str, members: Sequence[Mapping[str, Any]]) -> None:
-        """Makes exactly these nodes exist in the group. Raises SandboxError."""
+        """Make exactly these nodes exist in the group. Raises SandboxError."""
         with self._lock:
             nodes.apply_node_group(self.api, group, version, self.record.region, members)
 
     def remove_node_group(self, group: str) -> None:
-        """Drains and removes the group's nodes. Raises SandboxError."""
+        """Drain and remove the group's nodes. Raises SandboxError."""
         with self._lock:
             nodes.remove_node_group(self.api, group)
 
     def apply_addon(self, addon: str, version: str, configuration: Mapping[str, Any]) -> None:
-        """Installs or updates an EKS add-on. Raises SandboxError."""
+        """Install or update an EKS add-on. Raises SandboxError."""
         eks_addons.apply_addon(self.api, addon, version, configuration)
 
     def remove_addon(self, addon: str) -> None:
-        """Removes an EKS add-on. Raises SandboxError."""
+        """Remove an EKS add-on. Raises SandboxError."""
         eks_addons.remove_addon(self.api, addon)
 
     def addon_health(self, addon: str) -> tuple[bool, str]:
@@ -205,7 +205,7 @@ class Cluster:
         return [namespace["metadata"]["name"] for namespace in self.api.list("/api/v1/namespaces")]
 
     def remove(self, manifests: Sequence[Object]) -> None:
-        """Deletes objects of any kind as the administrator. Raises SandboxError."""
+        """Delete objects of any kind as the administrator. Raises SandboxError."""
         for manifest in manifests:
             self.api.delete(manifest)
 

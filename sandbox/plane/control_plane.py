@@ -67,7 +67,7 @@ class ControlPlane:
         return self.config.directory / "admin.kubeconfig"
 
     def start(self) -> None:
-        """Starts everything; returns when the cluster can take work (about 4 s). Raises SandboxError."""
+        """Start everything; return when the cluster can take work (about 4 s). Raises SandboxError."""
         begun = time.monotonic()
         write_kubeconfigs(self.certificates, self.config.directory, self.config.name, self.endpoint)
         self._write_token_webhook()
@@ -90,7 +90,7 @@ class ControlPlane:
         log.info("cluster %s is ready after %.1f s", self.config.name, time.monotonic() - begun)
 
     def stop(self) -> None:
-        """Stops the clients side by side, then the API server, then etcd."""
+        """Stop the clients side by side, then the API server, then etcd."""
         by_name = {process.spec.name.rpartition("/")[2]: process for process in self.processes}
         last = [by_name.pop(name) for name in ("kube-apiserver", "etcd") if name in by_name]
         with ThreadPoolExecutor(max_workers=4) as pool:
@@ -107,7 +107,7 @@ class ControlPlane:
             return False
 
     def _release_nodes(self) -> None:
-        """Removes the Leases of an earlier KWOK, which the next would respect for 40 s and leave all pods alone."""
+        """Remove the Leases of an earlier KWOK, which the next would respect for 40 s and leave all pods alone."""
         self.api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
 
     def _run(

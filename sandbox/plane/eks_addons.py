@@ -31,7 +31,7 @@ def apply_addon(api: KubernetesApi, addon: str, version: str, configuration: Con
 
 
 def remove_addon(api: KubernetesApi, addon: str) -> None:
-    """Deletes an add-on's objects. Raises SandboxError."""
+    """Delete an add-on's objects. Raises SandboxError."""
     for manifest in manifests(addon, "v0", {}):
         api.delete(manifest)
 

@@ -47,7 +47,7 @@ class KubernetesApi:
     def request(
         self, method: str, path: str, body: object = None, content_type: str = "application/json", **query: str
     ) -> Object:
-        """Sends one request and returns the decoded answer. Raises ApiError; status 0 when there is no connection."""
+        """Send one request and return the decoded answer. Raises ApiError; status 0 when there is no connection."""
         url = f"{self._server}{path}" + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -81,7 +81,7 @@ class KubernetesApi:
         )
 
     def delete(self, manifest: Mapping[str, Any], grace_seconds: int | None = None) -> None:
-        """Deletes an object in the background; nothing happens where it does not exist. Raises ApiError."""
+        """Delete an object in the background; nothing happens where it does not exist. Raises ApiError."""
         grace = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
         try:
             self.request("DELETE", self.path_of(manifest), {"propagationPolicy": "Background", **grace})
@@ -111,7 +111,7 @@ class KubernetesApi:
             return self._resources[api_version, kind]
 
     def wait_for_path(self, path: str, what: str, seconds: float) -> None:
-        """Polls until a GET of `path` succeeds. Raises SandboxError with the last reason after `seconds`."""
+        """Poll until a GET of `path` succeeds. Raises SandboxError with the last reason after `seconds`."""
         deadline, reason = time.monotonic() + seconds, "no answer yet"
         while time.monotonic() < deadline:
             try:

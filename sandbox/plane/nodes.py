@@ -80,7 +80,7 @@ def kubelet_version(version: str) -> str:
 def apply_node_group(
     api: KubernetesApi, group: str, version: str, region: str, nodes: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Makes exactly these nodes exist for the group: new ones are created first, then the surplus is drained.
+    """Make exactly these nodes exist for the group: new ones are created first, then the surplus is drained.
 
     A node of another version is replaced, as a real update does. Raises ApiError.
     """
@@ -97,7 +97,7 @@ def apply_node_group(
 
 
 def remove_node_group(api: KubernetesApi, group: str) -> None:
-    """Drains and removes every node of the group. Raises ApiError."""
+    """Drain and remove every node of the group. Raises ApiError."""
     for node in group_nodes(api, group):
         remove_node(api, node["metadata"]["name"])
 
@@ -108,7 +108,7 @@ def group_nodes(api: KubernetesApi, group: str) -> list[Object]:
 
 
 def remove_node(api: KubernetesApi, name: str) -> None:
-    """Cordons a node, evicts its pods (disruption budgets are respected for 10 s), and deletes it. Raises ApiError."""
+    """Cordon a node, evict its pods (disruption budgets are respected for 10 s), and delete it. Raises ApiError."""
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
     api.request("PATCH", api.path_of(node), {"spec": {"unschedulable": True}}, MERGE_PATCH)
     deadline = time.monotonic() + DRAIN_SECONDS

@@ -49,7 +49,7 @@ def custom_stages() -> list[Object]:
 
 
 def apply_core_stages(api: KubernetesApi, definition: Path, pod_seconds: float) -> None:
-    """Installs KWOK's Stage CRD from the file `definition`, waits until it is served, and applies the core Stages.
+    """Install KWOK's Stage CRD from the file `definition`, wait until it is served, and apply the core Stages.
 
     Raises SandboxError.
     """
@@ -77,7 +77,7 @@ class CustomStages:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; returns when it has ended."""
+        """End the thread; return when it has ended."""
         self._stopping.set()
         self._thread.join()
 

@@ -44,7 +44,7 @@ class PortBook:
             return claimed
 
     def forget(self, prefix: str) -> None:
-        """Gives up the ports of all names that start with `prefix`."""
+        """Give up the ports of all names that start with `prefix`."""
         with self._lock:
             book = read_json(self._file)
             write_json(self._file, {name: port for name, port in book.items() if not name.startswith(prefix)})

@@ -14,7 +14,7 @@ POLL_SECONDS = 0.05
 
 
 def wait_until_ready(process: SupervisedProcess, ready: Callable[[], bool], seconds: float) -> None:
-    """Polls `ready` until it is true. Raises SandboxError when the process ends, or `seconds` have passed."""
+    """Poll `ready` until it is true. Raises SandboxError when the process ends, or `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while not ready():
         process.raise_if_dead()

@@ -54,7 +54,7 @@ class Launcher:
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def run(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
-        """Starts the child. Raises SandboxError when its program cannot be run."""
+        """Start the child. Raises SandboxError when its program cannot be run."""
         return self._thread.submit(self._fork, spec).result()
 
     def _fork(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
@@ -84,7 +84,7 @@ class Launcher:
         return process
 
     def remember(self, name: str, pid: int) -> None:
-        """Notes a process, so that it can be ended should the supervisor be killed."""
+        """Note a process, so that it can be ended should the supervisor be killed."""
         write_json(self._registry, {**read_json(self._registry), name: {"pid": pid, "started": start_ticks(pid)}})
 
 
@@ -113,7 +113,7 @@ class SupervisedProcess:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Starts the child and the thread that watches it."""
+        """Start the child and the thread that watches it."""
         self._stopping.clear()
         self._launch()
         threading.Thread(target=self._watch, name=f"watch {self.spec.name}", daemon=True).start()
@@ -218,7 +218,7 @@ def leftovers(registry: Path) -> dict[str, int]:
 
 
 def end_leftovers(registry: Path, patience_seconds: float = 10.0) -> None:
-    """Ends what an earlier supervisor left running: SIGTERM, a wait, SIGKILL. Raises SandboxError if one stays."""
+    """End what an earlier supervisor left running: SIGTERM, a wait, SIGKILL. Raises SandboxError if one stays."""
     deadline = time.monotonic() + patience_seconds
     for number, until in ((signal.SIGTERM, deadline), (signal.SIGKILL, deadline + patience_seconds)):
         for pid in leftovers(registry).values():

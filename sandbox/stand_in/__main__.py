@@ -1,4 +1,4 @@
-"""Run the stand-in controller of one cluster until SIGTERM: ``python -m sandbox.stand_in --help``."""
+"""Run the stand-in controller of one cluster until SIGTERM: `python -m sandbox.stand_in --help`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ STOP_SECONDS = 5.0
 
 
 def run(kubeconfig: Path, aws_endpoint: str, cluster: str, region: str, stopped: threading.Event) -> None:
-    """Imitate every controller of ``cluster`` until ``stopped`` is set.
+    """Imitate every controller of `cluster` until `stopped` is set.
 
-    Needs: an admin kubeconfig with embedded certificates, the embedded AWS at ``aws_endpoint`` and AWS credentials of
+    Needs an admin kubeconfig with embedded certificates, the embedded AWS at `aws_endpoint` and AWS credentials of
     the cluster's account in the environment.
     """
     log = Log()

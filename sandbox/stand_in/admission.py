@@ -19,7 +19,7 @@ LOAD_BALANCER_CLASS = "service.k8s.aws/nlb"
 
 
 def review_response(path: str, review: dict[str, Any]) -> dict[str, Any]:
-    """The answer to an AdmissionReview or ConversionReview sent to ``path``."""
+    """The answer to an AdmissionReview or ConversionReview sent to `path`."""
     request = review["request"]
     response: dict[str, Any]
     if review["kind"] == "ConversionReview":
@@ -86,10 +86,9 @@ class _Server(ThreadingHTTPServer):
 
 
 class AdmissionServer:
-    """Listens on ``address`` (a loopback ClusterIP) and ``port`` until ``stop``.
+    """Listens on `address` (a loopback ClusterIP) and `port` until `stop`.
 
-    Raises:
-        OSError: the address is not this machine's, or the port is taken.
+    Raises OSError when the address is not this machine's or the port is taken.
     """
 
     def __init__(self, address: str, port: int, pair: KeyPair) -> None:

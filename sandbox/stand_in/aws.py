@@ -23,7 +23,7 @@ class Aws:
         self._lock = threading.Lock()
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The client of ``service`` in ``region`` (the cluster's own when not given)."""
+        """The client of `service` in `region` (the cluster's own when not given)."""
         key = (service, region or self.region)
         with self._lock:
             if key not in self._clients:
@@ -35,7 +35,7 @@ class Aws:
 
 
 def error_code(error: ClientError) -> str:
-    """The AWS error code, such as ``ResourceNotFoundException``."""
+    """The AWS error code, such as `ResourceNotFoundException`."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

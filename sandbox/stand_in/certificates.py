@@ -24,7 +24,7 @@ class KeyPair:
 
 
 def authority(folder: Path) -> KeyPair:
-    """The authority kept in ``folder``, made on first use, so that caBundles stay the same over restarts."""
+    """The authority kept in `folder`, made on first use, so that caBundles stay the same over restarts."""
     certificate, key = folder / "webhook-ca.crt", folder / "webhook-ca.key"
     if not (certificate.exists() and key.exists()):
         made = _issue("sandbox webhooks", None)
@@ -35,7 +35,7 @@ def authority(folder: Path) -> KeyPair:
 
 
 def issue(host: str, ca: KeyPair) -> KeyPair:
-    """A server certificate for ``host``, signed by ``ca``."""
+    """A server certificate for `host`, signed by `ca`."""
     return _issue(host, ca)
 
 
@@ -48,7 +48,7 @@ def is_authority(bundle: bytes) -> bool:
 
 
 def serves(pair: KeyPair, host: str, bundle: bytes) -> bool:
-    """Whether ``pair`` names ``host`` and was issued by an authority in the PEM ``bundle``."""
+    """Whether `pair` names `host` and was issued by an authority in the PEM `bundle`."""
     try:
         certificate = x509.load_pem_x509_certificate(pair.certificate)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

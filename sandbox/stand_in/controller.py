@@ -35,9 +35,9 @@ class Log:
 
 
 class Controller(Protocol):
-    """One imitated controller. ``resources`` are those whose changes call ``reconcile``.
+    """One imitated controller. `resources` are those whose changes call `reconcile`.
 
-    ``reconcile`` brings everything to what is wanted and may be called at any time; it raises KubeError or a botocore
+    `reconcile` brings everything to what is wanted and may be called at any time; it raises KubeError or a botocore
     error when it could not, and is then called again.
     """
 
@@ -79,7 +79,7 @@ class Loop:
 
 
 def for_each(things: Iterable[Object], act: Callable[[Object], None]) -> None:
-    """Do ``act`` for every one, also after some failed; then raise the first failure."""
+    """Do `act` for every one, also after some failed; then raise the first failure."""
     failures: list[Exception] = []
     for thing in things:
         try:
@@ -96,13 +96,13 @@ def now() -> str:
 
 
 def condition(thing: Object, kind: str) -> Object:
-    """The status condition ``kind`` of ``thing``; empty when it has none."""
+    """The status condition `kind` of `thing`; empty when it has none."""
     conditions: list[Object] = (thing.get("status") or {}).get("conditions") or []
     return next((found for found in conditions if found.get("type") == kind), {})
 
 
 def owner_reference(owner: Object) -> Object:
-    """The reference that makes a thing go with ``owner``."""
+    """The reference that makes a thing go with `owner`."""
     meta = owner["metadata"]
     return {
         "apiVersion": owner["apiVersion"],
@@ -114,12 +114,12 @@ def owner_reference(owner: Object) -> Object:
 
 
 def label(thing: Object, name: str) -> str | None:
-    """A label of ``thing``."""
+    """A label of `thing`."""
     value: str | None = (thing["metadata"].get("labels") or {}).get(name)
     return value
 
 
 def annotation(thing: Object, name: str) -> str | None:
-    """An annotation of ``thing``."""
+    """An annotation of `thing`."""
     value: str | None = (thing["metadata"].get("annotations") or {}).get(name)
     return value

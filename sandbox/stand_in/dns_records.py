@@ -48,13 +48,13 @@ class Settings:
         )
 
     def covers(self, host: str) -> bool:
-        """Whether the domain filters let ``host`` through."""
+        """Whether the domain filters let `host` through."""
         return not self.domains or any(host == domain or host.endswith(f".{domain}") for domain in self.domains)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One wanted alias: ``host`` to the load balancer ``target``, for the Service ``resource``."""
+    """One wanted alias: `host` to the load balancer `target`, for the Service `resource`."""
 
     host: str
     target: str

@@ -33,16 +33,12 @@ class Logger(Protocol):
 
 
 def seconds(duration: str) -> float:
-    """A Go duration such as ``1h0m0s`` in seconds; 0 means never again."""
+    """A Go duration such as `1h0m0s` in seconds; 0 means never again."""
     return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))
 
 
 def rendered(template: str, values: dict[str, str]) -> str:
-    """``template`` with every ``{{ .key }}`` replaced.
-
-    Raises:
-        SyncError: a key that no value has.
-    """
+    """`template` with every `{{ .key }}` replaced. Raises SyncError for a key that no value has."""
     missing = sorted({name for name in PLACEHOLDER.findall(template) if name not in values})
     if missing:
         raise SyncError(f"the template names {', '.join(missing)}, which no data entry provides")
@@ -50,10 +46,9 @@ def rendered(template: str, values: dict[str, str]) -> str:
 
 
 def property_of(secret: str, key: str, name: str) -> str:
-    """Property ``name`` (dots go deeper) of the JSON in secret ``key``; text as it is, the rest as JSON.
+    """Property `name` (dots go deeper) of the JSON in secret `key`; text as it is, the rest as JSON.
 
-    Raises:
-        SyncError: the secret is not JSON or has no such property.
+    Raises SyncError when the secret is not JSON or has no such property.
     """
     try:
         value: Any = json.loads(secret)
@@ -99,7 +94,7 @@ class ExternalSecrets:
         return f"{external['metadata']['generation']}/{forced}/{store and store['metadata']['generation']}"
 
     def _sync(self, external: Object) -> float:
-        """Sync one; return the seconds until the next time."""
+        """Sync one; the seconds until the next time."""
         meta, spec = external["metadata"], external["spec"]
         whose = f"{meta['namespace']}/{meta['name']}"
         try:

@@ -24,7 +24,7 @@ WATCH_SECONDS = 300
 
 
 class KubeError(Exception):
-    """The API server refused a request or did not answer; ``status`` is the HTTP code, 0 when there was no answer."""
+    """The API server refused a request or did not answer; `status` is the HTTP code, 0 when there was no answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -54,11 +54,7 @@ class Kube:
         return str(path)
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Object:
-        """Send one request and return the decoded answer.
-
-        Raises:
-            KubeError: the server said no (its own message) or did not answer.
-        """
+        """The decoded answer. Raises KubeError when the server refuses the request or does not answer."""
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": content_type, "Accept": "application/json"}
         try:
@@ -70,10 +66,9 @@ class Kube:
         return _decoded(f"{method} {path}", answer.status, answer.data)
 
     def watch(self, path: str, resource_version: str) -> Iterator[Object]:
-        """Yield watch events from ``resource_version`` on until the server ends the stream.
+        """Watch events from `resource_version` on, until the server ends the stream.
 
-        Raises:
-            KubeError: as ``request``; also when the stream breaks.
+        Raises KubeError as `request` does, and when the stream breaks.
         """
         query = urlencode(
             {
@@ -96,20 +91,20 @@ class Kube:
             raise KubeError(0, f"watch {path}: {error}") from error
 
     def patch(self, path: str, body: object, content_type: str = MERGE_PATCH, manager: str = FIELD_MANAGER) -> Object:
-        """Patch the object at ``path`` under the field manager ``manager``."""
+        """Patch the object at `path` under the field manager `manager`."""
         return self.request("PATCH", f"{path}?{urlencode({'fieldManager': manager})}", body, content_type)
 
     def patch_status(self, path: str, status: Object, manager: str = FIELD_MANAGER) -> Object:
-        """Merge ``status`` into the status subresource of the object at ``path``."""
+        """Merge `status` into the status subresource of the object at `path`."""
         return self.patch(f"{path}/status", {"status": status}, manager=manager)
 
     def apply(self, path: str, body: Object, manager: str = FIELD_MANAGER) -> Object:
-        """Server-side apply ``body`` at ``path``, taking over fields that others own."""
+        """Server-side apply `body` at `path`, taking over fields that others own."""
         query = urlencode({"fieldManager": manager, "force": "true"})
         return self.request("PATCH", f"{path}?{query}", body, APPLY_PATCH)
 
     def set_finalizer(self, path: str, thing: Object, finalizer: str, present: bool) -> None:
-        """Add or remove one finalizer of ``thing`` (at ``path``); a no-op when it is as wanted."""
+        """Add or remove one finalizer of `thing` (at `path`); a no-op when it is as wanted."""
         finalizers = list(thing["metadata"].get("finalizers") or [])
         if (finalizer in finalizers) == present:
             return
@@ -118,7 +113,7 @@ class Kube:
         self.patch(path, {"metadata": {"finalizers": wanted, "resourceVersion": version}})
 
     def delete(self, path: str) -> None:
-        """Delete the object at ``path``; one that is not there is fine."""
+        """Delete the object at `path`; one that is not there is fine."""
         try:
             self.request("DELETE", path)
         except KubeError as error:

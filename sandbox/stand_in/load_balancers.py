@@ -28,7 +28,7 @@ SUBNET_ROLE = {"internet-facing": "kubernetes.io/role/elb", "internal": "kuberne
 
 
 def is_load_balancer(service: Object) -> bool:
-    """Whether the controller is to make a load balancer for ``service``."""
+    """Whether the controller is to make a load balancer for `service`."""
     spec = service["spec"]
     kind = spec.get("loadBalancerClass") or LOAD_BALANCER_CLASS
     return bool(spec.get("type") == "LoadBalancer" and kind == LOAD_BALANCER_CLASS)
@@ -82,7 +82,7 @@ class LoadBalancers:
         self._log(self.name, f"{marks['service.k8s.aws/stack']} has load balancer {name}")
 
     def _create(self, name: str, scheme: str, subnets: list[Any], marks: dict[str, str]) -> str:
-        """Create the load balancer (again is fine) and return its host name."""
+        """Create the load balancer (again is fine); its host name."""
         try:
             answer = self._aws.client("elbv2").create_load_balancer(
                 Name=name, Type="network", Scheme=scheme, Subnets=[one["SubnetId"] for one in subnets], Tags=tags(marks)
@@ -98,7 +98,7 @@ class LoadBalancers:
             return f"{name}.elb.{self._aws.region}.amazonaws.com"
 
     def _subnets(self, scheme: str) -> list[Any]:
-        """Subnets of the cluster's VPC with the tag for ``scheme``, else all that the cluster was given."""
+        """Subnets of the cluster's VPC with the tag for `scheme`, else all that the cluster was given."""
         try:
             cluster = self._aws.client("eks").describe_cluster(name=self._cluster)["cluster"]
         except ClientError as error:

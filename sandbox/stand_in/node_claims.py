@@ -1,8 +1,8 @@
 """Karpenter: an EC2 instance and a Node per NodeClaim, while its Deployment is Ready.
 
 The instance is tagged as Karpenter tags it, and outlives a cluster whose Karpenter went first: an orphan, as in real
-life. Annotations of a NodeClaim: ``sandbox/ready-delay`` (such as 5s; half a second when absent) and
-``sandbox/mode: stuck``.
+life. Annotations of a NodeClaim: `sandbox/ready-delay` (such as 5s; half a second when absent) and
+`sandbox/mode: stuck`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONDITIONS = ("Launched", "Registered", "Initialized", "Ready")
 
 
 def requirement(claim: Object, key: str, default: str) -> str:
-    """The first value that the claim's label or its ``In`` requirement for ``key`` allows."""
+    """The first value that the claim's label or its `In` requirement for `key` allows."""
     for wanted in claim["spec"].get("requirements") or []:
         if wanted["key"] == key and wanted["operator"] == "In" and wanted.get("values"):
             return label(claim, key) or str(wanted["values"][0])

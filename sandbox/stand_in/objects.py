@@ -29,7 +29,7 @@ PATHS = {
 
 
 def object_path(resource: str, thing: Object) -> str:
-    """Path of one object of ``resource``."""
+    """Path of one object of `resource`."""
     prefix, plural = PATHS[resource].rsplit("/", 1)
     meta = thing["metadata"]
     namespace = f"/namespaces/{meta['namespace']}" if meta.get("namespace") else ""
@@ -37,7 +37,7 @@ def object_path(resource: str, thing: Object) -> str:
 
 
 class Objects:
-    """Live copy of the watched resources. ``subscribe`` returns an event that is set whenever one of them changes."""
+    """Live copy of the watched resources. `subscribe` returns an event that is set whenever one of them changes."""
 
     def __init__(self, kube: Kube, log: Callable[[str], None]) -> None:
         self._kube, self._log = kube, log
@@ -47,22 +47,22 @@ class Objects:
         self._lock = threading.Lock()
 
     def subscribe(self, resources: Iterable[str]) -> threading.Event:
-        """An event set at every change of one of ``resources``; whoever waits for it clears it."""
+        """An event set at every change of one of `resources`; whoever waits for it clears it."""
         event = threading.Event()
         self._subscribers.append((frozenset(resources), event))
         return event
 
     def all(self, resource: str) -> list[Object]:
-        """Every object of ``resource``; not to be changed."""
+        """Every object of `resource`; not to be changed."""
         with self._lock:
             return list(self._held[resource].values())
 
     def served(self, resource: str) -> bool:
-        """Whether the list of ``resource`` is up to date: false before the first list and while its CRD is absent."""
+        """Whether the list of `resource` is up to date: false before the first list and while its CRD is absent."""
         return self._served[resource]
 
     def deployment(self, *names: str) -> Object | None:
-        """The Deployment whose name or label app.kubernetes.io/name is one of ``names``."""
+        """The Deployment whose name or label app.kubernetes.io/name is one of `names`."""
         for found in self.all("deployments"):
             labels = found["metadata"].get("labels") or {}
             if found["metadata"]["name"] in names or labels.get("app.kubernetes.io/name") in names:
@@ -75,7 +75,7 @@ class Objects:
         return bool(found and (found.get("status") or {}).get("readyReplicas"))
 
     def start(self, stopped: threading.Event) -> None:
-        """Start the threads; they end with the process, and one that fails for good sets ``stopped``."""
+        """Start the threads; they end with the process, and one that fails for good sets `stopped`."""
 
         def follow(resource: str) -> None:
             try:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Runs until POST /down or SIGTERM; 1 when the sandbox could not start, with the reason in the log."""
+    """Run until POST /down or SIGTERM; 1 when the sandbox could not start, with the reason in the log."""
     parser = argparse.ArgumentParser()
     for name in ("--state-directory", "--tools", "--aws-python"):
         parser.add_argument(name, required=True, type=Path)

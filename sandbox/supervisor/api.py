@@ -124,7 +124,7 @@ _ROUTES: list[tuple[str, str, Route]] = [
 
 
 def serve(supervisor: Supervisor, port: int) -> ThreadingHTTPServer:
-    """Starts to answer on a loopback port, in threads. Raises OSError when the port is taken."""
+    """Start to answer on a loopback port, in threads. Raises OSError when the port is taken."""
 
     class Handler(_Handler):
         owner = supervisor

@@ -21,7 +21,7 @@ SECONDS = 60.0
 
 
 def seed_aws(state: StateDirectory, launcher: Launcher, aws_endpoint: str) -> str:
-    """Runs this module; what went wrong, or an empty text."""
+    """Run this module; what went wrong, or an empty text."""
     log = state.logs / "seeding.log"
     command = [sys.executable, "-m", "sandbox.supervisor.seeding", "--state-directory", str(state.root)]
     process = launcher.run(ProcessSpec("seeding", [*command, "--aws-endpoint", aws_endpoint], log, PROJECT))
@@ -34,7 +34,7 @@ def seed_aws(state: StateDirectory, launcher: Launcher, aws_endpoint: str) -> st
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Puts everything where it is missing; nothing happens the second time."""
+    """Put everything where it is missing; nothing happens the second time."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--state-directory", required=True, type=Path)
     parser.add_argument("--aws-endpoint", required=True)

@@ -78,7 +78,7 @@ class Supervisor:
         return self._ports["supervisor"]
 
     def start(self) -> None:
-        """Starts everything side by side; a cluster that fails is a warning. Raises SandboxError."""
+        """Start everything side by side; a cluster that fails is a warning. Raises SandboxError."""
         names = ("the embedded AWS", "the chart registry", "the git host", *self._clusters)
         self.phase = f"starting {', '.join(names)}"
         with ThreadPoolExecutor(max_workers=8) as pool:
@@ -95,7 +95,7 @@ class Supervisor:
         log.info("ready after %.1f s", time.monotonic() - self._begun)
 
     def stop(self) -> None:
-        """Stops everything; the embedded AWS saves its state first."""
+        """Stop everything; the embedded AWS saves its state first."""
         self.phase = "stopping"
         self._state.state.unlink(missing_ok=True)
         self._edge.stop()
@@ -113,7 +113,7 @@ class Supervisor:
         return self._clusters[name]
 
     def put_cluster(self, name: str, account: str, region: str, version: str, webhook: str) -> dict[str, str]:
-        """Makes the cluster run with this version; returns endpoint and CA when it does. Raises SandboxError."""
+        """Make the cluster run with this version; return endpoint and CA when it does. Raises SandboxError."""
         check_name(name)
         check_version(version)
         with self._lock:
@@ -126,7 +126,7 @@ class Supervisor:
         return cluster.describe()
 
     def delete_cluster(self, name: str) -> None:
-        """Stops a cluster and removes its data; nothing happens where there is none."""
+        """Stop a cluster and remove its data; nothing happens where there is none."""
         with self._lock:
             cluster = self._clusters.pop(name, None)
         if cluster:

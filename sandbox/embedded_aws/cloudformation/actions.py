@@ -13,7 +13,7 @@ Operation = Callable[[Query], QueryResponse]
 
 
 def wrap_action(action: str, wrapper: Callable[[Operation, Query], QueryResponse]) -> None:
-    """Put ``wrapper`` around an operation; it gets the operation that was there before."""
+    """Put `wrapper` around an operation; it gets the operation that was there before."""
     original: Operation = handlers._ACTION_HANDLERS[action]
     handlers._ACTION_HANDLERS[action] = lambda query: wrapper(original, query)
 

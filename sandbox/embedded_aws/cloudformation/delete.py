@@ -12,7 +12,7 @@ _ministack_delete = stacks._delete_stack_async
 
 
 class Deletion:
-    """The deletion of one stack; resources in ``retained`` stay."""
+    """The deletion of one stack; resources in `retained` stay."""
 
     def __init__(self, stack: dict[str, Any], retained: Iterable[str]) -> None:
         self.stack, self.retained = stack, set(retained)

@@ -129,19 +129,19 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Properties of which only some members are create-only.
 CREATE_ONLY_MEMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "AWS::EKS::Cluster": {
         "KubernetesNetworkConfig": ("IpFamily", "ServiceIpv4Cidr"),
         "AccessConfig": ("BootstrapClusterCreatorAdminPermissions",),
     },
 }
-"""Properties of which only some members are create-only."""
 
 _diff_resources = stacks._diff_resources
 
 
 def replaces(kind: str, name: str, old: Any, new: Any) -> bool:
-    """Whether changing this property from ``old`` to ``new`` replaces a resource of this type."""
+    """Whether changing this property from `old` to `new` replaces a resource of this type."""
     members = CREATE_ONLY_MEMBERS.get(kind, {}).get(name)
     if members is None:
         return name in CREATE_ONLY.get(kind, ())
@@ -178,7 +178,7 @@ _replacing_change = provisioners._replacing_change
 
 
 def replacing_change(kind: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether an update from ``old`` to ``new`` replaces the resource."""
+    """Whether an update from `old` to `new` replaces the resource."""
     if kind in CREATE_ONLY:
         return any(
             replaces(kind, name, old.get(name), new.get(name))

@@ -61,9 +61,9 @@ async def provision(kind: str, logical_id: str, props: Properties, stack: str) -
 async def run_graph(
     order: list[str], needs: Callable[[str], Iterable[str]], step: Callable[[str], Awaitable[bool]]
 ) -> None:
-    """Run ``step`` for every id of ``order``, each as soon as the ids it needs have succeeded.
+    """Run `step` for every id of `order`, each as soon as the ids it needs have succeeded.
 
-    ``order`` is topological. A step that returns False stops what needs it; what already runs is awaited.
+    `order` is topological. A step that returns False stops what needs it; what already runs is awaited.
     """
     tasks: dict[str, asyncio.Task[bool]] = {}
 

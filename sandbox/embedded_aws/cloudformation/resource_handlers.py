@@ -8,8 +8,8 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 Properties = dict[str, Any]
+# What a create or update returns: physical id (Ref) and attributes (Fn::GetAtt).
 Created = tuple[str, dict[str, Any]]
-"""What a create or update returns: physical id (Ref) and attributes (Fn::GetAtt)."""
 
 Create = Callable[[str, Properties, str], Created]
 Update = Callable[[str, Properties, Properties, str, str], Created]
@@ -19,14 +19,14 @@ Delete = Callable[[str, Properties], None]
 class ResourceFailure(ValueError):
     """A resource that cannot be created, updated or deleted; the message becomes the stack event's reason.
 
-    ``physical_id`` is set when a create failed after the resource came to be: the rollback then deletes it.
+    `physical_id` is set when a create failed after the resource came to be: the rollback then deletes it.
     """
 
     physical_id = ""
 
 
 def register(kind: str, create: Create, update: Update, delete: Delete, tags: str | None = "list") -> None:
-    """Register a type's handlers; ``tags`` is the shape of its Tags property (list or map), None when it has none."""
+    """Register a type's handlers; `tags` is the shape of its Tags property (list or map), None when it has none."""
     provisioners._RESOURCE_HANDLERS[kind] = {
         "create": create,
         "update": update,
@@ -38,14 +38,14 @@ def register(kind: str, create: Create, update: Update, delete: Delete, tags: st
 
 
 def wrap_create(kind: str, wrapper: Callable[[Create, str, Properties, str], Created]) -> None:
-    """Put ``wrapper`` around a type's create; it gets the create that was there first."""
+    """Put `wrapper` around a type's create; it gets the create that was there first."""
     handlers = provisioners._RESOURCE_HANDLERS[kind]
     original: Create = handlers["create"]
     handlers["create"] = lambda logical_id, props, stack: wrapper(original, logical_id, props, stack)
 
 
 def wrap_delete(kind: str, wrapper: Callable[[Delete, str, Properties], None]) -> None:
-    """Put ``wrapper`` around a type's delete; it gets the delete that was there first."""
+    """Put `wrapper` around a type's delete; it gets the delete that was there first."""
     handlers = provisioners._RESOURCE_HANDLERS[kind]
     original: Delete = handlers["delete"]
     handlers["delete"] = lambda physical_id, props: wrapper(original, physical_id, props)

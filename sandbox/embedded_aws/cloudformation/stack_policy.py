@@ -8,7 +8,7 @@ from .resource_handlers import ResourceFailure
 
 
 def require_allowed(stack: dict[str, Any], logical_id: str, kind: str, action: str) -> None:
-    """Raises ResourceFailure when the stack's policy denies ``action`` (such as Update:Replace) on the resource."""
+    """Raises ResourceFailure when the stack's policy denies `action` (such as Update:Replace) on the resource."""
     document = stack.get("_stack_policy")
     if not document:
         return

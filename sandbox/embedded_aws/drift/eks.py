@@ -134,6 +134,7 @@ def _read_fargate_profile(physical_id: str, props: Properties) -> Properties | N
     return {**pascal(plain), "Tags": dict(profile.get("tags") or {})}
 
 
+# Per type, its reader and the properties it reads.
 EKS_READERS: dict[str, tuple[Callable[[str, Properties], Properties | None], tuple[str, ...]]] = {
     "AWS::EKS::Cluster": (_read_cluster, _CLUSTER_PROPERTIES),
     "AWS::EKS::Nodegroup": (_read_nodegroup, _NODEGROUP_PROPERTIES),
@@ -151,4 +152,3 @@ EKS_READERS: dict[str, tuple[Callable[[str, Properties], Properties | None], tup
         ("FargateProfileName", "PodExecutionRoleArn", "Subnets", "Selectors", "Tags"),
     ),
 }
-"""Per type, its reader and the properties it reads."""

@@ -12,8 +12,8 @@ from ..cloudformation.actions import Operation, Query, QueryResponse, created_ch
 from ..cloudformation.resource_handlers import Properties
 
 Change = dict[str, Any]
+# Per logical id, the properties that drifted as they are now (None: no longer set); None when it was deleted.
 Drifted = dict[str, Properties | None]
-"""Per logical id, the properties that drifted as they are now (None: no longer set); None when it was deleted."""
 
 
 def drifted_resources(stack: dict[str, Any]) -> Drifted:

@@ -22,7 +22,7 @@ def pascal(value: Any) -> Any:
 
 
 def limited_to(expected: Any, actual: Any) -> Any:
-    """``actual`` with only the members that ``expected`` sets, all the way down."""
+    """`actual` with only the members that `expected` sets, all the way down."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         return {key: limited_to(expected[key], value) for key, value in actual.items() if key in expected}
     return actual

@@ -148,7 +148,7 @@ def _delete_pod_identities(cluster_name: str, addon: Record) -> None:
 
 
 def delete_addon(cluster_name: str, name: str, preserve: bool = False) -> Response:
-    """DeleteAddon; with ``preserve`` the workload stays in the cluster."""
+    """DeleteAddon; with `preserve` the workload stays in the cluster."""
     try:
         cluster, addon = cluster_of(cluster_name), addon_of(cluster_name, name)
     except EksRefusal as refusal:

@@ -10,8 +10,8 @@ from ministack.services import eks
 from . import access, addons, cluster_updates, clusters, fargate, insights, nodegroups, updates, versions
 from .records import EksRefusal, Record, Response, answer, cluster_of
 
+# An operation: path parts, JSON body and query parameters in, response out.
 Operation = Callable[[list[str], Record, Record], Response]
-"""An operation: path parts, JSON body and query parameters in, response out."""
 
 _ministack_routes = eks._handle_request_sync
 

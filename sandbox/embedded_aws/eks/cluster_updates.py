@@ -9,8 +9,8 @@ from .nodegroups import MAXIMUM_SKEW
 from .records import EksRefusal, Record, Response, cluster_of, minor, nodegroups_of, now, start
 from .versions import require_supported
 
+# Seconds after an upgrade during which the control plane can go back one minor.
 ROLLBACK_WINDOW = 7 * 24 * 3600
-"""Seconds after an upgrade during which the control plane can go back one minor."""
 
 _CONFIG_UPDATES = {
     "logging": ("LoggingUpdate", "ClusterLogging"),

@@ -25,8 +25,8 @@ _create_record = eks._create_nodegroup
 _delete_record = eks._delete_nodegroup
 _OPTIONAL_MEMBERS = ("launchTemplate", "updateConfig", "remoteAccess", "nodeRepairConfig", "warmPoolConfig")
 _TAINT_EFFECTS = ("NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE")
+# How many minors a kubelet may be older than its API server.
 MAXIMUM_SKEW = 3
-"""How many minors a kubelet may be older than its API server."""
 
 
 def release_version(version: str) -> str:

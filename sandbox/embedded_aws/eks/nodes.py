@@ -46,7 +46,7 @@ def gpus(instance_type: str) -> int:
 def reconcile(cluster: Record, group: Record, replace_all: bool = False) -> None:
     """Make the group have exactly its desired number of nodes. Raises SupervisorError.
 
-    ``replace_all`` rolls every node, as an update of version or launch template does.
+    `replace_all` rolls every node, as an update of version or launch template does.
     """
     nodes: list[Record] = list(cluster.setdefault("_nodes", {}).get(group["nodegroupName"], []))
     instance_type = _instance_type(group)

@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 
 class EksRefusal(Exception):
-    """A request that EKS refuses; ``response`` is what the API answers."""
+    """A request that EKS refuses; `response` is what the API answers."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ def minor(version: str) -> int:
 
 
 def require_role(arn: str, what: str) -> None:
-    """Raises EksRefusal unless the IAM role ``arn`` exists."""
+    """Raises EksRefusal unless the IAM role `arn` exists."""
     name = arn.rsplit("/", 1)[-1]
     if ":role/" not in arn or name not in iam._roles:
         raise EksRefusal(

@@ -9,8 +9,8 @@ from typing import Any
 
 from .records import EksRefusal, Record, Response, answer, cluster_of, now, public
 
+# ("cluster", ""), ("nodegroup", name) or ("addon", name): what an update is about.
 Scope = tuple[str, str]
-"""("cluster", ""), ("nodegroup", name) or ("addon", name): what an update is about."""
 
 CLUSTER: Scope = ("cluster", "")
 

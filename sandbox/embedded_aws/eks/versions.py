@@ -72,7 +72,7 @@ def addon_versions(addon: str, kubernetes_version: str) -> tuple[str, ...]:
 
 
 def require_addon_version(addon: str, version: str, kubernetes_version: str) -> str:
-    """The version to install: the default when ``version`` is empty. Raises EksRefusal when it does not fit."""
+    """The version to install: the default when `version` is empty. Raises EksRefusal when it does not fit."""
     known = addon_versions(addon, kubernetes_version)
     if not version:
         return known[0]
@@ -93,7 +93,7 @@ def _timestamp(date: str) -> float:
 
 
 def describe_cluster_versions(query: Record, wanted: list[str]) -> Response:
-    """DescribeClusterVersions, newest first; filters by ``clusterVersions``, status and default."""
+    """DescribeClusterVersions, newest first; filters by `clusterVersions`, status and default."""
     status = str(query.get("versionStatus") or query.get("status") or "").upper()
     default_only = str(query.get("defaultOnly", "")).lower() == "true"
     chosen = [

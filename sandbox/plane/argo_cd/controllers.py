@@ -50,13 +50,13 @@ class ArgoCd:
         return list(self._running.values())
 
     def start(self) -> None:
-        """Starts to watch; processes follow within half a second of their pods."""
+        """Start to watch; processes follow within half a second of their pods."""
         shutil.rmtree(self._config.directory / "tmp", ignore_errors=True)  # clones of an earlier start
         prepare(self._config)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and all processes; returns when they have ended."""
+        """End the thread and all processes; return when they have ended."""
         self._stopping.set()
         self._thread.join()
         self._end(list(self._running))

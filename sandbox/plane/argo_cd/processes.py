@@ -61,7 +61,7 @@ class ArgoCdConfig:
 
 
 def prepare(config: ArgoCdConfig) -> None:
-    """Makes the folders and files that the processes expect to find in their containers."""
+    """Make the folders and files that the processes expect to find in their containers."""
     for name in ("home", "tmp", "tls", "ssh", "gpg", "plugins"):
         (config.directory / name).mkdir(parents=True, exist_ok=True)
     write_atomically(config.directory / "home" / ".gitconfig", "[safe]\n\tdirectory = *\n")
