@@ -9,16 +9,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resources.config.environment import Environment
+from resources.approval import record, store
+from resources.aws.session import Aws
+from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.drivers.helm.storage import newest_release
+from resources.drivers.programs import program, run
 from resources.model.outputs import plain
 from sandbox.lifecycle import Options, down, up
 from sandbox.paths import PROJECT, StateDirectory
+from tests.helpers.environment_folder import EXAMPLES
+from tests.helpers.gate import PEOPLE, Gate
+from tests.helpers.releases import NAMESPACE
+
+if TYPE_CHECKING:
+    from tests.helpers.materialization import Materialize
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 Lint = Callable[[dict[str, Any]], list[str]]
@@ -50,6 +60,17 @@ def prod_env() -> Environment:
 def environments(tmp_path: Path) -> Path:
     """A copy of `environments/` that a test may change; EKS_ASSETS_ENVIRONMENTS points a process at it."""
     return Path(shutil.copytree(PROJECT / "environments", tmp_path / "environments"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the published sandbox environment, with the current folder beside it."""
+    (tmp_path / "environments/clusters").mkdir(parents=True)
+    for name in ("sandbox.yaml", "clusters/sandbox.yaml"):
+        (tmp_path / "environments" / name).write_text((EXAMPLES / name).read_text())
+    monkeypatch.delenv("EKS_ASSETS_ENVIRONMENTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "environments"
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +136,50 @@ def platform(account: Environment, eks_assets: Cli) -> Environment:
 def context(account: Environment) -> Context:
     """AWS and, where it exists, the cluster of the environment `sandbox`."""
     return Context.of(account)
+
+
+@pytest.fixture
+def admin(account: Environment) -> Aws:
+    """The account's administrator, whom no policy of the pipeline binds and who did things before it came."""
+    return Aws(account, as_deployer=False)
+
+
+@pytest.fixture
+def materialize() -> Materialize:
+    """Materializes one unit for the environment `sandbox`; failures come back as the result, not as exceptions."""
+    # Only the tests that materialize wait a second for Dagster.
+    from tests.helpers.materialization import materialize_unit
+
+    return materialize_unit
+
+
+@pytest.fixture
+def kubectl(context: Context) -> Any:
+    """Runs kubectl on the environment's cluster, as a person does."""
+
+    def call(*arguments: str) -> str:
+        extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
+        return run([program("kubectl", context.env), *arguments], extra_env=extra, cwd=context.aws.folder, timeout=60)
+
+    return call
+
+
+@pytest.fixture
+def release_namespace(platform: Environment, context: Context) -> Iterator[str]:
+    """A namespace of the deployed cluster that holds no release before and after a test."""
+    yield NAMESPACE
+    if newest_release(context, NAMESPACE, NAMESPACE) is not None:
+        extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
+        argv = [program("helm", context.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
+        run(argv, extra_env=extra, cwd=context.aws.folder, timeout=60)
+
+
+@pytest.fixture
+def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]:
+    """A gate of the test's own: what other tests asked for or granted in the account does not count in it."""
+    approval = Approval(before="applications", approvers=2, allow=PEOPLE)
+    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
+    found = Gate(account.model_copy(update={"approval": approval}), name)
+    yield found
+    for asked in store.list_requests(found.context(), 48):
+        store.record_use(found.context(), asked, record.ALL_UNITS, "done")

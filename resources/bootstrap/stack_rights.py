@@ -1,8 +1,8 @@
 """What CloudFormation may do while it makes the stacks of one environment.
 
-Source: the handler permissions in the CloudFormation resource schemas; tests/unit/test_bootstrap.py compares them with
-the resource types of every unit. Rights end at the environment's names where the service lets resources be named, and
-at its account and region elsewhere. Without a permissions boundary whoever may make roles may make powerful ones:
+Source: the handler permissions in the CloudFormation resource schemas; tests/bootstrap/test_rights.py compares them
+with the resource types of every unit. Rights end at the environment's names where the service lets resources be named,
+and at its account and region elsewhere. Without a permissions boundary whoever may make roles may make powerful ones:
 name one (`roles.permissions_boundary`) in every account that matters.
 """
 

@@ -15,10 +15,9 @@ from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import HelmRelease
-
-from .conftest import Materialize, checks, failure
-from .git_repository import BRANCH, Deployer, Repository
-from .releases import GOOD, NAMESPACE, release, statuses
+from tests.helpers.git_repository import BRANCH, Deployer, Repository
+from tests.helpers.materialization import Materialize, checks, failure
+from tests.helpers.releases import GOOD, NAMESPACE, release, statuses
 
 pytestmark = pytest.mark.sandbox
 NO_IMAGE = {**GOOD, "image": {"repository": "registry.test/does-not-exist"}}

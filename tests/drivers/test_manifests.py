@@ -12,8 +12,8 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
-
-from .conftest import Materialize, failure, remove, shown
+from tests.helpers.cluster_objects import remove
+from tests.helpers.materialization import Materialize, failure, shown
 
 pytestmark = pytest.mark.sandbox
 CRD = {

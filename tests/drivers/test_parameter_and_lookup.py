@@ -12,8 +12,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Lookup, Parameter
-
-from .conftest import Materialize, checks, failure, shown
+from tests.helpers.materialization import Materialize, checks, failure, shown
 
 pytestmark = pytest.mark.sandbox
 NAME = "/demo/sandbox/driver-test"

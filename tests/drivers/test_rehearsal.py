@@ -12,8 +12,8 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.kubernetes.objects import read
 from resources.model.specs import Manifests
-
-from .conftest import Materialize, failure, remove
+from tests.helpers.cluster_objects import remove
+from tests.helpers.materialization import Materialize, failure
 
 pytestmark = pytest.mark.sandbox
 GOOD = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rehearsed", "namespace": "default"}}

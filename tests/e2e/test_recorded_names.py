@@ -19,12 +19,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from . import names_persisted as persisted
-from . import names_printed as printed
-from . import names_shown as shown
-from .stand_in_aws import StandInAws
+from tests.e2e.recorded_names import names_persisted as persisted
+from tests.e2e.recorded_names import names_printed as printed
+from tests.e2e.recorded_names import names_shown as shown
+from tests.e2e.recorded_names.stand_in_aws import StandInAws
 
-FILE = Path(__file__).with_name("recorded_names.json")
+FILE = Path(__file__).parent / "recorded_names" / "recorded_names.json"
 IS_RECORDING = bool(os.environ.get("RECORD_NAMES"))
 
 

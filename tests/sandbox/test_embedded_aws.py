@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.embedded_aws_server import (
+from tests.helpers.embedded_aws_server import (
     DELAYS,
     NAMES,
     Aws,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.embedded_aws_server import Aws, cluster, node_group, prepare, read, resource, wait_for
+from tests.helpers.embedded_aws_server import Aws, cluster, node_group, prepare, read, resource, wait_for
 
 
 @dataclass

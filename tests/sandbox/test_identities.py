@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.embedded_aws_server import Aws, policy, refused, resource
+from tests.helpers.embedded_aws_server import Aws, policy, refused, resource
 
 Keys = tuple[str, ...]
 ACCOUNT = "000000000000"

@@ -18,7 +18,7 @@ from sandbox.paths import StateDirectory
 from sandbox.people import PEOPLE, ROLES
 from sandbox.supervisor import seeding
 from tests.conftest import Cli
-from tests.sandbox.embedded_aws_server import refused
+from tests.helpers.embedded_aws_server import refused
 
 ACCOUNT = "000000000000"
 GRANT = "/demo/sandbox/approvals/release"

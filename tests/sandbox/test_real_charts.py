@@ -12,7 +12,7 @@ from eks_assets.units import registry as all_units
 from resources.config.environment import Environment
 from sandbox.charts.packaging import archive_of, package
 from sandbox.real_charts import main, releases, unknown_values
-from tests.packaged_chart import chart
+from tests.helpers.packaged_chart import chart
 
 
 def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:

@@ -17,7 +17,6 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.environments import Platform
-from resources.aws.session import Aws
 from resources.config.environment import Environment
 
 Materialize = Callable[[AnyUnit], None]
@@ -122,12 +121,6 @@ class Files:
 def files(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
     return Files(environments)
-
-
-@pytest.fixture
-def admin(account: Environment) -> Aws:
-    """The account's administrator."""
-    return Aws(account, as_deployer=False)
 
 
 @pytest.fixture

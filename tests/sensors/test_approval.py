@@ -28,10 +28,9 @@ from resources.records.clock import server_time
 from sensors import approval
 from sensors.approval import RELEASE, approval_sensor
 from sensors.looks import look_at_each
-from tests.drivers.gate import Gate
-from tests.unit.plans import change, field, report
-
-from .conftest import Daemon, Files, Materialize
+from tests.helpers.gate import Gate
+from tests.helpers.plans import change, field, report
+from tests.sensors.conftest import Daemon, Files, Materialize
 
 pytestmark = pytest.mark.sandbox
 STARTED, FAILURE, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS

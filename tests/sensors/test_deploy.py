@@ -21,8 +21,7 @@ from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
 from sensors.content import content_of
 from sensors.deploy import deploy_sensor
-
-from .conftest import Daemon, Files
+from tests.sensors.conftest import Daemon, Files
 
 QUEUED, STARTED, SUCCESS, FAILURE, CANCELED = (
     dg.DagsterRunStatus.QUEUED,

@@ -19,8 +19,7 @@ from sandbox.paths import StateDirectory
 from sensors import deploy_requests as sensor
 from sensors.deploy_requests import deploy_requests_sensor
 from sensors.looks import look_at_each
-
-from .conftest import Daemon, Files, Materialize
+from tests.sensors.conftest import Daemon, Files, Materialize
 
 pytestmark = pytest.mark.sandbox
 

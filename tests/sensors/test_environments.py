@@ -10,8 +10,7 @@ import pytest
 from eks_assets.orchestration.run_tags import OUTCOME_TAG
 from sensors.environments import environments_sensor
 from sensors.launching import DESTROYED
-
-from .conftest import Daemon, Files
+from tests.sensors.conftest import Daemon, Files
 
 
 @pytest.fixture

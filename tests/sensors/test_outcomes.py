@@ -14,8 +14,7 @@ from resources.model.errors import OperationFailed
 from resources.notifications.messages import Notification
 from sensors import outcomes
 from sensors.outcomes import outcomes_sensor
-
-from .conftest import Daemon, Files
+from tests.sensors.conftest import Daemon, Files
 
 
 @dg.asset(partitions_def=ENVIRONMENTS)

@@ -15,8 +15,7 @@ from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
-
-from .published import ACCESS
+from tests.helpers.published import ACCESS
 
 CERTIFICATE = CertificateOutputs(certificate_arn="arn:aws:acm:us-west-2:000000000000:certificate/1")
 CONFIG = ApplicationConfigOutputs(commit="c0ffee", repository="http://host/config.git")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from eks_assets.units.cluster.daemon_addons import daemon_addons
 from eks_assets.units.cluster.pod_addons import pod_addons
 from resources.config.environment import Environment
-from tests.units.published import CLUSTER, ROLES, configured, properties_of, resources_of
+from tests.helpers.published import CLUSTER, ROLES, configured, properties_of, resources_of
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 

@@ -12,7 +12,7 @@ from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
 from resources.config.environment import Environment, Network, Roles
 from resources.model.outputs import pending, pending_fields
-from tests.units.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
+from tests.helpers.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
 
 ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 

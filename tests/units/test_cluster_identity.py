@@ -13,7 +13,7 @@ from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn, role_name
 from resources.config.environment import Environment
 from resources.model.outputs import pending, pending_fields
 from resources.model.specs import Stack
-from tests.units.published import (
+from tests.helpers.published import (
     CLUSTER,
     EXTERNAL_DNS,
     IDENTITY,

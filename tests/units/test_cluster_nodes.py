@@ -16,7 +16,7 @@ from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.config.environment import Environment, Network
 from resources.model.errors import ConfigError
 from resources.model.outputs import pending, pending_fields
-from tests.units.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of
+from tests.helpers.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of
 
 SHARED_ROLE = {"Fn::GetAtt": ["NodeRole", "Arn"]}
 

@@ -11,7 +11,7 @@ from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.model.specs import Stack
 from tests.conftest import Lint
-from tests.units.published import IDENTITY, configured, joined
+from tests.helpers.published import IDENTITY, configured, joined
 
 ROLE = "arn:aws:iam::000000000000:role/mine"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"

@@ -16,7 +16,7 @@ from eks_assets.units.configuration.karpenter_crds import karpenter_crds
 from eks_assets.units.configuration.nvidia_device_plugin import nvidia_device_plugin
 from resources.config.environment import Addon, Environment
 from resources.model.specs import HelmRelease
-from tests.units.published import ACCESS, KARPENTER, VPC, configured
+from tests.helpers.published import ACCESS, KARPENTER, VPC, configured
 
 
 def with_addon(env: Environment, name: str, **fields: Any) -> Environment:

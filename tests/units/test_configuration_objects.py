@@ -10,7 +10,7 @@ from eks_assets.units.configuration.secret_store import secret_store
 from eks_assets.units.configuration.service_accounts import service_accounts
 from eks_assets.units.configuration.storage_classes import storage_classes
 from resources.config.environment import Environment
-from tests.units.published import ACCESS, CLUSTER, EFS, KARPENTER, VPC, configured, joined
+from tests.helpers.published import ACCESS, CLUSTER, EFS, KARPENTER, VPC, configured, joined
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 

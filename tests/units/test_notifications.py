@@ -12,8 +12,7 @@ from eks_assets.units.infrastructure.notifications import NotificationTopic, not
 from resources.config.environment import Environment
 from resources.notifications import messages as events
 from resources.notifications.messages import MESSAGE_BYTES, Notification
-
-from .published import properties_of, resources_of
+from tests.helpers.published import properties_of, resources_of
 
 DIGEST = "sha256:" + "3f2a9c1b77e0" + "0" * 52
 FINDING = {

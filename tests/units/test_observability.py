@@ -11,8 +11,7 @@ from eks_assets.units.observability.loki import loki
 from eks_assets.units.observability.prometheus import prometheus
 from eks_assets.units.observability.validation import validation
 from resources.config.environment import Environment
-
-from .published import ACCESS, ROLES
+from tests.helpers.published import ACCESS, ROLES
 
 
 def test_grafana_credentials(sandbox_env: Environment) -> None:

@@ -1,0 +1,108 @@
+"""The planner: a role that a plan on a pull request can be trusted with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from resources.bootstrap import stack as bootstrap
+from resources.cloudformation import arn
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+
+READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
+# Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest.
+ACTING = {
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "eks:AccessKubernetesApi",
+    "iam:PassRole",
+}
+
+
+def allows(statements: Iterable[dict[str, Any]], action: str) -> bool:
+    return any(fnmatchcase(action, pattern) for pattern in actions(statements))
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_planner_reads_and_makes_change_sets(name: str) -> None:
+    found = set(actions(statements_of(load_environment(name), "PlannerRole")))
+    assert {a for a in found if not a.partition(":")[2].startswith(READING)} == ACTING
+    assert not [a for a in found if a.endswith(":*")]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "cloudformation:ExecuteChangeSet",
+        "cloudformation:DeleteStack",
+        "cloudformation:SetStackPolicy",
+        "dynamodb:GetItem",
+        "kms:Decrypt",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sns:Publish",
+        "ssm:PutParameter",
+        "sts:AssumeRole",
+    ],
+)
+def test_planner_has_no_part_in_ledger_leases_and_changes(prod_env: Environment, refused: str) -> None:
+    assert not allows(statements_of(prod_env, "PlannerRole"), refused)
+
+
+def test_planner_plans_stacks_of_its_environment_with_cloudformations_role(prod_env: Environment) -> None:
+    statements = statements_of(prod_env, "PlannerRole")
+    making = next(s for s in statements if "cloudformation:CreateChangeSet" in s["Action"] and s["Effect"] == "Allow")
+    head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
+    assert making["Resource"] == [f"{head}/acme-prod-*/*", f"{head}/Karpenter-acme-prod-cluster/*"]
+    own = next(s for s in statements if "cloudformation:CreateChangeSet" in s["Action"] and s["Effect"] == "Deny")
+    assert own["Resource"] == f"{head}/acme-prod-bootstrap/*"
+    (passing,) = [s for s in statements if "iam:PassRole" in s["Action"]]
+    assert passing["Resource"] == {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+
+
+def test_planner_reads_what_the_deployer_reads_without_its_ledger(prod_env: Environment) -> None:
+    def reads(title: str) -> set[str]:
+        found = actions(statements_of(prod_env, title))
+        return {a for a in found if a.partition(":")[2].startswith(READING)}
+
+    without = reads("DeployerRole") - reads("PlannerRole")
+    assert {action.partition(":")[0] for action in without} == {"dynamodb", "s3"}
+    assert reads("PlannerRole") < reads("DeployerRole")
+
+
+def test_planner_reads_the_git_secret_alone(sandbox_env: Environment, prod_env: Environment) -> None:
+    for env in (sandbox_env, prod_env):
+        statements = [s for s in statements_of(env, "PlannerRole") if "secretsmanager:GetSecretValue" in s["Action"]]
+        git = arn(env, "secretsmanager", f"secret:{env.parameter_path('git/credentials')}-??????")
+        assert {s["Effect"]: s.get("Resource", s.get("NotResource")) for s in statements} == {
+            "Allow": git,
+            "Deny": [git],
+        }
+
+
+def test_planner_trusts_the_pipeline_and_identities_of_its_account(prod_env: Environment) -> None:
+    assume, tag = resources_of(prod_env, "IAM::Role")["PlannerRole"]["AssumeRolePolicyDocument"]["Statement"]
+    trusted = ["arn:aws:iam::999900001111:role/eks-assets-pipeline", "arn:aws:iam::444455556666:root"]
+    assert assume["Principal"] == tag["Principal"] == {"AWS": trusted}
+    assert (assume["Action"], tag["Action"]) == ("sts:AssumeRole", "sts:TagSession")
+    assert "Condition" not in assume
+
+
+def test_pipeline_of_the_account_may_be_the_planner(sandbox_env: Environment) -> None:
+    (becoming,) = [s for s in statements_of(sandbox_env, "PipelineRole") if s["Effect"] == "Allow"]
+    roles = resources_of(sandbox_env, "IAM::Role")
+    names = [roles[title]["RoleName"] for title in ("DeployerRole", "PlannerRole")]
+    assert becoming["Resource"] == [arn(sandbox_env, "iam", f"role/{name}", region="") for name in names]
+
+
+def test_bootstrap_says_which_role_to_name(prod_env: Environment) -> None:
+    assert "planner_role_arn" in bootstrap.BootstrapOutputs.model_fields
+    outputs = bootstrap.stack(prod_env).template["Outputs"]
+    assert outputs["PlannerRoleArn"]["Value"] == {"Fn::GetAtt": ["PlannerRole", "Arn"]}

@@ -1,0 +1,227 @@
+"""What bootstrap lets CloudFormation, the deployer and approvers do: all that the stacks need, and no grant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import cfnlint
+import pytest
+
+from eks_assets.graph.rendering import desired
+from eks_assets.units import registry
+from resources.bootstrap import stack as bootstrap
+from resources.bootstrap.stack_rights import stack_rights
+from resources.cloudformation import arn
+from resources.config.environment import Environment, HostedZone
+from resources.config.loader import load_environment
+from resources.model.outputs import plain
+from resources.model.specs import Stack
+from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+from tests.helpers.published import configured
+
+# Permissions of CloudFormation's handlers that our stacks have no use for: features that no template switches on, and
+# the two that the pipeline must not have, reading secrets and taking a boundary off a role.
+UNUSED = [
+    "acm-pca:*",
+    "autoscaling:DescribeTags",
+    "firehose:*",
+    "s3tables:*",
+    "vpc-lattice:*",
+    "vpce:*",
+    "ec2:AcceptAddressTransfer",
+    "ec2:*VpnGateway",
+    "ec2:CreateVpcEncryptionControl",
+    "iam:*GroupPolicy",
+    "iam:*UserPolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "route53:*QueryLoggingConfig",
+    "s3:*MetadataTableConfiguration",
+    "s3:*Metadata*TableConfiguration",
+    "s3:DeleteBucket?*",
+    "s3:DeleteObject",
+    "s3:PutObjectAcl",
+    "s3:REST.PUT.OBJECT",
+    "secretsmanager:GetSecretValue",
+]
+
+
+@cache
+def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
+    """The permissions that CloudFormation's schemas name, by resource type and handler, for every stack of ours."""
+    schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
+    index = json.loads((schemas / "providers" / "us-east-1.json").read_text())
+    found: dict[str, dict[str, set[str]]] = {}
+    for kind in {kind for name in ENVIRONMENTS for kind in types_of(load_environment(name))}:
+        schema = json.loads((schemas / "resources" / f"{index[kind]}.json").read_text())
+        handlers = schema.get("handlers", {}).items()
+        found[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
+    return found
+
+
+def types_of(env: Environment) -> Iterator[str]:
+    for unit in registry().units:
+        if unit.is_enabled(env):
+            spec = desired(registry(), env, unit, {})
+            if isinstance(spec, Stack):
+                yield from (r["Type"] for r in plain(spec.template)["Resources"].values())
+
+
+def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
+    patterns = [*allowed, *UNUSED]
+    return {action for action in wanted if not any(fnmatchcase(action, pattern) for pattern in patterns)}
+
+
+def test_stack_rights_go_to_whoever_cloudformation_acts_as(sandbox_env: Environment, prod_env: Environment) -> None:
+    def holders(env: Environment) -> set[str]:
+        policies = resources_of(env, "IAM::ManagedPolicy").items()
+        return {role["Ref"] for title, p in policies if title.endswith("StackRights") for role in p["Roles"]}
+
+    assert holders(prod_env) == {"CloudFormationRole"}
+    assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole"}
+
+
+def test_stack_rights_cover_every_handler_of_every_stack(prod_env: Environment) -> None:
+    allowed = actions(s for statements in stack_rights(prod_env).values() for s in statements)
+    gaps = {
+        kind: lacking
+        for kind, handlers in handlers_of_our_stacks().items()
+        if (lacking := missing(set().union(*handlers.values()), allowed))
+    }
+    assert gaps == {}
+    assert len(handlers_of_our_stacks()) > 20
+
+
+def test_deployer_can_read_what_drift_detection_compares(prod_env: Environment) -> None:
+    allowed = actions(statements_of(prod_env, "DeployerRole"))
+    gaps = {
+        k: lacking for k, h in handlers_of_our_stacks().items() if (lacking := missing(h.get("read", set()), allowed))
+    }
+    assert gaps == {}
+
+
+def test_stack_rights_are_never_everything(prod_env: Environment) -> None:
+    for statement in (s for statements in stack_rights(prod_env).values() for s in statements):
+        if statement["Effect"] == "Allow":
+            assert not [a for a in statement["Action"] if a.endswith(":*") or a == "*"]
+
+
+def test_stacks_make_roles_only_under_the_boundary_and_leave_the_pipelines_own_alone(prod_env: Environment) -> None:
+    statements = stack_rights(prod_env)["IdentityStackRights"]
+    empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
+    boundary = prod_env.roles.permissions_boundary
+    assert empowering["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert empowering["Resource"] == [
+        "arn:aws:iam::444455556666:role/acme-prod-*",
+        "arn:aws:iam::444455556666:role/KarpenterNodeRole-acme-prod-cluster",
+    ]
+    (denied,) = [s for s in statements if s["Effect"] == "Deny"]
+    assert {"arn:aws:iam::444455556666:role/eks-assets-deployer", boundary} < set(denied["Resource"])
+    assert any(fnmatchcase("iam:PutRolePolicy", pattern) for pattern in denied["Action"])
+
+
+HEAD = "arn:aws:iam::444455556666:role"
+CLUSTER_ROLES = {
+    "managedNodeGroups": [{"name": "system", "iam": {"instanceRoleARN": f"{HEAD}/nodes"}}],
+    "fargateProfiles": [
+        {"name": "jobs", "selectors": [{"namespace": "jobs"}], "podExecutionRoleARN": f"{HEAD}/path/fargate"}
+    ],
+    "autoModeConfig": {"enabled": False, "nodeRoleARN": f"{HEAD}/auto"},
+    "addons": [
+        {"name": "vpc-cni", "serviceAccountRoleARN": f"{HEAD}/cni"},
+        {
+            "name": "aws-ebs-csi-driver",
+            "podIdentityAssociations": [{"serviceAccountName": "ebs", "roleARN": f"{HEAD}/ebs"}],
+        },
+    ],
+    "iam": {
+        "withOIDC": True,
+        "serviceAccounts": [
+            {"metadata": {"name": "one"}, "roleName": "shop-irsa", "wellKnownPolicies": {"certManager": True}},
+            {"metadata": {"name": "two"}, "roleName": "acme-prod-x", "wellKnownPolicies": {"certManager": True}},
+        ],
+        "podIdentityAssociations": [
+            {"namespace": "shop", "serviceAccountName": "shop", "roleARN": f"{HEAD}/shop-reader"},
+            {"namespace": "shop", "serviceAccountName": "every", "roleARN": f"{HEAD}/*"},
+            {"namespace": "shop", "serviceAccountName": "own", "roleARN": f"{HEAD}/eks-assets-deployer"},
+            {
+                "namespace": "shop",
+                "serviceAccountName": "uploader",
+                "roleName": "shop-uploader",
+                "wellKnownPolicies": {"certManager": True},
+            },
+        ],
+    },
+}
+
+
+def reached(env: Environment, action: str) -> set[str]:
+    """The roles, without what all ARNs begin with, that statements allow the action on, and none denies it on."""
+    statements = [s for policy in stack_rights(env).values() for s in policy]
+    matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s["Action"])]
+    found = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
+    return {role.removeprefix(f"{HEAD}/") for role in found["Allow"] - found["Deny"] if role.startswith(HEAD)}
+
+
+def test_stacks_reach_exactly_the_roles_that_the_cluster_names(prod_env: Environment) -> None:
+    env = configured(prod_env, **CLUSTER_ROLES)
+    new = reached(env, "iam:CreateRole") - reached(prod_env, "iam:CreateRole")
+    assert new == {"shop-irsa", "shop-uploader"}
+    assert new == reached(env, "iam:DeleteRolePolicy") - reached(prod_env, "iam:DeleteRolePolicy")
+    passed = reached(env, "iam:PassRole") - reached(prod_env, "iam:PassRole")
+    assert passed == {*new, "nodes", "path/fargate", "auto", "cni", "ebs", "shop-reader"}
+    boundary = {"StringEquals": {"iam:PermissionsBoundary": prod_env.roles.permissions_boundary}}
+    makers = [s for policy in stack_rights(env).values() for s in policy if "iam:CreateRole" in s["Action"]]
+    assert [s["Condition"] for s in makers] == [boundary, boundary]
+
+
+def test_many_long_roles_of_the_cluster_fit_into_iams_quotas(prod_env: Environment) -> None:
+    accounts = [
+        {"metadata": {"name": f"a{n}"}, "roleName": f"{n:x<64}", "wellKnownPolicies": {"certManager": True}}
+        for n in range(30)
+    ]
+    env = configured(prod_env, iam={"withOIDC": True, "serviceAccounts": accounts})
+    policies = resources_of(env, "IAM::ManagedPolicy")
+    sizes = {title: len(json.dumps(p["PolicyDocument"], separators=(",", ":"))) for title, p in policies.items()}
+    assert max(sizes.values()) <= 6_144, sizes
+    assert len({role for role in reached(env, "iam:CreateRole") if "xxx" in role}) == 30
+
+
+def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environment) -> None:
+    def zones(env: Environment) -> str:
+        rights = stack_rights(env)["PlatformStackRights"]
+        found: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
+        return found
+
+    assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
+    named = HostedZone(name="example.com", id="Z0EXISTS")
+    assert zones(sandbox_env.model_copy(update={"hosted_zone": named})) == "arn:aws:route53:::hostedzone/Z0EXISTS"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_no_role_of_the_pipeline_writes_or_erases_a_grant(name: str) -> None:
+    env = load_environment(name)
+    grants = arn(env, "ssm", f"parameter/{env.tenant}/{env.target_env}/approvals/*")
+    refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
+    for title in resources_of(env, "IAM::Role"):
+        denied = [s for s in statements_of(env, title) if s["Effect"] == "Deny" and s.get("Resource") == grants]
+        assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
+
+
+def test_approvers_write_grants_that_nobody_of_them_erases(prod_env: Environment) -> None:
+    policy = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]
+    assert policy["ManagedPolicyName"] == "acme-prod-approver"
+    statements = policy["PolicyDocument"]["Statement"]
+    writing = next(s for s in statements if "ssm:PutParameter" in s["Action"])
+    assert writing["Resource"] == "arn:aws:ssm:eu-west-1:444455556666:parameter/acme/prod/approvals/*"
+    assert "ssm:DeleteParameter" in actions(statements, "Deny")
+    (reading,) = [s["Resource"] for s in statements if "s3:GetObject" in s["Action"]]
+    assert [name.rsplit(":", 1)[-1] for name in reading] == [
+        f"{bootstrap.ledger_bucket(prod_env)}/{folder}/*"
+        for folder in ("rejections", "releases", "requests", "ui-votes", "uses")
+    ]
+    denied = [s for s in stack_rights(prod_env)["IdentityStackRights"] if s["Effect"] == "Deny"]
+    assert "arn:aws:iam::444455556666:policy/acme-prod-approver" in denied[0]["Resource"], "a stack could widen it"

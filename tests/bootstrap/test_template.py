@@ -1,0 +1,193 @@
+"""What must exist before the first deploy: names within AWS's limits, rights that end where they should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from eks_assets.cli.app import app
+from resources.bootstrap import stack as bootstrap
+from resources.bootstrap.stack_rights import name_pattern
+from resources.config.environment import Environment, Roles
+from resources.config.loader import load_environment
+from resources.config.names import (
+    cloudformation_role,
+    deployer_role,
+    ledger_key_alias,
+    pipeline_role,
+    planner_role,
+)
+from resources.drivers.stack.driver import stack_outputs
+from resources.model.errors import ConfigError
+from resources.model.outputs import plain
+from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+
+Lint = Callable[[dict[str, Any]], list[str]]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_template_passes_cfn_lint_and_fits(name: str, lint: Lint) -> None:
+    spec = bootstrap.stack(load_environment(name))
+    assert spec.name == f"{load_environment(name).resource_prefix}-bootstrap"
+    assert lint(spec.template) == []
+    assert len(json.dumps(plain(spec.template))) < 51_200  # the largest template that is sent inline
+    keys = spec.template["Outputs"]
+    read = stack_outputs(spec, [{"OutputKey": key, "OutputValue": key} for key in keys])
+    assert isinstance(read, bootstrap.BootstrapOutputs)
+    assert read.ledger_bucket == "LedgerBucket"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_policies_fit_into_iams_quotas(name: str) -> None:
+    env = load_environment(name)
+
+    def size(document: Any) -> int:
+        return len(json.dumps(document, separators=(",", ":")))
+
+    for title, policy in resources_of(env, "IAM::ManagedPolicy").items():
+        assert size(policy["PolicyDocument"]) <= 6_144, title
+    for title, role in resources_of(env, "IAM::Role").items():
+        assert sum(size(p["PolicyDocument"]) for p in role.get("Policies", [])) <= 10_240, title
+
+
+def test_names_stay_within_the_limits_for_the_longest_prefix(sandbox_env: Environment) -> None:
+    longest = sandbox_env.model_copy(
+        update={"tenant": "t" * 20, "target_env": "e" * 20, "region": "ap-northeast-1", "roles": Roles()}
+    )
+    other = longest.model_copy(update={"region": "ap-northeast-2"})
+    assert len(bootstrap.ledger_bucket(longest)) <= 63
+    assert bootstrap.ledger_bucket(longest) != bootstrap.ledger_bucket(other)
+    assert len(bootstrap.lease_table(longest)) <= 255
+    assert len(ledger_key_alias(longest)) <= 256
+    pipeline = pipeline_role(longest)
+    assert pipeline is not None
+    others = [role(longest) for role in (deployer_role, planner_role, cloudformation_role)]
+    assert max(len(role.name) for role in (pipeline, *others)) <= 64
+    assert len(bootstrap.stack(longest).name) <= 128
+    # CloudFormation keeps at least 24 characters of the stack's name in what it generates.
+    assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
+
+
+def test_rules_of_karpenters_stack_keep_too_little_of_its_name_for_a_longer_pattern(sandbox_env: Environment) -> None:
+    env = sandbox_env.model_copy(update={"tenant": "contoso", "target_env": "production"})
+    assert fnmatchcase(env.karpenter_stack[:24] + "-RebalanceRule-ABC", name_pattern(env, "Karpenter-"))
+
+
+def test_names_are_derived_from_prefix_account_and_region(sandbox_env: Environment) -> None:
+    assert bootstrap.ledger_bucket(sandbox_env) == "demo-sandbox-ledger-000000000000-us-west-2"
+    assert bootstrap.lease_table(sandbox_env) == "demo-sandbox-lease"
+    unnamed = sandbox_env.model_copy(update={"roles": Roles()})
+    names = {title: role["RoleName"] for title, role in resources_of(unnamed, "IAM::Role").items()}
+    assert names == {
+        "PipelineRole": "demo-sandbox-pipeline",
+        "DeployerRole": "demo-sandbox-deployer",
+        "PlannerRole": "demo-sandbox-planner",
+        "CloudFormationRole": "demo-sandbox-cloudformation",
+    }
+
+
+def test_roles_get_the_names_that_the_environment_gives(sandbox_env: Environment, prod_env: Environment) -> None:
+    roles = resources_of(prod_env, "IAM::Role")
+    # The pipeline role is of another account, so it is made there.
+    assert {t: r["RoleName"] for t, r in roles.items()} == {
+        "DeployerRole": "eks-assets-deployer",
+        "PlannerRole": "eks-assets-planner",
+        "CloudFormationRole": "eks-assets-cloudformation",
+    }
+    assert {r["PermissionsBoundary"] for r in roles.values()} == {prod_env.roles.permissions_boundary}
+    named = Roles.model_validate({"cloudformation": "arn:aws:iam::000000000000:role/a/b/maker"})
+    with_path = sandbox_env.model_copy(update={"roles": named})
+    maker = resources_of(with_path, "IAM::Role")["CloudFormationRole"]
+    assert (maker["RoleName"], maker["Path"]) == ("maker", "/a/b/")
+
+
+def test_deployer_trusts_the_pipeline_with_its_external_id(sandbox_env: Environment, prod_env: Environment) -> None:
+    def trust(env: Environment) -> list[dict[str, Any]]:
+        document: dict[str, Any] = resources_of(env, "IAM::Role")["DeployerRole"]["AssumeRolePolicyDocument"]
+        statements: list[dict[str, Any]] = document["Statement"]
+        return statements
+
+    assume, tag = trust(prod_env)
+    assert assume["Principal"] == {"AWS": ["arn:aws:iam::999900001111:role/eks-assets-pipeline"]}
+    assert assume["Condition"] == {"StringEquals": {"sts:ExternalId": "acme-prod"}}
+    assert (assume["Action"], tag["Action"]) == ("sts:AssumeRole", "sts:TagSession")
+    in_sandbox, _ = trust(sandbox_env)
+    assert "arn:aws:iam::000000000000:root" in in_sandbox["Principal"]["AWS"]
+
+
+def test_ledger_is_versioned_encrypted_and_closed(prod_env: Environment) -> None:
+    (bucket,) = resources_of(prod_env, "S3::Bucket").values()
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["ObjectLockEnabled"] is True
+    (table,) = resources_of(prod_env, "DynamoDB::Table").values()
+    assert table["KeySchema"] == [{"AttributeName": "environment", "KeyType": "HASH"}]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    kept = plain(bootstrap.template(prod_env))["Resources"]
+    assert {kept[t]["DeletionPolicy"] for t in ("LedgerBucket", "LedgerKey", "LeaseTable")} == {"RetainExceptOnCreate"}
+
+
+def test_deployer_reads_the_git_secret_only_and_cannot_erase_the_ledger(prod_env: Environment) -> None:
+    statements = statements_of(prod_env, "DeployerRole")
+    denied = next(s for s in statements if s["Effect"] == "Deny" and "secretsmanager:GetSecretValue" in s["Action"])
+    git = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/acme/prod/git/credentials-??????"
+    assert denied["NotResource"] == [git]
+    allowing = [s for s in statements if s["Effect"] == "Allow" and "secretsmanager:GetSecretValue" in s["Action"]]
+    assert [s["Resource"] for s in allowing] == [git]
+    allowed = actions(statements)
+    for refused in (
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:PutBucketPolicy",
+        "iam:CreateRole",
+        "ec2:CreateVpc",
+    ):
+        assert not [pattern for pattern in allowed if fnmatchcase(refused, pattern)]
+
+
+def test_deployer_changes_stacks_of_its_environment_but_not_the_bootstrap(prod_env: Environment) -> None:
+    statements = statements_of(prod_env, "DeployerRole")
+    change = next(s for s in statements if "cloudformation:ExecuteChangeSet" in s["Action"] and s["Effect"] == "Allow")
+    head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
+    assert change["Resource"] == [f"{head}/acme-prod-*/*", f"{head}/Karpenter-acme-prod-cluster/*"]
+    own = next(s for s in statements if "cloudformation:ExecuteChangeSet" in s["Action"] and s["Effect"] == "Deny")
+    assert own["Resource"] == f"{head}/acme-prod-bootstrap/*"
+    (passing,) = [s for s in statements if "iam:PassRole" in s["Action"]]
+    assert passing["Resource"] == {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+
+
+def test_charts_are_pulled_from_the_accounts_registry_only_where_they_lie_there(
+    sandbox_env: Environment, prod_env: Environment
+) -> None:
+    assert "ecr:GetAuthorizationToken" in actions(statements_of(prod_env, "DeployerRole"))
+    assert "ecr:GetAuthorizationToken" not in actions(statements_of(sandbox_env, "DeployerRole"))
+
+
+def test_parameters_outside_the_environments_path_are_reachable_too(sandbox_env: Environment) -> None:
+    own = sandbox_env.parameters.model_copy(update={"efs_file_system_id": "/shared/efs"})
+    changed = sandbox_env.model_copy(update={"parameters": own})
+    put = next(s for s in statements_of(changed, "DeployerRole") if "ssm:PutParameter" in s["Action"])
+    head = "arn:aws:ssm:us-west-2:000000000000:parameter"
+    assert put["Resource"] == [f"{head}/demo/sandbox/*", f"{head}/shared/efs"]
+
+
+def test_print_writes_the_template_and_nothing_else() -> None:
+    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", "--print"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == plain(bootstrap.template(load_environment("acme-prod")))
+
+
+@pytest.mark.parametrize("options", [[], ["--print", "--apply"]])
+def test_bootstrap_needs_one_of_print_and_apply(options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", *options])
+    assert isinstance(result.exception, ConfigError)
+    assert "exactly one of --print and --apply" in str(result.exception)

@@ -1,0 +1,54 @@
+"""What an environment says about its repository."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from resources.config.loader import check, load_environment
+
+EXAMPLES = Path(__file__).parents[2] / "environments"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("repository: https://", "repository: https://user:word@", "git.repository", "holds a user or password"),
+        ("repository: https://", "repository: http://", "git.repository", "unencrypted; allowed: https or ssh"),
+        ("repository: https://", "repository: ftp://", "git.repository", "https://HOST/PATH, ssh://USER@HOST/PATH"),
+        ("  credentials:", "  branch: main\n  base: main\n  credentials:", "git.branch", "branch with the templates"),
+        ("  credentials:", "  branch: a..b\n  credentials:", "git.branch", "a branch, such as main"),
+        ("    GIT_REPOSITORY:", "    APP_DOMAIN:", "git.variables.APP_DOMAIN", "is set by the pipeline"),
+        ("    GIT_REPOSITORY:", "    repository:", "git.variables.repository", "the name of A-Z, 0-9 and _"),
+        ("    secret: /acme", "    secert: /acme", "git.credentials.secert", 'did you mean "secret"'),
+        ("email: platform@acme.example\n  var", "email: nobody\n  var", "git.author.email", "an e-mail address"),
+        (
+            "secret: /acme/dev/git/credentials",
+            "secret: ${SANDBOX_GIT}",
+            "git.credentials.secret",
+            "would stay as it is",
+        ),
+    ],
+)
+def test_faults_are_shown_where_they_stand(tmp_path: Path, old: str, new: str, path: str, words: str) -> None:
+    folder = Path(shutil.copytree(EXAMPLES, tmp_path / "environments"))
+    text = (folder / "acme-dev.yaml").read_text()
+    assert text.count(old) == 1
+    (folder / "acme-dev.yaml").write_text(text.replace(old, new))
+    problems = check(folder / "acme-dev.yaml")
+    assert any(problem.path == path and words in problem.message for problem in problems), problems
+
+
+def test_products_need_a_repository(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(EXAMPLES, tmp_path / "environments"))
+    text = (folder / "acme-dev.yaml").read_text()
+    start, end = text.index("git:\n"), text.index("retry:")
+    (folder / "acme-dev.yaml").write_text(text[:start] + text[end:])
+    (problem,) = check(folder / "acme-dev.yaml")
+    assert (problem.path, "needs a repository" in problem.message) == ("products_purchased", True)
+
+
+def test_the_branch_follows_the_prefix() -> None:
+    assert load_environment("acme-prod", EXAMPLES).git_branch == "develop/acme-prod"

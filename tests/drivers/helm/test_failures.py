@@ -1,0 +1,116 @@
+"""The HelmRelease driver where pods do not come up, and where a run was killed or interrupted in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from resources.context import Context
+from resources.drivers.helm import pod_watch
+from tests.helpers.materialization import Materialize, checks, failure, shown
+from tests.helpers.releases import GOOD, at_status, helm_processes, kill_helm, release, revisions, statuses
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("release_namespace")]
+NO_IMAGE = {**GOOD, "image": {"repository": "registry.test/does-not-exist"}}
+CRASHING = {**GOOD, "podAnnotations": {"sandbox/mode": "crash"}}
+SLOW = {**GOOD, "podAnnotations": {"sandbox/ready-delay": "60s"}}
+
+
+def test_image_that_cannot_be_pulled_ends_the_wait_and_the_fix_upgrades(
+    materialize: Materialize, context: Context
+) -> None:
+    began = time.monotonic()
+    said = failure(materialize(release(NO_IMAGE)))
+    assert time.monotonic() - began < 30, "the release's own time-out is 300 s"
+    assert "pod driver-test/driver-test-external-dns-" in said
+    assert 'container external-dns: ImagePullBackOff: Back-off pulling image "registry.test/does-not-exist' in said
+    assert "deploy again" in said
+    assert statuses(context) == ["failed"]
+    assert helm_processes() == []
+
+    mended = materialize(release())
+    assert shown(mended, "demo")["result"].startswith("updated in")
+    assert checks(mended)["workloads_ready"][0]
+    assert statuses(context)[1:] == ["deployed"]
+
+
+def test_the_broken_pod_that_a_fix_replaces_does_not_end_it(
+    materialize: Materialize, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod_watch, "_GRACE", 1.0)
+    rolling = {"deploymentStrategy": {"type": "RollingUpdate"}}
+    failure(materialize(release({**NO_IMAGE, **rolling})))
+    slow_start = {**GOOD, **rolling, "podAnnotations": {"sandbox/ready-delay": "5s"}}
+    assert shown(materialize(release(slow_start)), "demo")["result"].startswith("updated in")
+    assert statuses(context)[1:] == ["deployed"]
+
+
+def test_container_that_keeps_crashing_ends_the_wait(materialize: Materialize, context: Context) -> None:
+    began = time.monotonic()
+    said = failure(materialize(release(CRASHING)))
+    assert time.monotonic() - began < 60, "the release's own time-out is 300 s"
+    assert "CrashLoopBackOff: back-off" in said
+    assert "(last exit code 1)" in said
+    assert statuses(context) == ["failed"]
+
+
+def test_container_that_crashes_once_at_its_start_is_given_time(materialize: Materialize, context: Context) -> None:
+    pods = context.cluster.api.resources.get(api_version="v1", kind="Pod")
+
+    def recover() -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            for pod in pods.get(namespace="driver-test").to_dict()["items"]:
+                if pod["status"].get("containerStatuses", [{}])[0].get("restartCount"):
+                    patch = {"metadata": {"annotations": {"sandbox/mode": "run"}}}
+                    kind = "application/merge-patch+json"
+                    name = pod["metadata"]["name"]
+                    time.sleep(2)
+                    pods.patch(name=name, namespace="driver-test", body=patch, content_type=kind)
+                    return
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=recover)
+    thread.start()
+    assert materialize(release(CRASHING)).success
+    thread.join()
+
+
+def test_install_that_was_killed_is_repaired(materialize: Materialize, context: Context) -> None:
+    killer = at_status(context, "pending-install", kill_helm)
+    assert not materialize(release(SLOW)).success
+    killer.join()
+    assert statuses(context) == ["pending-install"]
+    mended = materialize(release())
+    assert checks(mended)["workloads_ready"][0]
+    assert statuses(context) == ["deployed"]
+
+
+def test_upgrade_that_was_killed_is_repaired(materialize: Materialize, context: Context) -> None:
+    assert materialize(release()).success
+    killer = at_status(context, "pending-upgrade", kill_helm)
+    assert not materialize(release(SLOW)).success
+    killer.join()
+    assert statuses(context) == ["deployed", "pending-upgrade"]
+    mended = materialize(release({**GOOD, "logLevel": "debug"}))
+    assert checks(mended)["workloads_ready"][0]
+    assert revisions(context)[-1].values == {**GOOD, "logLevel": "debug"}
+    assert statuses(context)[-1] == "deployed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_ends_helm_and_the_next_run_goes_on(
+    materialize: Materialize, context: Context, number: signal.Signals
+) -> None:
+    interrupter = at_status(context, "pending-install", lambda: os.kill(os.getpid(), number))
+    began = time.monotonic()
+    assert not materialize(release(SLOW)).success
+    assert time.monotonic() - began < 20
+    interrupter.join()
+    assert helm_processes() == []
+    assert statuses(context) == ["failed"]
+    assert checks(materialize(release()))["workloads_ready"][0]

@@ -1,0 +1,186 @@
+"""Applications and observability: products come and go, and one wave's failure is not the other's."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_assets.engine.planner import plan_environment
+from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.units import registry
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.context import Context
+from resources.drivers.git.applicationsets import API_VERSION
+from resources.kubernetes.objects import list_objects
+from resources.support.waiting import Look, wait_until
+from sandbox.git.server import REPOSITORY
+from sandbox.paths import StateDirectory
+from tests.conftest import Cli
+from tests.e2e.conftest import Change
+from tests.e2e.runs import revisions
+from tests.helpers.git_repository import Repository
+
+pytestmark = pytest.mark.sandbox
+PAYMENTS = "payments/chart/values.yaml"
+ISTIO = "istio/istio-app/applicationset.yaml"
+IMAGE, NO_IMAGE = "registry.example.com/payments", "registry.example.com/does-not-exist"
+CRASHING = {"singleBinary": {"podAnnotations": {"sandbox/mode": "crash"}}}
+
+
+def applications(context: Context) -> set[str]:
+    return {
+        a["metadata"]["name"] for a in list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
+    }
+
+
+def planned(only: str) -> EnvironmentPlan:
+    """The plan of one unit of the environment as its file is now."""
+    return plan_environment(registry(), Context.of(load_environment("sandbox")), only=[only])
+
+
+def unwrapped(text: str) -> str:
+    """The text in one line, wherever a terminal's width has broken it."""
+    return " ".join(text.split())
+
+
+class SandboxRepository(Repository):
+    """The sandbox's own application repository, for a person who may commit to `main`."""
+
+    def __init__(self, state: StateDirectory) -> None:
+        self.address = ""
+        self._bare = state.git / REPOSITORY
+
+
+@pytest.fixture
+def main_branch(platform: Environment, sandbox: StateDirectory) -> SandboxRepository:
+    return SandboxRepository(sandbox)
+
+
+class TestProductNoLongerPurchased:
+    def test_is_shown_and_kept_where_pruning_is_off(
+        self, platform: Environment, change: Change, eks_assets: Cli, context: Context
+    ) -> None:
+        change(products_purchased=["storefront"])
+        plan = planned("product_applications")["product_applications"]
+        assert plan.change.action == "none"
+        assert plan.change.reason == "no longer wanted, but kept, as prune is off: ApplicationSet argocd/payments"
+        shown = eks_assets("plan", "sandbox")
+        assert "kept, as prune is off: ApplicationSet argocd/payments" in unwrapped(shown.stdout)
+        done = eks_assets("deploy", "sandbox")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {"payments", "storefront"} <= applications(context)
+
+    def test_is_removed_where_pruning_is_on_and_comes_back(
+        self, platform: Environment, change: Change, eks_assets: Cli, context: Context
+    ) -> None:
+        change(products_purchased=["storefront"], prune_products=True)
+        shown = eks_assets("plan", "sandbox")
+        assert "no longer wanted, removed: ApplicationSet argocd/payments" in unwrapped(shown.stdout)
+        assert "payments" in applications(context), "a plan changes nothing"
+
+        done = eks_assets("deploy", "sandbox")
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.wait_for_end_of_payments(context)
+        assert "storefront" in applications(context)
+        assert eks_assets("status", "sandbox").returncode == 0
+
+        change()
+        back = eks_assets("deploy", "sandbox")
+        assert back.returncode == 0, back.stdout + back.stderr
+        assert "payments" in applications(context)
+
+    def wait_for_end_of_payments(self, context: Context) -> None:
+        """The application goes with its ApplicationSet, and what it had deployed with it."""
+
+        def look() -> Look[bool]:
+            pods = list_objects(context.cluster, "apps/v1", "Deployment", namespace="payments")
+            left = [*({"payments"} & applications(context)), *(pod["metadata"]["name"] for pod in pods)]
+            return Look(not left or None, ", ".join(left))
+
+        wait_until(look, what="the end of payments", deadline=60, interval=1)
+
+
+def test_a_persons_commit_beside_a_variable_of_ours(
+    main_branch: SandboxRepository, platform: Environment, eks_assets: Cli
+) -> None:
+    note = "# Pat was here."
+    beside = ("certificateArn:", f"{note}\n            certificateArn:")
+    main_branch.replace(platform.git_branch, ISTIO, *beside, "Add a note")
+    done = eks_assets("deploy", "sandbox")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert note in main_branch.read(platform.git_branch, ISTIO)
+    assert eks_assets("status", "sandbox").returncode == 0
+
+
+class TestOneFailureIsNotTheOthers:
+    @pytest.fixture
+    def mended(self, main_branch: SandboxRepository, change: Change, eks_assets: Cli) -> Iterator[None]:
+        """Afterwards the platform is whole again."""
+        yield
+        if NO_IMAGE in main_branch.read("main", PAYMENTS):
+            main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+        change()
+        done = eks_assets("deploy", "sandbox")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_in_either_direction(
+        self, main_branch: SandboxRepository, mended: None, change: Change, eks_assets: Cli, context: Context
+    ) -> None:
+        short = {"probe": 20, "release": 60}
+        main_branch.replace("main", PAYMENTS, IMAGE, NO_IMAGE, "Break payments")
+        change(deadlines=short, addons={"loki": {"values": {"singleBinary": {"podLabels": {"sibling": "done"}}}}})
+        before = revisions(context)
+        broken = eks_assets("deploy", "sandbox")
+        assert broken.returncode == 1, broken.stdout + broken.stderr
+        assert revisions(context)["loki"] == before["loki"] + 1
+        last = broken.stdout[broken.stdout.rindex("failed product_applications") :].splitlines()
+        assert last[0].startswith("failed product_applications: check applications_healthy: ")
+        assert "last seen: application payments: Progressing" in last[0]
+        assert "Deployment payments: Waiting for rollout to finish" in last[0]
+        assert last[1] == "not run validation: it waits for product_applications"
+        assert last[2] == "Mend the cause and continue with: eks-assets deploy sandbox"
+
+        main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+        change(deadlines=short, addons={"loki": {"values": CRASHING}})
+        other = eks_assets("deploy", "sandbox")
+        assert other.returncode == 1, other.stdout + other.stderr
+        assert "failed loki: release loki in observability (chart loki " in other.stdout
+        assert "pod observability/loki-0, container loki: CrashLoopBackOff" in other.stdout
+        states = {u["unit"]: u["state"] for u in json.loads(eks_assets("status", "sandbox", "--json").stdout)["units"]}
+        assert (states["loki"], states["product_applications"]) == ("failed", "in_sync")
+        assert states["prometheus"] == "in_sync"
+
+
+class TestDeprecatedLoki:
+    @pytest.fixture
+    def deprecated(self, platform: Environment, context: Context) -> Iterator[None]:
+        """The newest revision of the release `loki` is of the specification's chart."""
+        document: dict[str, Any] = {
+            "name": "loki",
+            "namespace": "observability",
+            "version": 99,
+            "info": {"status": "deployed"},
+            "chart": {"metadata": {"name": "loki-distributed", "version": "0.80.5"}},
+            "config": {},
+            "manifest": "",
+        }
+        packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(document).encode()))).decode()
+        labels = {"owner": "helm", "name": "loki", "version": "99", "status": "deployed"}
+        meta = {"name": "sh.helm.release.v1.loki.v99", "namespace": "observability", "labels": labels}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
+        secrets = context.cluster.kind("v1", "Secret")
+        secrets.create(body=body, namespace="observability")
+        yield
+        secrets.delete(name=meta["name"], namespace="observability")
+
+    def test_the_plan_says_replace(self, deprecated: None) -> None:
+        found = planned("loki")["loki"].change
+        assert found.action == "replace"
+        field = next(f for f in found.fields if f.path == "chart")
+        assert (field.before, field.after, field.replaces) == ("loki-distributed", "loki", True)

@@ -1,0 +1,115 @@
+"""`sandbox-gated` the whole way: it waits, two people approve, it goes on; and a second time it waits again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
+from eks_assets.units import registry
+from sandbox.credentials import credentials
+from sandbox.mail import messages
+from tests.conftest import Cli
+from tests.e2e.materialized import materialize
+
+pytestmark = pytest.mark.sandbox
+GATED = "sandbox-gated"
+
+
+@pytest.fixture(scope="module")
+def waiting(eks_assets: Cli) -> dict[str, Any]:
+    """What `deploy` says at the gate of a platform that is there up to it."""
+    done = eks_assets("bootstrap", GATED, "--apply")
+    assert done.returncode == 0, done.stderr
+    done = eks_assets("deploy", GATED, "--json", timeout=900)
+    assert done.returncode == 3, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def as_person(name: str) -> dict[str, str]:
+    return credentials(name).variables()
+
+
+def test_it_waits_with_digest_plan_and_commands(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    assert waiting["outcome"] == "waiting for approval"
+    assert waiting["failed"] == {}
+    approval = waiting["approval"]
+    assert {"argo_cd", "application_config", "prometheus", "loki"} <= set(approval["units"])
+    assert approval["missing"] == 2
+    assert f"eks-assets approve {GATED}" in approval["commands"][0]
+    status = eks_assets("status", GATED, "--json")
+    assert status.returncode == 3, status.stdout
+    assert {u["state"] for u in json.loads(status.stdout)["units"]} <= {"in_sync", "waiting", "disabled"}
+
+
+def test_the_mail_says_what_and_how(waiting: dict[str, Any]) -> None:
+    (mail,) = [m for m in messages() if "approval needed" in m["subject"] and GATED in m["subject"]]
+    assert mail["to"] == "platform@gated.test"
+    assert waiting["approval"]["digest"] in mail["message"]
+    assert "create argo_cd (applications)" in mail["message"]
+    assert "aws ssm put-parameter" in mail["message"]
+
+
+def test_asked_again_it_waits_for_the_same_plan(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    again = eks_assets("deploy", GATED, "--json", timeout=600)
+    assert again.returncode == 3, again.stderr
+    assert json.loads(again.stdout)["approval"]["release"] == waiting["approval"]["release"]
+
+
+def test_materialize_all_waits_too_and_only_what_lies_behind_the_gate_gets_a_process(
+    waiting: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    run = materialize(GATED)
+    assert run.run.status == dg.DagsterRunStatus.SUCCESS
+    assert run.run.tags[OUTCOME_TAG] == WAITING
+    units = run.steps("STEP_WORKER_STARTED") & set(registry().by_name)
+    assert {registry()[name].wave for name in units} == {"applications", "observability"}
+    assert {name for name in run.results() if name in units} == set()
+    checks = run.checks()
+    assert checks["release_plan:approved"] is False
+    assert checks["argo_cd:workloads_ready"] is False
+    assert checks["cluster:cluster_active"] is True
+
+
+def test_two_people_approve_and_it_goes_on(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    digest, release = waiting["approval"]["digest"], waiting["approval"]["release"]
+    refused = eks_assets("approve", GATED, "--digest", digest, "--reason", "me too", **as_person("outsider"))
+    assert refused.returncode == 1, refused.stdout
+    assert "AccessDenied" in refused.stderr
+    first = eks_assets("approve", GATED, "--digest", digest[:19], "--reason", "looks right", **as_person("alice"))
+    assert first.returncode == 3, first.stdout + first.stderr
+    assert "1 of 2 (alice)" in first.stdout
+    # bob has no eks-assets: what the AWS CLI's one command sends is enough.
+    value = {"decision": "approve", "digest": digest, "release": release, "reason": "by hand"}
+    name = f"/demo/gated/approvals/{release}"
+    credentials("bob").client("ssm").put_parameter(Name=name, Value=json.dumps(value), Type="String", Overwrite=True)
+    done = eks_assets("deploy", GATED, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is approved by alice, bob" in done.stdout
+    assert "nothing to do" in eks_assets("deploy", GATED).stdout
+    assert eks_assets("status", GATED).returncode == 0
+
+
+def test_a_second_release_needs_a_second_approval(environments: Path, eks_assets: Cli) -> None:
+    file = environments / f"{GATED}.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["addons"] = {"prometheus": {"values": {"grafana": {"replicas": 2}}}}
+    file.write_text(yaml.safe_dump(document))
+    folder = {"EKS_ASSETS_ENVIRONMENTS": str(environments)}
+    done = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    approval = json.loads(done.stdout)["approval"]
+    assert approval["units"] == ["prometheus"]
+    rejected = eks_assets(
+        "reject", GATED, "--digest", approval["digest"], "--reason", "not on a Friday", **folder, **as_person("bob")
+    )
+    assert rejected.returncode == 0, rejected.stdout + rejected.stderr
+    shown = eks_assets("approvals", GATED, **folder)
+    assert "was rejected by bob: not on a Friday" in shown.stdout

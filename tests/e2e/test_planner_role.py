@@ -1,0 +1,131 @@
+"""A plan under the planner's role, started by an identity that may do nothing but become it, as on a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from kubernetes.dynamic.exceptions import ForbiddenError
+
+from eks_assets.engine.planner import plan_report
+from eks_assets.units import registry
+from resources.aws.session import Aws
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.config.names import lease_table, ledger_bucket
+from resources.context import Context
+from sandbox.credentials import Keys, credentials
+from sandbox.paths import StateDirectory
+from tests.conftest import Cli
+from tests.e2e.conftest import Change
+from tests.e2e.request_log import RequestLog
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def ci(platform: Environment, admin: Aws) -> Iterator[dict[str, str]]:
+    """The keys of an IAM user with the one policy that docs/plan.md asks for, as environment variables."""
+    iam, name = admin.client("iam"), "ci"
+    becoming = {
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Resource": platform.roles.planner,
+    }
+    iam.create_user(UserName=name)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [becoming]})
+    iam.put_user_policy(UserName=name, PolicyName="plan", PolicyDocument=policy)
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    yield Keys(made["AccessKeyId"], made["SecretAccessKey"], credentials("root").endpoint).variables()
+    iam.delete_access_key(UserName=name, AccessKeyId=made["AccessKeyId"])
+    iam.delete_user_policy(UserName=name, PolicyName="plan")
+    iam.delete_user(UserName=name)
+
+
+@pytest.fixture
+def planner(platform: Environment) -> Context:
+    """The environment `sandbox` as the planner."""
+    return Context.of(platform, planning=True)
+
+
+def test_after_a_deploy_it_finds_nothing_to_do(ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory) -> None:
+    log = RequestLog(sandbox)
+    done = eks_assets("plan", "sandbox", "--detailed-exitcode", **ci)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("sandbox: nothing to do (")
+    assert log.writes() == {}
+
+
+def test_whoever_may_be_the_planner_can_do_nothing_else(ci: dict[str, str], eks_assets: Cli) -> None:
+    deploy = eks_assets("deploy", "sandbox", **ci)
+    assert deploy.returncode == 2, deploy.stdout
+    assert "cannot act as arn:aws:iam::000000000000:role/eks-assets-deployer" in deploy.stderr
+
+
+def test_a_changed_value_is_planned_as_the_deployer_would_plan_it(
+    ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory, change: Change
+) -> None:
+    change(email_subscriptions=["ops@example.com"], addons={"external_dns": {"values": {"interval": "2m"}}})
+    log = RequestLog(sandbox)
+    done = eks_assets("plan", "sandbox", "--json", "--detailed-exitcode", **ci)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert log.writes() == {"cloudformation:CreateChangeSet": 1, "cloudformation:DeleteChangeSet": 1}
+    document = json.loads(done.stdout)
+    assert {entry["unit"] for entry in document["changes"]} == {"notifications", "external_dns"}
+    deployer = plan_report(registry(), Context.of(load_environment("sandbox")))
+    assert document["digest"] == deployer.digest, "what is approved does not depend on who planned"
+
+
+def test_a_role_that_does_not_exist_is_named(eks_assets: Cli, platform: Environment, change: Change) -> None:
+    missing = f"arn:aws:iam::{platform.account}:role/nobody"
+    roles = platform.roles.model_copy(update={"planner": missing})
+    change(roles=roles.model_dump(exclude_none=True))
+    done = eks_assets("plan", "sandbox")
+    assert done.returncode == 2
+    assert f"cannot act as {missing}" in done.stderr
+    assert "eks-assets bootstrap sandbox --apply" in done.stderr
+
+
+STACK = "demo-sandbox-network"
+REFUSED: dict[str, Callable[[Aws], Any]] = {
+    "executing a change set": lambda aws: aws.client("cloudformation").execute_change_set(
+        StackName=STACK, ChangeSetName="any"
+    ),
+    "deleting a stack": lambda aws: aws.client("cloudformation").delete_stack(StackName=STACK),
+    "a change set of the bootstrap": lambda aws: aws.client("cloudformation").create_change_set(
+        StackName="demo-sandbox-bootstrap", ChangeSetName="any", UsePreviousTemplate=True
+    ),
+    "writing a parameter": lambda aws: aws.client("ssm").put_parameter(
+        Name="/demo/sandbox/any", Value="x", Type="String"
+    ),
+    "writing a grant": lambda aws: aws.client("ssm").put_parameter(
+        Name="/demo/sandbox/approvals/any", Value="approve", Type="String"
+    ),
+    "writing to the ledger": lambda aws: aws.client("s3").put_object(Bucket=ledger_bucket(aws.env), Key="x", Body=b""),
+    "listing the ledger": lambda aws: aws.client("s3").list_objects_v2(Bucket=ledger_bucket(aws.env)),
+    "taking the lease": lambda aws: aws.client("dynamodb").put_item(
+        TableName=lease_table(aws.env), Item={"environment": {"S": "sandbox"}}
+    ),
+    "a generated secret": lambda aws: aws.client("secretsmanager").get_secret_value(SecretId=aws.env.keycloak_secret),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_aws_refuses_the_planner(what: str, planner: Context) -> None:
+    assert ":assumed-role/eks-assets-planner/" in planner.aws.check_account()
+    with pytest.raises(ClientError) as caught:
+        REFUSED[what](planner.aws)
+    assert caught.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+
+
+def test_the_cluster_lets_the_planner_read_alone(planner: Context) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "planned"}, "data": {}}
+    maps = planner.cluster.kind("v1", "ConfigMap")
+    with pytest.raises(ForbiddenError):
+        maps.create(body=body, namespace="default")
+    with pytest.raises(ForbiddenError):
+        maps.create(body=body, namespace="default", dry_run="All")
+    assert maps.get(namespace="kube-system").items

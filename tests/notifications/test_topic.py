@@ -1,0 +1,251 @@
+"""Notifications on the embedded SNS, SQS and DynamoDB: each event once, and never a failed deploy."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
+from eks_assets.units.infrastructure.notifications import notifications
+from resources.aws.session import Aws
+from resources.config.environment import Addon, Environment
+from resources.context import Context
+from resources.notifications import messages as events
+from resources.notifications import topic as notification_topic
+from resources.notifications.messages import MESSAGE_BYTES, Notification
+from resources.notifications.topic import publish, topic_arn
+from tests.helpers.materialization import Materialize, failure
+
+pytestmark = pytest.mark.sandbox
+
+Received = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def received(materialize: Materialize, admin: Aws, context: Context) -> Iterator[Received]:
+    """The topic's messages since the last look, from a queue that subscribed to it."""
+    made = materialize(notifications)
+    assert made.success, failure(made)
+    sqs, sns = admin.client("sqs"), admin.client("sns")
+    url = sqs.create_queue(QueueName=f"reader-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscribed = sns.subscribe(TopicArn=topic_arn(context), Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)[
+        "SubscriptionArn"
+    ]
+
+    def look() -> list[dict[str, Any]]:
+        found = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    yield look
+    sns.unsubscribe(SubscriptionArn=subscribed)
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def said(account: Environment) -> tuple[Context, list[str]]:
+    """A context, and the lines of progress it was given."""
+    lines: list[str] = []
+    return Context.of(account, lines.append), lines
+
+
+def success(env: Environment) -> Notification:
+    """An event that nobody has heard of."""
+    return events.succeeded(env, uuid.uuid4().hex, 61, ["network: created"])
+
+
+def every_kind(env: Environment) -> list[Notification]:
+    digest, run = uuid.uuid4().hex * 2, uuid.uuid4().hex
+    finding = {"unit": "network", "layer": "stack", "object": run, "path": "Vpc", "kind": "changed"}
+    return [
+        events.approval_needed(env, digest, run, ["network: update"], [f"eks-assets approve {env.name}"]),
+        events.approved(env, digest, ["alice"]),
+        events.rejected(env, digest, "bob", "not today"),
+        events.expired(env, digest, "2026-11-25 20:00 UTC"),
+        events.run_failed(env, run, "network", "the stack failed", "look at it"),
+        events.succeeded(env, run, 61, ["network: created"]),
+        events.drift_found(env, [finding]),
+    ]
+
+
+KINDS = ["needed", "approved", "rejected", "expired", "failed", "succeeded", "drift"]
+
+
+@pytest.mark.parametrize("number", range(7), ids=KINDS)
+def test_each_kind_is_sent_once_though_told_often_and_at_once(
+    account: Environment, received: Received, number: int
+) -> None:
+    notification = every_kind(account)[number]
+    start = Barrier(2)
+
+    def tell(_: int) -> bool:
+        context = Context.of(account)
+        start.wait()
+        return publish(context, notification)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(tell, range(2))) == [False, True]
+    assert not publish(Context.of(account), notification)
+    (message,) = received()
+    assert message["Subject"] == notification.sendable_subject()
+    assert message["Message"] == notification.sendable_message()
+    assert message["MessageAttributes"]["kind"]["Value"] == notification.kind
+    assert message["MessageAttributes"]["environment"]["Value"] == "sandbox"
+
+
+def test_a_refused_publication_is_said_and_goes_out_later(
+    account: Environment, received: Received, said: tuple[Context, list[str]], admin: Aws
+) -> None:
+    context, lines = said
+    topics, notification = admin.client("sns"), success(account)
+    before = topics.get_topic_attributes(TopicArn=topic_arn(context))["Attributes"]["Policy"]
+    refusal = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": topic_arn(context)}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [refusal]})
+    topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=document)
+    try:
+        assert not publish(context, notification)
+    finally:
+        topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=before)
+    assert "not authorized" in lines[-1]
+    assert publish(context, notification)
+    assert len(received()) == 1
+
+
+def test_without_a_topic_nothing_is_sent_until_there_is_one(
+    materialize: Materialize, said: tuple[Context, list[str]], admin: Aws
+) -> None:
+    context, lines = said
+    assert materialize(notifications).success
+    stacks, name = admin.client("cloudformation"), context.env.stack_name("notifications")
+    stacks.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    notification = success(context.env)
+    assert not publish(context, notification)
+    assert "the topic demo-sandbox-eks-cluster-approval does not exist" in lines[-1]
+    assert materialize(notifications).success
+    assert publish(context, notification)
+    assert not publish(context, notification)
+
+
+def test_a_unit_that_is_switched_off_sends_nothing(account: Environment, received: Received) -> None:
+    lines: list[str] = []
+    addons = {**account.addons, "notifications": Addon(enabled=False)}
+    context = Context.of(account.model_copy(update={"addons": addons}), lines.append)
+    assert not publish(context, success(account))
+    assert "switched off" in lines[0]
+    assert received() == []
+
+
+def test_an_account_without_bootstrap_is_no_failure(account: Environment) -> None:
+    lines: list[str] = []
+    context = Context(account.model_copy(update={"target_env": "unmade"}), Context.of(account).aws, lines.append)
+    assert not publish(context, success(context.env))
+    assert "not notified" in lines[0]
+
+
+def busy(context: Context, times: int) -> None:
+    """SNS answers 503 so many times."""
+    left = iter(range(times))
+
+    def answer(request: Any, **_: Any) -> AWSResponse | None:
+        return None if next(left, None) is None else AWSResponse(request.url, 503, {}, Silence())
+
+    context.aws.session.events.register("before-send.sns.Publish", answer)
+
+
+class Silence:
+    """A body without a byte."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        return iter(())
+
+
+def test_a_busy_sns_is_asked_again(account: Environment, received: Received) -> None:
+    context = Context.of(account)
+    busy(context, 2)
+    assert publish(context, success(account))
+    assert len(received()) == 1
+
+
+def test_an_sns_that_stays_busy_fails_nothing_and_hears_of_it_later(
+    received: Received, said: tuple[Context, list[str]]
+) -> None:
+    context, lines = said
+    busy(context, 4)
+    notification = success(context.env)
+    assert not publish(context, notification)
+    assert "503" in lines[-1]
+    assert received() == []
+    assert publish(context, notification)
+    assert len(received()) == 1
+
+
+def test_whoever_died_while_sending_is_replaced_after_the_claim(
+    account: Environment, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    patient, hasty = success(account), success(account)
+    with monkeypatch.context() as dying:
+        dying.setattr(notification_topic, "_send", die)
+        with pytest.raises(KeyboardInterrupt):
+            publish(Context.of(account), patient)
+        dying.setattr(notification_topic, "CLAIM", dt.timedelta(seconds=-5))
+        with pytest.raises(KeyboardInterrupt):
+            publish(Context.of(account), hasty)
+    said: list[str] = []
+    assert not publish(Context.of(account, said.append), patient), "somebody may still be sending it"
+    assert said == [f"not notified ({patient.subject}): somebody else is sending it just now"], "and may fail yet"
+    assert publish(Context.of(account), hasty)
+    (message,) = received()
+    assert message["Message"] == hasty.sendable_message()
+
+
+def test_sns_takes_the_longest_plan_and_any_subject(account: Environment, received: Received) -> None:
+    summary = [f"{number} " + "ü" * 1000 for number in range(1000)]
+    long = events.approval_needed(account, uuid.uuid4().hex * 2, "réléase", summary, ["eks-assets approve"])
+    odd = events.run_failed(account, uuid.uuid4().hex, "ünit\n" * 60, "\x1b[31mno\x00", "look")
+    assert publish(Context.of(account), long)
+    assert publish(Context.of(account), odd)
+    first, second = sorted(received(), key=lambda m: -len(m["Message"]))
+    assert MESSAGE_BYTES - 5000 < len(first["Message"].encode()) <= MESSAGE_BYTES
+    assert first["Message"].endswith("more lines; see eks-assets plan sandbox")
+    assert second["Subject"].startswith("[sandbox] deploy failed: unit unit")
+    assert len(second["Subject"]) < 100
+
+
+def test_a_request_that_nobody_can_read_lands_in_the_dead_letter_queue(
+    materialize: Materialize, account: Environment, admin: Aws
+) -> None:
+    made = materialize(deploy_requests)
+    assert made.success, failure(made)
+    sqs = admin.client("sqs")
+    queue, dead = (sqs.get_queue_url(QueueName=queue_name(account) + end)["QueueUrl"] for end in ("", "-dlq"))
+    sqs.send_message(QueueUrl=queue, MessageBody="no request")
+    tries = [sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages") for _ in range(5)]
+    assert [bool(found) for found in tries] == [True, True, True, False, False]
+    (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]
+    assert message["Body"] == "no request"
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

@@ -1,0 +1,64 @@
+"""The ledger on the embedded S3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eks_assets.graph.unit import AnyUnit, unit
+from resources.config.environment import Environment
+from resources.config.names import ledger_bucket
+from resources.context import Context
+from resources.model.change import Change
+from resources.model.errors import PipelineError
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Parameter
+from resources.records.ledger import entries, entry, record
+from tests.helpers.materialization import Materialize
+
+pytestmark = pytest.mark.sandbox
+
+
+def noted(value: str) -> AnyUnit:
+    @unit(wave="network")
+    def ledger_test(env: Environment) -> Parameter[NoOutputs]:
+        """A parameter."""
+        return Parameter[NoOutputs](name=env.parameter_path("ledger/test"), value=value)
+
+    return ledger_test
+
+
+def mine(context: Context) -> list[dict[str, object]]:
+    return [e for e in entries(context) if e["unit"] == "ledger_test"]
+
+
+def test_each_change_has_an_entry_with_paths_and_no_values(materialize: Materialize, context: Context) -> None:
+    assert materialize(noted("first-planted-value")).success
+    assert materialize(noted("second-planted-value")).success
+    assert materialize(noted("second-planted-value")).success
+
+    newest, oldest = mine(context)
+    assert (oldest["action"], newest["action"]) == ("create", "update")
+    assert newest["fields"] == ["value"]
+    assert newest["outcome"] == "done"
+    assert newest["by"] != "no run"
+    assert "planted" not in json.dumps(mine(context))
+
+
+def test_an_entry_that_is_sent_again_for_want_of_an_answer_is_written(context: Context) -> None:
+    document = entry(context, "ledger_again", Change("create"), "done", 1.0)
+    record(context, document)
+    record(context, document)
+    assert document in entries(context)
+
+
+def test_an_entry_is_never_overwritten(context: Context) -> None:
+    document = entry(context, "ledger_once", Change("create"), "done", 1.0)
+    record(context, document)
+    with pytest.raises(PipelineError, match="another entry"):
+        record(context, {**document, "outcome": "forged"})
+    kept = context.aws.client("s3").get_object(
+        Bucket=ledger_bucket(context.env), Key=f"changes/{document['at']}-ledger_once.json"
+    )
+    assert json.loads(kept["Body"].read())["outcome"] == "done"
