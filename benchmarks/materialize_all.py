@@ -15,11 +15,11 @@ import dagster as dg
 
 from eks_assets.definitions import assets, deploy_job
 from eks_assets.engine.planner import WIDTH
-from eks_assets.graph.unit import WAVES
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.home import open_instance
 from eks_assets.units import registry
+from resources.config.waves import WAVES
 
 
 def _job(executor: dg.ExecutorDefinition) -> dg.JobDefinition:

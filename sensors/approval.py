@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError
 
 from eks_assets.engine.approval_request import approval_notification, describe_state
 from eks_assets.engine.gate import load_approved_plan
-from eks_assets.graph.registry import gated_units
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.units import registry
 from resources.approval.record import ApprovalRecord
@@ -102,7 +101,7 @@ def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecor
         return None, f"{short} is approved, but {len(runs)} runs could not be started; eks-assets deploy {env.name}"
     tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
     key = request_id if not runs else f"{request_id}/{len(runs) + 1}"
-    selection = [RELEASE_PLAN, *gated_units(registry(), env)]
+    selection = [RELEASE_PLAN, *registry().gated(env)]
     return deploy_run(env, key, tags, selection), f"{short} is approved"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
-from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of
@@ -52,7 +52,7 @@ def deploy_run(
 
 def with_plan(registry: Registry, env: Environment, units: Collection[str]) -> list[str]:
     """The assets of a run of those units: where one lies behind the gate, the plan that is put up for approval too."""
-    gated = any(is_gated(env, registry[name]) for name in units)
+    gated = any(registry[name].is_gated(env) for name in units)
     return [*units, *([RELEASE_PLAN] if gated else [])]
 
 

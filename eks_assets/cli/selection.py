@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.unit import WAVE_ALIASES, WAVES
+from resources.config.waves import WAVE_ALIASES, WAVES
 from resources.model.errors import ConfigError
 
 

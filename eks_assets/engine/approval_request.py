@@ -8,7 +8,7 @@ from eks_assets.engine.coverage import uncovered
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.planner import plan_environment
 from eks_assets.engine.provenance import source_of
-from eks_assets.graph.registry import Registry, gated_units
+from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import build_plan
 from eks_assets.plan.model import Entry, Plan
 from eks_assets.plan.unit_plan import EnvironmentPlan
@@ -46,7 +46,7 @@ def request_approval(registry: Registry, context: Context, approval: Approval) -
     for the same plan), and tell people. A grant of which nothing is left to do is used up. No unit is changed.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
-    names = gated_units(registry, context.env)
+    names = registry.gated(context.env)
     planned = plan_environment(registry, context, only=names, with_checks=False, with_preview=True)
     for unit in planned.errors:
         if unit.error is not None:

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from eks_assets.engine.coverage import Progress, uncovered
 from eks_assets.engine.provenance import source_of
-from eks_assets.graph.registry import is_gated
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_entry, surroundings
 from eks_assets.plan.model import Plan
@@ -30,7 +29,7 @@ def approved_change(unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Output
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
     approved is not what would happen now, or has been done."""
     approval = context.env.approval
-    if approval is None or not is_gated(context.env, unit):
+    if approval is None or not unit.is_gated(context.env):
         yield
         return
     record = ApprovalRecord.read(context, approval)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.provenance import source_of
-from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_report
@@ -114,7 +114,7 @@ def plan_unit(
             healthy=all(check.passed for check in checks),
             only_probes=isinstance(spec, Probes),
             needs_are_settled=not any(p.change.is_needed or p.error for p in needs),
-            gated=is_gated(context.env, unit),
+            gated=unit.is_gated(context.env),
         ),
         change,
         pending_fields(spec.model_dump(mode="python")) if change.is_needed else (),

@@ -8,7 +8,7 @@ from typing import Any
 
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.planner import expect_releases, start_of
-from eks_assets.graph.registry import Registry, is_gated
+from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
@@ -128,7 +128,7 @@ def _apply_under_lease(
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
             return observation
-        if is_gated(context.env, unit):
+        if unit.is_gated(context.env):
             expect_releases(registry, context)
             change = driver.preview(spec, observation.observed, change, context)
         pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observation.observed))

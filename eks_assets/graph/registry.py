@@ -10,8 +10,9 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 
-from eks_assets.graph.unit import WAVES, AnyUnit, Unit
+from eks_assets.graph.unit import AnyUnit, Unit
 from resources.config.environment import Environment
+from resources.config.waves import WAVES
 from resources.model.outputs import Outputs
 
 
@@ -52,6 +53,10 @@ class Registry:
             if found & set(self.needs[u.name]):
                 found.add(u.name)
         return found
+
+    def gated(self, env: Environment) -> tuple[str, ...]:
+        """The names of the units behind the gate, in dependency order."""
+        return tuple(u.name for u in self.units if u.is_gated(env))
 
     @classmethod
     def of(cls, found: Iterable[AnyUnit]) -> Registry:
@@ -94,16 +99,6 @@ def _needs(u: AnyUnit, by_name: Mapping[str, AnyUnit], owner: Mapping[type[Outpu
         raise RegistryError(f"{u.name} needs {', '.join(missing)}, which no registered unit provides")
     names = tuple(dict.fromkeys([owner[kind].name for kind in u.inputs.values()] + [a.name for a in u.after]))
     for name in names:
-        if WAVES.index(by_name[name].wave) > WAVES.index(u.wave):
+        if not u.is_behind(by_name[name].wave):
             raise RegistryError(f"{u.name} ({u.wave}) needs {name} of the later wave {by_name[name].wave}")
     return names
-
-
-def is_gated(env: Environment, unit: AnyUnit) -> bool:
-    """Whether the unit may be changed with an approval only."""
-    return env.approval is not None and WAVES.index(unit.wave) >= WAVES.index(env.approval.before)
-
-
-def gated_units(registry: Registry, env: Environment) -> tuple[str, ...]:
-    """The units behind the gate, in dependency order."""
-    return tuple(unit.name for unit in registry.units if is_gated(env, unit))

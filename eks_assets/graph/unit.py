@@ -18,20 +18,11 @@ from typing import (
 )
 
 from resources.config.environment import Environment
+from resources.config.waves import WAVES, UnitWave, Wave
 from resources.model import checks
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 
-Wave = Literal[
-    "network", "infrastructure", "post_deploy", "cluster", "configuration", "approval", "applications", "observability"
-]
-WAVES: tuple[Wave, ...] = get_args(Wave)
-WAVE_ALIASES: Mapping[str, Wave] = {
-    "deploy-eks-cluster-wave": "cluster",
-    "config-eks-cluster-wave": "configuration",
-    "eks-cluster-approval-wave": "approval",
-    "deploy-apps-into-cluster-wave": "applications",
-}
 Reversibility = Literal["reversible", "compensable", "time-boxed", "forward-only"]
 
 P = ParamSpec("P")
@@ -55,7 +46,7 @@ class Unit(Generic[P, S]):
     are None while their owner is disabled."""
 
     fn: Callable[P, S]
-    wave: Wave
+    wave: UnitWave
     after: tuple[AnyUnit, ...] = ()
     when: Callable[[Environment], bool] | None = None
     extra_checks: tuple[checks.Check, ...] = ()
@@ -106,6 +97,14 @@ class Unit(Generic[P, S]):
         default = next(check for kind, check in _DEFAULT_CHECKS if issubclass(self.spec_type, kind))
         return (default, *self.extra_checks)
 
+    def is_behind(self, wave: Wave) -> bool:
+        """Whether the unit's wave is `wave` or a later one."""
+        return WAVES.index(self.wave) >= WAVES.index(wave)
+
+    def is_gated(self, env: Environment) -> bool:
+        """Whether the unit may be changed with an approval only."""
+        return env.approval is not None and self.is_behind(env.approval.before)
+
     def is_enabled(self, env: Environment) -> bool:
         """Whether the environment wants this unit: its own condition, and the switch under `addons`."""
         return (self.when is None or self.when(env)) and env.addon(self.name).enabled
@@ -133,7 +132,7 @@ def _inputs(unit_name: str, hints: Mapping[str, Any]) -> tuple[dict[str, type[Ou
 
 def unit(
     *,
-    wave: Wave,
+    wave: UnitWave,
     after: Sequence[AnyUnit] = (),
     when: Callable[[Environment], bool] | None = None,
     checks: Sequence[checks.Check] = (),

@@ -7,13 +7,14 @@ import dagster as dg
 
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.unit import WAVES, AnyUnit, Wave
+from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.check_history import since
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
 from eks_assets.orchestration.metadata import metadata
 from eks_assets.orchestration.recorded_looks import as_seen
 from eks_assets.orchestration.run_tags import WAITING, outcome_tags
 from resources.config.environment import Environment
+from resources.config.waves import WAVES, Wave
 from resources.model.checks import Check
 from resources.model.errors import ApprovalMissing
 from resources.model.specs import HelmRelease, Manifests, Spec, Stack
@@ -102,11 +103,8 @@ def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckRe
 
 def _gate(unit: AnyUnit, registry: Registry) -> list[str]:
     """The roots of what lies behind the approval wave come after the release plan, in the picture and in a run."""
-
-    def behind(one: AnyUnit) -> bool:
-        return WAVES.index(one.wave) > WAVES.index("approval")
-
-    is_root = behind(unit) and not any(behind(registry[name]) for name in registry.needs[unit.name])
+    needs = [registry[name] for name in registry.needs[unit.name]]
+    is_root = unit.is_behind("approval") and not any(need.is_behind("approval") for need in needs)
     return [RELEASE_PLAN] if is_root else []
 
 

@@ -15,7 +15,6 @@ from eks_assets.engine.approval_request import (
 )
 from eks_assets.engine.planner import plan_report
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.unit import WAVES
 from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
 from eks_assets.plan.markdown import by_wave, summary
@@ -54,8 +53,7 @@ def build_plan(registry: Registry) -> dg.AssetsDefinition:
 
 def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
     """The plan of what lies behind the gate, written to the ledger under its digest, and put up for approval."""
-    before = WAVES.index("approval")
-    names = [unit.name for unit in registry.units if WAVES.index(unit.wave) < before]
+    names = [unit.name for unit in registry.units if not unit.is_behind("approval")]
     needed = {need for name in names for need in registry.needs[name]}
 
     @dg.asset(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from eks_assets.graph.registry import Registry, gated_units
+from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.masking import masked
 from eks_assets.plan.model import Entry, Facts, Field, Gated, Note, Plan, PlanReport, Surroundings, Unplanned
@@ -128,7 +128,7 @@ def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, sourc
     all that lies behind it has been planned; before that there is none."""
     if env.approval is None:
         return None
-    gated = gated_units(registry, env)
+    gated = registry.gated(env)
     pending = tuple(name for name in plan.units if name in gated)
     settled = {p.unit for p in planned.units} >= set(gated) and not plan.unknown and len(pending) == len(plan.changes)
     part = build_plan(planned, registry, env, source, gated)

@@ -15,7 +15,7 @@ from pydantic import Field as Described
 from pydantic.json_schema import GenerateJsonSchema
 
 from eks_assets.graph.unit import Reversibility
-from resources.config.environment import WaveName
+from resources.config.waves import UnitWave
 from resources.model.digests import digest_of
 
 Digest = Annotated[str, Described(pattern="^sha256:[0-9a-f]{64}$", description="A SHA-256.")]
@@ -54,7 +54,7 @@ class Entry(_Model):
     """What would change in one unit."""
 
     unit: str = Described(description="The unit's name, which is the asset's.")
-    wave: WaveName
+    wave: UnitWave
     action: Literal["create", "update", "replace", "delete"] = Described(
         description="replace: at least one resource would be recreated."
     )

@@ -27,10 +27,7 @@ from resources.config.field_types import (
     Zone,
 )
 from resources.config.git_settings import Git
-
-WaveName = Literal[
-    "network", "infrastructure", "post_deploy", "cluster", "configuration", "applications", "observability"
-]
+from resources.config.waves import UnitWave
 
 CREATED_OR_EXISTING = "allowed: either create: true, or the id of a zone that exists"
 CREATE_OR_LOOKUP = "allowed: exactly one of create and lookup (lookup: {} finds the VPC by its Name tag)"
@@ -111,7 +108,7 @@ class Approval(Model):
     ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release.
     `skip_when`: where nothing would change behind the gate it does not stop, since nobody can approve an empty plan."""
 
-    before: WaveName = "applications"
+    before: UnitWave = "applications"
     approvers: int = Field(default=1, ge=1, le=10)
     expires: str = Field(default="24h", pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')
     exclude_initiator: bool = True

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from eks_assets.graph.registry import Registry, RegistryError
-from eks_assets.graph.unit import AnyUnit, Wave, unit
+from eks_assets.graph.unit import AnyUnit, unit
+from resources.config.waves import UnitWave
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Stack
 
@@ -23,7 +24,7 @@ class B(Outputs):
     b: str
 
 
-def plain(name: str, wave: Wave = "network", after: Sequence[AnyUnit] = ()) -> AnyUnit:
+def plain(name: str, wave: UnitWave = "network", after: Sequence[AnyUnit] = ()) -> AnyUnit:
     """A unit without outputs that waits for those in `after`."""
 
     def fn() -> Stack[NoOutputs]:
@@ -34,7 +35,7 @@ def plain(name: str, wave: Wave = "network", after: Sequence[AnyUnit] = ()) -> A
     return unit(wave=wave, after=after)(fn)
 
 
-def giving(kind: type[Outputs], name: str, wave: Wave = "network", taking: type[Outputs] | None = None) -> AnyUnit:
+def giving(kind: type[Outputs], name: str, wave: UnitWave = "network", taking: type[Outputs] | None = None) -> AnyUnit:
     """A unit that owns the outputs `kind` and reads those of `taking`."""
 
     def fn(**_: object) -> Stack[Outputs]:

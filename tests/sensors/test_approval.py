@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.graph.registry import gated_units
 from eks_assets.units import registry
 from eks_assets.units.infrastructure.notifications import notifications
 from resources.approval import record, store
@@ -107,7 +106,7 @@ def test_the_last_grant_launches_what_lies_behind_the_gate(daemon: Daemon, gated
     assert run.tags[RELEASE] == request.id
     assert "was approved by alice, bob" in run.tags["eks-assets/why"]
     names = {key.to_user_string() for key in run.asset_selection or ()}
-    assert names == {"release_plan", *gated_units(registry(), gated)}
+    assert names == {"release_plan", *registry().gated(gated)}
     assert daemon.tick(approval_sensor) == []
     assert f"run {run.run_id[:8]} was launched for it" in daemon.said
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eks_assets.graph.registry import gated_units, is_gated
 from eks_assets.units import registry
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, application_config
 from eks_assets.units.applications.argo_cd import argo_cd
@@ -79,13 +78,13 @@ def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: E
 
 def test_the_gate_is_closed_before_applications() -> None:
     gated = load_environment("sandbox-gated", PROJECT / "environments")
-    behind = {u.name for u in registry().units if is_gated(gated, u)}
+    behind = {u.name for u in registry().units if u.is_gated(gated)}
     assert "argo_cd" in behind
     assert "karpenter" not in behind
-    assert set(gated_units(registry(), gated)) == {
+    assert set(registry().gated(gated)) == {
         one.name for one in registry().units if one.wave in ("applications", "observability")
     }
 
 
 def test_no_gate_without_approval_settings(sandbox_env: Environment) -> None:
-    assert not any(is_gated(sandbox_env, unit) for unit in registry().units)
+    assert not any(unit.is_gated(sandbox_env) for unit in registry().units)

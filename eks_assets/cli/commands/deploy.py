@@ -70,11 +70,10 @@ def deploy(
 def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[Rows, dict[str, Any]]:
     """Run what lies before the gate, then what lies behind it and is approved; and what approval is missing."""
     from eks_assets.cli.runs.approval_stop import at_the_gate
-    from eks_assets.graph.registry import is_gated
     from eks_assets.orchestration.run_tags import OUTCOME_TAG
 
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
-    free = [name for name in names if not is_gated(env, registry[name])]
+    free = [name for name in names if not registry[name].is_gated(env)]
     with launcher.holding():
         if free:
             console.print(f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")

@@ -31,15 +31,14 @@ def at_the_gate(
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
     from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
-    from eks_assets.graph.registry import is_gated
     from eks_assets.plan.document import critical_minutes
     from eks_assets.plan.markdown import summary
     from resources.context import Context
 
     if env.approval is None:
         return AtTheGate((), {})
-    unhealthy = [u.unit for u in before.units if u.state == "failed" and is_gated(env, registry[u.unit])]
-    if not unhealthy and not any(is_gated(env, registry[name]) for name in before.to_run(registry)):
+    unhealthy = [u.unit for u in before.units if u.state == "failed" and registry[u.unit].is_gated(env)]
+    if not unhealthy and not any(registry[name].is_gated(env) for name in before.to_run(registry)):
         return AtTheGate((), {})
     pending = request_approval(registry, Context.of(env), env.approval)
     if pending.state is None:
