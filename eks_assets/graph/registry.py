@@ -17,12 +17,16 @@ from resources.model.outputs import Outputs
 
 
 class RegistryError(ValueError):
-    """The units do not fit together: unknown dependency, cycle, two units of a name, two owners of an output."""
+    """The units do not fit together: unknown dependency, cycle, two units of a name, two owners of an output, two that
+    give access to the cluster."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """`units` in topological order; `needs` maps a unit's name to the names it depends on."""
+    """`units` in topological order; `needs` maps a unit's name to the names it depends on.
+
+    A unit whose spec needs the cluster depends on the one that gives access to it; in a registry without such a unit
+    the cluster is somebody else's."""
 
     units: tuple[AnyUnit, ...]
     needs: Mapping[str, tuple[str, ...]]
@@ -48,22 +52,23 @@ class Registry:
 
     def descendants(self, names: Iterable[str]) -> set[str]:
         """The names given and everything that depends on them, directly or not."""
-        found = set(names)
+        reached = set(names)
         for u in self.units:
-            if found & set(self.needs[u.name]):
-                found.add(u.name)
-        return found
+            if reached & set(self.needs[u.name]):
+                reached.add(u.name)
+        return reached
 
     def gated(self, env: Environment) -> tuple[str, ...]:
         """The names of the units behind the gate, in dependency order."""
         return tuple(u.name for u in self.units if u.is_gated(env))
 
     @classmethod
-    def of(cls, found: Iterable[AnyUnit]) -> Registry:
+    def of(cls, units: Iterable[AnyUnit]) -> Registry:
         """Order the units; raises RegistryError where they do not fit together."""
         by_name: dict[str, AnyUnit] = {}
         owner: dict[type[Outputs], AnyUnit] = {}
-        for u in found:
+        access: list[AnyUnit] = []
+        for u in units:
             if by_name.setdefault(u.name, u) is not u:
                 modules = f"{by_name[u.name].fn.__module__} and {u.fn.__module__}"
                 raise RegistryError(f"two units are named {u.name}: {modules}")
@@ -71,7 +76,10 @@ class Registry:
                 raise RegistryError(
                     f"{u.outputs.__name__} belongs to {owner[u.outputs].name}; {u.name} cannot own it too"
                 )
-        needs = {u.name: _needs(u, by_name, owner) for u in by_name.values()}
+            access += [u] if u.gives_cluster_access else []
+        if len(access) > 1:
+            raise RegistryError(f"{access[0].name} and {access[1].name} both give access to the cluster")
+        needs = {u.name: _needs(u, by_name, owner, access) for u in by_name.values()}
         try:
             order = tuple(TopologicalSorter(needs).static_order())
         except CycleError as error:
@@ -82,22 +90,27 @@ class Registry:
     @classmethod
     def walk(cls, *packages: ModuleType) -> Registry:
         """Import every module of the packages and collect the units defined there."""
-        found: dict[int, AnyUnit] = {}
+        units: dict[int, AnyUnit] = {}
         for package in packages:
             for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
                 module = importlib.import_module(info.name)
                 for value in vars(module).values():
                     if isinstance(value, Unit) and value.fn.__module__ == module.__name__:
-                        found[id(value)] = value
-        return cls.of(found.values())
+                        units[id(value)] = value
+        return cls.of(units.values())
 
 
-def _needs(u: AnyUnit, by_name: Mapping[str, AnyUnit], owner: Mapping[type[Outputs], AnyUnit]) -> tuple[str, ...]:
+def _needs(
+    u: AnyUnit, by_name: Mapping[str, AnyUnit], owner: Mapping[type[Outputs], AnyUnit], access: Iterable[AnyUnit]
+) -> tuple[str, ...]:
+    """What the unit depends on: access to the cluster where its spec needs it, what it reads, what it comes after."""
     missing = [kind.__name__ for kind in u.inputs.values() if kind not in owner]
     missing += [a.name for a in u.after if a.name not in by_name]
     if missing:
         raise RegistryError(f"{u.name} needs {', '.join(missing)}, which no registered unit provides")
-    names = tuple(dict.fromkeys([owner[kind].name for kind in u.inputs.values()] + [a.name for a in u.after]))
+    to_cluster = access if u.spec_type.needs_cluster else ()
+    needed = [*to_cluster, *(owner[kind] for kind in u.inputs.values()), *u.after]
+    names = tuple(dict.fromkeys(need.name for need in needed))
     for name in names:
         if not u.is_behind(by_name[name].wave):
             raise RegistryError(f"{u.name} ({u.wave}) needs {name} of the later wave {by_name[name].wave}")

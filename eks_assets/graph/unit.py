@@ -42,41 +42,61 @@ _DEFAULT_CHECKS: tuple[tuple[type[Spec[Any]], checks.Check], ...] = (
 
 @dataclass(frozen=True)
 class Unit(Generic[P, S]):
-    """See `unit`. `inputs` maps parameter names to the Outputs classes they take; `optional` names those that
-    are None while their owner is disabled."""
+    """See `unit`. The second half follows from the function's signature: `inputs` maps parameter names to the Outputs
+    classes they take; `optional` names those that are None while their owner is disabled."""
 
     fn: Callable[P, S]
     wave: UnitWave
-    after: tuple[AnyUnit, ...] = ()
-    when: Callable[[Environment], bool] | None = None
-    extra_checks: tuple[checks.Check, ...] = ()
-    minutes: float = 1.0
-    reversibility: Reversibility = "reversible"
-    name: str = field(init=False)
-    spec_type: type[Spec[Any]] = field(init=False)
-    outputs: type[Outputs] = field(init=False)
-    inputs: Mapping[str, type[Outputs]] = field(init=False, compare=False)
-    optional: frozenset[str] = field(init=False)
-    parameters: tuple[str, ...] = field(init=False)
+    after: tuple[AnyUnit, ...]
+    when: Callable[[Environment], bool] | None
+    extra_checks: tuple[checks.Check, ...]
+    minutes: float
+    reversibility: Reversibility
+    gives_cluster_access: bool
+    name: str
+    spec_type: type[Spec[Any]]
+    outputs: type[Outputs]
+    inputs: Mapping[str, type[Outputs]] = field(compare=False)
+    optional: frozenset[str]
+    parameters: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        name = self.fn.__name__
-        hints = get_type_hints(self.fn)
-        returns = hints.pop("return", None)
-        if not (inspect.isclass(returns) and issubclass(returns, Spec)):
-            raise TypeError(f"unit {name} must return a Spec such as Stack[...], not {returns}")
-        if not (self.fn.__doc__ or "").strip():
+    @classmethod
+    def of(
+        cls,
+        fn: Callable[P, S],
+        *,
+        wave: UnitWave,
+        after: Sequence[AnyUnit],
+        when: Callable[[Environment], bool] | None,
+        checks: Sequence[checks.Check],
+        minutes: float,
+        reversibility: Reversibility,
+        gives_cluster_access: bool,
+    ) -> Unit[P, S]:
+        """The unit of a function. Raises TypeError as `unit` says."""
+        name, hints = fn.__name__, get_type_hints(fn)
+        spec_type = hints.pop("return", None)
+        if not (inspect.isclass(spec_type) and issubclass(spec_type, Spec)):
+            raise TypeError(f"unit {name} must return a Spec such as Stack[...], not {spec_type}")
+        if not (fn.__doc__ or "").strip():
             raise TypeError(f"unit {name} needs a docstring: it is the asset's description in the UI")
         inputs, optional = _inputs(name, hints)
-        for attribute, value in {
-            "name": name,
-            "spec_type": returns,
-            "outputs": returns.outputs_type(),
-            "inputs": inputs,
-            "optional": frozenset(optional),
-            "parameters": tuple(hints),
-        }.items():
-            object.__setattr__(self, attribute, value)
+        return cls(
+            fn=fn,
+            wave=wave,
+            after=tuple(after),
+            when=when,
+            extra_checks=tuple(checks),
+            minutes=minutes,
+            reversibility=reversibility,
+            gives_cluster_access=gives_cluster_access,
+            name=name,
+            spec_type=spec_type,
+            outputs=spec_type.outputs_type(),
+            inputs=inputs,
+            optional=frozenset(optional),
+            parameters=tuple(hints),
+        )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> S:
         """A test calls a unit like the function it is."""
@@ -138,14 +158,25 @@ def unit(
     checks: Sequence[checks.Check] = (),
     minutes: float = 1.0,
     reversibility: Reversibility = "reversible",
+    gives_cluster_access: bool = False,
 ) -> Callable[[Callable[P, S]], Unit[P, S]]:
     """Make a function a unit.
 
-    The function takes an `Environment` and the `Outputs` classes that it depends on (their owner is the unit that
-    returns them; `X | None` where the owner may be disabled), and returns a `Spec`. Its docstring is shown in the UI.
+    The function takes what it reads: the `Environment`, and `Outputs` classes (their owner is the unit that returns
+    them; `X | None` where the owner may be disabled). It returns a `Spec`. Its docstring is shown in the UI.
 
     `after` orders without data. `when` decides per environment whether the unit exists. `checks` come beside the
     default check of the spec's type. `minutes` is the typical duration on real AWS. `reversibility` says what undoing
-    it takes. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
+    it takes. `gives_cluster_access`: units whose spec needs the cluster come after this one; at most one unit of a
+    registry. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
     """
-    return lambda fn: Unit(fn, wave, tuple(after), when, tuple(checks), minutes, reversibility)
+    return lambda fn: Unit.of(
+        fn,
+        wave=wave,
+        after=after,
+        when=when,
+        checks=checks,
+        minutes=minutes,
+        reversibility=reversibility,
+        gives_cluster_access=gives_cluster_access,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,9 +12,13 @@ O_co = TypeVar("O_co", bound=Outputs, covariant=True)
 
 
 class Spec(BaseModel, Generic[O_co]):
-    """Base of everything that a unit can return. The type argument is what it outputs: `Stack[VpcOutputs]`."""
+    """Base of everything that a unit can return. The type argument is what it outputs: `Stack[VpcOutputs]`.
+
+    `needs_cluster`: whether its driver speaks to the Kubernetes API. A unit that returns such a spec comes after the
+    unit that gives access to the cluster (`graph/registry.py`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    needs_cluster: ClassVar[bool] = False
 
     @classmethod
     def outputs_type(cls) -> type[Outputs]:
@@ -59,6 +63,7 @@ class HelmRelease(Spec[NoOutputs]):
     `charts.mirror` takes its place. `digest`: sha256 of the chart package, checked where given. `timeout`: seconds
     until its workloads must be ready. `skip_crds`: leave the chart's crds/ folder out (another unit owns them)."""
 
+    needs_cluster: ClassVar[bool] = True
     name: str
     namespace: str
     repository: str
@@ -74,6 +79,7 @@ class Manifests(Spec[NoOutputs]):
     """Kubernetes objects applied server-side under the field manager `eks-assets`, in the order given.
     CustomResourceDefinitions are waited for until Established. `timeout`: seconds for those waits."""
 
+    needs_cluster: ClassVar[bool] = True
     objects: tuple[dict[str, Any], ...]
     timeout: float = 120.0
 
@@ -114,6 +120,7 @@ class GitManifests(Spec[NoOutputs]):
     `paths`: file names or patterns such as `projects/*.yaml`; one that matches nothing is an error. `group`: a label
     on what is applied; objects of the group that are no longer wanted are removed only with `prune`."""
 
+    needs_cluster: ClassVar[bool] = True
     tree: AnyGitTree
     commit: str
     paths: tuple[str, ...]

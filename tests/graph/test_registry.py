@@ -13,7 +13,7 @@ from eks_assets.graph.registry import Registry, RegistryError
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.waves import UnitWave
 from resources.model.outputs import NoOutputs, Outputs
-from resources.model.specs import Stack
+from resources.model.specs import HelmRelease, Stack
 
 
 class A(Outputs):
@@ -138,3 +138,44 @@ def test_the_longest_path_behind_a_unit() -> None:
     short = unit(wave="network", after=[first], minutes=2)(plain("short").fn)
     last = plain("last", after=[short])
     assert Registry.of([first, long, short, last]).minutes_left == {"first": 11, "long": 10, "short": 3, "last": 1}
+
+
+def chart(name: str = "chart") -> AnyUnit:
+    """A unit whose spec needs the cluster."""
+
+    def fn() -> HelmRelease:
+        """A release."""
+        return HelmRelease(name=name, namespace=name, repository="https://x", chart=name, version="1.0.0")
+
+    fn.__name__ = name
+    return unit(wave="configuration", after=[plain("before")])(fn)
+
+
+def opening(name: str) -> AnyUnit:
+    """A unit that gives access to the cluster."""
+    return unit(wave="cluster", gives_cluster_access=True)(plain(name).fn)
+
+
+def test_registry_adds_the_edge_to_the_cluster_by_the_spec_type() -> None:
+    """What lives in the cluster comes after the unit that gives access to it, and other units do not."""
+    release = chart()
+    (before,) = release.after
+    needs = Registry.of([release, opening("access"), before]).needs
+    assert needs == {"chart": ("access", "before"), "access": (), "before": ()}
+
+
+def test_registry_adds_no_edge_where_no_unit_gives_access() -> None:
+    release = chart()
+    assert Registry.of([release, *release.after]).needs["chart"] == ("before",)
+
+
+def test_registry_refuses_two_units_that_give_access_to_the_cluster() -> None:
+    with pytest.raises(RegistryError, match="one and other both give access to the cluster"):
+        Registry.of([opening("one"), opening("other")])
+
+
+def test_registry_refuses_a_spec_that_needs_the_cluster_before_access_to_it() -> None:
+    late = unit(wave="observability", gives_cluster_access=True)(plain("late").fn)
+    release = chart()
+    with pytest.raises(RegistryError, match=r"chart \(configuration\) needs late of the later wave observability"):
+        Registry.of([late, release, *release.after])

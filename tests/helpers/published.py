@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.identity import IdentityOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
@@ -51,7 +50,6 @@ ROLES = ServiceAccountRolesOutputs(
 )
 EXTERNAL_DNS = ExternalDnsRoleOutputs(role_arn="arn:aws:iam::000000000000:role/external-dns")
 IDENTITY = IdentityOutputs(oidc_id="0123ABCD", oidc_provider=ISSUER)
-ACCESS = AccessOutputs(cluster_name="demo-sandbox-cluster")
 EFS = EfsOutputs(file_system_id="fs-1", access_point_id="fsap-1")
 
 

@@ -14,14 +14,13 @@ from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
-from tests.helpers.published import ACCESS
 
 CERTIFICATE = CertificateOutputs(certificate_arn="arn:aws:acm:us-west-2:000000000000:certificate/1")
 CONFIG = ApplicationConfigOutputs(commit="c0ffee", repository="http://host/config.git")
 
 
 def test_argo_cd(sandbox_env: Environment) -> None:
-    release = argo_cd(sandbox_env, ACCESS)
+    release = argo_cd(sandbox_env)
     assert (release.name, release.namespace, release.chart) == ("argocd", "argocd", "argo-cd")
     assert release.values["global"] == {"domain": "argocd.demo-sandbox.sandbox.test"}
 
@@ -35,7 +34,7 @@ def test_application_config(sandbox_env: Environment) -> None:
 
 
 def test_argocd_repository_takes_its_credentials_from_the_store(sandbox_env: Environment) -> None:
-    (secret,) = argocd_repository(sandbox_env, ACCESS, CONFIG).objects
+    (secret,) = argocd_repository(sandbox_env, CONFIG).objects
     assert secret["kind"] == "ExternalSecret"
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/git/credentials"}}]
     template = secret["spec"]["target"]["template"]
@@ -45,25 +44,25 @@ def test_argocd_repository_takes_its_credentials_from_the_store(sandbox_env: Env
 
 
 def test_keycloak_credentials(sandbox_env: Environment) -> None:
-    (secret,) = keycloak_credentials(sandbox_env, ACCESS).objects
+    (secret,) = keycloak_credentials(sandbox_env).objects
     assert secret["metadata"] == {"name": "keycloak-admin", "namespace": "keycloak"}
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/keycloak/admin-credentials"}}]
 
 
 def test_argo_projects(sandbox_env: Environment) -> None:
-    spec = argo_projects(sandbox_env, ACCESS, CONFIG, CERTIFICATE)
+    spec = argo_projects(sandbox_env, CONFIG, CERTIFICATE)
     assert (spec.paths, spec.commit, spec.prune) == (("projects/*.yaml",), "c0ffee", False)
 
 
 def test_istio_application(sandbox_env: Environment) -> None:
-    spec = istio_application(sandbox_env, ACCESS, CONFIG, CERTIFICATE)
+    spec = istio_application(sandbox_env, CONFIG, CERTIFICATE)
     assert spec.paths == ("istio/istio-app/applicationset.yaml",)
     assert {c.name for c in istio_application.checks} == {"in_sync", "applications_healthy", "gateway_ready"}
 
 
 def test_product_applications_are_those_that_were_purchased(sandbox_env: Environment) -> None:
     bought = sandbox_env.model_copy(update={"products_purchased": ("payments",), "prune_products": True})
-    spec = product_applications(bought, ACCESS, CONFIG, CERTIFICATE)
+    spec = product_applications(bought, CONFIG, CERTIFICATE)
     assert spec.paths == ("payments/payments-app/applicationset.yaml",)
     assert spec.prune
 
@@ -71,7 +70,7 @@ def test_product_applications_are_those_that_were_purchased(sandbox_env: Environ
 def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: Environment) -> None:
     none_left = sandbox_env.model_copy(update={"products_purchased": (), "prune_products": True})
     assert product_applications.is_enabled(none_left)
-    spec = product_applications(none_left, ACCESS, CONFIG, CERTIFICATE)
+    spec = product_applications(none_left, CONFIG, CERTIFICATE)
     assert spec.paths == ()
     assert spec.prune
 

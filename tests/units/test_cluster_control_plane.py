@@ -182,7 +182,7 @@ def test_access_entry_for_another_principal_is_another_resource(sandbox_env: Env
 
 
 def test_oidc_parameter_holds_the_id_under_the_specifications_name(sandbox_env: Environment) -> None:
-    spec = oidc_parameter(sandbox_env, CLUSTER, IDENTITY)
+    spec = oidc_parameter(sandbox_env, IDENTITY)
     assert (spec.name, spec.value) == ("/demo/sandbox/eks/oidc-id", "0123ABCD")
 
 

@@ -10,7 +10,7 @@ from eks_assets.units.configuration.secret_store import secret_store
 from eks_assets.units.configuration.service_accounts import service_accounts
 from eks_assets.units.configuration.storage_classes import storage_classes
 from resources.config.environment import Environment
-from tests.helpers.published import ACCESS, CLUSTER, EFS, KARPENTER, VPC, configured, joined
+from tests.helpers.published import CLUSTER, EFS, KARPENTER, VPC, configured, joined
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
@@ -20,14 +20,14 @@ def with_accounts(env: Environment, *accounts: dict[str, Any]) -> Environment:
 
 
 def node_class(env: Environment) -> dict[str, Any]:
-    found, _ = node_pools(env, ACCESS, CLUSTER, VPC, KARPENTER).objects
+    found, _ = node_pools(env, CLUSTER, VPC, KARPENTER).objects
     spec: dict[str, Any] = found["spec"]
     return spec
 
 
 def test_namespaces_are_the_environments_with_injection_and_audit(sandbox_env: Environment) -> None:
     env = sandbox_env.model_copy(update={"namespaces": ("shop", "billing")})
-    objects = namespaces(env, ACCESS).objects
+    objects = namespaces(env).objects
     assert [o["metadata"]["name"] for o in objects] == ["shop", "billing"]
     assert objects[0]["metadata"]["labels"] == {
         "istio-injection": "enabled",
@@ -52,32 +52,32 @@ def test_node_pools_find_the_subnets_of_a_vpc_without_our_tags(sandbox_env: Envi
 
 
 def test_node_pools_have_a_limit_and_end_idle_nodes(sandbox_env: Environment) -> None:
-    _, pool = node_pools(sandbox_env, ACCESS, CLUSTER, VPC, KARPENTER).objects
+    _, pool = node_pools(sandbox_env, CLUSTER, VPC, KARPENTER).objects
     assert pool["spec"]["limits"] == {"cpu": "1000"}
     assert pool["spec"]["disruption"]["consolidationPolicy"] == "WhenEmptyOrUnderutilized"
     assert pool["spec"]["template"]["spec"]["nodeClassRef"]["name"] == "default"
 
 
 def test_secret_store_reads_the_environments_region_with_the_operators_role(sandbox_env: Environment) -> None:
-    (store,) = secret_store(sandbox_env, ACCESS).objects
+    (store,) = secret_store(sandbox_env).objects
     assert store["spec"]["provider"]["aws"] == {"service": "SecretsManager", "region": "us-west-2"}
 
 
 def test_storage_classes_are_encrypted_gp3_by_default_and_efs(sandbox_env: Environment) -> None:
-    gp3, efs = storage_classes(sandbox_env, ACCESS, EFS).objects
+    gp3, efs = storage_classes(sandbox_env, EFS).objects
     assert gp3["metadata"]["annotations"] == {"storageclass.kubernetes.io/is-default-class": "true"}
     assert gp3["provisioner"] == "ebs.csi.aws.com"
     assert gp3["parameters"] == {"type": "gp3", "encrypted": "true"}
     assert gp3["volumeBindingMode"] == "WaitForFirstConsumer", "a volume lies in the zone of its pod"
     assert efs["parameters"]["fileSystemId"] == "fs-1"
     auto = configured(sandbox_env, autoModeConfig={"enabled": True})
-    assert storage_classes(auto, ACCESS, EFS).objects[0]["provisioner"] == "ebs.csi.eks.amazonaws.com"
+    assert storage_classes(auto, EFS).objects[0]["provisioner"] == "ebs.csi.eks.amazonaws.com"
 
 
 def test_service_accounts_are_made_with_their_role_and_what_the_config_adds(sandbox_env: Environment) -> None:
     metadata = {"name": "reader", "namespace": "reports", "labels": {"team": "x"}, "annotations": {"note": "y"}}
     env = with_accounts(sandbox_env, {"metadata": metadata, "attachPolicyARNs": [POLICY]})
-    namespace, account = service_accounts(env, ACCESS).objects
+    namespace, account = service_accounts(env).objects
     assert (namespace["kind"], namespace["metadata"]) == ("Namespace", {"name": "reports"})
     assert account["metadata"] == {
         "name": "reader",
@@ -96,6 +96,6 @@ def test_service_accounts_leave_to_others_what_is_theirs(sandbox_env: Environmen
     existing = "arn:aws:iam::000000000000:role/mine"
     ours = {"metadata": {"name": "ours", "namespace": "argocd"}, "attachRoleARN": existing}
     env = with_accounts(sandbox_env, chart, ours)
-    (account,) = service_accounts(env, ACCESS).objects
+    (account,) = service_accounts(env).objects
     assert account["metadata"]["name"] == "ours", "argocd is one of the environment's namespaces"
     assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": existing}

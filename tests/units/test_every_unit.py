@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.rendering import desired
+from eks_assets.graph.unit import AnyUnit, unit
 from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -47,9 +50,9 @@ def rendered(env: Environment, name: str) -> Spec[Any]:
 
 
 def stacks(env: Environment) -> Iterator[Stack[Any]]:
-    for unit in registry().units:
-        if unit.is_enabled(env):
-            spec = rendered(env, unit.name)
+    for u in registry().units:
+        if u.is_enabled(env):
+            spec = rendered(env, u.name)
             if isinstance(spec, Stack):
                 yield spec
 
@@ -80,13 +83,42 @@ def test_every_unit_has_a_test_that_renders_it() -> None:
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_says_what_it_is(name: str) -> None:
-    unit = registry()[name]
-    first, *_ = (unit.fn.__doc__ or "").strip().splitlines()
+    u = registry()[name]
+    first, *_ = (u.fn.__doc__ or "").strip().splitlines()
     assert len(first) > 20, "the first line of the docstring is what the UI shows"
     assert first.endswith((".", ",")) or len(first) > 80
-    assert unit.minutes > 0
-    if unit.outputs is not NoOutputs:
-        assert (unit.outputs.__doc__ or "").strip(), f"{unit.outputs.__name__} needs a docstring"
+    assert u.minutes > 0
+    if u.outputs is not NoOutputs:
+        assert (u.outputs.__doc__ or "").strip(), f"{u.outputs.__name__} needs a docstring"
+
+
+def unread_parameters(reader: AnyUnit) -> list[str]:
+    """The parameters that the unit's function takes and never reads."""
+    (function,) = ast.parse(textwrap.dedent(inspect.getsource(reader.fn))).body
+    assert isinstance(function, ast.FunctionDef)
+    names = [node for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name)]
+    read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return [parameter for parameter in reader.parameters if parameter not in read]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_unit_reads_every_parameter_that_it_takes(name: str) -> None:
+    """A parameter carries data; an order without data is `after=`, and follows from the spec's type for the cluster."""
+    assert unread_parameters(registry()[name]) == []
+
+
+def test_unread_parameters_are_seen() -> None:
+    @unit(wave="network")
+    def deaf(env: Environment) -> Manifests:
+        """Takes an environment for nothing."""
+        return Manifests(objects=())
+
+    assert unread_parameters(deaf) == ["env"]
+
+
+@pytest.mark.parametrize("name", [u.name for u in registry().units if u.spec_type.needs_cluster])
+def test_unit_in_the_cluster_comes_after_access_to_it(name: str) -> None:
+    assert registry().needs[name][0] == "access_entries"
 
 
 @pytest.mark.parametrize("name", UNITS)
@@ -114,7 +146,7 @@ def test_a_stack_gives_exactly_the_parameters_that_its_template_declares(environ
 def test_a_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
     for spec in stacks(environment):
         wanted = {output_key(field) for field in spec.outputs_type().model_fields}
-        assert spec.template.get("Outputs", {}).keys() == wanted, spec.name
+        assert spec.template.get("Outputs", {}).keys() >= wanted, spec.name
 
 
 def test_stack_names_are_the_environments_own(environment: Environment) -> None:

@@ -11,36 +11,36 @@ from eks_assets.units.observability.loki import loki
 from eks_assets.units.observability.prometheus import prometheus
 from eks_assets.units.observability.validation import validation
 from resources.config.environment import Environment
-from tests.helpers.published import ACCESS, ROLES
+from tests.helpers.published import ROLES
 
 
 def test_grafana_credentials(sandbox_env: Environment) -> None:
-    (secret,) = grafana_credentials(sandbox_env, ACCESS).objects
+    (secret,) = grafana_credentials(sandbox_env).objects
     assert secret["metadata"] == {"name": "grafana-admin", "namespace": "observability"}
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/grafana/admin-credentials"}}]
 
 
 def test_prometheus_takes_grafanas_password_from_the_secret(sandbox_env: Environment) -> None:
-    release = prometheus(sandbox_env, ACCESS)
+    release = prometheus()
     assert (release.name, release.chart) == ("prometheus", "kube-prometheus-stack")
     assert release.values["grafana"]["admin"]["existingSecret"] == "grafana-admin"
     assert release.values["grafana"]["additionalDataSources"][0]["type"] == "loki"
 
 
 def test_loki_stores_in_its_bucket(sandbox_env: Environment) -> None:
-    release = loki(sandbox_env, ACCESS, ROLES)
+    release = loki(sandbox_env, ROLES)
     assert (release.name, release.chart) == ("loki", "loki")
     assert set(release.values["loki"]["storage"]["bucketNames"].values()) == {ROLES.loki_bucket_name}
 
 
 def test_dashboards(sandbox_env: Environment) -> None:
-    (config_map,) = dashboards(sandbox_env, ACCESS).objects
+    (config_map,) = dashboards(sandbox_env).objects
     assert config_map["metadata"]["labels"] == {"grafana_dashboard": "1"}
     assert json.loads(config_map["data"]["platform.json"])["title"] == "Platform demo-sandbox"
 
 
 def test_validation_is_last_and_has_a_check_for_each_promise(sandbox_env: Environment) -> None:
-    validation(sandbox_env, ACCESS)
+    validation()
     assert registry().units[-1].name == "validation"
     assert [check.name for check in validation.checks] == [
         "endpoint_answers",

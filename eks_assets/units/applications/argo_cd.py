@@ -1,7 +1,6 @@
 """Argo CD."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.namespaces import namespaces
 from resources.config.environment import Environment
@@ -9,7 +8,7 @@ from resources.model.specs import HelmRelease
 
 
 @unit(wave="applications", minutes=2, after=[namespaces, pod_addons], when=lambda env: env.git is not None)
-def argo_cd(env: Environment, access: AccessOutputs) -> HelmRelease:
+def argo_cd(env: Environment) -> HelmRelease:
     """Keeps the applications as the application repository says."""
     return HelmRelease(
         name="argocd",

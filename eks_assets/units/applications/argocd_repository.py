@@ -2,7 +2,6 @@
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration._external_secret import external_secret
 from eks_assets.units.configuration.namespaces import namespaces
 from eks_assets.units.configuration.secret_store import secret_store
@@ -18,7 +17,7 @@ from resources.model.specs import Manifests
     when=lambda env: env.git is not None and env.git.credentials is not None,
     checks=[ObjectsReady()],
 )
-def argocd_repository(env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs) -> Manifests:
+def argocd_repository(env: Environment, config: ApplicationConfigOutputs) -> Manifests:
     """Repository credentials as a Secret made by External Secrets, never by the pipeline."""
     if env.git is None or env.git.credentials is None:
         raise TypeError("an environment without `git.credentials` has no repository secret")

@@ -4,7 +4,6 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.units.applications.argo_projects import argo_projects
 from eks_assets.units.applications.argocd_repository import argocd_repository
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.config.environment import Environment
@@ -27,7 +26,7 @@ GATEWAY_READY = PodsReady(
     ],
 )
 def istio_application(
-    env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
+    env: Environment, config: ApplicationConfigOutputs, certificate: CertificateOutputs
 ) -> GitManifests:
     """Istio's ApplicationSet, healthy at the pushed commit."""
     return GitManifests(

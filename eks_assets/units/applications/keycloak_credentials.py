@@ -1,7 +1,6 @@
 """Keycloak's admin credentials in the cluster."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration._external_secret import external_secret
 from eks_assets.units.configuration.namespaces import namespaces
 from eks_assets.units.configuration.secret_store import secret_store
@@ -18,6 +17,6 @@ from resources.model.specs import Manifests
     when=lambda env: "keycloak" in env.namespaces,
     checks=[ObjectsReady()],
 )
-def keycloak_credentials(env: Environment, access: AccessOutputs) -> Manifests:
+def keycloak_credentials(env: Environment) -> Manifests:
     """An ExternalSecret with the admin credentials that Secrets Manager generated; the pipeline never reads them."""
     return Manifests(objects=(external_secret("keycloak-admin", "keycloak", env.keycloak_secret),))

@@ -4,7 +4,6 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, git_tree
 from eks_assets.units.applications.argo_projects import argo_projects
 from eks_assets.units.applications.argocd_repository import argocd_repository
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.certificate import CertificateOutputs
 from resources.config.environment import Environment
 from resources.model.checks import ApplicationsHealthy
@@ -19,7 +18,7 @@ from resources.model.specs import GitManifests
     checks=[ApplicationsHealthy()],
 )
 def product_applications(
-    env: Environment, access: AccessOutputs, config: ApplicationConfigOutputs, certificate: CertificateOutputs
+    env: Environment, config: ApplicationConfigOutputs, certificate: CertificateOutputs
 ) -> GitManifests:
     """One ApplicationSet a purchased product, healthy at the pushed commit. It shows those no longer purchased."""
     return GitManifests(

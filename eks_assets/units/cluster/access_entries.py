@@ -5,33 +5,25 @@ Source: EKS user guide, "Grant IAM users access to Kubernetes with EKS access en
 
 from typing import Any
 
-from troposphere import Ref, Template, eks
+from troposphere import Output, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._pod_roles import digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
-from resources.cloudformation import add_outputs, cluster_tags, text_parameter
+from resources.cloudformation import cluster_tags, text_parameter
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry
 from resources.config.environment import Environment
 from resources.model.checks import EndpointAnswers
-from resources.model.outputs import Outputs
+from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 
 # The one policy of EKS that reads custom resources, and the Secrets in which Helm keeps its releases.
 ADMIN_VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
 
 
-class AccessOutputs(Outputs):
-    """What every unit that speaks to the Kubernetes API depends on."""
-
-    cluster_name: str
-
-
-@unit(wave="cluster", minutes=1, checks=[EndpointAnswers()])
-def access_entries(
-    env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None
-) -> Stack[AccessOutputs]:
+@unit(wave="cluster", minutes=1, checks=[EndpointAnswers()], gives_cluster_access=True)
+def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: KarpenterOutputs | None) -> Stack[NoOutputs]:
     """Access for the deployer, for the planner, for Karpenter's nodes, and for whom the ClusterConfig names."""
     template = Template(Description=f"Who may do what in {env.cluster_name}")
     name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
@@ -44,8 +36,9 @@ def access_entries(
         template.add_resource(
             eks.AccessEntry("KarpenterNodes", ClusterName=name, PrincipalArn=node_role, Type="EC2_LINUX")
         )
-    add_outputs(template, AccessOutputs, cluster_name=name)
-    return Stack[AccessOutputs](
+    # Nobody reads it; without it the stack of every environment that has it would be updated.
+    template.add_output(Output("ClusterName", Value=name))
+    return Stack[NoOutputs](
         name=env.stack_name("access-entries"),
         template=template.to_dict(),
         parameters=parameters,

@@ -1,7 +1,6 @@
 """The AWS Load Balancer Controller."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
@@ -10,7 +9,7 @@ from resources.model.specs import HelmRelease
 
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity], when=lambda env: not env.cluster.auto_mode)
-def aws_load_balancer_controller(env: Environment, access: AccessOutputs, vpc: VpcOutputs) -> HelmRelease:
+def aws_load_balancer_controller(env: Environment, vpc: VpcOutputs) -> HelmRelease:
     """Makes AWS load balancers of Ingresses, and of Services with loadBalancerClass service.k8s.aws/nlb."""
     return HelmRelease(
         name="aws-load-balancer-controller",

@@ -3,7 +3,6 @@
 from typing import Any
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
 from resources.config.environment import Environment
@@ -11,7 +10,7 @@ from resources.model.specs import HelmRelease
 
 
 @unit(wave="configuration", minutes=1, after=[pod_addons, identity])
-def external_dns(env: Environment, access: AccessOutputs) -> HelmRelease:
+def external_dns(env: Environment) -> HelmRelease:
     """Publishes the hosts of Services and Ingresses in Route 53; never removes a record by itself."""
     values: dict[str, Any] = {
         "provider": {"name": "aws"},

@@ -1,7 +1,6 @@
 """Karpenter, which starts and stops nodes (specification, "Karpenter Installation")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
@@ -16,7 +15,7 @@ from resources.model.specs import HelmRelease
     after=[karpenter_crds, pod_addons, identity],
     when=lambda env: not env.cluster.auto_mode,
 )
-def karpenter(env: Environment, access: AccessOutputs, stack: KarpenterOutputs) -> HelmRelease:
+def karpenter(env: Environment, stack: KarpenterOutputs) -> HelmRelease:
     """Starts nodes for pods that have no place, and stops those that nobody needs."""
     return HelmRelease(
         name="karpenter",

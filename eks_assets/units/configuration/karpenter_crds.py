@@ -1,7 +1,6 @@
 """Karpenter's CustomResourceDefinitions, as a release of their own so that upgrades reach them."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from resources.config.environment import Environment
 from resources.model.checks import CrdsEstablished
 from resources.model.specs import HelmRelease
@@ -14,7 +13,7 @@ from resources.model.specs import HelmRelease
     checks=[CrdsEstablished()],
     reversibility="forward-only",
 )
-def karpenter_crds(env: Environment, access: AccessOutputs) -> HelmRelease:
+def karpenter_crds(env: Environment) -> HelmRelease:
     """The kinds NodePool, NodeClaim and EC2NodeClass."""
     return HelmRelease(
         name="karpenter-crd",

@@ -1,7 +1,6 @@
 """Namespaces of the products (specification, "Namespace Creation with Security Policies")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from resources.config.environment import Environment
 from resources.model.specs import Manifests
 
@@ -9,7 +8,7 @@ LABELS = {"istio-injection": "enabled", "pod-security.kubernetes.io/audit": "bas
 
 
 @unit(wave="configuration", minutes=0.1)
-def namespaces(env: Environment, access: AccessOutputs) -> Manifests:
+def namespaces(env: Environment) -> Manifests:
     """The environment's namespaces, with sidecar injection and the baseline pod security audit."""
     return Manifests(
         objects=tuple(

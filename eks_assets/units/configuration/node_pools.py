@@ -1,7 +1,6 @@
 """Which nodes Karpenter may start (source: Karpenter, "Concepts > NodePools" and "NodeClasses")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
@@ -19,9 +18,7 @@ from resources.model.specs import Manifests
     when=lambda env: not env.cluster.auto_mode,
     checks=[ObjectsReady()],
 )
-def node_pools(
-    env: Environment, access: AccessOutputs, cluster: ClusterOutputs, vpc: VpcOutputs, stack: KarpenterOutputs
-) -> Manifests:
+def node_pools(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, stack: KarpenterOutputs) -> Manifests:
     """A general-purpose NodePool and the EC2NodeClass behind it."""
     discovery = [{"tags": {"karpenter.sh/discovery": env.cluster_name}}]
     # A VPC that somebody else made need not have our tags.

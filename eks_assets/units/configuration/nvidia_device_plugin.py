@@ -1,9 +1,7 @@
 """The NVIDIA device plugin."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
-from resources.config.environment import Environment
 from resources.model.specs import HelmRelease
 
 
@@ -16,7 +14,7 @@ from resources.model.specs import HelmRelease
         and (any(group.gpu for group in env.cluster.node_groups) or "nvidia_device_plugin" in env.addons)
     ),
 )
-def nvidia_device_plugin(env: Environment, access: AccessOutputs) -> HelmRelease:
+def nvidia_device_plugin() -> HelmRelease:
     """Offers the GPUs of nodes to pods; on where a node group has any, or the environment asks for it. Auto Mode has
     its own."""
     return HelmRelease(

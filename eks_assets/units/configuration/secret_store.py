@@ -1,7 +1,6 @@
 """Where ExternalSecrets read from (source: External Secrets, "AWS Secrets Manager")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.configuration.external_secrets import external_secrets
 from resources.config.environment import Environment
 from resources.model.checks import ObjectsReady
@@ -11,7 +10,7 @@ STORE = "aws-secrets-manager"
 
 
 @unit(wave="configuration", minutes=0.2, after=[external_secrets], checks=[ObjectsReady()])
-def secret_store(env: Environment, access: AccessOutputs) -> Manifests:
+def secret_store(env: Environment) -> Manifests:
     """A ClusterSecretStore on AWS Secrets Manager, with the operator's own role."""
     return Manifests(
         objects=(

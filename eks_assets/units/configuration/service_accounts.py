@@ -3,7 +3,6 @@
 from typing import Any
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn
 from eks_assets.units.configuration.namespaces import namespaces
 from resources.config.eksctl.iam import ServiceAccount
@@ -19,7 +18,7 @@ _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
     after=[irsa_roles, namespaces],
     when=lambda env: any(not found.role_only for found in env.cluster.iam.service_accounts),
 )
-def service_accounts(env: Environment, access: AccessOutputs) -> Manifests:
+def service_accounts(env: Environment) -> Manifests:
     """Service accounts with the annotation that gives their pods a role, and the namespaces they need."""
     ours = [found for found in env.cluster.iam.service_accounts if not found.role_only]
     others = sorted({found.metadata.namespace for found in ours} - {*env.namespaces, *_ALWAYS_THERE})

@@ -3,14 +3,13 @@
 from typing import Any
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.infrastructure.efs import EfsOutputs
 from resources.config.environment import Environment
 from resources.model.specs import Manifests
 
 
 @unit(wave="configuration", minutes=0.1)
-def storage_classes(env: Environment, access: AccessOutputs, efs: EfsOutputs) -> Manifests:
+def storage_classes(env: Environment, efs: EfsOutputs) -> Manifests:
     """`gp3` as the default class on EBS, and `efs-sc` for volumes that many pods share."""
     ebs = "ebs.csi.eks.amazonaws.com" if env.cluster.auto_mode else "ebs.csi.aws.com"
     return Manifests(

@@ -3,14 +3,13 @@
 import json
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.observability.prometheus import prometheus
 from resources.config.environment import Environment
 from resources.model.specs import Manifests
 
 
 @unit(wave="observability", minutes=0.1, after=[prometheus])
-def dashboards(env: Environment, access: AccessOutputs) -> Manifests:
+def dashboards(env: Environment) -> Manifests:
     """A dashboard of nodes, pods and Argo CD applications."""
     panels = [
         ("Nodes ready", 'sum(kube_node_status_condition{condition="Ready",status="true"})'),

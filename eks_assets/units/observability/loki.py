@@ -2,7 +2,6 @@
 release name (docs/observability.md says how to come from the old one)."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.namespaces import namespaces
@@ -21,7 +20,7 @@ _SCHEMA = {
 
 
 @unit(wave="observability", minutes=2, after=[namespaces, storage_classes, pod_addons, identity])
-def loki(env: Environment, access: AccessOutputs, roles: ServiceAccountRolesOutputs) -> HelmRelease:
+def loki(env: Environment, roles: ServiceAccountRolesOutputs) -> HelmRelease:
     """Loki as a single binary on S3, with a role of its own through pod identity."""
     buckets = dict.fromkeys(("chunks", "ruler", "admin"), roles.loki_bucket_name)
     return HelmRelease(

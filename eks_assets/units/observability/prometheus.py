@@ -1,16 +1,14 @@
 """Metrics (specification, "Observability Stack Installation")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster.access_entries import AccessOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.storage_classes import storage_classes
 from eks_assets.units.observability.grafana_credentials import NAMESPACE, SECRET, grafana_credentials
-from resources.config.environment import Environment
 from resources.model.specs import HelmRelease
 
 
 @unit(wave="observability", minutes=2, after=[grafana_credentials, storage_classes, pod_addons])
-def prometheus(env: Environment, access: AccessOutputs) -> HelmRelease:
+def prometheus() -> HelmRelease:
     """Prometheus, Alertmanager and Grafana, with Loki as a data source."""
     loki = {"name": "Loki", "type": "loki", "access": "proxy", "url": "http://loki-gateway.observability.svc"}
     return HelmRelease(

@@ -3,14 +3,13 @@
 from eks_assets.graph.unit import unit
 from eks_assets.units.applications.istio_application import istio_application
 from eks_assets.units.applications.product_applications import product_applications
-from eks_assets.units.cluster.access_entries import AccessOutputs
+from eks_assets.units.cluster.access_entries import access_entries
 from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.units.configuration.external_dns import external_dns
 from eks_assets.units.configuration.node_pools import node_pools
 from eks_assets.units.observability.dashboards import dashboards
 from eks_assets.units.observability.loki import loki
-from resources.config.environment import Environment
 from resources.model.checks import (
     ApplicationEndpoint,
     ApplicationsHealthy,
@@ -37,6 +36,7 @@ _BALANCER = PodsReady(
     wave="observability",
     minutes=1,
     after=[
+        access_entries,
         node_groups,
         aws_load_balancer_controller,
         external_dns,
@@ -56,6 +56,6 @@ _BALANCER = PodsReady(
         ApplicationEndpoint(),
     ],
 )
-def validation(env: Environment, access: AccessOutputs) -> Probes:
+def validation() -> Probes:
     """Cluster, nodes, coredns, load balancer controller, releases, applications and the application's own address."""
     return Probes()
