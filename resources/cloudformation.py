@@ -49,9 +49,33 @@ def deny(actions: Sequence[str], resources: Any = "*", **conditions: Mapping[str
     return _statement("Deny", actions, resources, conditions)
 
 
-def _statement(effect: str, actions: Sequence[str], resources: Any, conditions: Mapping[str, Any]) -> Document:
-    statement: Document = {"Effect": effect, "Action": list(actions), "Resource": resources}
+def _statement(effect: str, actions: str | Sequence[str], resources: Any, conditions: Mapping[str, Any]) -> Document:
+    listed = actions if isinstance(actions, str) else list(actions)
+    statement: Document = {"Effect": effect, "Action": listed, "Resource": resources}
     return {**statement, "Condition": dict(conditions)} if conditions else statement
+
+
+def tls_only(actions: str | Sequence[str], resources: Any) -> Document:
+    """A statement of a resource's own policy that refuses the actions to whoever comes without TLS."""
+    return {**_statement("Deny", actions, resources, {"Bool": {"aws:SecureTransport": "false"}}), "Principal": "*"}
+
+
+def protect_from_replacement(*titles: str) -> Document:
+    """A stack policy under which no update replaces or deletes the resources with these logical ids."""
+    protected = [f"LogicalResourceId/{title}" for title in titles]
+    anyone = {"Principal": "*"}
+    return {
+        "Statement": [
+            {"Effect": "Allow", "Action": "Update:*", "Resource": "*", **anyone},
+            {
+                "Effect": "Deny",
+                "Action": ["Update:Replace", "Update:Delete"],
+                # One stays a text: the policies of deployed stacks are compared with this one.
+                "Resource": protected if len(protected) > 1 else protected[0],
+                **anyone,
+            },
+        ]
+    }
 
 
 def policy_document(*statements: Document) -> Document:
@@ -59,7 +83,7 @@ def policy_document(*statements: Document) -> Document:
 
 
 def trust(principal: Mapping[str, Any], *actions: str, **conditions: Mapping[str, Any]) -> Document:
-    """A trust policy: who may take the role, and under which conditions."""
+    """A trust policy: who may assume the role, and under which conditions."""
     statement: Document = {
         "Effect": "Allow",
         "Principal": dict(principal),
@@ -85,8 +109,8 @@ def aws_policy(env: Environment, path: str) -> str:
 
 def boundary(env: Environment) -> dict[str, str]:
     """The properties that put a role under the environment's permissions boundary."""
-    found = env.roles.permissions_boundary
-    return {"PermissionsBoundary": found} if found else {}
+    policy_arn = env.roles.permissions_boundary
+    return {"PermissionsBoundary": policy_arn} if policy_arn else {}
 
 
 def role(
@@ -129,15 +153,11 @@ def add_private_bucket(
         **more,
     )
     template.add_resource(bucket)
-    if not env.sandbox:  # whose AWS speaks plain HTTP
-        template.add_resource(_tls_only(bucket))
+    if not env.sandbox:  # its AWS is reached over plain HTTP
+        contents = [GetAtt(bucket, "Arn"), Sub(f"${{{title}.Arn}}/*")]
+        policy = policy_document(tls_only(["s3:*"], contents))
+        template.add_resource(s3.BucketPolicy(f"{title}Policy", Bucket=Ref(bucket), PolicyDocument=policy))
     return bucket
-
-
-def _tls_only(bucket: s3.Bucket) -> s3.BucketPolicy:
-    contents = [GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")]
-    plain_text = {**deny(["s3:*"], contents, Bool={"aws:SecureTransport": "false"}), "Principal": "*"}
-    return s3.BucketPolicy(f"{bucket.title}Policy", Bucket=Ref(bucket), PolicyDocument=policy_document(plain_text))
 
 
 def pod_identity_trust(env: Environment) -> Document:

@@ -14,10 +14,10 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.units import registry
-from eks_assets.units.infrastructure.deploy_requests import queue_name
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.field_types import Model
+from resources.config.names import queue_name
 from resources.config.problems import choices
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from resources.aws.session import Aws
 from resources.bootstrap.template import BootstrapOutputs, template
-from resources.cloudformation import stack_tags
+from resources.cloudformation import protect_from_replacement, stack_tags
 from resources.config.environment import Environment, Roles
 from resources.config.names import lease_table, ledger_bucket
 from resources.context import Context, silent
@@ -23,19 +22,11 @@ _KEPT = ("LedgerBucket", "LedgerKey", "LeaseTable")
 def stack(env: Environment) -> Stack[BootstrapOutputs]:
     """The bootstrap as a stack `<prefix>-bootstrap`; ledger, key and leases cannot be replaced through it."""
     return Stack[BootstrapOutputs](
-        name=env.stack_name("bootstrap"), template=template(env), tags=stack_tags(env), policy=_stack_policy()
+        name=env.stack_name("bootstrap"),
+        template=template(env),
+        tags=stack_tags(env),
+        policy=protect_from_replacement(*_KEPT),
     )
-
-
-def _stack_policy() -> dict[str, Any]:
-    kept = [f"LogicalResourceId/{title}" for title in _KEPT]
-    anyone = {"Principal": "*"}
-    return {
-        "Statement": [
-            {"Effect": "Allow", "Action": "Update:*", "Resource": "*", **anyone},
-            {"Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Resource": kept, **anyone},
-        ]
-    }
 
 
 def apply(env: Environment, progress: Callable[[str], None] = silent) -> BootstrapOutputs:

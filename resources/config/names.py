@@ -110,3 +110,8 @@ def derived_names(prefix: str, hosted_zone: str | None) -> tuple[DerivedName, ..
 def topic_name(env: Environment) -> str:
     """The name of the environment's SNS topic, which is its display name too."""
     return f"{env.resource_prefix}-eks-cluster-approval"
+
+
+def queue_name(env: Environment) -> str:
+    """The name of the environment's SQS queue of deploy requests; its dead-letter queue has `-dlq` behind it."""
+    return f"{env.resource_prefix}-deploy-requests"

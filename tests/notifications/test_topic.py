@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
+from eks_assets.units.infrastructure.deploy_requests import deploy_requests
 from eks_assets.units.infrastructure.notifications import notifications
 from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
+from resources.config.names import queue_name
 from resources.context import Context
 from resources.notifications import messages as events
 from resources.notifications import topic as notification_topic

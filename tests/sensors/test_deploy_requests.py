@@ -12,9 +12,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.units.infrastructure.deploy_requests import deploy_requests, queue_name
+from eks_assets.units.infrastructure.deploy_requests import deploy_requests
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.config.names import queue_name
 from sandbox.paths import StateDirectory
 from sensors import deploy_requests as sensor
 from sensors.deploy_requests import deploy_requests_sensor

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from eks_assets.units.infrastructure.deploy_requests import DeployRequests, deploy_requests, queue_name
-from eks_assets.units.infrastructure.notifications import NotificationTopic, notifications
+from eks_assets.units.infrastructure.deploy_requests import DeployRequestsOutputs, deploy_requests
+from eks_assets.units.infrastructure.notifications import NotificationsOutputs, notifications
 from resources.config.environment import Environment
+from resources.config.names import queue_name
 from resources.notifications import messages as events
 from resources.notifications.messages import MESSAGE_BYTES, Notification
 from tests.helpers.published import properties_of, resources_of
@@ -68,8 +69,8 @@ def test_requests_that_nobody_can_read_end_in_the_dead_letter_queue(prod_env: En
 
 
 def test_others_read_the_topic_and_the_queues(sandbox_env: Environment) -> None:
-    assert notifications.outputs is NotificationTopic
-    assert deploy_requests.outputs is DeployRequests
+    assert notifications.outputs is NotificationsOutputs
+    assert deploy_requests.outputs is DeployRequestsOutputs
     assert notifications(sandbox_env).name == "demo-sandbox-notifications"
     assert deploy_requests(sandbox_env).name == "demo-sandbox-deploy-requests"
 

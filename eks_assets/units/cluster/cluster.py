@@ -8,7 +8,7 @@ from troposphere import GetAtt, Ref, Template, eks
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, cluster_properties
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from resources.cloudformation import add_outputs, cluster_tags, list_parameter
+from resources.cloudformation import add_outputs, cluster_tags, list_parameter, protect_from_replacement
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import Environment
 from resources.model.checks import ClusterActive
@@ -25,19 +25,6 @@ class ClusterOutputs(Outputs):
     oidc_issuer: str
     security_group_id: str
     role_arn: str
-
-
-_POLICY = {
-    "Statement": [
-        {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["Update:Replace", "Update:Delete"],
-            "Resource": "LogicalResourceId/Cluster",
-        },
-    ]
-}
 
 
 @unit(wave="cluster", minutes=10, checks=[ClusterActive()], reversibility="time-boxed")
@@ -64,7 +51,7 @@ def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
         parameters={"SubnetIds": ",".join(control_plane_subnets(env.cluster, vpc))},
         tags=cluster_tags(env),
         on_failure="DO_NOTHING",
-        policy=_POLICY,
+        policy=protect_from_replacement("Cluster"),
         timeout=env.deadlines.cluster,
     )
 

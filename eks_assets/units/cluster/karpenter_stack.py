@@ -12,7 +12,7 @@ from troposphere.sqs import Queue, QueuePolicy
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._karpenter_policies import policies, policy_name
-from resources.cloudformation import add_outputs, aws_policy, boundary, cluster_tags, trust
+from resources.cloudformation import add_outputs, aws_policy, boundary, cluster_tags, tls_only, trust
 from resources.config.environment import Environment
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
@@ -97,13 +97,6 @@ def _queue_policy(queue: Queue) -> dict[str, Any]:
                 "Action": "sqs:SendMessage",
                 "Resource": arn,
             },
-            {
-                "Sid": "DenyHTTP",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "sqs:*",
-                "Resource": arn,
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
+            {"Sid": "DenyHTTP", **tls_only("sqs:*", arn)},
         ],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from troposphere import GetAtt, Ref, Template, sqs
 
 from eks_assets.graph.unit import unit
-from resources.cloudformation import add_outputs, deny, policy_document, stack_tags
+from resources.cloudformation import add_outputs, policy_document, stack_tags, tls_only
 from resources.config.environment import Environment
+from resources.config.names import queue_name
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
 
@@ -14,7 +15,7 @@ RECEIVED_AT_MOST = 3
 DAY = 24 * 3600
 
 
-class DeployRequests(Outputs):
+class DeployRequestsOutputs(Outputs):
     """URLs of the queue of requests, and of the one that keeps those nobody could read."""
 
     queue_url: str
@@ -22,7 +23,7 @@ class DeployRequests(Outputs):
 
 
 @unit(wave="infrastructure", minutes=1)
-def deploy_requests(env: Environment) -> Stack[DeployRequests]:
+def deploy_requests(env: Environment) -> Stack[DeployRequestsOutputs]:
     """The encrypted SQS queue in which CI systems ask for a deploy; what cannot be read ends in a dead-letter queue.
 
     An identity of this account sends if its own IAM policies allow sqs:SendMessage on the queue."""
@@ -32,17 +33,12 @@ def deploy_requests(env: Environment) -> Stack[DeployRequests]:
     queue = _queue("Queue", queue_name(env), MessageRetentionPeriod=4 * DAY, RedrivePolicy=redrive)
     for one in (queue, dead):
         template.add_resource(one)
-        if not env.sandbox:  # whose AWS speaks plain HTTP
-            template.add_resource(_tls_only(one))
-    add_outputs(template, DeployRequests, queue_url=Ref(queue), dead_letter_queue_url=Ref(dead))
-    return Stack[DeployRequests](
+        if not env.sandbox:  # its AWS is reached over plain HTTP
+            template.add_resource(_policy(one))
+    add_outputs(template, DeployRequestsOutputs, queue_url=Ref(queue), dead_letter_queue_url=Ref(dead))
+    return Stack[DeployRequestsOutputs](
         name=env.stack_name("deploy_requests"), template=template.to_dict(), tags=stack_tags(env)
     )
-
-
-def queue_name(env: Environment) -> str:
-    """The queue's name, for those who have no outputs at hand: `<prefix>-deploy-requests`."""
-    return f"{env.resource_prefix}-deploy-requests"
 
 
 def _queue(title: str, name: str, **more: object) -> sqs.Queue:
@@ -58,8 +54,6 @@ def _queue(title: str, name: str, **more: object) -> sqs.Queue:
     )
 
 
-def _tls_only(queue: sqs.Queue) -> sqs.QueuePolicy:
-    plain_text = deny(["sqs:*"], GetAtt(queue, "Arn"), Bool={"aws:SecureTransport": "false"})
-    return sqs.QueuePolicy(
-        f"{queue.title}Policy", Queues=[Ref(queue)], PolicyDocument=policy_document({**plain_text, "Principal": "*"})
-    )
+def _policy(queue: sqs.Queue) -> sqs.QueuePolicy:
+    document = policy_document(tls_only(["sqs:*"], GetAtt(queue, "Arn")))
+    return sqs.QueuePolicy(f"{queue.title}Policy", Queues=[Ref(queue)], PolicyDocument=document)

@@ -7,21 +7,21 @@ import hashlib
 from troposphere import Ref, Template, sns
 
 from eks_assets.graph.unit import unit
-from resources.cloudformation import add_outputs, arn, deny, policy_document, stack_tags
+from resources.cloudformation import add_outputs, arn, policy_document, stack_tags, tls_only
 from resources.config.environment import Environment
 from resources.config.names import topic_name
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
 
 
-class NotificationTopic(Outputs):
+class NotificationsOutputs(Outputs):
     """The SNS topic of the environment's notifications."""
 
     topic_arn: str
 
 
 @unit(wave="infrastructure", minutes=1)
-def notifications(env: Environment) -> Stack[NotificationTopic]:
+def notifications(env: Environment) -> Stack[NotificationsOutputs]:
     """The encrypted SNS topic of approvals, failures, successes and drift, with the environment's e-mail addresses.
 
     SNS writes to each new address once; nothing else reaches it until its owner has confirmed."""
@@ -34,12 +34,12 @@ def notifications(env: Environment) -> Stack[NotificationTopic]:
         KmsMasterKeyId="alias/aws/sns",
     )
     template.add_resource(topic)
-    if not env.sandbox:  # whose AWS speaks plain HTTP
-        template.add_resource(_tls_only(env, topic))
+    if not env.sandbox:  # its AWS is reached over plain HTTP
+        template.add_resource(_policy(env, topic))
     for address in dict.fromkeys(env.email_subscriptions):
         template.add_resource(_subscription(topic, address))
-    add_outputs(template, NotificationTopic, topic_arn=Ref(topic))
-    return Stack[NotificationTopic](
+    add_outputs(template, NotificationsOutputs, topic_arn=Ref(topic))
+    return Stack[NotificationsOutputs](
         name=env.stack_name("notifications"), template=template.to_dict(), tags=stack_tags(env)
     )
 
@@ -50,9 +50,7 @@ def _subscription(topic: sns.Topic, address: str) -> sns.SubscriptionResource:
     return sns.SubscriptionResource(name, TopicArn=Ref(topic), Protocol="email", Endpoint=address)
 
 
-def _tls_only(env: Environment, topic: sns.Topic) -> sns.TopicPolicy:
+def _policy(env: Environment, topic: sns.Topic) -> sns.TopicPolicy:
     # sns:* is "out of service scope" in a topic's policy; who may publish is left to IAM.
-    plain_text = deny(["sns:Publish"], arn(env, "sns", topic_name(env)), Bool={"aws:SecureTransport": "false"})
-    return sns.TopicPolicy(
-        "TopicPolicy", Topics=[Ref(topic)], PolicyDocument=policy_document({**plain_text, "Principal": "*"})
-    )
+    document = policy_document(tls_only(["sns:Publish"], arn(env, "sns", topic_name(env))))
+    return sns.TopicPolicy("TopicPolicy", Topics=[Ref(topic)], PolicyDocument=document)

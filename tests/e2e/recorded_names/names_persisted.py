@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from eks_assets.cli.app import app
 from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
-from eks_assets.units.infrastructure.deploy_requests import queue_name
 from resources.approval.decisions import list_decisions, write_decision, write_ui_decision
 from resources.approval.record import record_grant_used
 from resources.approval.rules import ApprovalRequest
@@ -35,6 +34,7 @@ from resources.config.names import (
     ledger_key_alias,
     pipeline_role,
     planner_role,
+    queue_name,
 )
 from resources.context import Context
 from resources.drivers.stack.change_sets import _uploaded as upload_template
