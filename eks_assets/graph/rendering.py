@@ -27,9 +27,11 @@ def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[
 
 
 def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any]:
-    """The spec with the environment's version, values, deadlines and chart digest for this unit."""
-    if isinstance(spec, Stack) and "timeout" not in spec.model_fields_set:
-        return spec.model_copy(update={"timeout": env.deadlines.stack})
+    """The spec with the environment's version, values, deadlines and chart digest for this unit, and with the unit's
+    name in that of its stack."""
+    if isinstance(spec, Stack):
+        timeout = spec.timeout if "timeout" in spec.model_fields_set else env.deadlines.stack
+        return spec.model_copy(update={"name": spec.name or env.stack_name(unit.name), "timeout": timeout})
     if not isinstance(spec, HelmRelease):
         return spec
     addon = env.addon(unit.name)

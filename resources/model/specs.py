@@ -34,6 +34,7 @@ class Spec(BaseModel, Generic[O_co]):
 class Stack(Spec[O_co], Generic[O_co]):
     """A CloudFormation stack.
 
+    `name`: a unit leaves it out, and rendering calls the stack `<prefix>-<unit>` (`Environment.stack_name`).
     `template`: the template as a dictionary (troposphere's `to_dict()`), at most 51,200 bytes as JSON inline.
     Outputs are read from the stack: field `vpc_id` is output key `VpcId`; a tuple field is a comma-joined value.
     `on_failure`: what happens to a failed create (ExecuteChangeSet OnStackFailure).
@@ -42,7 +43,7 @@ class Stack(Spec[O_co], Generic[O_co]):
     `timeout`: seconds until a wait for the stack gives up.
     """
 
-    name: str
+    name: str = ""
     template: dict[str, Any]
     parameters: dict[str, str] = {}
     tags: dict[str, str] = {}

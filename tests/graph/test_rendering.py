@@ -109,6 +109,14 @@ def test_a_stack_waits_as_long_as_the_environment_says_unless_the_unit_knows_bet
     assert with_overrides(env, vpc, own).model_dump()["timeout"] == 5
 
 
+def test_stack_without_a_name_is_named_after_its_unit(sandbox_env: Environment) -> None:
+    def name_of(spec: Stack[Vpc]) -> str:
+        return str(with_overrides(sandbox_env, vpc, spec).model_dump()["name"])
+
+    assert name_of(Stack[Vpc](template={})) == "demo-sandbox-vpc"
+    assert name_of(Stack[Vpc](name="Karpenter-x", template={})) == "Karpenter-x"
+
+
 @pytest.mark.parametrize("name", ["zone", "vpc", "reader"])
 def test_rendering_needs_nothing_that_exists(sandbox_env: Environment, name: str) -> None:
     assert desired(REGISTRY, sandbox_env, REGISTRY[name], {}).model_dump()["name"].endswith(name)

@@ -155,7 +155,15 @@ def test_stack_names_are_the_environments_own(environment: Environment) -> None:
     for name in names:
         assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{0,127}", name), name
         assert environment.resource_prefix in name
-    assert f"Karpenter-{environment.cluster_name}" in names
+
+
+def test_stacks_are_found_by_the_names_of_their_units(environment: Environment) -> None:
+    """All but one, which has the name that Karpenter's own guide gives it."""
+    stacks_by_unit = {name: spec.name for name in UNITS if isinstance(spec := rendered(environment, name), Stack)}
+    others = {
+        unit_name: name for unit_name, name in stacks_by_unit.items() if name != environment.stack_name(unit_name)
+    }
+    assert others == {"karpenter_stack": f"Karpenter-{environment.cluster_name}"}
 
 
 def test_names_fit_the_limits_of_aws(environment: Environment) -> None:

@@ -39,7 +39,6 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
     # Nobody reads it; without it the stack of every environment that has it would be updated.
     template.add_output(Output("ClusterName", Value=name))
     return Stack[NoOutputs](
-        name=env.stack_name("access-entries"),
         template=template.to_dict(),
         parameters=parameters,
         tags=cluster_tags(env),

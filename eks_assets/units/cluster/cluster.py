@@ -46,7 +46,6 @@ def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
         role_arn=GetAtt(role, "Arn"),
     )
     return Stack[ClusterOutputs](
-        name=env.stack_name("cluster"),
         template=template.to_dict(),
         parameters={"SubnetIds": ",".join(control_plane_subnets(env.cluster, vpc))},
         tags=cluster_tags(env),

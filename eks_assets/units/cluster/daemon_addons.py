@@ -14,7 +14,6 @@ def daemon_addons(env: Environment, cluster: ClusterOutputs) -> Stack[NoOutputs]
     """EKS add-ons that run on every node and come before the node groups."""
     template, parameters = addon_template(env, f"Daemon add-ons of {env.cluster_name}", env.cluster.daemon_addons, {})
     return Stack[NoOutputs](
-        name=env.stack_name("daemon-addons"),
         template=template.to_dict(),
         parameters={"ClusterName": cluster.name, **parameters},
         tags=cluster_tags(env),

@@ -42,7 +42,6 @@ def fargate_profiles(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs)
         # EKS makes one profile of a cluster at a time and refuses a second one meanwhile.
         before = {"DependsOn": made.title}
     return Stack[NoOutputs](
-        name=env.stack_name("fargate-profiles"),
         template=template.to_dict(),
         parameters={
             "ClusterName": cluster.name,

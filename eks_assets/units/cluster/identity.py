@@ -73,7 +73,6 @@ def identity(
         oidc_provider=Select(1, Split("//", Sub("${OidcIssuer}//"))),
     )
     return Stack[IdentityOutputs](
-        name=env.stack_name("identity"),
         template=template.to_dict(),
         parameters={"ClusterName": cluster.name, "OidcIssuer": cluster.oidc_issuer, **parameters},
         tags=cluster_tags(env),

@@ -31,7 +31,7 @@ def irsa_roles(env: Environment, identity: IdentityOutputs) -> Stack[NoOutputs]:
             title = f"Role{digest(f'{found.metadata.namespace}/{found.metadata.name}')}"
             trusts = _trust(env, identity.oidc_provider, found)
             template.add_resource(service_account_role(env, title, role_name(env, found), trusts, found))
-    return Stack[NoOutputs](name=env.stack_name("irsa-roles"), template=template.to_dict(), tags=cluster_tags(env))
+    return Stack[NoOutputs](template=template.to_dict(), tags=cluster_tags(env))
 
 
 def role_name(env: Environment, found: ServiceAccount) -> str:

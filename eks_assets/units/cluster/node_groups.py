@@ -79,7 +79,6 @@ def node_groups(
         template.add_resource(eks.Nodegroup(f"Group{title}", **properties))
     add_outputs(template, NodeGroupsOutputs, node_role_arn=GetAtt(role, "Arn"))
     return Stack[NodeGroupsOutputs](
-        name=env.stack_name("node-groups"),
         template=template.to_dict(),
         parameters={
             "ClusterName": cluster.name,

@@ -30,7 +30,6 @@ def pod_addons(env: Environment, cluster: ClusterOutputs, roles: ServiceAccountR
         {"aws-ebs-csi-driver": roles.ebs_csi_role_arn, "aws-efs-csi-driver": roles.efs_csi_role_arn},
     )
     return Stack[NoOutputs](
-        name=env.stack_name("pod-addons"),
         template=template.to_dict(),
         parameters={"ClusterName": cluster.name, **parameters},
         tags=cluster_tags(env),

@@ -1,20 +1,13 @@
 """The VPC that the cluster joins, found by its tags (specification, "Infrastructure Discovery")."""
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.network.network import network
+from eks_assets.units.network.network import VpcFields, network
 from resources.config.environment import Environment
-from resources.model.outputs import Outputs
 from resources.model.specs import Lookup
 
 
-class VpcOutputs(Outputs):
-    """The VPC; its subnets in the order of their zones."""
-
-    vpc_id: str
-    cidr_block: str
-    private_subnet_ids: tuple[str, ...]
-    public_subnet_ids: tuple[str, ...]
-    zones: tuple[str, ...]
+class VpcOutputs(VpcFields):
+    """The VPC as AWS shows it to whoever looks for it. Units of the wave `cluster` and of later ones take this one."""
 
 
 @unit(wave="cluster", after=[network], minutes=0.05)

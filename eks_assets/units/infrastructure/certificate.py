@@ -56,6 +56,4 @@ def certificate(env: Environment, hosted_zone: HostedZoneOutputs | None) -> Stac
         )
     )
     add_outputs(template, CertificateOutputs, certificate_arn=Ref(issued))
-    return Stack[CertificateOutputs](
-        name=env.stack_name("certificate"), template=template.to_dict(), parameters=parameters, tags=stack_tags(env)
-    )
+    return Stack[CertificateOutputs](template=template.to_dict(), parameters=parameters, tags=stack_tags(env))

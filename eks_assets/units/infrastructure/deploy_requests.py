@@ -36,9 +36,7 @@ def deploy_requests(env: Environment) -> Stack[DeployRequestsOutputs]:
         if not env.sandbox:  # its AWS is reached over plain HTTP
             template.add_resource(_policy(one))
     add_outputs(template, DeployRequestsOutputs, queue_url=Ref(queue), dead_letter_queue_url=Ref(dead))
-    return Stack[DeployRequestsOutputs](
-        name=env.stack_name("deploy_requests"), template=template.to_dict(), tags=stack_tags(env)
-    )
+    return Stack[DeployRequestsOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
 def _queue(title: str, name: str, **more: object) -> sqs.Queue:

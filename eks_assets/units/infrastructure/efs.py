@@ -51,7 +51,6 @@ def efs(env: Environment, network: NetworkOutputs, security_groups: SecurityGrou
     )
     add_outputs(template, EfsOutputs, file_system_id=Ref(files), access_point_id=Ref(access_point))
     return Stack[EfsOutputs](
-        name=env.stack_name("efs"),
         template=template.to_dict(),
         parameters={
             "SubnetIds": ",".join(network.private_subnet_ids),

@@ -39,9 +39,7 @@ def notifications(env: Environment) -> Stack[NotificationsOutputs]:
     for address in dict.fromkeys(env.email_subscriptions):
         template.add_resource(_subscription(topic, address))
     add_outputs(template, NotificationsOutputs, topic_arn=Ref(topic))
-    return Stack[NotificationsOutputs](
-        name=env.stack_name("notifications"), template=template.to_dict(), tags=stack_tags(env)
-    )
+    return Stack[NotificationsOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
 def _subscription(topic: sns.Topic, address: str) -> sns.SubscriptionResource:

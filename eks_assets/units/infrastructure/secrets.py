@@ -38,7 +38,7 @@ def secrets(env: Environment) -> Stack[SecretsOutputs]:
                 )
             )
     add_outputs(template, SecretsOutputs, keycloak_secret_arn=Ref(keycloak), grafana_secret_arn=Ref(grafana))
-    return Stack[SecretsOutputs](name=env.stack_name("secrets"), template=template.to_dict(), tags=stack_tags(env))
+    return Stack[SecretsOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
 def _secret(title: str, name: str, description: str) -> secretsmanager.Secret:

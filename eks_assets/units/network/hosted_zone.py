@@ -31,9 +31,7 @@ def hosted_zone(env: Environment) -> Stack[HostedZoneOutputs]:
     )
     template.add_resource(zone)
     add_outputs(template, HostedZoneOutputs, zone_id=Ref(zone), name_servers=Join(",", GetAtt(zone, "NameServers")))
-    return Stack[HostedZoneOutputs](
-        name=env.stack_name("hosted_zone"), template=template.to_dict(), tags=stack_tags(env)
-    )
+    return Stack[HostedZoneOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
 def zone_id_of(env: Environment, made: HostedZoneOutputs | None) -> str:

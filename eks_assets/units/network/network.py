@@ -1,4 +1,4 @@
-"""The VPC: made by this environment, or found by its tags."""
+"""The VPC: created by this environment, or found by its tags."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from resources.model.outputs import Outputs
 from resources.model.specs import Lookup, Spec, Stack
 
 
-class NetworkOutputs(Outputs):
-    """The VPC and its subnets, one private and one public a zone, in the order of `zones`."""
+class VpcFields(Outputs):
+    """A VPC and its subnets, one private and one public a zone, in the order of `zones`."""
 
     vpc_id: str
     cidr_block: str
@@ -31,18 +31,20 @@ class NetworkOutputs(Outputs):
     zones: tuple[str, ...]
 
 
+class NetworkOutputs(VpcFields):
+    """The VPC as the network's own stack or lookup knows it. Units of the waves before `cluster` take this one."""
+
+
 @unit(wave="network", minutes=4)
 def network(env: Environment) -> Spec[NetworkOutputs]:
     """The VPC: a private and a public subnet in each zone, NAT, flow logs and private endpoints of AWS services.
 
-    With `network.lookup` nothing is made: the VPC is found by its tags, by default its name `<prefix>-vpc`.
+    With `network.lookup` nothing is created: the VPC is found by its tags, by default its name `<prefix>-vpc`.
     """
     if env.network.create is None:
         lookup = env.network.lookup or LookupNetwork()
         return Lookup[NetworkOutputs](kind="vpc", query=lookup.tags or {"Name": env.vpc_name})
-    return Stack[NetworkOutputs](
-        name=env.stack_name("network"), template=_template(env, env.network.create), tags=stack_tags(env)
-    )
+    return Stack[NetworkOutputs](template=_template(env, env.network.create), tags=stack_tags(env))
 
 
 def _template(env: Environment, settings: CreateNetwork) -> dict[str, Any]:

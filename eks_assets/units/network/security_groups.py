@@ -60,7 +60,6 @@ def security_groups(env: Environment, network: NetworkOutputs) -> Stack[Security
         node_security_group_id=GetAtt(node, "GroupId"),
     )
     return Stack[SecurityGroupsOutputs](
-        name=env.stack_name("security_groups"),
         template=template.to_dict(),
         parameters={"VpcId": network.vpc_id, "CidrBlock": network.cidr_block},
         tags=stack_tags(env),

@@ -40,7 +40,6 @@ def external_dns_role(env: Environment, hosted_zone: HostedZoneOutputs | None) -
     made = template.add_resource(role(env, "ExternalDnsRole", pod_identity_trust(env), statements))
     add_outputs(template, ExternalDnsRoleOutputs, role_arn=GetAtt(made, "Arn"))
     return Stack[ExternalDnsRoleOutputs](
-        name=env.stack_name("external_dns_role"),
         template=template.to_dict(),
         parameters=parameters,
         tags=stack_tags(env),

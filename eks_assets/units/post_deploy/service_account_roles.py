@@ -57,9 +57,7 @@ def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]
         loki_role_arn=add("LokiRole", _loki(bucket)),
         loki_bucket_name=Ref(bucket),
     )
-    return Stack[ServiceAccountRolesOutputs](
-        name=env.stack_name("service_account_roles"), template=template.to_dict(), tags=stack_tags(env)
-    )
+    return Stack[ServiceAccountRolesOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
 def _external_secrets(env: Environment) -> list[Document]:
