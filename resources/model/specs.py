@@ -26,8 +26,8 @@ class Spec(BaseModel, Generic[O_co]):
         for base in cls.__mro__:
             meta = getattr(base, "__pydantic_generic_metadata__", None)
             if meta and meta["args"] and isinstance(meta["args"][0], type) and issubclass(meta["args"][0], Outputs):
-                found: type[Outputs] = meta["args"][0]
-                return found
+                outputs: type[Outputs] = meta["args"][0]
+                return outputs
         raise TypeError(f"{cls.__name__} does not say what it outputs: write {cls.__name__}[SomeOutputs]")
 
 

@@ -18,7 +18,7 @@ from resources.model.specs import Manifests
     checks=[ObjectsReady()],
 )
 def argocd_repository(env: Environment, config: ApplicationConfigOutputs) -> Manifests:
-    """Repository credentials as a Secret made by External Secrets, never by the pipeline."""
+    """Repository credentials as a Secret that External Secrets creates, never the pipeline."""
     if env.git is None or env.git.credentials is None:
         raise TypeError("an environment without `git.credentials` has no repository secret")
     template = {

@@ -18,33 +18,33 @@ from resources.config.environment import Environment
 
 
 def addon_template(
-    env: Environment, description: str, addons: Sequence[Addon], made: Mapping[str, str]
+    env: Environment, description: str, addons: Sequence[Addon], role_arns: Mapping[str, str]
 ) -> tuple[Template, dict[str, str]]:
-    """The template of these add-ons and its parameters. `made`: ARN by add-on name of default roles that another unit
-    makes; the other roles are part of the template."""
+    """The template of these add-ons and its parameters. `role_arns`: ARN by add-on name of default roles that another
+    unit creates; the other roles are part of the template."""
     template = Template(Description=description)
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters: dict[str, str] = {}
     for addon in addons:
         associations = [
             eks.PodIdentityAssociationProperty(
-                ServiceAccount=found.service_account_name,
-                RoleArn=found.role_arn or GetAtt(template.add_resource(pod_role(env, title, found)), "Arn"),
+                ServiceAccount=association.service_account_name,
+                RoleArn=association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn"),
             )
-            for found in addon.pod_identity_associations
-            for title in [f"Role{digest(f'{addon.name}/{found.service_account_name}')}"]
+            for association in addon.pod_identity_associations
+            for title in [f"Role{digest(f'{addon.name}/{association.service_account_name}')}"]
         ]
         if addon.use_default_pod_identity_associations:
-            if addon.name in made:
-                parameters[f"{_title(addon)}RoleArn"] = made[addon.name]
-            associations.append(_default_association(env, template, addon, addon.name in made))
+            if addon.name in role_arns:
+                parameters[f"{_title(addon)}RoleArn"] = role_arns[addon.name]
+            associations.append(_default_association(env, template, addon, addon.name in role_arns))
         template.add_resource(eks.Addon(_title(addon), **_properties(addon, cluster_name, associations)))
     return template, parameters
 
 
 def addon_names(template: Template) -> tuple[str, ...]:
     """The logical ids of the add-ons: replacing one is harmless, its pods are only restarted."""
-    return tuple(title for title, found in template.resources.items() if isinstance(found, eks.Addon))
+    return tuple(title for title, resource in template.resources.items() if isinstance(resource, eks.Addon))
 
 
 def _title(addon: Addon) -> str:
@@ -53,12 +53,12 @@ def _title(addon: Addon) -> str:
 
 
 def _default_association(
-    env: Environment, template: Template, addon: Addon, is_made: bool
+    env: Environment, template: Template, addon: Addon, has_role: bool
 ) -> eks.PodIdentityAssociationProperty:
     account, policies = DEFAULT_ROLES[addon.name]
     title = f"{_title(addon)}Role"
     arn: Ref | GetAtt
-    if is_made:
+    if has_role:
         arn = text_parameter(template, f"{title}Arn", f"Role of the add-on {addon.name}")
     else:
         managed = [aws_policy(env, policy) for policy in policies]

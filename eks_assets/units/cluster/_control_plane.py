@@ -33,7 +33,7 @@ def add_cluster_role(template: Template, env: Environment) -> Role:
 
 
 def add_logs(template: Template, env: Environment) -> None:
-    """The log group, where any log is on: one that EKS makes by itself keeps everything for ever."""
+    """The log group, where any log is on: one that EKS creates by itself keeps everything for ever."""
     logging = env.cluster.cloud_watch.cluster_logging
     if logging.types:
         template.add_resource(
@@ -96,10 +96,10 @@ def _vpc(config: ClusterConfig, subnets: Ref) -> eks.ResourcesVpcConfig:
 
 
 def _kubernetes_network(config: ClusterConfig) -> eks.KubernetesNetworkConfig:
-    found = config.kubernetes_network_config
-    network = eks.KubernetesNetworkConfig(IpFamily=found.ip_family.lower())
-    if found.service_ipv4_cidr:
-        network.ServiceIpv4Cidr = found.service_ipv4_cidr
+    wanted = config.kubernetes_network_config
+    network = eks.KubernetesNetworkConfig(IpFamily=wanted.ip_family.lower())
+    if wanted.service_ipv4_cidr:
+        network.ServiceIpv4Cidr = wanted.service_ipv4_cidr
     if config.auto_mode:
         network.ElasticLoadBalancing = eks.ElasticLoadBalancing(Enabled=True)
     return network
@@ -128,8 +128,8 @@ def _add_role(
 
 
 def _add_key(template: Template, env: Environment) -> Key:
-    """The key of Secrets. Its policy leaves it to IAM who may use it; EKS gets a grant from whoever makes the cluster,
-    who needs kms:CreateGrant and kms:DescribeKey."""
+    """The key of Secrets. Its policy leaves it to IAM who may use it; EKS gets a grant from whoever creates the
+    cluster, who needs kms:CreateGrant and kms:DescribeKey."""
     root = arn(env, "iam", "root", region="")
     everything = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
     key: Key = template.add_resource(

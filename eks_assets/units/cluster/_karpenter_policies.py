@@ -37,7 +37,7 @@ def policies(cluster: str, node_role_arn: Any, queue_arn: Any) -> dict[str, dict
         ],
         "ResourceDiscovery": _resource_discovery(),
     }
-    return {name: {"Version": "2012-10-17", "Statement": found} for name, found in statements.items()}
+    return {name: {"Version": "2012-10-17", "Statement": listed} for name, listed in statements.items()}
 
 
 def policy_name(short: str, cluster: str) -> str:

@@ -46,11 +46,11 @@ def _disk(group: ManagedNodeGroup) -> dict[str, Any]:
     return disk | {key: value for key, value in optional.items() if value}
 
 
-def _reservation(found: CapacityReservation) -> ec2.CapacityReservationSpecification:
+def _reservation(reservation: CapacityReservation) -> ec2.CapacityReservationSpecification:
     specification = ec2.CapacityReservationSpecification()
-    if found.capacity_reservation_preference:
-        specification.CapacityReservationPreference = found.capacity_reservation_preference
-    if target := found.capacity_reservation_target:
+    if reservation.capacity_reservation_preference:
+        specification.CapacityReservationPreference = reservation.capacity_reservation_preference
+    if target := reservation.capacity_reservation_target:
         given = {
             "CapacityReservationId": target.capacity_reservation_id,
             "CapacityReservationResourceGroupArn": target.capacity_reservation_resource_group_arn,

@@ -19,33 +19,33 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def pod_role(env: Environment, title: str, found: PodRole) -> Role:
+def pod_role(env: Environment, title: str, wanted: PodRole) -> Role:
     """The role of a pod identity association that names none that exists."""
     return _role(
         env,
         title,
         pod_identity_trust(env),
-        managed=found.permission_policy_arns,
-        inline=found.permission_policy,
-        well_known=found.well_known_policies,
-        name=found.role_name,
-        permissions_boundary=found.permissions_boundary_arn,
-        tags=found.tags,
+        managed=wanted.permission_policy_arns,
+        inline=wanted.permission_policy,
+        well_known=wanted.well_known_policies,
+        name=wanted.role_name,
+        permissions_boundary=wanted.permissions_boundary_arn,
+        tags=wanted.tags,
     )
 
 
-def service_account_role(env: Environment, title: str, name: str, trusts: Document, found: ServiceAccount) -> Role:
-    """The role of a service account (IRSA), under a name that others can tell beforehand."""
+def service_account_role(env: Environment, title: str, name: str, trusts: Document, account: ServiceAccount) -> Role:
+    """The role of a service account (IRSA), under a name that is known before the role exists."""
     return _role(
         env,
         title,
         trusts,
-        managed=found.attach_policy_arns,
-        inline=found.attach_policy,
-        well_known=found.well_known_policies,
+        managed=account.attach_policy_arns,
+        inline=account.attach_policy,
+        well_known=account.well_known_policies,
         name=name,
-        permissions_boundary=found.permissions_boundary,
-        tags=found.tags,
+        permissions_boundary=account.permissions_boundary,
+        tags=account.tags,
     )
 
 

@@ -17,7 +17,7 @@ from resources.model.specs import Stack
 
 
 class ClusterOutputs(Outputs):
-    """The control plane. `oidc_issuer` is a URL; `security_group_id` is the group that EKS makes for the cluster."""
+    """The control plane. `oidc_issuer` is a URL; `security_group_id` is the group that EKS creates for the cluster."""
 
     name: str
     arn: str
@@ -34,15 +34,15 @@ def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
     subnets = list_parameter(template, "SubnetIds", "Subnets of the cluster")
     role = add_cluster_role(template, env)
     add_logs(template, env)
-    made = template.add_resource(eks.Cluster("Cluster", **cluster_properties(template, env, role, subnets)))
+    control_plane = template.add_resource(eks.Cluster("Cluster", **cluster_properties(template, env, role, subnets)))
     add_outputs(
         template,
         ClusterOutputs,
-        name=Ref(made),
-        arn=GetAtt(made, "Arn"),
-        endpoint=GetAtt(made, "Endpoint"),
-        oidc_issuer=GetAtt(made, "OpenIdConnectIssuerUrl"),
-        security_group_id=GetAtt(made, "ClusterSecurityGroupId"),
+        name=Ref(control_plane),
+        arn=GetAtt(control_plane, "Arn"),
+        endpoint=GetAtt(control_plane, "Endpoint"),
+        oidc_issuer=GetAtt(control_plane, "OpenIdConnectIssuerUrl"),
+        security_group_id=GetAtt(control_plane, "ClusterSecurityGroupId"),
         role_arn=GetAtt(role, "Arn"),
     )
     return Stack[ClusterOutputs](

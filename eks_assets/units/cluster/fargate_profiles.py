@@ -38,9 +38,9 @@ def fargate_profiles(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs)
     )
     before: dict[str, Any] = {}
     for profile in env.cluster.fargate_profiles:
-        made = template.add_resource(_profile(profile, cluster_name, GetAtt(role, "Arn"), subnets, before))
-        # EKS makes one profile of a cluster at a time and refuses a second one meanwhile.
-        before = {"DependsOn": made.title}
+        added = template.add_resource(_profile(profile, cluster_name, GetAtt(role, "Arn"), subnets, before))
+        # EKS creates one profile of a cluster at a time and refuses a second one meanwhile.
+        before = {"DependsOn": added.title}
     return Stack[NoOutputs](
         template=template.to_dict(),
         parameters={
@@ -59,12 +59,14 @@ def _profile(
     tags = {"Tags": Tags(profile.tags)} if profile.tags else {}
     selectors = [
         eks.Selector(
-            Namespace=found.namespace,
+            Namespace=selector.namespace,
             **(
-                {"Labels": [eks.Label(Key=k, Value=v) for k, v in sorted(found.labels.items())]} if found.labels else {}
+                {"Labels": [eks.Label(Key=k, Value=v) for k, v in sorted(selector.labels.items())]}
+                if selector.labels
+                else {}
             ),
         )
-        for found in profile.selectors
+        for selector in profile.selectors
     ]
     return eks.FargateProfile(
         f"Profile{title}",

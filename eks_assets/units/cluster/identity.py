@@ -48,24 +48,25 @@ def identity(
     roles: ServiceAccountRolesOutputs,
 ) -> Stack[IdentityOutputs]:
     """The OIDC provider, and which service account gets which role through pod identity. What the ClusterConfig says
-    of a service account goes before what the pipeline would give it."""
+    of a service account takes precedence over what the pipeline would give it."""
     template = Template(Description=f"AWS roles of pods in {env.cluster_name}")
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     issuer = text_parameter(template, "OidcIssuer", "OIDC issuer of the cluster")
     if env.cluster.iam.with_oidc:
         template.add_resource(OIDCProvider("OidcProvider", Url=issuer, ClientIdList=["sts.amazonaws.com"]))
-    for found in associations(env):
-        title = f"Role{digest(f'{found.namespace}/{found.service_account_name}')}"
-        role = found.role_arn or GetAtt(template.add_resource(pod_role(env, title, found)), "Arn")
-        _associate(template, cluster_name, found.namespace, found.service_account_name, role, found.tags)
-    made = {
+    for association in associations(env):
+        title = f"Role{digest(f'{association.namespace}/{association.service_account_name}')}"
+        role = association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn")
+        namespace, account = association.namespace, association.service_account_name
+        _associate(template, cluster_name, namespace, account, role, association.tags)
+    role_arns = {
         "ExternalDnsRoleArn": external_dns.role_arn,
         "ExternalSecretsRoleArn": roles.external_secrets_role_arn,
         "LoadBalancerControllerRoleArn": roles.load_balancer_controller_role_arn,
         "LokiRoleArn": roles.loki_role_arn,
     }
-    parameters = _associate_ours(template, cluster_name, made, associations(env))
-    # The slashes and the // make the parts exist while a change set is made and the issuer is not known.
+    parameters = _associate_ours(template, cluster_name, role_arns, associations(env))
+    # The slashes and the // make the parts exist while a change set is created and the issuer is not known.
     add_outputs(
         template,
         IdentityOutputs,
@@ -102,8 +103,8 @@ def _associate_ours(
     template: Template, cluster_name: Ref, roles: Mapping[str, str], declared: tuple[PodIdentityAssociation, ...]
 ) -> dict[str, str]:
     """Associate the service accounts of what we install; returns the parameters that carry their roles."""
-    taken = {(found.namespace, found.service_account_name) for found in declared}
-    used = {name: account for name, account in _ACCOUNTS.items() if account not in taken}
+    decided = {(association.namespace, association.service_account_name) for association in declared}
+    used = {name: account for name, account in _ACCOUNTS.items() if account not in decided}
     for name, (namespace, account) in used.items():
         role = text_parameter(template, name, f"Role of {namespace}/{account}")
         _associate(template, cluster_name, namespace, account, role, {})

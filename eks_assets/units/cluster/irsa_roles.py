@@ -19,41 +19,41 @@ _LONGEST_ROLE_NAME = 64
 
 def needs_role(env: Environment) -> bool:
     """Whether any service account of the ClusterConfig gets a role that does not exist yet."""
-    return any(not found.attach_role_arn for found in env.cluster.iam.service_accounts)
+    return any(not account.attach_role_arn for account in env.cluster.iam.service_accounts)
 
 
 @unit(wave="cluster", minutes=1, when=needs_role)
 def irsa_roles(env: Environment, identity: IdentityOutputs) -> Stack[NoOutputs]:
     """One role for each of the ClusterConfig's service accounts, trusted through the OIDC provider."""
     template = Template(Description=f"Roles of service accounts in {env.cluster_name}")
-    for found in env.cluster.iam.service_accounts:
-        if not found.attach_role_arn:
-            title = f"Role{digest(f'{found.metadata.namespace}/{found.metadata.name}')}"
-            trusts = _trust(env, identity.oidc_provider, found)
-            template.add_resource(service_account_role(env, title, role_name(env, found), trusts, found))
+    for account in env.cluster.iam.service_accounts:
+        if not account.attach_role_arn:
+            title = f"Role{digest(f'{account.metadata.namespace}/{account.metadata.name}')}"
+            trusts = _trust(env, identity.oidc_provider, account)
+            template.add_resource(service_account_role(env, title, role_name(env, account), trusts, account))
     return Stack[NoOutputs](template=template.to_dict(), tags=cluster_tags(env))
 
 
-def role_name(env: Environment, found: ServiceAccount) -> str:
+def role_name(env: Environment, account: ServiceAccount) -> str:
     """The role's name: the ClusterConfig's, else one that is known before the role exists."""
-    if found.role_name:
-        return found.role_name
-    name = f"{env.cluster_name}-{found.metadata.namespace}-{found.metadata.name}"
+    if account.role_name:
+        return account.role_name
+    name = f"{env.cluster_name}-{account.metadata.namespace}-{account.metadata.name}"
     if len(name) <= _LONGEST_ROLE_NAME:
         return name
     tail = digest(name)
     return f"{name[: _LONGEST_ROLE_NAME - len(tail) - 1]}-{tail}"
 
 
-def role_arn(env: Environment, found: ServiceAccount) -> str:
-    """The ARN of the service account's role, made here or existing."""
-    return found.attach_role_arn or arn(env, "iam", f"role/{role_name(env, found)}", region="")
+def role_arn(env: Environment, account: ServiceAccount) -> str:
+    """The ARN of the service account's role, created here or existing."""
+    return account.attach_role_arn or arn(env, "iam", f"role/{role_name(env, account)}", region="")
 
 
-def _trust(env: Environment, provider: str, found: ServiceAccount) -> Document:
+def _trust(env: Environment, provider: str, account: ServiceAccount) -> Document:
     # The provider's name is in the keys of the condition, where CloudFormation allows no function: it is written out,
     # and known once the unit `identity` exists.
-    subject = f"system:serviceaccount:{found.metadata.namespace}:{found.metadata.name}"
+    subject = f"system:serviceaccount:{account.metadata.namespace}:{account.metadata.name}"
     return trust(
         {"Federated": arn(env, "iam", f"oidc-provider/{provider}", region="")},
         "sts:AssumeRoleWithWebIdentity",

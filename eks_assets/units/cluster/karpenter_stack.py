@@ -82,7 +82,7 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
         "queue_name": GetAtt(queue, "QueueName"),
     }
     add_outputs(template, KarpenterOutputs, **values)
-    # Karpenter's guide calls it so, and people look for it under that name.
+    # A name of its own: people know it from Karpenter's guide.
     return Stack[KarpenterOutputs](name=env.karpenter_stack, template=template.to_dict(), tags=cluster_tags(env))
 
 

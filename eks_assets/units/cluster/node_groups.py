@@ -1,4 +1,4 @@
-"""EKS managed node groups, one launch template each, made in parallel by one stack.
+"""EKS managed node groups, one launch template each, created in parallel by one stack.
 
 Source: CloudFormation, AWS::EKS::Nodegroup; eksctl's defaults (AL2023, IMDSv2 with one hop, encrypted gp3).
 """
@@ -55,13 +55,13 @@ class NodeGroupsOutputs(Outputs):
     checks=[NodesReady()],
 )
 def node_groups(
-    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, groups: SecurityGroupsOutputs
+    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, security_groups: SecurityGroupsOutputs
 ) -> Stack[NodeGroupsOutputs]:
     """Managed node groups with their roles and launch templates."""
     template = Template(Description=f"Managed node groups of {env.cluster_name}")
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     subnets = list_parameter(template, "SubnetIds", "Private subnets, in the order of their zones")
-    security_groups = [
+    attached_groups = [
         text_parameter(template, "ClusterSecurityGroupId", "Nodes, control plane and pods to each other"),
         text_parameter(template, "NodeSecurityGroupId", "Load balancers to pods and node ports"),
     ]
@@ -69,11 +69,11 @@ def node_groups(
     for group in env.cluster.node_groups:
         title = "".join(part.capitalize() for part in group.name.replace("_", "-").split("-"))
         own = group.iam.attach_policy_arns
-        made = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
-        launch = template.add_resource(launch_template(env, f"Launch{title}", group, security_groups))
+        group_role = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
+        launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached_groups))
         properties = _properties(env, group, launch) | {
             "ClusterName": cluster_name,
-            "NodeRole": group.iam.instance_role_arn or GetAtt(made, "Arn"),
+            "NodeRole": group.iam.instance_role_arn or GetAtt(group_role, "Arn"),
             "Subnets": _subnets(env, group, subnets),
         }
         template.add_resource(eks.Nodegroup(f"Group{title}", **properties))
@@ -84,7 +84,7 @@ def node_groups(
             "ClusterName": cluster.name,
             "SubnetIds": ",".join(env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids),
             "ClusterSecurityGroupId": cluster.security_group_id,
-            "NodeSecurityGroupId": groups.node_security_group_id,
+            "NodeSecurityGroupId": security_groups.node_security_group_id,
         },
         tags=cluster_tags(env),
         may_replace=tuple(title for title in template.resources if title.startswith("Group")),
@@ -132,7 +132,7 @@ def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTem
     if group.release_version:
         properties["ReleaseVersion"] = group.release_version
     else:
-        # Without it nodes stay at the version they were made with when the control plane moves on.
+        # Without it nodes stay at the version they were created with when the control plane moves on.
         properties["Version"] = env.kubernetes_version
     if group.node_repair_config.enabled:
         properties["NodeRepairConfig"] = eks.NodeRepairConfig(Enabled=True)
@@ -168,7 +168,7 @@ def _subnets(env: Environment, group: ManagedNodeGroup, subnets: Ref) -> Any:
 
 
 def _update_config(group: ManagedNodeGroup) -> eks.UpdateConfig:
-    found = group.update_config
-    if found and found.max_unavailable_percentage:
-        return eks.UpdateConfig(MaxUnavailablePercentage=found.max_unavailable_percentage)
-    return eks.UpdateConfig(MaxUnavailable=found.max_unavailable if found and found.max_unavailable else 1)
+    config = group.update_config
+    if config and config.max_unavailable_percentage:
+        return eks.UpdateConfig(MaxUnavailablePercentage=config.max_unavailable_percentage)
+    return eks.UpdateConfig(MaxUnavailable=config.max_unavailable if config and config.max_unavailable else 1)

@@ -15,7 +15,7 @@ from resources.model.specs import HelmRelease
     after=[karpenter_crds, pod_addons, identity],
     when=lambda env: not env.cluster.auto_mode,
 )
-def karpenter(env: Environment, stack: KarpenterOutputs) -> HelmRelease:
+def karpenter(env: Environment, karpenter_stack: KarpenterOutputs) -> HelmRelease:
     """Starts nodes for pods that have no place, and stops those that nobody needs."""
     return HelmRelease(
         name="karpenter",
@@ -25,7 +25,7 @@ def karpenter(env: Environment, stack: KarpenterOutputs) -> HelmRelease:
         version=env.karpenter_version,
         skip_crds=True,
         values={
-            "settings": {"clusterName": env.cluster_name, "interruptionQueue": stack.queue_name},
+            "settings": {"clusterName": env.cluster_name, "interruptionQueue": karpenter_stack.queue_name},
             "serviceAccount": {"name": "karpenter"},
         },
     )

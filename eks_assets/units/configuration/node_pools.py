@@ -18,17 +18,19 @@ from resources.model.specs import Manifests
     when=lambda env: not env.cluster.auto_mode,
     checks=[ObjectsReady()],
 )
-def node_pools(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, stack: KarpenterOutputs) -> Manifests:
+def node_pools(
+    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, karpenter_stack: KarpenterOutputs
+) -> Manifests:
     """A general-purpose NodePool and the EC2NodeClass behind it."""
     discovery = [{"tags": {"karpenter.sh/discovery": env.cluster_name}}]
-    # A VPC that somebody else made need not have our tags.
+    # A VPC that somebody else created need not have our tags.
     subnets = [{"id": subnet} for subnet in env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids]
     node_class = {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
         "metadata": {"name": "default"},
         "spec": {
-            "role": stack.node_role_name,
+            "role": karpenter_stack.node_role_name,
             "amiSelectorTerms": [{"alias": "al2023@latest"}],
             "subnetSelectorTerms": discovery if env.network.create else subnets,
             # Without the cluster's own group a node reaches neither the API server nor other nodes.

@@ -16,19 +16,21 @@ _ALWAYS_THERE = ("default", "kube-system", "kube-public", "kube-node-lease")
     wave="configuration",
     minutes=0.1,
     after=[irsa_roles, namespaces],
-    when=lambda env: any(not found.role_only for found in env.cluster.iam.service_accounts),
+    when=lambda env: any(not account.role_only for account in env.cluster.iam.service_accounts),
 )
 def service_accounts(env: Environment) -> Manifests:
     """Service accounts with the annotation that gives their pods a role, and the namespaces they need."""
-    ours = [found for found in env.cluster.iam.service_accounts if not found.role_only]
-    others = sorted({found.metadata.namespace for found in ours} - {*env.namespaces, *_ALWAYS_THERE})
-    made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in others]
-    return Manifests(objects=(*made, *(_service_account(env, found) for found in ours)))
+    accounts = [account for account in env.cluster.iam.service_accounts if not account.role_only]
+    missing = {account.metadata.namespace for account in accounts} - {*env.namespaces, *_ALWAYS_THERE}
+    namespace_objects: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(missing)
+    ]
+    return Manifests(objects=(*namespace_objects, *(_service_account(env, account) for account in accounts)))
 
 
-def _service_account(env: Environment, found: ServiceAccount) -> dict[str, Any]:
-    about = found.metadata
-    annotations = {**about.annotations, "eks.amazonaws.com/role-arn": role_arn(env, found)}
+def _service_account(env: Environment, account: ServiceAccount) -> dict[str, Any]:
+    about = account.metadata
+    annotations = {**about.annotations, "eks.amazonaws.com/role-arn": role_arn(env, account)}
     metadata: dict[str, Any] = {"name": about.name, "namespace": about.namespace, "annotations": annotations}
     if about.labels:
         metadata["labels"] = dict(about.labels)

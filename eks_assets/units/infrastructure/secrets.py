@@ -65,7 +65,7 @@ def _pipeline_roles(env: Environment) -> list[str]:
 
 
 def _denial(roles: list[str]) -> Document:
-    # A condition instead of a principal: it holds for roles that are made later, or made again under the same name.
+    # A condition instead of a principal: it holds for roles that are created later, or recreated under the same name.
     return policy_document(
         {
             "Effect": "Deny",

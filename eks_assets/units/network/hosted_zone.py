@@ -34,13 +34,13 @@ def hosted_zone(env: Environment) -> Stack[HostedZoneOutputs]:
     return Stack[HostedZoneOutputs](template=template.to_dict(), tags=stack_tags(env))
 
 
-def zone_id_of(env: Environment, made: HostedZoneOutputs | None) -> str:
-    """The id of the environment's zone: the one made here, else the one that the file names. Raises ConfigError where
-    there is neither."""
-    found = made.zone_id if made is not None else env.hosted_zone.id
-    if found is None:
+def zone_id_of(env: Environment, owned: HostedZoneOutputs | None) -> str:
+    """The id of the environment's zone: the one created here, else the one that the file names. Raises ConfigError
+    where there is neither."""
+    zone_id = owned.zone_id if owned is not None else env.hosted_zone.id
+    if zone_id is None:
         raise ConfigError(
             f"environment {env.name} is to create its hosted zone, but the unit hosted_zone is switched off",
             next_step="switch it on under addons, or name an existing zone: hosted_zone.id",
         )
-    return found
+    return zone_id

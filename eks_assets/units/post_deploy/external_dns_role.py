@@ -37,8 +37,8 @@ def external_dns_role(env: Environment, hosted_zone: HostedZoneOutputs | None) -
         text_parameter(template, "HostedZoneId", "Zone that the records are written to")
         parameters["HostedZoneId"] = zone_id_of(env, hosted_zone)
         statements = _zone_rights()
-    made = template.add_resource(role(env, "ExternalDnsRole", pod_identity_trust(env), statements))
-    add_outputs(template, ExternalDnsRoleOutputs, role_arn=GetAtt(made, "Arn"))
+    added = template.add_resource(role(env, "ExternalDnsRole", pod_identity_trust(env), statements))
+    add_outputs(template, ExternalDnsRoleOutputs, role_arn=GetAtt(added, "Arn"))
     return Stack[ExternalDnsRoleOutputs](
         template=template.to_dict(),
         parameters=parameters,

@@ -24,7 +24,7 @@ from resources.model.specs import Stack
 
 
 class ServiceAccountRolesOutputs(Outputs):
-    """One role a service account; each is taken through EKS Pod Identity."""
+    """One role a service account; each is assumed through EKS Pod Identity."""
 
     external_secrets_role_arn: str
     load_balancer_controller_role_arn: str
@@ -42,8 +42,8 @@ def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]
 
     def add(title: str, statements: list[Document] | None = None, managed: str | None = None) -> GetAtt:
         policies = [aws_policy(env, managed)] if managed else []
-        made = template.add_resource(role(env, title, pod_identity_trust(env), statements or [], policies))
-        return GetAtt(made, "Arn")
+        added = template.add_resource(role(env, title, pod_identity_trust(env), statements or [], policies))
+        return GetAtt(added, "Arn")
 
     add_outputs(
         template,
