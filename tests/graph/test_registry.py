@@ -51,11 +51,11 @@ def test_units_come_after_what_they_read_and_what_they_wait_for() -> None:
     first = giving(A, "first")
     second = giving(B, "second", taking=A)
     third = plain("third", after=[second])
-    found = Registry.of([third, second, first])
-    assert [u.name for u in found.units] == ["first", "second", "third"]
-    assert found.needs == {"first": (), "second": ("first",), "third": ("second",)}
-    assert found.owner[A] is first
-    assert found["third"] is third
+    registry = Registry.of([third, second, first])
+    assert [u.name for u in registry.units] == ["first", "second", "third"]
+    assert registry.needs == {"first": (), "second": ("first",), "third": ("second",)}
+    assert registry.owner[A] is first
+    assert registry["third"] is third
 
 
 def test_waves_keep_their_order_beside_dependencies() -> None:
@@ -67,9 +67,9 @@ def test_descendants_are_all_that_depend_directly_or_not() -> None:
     first, other = giving(A, "first"), plain("other")
     second = giving(B, "second", taking=A)
     third = plain("third", after=[second])
-    found = Registry.of([first, other, second, third])
-    assert found.descendants(["first"]) == {"first", "second", "third"}
-    assert found.descendants(["third", "other"]) == {"third", "other"}
+    registry = Registry.of([first, other, second, third])
+    assert registry.descendants(["first"]) == {"first", "second", "third"}
+    assert registry.descendants(["third", "other"]) == {"third", "other"}
 
 
 def test_outputs_that_nobody_gives_are_refused() -> None:

@@ -53,15 +53,15 @@ REGISTRY = Registry.of([zone, vpc, reader, chart])
 
 def with_chart(env: Environment, **addon: Any) -> HelmRelease:
     changed = env.model_copy(update={"addons": {"chart": Addon.model_validate(addon)}})
-    found = desired(REGISTRY, changed, chart, {})
-    assert isinstance(found, HelmRelease)
-    return found
+    spec = desired(REGISTRY, changed, chart, {})
+    assert isinstance(spec, HelmRelease)
+    return spec
 
 
 def parameters(env: Environment, **known: Outputs) -> dict[str, str]:
-    found = desired(REGISTRY, env, reader, known)
-    assert isinstance(found, Stack)
-    return found.parameters
+    spec = desired(REGISTRY, env, reader, known)
+    assert isinstance(spec, Stack)
+    return spec.parameters
 
 
 def test_what_is_known_is_used_and_the_rest_is_pending(sandbox_env: Environment) -> None:

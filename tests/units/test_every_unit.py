@@ -107,7 +107,7 @@ def test_unit_reads_every_parameter_that_it_takes(name: str) -> None:
     assert unread_parameters(registry()[name]) == []
 
 
-def test_unread_parameters_are_seen() -> None:
+def test_unread_parameters_are_reported() -> None:
     @unit(wave="network")
     def deaf(env: Environment) -> Manifests:
         """Takes an environment for nothing."""
