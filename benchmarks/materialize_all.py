@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from eks_assets.definitions import assets, deploy_job
+from eks_assets.definitions import build_deployed_assets, deploy_job
 from eks_assets.engine.planner import WIDTH
+from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.home import open_instance
@@ -23,6 +24,7 @@ from resources.config.waves import WAVES
 
 
 def _job(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
+    assets = build_deployed_assets(CodeLocation())
     job = dg.define_asset_job("everything", selection=dg.AssetSelection.assets(*assets))
     whole = dg.Definitions(assets=assets, jobs=[job], resources={"platform": Platform()}, executor=executor)
     return whole.resolve_job_def("everything")

@@ -1,9 +1,12 @@
 """The sole composition root: assets, jobs, sensors and resources in one Definitions."""
 
+from functools import cache
+
 import dagster as dg
 
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
+from eks_assets.orchestration.code_location import CodeLocation, read_code_location
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
@@ -15,30 +18,42 @@ from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 
-assets = [*build_assets(registry()), build_release_plan(registry())]
-deploy_definition = dg.define_asset_job(
-    DEPLOY, selection=dg.AssetSelection.assets(*assets), description="Bring an environment to what its file says."
-)
-plan_definition = dg.define_asset_job(
-    "plan_environment",
-    selection=dg.AssetSelection.assets(PLAN),
-    description="Show what a deploy would change. Changes nothing.",
-)
-release_definition = dg.define_asset_job(
-    "request_approval",
-    selection=dg.AssetSelection.assets(RELEASE_PLAN),
-    description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
-)
-defs = dg.Definitions(
-    assets=[*assets, build_plan(registry())],
-    asset_checks=[build_approved_check(registry())],
-    jobs=[deploy_definition, plan_definition, release_definition, approve],
-    sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
-    resources={"platform": Platform()},
-    executor=look_first,
-)
+
+def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
+    """What the job `deploy` materializes: an asset a unit, and the plan that is put up for approval."""
+    return [*build_assets(registry(), location), build_release_plan(registry(), location)]
+
+
+# Dagster would call it again for each of its own uses; made once, the forkserver hands it to the steps ready-made.
+@dg.definitions
+@cache
+def defs() -> dg.Definitions:
+    """Everything that Dagster shows and runs. Reads the code location's settings from the environment's variables."""
+    location = read_code_location()
+    deployed = build_deployed_assets(location)
+    deploy_definition = dg.define_asset_job(
+        DEPLOY, selection=dg.AssetSelection.assets(*deployed), description="Bring an environment to what its file says."
+    )
+    plan_definition = dg.define_asset_job(
+        "plan_environment",
+        selection=dg.AssetSelection.assets(PLAN),
+        description="Show what a deploy would change. Changes nothing.",
+    )
+    release_definition = dg.define_asset_job(
+        "request_approval",
+        selection=dg.AssetSelection.assets(RELEASE_PLAN),
+        description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
+    )
+    return dg.Definitions(
+        assets=[*deployed, build_plan(registry(), location)],
+        asset_checks=[build_approved_check(registry())],
+        jobs=[deploy_definition, plan_definition, release_definition, approve],
+        sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
+        resources={"platform": Platform()},
+        executor=look_first,
+    )
 
 
 def deploy_job() -> dg.JobDefinition:
     """The deploy job, for runs started outside of Dagster's own daemon (`dg.reconstructable`)."""
-    return defs.resolve_job_def(DEPLOY)
+    return defs().resolve_job_def(DEPLOY)

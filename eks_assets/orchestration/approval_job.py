@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from resources.approval.decisions import find_request, write_ui_decision
 
 
@@ -18,7 +18,7 @@ class Decision(dg.Config):
 @dg.op(description="Write the decision. It counts as one approver: the pipeline itself, since Dagster knows no users.")
 def decide(context: dg.OpExecutionContext, config: Decision, platform: Platform) -> None:
     """Fails where the environment takes no decisions from here."""
-    with translated(context, platform, "approve") as unit_context:
+    with open_step(context, platform, "approve") as unit_context:
         request = find_request(unit_context, config.digest)
         write_ui_decision(unit_context, request, config.decision, config.reason)
         context.log.info(f"{config.decision} of {request.digest[:19]} is written")

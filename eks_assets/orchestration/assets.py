@@ -9,9 +9,10 @@ from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.check_history import since
-from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
+from eks_assets.orchestration.code_location import CodeLocation
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.orchestration.metadata import metadata
-from eks_assets.orchestration.recorded_looks import as_seen
+from eks_assets.orchestration.recorded_results import recorded_result
 from eks_assets.orchestration.run_tags import WAITING, outcome_tags
 from resources.config.environment import Environment
 from resources.config.waves import WAVES, Wave
@@ -34,12 +35,12 @@ def group_name(wave: Wave) -> str:
     return f"{WAVES.index(wave) + 1}_{wave}"
 
 
-def build_assets(registry: Registry) -> list[dg.AssetsDefinition]:
+def build_assets(registry: Registry, location: CodeLocation) -> list[dg.AssetsDefinition]:
     """One asset a unit, in dependency order."""
-    return [asset_for(unit, registry) for unit in registry.units]
+    return [asset_for(unit, registry, location) for unit in registry.units]
 
 
-def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
+def asset_for(unit: AnyUnit, registry: Registry, location: CodeLocation) -> dg.AssetsDefinition:
     """The asset of one unit: partitioned by environment, its health checks inline and blocking."""
 
     @dg.asset(
@@ -51,17 +52,17 @@ def asset_for(unit: AnyUnit, registry: Registry) -> dg.AssetsDefinition:
         partitions_def=ENVIRONMENTS,
         description=unit.fn.__doc__,
         kinds=next(kinds for kind, kinds in _KINDS if issubclass(unit.spec_type, kind)),
-        owners=["team:platform"],
+        owners=location.owners,
         tags={"wave": unit.wave, "reversibility": unit.reversibility},
         # Of the steps that can start, those that most depends on start first.
         op_tags={"dagster/priority": str(round(registry.minutes_left[unit.name] * 60))},
-        metadata={"source": f"{unit.fn.__module__.replace('.', '/')}.py", "typical_minutes": unit.minutes},
+        metadata={**location.code_reference(unit.fn), "typical_minutes": unit.minutes},
         check_specs=check_specs(unit),
     )
     def body(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Result]:
         try:
-            with translated(context, platform, unit.name) as unit_context:
-                result = as_seen(context.run.run_id, unit)
+            with open_step(context, platform, unit.name) as unit_context:
+                result = recorded_result(context.run.run_id, unit)
                 if result is None and unit.is_enabled(unit_context.env):
                     result = run_unit(registry, unit, unit_context)
         except ApprovalMissing as closed:

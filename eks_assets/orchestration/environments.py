@@ -1,11 +1,11 @@
 """Environments as Dagster's partitions: opening one, and turning its errors into Dagster's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from eks_assets.orchestration.run_tags import launch_of
-from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError, Transient
@@ -26,32 +26,27 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
-class translated:
-    """Opens the environment of a step and turns the project's errors into Dagster's: transient ones into retries by
-    the environment's settings, others into a failure that is not tried again. A closed gate passes through."""
+@contextmanager
+def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[Context]:
+    """Open the environment of a step, named `step` in its log, and turn the project's errors into Dagster's.
 
-    def __init__(self, context: StepContext, platform: Platform, step: str) -> None:
-        self._context, self._platform, self._step = context, platform, step
-        self._env: Environment | None = None
-
-    def __enter__(self) -> Context:
-        try:
-            env_context = self._platform.open(self._context.partition_key, self._context.log.info, self._context.run)
-        except PipelineError as error:
-            raise failure(error) from None
-        self._env = env_context.env
-        return env_context
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Transient) and self._env is not None:
-            retry = self._env.retry
-            if self._context.retry_number < retry.attempts - 1:
-                self._context.log.warning(f"{self._step}: attempt {self._context.retry_number + 1}: {error}")
-                raise dg.RetryRequested(
-                    retry.attempts - 1, seconds_to_wait=error.retry_after or retry.seconds
-                ) from error
-        if isinstance(error, PipelineError) and not isinstance(error, ApprovalMissing):
-            raise failure(error) from error
+    Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
+    is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
+    try:
+        env_context = platform.open(context.partition_key, context.log.info, context.run)
+    except PipelineError as error:
+        raise failure(error) from None
+    retry = env_context.env.retry
+    try:
+        yield env_context
+    except ApprovalMissing:
+        raise
+    except PipelineError as error:
+        if isinstance(error, Transient) and context.retry_number < retry.attempts - 1:
+            context.log.warning(f"{step}: attempt {context.retry_number + 1}: {error}")
+            delay = error.retry_after or retry.seconds
+            raise dg.RetryRequested(retry.attempts - 1, seconds_to_wait=delay) from error
+        raise failure(error) from error
 
 
 def failure(error: PipelineError) -> dg.Failure:

@@ -16,7 +16,7 @@ from eks_assets.engine.planner import WIDTH, plan_environment
 from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
-from eks_assets.orchestration.recorded_looks import looked_at
+from eks_assets.orchestration.recorded_results import recording
 from eks_assets.orchestration.run_tags import launch_of
 from eks_assets.plan.unit_plan import UnitPlan
 from eks_assets.units import registry
@@ -24,7 +24,7 @@ from resources.context import silent
 from resources.model.errors import PipelineError
 
 
-class LookFirst(dg.Executor):
+class PlanFirstExecutor(dg.Executor):
     """Records the units that are in order from one look, in this process, and leaves the others to `processes`.
 
     A run of the command line has been planned before it was launched, and an environment that can't be read is for the
@@ -51,7 +51,7 @@ class LookFirst(dg.Executor):
         # The release plan is made after what lies before the gate has changed, so it stays with those units.
         here = steps if len(plans) == len(units) else [step for step in steps if step in plans]
         plan_context.log.info(f"{len(plans)} of {len(units)} units have nothing to do: recorded from one look")
-        with looked_at(plan_context.run_id, plans):
+        with recording(plan_context.run_id, plans):
             yield from execute_plan_iterator(
                 _part(plan_context, execution_plan, here),
                 plan_context.reconstructable_job,
@@ -70,11 +70,11 @@ def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPl
     if environment is None or launch_of(run) or not units:
         return {}
     try:
-        found = plan_environment(registry(), Platform().open(environment, silent, run), only=units)
+        plan = plan_environment(registry(), Platform().open(environment, silent, run), only=units)
     except PipelineError:
         return {}
-    to_run = found.to_run(registry())
-    return {plan.unit: plan for plan in found.units if plan.unit not in to_run}
+    to_run = plan.to_run(registry())
+    return {unit.unit: unit for unit in plan.units if unit.unit not in to_run}
 
 
 def _part(context: PlanOrchestrationContext, whole: ExecutionPlan, steps: list[str]) -> ExecutionPlan:
@@ -89,10 +89,10 @@ def _part(context: PlanOrchestrationContext, whole: ExecutionPlan, steps: list[s
 
 
 @dg.executor(name="look_first", requirements=dg.multiple_process_executor_requirements())
-def look_first(_: dg.InitExecutorContext) -> LookFirst:
+def look_first(_: dg.InitExecutorContext) -> PlanFirstExecutor:
     """Steps wait for AWS, not for a core, so as many run at once as the graph is wide; a warm forkserver makes each of
     their processes cheap."""
-    return LookFirst(
+    return PlanFirstExecutor(
         MultiprocessExecutor(
             retries=RetryMode.ENABLED,
             max_concurrent=WIDTH,

@@ -16,14 +16,15 @@ from eks_assets.engine.approval_request import (
 from eks_assets.engine.planner import plan_report
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
-from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, translated
+from eks_assets.orchestration.code_location import CodeLocation
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.plan.markdown import by_wave, summary
 from resources.config.environment import Environment
 
 APPROVED, PLAN = "approved", "plan"
 
 
-def build_plan(registry: Registry) -> dg.AssetsDefinition:
+def build_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinition:
     """The plan of every layer; nothing depends on it, and it changes nothing."""
 
     @dg.asset(
@@ -32,10 +33,10 @@ def build_plan(registry: Registry) -> dg.AssetsDefinition:
         partitions_def=ENVIRONMENTS,
         description="What a deploy would change, unit by unit and field by field. Changes nothing.",
         kinds={"plan"},
-        owners=["team:platform"],
+        owners=location.owners,
     )
     def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
-        with translated(context, platform, PLAN) as unit_context:
+        with open_step(context, platform, PLAN) as unit_context:
             report = plan_report(registry, unit_context)
         waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(report).items()}
         unknown = "; ".join(f"{entry.unit}: {entry.reason}" for entry in report.unknown)
@@ -51,7 +52,7 @@ def build_plan(registry: Registry) -> dg.AssetsDefinition:
     return plan
 
 
-def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
+def build_release_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinition:
     """The plan of what lies behind the gate, written to the ledger under its digest, and put up for approval."""
     names = [unit.name for unit in registry.units if not unit.is_behind("approval")]
     needed = {need for name in names for need in registry.needs[name]}
@@ -63,10 +64,10 @@ def build_release_plan(registry: Registry) -> dg.AssetsDefinition:
         partitions_def=ENVIRONMENTS,
         description="What would change behind the approval gate, as people approve it. Changes nothing.",
         kinds={"plan"},
-        owners=["team:platform"],
+        owners=location.owners,
     )
     def release_plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
-        with translated(context, platform, RELEASE_PLAN) as unit_context:
+        with open_step(context, platform, RELEASE_PLAN) as unit_context:
             approval = unit_context.env.approval
             pending = request_approval(registry, unit_context, approval) if approval is not None else None
         yield dg.MaterializeResult(metadata=_metadata(pending, unit_context.env))
@@ -84,7 +85,7 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
         description="Whether people have approved the newest plan. A look at AWS, not a switch.",
     )
     def approved(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
-        with translated(context, platform, APPROVED) as unit_context:
+        with open_step(context, platform, APPROVED) as unit_context:
             passed, line = describe_newest_request(unit_context)
         return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=line)
 

@@ -140,7 +140,7 @@ def test_code_location_matches_the_record(record: Record) -> None:
     """The workspace and the project's settings name the same code location, which holds the definitions."""
     record.compare("code location", shown.code_location())
     recorded = record.sections["code location"]["tool.dagster"]["module_name"]
-    assert isinstance(importlib.import_module(recorded).defs, dg.Definitions)
+    assert isinstance(importlib.import_module(recorded).defs(), dg.Definitions)
 
 
 def test_plan_document_matches_the_record(record: Record) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
+from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 
 Materialize = Callable[[AnyUnit], dg.ExecuteInProcessResult]
@@ -20,7 +21,7 @@ def materialize_unit(unit: AnyUnit) -> dg.ExecuteInProcessResult:
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
         return dg.materialize(
-            [asset_for(unit, Registry.of([unit]))],
+            [asset_for(unit, Registry.of([unit]), CodeLocation())],
             partition_key="sandbox",
             resources={"platform": Platform()},
             instance=instance,

@@ -16,6 +16,7 @@ from eks_assets.definitions import defs
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
+from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from resources.config.environment import Environment
 
@@ -35,7 +36,7 @@ class Daemon:
         context = dg.build_sensor_context(
             instance=self.instance,
             instance_ref=self.instance.get_ref(),
-            definitions=defs,
+            definitions=defs(),
             cursor=self.cursors.get(sensor.name),
             sensor_name=sensor.name,
         )
@@ -131,7 +132,7 @@ def materialize(account: Environment) -> Materialize:
         with dg.instance_for_test() as instance:
             instance.add_dynamic_partitions("environments", ["sandbox"])
             dg.materialize(
-                [asset_for(unit, Registry.of([unit]))],
+                [asset_for(unit, Registry.of([unit]), CodeLocation())],
                 partition_key="sandbox",
                 resources={"platform": Platform()},
                 instance=instance,

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[3]
 
 def asset_nodes() -> Mapping[str, Any]:
     """Dagster's node of each asset, by key."""
-    return {node.key.to_user_string(): node for node in defs.get_repository_def().asset_graph.asset_nodes}
+    return {node.key.to_user_string(): node for node in defs().get_repository_def().asset_graph.asset_nodes}
 
 
 def asset_dependencies() -> dict[str, list[str]]:
@@ -66,7 +66,7 @@ def asset_labels() -> dict[str, dict[str, Any]]:
 
 def asset_checks() -> dict[str, dict[str, Any]]:
     """The checks of each asset, and whether each is blocking."""
-    graph = defs.get_repository_def().asset_graph
+    graph = defs().get_repository_def().asset_graph
     checks: dict[str, dict[str, Any]] = {name: {} for name in asset_nodes()}
     for key in graph.asset_check_keys:
         node: Any = graph.get(key)
@@ -77,7 +77,7 @@ def asset_checks() -> dict[str, dict[str, Any]]:
 
 def jobs() -> dict[str, dict[str, Any]]:
     """Assets, executor, partitions and the ops' configuration of each job."""
-    return {job.name: _job(job) for job in defs.get_repository_def().get_all_jobs()}
+    return {job.name: _job(job) for job in defs().get_repository_def().get_all_jobs()}
 
 
 def _job(job: Any) -> dict[str, Any]:
@@ -92,13 +92,13 @@ def _job(job: Any) -> dict[str, Any]:
 
 def sensors() -> dict[str, list[str]]:
     """The jobs that each sensor launches."""
-    sensor_defs = defs.get_repository_def().sensor_defs
+    sensor_defs = defs().get_repository_def().sensor_defs
     return {sensor.name: sorted(target.job_name for target in sensor.targets) for sensor in sensor_defs}
 
 
 def schedules() -> list[str]:
     """The schedules' names."""
-    return sorted(schedule.name for schedule in defs.get_repository_def().schedule_defs)
+    return sorted(schedule.name for schedule in defs().get_repository_def().schedule_defs)
 
 
 def run_tags() -> dict[str, Any]:
