@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from resources.config import aws_catalog
-from resources.config.environment import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.git_settings import BUILT_IN_VARIABLES
 from resources.config.names import derived_names
+from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, choices, dotted
 from resources.config.validation_cluster import block_of, cluster_checks

@@ -16,8 +16,9 @@ from eks_assets.units import registry
 from resources.bootstrap import stack as bootstrap
 from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import arn
-from resources.config.environment import Environment, HostedZone
+from resources.config.environment import Environment
 from resources.config.loader import load_environment
+from resources.config.network_settings import HostedZone
 from resources.model.outputs import plain
 from resources.model.specs import Stack
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of

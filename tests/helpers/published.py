@@ -13,7 +13,8 @@ from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutputs
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.environment import Environment, Network
+from resources.config.environment import Environment
+from resources.config.network_settings import Network
 from resources.model.specs import Stack
 
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/0123ABCD"

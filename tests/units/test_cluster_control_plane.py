@@ -10,7 +10,8 @@ from eks_assets.units.cluster.access_entries import access_entries
 from eks_assets.units.cluster.cluster import ClusterOutputs, cluster
 from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
-from resources.config.environment import Environment, Network, Roles
+from resources.config.environment import Environment, Roles
+from resources.config.network_settings import Network
 from resources.model.outputs import pending, pending_fields
 from tests.helpers.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
 

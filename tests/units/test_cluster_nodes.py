@@ -13,7 +13,8 @@ from eks_assets.units.cluster.fargate_profiles import fargate_profiles
 from eks_assets.units.cluster.karpenter_stack import karpenter_stack
 from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
-from resources.config.environment import Environment, Network
+from resources.config.environment import Environment
+from resources.config.network_settings import Network
 from resources.model.errors import ConfigError
 from resources.model.outputs import pending, pending_fields
 from tests.helpers.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of

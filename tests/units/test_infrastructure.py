@@ -13,7 +13,8 @@ from eks_assets.units.infrastructure.secrets import secrets
 from eks_assets.units.network.hosted_zone import HostedZoneOutputs
 from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
-from resources.config.environment import Environment, Network, Parameters, Roles
+from resources.config.environment import Environment, Parameters, Roles
+from resources.config.network_settings import Network
 from resources.model.outputs import pending, pending_fields
 from resources.model.specs import Stack
 
