@@ -12,7 +12,7 @@ import dagster as dg
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
-from eks_assets.orchestration.run_tags import outcome_of
+from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 
@@ -47,7 +47,7 @@ def deploy_run(
 ) -> dg.RunRequest:
     """A run of the job `deploy` on the environment; `selection`: its assets, all of them where it is empty."""
     keys = [dg.AssetKey(name) for name in selection] or None
-    return dg.RunRequest(run_key=run_key, partition_key=env.name, tags=dict(tags), asset_selection=keys)
+    return dg.RunRequest(run_key=run_key, partition_key=env.name, tags={**owner_tag(env), **tags}, asset_selection=keys)
 
 
 def with_plan(registry: Registry, env: Environment, units: Collection[str]) -> list[str]:

@@ -4,6 +4,7 @@ something to do (docs/adr/0003-executor.md)."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 
 import dagster as dg
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
@@ -17,9 +18,10 @@ from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.recorded_results import recording
-from eks_assets.orchestration.run_tags import launch_of
+from eks_assets.orchestration.run_tags import OWNER_TAG, launch_of, owner_tag
 from eks_assets.plan.unit_plan import UnitPlan
 from eks_assets.units import registry
+from resources.config.loader import load_environment
 from resources.context import silent
 from resources.model.errors import PipelineError
 
@@ -42,6 +44,7 @@ class PlanFirstExecutor(dg.Executor):
     ) -> Iterator[dg.DagsterEvent]:
         """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
         dagster_patches.install()
+        _tag_with_owner(plan_context.instance, plan_context.dagster_run)
         steps = list(execution_plan.step_keys_to_execute)
         units = [step for step in steps if step in registry().by_name]
         plans = _in_order(plan_context.dagster_run, units)
@@ -62,6 +65,16 @@ class PlanFirstExecutor(dg.Executor):
             )
         if there := [step for step in steps if step not in here]:
             yield from self._processes.execute(plan_context, _part(plan_context, execution_plan, there))
+
+
+def _tag_with_owner(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Name the environment's owner on a run launched in the UI; sensors and the command line have tagged theirs."""
+    environment = run.tags.get("dagster/partition")
+    if environment is None or OWNER_TAG in run.tags:
+        return
+    with suppress(PipelineError):  # Of an environment that can't be read, the steps report.
+        if tag := owner_tag(load_environment(environment)):
+            instance.add_run_tags(run.run_id, tag)
 
 
 def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPlan]:

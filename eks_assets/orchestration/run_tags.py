@@ -2,15 +2,12 @@
 
 import dagster as dg
 
+from resources.config.environment import Environment
+
 LAUNCH_TAG = "eks-assets/holder"
-
-
+OWNER_TAG = "eks-assets/owner"
 OUTCOME_TAG = "eks-assets/outcome"
-
-
 OUTCOME_OF = "eks-assets/outcome-of"
-
-
 WAITING = "waiting for approval"
 
 
@@ -24,6 +21,11 @@ def outcome_of(run: dg.DagsterRun) -> str | None:
     """What was noted of how the run ended: of this run, not of the one that it executes again."""
     is_copied = run.parent_run_id and run.tags.get(OUTCOME_OF) != run.run_id
     return None if is_copied else run.tags.get(OUTCOME_TAG)
+
+
+def owner_tag(env: Environment) -> dict[str, str]:
+    """The tag that names who is responsible for the environment; empty where its file names nobody."""
+    return {OWNER_TAG: env.owner} if env.owner else {}
 
 
 def outcome_tags(run: dg.DagsterRun, outcome: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from resources.config.field_types import (
     KubernetesVersionName,
     Label,
     Model,
+    Owner,
     Region,
     Seconds,
 )
@@ -130,6 +131,8 @@ class Environment(Model):
     target_env: Label
     account: AccountId
     region: Region
+    # Who is responsible. Left out of the digest where nobody is named: such an environment has nothing new to deploy.
+    owner: Owner | None = Field(default=None, exclude_if=lambda owner: owner is None)
     sandbox: bool = Field(default=False, description="AWS is the local sandbox; the real one is never called")
     roles: Roles = Roles()
     hosted_zone: HostedZone

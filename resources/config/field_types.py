@@ -21,6 +21,14 @@ Arn = Annotated[
     ),
 ]
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description='12 digits in quotes, such as "111122223333"')]
+Owner = Annotated[
+    str,
+    Field(
+        pattern=r"^(team:[A-Za-z0-9._-]+|[^@\s]+@[^@\s]+)$",
+        max_length=100,
+        description="a team, such as team:payments, or an e-mail address",
+    ),
+]
 Label = Annotated[
     str,
     Field(

@@ -231,7 +231,7 @@ def _reject(env: Environment, digest: str) -> str:
 
 def _facts(env: Environment, **facts: str | None) -> list[str]:
     """One line a fact that is known, names padded so that values stand below each other."""
-    known = {"Environment": f"{env.name} (account {env.account}, {env.region})", **facts}
+    known = {"Environment": f"{env.name} (account {env.account}, {env.region})", "Owner": env.owner, **facts}
     return [f"{name + ':':<13}{value}" for name, value in known.items() if value]
 
 

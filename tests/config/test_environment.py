@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from resources.config.environment import Approval, Environment, merged
+from resources.config.field_types import Owner
 from resources.config.loader import list_environments, load_environment
 
 EXAMPLES = Path(__file__).parents[2] / "environments"
@@ -89,6 +90,22 @@ def test_merging_leaves_both_sides_as_they_were() -> None:
 def test_grants_expire_after_hours_or_minutes(prod: Environment, text: str, seconds: int) -> None:
     env = prod.model_copy(update={"approval": Approval(expires=text)})
     assert env.expires_seconds == seconds
+
+
+@pytest.mark.parametrize("owner", ["team:payments", "payments@acme.example"])
+def test_owner_is_a_team_or_an_address(owner: str) -> None:
+    assert TypeAdapter(Owner).validate_python(owner) == owner
+
+
+@pytest.mark.parametrize("owner", ["payments", "team:", "team:a b", "@acme.example", ""])
+def test_owner_that_names_nobody_is_refused(owner: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Owner).validate_python(owner)
+
+
+def test_environment_without_an_owner_keeps_its_digest() -> None:
+    """Digests of approved plans hash the dumped environment, which was written before there were owners."""
+    assert "owner" not in load_environment("acme-dev", EXAMPLES).model_dump()
 
 
 def test_an_environment_cannot_be_changed(prod: Environment) -> None:

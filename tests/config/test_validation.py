@@ -22,6 +22,7 @@ ENVIRONMENT_FAULTS = [
     ('account: "000000000000"', "account: 000000000000", "account", "without quotes is a number and becomes 0"),
     ('account: "000000000000"', 'account: "111122223333"', "account", "with sandbox: true"),
     ("region: us-west-2", "region: us-wets-2", "region", 'did you mean "us-west-2"?'),
+    ("sandbox: true", "owner: payments\nsandbox: true", "owner", "a team, such as team:payments"),
     ("sandbox: true", "sandbox: maybe", "sandbox", "true or false"),
     ("external_id: demo", "extrenal_id: demo", "roles.deployer.extrenal_id", 'did you mean "external_id"?'),
     ("000:role/eks-assets-deployer", "111:role/eks-assets-deployer", "roles.deployer.arn", "in account 000000000111"),

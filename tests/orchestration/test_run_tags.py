@@ -12,9 +12,12 @@ import pytest
 from eks_assets.cli.runs.abandoned import OWNER, close_abandoned
 from eks_assets.orchestration import executor
 from eks_assets.orchestration.environments import Platform
-from eks_assets.orchestration.run_tags import LAUNCH_TAG
+from eks_assets.orchestration.run_tags import LAUNCH_TAG, OWNER_TAG
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
 from resources.context import silent
 from resources.model.errors import OperationFailed
+from sensors.launching import deploy_run
 
 STARTED, CANCELED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELED
 
@@ -62,3 +65,27 @@ def test_a_run_that_is_executed_again_is_not_abandoned_with_the_first(twice: Twi
         close_abandoned(instance)
         found = {run.run_id: run.status for run in instance.get_runs()}
     assert found == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
+
+
+@pytest.fixture
+def owned(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """`acme-dev` with an owner, as the executor reads it."""
+    env = load_environment("acme-dev").model_copy(update={"owner": "team:payments"})
+    monkeypatch.setattr(executor, "load_environment", {env.name: env}.__getitem__)
+    return env
+
+
+def test_run_of_a_sensor_names_the_owner(owned: Environment) -> None:
+    tags = {"eks-assets/why": "by the test"}
+    assert deploy_run(owned, "key", tags).tags == {**tags, OWNER_TAG: "team:payments"}
+    assert deploy_run(owned.model_copy(update={"owner": None}), "key", tags).tags == tags
+
+
+def test_run_launched_in_the_ui_names_the_owner(owned: Environment) -> None:
+    """The executor adds the tag once the run has started, as Dagster has no place for it before."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.add_run(dg.DagsterRun(job_name="deploy", tags={"dagster/partition": owned.name}))
+        executor._tag_with_owner(instance, run)
+        tagged_run = instance.get_run_by_id(run.run_id)
+    assert tagged_run is not None
+    assert tagged_run.tags[OWNER_TAG] == "team:payments"

@@ -154,6 +154,14 @@ def test_subjects_are_one_short_line_of_ascii(prod_env: Environment, subject: st
     assert len(made) < 100
 
 
+def test_mail_names_the_owner_of_the_environment(prod_env: Environment) -> None:
+    """Below the environment; an environment that names nobody has no such line."""
+    owned, other = (prod_env.model_copy(update={"owner": owner}) for owner in ("team:payments", None))
+    lines = events.succeeded(owned, "run", 1, []).lines
+    assert lines[lines.index("Owner:       team:payments") - 1].startswith("Environment: acme-prod")
+    assert not [line for line in events.succeeded(other, "run", 1, []).lines if line.startswith("Owner")]
+
+
 @pytest.mark.parametrize("line", ["x" * 500, "é" * 1500, "😀" * 5000], ids=["ascii", "two bytes", "four bytes"])
 def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: str) -> None:
     summary = [f"{number} {line}" for number in range(2000)]

@@ -13,7 +13,7 @@ OWNER = "eks-assets/process"
 _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def owner_tags() -> dict[str, str]:
+def process_tags() -> dict[str, str]:
     """Names this very process on a run that it executes: host, process id, start time."""
     return {OWNER: _owner(getpid())}
 

@@ -73,16 +73,22 @@ class Launcher:
     def _follow(self, names: list[str], more: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         import dagster as dg
 
-        from eks_assets.cli.runs.abandoned import close_abandoned, owner_tags
+        from eks_assets.cli.runs.abandoned import close_abandoned, process_tags
         from eks_assets.cli.runs.follower import Follower
         from eks_assets.definitions import deploy_job
         from eks_assets.orchestration.home import open_instance
-        from eks_assets.orchestration.run_tags import LAUNCH_TAG
+        from eks_assets.orchestration.run_tags import LAUNCH_TAG, owner_tag
 
         with open_instance() as instance:
             close_abandoned(instance)
             instance.add_dynamic_partitions("environments", [self.env.name])
-            tags = {"dagster/partition": self.env.name, LAUNCH_TAG: self.launch, **owner_tags(), **more}
+            tags = {
+                "dagster/partition": self.env.name,
+                LAUNCH_TAG: self.launch,
+                **owner_tag(self.env),
+                **process_tags(),
+                **more,
+            }
             # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
             with (
                 suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),

@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 
 from eks_assets.cli.app import app
-from eks_assets.cli.runs.abandoned import owner_tags
+from eks_assets.cli.runs.abandoned import process_tags
 from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
@@ -111,7 +111,7 @@ def run_tags() -> dict[str, Any]:
         "values of what started it": sorted([APPROVAL_SENSOR, DEPLOY_SENSOR, REQUESTS_SENSOR, follower.tags[FROM]]),
         "why": WHY,
         "launch that holds the environment": LAUNCH_TAG,
-        "process of the command line": sorted(owner_tags()),
+        "process of the command line": sorted(process_tags()),
         "tags of the command line": sorted(follower.tags),
         "outcome": OUTCOME_TAG,
         "run of the outcome": OUTCOME_OF,
