@@ -35,7 +35,8 @@ class Keys:
         """A boto3 client as this identity."""
         import boto3
 
-        return boto3.client(
+        make_client: Any = boto3.client
+        return make_client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from resources.approval.electorate import UI_WRITER
 from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision, Verdict
@@ -20,6 +20,9 @@ from resources.context import Context
 from resources.model.errors import ConfigError, NotFound
 from resources.records.clock import server_time
 from resources.records.ledger import keys, read, write_once
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.type_defs import ParameterHistoryTypeDef
 
 REASON_LIMIT = 500
 SHORTEST_DIGEST = 12  # characters that name a plan
@@ -90,7 +93,7 @@ def find_request(context: Context, digest: str) -> ApprovalRequest:
 
 def list_decisions(context: Context, request: ApprovalRequest) -> list[Decision]:
     """Every decision on a request, oldest first, with AWS's word on who wrote it and when."""
-    versions: list[dict[str, Any]] = []
+    versions: list[ParameterHistoryTypeDef] = []
     try:
         with aws_call(f"reading the decisions on {request.digest[:19]}"):
             pages = context.aws.client("ssm").get_paginator("get_parameter_history")

@@ -78,8 +78,7 @@ class Approvers:
         def read() -> Mapping[str, Any]:
             try:
                 with aws_call(f"reading the role {name}"):
-                    role: dict[str, Any] = self._context.aws.client("iam").get_role(RoleName=name)["Role"]
-                    return role
+                    return self._context.aws.client("iam").get_role(RoleName=name)["Role"]
             except NotFound:
                 return {}
 

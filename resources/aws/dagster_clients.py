@@ -10,16 +10,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
 from resources.aws.session import Aws, data_loader
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
 _patching = threading.RLock()
 
 
-def ssm_client(aws: Aws) -> Any:
+def ssm_client(aws: Aws) -> SSMClient:
     """The client of dagster-aws's SSMResource."""
     # Imported late: it brings Dagster along, which most commands do not need.
     from dagster_aws.ssm import SSMResource
@@ -28,7 +33,7 @@ def ssm_client(aws: Aws) -> Any:
         return SSMResource(**_settings(aws)).get_client()
 
 
-def s3_client(aws: Aws) -> Any:
+def s3_client(aws: Aws) -> S3Client:
     """The client of dagster-aws's S3Resource."""
     from dagster_aws.s3 import S3Resource
 
@@ -36,7 +41,7 @@ def s3_client(aws: Aws) -> Any:
         return S3Resource(**_settings(aws)).get_client()
 
 
-def secrets_client(aws: Aws) -> Any:
+def secrets_client(aws: Aws) -> SecretsManagerClient:
     """The client of dagster-aws's SecretsManagerResource."""
     from dagster_aws.secretsmanager import SecretsManagerResource
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -24,10 +24,14 @@ from botocore.credentials import (
 from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 
+from resources.aws.clients import ClientFactory
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import AccessDenied, ConfigError, WrongAccount
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
 
 _CONFIG = Config(
     retries={"mode": "adaptive", "max_attempts": 6},
@@ -153,11 +157,17 @@ class Aws:
         Finalize(None, shutil.rmtree, args=(path,), kwargs={"ignore_errors": True}, exitpriority=0)
         return path
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service, for example `cloudformation`."""
+    @property
+    def client(self) -> ClientFactory:
+        """Makes the boto3 client of a service, for example `client("cloudformation")`."""
+        return self._client
+
+    def _client(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.session.client(service, endpoint_url=self.source.endpoint, config=_CONFIG)
+                # Its overloads take a service's name as written, not as held by a variable.
+                make_client: Callable[..., Any] = self.session.client
+                self._clients[service] = make_client(service, endpoint_url=self.source.endpoint, config=_CONFIG)
             return self._clients[service]
 
     def check_account(self) -> str:
@@ -169,7 +179,7 @@ class Aws:
                 f"environment {self.env.name} is account {self.env.account}, but the credentials are {identity['Arn']}",
                 next_step=f"use credentials of account {self.env.account}, or a deployer role in it",
             )
-        return str(identity["Arn"])
+        return identity["Arn"]
 
     def credentials(self) -> Any:
         """botocore's credentials of whom we act as, fresh. Raises ConfigError where there are none, AccessDenied where
@@ -179,10 +189,9 @@ class Aws:
             found.get_frozen_credentials()
             return found
 
-    def _identity(self) -> dict[str, str]:
+    def _identity(self) -> GetCallerIdentityResponseTypeDef:
         with self._acting(f"asking who we are in account {self.env.account}"):
-            found: dict[str, str] = self.client("sts").get_caller_identity()
-            return found
+            return self.client("sts").get_caller_identity()
 
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
@@ -215,7 +224,10 @@ class Aws:
         source = _found(session.get_credentials())
         fetcher = AssumeRoleCredentialFetcher(make_client, source, arn, extra_args=extra)
         core = new_core()
-        core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        # Botocore's own setter takes keys alone, none that refresh.
+        core._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
+            fetcher.fetch_credentials, "assume-role"
+        )
         core.set_config_variable("region", self.env.region)
         return boto3.Session(botocore_session=core)
 
@@ -229,7 +241,7 @@ def _found(credentials: Any) -> Any:
 def caller(env: Environment) -> str:
     """The ARN that we are before any role is assumed: who started this. Raises ConfigError, AccessDenied."""
     with aws_call("asking who we are"):
-        return str(Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"])
+        return Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"]
 
 
 def _chain(env: Environment, planning: bool) -> list[tuple[str, str | None]]:

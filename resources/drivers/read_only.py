@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
@@ -11,6 +11,9 @@ from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Lookup, Probes
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 
@@ -43,7 +46,7 @@ def _words(query: dict[str, str]) -> str:
 
 def _find_vpc(spec: Lookup[Any], context: Context) -> Observed | None:
     ec2 = context.aws.client("ec2")
-    filters = [{"Name": f"tag:{k}", "Values": [v]} for k, v in spec.query.items()]
+    filters: list[FilterTypeDef] = [{"Name": f"tag:{k}", "Values": [v]} for k, v in spec.query.items()]
     with aws_call(f"looking for the VPC with the tags {_words(spec.query)}"):
         vpcs = ec2.describe_vpcs(Filters=filters)["Vpcs"]
         if len(vpcs) > 1:

@@ -10,6 +10,7 @@ import datetime as dt
 from typing import Any
 
 import boto3
+from botocore.exceptions import NoCredentialsError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
@@ -17,12 +18,16 @@ LIFETIME = dt.timedelta(minutes=14)
 
 
 def eks_token(session: boto3.Session, region: str, cluster_name: str) -> str:
-    """A bearer token for the cluster, signed with the session's credentials; worthless after 15 minutes."""
-    core = session._session
-    signer = RequestSigner(
-        ServiceId("STS"), region, "sts", "v4", session.get_credentials(), core.get_component("event_emitter")
-    )
-    host = core._get_internal_component("endpoint_resolver").construct_endpoint("sts", region)["hostname"]
+    """A bearer token for the cluster, signed with the session's credentials; worthless after 15 minutes.
+
+    Raises botocore's NoCredentialsError where the session has none."""
+    core, credentials = session._session, session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", credentials, core.get_component("event_emitter"))
+    # The stubs leave out what botocore keeps to itself; nothing public tells the host of a service.
+    resolver = core._get_internal_component("endpoint_resolver")  # type: ignore[attr-defined]
+    host = resolver.construct_endpoint("sts", region)["hostname"]
     request = {
         "method": "GET",
         "url": f"https://{host}/?Action=GetCallerIdentity&Version=2011-06-15",

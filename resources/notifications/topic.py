@@ -11,7 +11,7 @@ import datetime as dt
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
@@ -21,6 +21,9 @@ from resources.context import Context
 from resources.model.errors import NotFound, PipelineError
 from resources.notifications.messages import Notification
 from resources.records.clock import server_time
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
 
 UNIT = "notifications"
 CLAIM = dt.timedelta(minutes=1)
@@ -79,8 +82,8 @@ def _send(context: Context, notification: Notification) -> None:
         raise NotFound(f"the topic {topic_name(context.env)} does not exist; the unit {UNIT} makes it") from error
 
 
-def _client(context: Context) -> Any:
-    def make() -> Any:
+def _client(context: Context) -> SNSClient:
+    def make() -> SNSClient:
         return context.aws.session.client("sns", endpoint_url=context.aws.source.endpoint, config=_PATIENCE)
 
     return context.once("SNS for notifications", make)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from resources.aws.errors import aws_call
 from resources.cloudformation import stack_tags
@@ -24,6 +24,10 @@ from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.records.clock import server_time
 from resources.records.lease_table import Holder, Item, current_holder, read_row, write_row
 from resources.support.waiting import Look, wait_until
+
+if TYPE_CHECKING:
+    from botocore.model import StringShape
+    from mypy_boto3_cloudformation.literals import StackStatusType
 
 TTL = 60.0  # seconds that a lease lasts without renewal; it is renewed four times as often
 OUTLIVES_A_DEAD_HOLDER = TTL + 15.0  # seconds of waiting after which a run that holds it is alive
@@ -185,7 +189,8 @@ def _leave(lease: Lease, keep: bool) -> None:
 
 def _wait_for_stacks(context: Context) -> None:
     env, client = context.env, context.aws.client("cloudformation")
-    statuses = [s for s in client.meta.service_model.shape_for("StackStatus").enum if is_busy(s)]
+    every_status = cast("StringShape", client.meta.service_model.shape_for("StackStatus"))
+    statuses = cast("list[StackStatusType]", [status for status in every_status.enum if is_busy(status)])
 
     def look() -> Look[bool]:
         with aws_call(f"listing the stacks of {env.name} that are under way"):

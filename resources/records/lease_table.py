@@ -88,7 +88,9 @@ def write_row(context: Context, update: str, condition: str, values: Mapping[str
     except OperationFailed as error:
         if not isinstance(error.__cause__, refusal):
             raise
-        return False, error.__cause__.response.get("Item", {})
+        # The stubs know no Item, which the option above asks for.
+        response: Mapping[str, Any] = error.__cause__.response
+        return False, response.get("Item", {})
     return True, answer["Attributes"]
 
 

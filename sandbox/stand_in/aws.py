@@ -28,7 +28,8 @@ class Aws:
         with self._lock:
             if key not in self._clients:
                 config = Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=20)
-                self._clients[key] = self._session.client(
+                make_client: Any = self._session.client
+                self._clients[key] = make_client(
                     service, region_name=key[1], endpoint_url=self._endpoint, config=config
                 )
             return self._clients[key]

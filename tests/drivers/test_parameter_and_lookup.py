@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from resources.config.environment import Environment
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Lookup, Parameter
 from tests.helpers.materialization import Materialize, checks, failure, shown
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import TagTypeDef
 
 pytestmark = pytest.mark.sandbox
 NAME = "/demo/sandbox/driver-test"
@@ -65,7 +68,7 @@ def make_vpc(admin: Aws) -> Iterator[MakeVpc]:
     made: list[tuple[str, list[str]]] = []
 
     def make(cidr: str, subnets: dict[str, str]) -> str:
-        tags = [{"Key": k, "Value": v} for k, v in TAG.items()]
+        tags: list[TagTypeDef] = [{"Key": k, "Value": v} for k, v in TAG.items()]
         vpc = ec2.create_vpc(CidrBlock=cidr, TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])["Vpc"]["VpcId"]
         ids = []
         for number, (zone, role) in enumerate(subnets.items()):

@@ -51,7 +51,8 @@ def put_up_guards() -> None:
     socket.socket.connect = socket.socket.connect_ex = refuse("a connection")  # type: ignore[method-assign]
     socket.getaddrinfo = refuse("a name lookup")
     subprocess.Popen.__init__ = refuse("a process")  # type: ignore[method-assign]
-    boto3.client = boto3.resource = boto3.Session.client = refuse("an AWS client")
+    boto3.client = boto3.resource = refuse("an AWS client")
+    boto3.Session.client = refuse("an AWS client")  # type: ignore[method-assign]
     kubernetes.client.ApiClient.__init__ = refuse("a client of the cluster")  # type: ignore[method-assign]
     inner: Any = os.environ
     watched = WatchedEnvironment(inner._data, inner.encodekey, inner.decodekey, inner.encodevalue, inner.decodevalue)

@@ -26,8 +26,8 @@ def url_of(token: str) -> str:
     return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
 
 
-def session(**more: str) -> boto3.Session:
-    return boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret-key", **more)
+def session(token: str | None = None) -> boto3.Session:
+    return boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret-key", aws_session_token=token)
 
 
 def test_a_token_is_a_presigned_call_that_names_the_cluster() -> None:
@@ -63,7 +63,7 @@ def test_a_token_of_another_cluster_has_another_signature() -> None:
 
 
 def test_a_token_carries_no_secret_but_the_session() -> None:
-    url = url_of(eks_token(session(aws_session_token="session-token"), "eu-west-1", "x"))
+    url = url_of(eks_token(session("session-token"), "eu-west-1", "x"))
     assert "secret-key" not in url
     assert parse_qs(urlsplit(url).query)["X-Amz-Security-Token"] == ["session-token"]
 

@@ -11,7 +11,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from eks_assets.units.infrastructure.deploy_requests import deploy_requests
 from eks_assets.units.infrastructure.notifications import notifications
@@ -169,8 +169,8 @@ def busy(context: Context, times: int) -> None:
     """SNS answers 503 so many times."""
     left = iter(range(times))
 
-    def answer(request: Any, **_: Any) -> AWSResponse | None:
-        return None if next(left, None) is None else AWSResponse(request.url, 503, {}, Silence())
+    def answer(request: Any, **_: Any) -> Any:
+        return None if next(left, None) is None else AWSResponse(request.url, 503, HTTPHeaders(), Silence())
 
     context.aws.session.events.register("before-send.sns.Publish", answer)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,9 @@ from resources.records.clock import server_time
 from resources.records.lease import Lease, hold
 from resources.records.lease_table import current_holder, read_row
 from tests.helpers.leases import expire
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import TagTypeDef
 
 pytestmark = pytest.mark.sandbox
 ROUNDS = 50
@@ -241,7 +244,7 @@ def busy_stack(admin: Aws) -> Iterator[BusyStack]:
         client.signal_resource(StackName=STACK, LogicalResourceId="Patience", UniqueId="one", Status="SUCCESS")
 
     def start(environment: str | None = admin.env.name) -> Callable[[], None]:
-        tags = [{"Key": "eks-assets:environment", "Value": environment}] if environment else []
+        tags: list[TagTypeDef] = [{"Key": "eks-assets:environment", "Value": environment}] if environment else []
         client.create_stack(StackName=STACK, TemplateBody=json.dumps(WAITING), Tags=tags)
         eventually(lambda: state() == "CREATE_IN_PROGRESS", "the stack does not start")
         return finish

@@ -51,7 +51,8 @@ class Cluster:
         return lifecycle.call(self.running["supervisor_url"], method, path, body)
 
     def aws(self, service: str) -> Any:
-        return boto3.client(
+        make_client: Any = boto3.client
+        return make_client(
             service,
             endpoint_url=self.running["aws_endpoint"],
             region_name=REGION,

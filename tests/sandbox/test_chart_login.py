@@ -97,8 +97,7 @@ class FakeEcr:
         assert operation == "GetAuthorizationToken"
         self.calls.append((service, region, key))
         if self.refusal:
-            answer = {"Error": {"Code": self.refusal, "Message": "not you"}}
-            raise ClientError(answer, operation)
+            raise ClientError({"Error": {"Code": self.refusal, "Message": "not you"}}, operation)
         found = {"authorizationToken": self.token}
         return {"authorizationData": found if service == "ecr-public" else [found]}
 

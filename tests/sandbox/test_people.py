@@ -100,15 +100,16 @@ def test_the_deployer_reads_grants_and_changes_none(account: Environment, grant:
 def test_a_stack_of_the_deployer_forges_no_grant(account: Environment, grant: str) -> None:
     cloudformation = Aws(account).client("cloudformation")
     forged = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": grant, "Type": "String", "Value": "approve"}}
-    change = {"StackName": "demo-sandbox-forged", "ChangeSetName": "forge"}
     template = json.dumps({"Resources": {"Grant": forged}})
-    cloudformation.create_change_set(**change, ChangeSetType="CREATE", TemplateBody=template)
-    cloudformation.execute_change_set(**change)
+    cloudformation.create_change_set(
+        StackName="demo-sandbox-forged", ChangeSetName="forge", ChangeSetType="CREATE", TemplateBody=template
+    )
+    cloudformation.execute_change_set(StackName="demo-sandbox-forged", ChangeSetName="forge")
     with pytest.raises(Exception, match="ROLLBACK_COMPLETE"):
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=change["StackName"], WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+            StackName="demo-sandbox-forged", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
         )
-    cloudformation.delete_stack(StackName=change["StackName"])
+    cloudformation.delete_stack(StackName="demo-sandbox-forged")
     assert "ParameterNotFound" in refused(credentials("root").client("ssm").get_parameter_history, Name=grant)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,15 @@ from resources.model.outputs import plain
 from resources.model.specs import Stack
 from resources.support.waiting import Look, wait_until
 
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CapabilityType
+    from mypy_boto3_cloudformation.type_defs import (
+        CreateChangeSetInputTypeDef,
+        DescribeChangeSetInputTypeDef,
+        DescribeChangeSetOutputTypeDef,
+    )
+
+CAPABILITIES: list[CapabilityType] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 PREFIX = "eks-assets-"
 LONGEST_INLINE = 51_200  # bytes
 LONGEST_TEMPLATE = 1_000_000  # bytes, in S3
@@ -49,7 +57,7 @@ def refuse_long_template(spec: Stack[Any]) -> None:
         )
 
 
-def make_change_set(step: Step, context: Context) -> dict[str, Any] | None:
+def make_change_set(step: Step, context: Context) -> DescribeChangeSetOutputTypeDef | None:
     """A change set that can be executed, described with all its changes; None where nothing would change.
 
     One that fails is dropped, with the shell of a stack that it made. Raises OperationFailed with CloudFormation's
@@ -57,9 +65,7 @@ def make_change_set(step: Step, context: Context) -> dict[str, Any] | None:
     spec = step.spec
     name = PREFIX + hashlib.sha256(f"{template_digest(spec)}{time.time_ns()}".encode()).hexdigest()[:16]
     with aws_call(f"making a change set for stack {spec.name}"):
-        context.aws.client("cloudformation").create_change_set(
-            StackName=spec.name, ChangeSetName=name, ChangeSetType=step.kind, **_request(step, context)
-        )
+        context.aws.client("cloudformation").create_change_set(**_request(step, context, name))
     try:
         described = _described(spec, context, name)
     except BaseException:
@@ -72,13 +78,19 @@ def make_change_set(step: Step, context: Context) -> dict[str, Any] | None:
     return described
 
 
-def _request(step: Step, context: Context) -> dict[str, Any]:
+def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTypeDef:
     spec = step.spec
-    request: dict[str, Any] = {
+    request: CreateChangeSetInputTypeDef = {
+        "StackName": spec.name,
+        "ChangeSetName": name,
+        "ChangeSetType": step.kind,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain(spec.parameters).items()],
         "Capabilities": CAPABILITIES,
-        **_template(spec, context),
     }
+    if is_inline(spec):
+        request["TemplateBody"] = template_body(spec)
+    else:
+        request["TemplateURL"] = _uploaded(spec, context)
     if step.kind != "IMPORT":
         request["Tags"] = [{"Key": k, "Value": v} for k, v in spec.tags.items()]
         if retained_resources(spec):
@@ -93,12 +105,6 @@ def _request(step: Step, context: Context) -> dict[str, Any]:
     if role := context.env.roles.cloudformation:
         request["RoleARN"] = role
     return request
-
-
-def _template(spec: Stack[Any], context: Context) -> dict[str, str]:
-    if is_inline(spec):
-        return {"TemplateBody": template_body(spec)}
-    return {"TemplateURL": _uploaded(spec, context)}
 
 
 def _uploaded(spec: Stack[Any], context: Context) -> str:
@@ -128,21 +134,23 @@ def _uploaded(spec: Stack[Any], context: Context) -> str:
     return f"{client.meta.endpoint_url}/{bucket}/{key}"
 
 
-def _described(spec: Stack[Any], context: Context, name: str) -> dict[str, Any] | None:
+def _described(spec: Stack[Any], context: Context, name: str) -> DescribeChangeSetOutputTypeDef | None:
     client = context.aws.client("cloudformation")
 
-    def describe(**more: str) -> dict[str, Any]:
+    def describe(next_token: str = "") -> DescribeChangeSetOutputTypeDef:
+        request: DescribeChangeSetInputTypeDef = {"StackName": spec.name, "ChangeSetName": name}
+        if next_token:
+            request["NextToken"] = next_token
         with aws_call(f"describing the change set of stack {spec.name}"):
-            found: dict[str, Any] = client.describe_change_set(StackName=spec.name, ChangeSetName=name, **more)
-            return found
+            return client.describe_change_set(**request)
 
-    def look() -> Look[dict[str, Any]]:
+    def look() -> Look[DescribeChangeSetOutputTypeDef]:
         found = describe()
         return Look(found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None, found["Status"])
 
     first = page = wait_until(look, what=f"change set of stack {spec.name}", deadline=300, interval=2)
     while token := page.get("NextToken"):
-        page = describe(NextToken=token)
+        page = describe(token)
         first["Changes"] += page["Changes"]
     if first["Status"] == "CREATE_COMPLETE":
         return first

@@ -6,9 +6,9 @@ Source: CloudFormation user guide, "Updating stacks using change sets" and "Stac
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from resources.aws.errors import aws_call
 from resources.context import Context
@@ -23,6 +23,13 @@ from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed,
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack, output_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import (
+        DescribeChangeSetOutputTypeDef,
+        ExecuteChangeSetInputTypeDef,
+        OutputTypeDef,
+    )
 
 
 class StackDriver(Driver):
@@ -125,16 +132,18 @@ class StackDriver(Driver):
             raise
         self._execute(step, context, change_set)
 
-    def _execute(self, step: Step, context: Context, change_set: Mapping[str, Any]) -> None:
-        spec, stack_id = step.spec, str(change_set["StackId"])
+    def _execute(self, step: Step, context: Context, change_set: DescribeChangeSetOutputTypeDef) -> None:
+        spec, stack_id = step.spec, change_set["StackId"]
+        request: ExecuteChangeSetInputTypeDef = {
+            "StackName": spec.name,
+            "ChangeSetName": change_set["ChangeSetName"],
+        }
+        if step.keeps_failure:
+            request["DisableRollback"] = True
         events = EventStream(context, stack_id, spec.name)
         events.skip_old()
         with aws_call(f"executing the change set of stack {spec.name}"):
-            context.aws.client("cloudformation").execute_change_set(
-                StackName=spec.name,
-                ChangeSetName=change_set["ChangeSetName"],
-                **({"DisableRollback": True} if step.keeps_failure else {}),
-            )
+            context.aws.client("cloudformation").execute_change_set(**request)
         status = events.follow(spec.timeout)
         if status != f"{step.kind}_COMPLETE":
             raise OperationFailed(
@@ -173,7 +182,7 @@ def remove_failed(context: Context, spec: Stack[Any]) -> None:
         )
 
 
-def stack_outputs(spec: Stack[Any], found: list[Mapping[str, str]]) -> Outputs | None:
+def stack_outputs(spec: Stack[Any], found: Sequence[OutputTypeDef]) -> Outputs | None:
     """The spec's Outputs class filled from the stack's outputs; None while some are missing."""
     values = {o["OutputKey"]: o["OutputValue"] for o in found}
     fields: dict[str, Any] = {}

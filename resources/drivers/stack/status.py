@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
 from resources.support.waiting import Look, wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 _STUCK = {
@@ -42,12 +45,11 @@ def refuse_stuck(name: str, status: str) -> None:
         )
 
 
-def describe_stack(context: Context, name: str) -> dict[str, Any] | None:
+def describe_stack(context: Context, name: str) -> StackTypeDef | None:
     """The live stack by name or id; None where there is none."""
     try:
         with aws_call(f"describing stack {name}"):
-            found: dict[str, Any] = context.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-            return found
+            return context.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except NotFound:
         return None
 
@@ -121,15 +123,12 @@ class EventStream:
 
     def _status(self) -> str:
         with aws_call(f"describing stack {self._name}"):
-            return str(
-                self._context.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"][0][
-                    "StackStatus"
-                ]
-            )
+            stacks = self._context.aws.client("cloudformation").describe_stacks(StackName=self._stack_id)["Stacks"]
+            return stacks[0]["StackStatus"]
 
-    def _new(self) -> list[dict[str, Any]]:
+    def _new(self) -> list[StackEventTypeDef]:
         """Events not seen before, oldest first. AWS answers newest first, so reading stops at a known one."""
-        fresh: list[dict[str, Any]] = []
+        fresh: list[StackEventTypeDef] = []
         with aws_call(f"reading the events of stack {self._name}"):
             pages = self._context.aws.client("cloudformation").get_paginator("describe_stack_events")
             for page in pages.paginate(StackName=self._stack_id):
@@ -140,7 +139,7 @@ class EventStream:
         self._seen.update(e["EventId"] for e in fresh)
         return fresh[::-1]
 
-    def _say(self, event: dict[str, Any]) -> None:
+    def _say(self, event: StackEventTypeDef) -> None:
         status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
         line = f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {status}"
         self._context.progress(f"{line}: {reason}" if reason else line)

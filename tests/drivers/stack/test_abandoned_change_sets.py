@@ -34,8 +34,8 @@ class CloudFormation:
 
     def delete_change_set(self, ChangeSetName: str, **_: Any) -> None:
         if ChangeSetName != f"{PREFIX}killed":
-            said = {"Code": "InvalidChangeSetStatus", "Message": "Cannot delete ChangeSet in status CREATE_IN_PROGRESS"}
-            raise ClientError({"Error": said}, "DeleteChangeSet")
+            words = "Cannot delete ChangeSet in status CREATE_IN_PROGRESS"
+            raise ClientError({"Error": {"Code": "InvalidChangeSetStatus", "Message": words}}, "DeleteChangeSet")
         self.deleted.append(ChangeSetName)
 
 

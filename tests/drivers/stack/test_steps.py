@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,9 @@ from resources.config.environment import Environment
 from resources.model.errors import OperationFailed, Refused
 from tests.drivers.stack.embedded_stacks import STACK, Stacks, embedded_stacks
 from tests.helpers.embedded_aws_server import cluster, node_group, prepare
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks.type_defs import ClusterTypeDef
 
 pytestmark = pytest.mark.sandbox
 
@@ -34,9 +37,8 @@ def no_stack(stacks: Stacks) -> None:
     stacks.remove()
 
 
-def live_cluster(stacks: Stacks) -> dict[str, Any]:
-    found: dict[str, Any] = stacks.context.aws.client("eks").describe_cluster(name="demo")["cluster"]
-    return found
+def live_cluster(stacks: Stacks) -> ClusterTypeDef:
+    return stacks.context.aws.client("eks").describe_cluster(name="demo")["cluster"]
 
 
 def updates(stacks: Stacks) -> int:

@@ -1,0 +1,78 @@
+"""The type of a function that makes AWS clients: by the service's name, so that mypy sees calls and responses.
+
+The stubs (boto3-stubs) are there for development only: nothing here is imported while the program runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, overload
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+
+class ClientFactory(Protocol):
+    """`clients("eks")` is a boto3 client of EKS. A service that is missing here is added with its stubs."""
+
+    @overload
+    def __call__(self, service: Literal["acm"], /) -> ACMClient: ...
+
+    @overload
+    def __call__(self, service: Literal["cloudformation"], /) -> CloudFormationClient: ...
+
+    @overload
+    def __call__(self, service: Literal["dynamodb"], /) -> DynamoDBClient: ...
+
+    @overload
+    def __call__(self, service: Literal["ec2"], /) -> EC2Client: ...
+
+    @overload
+    def __call__(self, service: Literal["ecr"], /) -> ECRClient: ...
+
+    @overload
+    def __call__(self, service: Literal["eks"], /) -> EKSClient: ...
+
+    @overload
+    def __call__(self, service: Literal["elbv2"], /) -> ElasticLoadBalancingv2Client: ...
+
+    @overload
+    def __call__(self, service: Literal["iam"], /) -> IAMClient: ...
+
+    @overload
+    def __call__(self, service: Literal["logs"], /) -> CloudWatchLogsClient: ...
+
+    @overload
+    def __call__(self, service: Literal["route53"], /) -> Route53Client: ...
+
+    @overload
+    def __call__(self, service: Literal["s3"], /) -> S3Client: ...
+
+    @overload
+    def __call__(self, service: Literal["secretsmanager"], /) -> SecretsManagerClient: ...
+
+    @overload
+    def __call__(self, service: Literal["sns"], /) -> SNSClient: ...
+
+    @overload
+    def __call__(self, service: Literal["sqs"], /) -> SQSClient: ...
+
+    @overload
+    def __call__(self, service: Literal["ssm"], /) -> SSMClient: ...
+
+    @overload
+    def __call__(self, service: Literal["sts"], /) -> STSClient: ...
