@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.account import REGION
 from sandbox.errors import UnknownName
 from sandbox.lifecycle import keys_of, required_state
 from sandbox.paths import StateDirectory
 from sandbox.people import ROLES, role_arn
+
+if TYPE_CHECKING:
+    from resources.aws.clients import ClientFactory
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,12 @@ class Keys:
             **token,
         }
 
-    def client(self, service: str) -> Any:
-        """A boto3 client as this identity."""
+    @property
+    def client(self) -> ClientFactory:
+        """Makes boto3 clients as this identity, for example `client("ssm")`."""
+        return self._client
+
+    def _client(self, service: str) -> Any:
         import boto3
 
         make_client: Any = boto3.client

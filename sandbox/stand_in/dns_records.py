@@ -6,14 +6,23 @@ deletes), --txt-owner-id, --txt-prefix and --domain-filter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.stand_in.aws import Aws
 from sandbox.stand_in.controller import annotation
 from sandbox.stand_in.kube import Object
 from sandbox.stand_in.objects import Objects
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.literals import ChangeActionType
+    from mypy_boto3_route53.type_defs import (
+        AliasTargetTypeDef,
+        ChangeTypeDef,
+        ResourceRecordSetTypeDef,
+        ResourceRecordSetUnionTypeDef,
+    )
 
 DEPLOYMENT = "external-dns"
 HOSTNAME = "external-dns.alpha.kubernetes.io/hostname"
@@ -61,9 +70,13 @@ class Record:
     resource: str
 
 
-def record_sets(record: Record, settings: Settings) -> list[dict[str, Any]]:
+def record_sets(record: Record, settings: Settings) -> list[ResourceRecordSetTypeDef]:
     """The alias and the TXT record that says who owns it, as ExternalDNS writes them."""
-    alias = {"HostedZoneId": ALIAS_ZONE, "DNSName": f"{record.target}.", "EvaluateTargetHealth": True}
+    alias: AliasTargetTypeDef = {
+        "HostedZoneId": ALIAS_ZONE,
+        "DNSName": f"{record.target}.",
+        "EvaluateTargetHealth": True,
+    }
     owner = f'"heritage=external-dns,external-dns/owner={settings.owner},external-dns/resource={record.resource}"'
     return [
         {"Name": f"{record.host}.", "Type": "A", "AliasTarget": alias},
@@ -117,8 +130,8 @@ class DnsRecords:
         pages = self._aws.client("route53").get_paginator("list_hosted_zones").paginate()
         return {zone["Name"].rstrip("."): zone["Id"].split("/")[-1] for page in pages for zone in page["HostedZones"]}
 
-    def _change(self, zone: str, action: str, sets: list[dict[str, Any]]) -> None:
-        changes = [{"Action": action, "ResourceRecordSet": one} for one in sets]
+    def _change(self, zone: str, action: ChangeActionType, sets: Sequence[ResourceRecordSetUnionTypeDef]) -> None:
+        changes: list[ChangeTypeDef] = [{"Action": action, "ResourceRecordSet": one} for one in sets]
         self._aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
     def _upsert(self, record: Record, settings: Settings, zones: dict[str, str]) -> None:

@@ -159,18 +159,19 @@ class ExternalSecrets:
 
     def _fetch(self, provider: Object, key: str) -> str:
         region = provider.get("region")
+        clients = self._aws.clients_in(region or self._aws.region)
         try:
             if provider.get("service") == "ParameterStore":
-                answer = self._aws.client("ssm", region).get_parameter(Name=key, WithDecryption=True)
-                return str(answer["Parameter"]["Value"])
-            answer = self._aws.client("secretsmanager", region).get_secret_value(SecretId=key)
+                parameter = clients("ssm").get_parameter(Name=key, WithDecryption=True)
+                return parameter["Parameter"]["Value"]
+            answer = clients("secretsmanager").get_secret_value(SecretId=key)
         except ClientError as error:
             where = provider.get("service", "SecretsManager")
             raise SyncError(f"cannot read {key} from {where} in {region}: {error_code(error)}") from error
         except BotoCoreError as error:
             raise SyncError(f"cannot read {key} in {region}: {type(error).__name__}") from error
         if "SecretString" in answer:
-            return str(answer["SecretString"])
+            return answer["SecretString"]
         return bytes(answer["SecretBinary"]).decode(errors="replace")
 
     def _write(self, external: Object, values: dict[str, str]) -> None:

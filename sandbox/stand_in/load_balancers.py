@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +18,10 @@ from sandbox.stand_in.aws import Aws, error_code, tags, unsupported
 from sandbox.stand_in.controller import annotation, for_each
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, NetworkInterfaceTypeDef, SubnetTypeDef
+    from mypy_boto3_elbv2.literals import LoadBalancerSchemeEnumType
 
 DEPLOYMENT = "aws-load-balancer-controller"
 FIELD_MANAGER = "controller"
@@ -81,11 +85,15 @@ class LoadBalancers:
         self._kube.patch_status(path, {"loadBalancer": {"ingress": [{"hostname": host}]}}, FIELD_MANAGER)
         self._log(self.name, f"{marks['service.k8s.aws/stack']} has load balancer {name}")
 
-    def _create(self, name: str, scheme: str, subnets: list[Any], marks: dict[str, str]) -> str:
+    def _create(self, name: str, scheme: str, subnets: list[SubnetTypeDef], marks: dict[str, str]) -> str:
         """Create the load balancer (again is fine); its host name."""
         try:
             answer = self._aws.client("elbv2").create_load_balancer(
-                Name=name, Type="network", Scheme=scheme, Subnets=[one["SubnetId"] for one in subnets], Tags=tags(marks)
+                Name=name,
+                Type="network",
+                Scheme=cast("LoadBalancerSchemeEnumType", scheme),
+                Subnets=[one["SubnetId"] for one in subnets],
+                Tags=tags(marks),
             )
             return str(answer["LoadBalancers"][0]["DNSName"])
         except ClientError as error:
@@ -97,7 +105,7 @@ class LoadBalancers:
             self._log(self.name, "the embedded AWS has no elbv2, so load balancers exist in the cluster only")
             return f"{name}.elb.{self._aws.region}.amazonaws.com"
 
-    def _subnets(self, scheme: str) -> list[Any]:
+    def _subnets(self, scheme: str) -> list[SubnetTypeDef]:
         """Subnets of the cluster's VPC with the tag for `scheme`, else all that the cluster was given."""
         try:
             cluster = self._aws.client("eks").describe_cluster(name=self._cluster)["cluster"]
@@ -113,17 +121,17 @@ class LoadBalancers:
         zones = {one["AvailabilityZone"]: one for one in tagged or given}
         return [zones[zone] for zone in sorted(zones)]
 
-    def _interface_filter(self, name: str) -> list[dict[str, Any]]:
+    def _interface_filter(self, name: str) -> list[FilterTypeDef]:
         return [{"Name": "description", "Values": [self._description(name)]}]
 
     def _description(self, name: str) -> str:
         return f"ELB net/{name}/{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
-    def _found_interfaces(self, name: str) -> list[Any]:
+    def _found_interfaces(self, name: str) -> list[NetworkInterfaceTypeDef]:
         described = self._aws.client("ec2").describe_network_interfaces(Filters=self._interface_filter(name))
         return [one for one in described["NetworkInterfaces"] if one.get("Description") == self._description(name)]
 
-    def _interfaces(self, name: str, subnets: list[Any]) -> None:
+    def _interfaces(self, name: str, subnets: list[SubnetTypeDef]) -> None:
         """One interface per subnet, which is what keeps a subnet from being deleted."""
         have = {one["SubnetId"] for one in self._found_interfaces(name)}
         for subnet in subnets:

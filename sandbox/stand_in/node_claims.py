@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from sandbox.plane.nodes import capacity, kubelet_version
 from sandbox.stand_in.aws import Aws, tags
@@ -18,6 +18,10 @@ from sandbox.stand_in.controller import annotation, condition, for_each, label, 
 from sandbox.stand_in.external_secrets import seconds
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import InstanceTypeType
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, RunInstancesRequestTypeDef
 
 DEPLOYMENT = "karpenter"
 FIELD_MANAGER = "karpenter"
@@ -81,8 +85,8 @@ class NodeClaims:
         self._kube.patch_status(path, status, FIELD_MANAGER)
         self._log(self.name, f"{claim['metadata']['name']} has instance {instance['InstanceId']} and node {node}")
 
-    def _instances(self, claim: Object) -> list[Any]:
-        filters = [
+    def _instances(self, claim: Object) -> list[InstanceTypeDef]:
+        filters: list[FilterTypeDef] = [
             {"Name": "tag:karpenter.sh/nodeclaim", "Values": [claim["metadata"]["name"]]},
             {"Name": "tag:eks:eks-cluster-name", "Values": [self._cluster]},
             {"Name": "instance-state-name", "Values": LIVE},
@@ -90,7 +94,7 @@ class NodeClaims:
         answer = self._aws.client("ec2").describe_instances(Filters=filters)
         return [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
 
-    def _run_instance(self, claim: Object, zone: str) -> Any:
+    def _run_instance(self, claim: Object, zone: str) -> InstanceTypeDef:
         pool = label(claim, NODE_POOL) or ""
         marks = {
             NODE_POOL: pool,
@@ -104,15 +108,16 @@ class NodeClaims:
             Filters=[{"Name": "tag:karpenter.sh/discovery", "Values": [self._cluster]}]
         )["Subnets"]
         inside = [one["SubnetId"] for one in subnets if one["AvailabilityZone"] == zone]
-        answer = self._aws.client("ec2").run_instances(
-            ImageId="ami-0123456789abcdef0",
-            MinCount=1,
-            MaxCount=1,
-            InstanceType=requirement(claim, INSTANCE_TYPE, DEFAULT_TYPE),
-            TagSpecifications=[{"ResourceType": "instance", "Tags": tags(marks)}],
-            **({"SubnetId": inside[0]} if inside else {}),
-        )
-        return answer["Instances"][0]
+        request: RunInstancesRequestTypeDef = {
+            "ImageId": "ami-0123456789abcdef0",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "InstanceType": cast("InstanceTypeType", requirement(claim, INSTANCE_TYPE, DEFAULT_TYPE)),
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": tags(marks)}],
+        }
+        if inside:
+            request["SubnetId"] = inside[0]
+        return self._aws.client("ec2").run_instances(**request)["Instances"][0]
 
     def _node(self, claim: Object, node: str, provider: str, zone: str) -> Object:
         instance_type = requirement(claim, INSTANCE_TYPE, DEFAULT_TYPE)
@@ -163,7 +168,7 @@ class NodeClaims:
     def _drop_root_volumes(self, instances: list[str]) -> None:
         """EC2 deletes them with the instance; MiniStack keeps them, and they would look like orphans."""
         client = self._aws.client("ec2")
-        filters = [{"Name": "attachment.instance-id", "Values": instances}]
+        filters: list[FilterTypeDef] = [{"Name": "attachment.instance-id", "Values": instances}]
         for volume in client.describe_volumes(Filters=filters)["Volumes"]:
             if any(attached["InstanceId"] in instances for attached in volume["Attachments"]):
                 client.detach_volume(VolumeId=volume["VolumeId"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.stand_in.aws import Aws, tags
 from sandbox.stand_in.controller import for_each
 from sandbox.stand_in.kube import Kube, Object
 from sandbox.stand_in.objects import Objects, object_path
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, VolumeTypeDef
 
 DEPLOYMENTS = ("ebs-csi-controller", "aws-ebs-csi-driver")
 DRIVER = "ebs.csi.aws.com"
@@ -71,13 +74,12 @@ class Volumes:
             self._create(volume)
             self._known.add(meta["uid"])
 
-    def _found(self, name: str) -> list[Any]:
-        filters = [
+    def _found(self, name: str) -> list[VolumeTypeDef]:
+        filters: list[FilterTypeDef] = [
             {"Name": f"tag:{NAME_TAG}", "Values": [name]},
             {"Name": "status", "Values": ["creating", "available", "in-use"]},
         ]
-        found: list[Any] = self._aws.client("ec2").describe_volumes(Filters=filters)["Volumes"]
-        return found
+        return self._aws.client("ec2").describe_volumes(Filters=filters)["Volumes"]
 
     def _create(self, volume: Object) -> None:
         name, claim = volume["metadata"]["name"], volume["spec"].get("claimRef") or {}
