@@ -24,7 +24,7 @@ from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
-from resources.probes.runner import observe as run_probe
+from resources.probes.runner import run_probe
 from resources.support.background import in_background
 
 WIDTH = 24

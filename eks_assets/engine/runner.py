@@ -21,8 +21,8 @@ from resources.model.checks import Check
 from resources.model.errors import NotFound, PipelineError
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec
-from resources.probes.result import Seen
-from resources.probes.runner import wait
+from resources.probes.result import CheckResult
+from resources.probes.runner import wait_for_check
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 from resources.records.lease_table import Holder, current_holder
 from resources.records.ledger import entry, record
@@ -35,7 +35,7 @@ class Result:
     change: Change
     spec: Spec[Any]
     observed: Observed | None
-    checks: tuple[tuple[Check, Seen], ...]
+    checks: tuple[tuple[Check, CheckResult], ...]
     seconds: float
 
 
@@ -152,12 +152,15 @@ def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, conte
     record(context, entry(context, unit.name, change, "done", time.monotonic() - began))
 
 
-def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, Seen], ...]:
+def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:
     """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
-    found: list[tuple[Check, Seen]] = []
+    found: list[tuple[Check, CheckResult]] = []
     for check in unit.checks:
         failed_before = any(not seen.passed for _, seen in found)
         found.append(
-            (check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context))
+            (
+                check,
+                wait_for_check(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context),
+            )
         )
     return tuple(found)

@@ -9,7 +9,7 @@ from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.model.change import Observed
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 
 # Steps of one run in one process; Dagster hands a step nothing but its context.
 _looks: dict[str, Mapping[str, UnitPlan]] = {}
@@ -30,6 +30,6 @@ def as_seen(run_id: str, unit: AnyUnit) -> Result | None:
     plan = _looks.get(run_id, {}).get(unit.name)
     if plan is None or plan.spec is None:
         return None
-    seen = [Seen(check.passed, check.detail, check.since) for check in plan.checks]
+    seen = [CheckResult(check.passed, check.detail, check.since) for check in plan.checks]
     checks = tuple(zip(unit.checks, seen, strict=True))
     return Result(plan.change, plan.spec, Observed("", outputs=plan.outputs), checks, plan.seconds)

@@ -12,7 +12,7 @@ from resources.kubernetes.objects import apply, condition, describe, read
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import Manifests
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 
 class ManifestsDriver(Driver):
@@ -62,9 +62,9 @@ class ManifestsDriver(Driver):
                 self._wait_established(document, spec, context)
 
     def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
-        def look() -> Look[bool]:
+        def poll() -> Poll[bool]:
             found = condition(read(context.cluster, crd) or {}, "Established")
             ready = bool(found) and found is not None and found["status"] == "True"
-            return Look(ready or None, "Established" if ready else "not Established")
+            return Poll(ready or None, "Established" if ready else "not Established")
 
-        wait_until(look, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)
+        wait_until(poll, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)

@@ -22,7 +22,7 @@ from resources.drivers.stack.status import describe_stack
 from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
 from resources.model.outputs import plain
 from resources.model.specs import Stack
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 PREFIX = "eks-assets-"
@@ -136,11 +136,11 @@ def _described(spec: Stack[Any], context: Context, name: str) -> dict[str, Any] 
             found: dict[str, Any] = client.describe_change_set(StackName=spec.name, ChangeSetName=name, **more)
             return found
 
-    def look() -> Look[dict[str, Any]]:
+    def poll() -> Poll[dict[str, Any]]:
         found = describe()
-        return Look(found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None, found["Status"])
+        return Poll(found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None, found["Status"])
 
-    first = page = wait_until(look, what=f"change set of stack {spec.name}", deadline=300, interval=2)
+    first = page = wait_until(poll, what=f"change set of stack {spec.name}", deadline=300, interval=2)
     while token := page.get("NextToken"):
         page = describe(NextToken=token)
         first["Changes"] += page["Changes"]

@@ -9,7 +9,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 _STUCK = {
@@ -55,13 +55,13 @@ def describe_stack(context: Context, name: str) -> dict[str, Any] | None:
 def wait_while_busy(context: Context, spec: Stack[Any]) -> None:
     """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
 
-    def look() -> Look[bool]:
+    def poll() -> Poll[bool]:
         found = describe_stack(context, spec.name)
         status = found["StackStatus"] if found else "absent"
-        return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
+        return Poll(None if is_busy(status) else True, f"another operation is under way: {status}")
 
     wait_until(
-        look,
+        poll,
         what=f"stack {spec.name}",
         deadline=spec.timeout,
         interval=5,
@@ -97,17 +97,17 @@ class EventStream:
         """Stream events until the stack rests; returns its status. WaitTimeout after `deadline` seconds."""
         looks = count()
 
-        def look() -> Look[str]:
+        def poll() -> Poll[str]:
             for event in self._new():
                 self._say(event)
             # A stack that comes to rest says so by an event of its own; until then its status is asked seldom.
             if not self._rests and next(looks) % _SELDOM:
-                return Look(None, self._last_status)
+                return Poll(None, self._last_status)
             self._last_status = self._status()
-            return Look(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
+            return Poll(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
 
         what = f"stack {self._name}"
-        status = wait_until(look, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._where_to_look())
+        status = wait_until(poll, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._where_to_look())
         for event in self._new():
             self._say(event)
         return status

@@ -14,7 +14,7 @@ from resources.drivers.git.merge import rendered_files
 from resources.model.checks import BranchHead
 from resources.model.errors import OperationFailed
 from resources.model.specs import GitTree
-from resources.probes.runner import observe
+from resources.probes.runner import run_probe
 from tests.helpers.git_repository import ARN, BRANCH, SHOP, Deployer, Head, Repository
 from tests.helpers.materialization import Materialize, shown
 
@@ -181,6 +181,6 @@ def test_the_unit_is_materialized_with_its_check(
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
     assert shown(materialize(branch), "gitops")["result"].startswith("nothing to do")
     repository.replace("main", SHOP, "prune: true", "prune: false", "Prune nothing")
-    seen = observe(BranchHead(), made, deploy.context())
+    seen = run_probe(BranchHead(), made, deploy.context())
     assert not seen.passed
     assert SHOP in seen.detail
