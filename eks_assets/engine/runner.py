@@ -26,6 +26,9 @@ from resources.probes.runner import wait_for_check
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 from resources.records.lease_table import Holder, current_holder
 from resources.records.ledger import entry, record
+from resources.support.memory_cache import CacheKey
+
+_OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Ou
         spec = desired(registry, context.env, owner, {})
         return driver_of(spec).outputs(spec, context)
 
-    outputs: Outputs | None = context.once(f"outputs {owner.name}", read)
+    outputs = context.cache.get(_OUTPUTS, read, item=owner.name)
     if outputs is None:
         raise NotFound(
             f"{owner.name} does not exist in {context.env.name} yet",
@@ -122,7 +125,7 @@ def _apply_under_lease(
     who = held.who if held and held.run == context.launch else f"{caller(context.env)}, {unit.name}"
     with hold(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
-            context.forget_all()
+            context.cache.clear()
             observation = _observe(registry, unit, context)
         spec, driver, change = observation.spec, observation.driver, observation.change
         if not change.is_needed:

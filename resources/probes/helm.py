@@ -7,18 +7,18 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release, newest_releases
-from resources.kubernetes.objects import list_objects
+from resources.kubernetes.objects import Object, list_objects
 from resources.kubernetes.workloads import WORKLOADS, explain, readiness
 from resources.model.checks import Check
 from resources.model.specs import HelmRelease, Spec
 from resources.probes.result import CheckResult, last_transition
+from resources.support.memory_cache import CacheKey
 
-SHARED_KINDS = ("Deployment", "DaemonSet", "StatefulSet")
+LIVE_WORKLOADS: CacheKey[list[Object]] = CacheKey("live workloads of a kind")
 
 
-def _live(context: Context, kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = context.once(kind, lambda: list_objects(context.cluster, "apps/v1", kind))
-    return found
+def _live_workloads(context: Context, kind: str) -> list[Object]:
+    return context.cache.get(LIVE_WORKLOADS, lambda: list_objects(context.cluster, "apps/v1", kind), item=kind)
 
 
 def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResult:
@@ -32,7 +32,7 @@ def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResul
     live = {
         (w["kind"], w["metadata"]["namespace"], w["metadata"]["name"]): w
         for kind in {kind for kind, *_ in wanted}
-        for w in _live(context, kind)
+        for w in _live_workloads(context, kind)
     }
     missing = [f"{kind} {namespace}/{name}" for kind, namespace, name in wanted if (kind, namespace, name) not in live]
     if missing:

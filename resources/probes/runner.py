@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.helm.storage import RELEASE_SECRETS
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import PipelineError, WaitTimeout
@@ -18,7 +19,7 @@ from resources.probes.aws import (
     stack_complete,
     zone_served,
 )
-from resources.probes.helm import SHARED_KINDS, releases_ready, workloads_ready
+from resources.probes.helm import LIVE_WORKLOADS, releases_ready, workloads_ready
 from resources.probes.kubernetes import crds_established, nodes_ready, objects_exist, objects_ready, pods_ready
 from resources.probes.result import CheckResult, Probe
 from resources.probes.specs import branch_head, in_sync
@@ -39,8 +40,8 @@ def wait_for_check(check: Check, spec: Spec[Any], context: Context) -> CheckResu
     deadline = check.deadline or context.env.deadlines.probe
 
     def poll() -> Poll[CheckResult]:
-        for shared in ("helm releases", *SHARED_KINDS):
-            context.forget(shared)
+        context.cache.invalidate(RELEASE_SECRETS)
+        context.cache.invalidate(LIVE_WORKLOADS)
         result = run_probe(check, spec, context)
         return Poll(result if result.passed else None, result.detail)
 

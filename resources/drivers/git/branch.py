@@ -14,10 +14,10 @@ from resources.drivers.git import objects as git_objects
 from resources.drivers.git.merge import (
     ENVIRONMENT_TRAILER,
     PLAN_TRAILER,
+    READINGS,
     TEMPLATE_TRAILER,
     VARIABLES_TRAILER,
     Reading,
-    forget,
     read_with,
     reading,
 )
@@ -69,7 +69,7 @@ class GitTreeDriver(Driver):
         NotFound while a variable has no value yet."""
         if missing := pending_fields(spec.variables):
             raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
-        forget(spec, context)
+        context.cache.invalidate(READINGS)
         with Git.open(spec, context) as git:
             for attempt in range(1, PUSHES + 1):
                 found = read_with(git, spec, context)

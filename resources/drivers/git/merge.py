@@ -27,6 +27,7 @@ from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.outputs import plain
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
+from resources.support.memory_cache import CacheKey
 from resources.support.yaml_loaders import Loader
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
@@ -60,13 +61,17 @@ class _Rendering:
     variables: Mapping[str, str]
 
 
+# To be invalidated by whoever pushes to a branch.
+READINGS: CacheKey[Reading] = CacheKey("reading of the repository, by spec")
+_ARGO_DEFINITIONS: CacheKey[dict[str, Mapping[str, Any]]] = CacheKey("Argo CD's CRDs by kind")
+
+
 def reading(spec: AnyGitTree, context: Context) -> Reading:
     """What is there and what should be, read once for a context.
 
     Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
     OperationFailed where people's commits and the new rendering conflict."""
-    found: Reading = context.once(_key(spec), lambda: _read(spec, context))
-    return found
+    return context.cache.get(READINGS, lambda: _read(spec, context), item=_item(spec))
 
 
 def reread(spec: AnyGitTree, context: Context) -> Reading:
@@ -75,13 +80,8 @@ def reread(spec: AnyGitTree, context: Context) -> Reading:
     with Git.open(spec, context) as git:
         if git.heads() == known.heads:
             return known
-    forget(spec, context)
+    context.cache.invalidate(READINGS)
     return reading(spec, context)
-
-
-def forget(spec: AnyGitTree, context: Context) -> None:
-    """Read again next time."""
-    context.forget(_key(spec))
 
 
 def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
@@ -90,8 +90,8 @@ def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
     return dict(reading(spec, context).wanted)
 
 
-def _key(spec: AnyGitTree) -> str:
-    return f"git tree {json.dumps(plain(spec.model_dump()), sort_keys=True)}"
+def _item(spec: AnyGitTree) -> str:
+    return json.dumps(plain(spec.model_dump()), sort_keys=True)
 
 
 def _read(spec: AnyGitTree, context: Context) -> Reading:
@@ -204,10 +204,12 @@ def _gitops_files(git: Git, tree: str) -> dict[str, str]:
 def _definitions(context: Context) -> dict[str, Mapping[str, Any]]:
     """Argo CD's CRDs by kind: the cluster's own, in the sandbox else those of its Argo CD; none before Argo CD is
     installed elsewhere."""
-    definitions: dict[str, Mapping[str, Any]] = context.once(
-        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, context))}
-    )
-    return definitions
+
+    def read() -> dict[str, Mapping[str, Any]]:
+        definitions = {kind: _definition(kind, context) for kind in _DEFINITIONS}
+        return {kind: definition for kind, definition in definitions.items() if definition}
+
+    return context.cache.get(_ARGO_DEFINITIONS, read)
 
 
 def _definition(kind: str, context: Context) -> Mapping[str, Any] | None:

@@ -14,11 +14,11 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
-from resources.drivers.helm.drift import adopt_hand_edits, drift, forget_live, is_hook
+from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, drift, is_hook
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import previewed
 from resources.drivers.helm.rendering import render_once
-from resources.drivers.helm.storage import Release, newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.dry_run import rehearse
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
@@ -98,7 +98,7 @@ class HelmReleaseDriver(Driver):
         if before is not None and before.chart != spec.chart:
             self._uninstall_other(before, spec, context)
             before = None
-        forget_live(context)
+        context.cache.invalidate(LIVE_OBJECTS)
         drifted = before is not None and bool(drift(before, context))
         watch = PodWatch(context, spec.namespace, spec.name)
         context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
@@ -116,8 +116,8 @@ class HelmReleaseDriver(Driver):
         except CommandFailed as error:
             raise self._explain(error, spec, watch) from error
         finally:
-            context.forget("helm releases")
-            forget_live(context)
+            context.cache.invalidate(RELEASE_SECRETS)
+            context.cache.invalidate(LIVE_OBJECTS)
 
     def _rehearse(self, spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
@@ -168,12 +168,12 @@ class HelmReleaseDriver(Driver):
         try:
             helm(["rollback", spec.name, "--namespace", spec.namespace], context, timeout=120)
         except CommandFailed as error:
-            context.forget("helm releases")
+            context.cache.invalidate(RELEASE_SECRETS)
             left = newest_release(context, spec.namespace, spec.name)
             # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
             if left is not None and _is_unfinished(left):
                 raise explained(error, spec) from error
-        context.forget("helm releases")
+        context.cache.invalidate(RELEASE_SECRETS)
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
@@ -189,7 +189,7 @@ class HelmReleaseDriver(Driver):
         except CommandFailed as error:
             raise explained(error, spec) from error
         finally:
-            context.forget("helm releases")
+            context.cache.invalidate(RELEASE_SECRETS)
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
         if seen := watch.worst():

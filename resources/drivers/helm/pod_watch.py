@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.context import Context
-from resources.drivers.helm.storage import newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, newest_release
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
 from resources.model.errors import OperationFailed, PipelineError, Transient
@@ -52,7 +52,7 @@ class PodWatch:
         return list_objects(self._context.cluster, "v1", "Pod", namespace=self._namespace)
 
     def _bad_pods(self, *, patient: bool = True) -> list[str]:
-        self._context.forget("helm releases")
+        self._context.cache.invalidate(RELEASE_SECRETS)
         release = newest_release(self._context, self._namespace, self._name)
         if release is None:
             return []
