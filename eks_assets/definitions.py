@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
 from eks_assets.orchestration.environments import Platform
@@ -15,6 +16,7 @@ from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 
+dagster_patches.silence_previews()
 assets = [*build_assets(registry()), build_release_plan(registry())]
 deploy_definition = dg.define_asset_job(
     DEPLOY, selection=dg.AssetSelection.assets(*assets), description="Bring an environment to what its file says."

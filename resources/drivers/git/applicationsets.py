@@ -17,6 +17,7 @@ from resources.config.git_settings import BUILT_IN_VARIABLES
 from resources.config.problems import choices, dotted
 from resources.drivers.git.crd_schema import faults, schema_of
 from resources.model.errors import ConfigError
+from resources.model.outputs import token_of
 from resources.support.yaml_loaders import KubernetesLoader
 
 FILE_NAME = "applicationset.yaml"
@@ -47,7 +48,7 @@ def unfilled(path: str, text: str, variables: Mapping[str, str]) -> Iterator[str
     left to Argo CD, whose `$values/` it may be."""
     for number, line in enumerate(text.splitlines(), 1):
         for match in _VARIABLE.finditer(line):
-            if (name := match[1]) is None or str.__str__(variables.get(name, "")) != "":
+            if (name := match[1]) is None or token_of(variables.get(name, "")) != "":
                 continue
             if name in variables or name in BUILT_IN_VARIABLES:
                 yield f"{path}:{number}: ${{{name}}} has no value in this environment"

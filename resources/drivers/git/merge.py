@@ -24,7 +24,7 @@ from resources.drivers.git.objects import Difference
 from resources.drivers.git.repository import Git, Heads
 from resources.kubernetes.objects import read as read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
-from resources.model.outputs import plain
+from resources.model.outputs import plain, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
@@ -127,7 +127,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
 def variables_of(spec: AnyGitTree, context: Context) -> dict[str, str]:
     """The variables as text, the sandbox's addresses filled in; one that is not known yet is its token."""
     return {
-        name: with_addresses(str.__str__(value), sandbox=context.env.sandbox, where=f"git.variables.{name}")
+        name: with_addresses(token_of(value), sandbox=context.env.sandbox, where=f"git.variables.{name}")
         for name, value in spec.variables.items()
     }
 
