@@ -14,7 +14,7 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller
 from resources.context import Context
-from resources.drivers.base import Driver
+from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, Observed
 from resources.model.checks import Check
@@ -82,7 +82,7 @@ class _Observation:
 
     known: dict[str, Outputs]
     spec: Spec[Any]
-    driver: Driver
+    driver: AnyDriver
     observed: Observed | None
     change: Change
 
@@ -141,7 +141,7 @@ def _apply_under_lease(
         return replace(observation, change=change)
 
 
-def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, context: Context) -> None:
+def _apply(unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, context: Context) -> None:
     began = time.monotonic()
     try:
         driver.apply(spec, context)

@@ -146,5 +146,5 @@ def _public_token(context: Context) -> str | None:
 def _private_token(host: str, region: str, context: Context) -> str:
     with aws_call(f"asking for a login to {host}"):
         client = context.aws.session.client("ecr", region_name=region)
-        (found,) = client.get_authorization_token()["authorizationData"]
-    return str(found["authorizationToken"])
+        (login,) = client.get_authorization_token()["authorizationData"]
+    return str(login["authorizationToken"])

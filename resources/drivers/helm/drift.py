@@ -51,21 +51,21 @@ def drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
 def compare(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
     """How the live objects would have to change to be as `objects` say; one that is missing is a field of its own.
     `namespace`: of the objects that name none."""
-    found: list[FieldChange] = []
+    fields: list[FieldChange] = []
     for obj in objects:
         if is_hook(obj):
             continue
         live = live_object(obj, namespace, context)
         if live is None:
-            found.append(FieldChange(title_of(obj, namespace), None, EXISTS))
+            fields.append(FieldChange(title_of(obj, namespace), None, EXISTS))
             continue
         name = title(obj, live["metadata"].get("namespace"))
-        found += [
+        fields += [
             replace(c, path=f"{name}: {c.path}")
             for c in object_diff(live, obj)
             if not (c.path == "spec.replicas" and _is_autoscaled(live, context))
         ]
-    return tuple(found)
+    return tuple(fields)
 
 
 def is_hook(obj: Mapping[str, Any]) -> bool:
@@ -109,7 +109,7 @@ def adopt_hand_edits(release: Release, context: Context) -> None:
 
 def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:
     def make() -> dict[tuple[str | None, str], Object]:
-        # helm's own Secrets hold whole charts; helm_storage reads those that matter.
+        # helm's own Secrets hold whole charts; storage.py reads those that matter.
         labels = "owner!=helm" if kind == "Secret" else None
         try:
             with kubernetes_call(f"listing {kind}"):

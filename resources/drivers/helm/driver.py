@@ -33,7 +33,7 @@ _CONFLICT = re.compile(r'conflicts? with "')
 _CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
 
 
-class HelmReleaseDriver(Driver):
+class HelmReleaseDriver(Driver[HelmRelease]):
     """Observes, plans and applies a `HelmRelease`."""
 
     def observe(self, spec: HelmRelease, context: Context) -> Observed | None:
@@ -56,9 +56,9 @@ class HelmReleaseDriver(Driver):
         if observed is None:
             fields = masked_values(diff({}, wanted))
             return Change("create", fields, f"release {spec.name} does not exist")
-        known = dict(observed.desired)
-        drifted: tuple[FieldChange, ...] = known.pop(DRIFT, ())
-        fields = masked_values(diff(known, wanted))
+        live = dict(observed.desired)
+        drifted: tuple[FieldChange, ...] = live.pop(DRIFT, ())
+        fields = masked_values(diff(live, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
         elif not fields and observed.detail["spec"] != spec_label(spec):
@@ -72,11 +72,9 @@ class HelmReleaseDriver(Driver):
         return Change("update", (*fields, *drifted), f"release {spec.name}: {count} fields differ{changed}")
 
     def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change with what the chart renders to, compared with the live objects: see `helm_preview`.
+        """The change with what the chart renders to, compared with the live objects: see `preview.py`.
 
         Asks the chart's registry, and the cluster where there is one. Raises OperationFailed, Refused, Transient."""
-        if not change.is_needed:
-            return change
         drifted = observed.desired.get(DRIFT, ()) if observed else ()
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
@@ -154,7 +152,7 @@ class HelmReleaseDriver(Driver):
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
             argv += ["--server-side", "true", "--force-conflicts"] if force else []
             context.before_change()
-            helm(argv, context, timeout=spec.timeout + 30, watch=watch.look)
+            helm(argv, context, timeout=spec.timeout + 30, watch=watch.check)
 
     def _repair(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
@@ -177,11 +175,13 @@ class HelmReleaseDriver(Driver):
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
-        context.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        context.progress(
+            f"release {spec.name} is of the chart {release.chart}: helm uninstall, then install {spec.chart}"
+        )
         self._uninstall(spec, context)
 
     def _uninstall(self, spec: HelmRelease, context: Context) -> None:
-        """Returns when the objects are gone: one that is going away would be taken for one that is there."""
+        """Returns when the objects are gone: one that is being deleted would pass for one that exists."""
         argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
         context.before_change()
         try:
@@ -192,8 +192,8 @@ class HelmReleaseDriver(Driver):
             context.cache.invalidate(RELEASE_SECRETS)
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
-        if seen := watch.worst():
-            return OperationFailed(f"{where(spec)}: {seen}; helm says: {error.stderr_tail}")
+        if reason := watch.worst():
+            return OperationFailed(f"{where(spec)}: {reason}; helm says: {error.stderr_tail}")
         return explained(error, spec)
 
 

@@ -19,7 +19,7 @@ _CRASHES = 2
 
 
 class PodWatch:
-    """`look` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
+    """`check` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
 
     def __init__(self, context: Context, namespace: str, name: str) -> None:
         self._context, self._namespace, self._name = context, namespace, name
@@ -27,8 +27,8 @@ class PodWatch:
         self._old = {pod["metadata"]["uid"] for pod in self._pods()}
         self._worst = ""
 
-    def look(self) -> None:
-        """One look; call it every second or so."""
+    def check(self) -> None:
+        """Read the pods once; call it every second or so."""
         try:
             bad = self._bad_pods()
         except Transient as error:
@@ -38,7 +38,7 @@ class PodWatch:
             self._worst = bad[0]
             raise OperationFailed(
                 f"release {self._name} in {self._namespace}: {bad[0]}",
-                next_step="mend the image or the values under `addons` in the environment file, then deploy again",
+                next_step="fix the image or the values under `addons` in the environment file, then deploy again",
             )
 
     def worst(self) -> str:

@@ -131,12 +131,12 @@ def _served(context: Context) -> frozenset[str]:
     with kubernetes_call("asking the cluster which APIs it serves"):
         answer = context.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
         groups = json.loads(answer.data)["items"]
-    found: set[str] = set()
+    versions: set[str] = set()
     for group in groups:
         for served in group["versions"]:
             name = f"{group['metadata']['name']}/{served['version']}"
-            found |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}
-    return frozenset(found)
+            versions |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}
+    return frozenset(versions)
 
 
 def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
@@ -166,11 +166,11 @@ def _own_crds(package: Package, context: Context) -> frozenset[str]:
 
 
 def _crd_versions(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    found: set[str] = set()
+    versions: set[str] = set()
     for spec in (obj["spec"] for obj in objects if obj.get("kind") == "CustomResourceDefinition"):
         for version in (v["name"] for v in spec["versions"] if v.get("served")):
-            found |= {f"{spec['group']}/{version}", f"{spec['group']}/{version}/{spec['names']['kind']}"}
-    return frozenset(found)
+            versions |= {f"{spec['group']}/{version}", f"{spec['group']}/{version}/{spec['names']['kind']}"}
+    return frozenset(versions)
 
 
 def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> Rendering | None:

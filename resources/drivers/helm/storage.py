@@ -52,8 +52,8 @@ _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
 
 def manifest_objects(manifest: str) -> list[dict[str, Any]]:
     """The objects of a rendered manifest; those of a `List` one by one. Raises yaml.YAMLError."""
-    found = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
-    return [obj for doc in found for obj in (doc["items"] if str(doc.get("kind")).endswith("List") else [doc])]
+    documents = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
+    return [obj for doc in documents for obj in (doc["items"] if str(doc.get("kind")).endswith("List") else [doc])]
 
 
 def _document(text: str) -> Any:
