@@ -12,6 +12,7 @@ from eks_assets.graph.rendering import desired
 from eks_assets.units import registry
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.drivers.helm.storage import RELEASE_SECRETS
 from resources.drivers.programs import program
 from resources.drivers.registry import driver_of
 from resources.model.errors import PipelineError
@@ -51,7 +52,7 @@ def one_round(context: Context) -> tuple[float, int]:
         if isinstance(spec, HelmRelease):
             keep = ["--kubeconfig", str(context.cluster.kubeconfig), "--ignore-not-found", "--wait"]
             subprocess.run([helm, "uninstall", spec.name, "-n", spec.namespace, *keep], check=True, capture_output=True)
-    context.forget("helm releases")
+    context.cache.invalidate(RELEASE_SECRETS)
     began = time.monotonic()
     with ThreadPoolExecutor(len(specs)) as pool:
         installs = [pool.submit(driver_of(spec).apply, spec, context) for spec in specs]

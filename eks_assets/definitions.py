@@ -4,6 +4,7 @@ from functools import cache
 
 import dagster as dg
 
+from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
 from eks_assets.orchestration.code_location import CodeLocation, read_code_location
@@ -29,6 +30,7 @@ def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
 @cache
 def defs() -> dg.Definitions:
     """Everything that Dagster shows and runs. Reads the code location's settings from the environment's variables."""
+    dagster_patches.silence_previews()
     location = read_code_location()
     deployed = build_deployed_assets(location)
     deploy_definition = dg.define_asset_job(

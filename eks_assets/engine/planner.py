@@ -17,14 +17,14 @@ from eks_assets.plan.document import build_report
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.context import Context
-from resources.drivers.base import Driver
+from resources.drivers.base import AnyDriver
 from resources.drivers.helm.rendering import expect
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
-from resources.probes.runner import observe as run_probe
+from resources.probes.runner import run_probe
 from resources.support.background import in_background
 
 WIDTH = 24
@@ -166,7 +166,7 @@ def _check(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[CheckState
     return tuple(CheckState(check.name, r.passed, r.detail, check.says, r.since) for check, r in results)
 
 
-def _planned_later(driver: Driver, spec: Spec[Any], error: PipelineError) -> Change:
+def _planned_later(driver: AnyDriver, spec: Spec[Any], error: PipelineError) -> Change:
     """What would be made from nothing; without fields where not even that can be said before its time."""
     if not isinstance(spec, HelmRelease | Manifests | Parameter | Stack):
         return Change("create", (FieldChange("", None, None),), f"later: {error.message}")

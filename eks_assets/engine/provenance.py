@@ -12,7 +12,10 @@ from resources.aws.errors import aws_call
 from resources.config.loader import find_folder
 from resources.context import Context
 from resources.model.errors import NotFound
+from resources.support.memory_cache import CacheKey
 
+_SOURCE_COMMIT: CacheKey[str | None] = CacheKey("source commit")
+_CLUSTER_VERSION: CacheKey[str | None] = CacheKey("version of the EKS cluster")
 # Every byte that differs, whatever the person's own configuration makes of a diff.
 _WHOLE_DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")
 # Python may import what git does not know yet; a report that a job leaves in its checkout is no source.
@@ -60,5 +63,5 @@ def source_of(context: Context) -> Source:
             return None
         return str(found["version"])
 
-    commit: str | None = context.once("source commit", lambda: source_commit(find_folder()))
-    return Source(commit, context.once("cluster version", version))
+    commit = context.cache.get(_SOURCE_COMMIT, lambda: source_commit(find_folder()))
+    return Source(commit, context.cache.get(_CLUSTER_VERSION, version))

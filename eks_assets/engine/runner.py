@@ -14,18 +14,21 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller
 from resources.context import Context
-from resources.drivers.base import Driver
+from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, PipelineError
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec
-from resources.probes.result import Seen
-from resources.probes.runner import wait
+from resources.probes.result import CheckResult
+from resources.probes.runner import wait_for_check
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 from resources.records.lease_table import Holder, current_holder
 from resources.records.ledger import entry, record
+from resources.support.memory_cache import CacheKey
+
+_OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Result:
     change: Change
     spec: Spec[Any]
     observed: Observed | None
-    checks: tuple[tuple[Check, Seen], ...]
+    checks: tuple[tuple[Check, CheckResult], ...]
     seconds: float
 
 
@@ -64,7 +67,7 @@ def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Ou
         spec = desired(registry, context.env, owner, {})
         return driver_of(spec).outputs(spec, context)
 
-    outputs: Outputs | None = context.once(f"outputs {owner.name}", read)
+    outputs = context.cache.get(_OUTPUTS, read, item=owner.name)
     if outputs is None:
         raise NotFound(
             f"{owner.name} does not exist in {context.env.name} yet",
@@ -79,7 +82,7 @@ class _Observation:
 
     known: dict[str, Outputs]
     spec: Spec[Any]
-    driver: Driver
+    driver: AnyDriver
     observed: Observed | None
     change: Change
 
@@ -122,7 +125,7 @@ def _apply_under_lease(
     who = held.who if held and held.run == context.launch else f"{caller(context.env)}, {unit.name}"
     with hold(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
-            context.forget_all()
+            context.cache.clear()
             observation = _observe(registry, unit, context)
         spec, driver, change = observation.spec, observation.driver, observation.change
         if not change.is_needed:
@@ -138,7 +141,7 @@ def _apply_under_lease(
         return replace(observation, change=change)
 
 
-def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, context: Context) -> None:
+def _apply(unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, context: Context) -> None:
     began = time.monotonic()
     try:
         driver.apply(spec, context)
@@ -152,12 +155,15 @@ def _apply(unit: AnyUnit, driver: Driver, spec: Spec[Any], change: Change, conte
     record(context, entry(context, unit.name, change, "done", time.monotonic() - began))
 
 
-def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, Seen], ...]:
+def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:
     """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
-    found: list[tuple[Check, Seen]] = []
+    found: list[tuple[Check, CheckResult]] = []
     for check in unit.checks:
         failed_before = any(not seen.passed for _, seen in found)
         found.append(
-            (check, wait(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context))
+            (
+                check,
+                wait_for_check(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context),
+            )
         )
     return tuple(found)

@@ -19,7 +19,7 @@ from resources.config.waves import WAVES, Wave
 from resources.model.checks import Check
 from resources.model.errors import ApprovalMissing
 from resources.model.specs import HelmRelease, Manifests, Spec, Stack
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 
 RELEASE_PLAN = "release_plan"
 _KINDS: tuple[tuple[type[Spec[Any]], set[str]], ...] = (
@@ -81,7 +81,7 @@ _Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 def _done(
     context: dg.AssetExecutionContext, unit: AnyUnit, result: Result, env: Environment
 ) -> dg.MaterializeResult[Any]:
-    def checked(check: Check, seen: Seen) -> dg.AssetCheckResult:
+    def checked(check: Check, seen: CheckResult) -> dg.AssetCheckResult:
         key = dg.AssetCheckKey(context.asset_key, check.name)
         began = seen.since or since(context.instance, key, context.partition_key, seen.passed)
         return dg.AssetCheckResult(

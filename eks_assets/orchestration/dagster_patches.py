@@ -1,4 +1,5 @@
-"""Every patch of Dagster, applied by `install()` in the processes that run or record (docs/adr/0003-executor.md).
+"""Every patch of Dagster, applied by calls: `silence_previews()` before definitions are made, `install()` in the
+processes that run or record (docs/adr/0003-executor.md).
 
 The SQLite storages create an engine, and with it a dialect and a cache of compiled statements, for every event, and
 read alembic's revisions from their files for every database that a process opens: they keep both here. The executor
@@ -8,6 +9,7 @@ lacks them fails here when it is imported or installed, which a test shows first
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -47,6 +49,14 @@ def _reusing(create_engine: Callable[..., Any]) -> Callable[..., Any]:
         return engines[key]
 
     return engine
+
+
+def silence_previews() -> None:
+    """Print no warning for each check that is partitioned, which the pinned Dagster calls a preview; without partitions
+    one environment's checks would overwrite another's, nor for each code reference, which it calls beta. Call it before
+    a definition is made."""
+    warnings.filterwarnings("ignore", message=r".*partitions_def.*currently in preview.*")
+    warnings.filterwarnings("ignore", message=r"Class `\w*CodeReference\w*` is currently in beta")
 
 
 @cache

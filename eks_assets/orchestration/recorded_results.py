@@ -10,7 +10,7 @@ from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.model.change import Observed
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 
 # By the run's id. Steps of one run in one process; Dagster hands a step nothing but its context.
 _recordings: dict[str, Mapping[str, UnitPlan]] = {}
@@ -33,6 +33,6 @@ def recorded_result(run_id: str, unit: AnyUnit) -> Result | None:
     plan = _recordings.get(run_id, {}).get(unit.name)
     if plan is None or plan.spec is None:
         return None
-    check_results = [Seen(check.passed, check.detail, check.since) for check in plan.checks]
+    check_results = [CheckResult(check.passed, check.detail, check.since) for check in plan.checks]
     checks = tuple(zip(unit.checks, check_results, strict=True))
     return Result(plan.change, plan.spec, Observed("", outputs=plan.outputs), checks, plan.seconds)

@@ -20,10 +20,12 @@ from resources.config.environment import Approval, Environment
 from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
 from resources.context import Context
 from resources.model.errors import NotFound
+from resources.support.memory_cache import CacheKey
 
 SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"
 UI_WRITER = "dagster-ui"
 ASSUMING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity", "sts:assumeroot")
+_ROLES: CacheKey[Mapping[str, Any]] = CacheKey("IAM role, by name")
 
 
 class Approvers:
@@ -82,8 +84,7 @@ class Approvers:
             except NotFound:
                 return {}
 
-        found: Mapping[str, Any] = self._context.once(f"role {name}", read)
-        return found
+        return self._context.cache.get(_ROLES, read, item=name)
 
 
 def fixes_session_name(trust: Any) -> bool:

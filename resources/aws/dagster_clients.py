@@ -1,4 +1,4 @@
-"""dagster-aws's resources as the deployer role of an environment.
+"""dagster-aws's resources as the deployer role of an environment, and the two patches that they need.
 
 They take a profile or keys. A profile cannot carry session tags (botocore's assume-role provider has none), and a
 `credential_process` would cost a step 0.7 s; so they get the short-lived keys of our own session, afresh on each call,
@@ -8,6 +8,7 @@ and never as configuration that the UI would show (docs/adr/0005-dagster-aws.md)
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,30 +30,38 @@ def ssm_client(aws: Aws) -> SSMClient:
     # Imported late: it brings Dagster along, which most commands do not need.
     from dagster_aws.ssm import SSMResource
 
-    with _shared_descriptions():
-        return SSMResource(**_settings(aws)).get_client()
+    return _client(SSMResource, aws)
 
 
 def s3_client(aws: Aws) -> S3Client:
     """The client of dagster-aws's S3Resource."""
     from dagster_aws.s3 import S3Resource
 
-    with _shared_descriptions():
-        return S3Resource(**_settings(aws)).get_client()
+    return _client(S3Resource, aws)
 
 
 def secrets_client(aws: Aws) -> SecretsManagerClient:
     """The client of dagster-aws's SecretsManagerResource."""
     from dagster_aws.secretsmanager import SecretsManagerResource
 
+    return _client(SecretsManagerResource, aws)
+
+
+def _client(resource: type[Any], aws: Aws) -> Any:
+    _silence_beta_warnings()
     with _shared_descriptions():
-        return SecretsManagerResource(**_settings(aws)).get_client()
+        return resource(**_settings(aws)).get_client()
+
+
+def _silence_beta_warnings() -> None:
+    """dagster-aws calls its resources beta each time that one is made; the pinned version is the one that we use."""
+    warnings.filterwarnings("ignore", message=r"Class `\w+Resource` is currently in beta")
 
 
 @contextmanager
 def _shared_descriptions() -> Iterator[None]:
     """dagster-aws makes sessions of its own, each of which reads botocore's large descriptions of AWS again (0.4 s); in
-    here they find those of ours."""
+    here they use those that our own session has read."""
     loader = data_loader()
     with _patching:
         before = botocore.session.create_loader

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from resources.context import Context
-from resources.model.change import Change, Observed
+from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.outputs import Outputs
+from resources.model.specs import Spec
+
+S = TypeVar("S", bound=Spec[Any])
 
 
-class Driver(ABC):
-    """The verbs of the loop. All raise PipelineError only."""
+class Driver(ABC, Generic[S]):
+    """The verbs of the loop, for one kind of spec. All raise PipelineError only."""
 
     @abstractmethod
-    def observe(self, spec: Any, context: Context) -> Observed | None:
+    def observe(self, spec: S, context: Context) -> Observed | None:
         """What exists; None: nothing."""
 
     @abstractmethod
-    def plan(self, spec: Any, observed: Observed | None) -> Change:
+    def plan(self, spec: S, observed: Observed | None) -> Change:
         """The difference, without any call."""
 
-    @abstractmethod
-    def preview(self, spec: Any, observed: Observed | None, change: Change, context: Context) -> Change:
-        """A change that is needed, with all that can be found out about it without changing anything."""
+    def preview(self, spec: S, observed: Observed | None, change: Change, context: Context) -> Change:
+        """A needed change with all that can be learned about it without changing anything. By default the change as
+        it is, for drivers whose plan compares every field already."""
+        return change
 
     @abstractmethod
-    def apply(self, spec: Any, context: Context) -> None:
-        """Make it so, and leave nothing that the next run can't mend."""
+    def apply(self, spec: S, context: Context) -> None:
+        """Make it so, and leave nothing that the next run can't fix."""
 
-    def outputs(self, spec: Any, context: Context) -> Outputs | None:
-        """What other units read from it; None while it is not there. The spec's own inputs may be pending."""
+    def outputs(self, spec: S, context: Context) -> Outputs | None:
+        """What other units read from it; None while it does not exist. The spec's own inputs may be pending."""
         observed = self.observe(spec, context)
         return observed.outputs if observed else None
+
+
+AnyDriver: TypeAlias = Driver[Any]
+
+
+class ReadOnly(Driver[S]):
+    """A driver of what is only read: nothing to do, unless its plan finds that something is missing."""
+
+    def plan(self, spec: S, observed: Observed | None) -> Change:
+        """Nothing to do."""
+        return NOTHING_TO_DO
+
+    def apply(self, spec: S, context: Context) -> None:
+        """Changes nothing."""

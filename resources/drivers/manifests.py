@@ -12,10 +12,10 @@ from resources.kubernetes.objects import apply, condition, describe, read
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import Manifests
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 
-class ManifestsDriver(Driver):
+class ManifestsDriver(Driver[Manifests]):
     """Observes, plans and applies `Manifests`."""
 
     def observe(self, spec: Manifests, context: Context) -> Observed | None:
@@ -32,11 +32,11 @@ class ManifestsDriver(Driver):
         fields: list[FieldChange] = []
         for obj in spec.objects:
             name, wanted = describe(obj), plain(obj)
-            have = live.get(name)
-            if have is None:
+            existing = live.get(name)
+            if existing is None:
                 fields.append(FieldChange(name, None, wanted))
             else:
-                fields += [replace(c, path=f"{name} {c.path}") for c in subset_diff(have, wanted)]
+                fields += [replace(c, path=f"{name} {c.path}") for c in subset_diff(existing, wanted)]
         if not fields:
             return NOTHING_TO_DO
         return Change(
@@ -44,10 +44,6 @@ class ManifestsDriver(Driver):
             tuple(fields),
             f"{len(fields)} differences in {len(spec.objects)} objects",
         )
-
-    def preview(self, spec: Manifests, observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: the objects are compared field by field already."""
-        return change
 
     def apply(self, spec: Manifests, context: Context) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
@@ -62,9 +58,10 @@ class ManifestsDriver(Driver):
                 self._wait_established(document, spec, context)
 
     def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
-        def look() -> Look[bool]:
-            found = condition(read(context.cluster, crd) or {}, "Established")
-            ready = bool(found) and found is not None and found["status"] == "True"
-            return Look(ready or None, "Established" if ready else "not Established")
+        def poll() -> Poll[bool]:
+            established = condition(read(context.cluster, crd) or {}, "Established")
+            if established and established["status"] == "True":
+                return Poll(True, "Established")
+            return Poll(None, "not Established")
 
-        wait_until(look, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)
+        wait_until(poll, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)

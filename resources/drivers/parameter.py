@@ -14,32 +14,28 @@ from resources.model.outputs import plain
 from resources.model.specs import Parameter
 
 
-class ParameterDriver(Driver):
+class ParameterDriver(Driver[Parameter[Any]]):
     """Observes, plans and applies a `Parameter`."""
 
     def observe(self, spec: Parameter[Any], context: Context) -> Observed | None:
         """The value in SSM; None where there is none."""
         try:
             with aws_call(f"reading the parameter {spec.name}"):
-                found = context.aws.client("ssm").get_parameter(Name=spec.name)["Parameter"]
+                parameter = context.aws.client("ssm").get_parameter(Name=spec.name)["Parameter"]
         except NotFound:
             return None
         fields = spec.outputs_type().model_fields
-        outputs = spec.outputs_type()(**dict.fromkeys(fields, found["Value"]))
-        return Observed("stored", {"value": found["Value"]}, outputs, {"version": str(found["Version"])})
+        outputs = spec.outputs_type()(**dict.fromkeys(fields, parameter["Value"]))
+        return Observed("stored", {"value": parameter["Value"]}, outputs, {"version": str(parameter["Version"])})
 
     def plan(self, spec: Parameter[Any], observed: Observed | None) -> Change:
         """Create, update or nothing."""
         wanted = plain(spec.value)
         if observed is None:
             return Change("create", (FieldChange("value", None, wanted),), f"parameter {spec.name} does not exist")
-        if (have := observed.desired["value"]) != wanted:
-            return Change("update", (FieldChange("value", have, wanted),), f"parameter {spec.name} has another value")
+        if (live := observed.desired["value"]) != wanted:
+            return Change("update", (FieldChange("value", live, wanted),), f"parameter {spec.name} has another value")
         return NOTHING_TO_DO
-
-    def preview(self, spec: Parameter[Any], observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: one value."""
-        return change
 
     def apply(self, spec: Parameter[Any], context: Context) -> None:
         """Write the value."""

@@ -21,12 +21,12 @@ def program(name: str, env: Environment) -> str:
     folders = os.environ.get("PATH", "")
     if env.sandbox:
         folders = f"{sandbox_state().tools}{os.pathsep}{folders}"
-    found = shutil.which(name, path=folders)
-    if found is None:
+    path = shutil.which(name, path=folders)
+    if path is None:
         raise ToolMissing(
             f"{name} is not on PATH", next_step=f"install {name}, or use the sandbox's: eks-assets sandbox up"
         )
-    return found
+    return path
 
 
 def run(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
-from resources.drivers.base import Driver
+from resources.drivers.base import ReadOnly
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.outputs import NoOutputs
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 
 
-class LookupDriver(Driver):
+class LookupDriver(ReadOnly[Lookup[Any]]):
     """Observes a `Lookup`; there is never anything to apply."""
 
     def observe(self, spec: Lookup[Any], context: Context) -> Observed | None:
@@ -32,13 +32,6 @@ class LookupDriver(Driver):
             raise NotFound(f"{what} {_words(spec.query)}", next_step=next_step, bad_input=True)
         return NOTHING_TO_DO
 
-    def preview(self, spec: Lookup[Any], observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: there is none."""
-        return change
-
-    def apply(self, spec: Lookup[Any], context: Context) -> None:
-        """A lookup changes nothing."""
-
 
 def _words(query: dict[str, str]) -> str:
     return ", ".join(f"{k}={v}" for k, v in sorted(query.items()))
@@ -50,9 +43,9 @@ def _find_vpc(spec: Lookup[Any], context: Context) -> Observed | None:
     with aws_call(f"looking for the VPC with the tags {_words(spec.query)}"):
         vpcs = ec2.describe_vpcs(Filters=filters)["Vpcs"]
         if len(vpcs) > 1:
-            found = ", ".join(f"{v['VpcId']} ({v['CidrBlock']})" for v in vpcs)
+            ids = ", ".join(f"{v['VpcId']} ({v['CidrBlock']})" for v in vpcs)
             raise PipelineError(
-                f"{len(vpcs)} VPCs have the tags {_words(spec.query)}: {found}",
+                f"{len(vpcs)} VPCs have the tags {_words(spec.query)}: {ids}",
                 next_step="make the tags unique, or name more of them under network.lookup.tags",
                 bad_input=True,
             )
@@ -105,25 +98,14 @@ _MISSING = {
     ),
     "hosted_zone": (
         "there is no hosted zone",
-        "correct hosted_zone.id, or let this environment make it (hosted_zone.create)",
+        "correct hosted_zone.id, or let this environment create it (hosted_zone.create)",
     ),
 }
 
 
-class ProbesDriver(Driver):
-    """Satisfies the loop for `Probes`."""
+class ProbesDriver(ReadOnly[Probes]):
+    """Observes `Probes`: the unit is its health checks."""
 
     def observe(self, spec: Probes, context: Context) -> Observed | None:
         """Always there."""
         return Observed("probes", {}, NoOutputs())
-
-    def plan(self, spec: Probes, observed: Observed | None) -> Change:
-        """Nothing to do."""
-        return NOTHING_TO_DO
-
-    def preview(self, spec: Probes, observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: there is none."""
-        return change
-
-    def apply(self, spec: Probes, context: Context) -> None:
-        """Changes nothing."""

@@ -67,10 +67,10 @@ class ClusterAccess:
         """Raises NotFound while the cluster does not exist or has no endpoint yet."""
         name = self.env.cluster_name
         with aws_call(f"describing the EKS cluster {name}"):
-            found = self.aws.client("eks").describe_cluster(name=name)["cluster"]
-        endpoint, authority = found.get("endpoint"), found.get("certificateAuthority", {}).get("data")
-        if found["status"] in ("CREATING", "FAILED") or not endpoint or not authority:
-            raise NotFound(f"the EKS cluster {name} has no endpoint yet: it is {found['status']}")
+            cluster = self.aws.client("eks").describe_cluster(name=name)["cluster"]
+        endpoint, authority = cluster.get("endpoint"), cluster.get("certificateAuthority", {}).get("data")
+        if cluster["status"] in ("CREATING", "FAILED") or not endpoint or not authority:
+            raise NotFound(f"the EKS cluster {name} has no endpoint yet: it is {cluster['status']}")
         return ClusterAddress(name, endpoint, base64.b64decode(authority))
 
     @cached_property
@@ -109,7 +109,7 @@ class ClusterAccess:
         settings.api_key["BearerToken"] = self.token()
 
     def token(self) -> str:
-        """A token that holds for at least a minute."""
+        """A token that is valid for at least a minute."""
         return self._recent()[0]
 
     def credential(self) -> dict[str, Any]:

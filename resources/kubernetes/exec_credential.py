@@ -1,4 +1,4 @@
-"""A token that the pipeline hands to a program that it starts, for our exec plugin to answer with: making one anew
+"""A token that the pipeline hands to a program that it starts, for our exec plugin to answer with: making another
 costs most of a second of Python and AWS, for every start of helm. It lives in the environment of that program alone.
 Nothing here imports more than the standard library, since the plugin is to start at once."""
 
@@ -19,13 +19,13 @@ def handed(environment: str, credential: dict[str, Any]) -> dict[str, str]:
 
 
 def taken(environment: str) -> dict[str, Any] | None:
-    """The ExecCredential that was handed to us for that environment; None without one, and once it holds for less than
-    a minute, as in a long wait."""
+    """The ExecCredential that was handed to us for that environment; None without one, and once it is valid for less
+    than a minute, as in a long wait."""
     try:
-        found = json.loads(os.environ[VARIABLE])
-        credential: dict[str, Any] = found["credential"]
+        handed_over = json.loads(os.environ[VARIABLE])
+        credential: dict[str, Any] = handed_over["credential"]
         expires = dt.datetime.fromisoformat(credential["status"]["expirationTimestamp"])
-        holds = found["environment"] == environment and expires - dt.datetime.now(dt.UTC) > ENOUGH
+        is_valid = handed_over["environment"] == environment and expires - dt.datetime.now(dt.UTC) > ENOUGH
     except (KeyError, TypeError, ValueError):
         return None
-    return credential if holds else None
+    return credential if is_valid else None

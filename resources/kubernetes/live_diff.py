@@ -41,10 +41,10 @@ def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Fie
     """The fields of `wanted` that `live` lacks or contradicts, and those that a person added to its `spec`. The data
     of a Secret is masked."""
     expected = _compared(wanted)
-    found = subset_diff(*_differing(live, expected))
-    fields = [c for c in found if not _is_same(c) and not _is_a_controllers(c, live, expected)]
-    known = tuple(c.path for c in fields)
-    fields += [c for c in hand_additions(live, wanted) if not c.path.startswith(known)]
+    differences = subset_diff(*_differing(live, expected))
+    fields = [c for c in differences if not _is_same(c) and not _is_a_controllers(c, live, expected)]
+    paths = tuple(c.path for c in fields)
+    fields += [c for c in hand_additions(live, wanted) if not c.path.startswith(paths)]
     return tuple(_masked(c, wanted) for c in fields)
 
 

@@ -34,8 +34,8 @@ def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
     try:
         with kubernetes_call(f"reading {describe(obj)}"):
             resource = cluster.kind(obj["apiVersion"], obj["kind"])
-            found: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
-            return found
+            live: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
+            return live
     except NotFound:
         return None
 
@@ -47,8 +47,8 @@ def list_objects(
     try:
         with kubernetes_call(f"listing {kind}"):
             resource = cluster.kind(api_version, kind)
-            found = resource.get(namespace=namespace, label_selector=labels, serializer=_plain)
-            return [{"apiVersion": api_version, "kind": kind, **item} for item in found["items"]]
+            listed = resource.get(namespace=namespace, label_selector=labels, serializer=_plain)
+            return [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
     except NotFound:
         return []
 

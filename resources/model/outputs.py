@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 _TOKEN = re.compile("⟦([a-z0-9_]+)\\.([a-z0-9_]+)⟧")
@@ -39,7 +38,7 @@ OutputsT = TypeVar("OutputsT", bound=Outputs)
 
 
 class Pending(str):
-    """A str that may be interpolated or stored, never inspected."""
+    """A str that may be interpolated or stored, never inspected; whoever handles documents takes its `token`."""
 
     unit: str
     field: str
@@ -51,6 +50,11 @@ class Pending(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Pending, (self.unit, self.field))
+
+    @property
+    def token(self) -> str:
+        """What stands for the value in a document until it is known, as a plain str: `⟦unit.field⟧`."""
+        return token_of(self)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError(
@@ -85,7 +89,7 @@ class PendingTuple(tuple[str, ...]):
     def _refuse(self, *_: object) -> NoReturn:
         (item,) = iter(self)
         raise TypeError(
-            f"how many {str.__str__(item)} there are is known only after apply: join them, or add an output that "
+            f"how many {token_of(item)} there are is known only after apply: join them, or add an output that "
             "holds the part you need"
         )
 
@@ -93,7 +97,9 @@ class PendingTuple(tuple[str, ...]):
     __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
 
-yaml.SafeDumper.add_multi_representer(Pending, lambda dumper, value: dumper.represent_str(str.__str__(value)))
+def token_of(text: str) -> str:
+    """The text as a plain str that may be inspected; of a `Pending` its token."""
+    return str.__str__(text)
 
 
 def pending(model: type[OutputsT], unit: str) -> OutputsT:
@@ -112,13 +118,13 @@ def plain(document: Any) -> Any:
         return {_key(k): plain(v) for k, v in document.items()}
     if isinstance(document, list | tuple):
         return [plain(v) for v in document]
-    return str.__str__(document) if isinstance(document, str) else document
+    return token_of(document) if isinstance(document, str) else document
 
 
 def _key(key: Any) -> str:
     """The text that helm makes of a key in YAML, such as a port: 8080, true, 1.5."""
     if isinstance(key, str):
-        return str.__str__(key)
+        return token_of(key)
     return "null" if key is None else str(key).lower().removesuffix(".0")
 
 
@@ -134,8 +140,8 @@ def fill_in(document: Any, known: Mapping[str, Outputs]) -> Any:
     nothing but the token of several strings becomes their list; inside a longer text they are joined by commas."""
 
     def value(match: re.Match[str]) -> str | tuple[str, ...]:
-        found: str | tuple[str, ...] = getattr(known.get(match[1]), match[2], match[0])
-        return found
+        output: str | tuple[str, ...] = getattr(known.get(match[1]), match[2], match[0])
+        return output
 
     if isinstance(document, Mapping):
         return {key: fill_in(item, known) for key, item in document.items()}

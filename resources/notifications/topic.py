@@ -21,6 +21,7 @@ from resources.context import Context
 from resources.model.errors import NotFound, PipelineError
 from resources.notifications.messages import Notification
 from resources.records.clock import server_time
+from resources.support.memory_cache import CacheKey
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -32,6 +33,7 @@ KEPT = dt.timedelta(days=90)
 _PATIENCE = Config(
     connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=2
 )
+_SNS: CacheKey[Any] = CacheKey("SNS client for notifications")
 
 
 def publish(context: Context, notification: Notification) -> bool:
@@ -86,7 +88,7 @@ def _client(context: Context) -> SNSClient:
     def make() -> SNSClient:
         return context.aws.session.client("sns", endpoint_url=context.aws.source.endpoint, config=_PATIENCE)
 
-    return context.once("SNS for notifications", make)
+    return context.cache.get(_SNS, make)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Health checks, looked at and waited for."""
+"""Health checks: run once, or until they pass."""

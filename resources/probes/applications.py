@@ -17,35 +17,41 @@ from resources.drivers.git.manifests import objects
 from resources.drivers.git.repository import address_of
 from resources.kubernetes.objects import Object, list_objects
 from resources.model import checks
-from resources.model.checks import ApplicationsHealthy, Check
+from resources.model.checks import Check
 from resources.model.errors import NotFound
 from resources.model.outputs import plain
 from resources.model.specs import GitManifests, Spec
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 
 
-def unhealthy_application(
-    check: ApplicationsHealthy, spec: Spec[Any], names: set[str], context: Context
-) -> tuple[bool, str, str]:
-    """Whether all is well, what the first application that is not says, and since when it is so. `names`: the unit's
-    ApplicationSets."""
+def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], context: Context) -> CheckResult:
+    """Whether the applications are Healthy and Synced; else what the first one that is not says."""
+    names = _application_sets(spec, context)
     applications = list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}
         if missing:
-            return False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet", ""
+            return CheckResult(False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet")
     commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
     followed = (address_of(spec.tree, context), spec.tree.branch) if isinstance(spec, GitManifests) else None
     for application in applications:
-        if words := trouble(application, followed, commit):
-            return False, f"application {application['metadata']['name']}: {words}", _changed(application)
-    shown = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
-    return True, shown, max(map(_changed, applications), default="")
+        if reason := trouble(application, followed, commit):
+            name = application["metadata"]["name"]
+            return CheckResult(False, f"application {name}: {reason}", _last_health_change(application))
+    detail = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
+    return CheckResult(True, detail, max(map(_last_health_change, applications), default=""))
 
 
-def _changed(application: Object) -> str:
-    """When its health changed last."""
+def _application_sets(spec: Spec[Any], context: Context) -> set[str]:
+    """The names of the unit's ApplicationSets."""
+    if not isinstance(spec, GitManifests):
+        return set()
+    return {obj["metadata"]["name"] for obj in objects(spec, context).objects if obj["kind"] == "ApplicationSet"}
+
+
+def _last_health_change(application: Object) -> str:
+    """When the application's health last changed; empty where Argo CD does not say."""
     return str(((application.get("status") or {}).get("health") or {}).get("lastTransitionTime") or "")
 
 
@@ -66,8 +72,8 @@ def trouble(application: Object, followed: tuple[str, str] | None, commit: str |
     pairs = zip_longest(sources, revisions[: len(sources)])
     ours = [revision for source, revision in pairs if _follows(source, followed)]
     if sync.get("status") != "Synced" or any(revision != commit for revision in ours):
-        found = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
-        where = f"{sync.get('status', 'unknown')} at {found[:12]}"
+        revision = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
+        where = f"{sync.get('status', 'unknown')} at {revision[:12]}"
         return ": ".join(part for part in (where, conditions) if part)
     if health.get("status") != "Healthy":
         bad = [r for r in status.get("resources", []) if (r.get("health") or {}).get("status") not in (None, "Healthy")]
@@ -88,7 +94,7 @@ def _place(address: str) -> str:
     return re.sub(r"^(?:\w+://)?(?:[^@/]*@)?", "", address).replace(":", "/").rstrip("/").removesuffix(".git").lower()
 
 
-def endpoint(context: Context) -> tuple[bool, str]:
+def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     """Whether `https://<APP_DOMAIN>/health` answers 200. The name is resolved to the environment's `edge` where it has
     one; the certificate must verify for the domain in any case."""
     env = context.env
@@ -111,16 +117,6 @@ def endpoint(context: Context) -> tuple[bool, str]:
             answer = pool.request("GET", "/health", headers={"Host": env.app_domain})
     except HTTPError as error:
         raise NotFound(f"{url} does not answer: {error}") from error
-    body = answer.data[:200].decode(errors="replace").strip()
-    return answer.status == 200, f"{url} answers {answer.status}" + ("" if answer.status == 200 else f": {body}")
-
-
-def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], context: Context) -> Seen:
-    names: set[str] = set()
-    if isinstance(spec, GitManifests):
-        names = {o["metadata"]["name"] for o in objects(spec, context).objects if o["kind"] == "ApplicationSet"}
-    return Seen(*unhealthy_application(check, spec, names, context))
-
-
-def application_endpoint(_: Check, _spec: Spec[Any], context: Context) -> Seen:
-    return Seen(*endpoint(context))
+    if answer.status == 200:
+        return CheckResult(True, f"{url} answers 200")
+    return CheckResult(False, f"{url} answers {answer.status}: {answer.data[:200].decode(errors='replace').strip()}")

@@ -13,38 +13,40 @@ from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import Check
 from resources.model.outputs import plain
 from resources.model.specs import Spec, Stack
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 from resources.probes.specs import output_of
 
 
-def stack_complete(_: Check, spec: Stack[Any], context: Context) -> Seen:
-    found = describe_stack(context, spec.name)
-    if found is None:
-        return Seen(False, f"stack {spec.name} does not exist")
-    status = found["StackStatus"]
+def stack_complete(_: Check, spec: Stack[Any], context: Context) -> CheckResult:
+    stack = describe_stack(context, spec.name)
+    if stack is None:
+        return CheckResult(False, f"stack {spec.name} does not exist")
+    status = stack["StackStatus"]
     if status == "UPDATE_ROLLBACK_COMPLETE":
         # An update failed and was undone; once the unit wants again what is there, all is well.
         change = driver_of(spec).plan(spec, driver_of(spec).observe(spec, context))
-        return Seen(not change.is_needed, f"{status}, {change.reason}")
+        return CheckResult(not change.is_needed, f"{status}, {change.reason}")
     good = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE")
-    changed = found.get("LastUpdatedTime") or found["CreationTime"]
-    return Seen(good, status, changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    changed = stack.get("LastUpdatedTime") or stack["CreationTime"]
+    return CheckResult(good, status, changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def cluster_active(_: Check, _spec: Spec[Any], context: Context) -> Seen:
+def cluster_active(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     name = context.env.cluster_name
     with aws_call(f"describing the EKS cluster {name}"):
-        found = context.aws.client("eks").describe_cluster(name=name)["cluster"]
-    return Seen(found["status"] == "ACTIVE", f"cluster {name} is {found['status']}, Kubernetes {found['version']}")
+        cluster = context.aws.client("eks").describe_cluster(name=name)["cluster"]
+    return CheckResult(
+        cluster["status"] == "ACTIVE", f"cluster {name} is {cluster['status']}, Kubernetes {cluster['version']}"
+    )
 
 
-def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> Seen:
+def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     with kubernetes_call(f"asking {context.env.cluster_name} whether it is ready"):
         answer = context.cluster.api.request("GET", "/readyz", serialize=False)
-    return Seen(answer.status == 200, f"{context.cluster.address.endpoint}/readyz answers {answer.status}")
+    return CheckResult(answer.status == 200, f"{context.cluster.address.endpoint}/readyz answers {answer.status}")
 
 
-def addons_active(_: Check, spec: Stack[Any], context: Context) -> Seen:
+def addons_active(_: Check, spec: Stack[Any], context: Context) -> CheckResult:
     names = [
         r["Properties"]["AddonName"]
         for r in plain(spec.template)["Resources"].values()
@@ -56,20 +58,21 @@ def addons_active(_: Check, spec: Stack[Any], context: Context) -> Seen:
             addon = context.aws.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
         if addon["status"] != "ACTIVE":
             issues = "; ".join(i.get("message", "") for i in addon.get("health", {}).get("issues", []))
-            return Seen(False, f"add-on {name} is {addon['status']}" + (f": {issues}" if issues else ""))
-    return Seen(True, f"{', '.join(names)} ACTIVE")
+            return CheckResult(False, f"add-on {name} is {addon['status']}" + (f": {issues}" if issues else ""))
+    return CheckResult(True, f"{', '.join(names)} ACTIVE")
 
 
-def certificate_issued(_: Check, spec: Stack[Any], context: Context) -> Seen:
+def certificate_issued(_: Check, spec: Stack[Any], context: Context) -> CheckResult:
     arn = output_of(spec, context, "certificate_arn")
     with aws_call(f"describing the certificate {arn}"):
-        found = context.aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    return Seen(found["Status"] == "ISSUED", f"certificate for {found['DomainName']} is {found['Status']}")
+        certificate = context.aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    status = certificate["Status"]
+    return CheckResult(status == "ISSUED", f"certificate for {certificate['DomainName']} is {status}")
 
 
-def zone_served(_: Check, spec: Stack[Any], context: Context) -> Seen:
-    zone = output_of(spec, context, "zone_id")
-    with aws_call(f"reading the hosted zone {zone}"):
-        found = context.aws.client("route53").get_hosted_zone(Id=zone)
-    servers = found.get("DelegationSet", {}).get("NameServers", [])
-    return Seen(bool(servers), f"{found['HostedZone']['Name']} is served by {', '.join(servers) or 'nobody'}")
+def zone_served(_: Check, spec: Stack[Any], context: Context) -> CheckResult:
+    zone_id = output_of(spec, context, "zone_id")
+    with aws_call(f"reading the hosted zone {zone_id}"):
+        zone = context.aws.client("route53").get_hosted_zone(Id=zone_id)
+    servers = zone.get("DelegationSet", {}).get("NameServers", [])
+    return CheckResult(bool(servers), f"{zone['HostedZone']['Name']} is served by {', '.join(servers) or 'nobody'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from resources.context import Context
@@ -12,63 +13,70 @@ from resources.model import checks
 from resources.model.checks import Check
 from resources.model.outputs import plain
 from resources.model.specs import HelmRelease, Manifests, Spec
-from resources.probes.result import Seen, since
+from resources.probes.result import CheckResult, last_transition
 
 
-def nodes_ready(_: Check, _spec: Spec[Any], context: Context) -> Seen:
+def nodes_ready(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     nodes = list_objects(context.cluster, "v1", "Node")
-    bad = [n for n in nodes if (condition(n, "Ready") or {}).get("status") != "True"]
+    bad = [node for node in nodes if not _has_condition(node, "Ready")]
     if bad:
-        why = condition(bad[0], "Ready") or {}
-        words = why.get("message") or why.get("reason") or "no Ready condition"
-        said = f"{len(bad)} of {len(nodes)} nodes are not Ready; {bad[0]['metadata']['name']}: {words}"
-        return Seen(False, said, since(bad[:1], "Ready"))
-    return Seen(bool(nodes), f"{len(nodes)} nodes Ready", since(nodes, "Ready"))
+        name = bad[0]["metadata"]["name"]
+        detail = f"{len(bad)} of {len(nodes)} nodes are not Ready; {name}: {_not_ready_reason(bad[0])}"
+        return CheckResult(False, detail, last_transition(bad[:1], "Ready"))
+    return CheckResult(bool(nodes), f"{len(nodes)} nodes Ready", last_transition(nodes, "Ready"))
 
 
-def objects_exist(_: Check, spec: Manifests, context: Context) -> Seen:
+def objects_exist(_: Check, spec: Manifests, context: Context) -> CheckResult:
     live = {describe(obj): read(context.cluster, plain(obj)) for obj in spec.objects}
     missing = [name for name, obj in live.items() if obj is None]
     if missing:
-        return Seen(False, f"{', '.join(missing)} is not in the cluster")
-    closing = [n for n, o in live.items() if o and o["metadata"].get("deletionTimestamp")]
-    return Seen(not closing, f"{', '.join(closing)} is being deleted" if closing else f"{len(live)} objects")
+        return CheckResult(False, f"{', '.join(missing)} is not in the cluster")
+    closing = [name for name, obj in live.items() if obj and obj["metadata"].get("deletionTimestamp")]
+    if closing:
+        return CheckResult(False, f"{', '.join(closing)} is being deleted")
+    return CheckResult(True, f"{len(live)} objects")
 
 
-def objects_ready(_: Check, spec: Manifests, context: Context) -> Seen:
+def objects_ready(_: Check, spec: Manifests, context: Context) -> CheckResult:
     live = [read(context.cluster, plain(obj)) or {} for obj in spec.objects]
     for obj, now in zip(spec.objects, live, strict=True):
-        found = condition(now, "Ready") or {}
-        if found.get("status") != "True":
-            words = found.get("message") or found.get("reason") or "no Ready condition"
-            return Seen(False, f"{describe(obj)} is not Ready: {words}", since([now], "Ready"))
-    return Seen(True, f"{len(spec.objects)} objects Ready", since(live, "Ready"))
+        if not _has_condition(now, "Ready"):
+            detail = f"{describe(obj)} is not Ready: {_not_ready_reason(now)}"
+            return CheckResult(False, detail, last_transition([now], "Ready"))
+    return CheckResult(True, f"{len(spec.objects)} objects Ready", last_transition(live, "Ready"))
 
 
-def crds_established(_: Check, spec: Spec[Any], context: Context) -> Seen:
+def crds_established(_: Check, spec: Spec[Any], context: Context) -> CheckResult:
     if isinstance(spec, HelmRelease):
         release = newest_release(context, spec.namespace, spec.name)
         objects = release.objects if release else []
     else:
         objects = [plain(obj) for obj in spec.objects] if isinstance(spec, Manifests) else []
     crds = [obj for obj in objects if obj.get("kind") == "CustomResourceDefinition"]
-    bad = [
-        c["metadata"]["name"]
-        for c in crds
-        if (condition(read(context.cluster, c) or {}, "Established") or {}).get("status") != "True"
-    ]
-    return Seen(
-        not bad and bool(crds), f"not Established: {', '.join(bad)}" if bad else f"{len(crds)} CRDs Established"
-    )
+    live = {crd["metadata"]["name"]: read(context.cluster, crd) or {} for crd in crds}
+    if bad := [name for name, crd in live.items() if not _has_condition(crd, "Established")]:
+        return CheckResult(False, f"not Established: {', '.join(bad)}")
+    return CheckResult(bool(crds), f"{len(crds)} CRDs Established")
 
 
-def pods_ready(check: checks.PodsReady, _spec: Spec[Any], context: Context) -> Seen:
+def pods_ready(check: checks.PodsReady, _spec: Spec[Any], context: Context) -> CheckResult:
     if context.env.cluster.auto_mode and not check.auto_mode:
-        return Seen(True, "EKS Auto Mode runs this outside of the cluster")
+        return CheckResult(True, "EKS Auto Mode runs this outside of the cluster")
     pods = list_objects(context.cluster, "v1", "Pod", namespace=check.namespace, labels=check.label)
-    bad = [p for p in pods if (condition(p, "Ready") or {}).get("status") != "True"]
+    bad = [pod for pod in pods if not _has_condition(pod, "Ready")]
     if bad:
-        words = hopeless(bad[0]) or f"pod {bad[0]['metadata']['name']} is {(bad[0].get('status') or {}).get('phase')}"
-        said = f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {words}"
-        return Seen(False, said, since(bad[:1], "Ready"))
-    return Seen(bool(pods), f"{len(pods)} pods with {check.label} in {check.namespace} Ready", since(pods, "Ready"))
+        phase = (bad[0].get("status") or {}).get("phase")
+        reason = hopeless(bad[0]) or f"pod {bad[0]['metadata']['name']} is {phase}"
+        detail = f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {reason}"
+        return CheckResult(False, detail, last_transition(bad[:1], "Ready"))
+    detail = f"{len(pods)} pods with {check.label} in {check.namespace} Ready"
+    return CheckResult(bool(pods), detail, last_transition(pods, "Ready"))
+
+
+def _has_condition(obj: Mapping[str, Any], kind: str) -> bool:
+    return (condition(obj, kind) or {}).get("status") == "True"
+
+
+def _not_ready_reason(obj: Mapping[str, Any]) -> str:
+    ready = condition(obj, "Ready") or {}
+    return str(ready.get("message") or ready.get("reason") or "no Ready condition")

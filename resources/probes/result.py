@@ -1,4 +1,4 @@
-"""What one look at a health check gives."""
+"""The result of a health check, and what a probe is."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from resources.kubernetes.objects import condition
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One look at a check. `detail` says what was seen, in one line; `since` (UTC, RFC 3339) since when it has been so,
-    empty where nobody keeps that."""
+class CheckResult:
+    """The result of one probe. `detail`: what the probe saw, in one line. `since`: when this result began (UTC,
+    RFC 3339), empty where neither AWS nor the cluster records it."""
 
     passed: bool
     detail: str
     since: str = ""
 
 
-Probe = Callable[[Any, Any, Context], Seen]
+# Takes the check, the spec of its unit and the context; raises PipelineError where something cannot be read.
+Probe = Callable[[Any, Any, Context], CheckResult]
 
 
-def since(objects: Iterable[Mapping[str, Any]], kind: str) -> str:
-    """When the last of the objects came to its condition of that type; empty where none has one."""
+def last_transition(objects: Iterable[Mapping[str, Any]], kind: str) -> str:
+    """When the condition of that type last changed on any of the objects (UTC, RFC 3339); empty where none has it."""
     times = [(condition(obj, kind) or {}).get("lastTransitionTime") for obj in objects]
     return max((str(time) for time in times if time), default="")

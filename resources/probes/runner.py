@@ -1,13 +1,11 @@
-"""Looks at what a health check (`resources/model/checks.py`) asks for: what was expected, what was seen.
-
-`observe` looks once; `wait` looks until it is true or the check's deadline is over.
-"""
+"""Runs the probe of a health check (`resources/model/checks.py`): once, or until the check passes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.helm.storage import RELEASE_SECRETS
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import PipelineError, WaitTimeout
@@ -21,35 +19,36 @@ from resources.probes.aws import (
     stack_complete,
     zone_served,
 )
-from resources.probes.helm import SHARED_KINDS, releases_ready, workloads_ready
+from resources.probes.helm import LIVE_WORKLOADS, releases_ready, workloads_ready
 from resources.probes.kubernetes import crds_established, nodes_ready, objects_exist, objects_ready, pods_ready
-from resources.probes.result import Probe, Seen
+from resources.probes.result import CheckResult, Probe
 from resources.probes.specs import branch_head, in_sync
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 
-def observe(check: Check, spec: Spec[Any], context: Context) -> Seen:
-    """One look. What cannot be read counts as not passed, with the reason."""
+def run_probe(check: Check, spec: Spec[Any], context: Context) -> CheckResult:
+    """Run the check's probe once. What cannot be read counts as not passed, with the reason."""
     try:
         return _PROBES[type(check)](check, spec, context)
     except PipelineError as error:
-        return Seen(False, error.message)
+        return CheckResult(False, error.message)
 
 
-def wait(check: Check, spec: Spec[Any], context: Context) -> Seen:
-    """Look until the check passes or its deadline (its own, else the environment's) is over."""
+def wait_for_check(check: Check, spec: Spec[Any], context: Context) -> CheckResult:
+    """Run the probe until the check passes or its deadline (its own, else the environment's) is over, each time on
+    fresh listings of the cluster."""
     deadline = check.deadline or context.env.deadlines.probe
 
-    def look() -> Look[Seen]:
-        for shared in ("helm releases", *SHARED_KINDS):
-            context.forget(shared)
-        seen = observe(check, spec, context)
-        return Look(seen if seen.passed else None, seen.detail)
+    def poll() -> Poll[CheckResult]:
+        context.cache.invalidate(RELEASE_SECRETS)
+        context.cache.invalidate(LIVE_WORKLOADS)
+        result = run_probe(check, spec, context)
+        return Poll(result if result.passed else None, result.detail)
 
     try:
-        return wait_until(look, what=check.name, deadline=deadline, interval=check.interval, progress=context.progress)
+        return wait_until(poll, what=check.name, deadline=deadline, interval=check.interval, progress=context.progress)
     except WaitTimeout as error:
-        return Seen(False, error.message)
+        return CheckResult(False, error.message)
 
 
 _PROBES: dict[type[Check], Probe] = {

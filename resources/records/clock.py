@@ -11,6 +11,7 @@ from typing import Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
+from resources.support.memory_cache import CacheKey
 
 # Linux stops its monotonic clock while the machine sleeps; this one goes on.
 _TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -27,16 +28,18 @@ class _Clock:
         self.offset = said.timestamp() - time.clock_gettime(_TICKS)
 
 
+_CLOCK: CacheKey[_Clock] = CacheKey("AWS's clock")
+
+
 def clock(context: Context) -> _Clock:
-    clock: _Clock = context.once("AWS's clock", _Clock)
-    return clock
+    return context.cache.get(_CLOCK, _Clock)
 
 
 def server_time(context: Context) -> dt.datetime:
     """The time by AWS's clock, right to about a second: told by its answers, counted on by our ticks.
 
     Raises AccessDenied, Transient."""
-    # Another thread may forget the clock with all that it shares: look until there is one that has been set.
+    # Another thread may clear the cache, and the clock with it: ask until there is one that has been set.
     while (offset := clock(context).offset) is None:
         with aws_call("asking AWS for the time"):
             clock(context).hear(context.aws.client("sts").get_caller_identity())

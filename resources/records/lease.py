@@ -23,7 +23,7 @@ from resources.drivers.stack.status import describe_stack, is_busy
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.records.clock import server_time
 from resources.records.lease_table import Holder, Item, current_holder, read_row, write_row
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 if TYPE_CHECKING:
     from botocore.model import StringShape
@@ -115,16 +115,16 @@ def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, bool]:
     run, member = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     shown: dict[int, str] = {}
 
-    def look() -> Look[Holder]:
+    def poll() -> Poll[Holder]:
         done, holder = _join_or_take(context, run, who, member)
-        return Look(holder if done else None, shown.setdefault(holder.token, f"held by {holder}"))
+        return Poll(holder if done else None, shown.setdefault(holder.token, f"held by {holder}"))
 
     # A lease without members ends by itself within LINGER seconds: always worth waiting for.
     before = current_holder(context)
     patience = max(wait, LINGER + _POLL if before and not before.members else 0)
     try:
         what = f"environment {context.env.name}"
-        ours = wait_until(look, what=what, deadline=patience, interval=_POLL, progress=context.progress)
+        ours = wait_until(poll, what=what, deadline=patience, interval=_POLL, progress=context.progress)
     except WaitTimeout:
         raise _held(context) from None
     return Lease(context, run, member, ours.token), ours.unsettled
@@ -192,16 +192,16 @@ def _wait_for_stacks(context: Context) -> None:
     every_status = cast("StringShape", client.meta.service_model.shape_for("StackStatus"))
     statuses = cast("list[StackStatusType]", [status for status in every_status.enum if is_busy(status)])
 
-    def look() -> Look[bool]:
+    def poll() -> Poll[bool]:
         with aws_call(f"listing the stacks of {env.name} that are under way"):
             pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
             found = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
         alike = [n for n in sorted(found) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack]
         names = [name for name in alike if _is_own(context, name)]
-        return Look(None if names else True, ", ".join(f"{name} is {found[name]}" for name in names))
+        return Poll(None if names else True, ", ".join(f"{name} is {found[name]}" for name in names))
 
     wait_until(
-        look,
+        poll,
         what="waiting for what an earlier run left under way",
         deadline=max(env.deadlines.stack, env.deadlines.cluster),
         interval=5,

@@ -23,7 +23,7 @@ _SCALARS = {
     "tag:yaml.org,2002:float": re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
 }
 KubernetesLoader.yaml_implicit_resolvers = {
-    first: [(tag, found) for tag, found in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for _tag, _pattern in _SCALARS.items():

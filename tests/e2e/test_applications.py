@@ -18,7 +18,7 @@ from resources.config.loader import load_environment
 from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.kubernetes.objects import list_objects
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
@@ -98,12 +98,12 @@ class TestProductNoLongerPurchased:
     def wait_for_end_of_payments(self, context: Context) -> None:
         """The application goes with its ApplicationSet, and what it had deployed with it."""
 
-        def look() -> Look[bool]:
+        def poll() -> Poll[bool]:
             pods = list_objects(context.cluster, "apps/v1", "Deployment", namespace="payments")
             left = [*({"payments"} & applications(context)), *(pod["metadata"]["name"] for pod in pods)]
-            return Look(not left or None, ", ".join(left))
+            return Poll(not left or None, ", ".join(left))
 
-        wait_until(look, what="the end of payments", deadline=60, interval=1)
+        wait_until(poll, what="the end of payments", deadline=60, interval=1)
 
 
 def test_a_persons_commit_beside_a_variable_of_ours(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from resources.config.sandbox_state import SandboxState, sandbox_state
 from resources.context import Context
 from resources.drivers.git.manifests import refresh
 from resources.kubernetes.errors import kubernetes_call
-from resources.model.errors import NotFound
-from resources.probes.applications import endpoint
-from resources.support.waiting import Look, wait_until
+from resources.model.checks import ApplicationEndpoint
+from resources.model.specs import Probes
+from resources.probes.result import CheckResult
+from resources.probes.runner import run_probe
+from resources.support.polling import Poll, wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,16 +31,20 @@ def scale_gateway(context: Context, replicas: int) -> None:
         )
 
 
-def wait_for_answer(context: Context, passed: bool) -> str:
-    def look() -> Look[str]:
-        found, words = endpoint(context)
-        return Look(words if found is passed else None, words)
+def probe_endpoint(context: Context) -> CheckResult:
+    return run_probe(ApplicationEndpoint(), Probes(), context)
 
-    return wait_until(look, what="the edge", deadline=30, interval=1)
+
+def wait_for_answer(context: Context, passed: bool) -> str:
+    def poll() -> Poll[str]:
+        result = probe_endpoint(context)
+        return Poll(result.detail if result.passed is passed else None, result.detail)
+
+    return wait_until(poll, what="the edge", deadline=30, interval=1)
 
 
 def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Environment, context: Context) -> None:
-    assert endpoint(context) == (True, "https://demo-sandbox.sandbox.test/health answers 200")
+    assert probe_endpoint(context) == CheckResult(True, "https://demo-sandbox.sandbox.test/health answers 200")
     scale_gateway(context, 0)
     try:
         refresh(context)
@@ -58,12 +65,14 @@ def test_a_certificate_of_another_authority_is_refused(
         return changed
 
     monkeypatch.setattr("resources.probes.applications.sandbox_state", state)
-    with pytest.raises(NotFound, match=r"does not answer: .*certificate verify failed"):
-        endpoint(context)
+    result = probe_endpoint(context)
+    assert not result.passed
+    assert re.search(r"does not answer: .*certificate verify failed", result.detail)
 
 
 def test_a_certificate_for_another_name_is_refused(platform: Environment, context: Context) -> None:
     zone = platform.hosted_zone.model_copy(update={"name": "elsewhere.test"})
     other = Context(platform.model_copy(update={"tenant": "nobody", "hosted_zone": zone}), context.aws)
-    with pytest.raises(NotFound, match="does not answer"):
-        endpoint(other)
+    result = probe_endpoint(other)
+    assert not result.passed
+    assert "does not answer" in result.detail

@@ -83,8 +83,8 @@ def test_after_its_own_failure_a_unit_goes_on_from_where_it_is() -> None:
 
 
 def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
-    token = str.__str__(Pending("config", "commit"))
-    several = str.__str__(Pending("config", "subnets"))
+    token = Pending("config", "commit").token
+    several = Pending("config", "subnets").token
     approved = entry(
         field("at", None, f"commit {token}"),
         field("doc", None, {"c": token}),
@@ -146,7 +146,7 @@ def test_a_unit_that_is_done_under_the_grant_is_not_changed_again() -> None:
 
 
 def test_a_token_of_an_unknown_unit_stays() -> None:
-    token = str.__str__(Pending("other", "thing"))
+    token = Pending("other", "thing").token
     assert fill_in([token, "x"], KNOWN) == [token, "x"]
-    several = str.__str__(Pending("config", "subnets"))
+    several = Pending("config", "subnets").token
     assert fill_in(f"{several}!", KNOWN) == "a,b!"

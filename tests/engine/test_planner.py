@@ -22,7 +22,7 @@ from resources.model.checks import Check
 from resources.model.errors import NotFound, OperationFailed, WrongAccount
 from resources.model.outputs import NoOutputs, Outputs, plain
 from resources.model.specs import Stack
-from resources.probes.result import Seen
+from resources.probes.result import CheckResult
 
 
 class Vpc(Outputs):
@@ -83,9 +83,9 @@ class Account:
             return NOTHING_TO_DO
         return Change("update", (FieldChange("p", observed.desired["p"], plain(spec.parameters)),), "differs")
 
-    def look(self, _: Check, spec: Stack[Any], __: Context) -> Seen:
+    def run_probe(self, _: Check, spec: Stack[Any], __: Context) -> CheckResult:
         self.looked_at.append(spec.name)
-        return Seen(spec.name not in self.unhealthy, "seen")
+        return CheckResult(spec.name not in self.unhealthy, "seen")
 
 
 Plan = Callable[..., EnvironmentPlan]
@@ -95,7 +95,7 @@ Plan = Callable[..., EnvironmentPlan]
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     found = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
     monkeypatch.setattr(planning, "driver_of", lambda _: found)
-    monkeypatch.setattr(planning, "run_probe", found.look)
+    monkeypatch.setattr(planning, "run_probe", found.run_probe)
     return found
 
 

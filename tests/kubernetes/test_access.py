@@ -16,11 +16,12 @@ import pytest
 import urllib3
 
 from resources.context import Context
-from resources.drivers.helm import drift as helm_live
-from resources.kubernetes import access as cluster_access
+from resources.drivers.helm.drift import live_object
+from resources.kubernetes import access
 from resources.kubernetes.access import ClusterAccess, ClusterAddress
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.errors import Transient
+from resources.support.memory_cache import MemoryCache
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 
@@ -54,13 +55,13 @@ def break_off(connection: socket.socket) -> None:
 
 
 def test_a_silent_api_server_ends_a_request_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_access, "TIMEOUT", (1.0, 0.3))
-    access = ClusterAccess(cast(Any, SimpleNamespace(env=SimpleNamespace(cluster_name="demo"), folder=tmp_path)))
-    access._token = ("token", dt.datetime.now(dt.UTC))
+    monkeypatch.setattr(access, "TIMEOUT", (1.0, 0.3))
+    cluster = ClusterAccess(cast(Any, SimpleNamespace(env=SimpleNamespace(cluster_name="demo"), folder=tmp_path)))
+    cluster._token = ("token", dt.datetime.now(dt.UTC))
     with server(lambda _: None) as address:
-        vars(access)["address"] = ClusterAddress("demo", address, b"")
+        vars(cluster)["address"] = ClusterAddress("demo", address, b"")
         with pytest.raises(Transient, match="timed out"), kubernetes_call("listing Pods"):
-            access.kind("v1", "Pod").get()
+            cluster.kind("v1", "Pod").get()
 
 
 def test_a_list_that_breaks_off_is_tried_again() -> None:
@@ -70,8 +71,6 @@ def test_a_list_that_breaks_off_is_tried_again() -> None:
             return urllib3.PoolManager().request("GET", address, preload_content=False, retries=False)
 
         cluster = SimpleNamespace(kind=lambda *_: SimpleNamespace(get=get))
-        context = cast(Context, SimpleNamespace(cluster=cluster, once=lambda _, make: make()))
+        context = cast(Context, SimpleNamespace(cluster=cluster, cache=MemoryCache()))
         with pytest.raises(Transient, match="listing Deployment"):
-            helm_live.live_object(
-                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}}, "d", context
-            )
+            live_object({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}}, "d", context)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.model.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain
+from resources.model.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain, token_of
 
 
 class Vpc(Outputs):
@@ -71,11 +71,23 @@ def test_pending_values_survive_json_yaml_and_another_process() -> None:
     document = {"vpc": FOUND.vpc_id, "subnets": FOUND.subnet_ids}
     as_json = json.loads(json.dumps(plain(document)))
     assert as_json == {"vpc": "⟦network.vpc_id⟧", "subnets": ["⟦network.subnet_ids⟧"]}
-    assert yaml.safe_load(yaml.safe_dump({"vpc": FOUND.vpc_id}, allow_unicode=True)) == {"vpc": "⟦network.vpc_id⟧"}
+    assert yaml.safe_load(yaml.safe_dump(plain(document), allow_unicode=True)) == as_json
     copy = pickle.loads(pickle.dumps(FOUND.vpc_id))
     assert isinstance(copy, Pending)
     assert copy == FOUND.vpc_id
     assert pending_fields(pickle.loads(pickle.dumps(document))) == ("network.subnet_ids", "network.vpc_id")
+
+
+def test_yaml_refuses_a_pending_value_that_nobody_made_plain() -> None:
+    with pytest.raises(yaml.representer.RepresenterError):
+        yaml.safe_dump({"vpc": FOUND.vpc_id})
+
+
+def test_token_is_plain_text() -> None:
+    assert isinstance(FOUND.vpc_id, Pending)
+    assert FOUND.vpc_id.token == token_of(FOUND.vpc_id) == "⟦network.vpc_id⟧"
+    assert FOUND.vpc_id.token.startswith("⟦network")
+    assert token_of("vpc-1") == "vpc-1"
 
 
 def test_plain_leaves_json_types_alone_and_makes_lists_of_tuples() -> None:

@@ -1,11 +1,11 @@
-"""Every kind of check can be looked at."""
+"""Every kind of check has a probe."""
 
 from __future__ import annotations
 
 from resources.model import checks
-from resources.probes import runner as probes
+from resources.probes.runner import _PROBES
 
 
 def test_every_check_has_a_probe() -> None:
     kinds = {kind for kind in vars(checks).values() if isinstance(kind, type) and issubclass(kind, checks.Check)}
-    assert kinds - {checks.Check} == set(probes._PROBES)
+    assert kinds - {checks.Check} == set(_PROBES)

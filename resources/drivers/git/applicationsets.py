@@ -17,6 +17,7 @@ from resources.config.git_settings import BUILT_IN_VARIABLES
 from resources.config.problems import choices, dotted
 from resources.drivers.git.crd_schema import faults, schema_of
 from resources.model.errors import ConfigError
+from resources.model.outputs import token_of
 from resources.support.yaml_loaders import KubernetesLoader
 
 FILE_NAME = "applicationset.yaml"
@@ -37,17 +38,17 @@ def is_project(path: str) -> bool:
     return bool(re.match(r"^projects/[^/]+\.ya?ml$", path))
 
 
-def filled(text: str, variables: Mapping[str, str]) -> str:
+def fill_in_variables(text: str, variables: Mapping[str, str]) -> str:
     """The text with `${NAME}` and `$NAME` replaced for these variables and no other, as envsubst does it."""
     return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2]) or m[0], text)
 
 
-def unfilled(path: str, text: str, variables: Mapping[str, str]) -> Iterator[str]:
+def unfilled_variables(path: str, text: str, variables: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each `${NAME}` that is no variable or has no value, with file and line. `$name` without braces is
     left to Argo CD, whose `$values/` it may be."""
     for number, line in enumerate(text.splitlines(), 1):
         for match in _VARIABLE.finditer(line):
-            if (name := match[1]) is None or str.__str__(variables.get(name, "")) != "":
+            if (name := match[1]) is None or token_of(variables.get(name, "")) != "":
                 continue
             if name in variables or name in BUILT_IN_VARIABLES:
                 yield f"{path}:{number}: ${{{name}}} has no value in this environment"
@@ -58,8 +59,8 @@ def unfilled(path: str, text: str, variables: Mapping[str, str]) -> Iterator[str
 
 def products(paths: Iterable[str]) -> tuple[str, ...]:
     """The products that have a folder, sorted."""
-    found = {match[1] for path in paths if (match := _PRODUCT.match(path))}
-    return tuple(sorted(found - NO_PRODUCTS))
+    folders = {match[1] for path in paths if (match := _PRODUCT.match(path))}
+    return tuple(sorted(folders - NO_PRODUCTS))
 
 
 def check_products(wanted: Collection[str], paths: Iterable[str], repository: str, branch: str) -> None:
@@ -77,9 +78,9 @@ def check_products(wanted: Collection[str], paths: Iterable[str], repository: st
 def check_files(files: Mapping[str, str], definitions: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises ConfigError with everything that is wrong with the rendered files. `definitions`: the known CRDs by kind;
     without them YAML, kind and apiVersion are checked."""
-    found = [problem for path, text in files.items() for problem in _check_file(path, text, definitions)]
-    if found:
-        raise ConfigError("\n".join(found), next_step="correct the file in the repository; nothing was pushed")
+    problems = [problem for path, text in files.items() for problem in _check_file(path, text, definitions)]
+    if problems:
+        raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
 
 
 def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -104,9 +105,9 @@ def _check_object(document: Any, kind: str, definition: Mapping[str, Any] | None
     if not isinstance(document, dict):
         yield f"is not a mapping; allowed: an {kind}"
         return
-    found, version = document.get("kind"), document.get("apiVersion")
-    if (found, version) != (kind, API_VERSION):
-        yield f"is {found} of {version}; allowed: {kind} of {API_VERSION}"
+    actual, version = document.get("kind"), document.get("apiVersion")
+    if (actual, version) != (kind, API_VERSION):
+        yield f"is {actual} of {version}; allowed: {kind} of {API_VERSION}"
         return
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None

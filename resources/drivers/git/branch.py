@@ -10,17 +10,17 @@ import yaml
 
 from resources.context import Context
 from resources.drivers.base import Driver
-from resources.drivers.git import objects as git_objects
 from resources.drivers.git.merge import (
     ENVIRONMENT_TRAILER,
     PLAN_TRAILER,
+    READINGS,
     TEMPLATE_TRAILER,
     VARIABLES_TRAILER,
     Reading,
-    forget,
     read_with,
     reading,
 )
+from resources.drivers.git.objects import commit_tree
 from resources.drivers.git.repository import BranchMoved, Git, Heads
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import digest_of
@@ -32,7 +32,7 @@ from resources.support.yaml_loaders import KubernetesLoader
 PUSHES = 5
 
 
-class GitTreeDriver(Driver):
+class GitTreeDriver(Driver[GitTree[Any]]):
     """Observes, plans and applies a `GitTree`."""
 
     def observe(self, spec: GitTree[Any], context: Context) -> Observed | None:
@@ -58,10 +58,6 @@ class GitTreeDriver(Driver):
         count = len(observed.desired["differences"])
         return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
 
-    def preview(self, spec: GitTree[Any], observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: the files are compared already."""
-        return change
-
     def apply(self, spec: GitTree[Any], context: Context) -> None:
         """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
 
@@ -69,14 +65,14 @@ class GitTreeDriver(Driver):
         NotFound while a variable has no value yet."""
         if missing := pending_fields(spec.variables):
             raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
-        forget(spec, context)
+        context.cache.invalidate(READINGS)
         with Git.open(spec, context) as git:
             for attempt in range(1, PUSHES + 1):
-                found = read_with(git, spec, context)
-                if found.is_done:
+                current = read_with(git, spec, context)
+                if current.is_done:
                     return
                 try:
-                    _push(git, found, spec, context)
+                    self._push(git, current, spec, context)
                     return
                 except BranchMoved:
                     context.progress(
@@ -87,44 +83,44 @@ class GitTreeDriver(Driver):
             next_step="see who else pushes to that branch, then run again",
         )
 
+    def _push(self, git: Git, current: Reading, spec: GitTree[Any], context: Context) -> None:
+        """Commit the wanted tree, where any file differs, and push. Raises BranchMoved."""
+        commit = current.heads.branch_commit or current.heads.base_commit
+        if current.differences:
+            change = self.plan(spec, _observed(spec, current))
+            commit = commit_tree(git, current.tree, commit, _message(current, change, context.env.name))
+        context.before_change()
+        git.push(commit)
+        context.progress(f"pushed {commit[:12]} to {current.heads.branch}: {len(current.differences)} files differ")
 
-def _observed(spec: AnyGitTree, found: Reading) -> Observed:
-    head = found.heads.branch_commit
+
+def _observed(spec: AnyGitTree, current: Reading) -> Observed:
+    head = current.heads.branch_commit
     return Observed(
         "pushed" if head else "absent",
-        {"files": found.current, "wanted": found.wanted, "differences": found.differences},
-        _outputs(spec, found.heads, found.repository),
-        {"branch": found.heads.branch, "commit": head or "", "template": found.heads.base_commit},
+        {"files": current.current, "wanted": current.wanted, "differences": current.differences},
+        _outputs(spec, current.heads, current.repository),
+        {"branch": current.heads.branch, "commit": head or "", "template": current.heads.base_commit},
     )
 
 
 def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
-    known = {"commit": heads.branch_commit, "branch": heads.branch, "repository": repository}
+    values = {"commit": heads.branch_commit, "branch": heads.branch, "repository": repository}
     kind = spec.outputs_type()
-    return kind(**{name: known[name] for name in kind.model_fields}) if heads.branch_commit else None
+    return kind(**{name: values[name] for name in kind.model_fields}) if heads.branch_commit else None
 
 
-def _push(git: Git, found: Reading, spec: AnyGitTree, context: Context) -> None:
-    parent = found.heads.branch_commit or found.heads.base_commit
-    commit = (
-        git_objects.commit(git, found.tree, parent, _message(found, spec, context)) if found.differences else parent
-    )
-    context.before_change()
-    git.push(commit)
-    context.progress(f"pushed {commit[:12]} to {found.heads.branch}: {len(found.differences)} files differ")
-
-
-def _message(found: Reading, spec: AnyGitTree, context: Context) -> tuple[str, str, str]:
-    env, heads = context.env, found.heads
-    change = GitTreeDriver().plan(spec, _observed(spec, found))
+def _message(current: Reading, change: Change, environment: str) -> tuple[str, str, str]:
+    """The paragraphs of the commit that carries out the change; a later reading parses the trailers."""
+    heads = current.heads
     trailers = {
-        ENVIRONMENT_TRAILER: env.name,
+        ENVIRONMENT_TRAILER: environment,
         PLAN_TRAILER: plan_digest(change),
         TEMPLATE_TRAILER: heads.base_commit,
-        VARIABLES_TRAILER: json.dumps(found.variables, sort_keys=True),
+        VARIABLES_TRAILER: json.dumps(current.variables, sort_keys=True),
     }
     return (
-        f"Render the applications of {env.name}",
+        f"Render the applications of {environment}",
         f"From {heads.base} at {heads.base_commit[:12]}, by eks-assets.",
         "\n".join(f"{key}: {value}" for key, value in trailers.items()),
     )

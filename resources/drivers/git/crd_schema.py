@@ -26,8 +26,8 @@ def schema_of(definition: Mapping[str, Any], api_version: str) -> Mapping[str, A
         return None
     served = (v for v in definition["spec"]["versions"] if v["name"] == wanted and v.get("served", True))
     version = next(served, None)
-    found: Mapping[str, Any] | None = version["schema"]["openAPIV3Schema"] if version else None
-    return found
+    schema: Mapping[str, Any] | None = version["schema"]["openAPIV3Schema"] if version else None
+    return schema
 
 
 def faults(value: Any, schema: Mapping[str, Any], location: Location = ()) -> Iterator[Fault]:

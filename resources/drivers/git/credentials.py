@@ -18,6 +18,7 @@ from resources.aws.dagster_clients import secrets_client
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.errors import ConfigError
+from resources.support.memory_cache import CacheKey
 
 # What hosts of git take as the user beside a token.
 TOKEN_USER = "x-access-token"
@@ -84,19 +85,21 @@ class Credentials:
         return command
 
 
+_CREDENTIALS: CacheKey[Credentials] = CacheKey("git credentials, by secret")
+
+
 def credentials_of(secret: str | None, context: Context) -> Credentials | None:
     """What the secret holds, read once for a context; None where the environment names none (git's own helpers and the
     ssh agent then answer). Raises NotFound, AccessDenied, or ConfigError for content that we cannot use."""
     if secret is None:
         return None
-    found: Credentials = context.once(f"git credentials {secret}", lambda: _read(secret, context))
-    return found
+    return context.cache.get(_CREDENTIALS, lambda: _read(secret, context), item=secret)
 
 
 def _read(secret: str, context: Context) -> Credentials:
     with aws_call(f"reading the git credentials in the secret {secret}"):
-        found = secrets_client(context.aws).get_secret_value(SecretId=secret)
-    return parse(str(found.get("SecretString") or ""), secret)
+        response = secrets_client(context.aws).get_secret_value(SecretId=secret)
+    return parse(str(response.get("SecretString") or ""), secret)
 
 
 def parse(text: str, secret: str) -> Credentials:

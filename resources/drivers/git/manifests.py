@@ -1,6 +1,6 @@
 """AppProjects and ApplicationSets from the environment's branch, applied server-side.
 
-Argo CD's own page "Webhook" and "Refresh" annotations: an application that is asked to refresh looks at git at once,
+Argo CD's own page "Webhook" and "Refresh" annotations: an application that is asked to refresh reads git at once,
 instead of at its next poll.
 """
 
@@ -29,7 +29,7 @@ from resources.support.yaml_loaders import KubernetesLoader
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 
 
-class GitManifestsDriver(Driver):
+class GitManifestsDriver(Driver[GitManifests]):
     """Observes, plans and applies `GitManifests`."""
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class GitManifestsDriver(Driver):
         strays = [obj for obj in _of_group(spec, context) if describe(obj) not in names]
         desired = {"wanted": wanted, "live": live, "strays": strays}
         status = live.status if live else "absent"
-        shown = ", ".join(obj["metadata"]["name"] for obj in strays)
-        return Observed(status, desired, NoOutputs(), {"no longer wanted": shown})
+        names_of_strays = ", ".join(obj["metadata"]["name"] for obj in strays)
+        return Observed(status, desired, NoOutputs(), {"no longer wanted": names_of_strays})
 
     def plan(self, spec: GitManifests, observed: Observed | None) -> Change:
         """The objects that are missing or differ, and those no longer wanted: removed with `prune`, else kept, which
-        is no change but is said as the reason."""
+        is no change but stands in the reason."""
         if observed is None:
             return NOTHING_TO_DO
         change = self._manifests.plan(observed.desired["wanted"], observed.desired["live"])
@@ -61,12 +61,8 @@ class GitManifestsDriver(Driver):
         kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
         return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
 
-    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change as it is: the objects are compared field by field already."""
-        return change
-
     def apply(self, spec: GitManifests, context: Context) -> None:
-        """Apply the objects, remove strays where that is allowed, and ask Argo CD to look at git now."""
+        """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now."""
         self._manifests.apply(objects(spec, context), context)
         observed = self.observe(spec, context)
         if spec.prune and observed is not None:
@@ -81,15 +77,15 @@ def objects(spec: GitManifests, context: Context) -> Manifests:
     """The objects of the files, labelled with the group and annotated with the commit. Raises ConfigError for a path
     that matches no file."""
     files = rendered_files(spec.tree, context)
-    found: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
     for path in spec.paths:
         matching = sorted(name for name in files if fnmatch.fnmatchcase(name, path))
         if not matching:
             raise ConfigError(
                 f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
             )
-        found += [doc for name in matching for doc in yaml.load_all(files[name], KubernetesLoader) if doc]
-    return Manifests(objects=tuple(_marked(doc, spec) for doc in found))
+        documents += [doc for name in matching for doc in yaml.load_all(files[name], KubernetesLoader) if doc]
+    return Manifests(objects=tuple(_marked(doc, spec) for doc in documents))
 
 
 def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:
@@ -115,7 +111,7 @@ def _delete(context: Context, obj: Object) -> None:
 
 
 def refresh(context: Context) -> None:
-    """Ask every ApplicationSet and Application to look at git now."""
+    """Ask every ApplicationSet and Application to refresh from git now."""
     for kind, key in (
         ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
         ("Application", "argocd.argoproj.io/refresh"),

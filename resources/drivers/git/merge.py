@@ -18,15 +18,22 @@ import yaml
 
 from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
-from resources.drivers.git import applicationsets as gitops_rendering
-from resources.drivers.git import objects as git_objects
-from resources.drivers.git.objects import Difference
+from resources.drivers.git.applicationsets import (
+    check_files,
+    check_products,
+    fill_in_variables,
+    is_application_set,
+    is_project,
+    unfilled_variables,
+)
+from resources.drivers.git.objects import Difference, compare_trees, list_files, merge_trees, read_texts, write_tree
 from resources.drivers.git.repository import Git, Heads
-from resources.kubernetes.objects import read as read_object
+from resources.kubernetes.objects import read
 from resources.model.errors import AccessDenied, ConfigError, NotFound
-from resources.model.outputs import plain
+from resources.model.outputs import plain, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
+from resources.support.memory_cache import CacheKey
 from resources.support.yaml_loaders import Loader
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
@@ -36,8 +43,9 @@ _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appp
 
 @dataclass(frozen=True)
 class Reading:
-    """One look at the repository. `tree`: the id of the wanted tree; `current`, `wanted`: the GitOps files (AppProjects
-    and ApplicationSets) by path, on the branch and as they should be; `differences`: all files that differ."""
+    """The state of the repository at one time. `tree`: the id of the wanted tree; `current`, `wanted`: the GitOps
+    files (AppProjects and ApplicationSets) by path, on the branch and as they should be; `differences`: all files that
+    differ."""
 
     repository: str
     heads: Heads
@@ -60,28 +68,27 @@ class _Rendering:
     variables: Mapping[str, str]
 
 
+# To be invalidated by whoever pushes to a branch.
+READINGS: CacheKey[Reading] = CacheKey("reading of the repository, by spec")
+_ARGO_DEFINITIONS: CacheKey[dict[str, Mapping[str, Any]]] = CacheKey("Argo CD's CRDs by kind")
+
+
 def reading(spec: AnyGitTree, context: Context) -> Reading:
     """What is there and what should be, read once for a context.
 
     Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
     OperationFailed where people's commits and the new rendering conflict."""
-    found: Reading = context.once(_key(spec), lambda: _read(spec, context))
-    return found
+    return context.cache.get(READINGS, lambda: _read(spec, context), item=_item(spec))
 
 
 def reread(spec: AnyGitTree, context: Context) -> Reading:
     """As `reading`, after asking the repository whether a branch has moved."""
-    known = reading(spec, context)
+    earlier = reading(spec, context)
     with Git.open(spec, context) as git:
-        if git.heads() == known.heads:
-            return known
-    forget(spec, context)
+        if git.heads() == earlier.heads:
+            return earlier
+    context.cache.invalidate(READINGS)
     return reading(spec, context)
-
-
-def forget(spec: AnyGitTree, context: Context) -> None:
-    """Read again next time."""
-    context.forget(_key(spec))
 
 
 def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
@@ -90,8 +97,8 @@ def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
     return dict(reading(spec, context).wanted)
 
 
-def _key(spec: AnyGitTree) -> str:
-    return f"git tree {json.dumps(plain(spec.model_dump()), sort_keys=True)}"
+def _item(spec: AnyGitTree) -> str:
+    return json.dumps(plain(spec.model_dump()), sort_keys=True)
 
 
 def _read(spec: AnyGitTree, context: Context) -> Reading:
@@ -100,7 +107,7 @@ def _read(spec: AnyGitTree, context: Context) -> Reading:
 
 
 def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
-    """The reading, with a temporary repository that is at hand."""
+    """The reading, with a temporary repository that is open already."""
     heads = git.heads()
     if heads.branch == heads.base:
         raise ConfigError(
@@ -110,8 +117,8 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
     variables = variables_of(spec, context)
     tree = _wanted_tree(git, heads, variables, context.env.name)
     wanted = _gitops_files(git, tree)
-    gitops_rendering.check_products(spec.products, wanted, git.repository, spec.branch)
-    gitops_rendering.check_files(wanted, _definitions(context))
+    check_products(spec.products, wanted, git.repository, spec.branch)
+    check_files(wanted, _definitions(context))
     before = heads.branch_commit
     return Reading(
         repository=git.repository,
@@ -119,7 +126,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         tree=tree,
         wanted=wanted,
         current=_gitops_files(git, before) if before else {},
-        differences=git_objects.differences(git, before or heads.base_commit, tree),
+        differences=compare_trees(git, before or heads.base_commit, tree),
         variables=variables,
     )
 
@@ -127,7 +134,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
 def variables_of(spec: AnyGitTree, context: Context) -> dict[str, str]:
     """The variables as text, the sandbox's addresses filled in; one that is not known yet is its token."""
     return {
-        name: with_addresses(str.__str__(value), sandbox=context.env.sandbox, where=f"git.variables.{name}")
+        name: with_addresses(token_of(value), sandbox=context.env.sandbox, where=f"git.variables.{name}")
         for name, value in spec.variables.items()
     }
 
@@ -137,14 +144,14 @@ def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], environme
     if heads.branch_commit is None:
         return new
     ours = git("rev-parse", f"{heads.branch_commit}^{{tree}}").strip()
-    tree = git_objects.merged(git, _last_tree(git, heads, environment), ours, new)
+    tree = merge_trees(git, _last_tree(git, heads, environment), ours, new)
     # People may have written variables on the branch, too.
     return _rendered(git, tree, variables, complete=True)
 
 
 def _last_tree(git: Git, heads: Heads, environment: str) -> str:
-    """The tree that we rendered last, made again from what our newest commit on the branch says. A branch that we never
-    wrote to began as the base branch was, without anything filled in."""
+    """The tree that we rendered last, rendered again from what our newest commit on the branch says. A branch that we
+    never wrote to began as the base branch was, without anything filled in."""
     assert heads.branch_commit is not None
     last = _last_rendering(git, heads.branch_commit, environment)
     if last is None:
@@ -163,12 +170,12 @@ def _last_tree(git: Git, heads: Heads, environment: str) -> str:
 
 
 def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | None:
-    shown = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
+    trailers = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
     ours = f"^{ENVIRONMENT_TRAILER}: {environment}$"
-    found = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *shown])}", branch).strip()
-    if not found:
+    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", branch).strip()
+    if not log:
         return None
-    commit, template, variables = (part.strip() for part in found.split("\0"))
+    commit, template, variables = (part.strip() for part in log.split("\0"))
     try:
         return _Rendering(template, {str(k): str(v) for k, v in json.loads(variables).items()})
     except (ValueError, AttributeError):
@@ -181,51 +188,53 @@ def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | Non
 
 def _rendered(git: Git, tree: str, variables: Mapping[str, str], *, complete: bool) -> str:
     """The tree with its variables filled in. `complete`: raise ConfigError where one of them can't be."""
-    files = {p: e for p, e in git_objects.entries(git, tree).items() if gitops_rendering.is_application_set(p)}
-    texts = git_objects.texts(git, files)
-    problems = [p for path, text in texts.items() for p in gitops_rendering.unfilled(path, text, variables)]
+    files = {p: e for p, e in list_files(git, tree).items() if is_application_set(p)}
+    texts = read_texts(git, files)
+    problems = [p for path, text in texts.items() for p in unfilled_variables(path, text, variables)]
     if problems and complete:
         raise ConfigError(
             "\n".join(problems),
             next_step="correct the file, or add the variable under git.variables of the environment",
         )
-    filled = {path: gitops_rendering.filled(text, variables) for path, text in texts.items()}
+    filled = {path: fill_in_variables(text, variables) for path, text in texts.items()}
     changed = {path: (files[path], text) for path, text in filled.items() if text != texts[path]}
-    return git_objects.tree_with(git, tree, changed)
+    return write_tree(git, tree, changed)
 
 
 def _gitops_files(git: Git, tree: str) -> dict[str, str]:
     def is_ours(path: str) -> bool:
-        return gitops_rendering.is_application_set(path) or gitops_rendering.is_project(path)
+        return is_application_set(path) or is_project(path)
 
-    return git_objects.texts(git, {p: e for p, e in git_objects.entries(git, tree).items() if is_ours(p)})
+    return read_texts(git, {p: e for p, e in list_files(git, tree).items() if is_ours(p)})
 
 
 def _definitions(context: Context) -> dict[str, Mapping[str, Any]]:
     """Argo CD's CRDs by kind: the cluster's own, in the sandbox else those of its Argo CD; none before Argo CD is
     installed elsewhere."""
-    definitions: dict[str, Mapping[str, Any]] = context.once(
-        "argo definitions", lambda: {kind: found for kind in _DEFINITIONS if (found := _definition(kind, context))}
-    )
-    return definitions
+
+    def read_all() -> dict[str, Mapping[str, Any]]:
+        definitions = {kind: _definition(kind, context) for kind in _DEFINITIONS}
+        return {kind: definition for kind, definition in definitions.items() if definition}
+
+    return context.cache.get(_ARGO_DEFINITIONS, read_all)
 
 
 def _definition(kind: str, context: Context) -> Mapping[str, Any] | None:
     name = f"{kind.lower()}s.argoproj.io"
     wanted = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}}
-    found: Mapping[str, Any] | None
+    definition: Mapping[str, Any] | None
     try:
-        found = read_object(context.cluster, wanted)
+        definition = read(context.cluster, wanted)
     except (NotFound, AccessDenied):  # no cluster yet, or not ours to ask: the API server checks when it is applied
-        found = None
-    if found is None and context.env.sandbox:
-        found = _definition_in(Path(sandbox_state().tools) / "crds" / _DEFINITIONS[kind])
-    return found
+        definition = None
+    if definition is None and context.env.sandbox:
+        definition = _definition_in(Path(sandbox_state().tools) / "crds" / _DEFINITIONS[kind])
+    return definition
 
 
 def _definition_in(file: Path) -> Mapping[str, Any] | None:
     """The definition in a file, which is long: read as YAML once, and as JSON from then on."""
     if not file.exists():
         return None
-    found: Mapping[str, Any] = cached_json("definitions", file.read_text(), partial(yaml.load, Loader=Loader))
-    return found
+    definition: Mapping[str, Any] = cached_json("definitions", file.read_text(), partial(yaml.load, Loader=Loader))
+    return definition

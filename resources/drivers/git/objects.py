@@ -26,26 +26,26 @@ class Difference:
     after: str | None
 
 
-def entries(git: Git, tree: str) -> dict[str, Entry]:
+def list_files(git: Git, tree: str) -> dict[str, Entry]:
     """Every file of a tree (or a commit's tree) by path."""
-    found = {}
+    files = {}
     for line in git("ls-tree", "-r", "-z", "--full-tree", tree).split("\0"):
         if line:
             about, _, path = line.partition("\t")
             mode, kind, blob = about.split()
             if kind == "blob":
-                found[path] = Entry(mode, blob)
-    return found
+                files[path] = Entry(mode, blob)
+    return files
 
 
-def texts(git: Git, files: Mapping[str, Entry]) -> dict[str, str]:
+def read_texts(git: Git, files: Mapping[str, Entry]) -> dict[str, str]:
     """The contents of these files by path."""
     git.fetch_blobs({entry.blob for entry in files.values()})
     return {path: git("cat-file", "blob", entry.blob) for path, entry in files.items()}
 
 
-def tree_with(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> str:
-    """The tree with other texts in these files of it; its id."""
+def write_tree(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> str:
+    """The id of the tree with other texts in these files of it."""
     if not changed:
         return git("rev-parse", f"{tree}^{{tree}}").strip()
     git("read-tree", tree)
@@ -57,7 +57,7 @@ def tree_with(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> 
     return git("write-tree", "--missing-ok").strip()
 
 
-def merged(git: Git, base: str, ours: str, theirs: str) -> str:
+def merge_trees(git: Git, base: str, ours: str, theirs: str) -> str:
     """The tree that has what `ours` and what `theirs` changed since `base`, merged by git; all are trees.
 
     Raises OperationFailed, naming the files, where both changed the same lines."""
@@ -78,20 +78,20 @@ def merged(git: Git, base: str, ours: str, theirs: str) -> str:
     return tree
 
 
-def commit(git: Git, tree: str, parent: str, paragraphs: Iterable[str]) -> str:
-    """A commit of the tree on top of its parent, with that message; its id."""
+def commit_tree(git: Git, tree: str, parent: str, paragraphs: Iterable[str]) -> str:
+    """The id of a new commit of the tree on top of its parent; the message's paragraphs as given."""
     message = [part for paragraph in paragraphs for part in ("-m", paragraph)]
     return git("commit-tree", tree, "-p", parent, *message).strip()
 
 
-def differences(git: Git, before: str, after: str) -> tuple[Difference, ...]:
+def compare_trees(git: Git, before: str, after: str) -> tuple[Difference, ...]:
     """The files that differ between two trees, by path."""
     raw = git("diff-tree", "-r", "-z", "--no-renames", before, after).split("\0")
-    found = []
+    differences = []
     for about, path in zip(raw[0::2], raw[1::2], strict=False):
         _, _, old, new, _ = about.split()
-        found.append(Difference(path, _present(old), _present(new)))
-    return tuple(found)
+        differences.append(Difference(path, _present(old), _present(new)))
+    return tuple(differences)
 
 
 def _present(blob: str) -> str | None:

@@ -114,21 +114,21 @@ class Git:
         """Asks the remote. Raises NotFound for a repository without commits or without the base branch."""
         branch = f"refs/heads/{self._spec.branch}"
         base = f"refs/heads/{self._spec.base}" if self._spec.base else "HEAD"
-        found: dict[str, str] = {}
+        references: dict[str, str] = {}
         # What has no default branch yet (an empty repository) has no symbolic reference either.
         for line in self("ls-remote", "--symref", "origin", base, branch).splitlines():
             value, _, name = line.partition("\t")
             if value.startswith("ref: "):
-                found["symbolic"] = value.removeprefix("ref: ")
+                references["symbolic"] = value.removeprefix("ref: ")
             else:
-                found[name] = value
-        if base not in found:
+                references[name] = value
+        if base not in references:
             raise NotFound(
                 f"the repository {self.repository} has no {self._spec.base or 'default branch'}",
                 next_step="push the applications' templates to it, or correct git.repository and git.base",
             )
-        name = self._spec.base or found.get("symbolic", "refs/heads/HEAD").removeprefix("refs/heads/")
-        return Heads(name, found[base], self._spec.branch, found.get(branch))
+        name = self._spec.base or references.get("symbolic", "refs/heads/HEAD").removeprefix("refs/heads/")
+        return Heads(name, references[base], self._spec.branch, references.get(branch))
 
     def fetch(self, heads: Heads) -> None:
         """Brings the newest commits of both branches here."""

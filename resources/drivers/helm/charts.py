@@ -24,6 +24,7 @@ from resources.drivers.helm.command import explained, helm
 from resources.model.errors import CommandFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
 from resources.support.cache import cache_folder
+from resources.support.memory_cache import CacheKey
 
 
 def mirror_of(env: Environment) -> str | None:
@@ -54,6 +55,10 @@ class Package:
     digest: str
 
 
+_PACKAGES: CacheKey[Package] = CacheKey("chart package, by helm's arguments")
+_LOGINS: CacheKey[str | None] = CacheKey("login to a registry, by host")
+
+
 def package_of(spec: HelmRelease, context: Context) -> Package:
     """The package of the release's chart. The registry is asked once a plan or step, whatever the cache holds: a
     version may have been pushed again.
@@ -68,7 +73,7 @@ def package_of(spec: HelmRelease, context: Context) -> Package:
         except CommandFailed as error:
             raise explained(error, spec) from error
 
-    package: Package = context.once(f"chart package {' '.join(reference)}", pull)
+    package = context.cache.get(_PACKAGES, pull, item=tuple(reference))
     check_digest(package, spec)
     return package
 
@@ -108,7 +113,7 @@ def logged_in(repository: str, context: Context) -> Iterator[list[str]]:
     AWS is asked once a plan or step. The public registry also serves who is not logged in, so it goes on without where
     AWS refuses; for a private one that raises AccessDenied, ConfigError, OperationFailed or Transient."""
     host = urlsplit(repository).hostname or ""
-    token = context.once(f"login to {host}", lambda: _token(host, context))
+    token = context.cache.get(_LOGINS, lambda: _token(host, context), item=host)
     if token is None:
         yield []
         return
@@ -141,5 +146,5 @@ def _public_token(context: Context) -> str | None:
 def _private_token(host: str, region: str, context: Context) -> str:
     with aws_call(f"asking for a login to {host}"):
         client = context.aws.session.client("ecr", region_name=region)
-        (found,) = client.get_authorization_token()["authorizationData"]
-    return str(found["authorizationToken"])
+        (login,) = client.get_authorization_token()["authorizationData"]
+    return str(login["authorizationToken"])

@@ -63,7 +63,7 @@ def explained(error: CommandFailed, spec: HelmRelease) -> OperationFailed | Tran
     """The failure of a helm command as the project's error."""
     if _TRANSIENT.search(error.stderr_tail):
         return Transient(f"{where(spec)}: {error.stderr_tail}")
-    next_step = "mend the chart's values under `addons` in the environment file, then deploy again"
+    next_step = "fix the chart's values under `addons` in the environment file, then deploy again"
     if _NOT_LOGGED_IN.search(error.stderr_tail):
         next_step = (
             "give the deployer role the right to read that registry, if it is Amazon's; log in to it, if it is not "

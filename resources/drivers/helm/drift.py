@@ -18,8 +18,10 @@ from resources.kubernetes.live_diff import object_diff, title, with_hand_edits_a
 from resources.kubernetes.objects import Object, describe
 from resources.model.change import FieldChange
 from resources.model.errors import NotFound
+from resources.support.memory_cache import CacheKey
 
-_LISTED = "live objects "
+# To be invalidated by whoever changes objects of the cluster.
+LIVE_OBJECTS: CacheKey[dict[tuple[str | None, str], Object]] = CacheKey("live objects of a kind, by namespace and name")
 EXISTS = "applied"
 _CLUSTER_SCOPED = {
     "APIService",
@@ -49,21 +51,21 @@ def drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
 def compare(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
     """How the live objects would have to change to be as `objects` say; one that is missing is a field of its own.
     `namespace`: of the objects that name none."""
-    found: list[FieldChange] = []
+    fields: list[FieldChange] = []
     for obj in objects:
         if is_hook(obj):
             continue
         live = live_object(obj, namespace, context)
         if live is None:
-            found.append(FieldChange(title_of(obj, namespace), None, EXISTS))
+            fields.append(FieldChange(title_of(obj, namespace), None, EXISTS))
             continue
         name = title(obj, live["metadata"].get("namespace"))
-        found += [
+        fields += [
             replace(c, path=f"{name}: {c.path}")
             for c in object_diff(live, obj)
             if not (c.path == "spec.replicas" and _is_autoscaled(live, context))
         ]
-    return tuple(found)
+    return tuple(fields)
 
 
 def is_hook(obj: Mapping[str, Any]) -> bool:
@@ -73,21 +75,15 @@ def is_hook(obj: Mapping[str, Any]) -> bool:
 
 def live_object(obj: Mapping[str, Any], namespace: str, context: Context) -> Object | None:
     """The live object of that kind and name; None where it (or its kind) does not exist."""
-    found = _listed(obj["apiVersion"], obj["kind"], context)
+    objects = _listed(obj["apiVersion"], obj["kind"], context)
     name = obj["metadata"]["name"]
-    return found.get((obj["metadata"].get("namespace") or namespace, name)) or found.get((None, name))
+    return objects.get((obj["metadata"].get("namespace") or namespace, name)) or objects.get((None, name))
 
 
 def title_of(obj: Mapping[str, Any], namespace: str) -> str:
     """`Kind/namespace/name` of an object that may not exist, in a cluster that may not exist."""
     named = obj["metadata"].get("namespace")
     return title(obj, None if obj["kind"] in _CLUSTER_SCOPED else named or namespace)
-
-
-def forget_live(context: Context) -> None:
-    """Drop the shared lists after something changed."""
-    for key in [key for key in list(context.memory) if key.startswith(_LISTED)]:
-        context.forget(key)
 
 
 def adopt_hand_edits(release: Release, context: Context) -> None:
@@ -113,7 +109,7 @@ def adopt_hand_edits(release: Release, context: Context) -> None:
 
 def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:
     def make() -> dict[tuple[str | None, str], Object]:
-        # helm's own Secrets hold whole charts; helm_storage reads those that matter.
+        # helm's own Secrets hold whole charts; storage.py reads those that matter.
         labels = "owner!=helm" if kind == "Secret" else None
         try:
             with kubernetes_call(f"listing {kind}"):
@@ -125,8 +121,7 @@ def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | N
         items = [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
         return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
 
-    found: dict[tuple[str | None, str], Object] = context.once(f"{_LISTED}{api_version} {kind}", make)
-    return found
+    return context.cache.get(LIVE_OBJECTS, make, item=(api_version, kind))
 
 
 def _is_autoscaled(live: Mapping[str, Any], context: Context) -> bool:

@@ -14,11 +14,11 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import explained, helm, values_file, where
-from resources.drivers.helm.drift import adopt_hand_edits, drift, forget_live, is_hook
+from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, drift, is_hook
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import previewed
 from resources.drivers.helm.rendering import render_once
-from resources.drivers.helm.storage import Release, newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.dry_run import rehearse
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
@@ -33,7 +33,7 @@ _CONFLICT = re.compile(r'conflicts? with "')
 _CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
 
 
-class HelmReleaseDriver(Driver):
+class HelmReleaseDriver(Driver[HelmRelease]):
     """Observes, plans and applies a `HelmRelease`."""
 
     def observe(self, spec: HelmRelease, context: Context) -> Observed | None:
@@ -56,9 +56,9 @@ class HelmReleaseDriver(Driver):
         if observed is None:
             fields = masked_values(diff({}, wanted))
             return Change("create", fields, f"release {spec.name} does not exist")
-        known = dict(observed.desired)
-        drifted: tuple[FieldChange, ...] = known.pop(DRIFT, ())
-        fields = masked_values(diff(known, wanted))
+        live = dict(observed.desired)
+        drifted: tuple[FieldChange, ...] = live.pop(DRIFT, ())
+        fields = masked_values(diff(live, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
         elif not fields and observed.detail["spec"] != spec_label(spec):
@@ -72,11 +72,9 @@ class HelmReleaseDriver(Driver):
         return Change("update", (*fields, *drifted), f"release {spec.name}: {count} fields differ{changed}")
 
     def preview(self, spec: HelmRelease, observed: Observed | None, change: Change, context: Context) -> Change:
-        """The change with what the chart renders to, compared with the live objects: see `helm_preview`.
+        """The change with what the chart renders to, compared with the live objects: see `preview.py`.
 
         Asks the chart's registry, and the cluster where there is one. Raises OperationFailed, Refused, Transient."""
-        if not change.is_needed:
-            return change
         drifted = observed.desired.get(DRIFT, ()) if observed else ()
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
@@ -98,7 +96,7 @@ class HelmReleaseDriver(Driver):
         if before is not None and before.chart != spec.chart:
             self._uninstall_other(before, spec, context)
             before = None
-        forget_live(context)
+        context.cache.invalidate(LIVE_OBJECTS)
         drifted = before is not None and bool(drift(before, context))
         watch = PodWatch(context, spec.namespace, spec.name)
         context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
@@ -116,8 +114,8 @@ class HelmReleaseDriver(Driver):
         except CommandFailed as error:
             raise self._explain(error, spec, watch) from error
         finally:
-            context.forget("helm releases")
-            forget_live(context)
+            context.cache.invalidate(RELEASE_SECRETS)
+            context.cache.invalidate(LIVE_OBJECTS)
 
     def _rehearse(self, spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
@@ -154,7 +152,7 @@ class HelmReleaseDriver(Driver):
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
             argv += ["--server-side", "true", "--force-conflicts"] if force else []
             context.before_change()
-            helm(argv, context, timeout=spec.timeout + 30, watch=watch.look)
+            helm(argv, context, timeout=spec.timeout + 30, watch=watch.check)
 
     def _repair(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
@@ -168,20 +166,22 @@ class HelmReleaseDriver(Driver):
         try:
             helm(["rollback", spec.name, "--namespace", spec.namespace], context, timeout=120)
         except CommandFailed as error:
-            context.forget("helm releases")
+            context.cache.invalidate(RELEASE_SECRETS)
             left = newest_release(context, spec.namespace, spec.name)
             # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
             if left is not None and _is_unfinished(left):
                 raise explained(error, spec) from error
-        context.forget("helm releases")
+        context.cache.invalidate(RELEASE_SECRETS)
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
-        context.progress(f"release {spec.name} is of the chart {release.chart}: helm uninstall, then {spec.chart} anew")
+        context.progress(
+            f"release {spec.name} is of the chart {release.chart}: helm uninstall, then install {spec.chart}"
+        )
         self._uninstall(spec, context)
 
     def _uninstall(self, spec: HelmRelease, context: Context) -> None:
-        """Returns when the objects are gone: one that is going away would be taken for one that is there."""
+        """Returns when the objects are gone: one that is being deleted would pass for one that exists."""
         argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
         context.before_change()
         try:
@@ -189,11 +189,11 @@ class HelmReleaseDriver(Driver):
         except CommandFailed as error:
             raise explained(error, spec) from error
         finally:
-            context.forget("helm releases")
+            context.cache.invalidate(RELEASE_SECRETS)
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
-        if seen := watch.worst():
-            return OperationFailed(f"{where(spec)}: {seen}; helm says: {error.stderr_tail}")
+        if reason := watch.worst():
+            return OperationFailed(f"{where(spec)}: {reason}; helm says: {error.stderr_tail}")
         return explained(error, spec)
 
 

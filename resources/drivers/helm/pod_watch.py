@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.context import Context
-from resources.drivers.helm.storage import newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, newest_release
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
 from resources.model.errors import OperationFailed, PipelineError, Transient
@@ -19,7 +19,7 @@ _CRASHES = 2
 
 
 class PodWatch:
-    """`look` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
+    """`check` raises OperationFailed with the pod's own message when a pod of the release is beyond hope."""
 
     def __init__(self, context: Context, namespace: str, name: str) -> None:
         self._context, self._namespace, self._name = context, namespace, name
@@ -27,8 +27,8 @@ class PodWatch:
         self._old = {pod["metadata"]["uid"] for pod in self._pods()}
         self._worst = ""
 
-    def look(self) -> None:
-        """One look; call it every second or so."""
+    def check(self) -> None:
+        """Read the pods once; call it every second or so."""
         try:
             bad = self._bad_pods()
         except Transient as error:
@@ -38,7 +38,7 @@ class PodWatch:
             self._worst = bad[0]
             raise OperationFailed(
                 f"release {self._name} in {self._namespace}: {bad[0]}",
-                next_step="mend the image or the values under `addons` in the environment file, then deploy again",
+                next_step="fix the image or the values under `addons` in the environment file, then deploy again",
             )
 
     def worst(self) -> str:
@@ -52,7 +52,7 @@ class PodWatch:
         return list_objects(self._context.cluster, "v1", "Pod", namespace=self._namespace)
 
     def _bad_pods(self, *, patient: bool = True) -> list[str]:
-        self._context.forget("helm releases")
+        self._context.cache.invalidate(RELEASE_SECRETS)
         release = newest_release(self._context, self._namespace, self._name)
         if release is None:
             return []

@@ -49,17 +49,17 @@ def _fields(
     wanted = {title_of(obj, spec.namespace): obj for obj in rendered if not is_hook(obj)}
     if not cluster_exists(context):
         return tuple(FieldChange(name, None, EXISTS) for name in wanted)
-    found = list(compare(wanted.values(), spec.namespace, context))
+    fields = list(compare(wanted.values(), spec.namespace, context))
     for old in release.objects if release else ():
         name = title_of(old, spec.namespace)
         if is_hook(old) or live_object(old, spec.namespace, context) is None:
             continue
         if name in wanted:
             gone = removed_fields(old, wanted[name])
-            found += [replace(c, path=f"{name}: {c.path}") for c in gone if f"{name}: {c.path}" not in volatile]
+            fields += [replace(c, path=f"{name}: {c.path}") for c in gone if f"{name}: {c.path}" not in volatile]
         elif f"{name.rpartition('/')[0]}/*" not in volatile and not _is_kept(old):
-            found.append(FieldChange(name, EXISTS, None))
-    return tuple(found)
+            fields.append(FieldChange(name, EXISTS, None))
+    return tuple(fields)
 
 
 def _is_kept(obj: Mapping[str, Any]) -> bool:
@@ -69,17 +69,17 @@ def _is_kept(obj: Mapping[str, Any]) -> bool:
 def disruptions(fields: Iterable[FieldChange], objects: Iterable[Object], namespace: str) -> Iterator[str]:
     """A sentence for each workload whose pods the changed fields restart or remove."""
     on_delete = {title_of(obj, namespace) for obj in objects if _waits_for_deletion(obj)}
-    seen: set[str] = set()
+    named: set[str] = set()
     for change in fields:
         name, _, path = change.path.partition(": ")
         kind, _, where = name.partition("/")
-        if kind not in POD_TEMPLATES or name in seen:
+        if kind not in POD_TEMPLATES or name in named:
             continue
         if not path and change.after is None:
-            seen.add(name)
+            named.add(name)
             yield f"pods of {kind} {where} are removed"
         elif path.startswith("spec.template") and name not in on_delete:
-            seen.add(name)
+            named.add(name)
             yield f"pods of {kind} {where} restart"
 
 
@@ -98,10 +98,10 @@ def masked_where_secret(fields: Iterable[FieldChange], objects: Iterable[Mapping
         elif obj.get("kind") != "CustomResourceDefinition":
             public.update(_texts(obj))
     secrets.discard("")
-    hidden, shown = "\0".join(secrets), "\0".join(public)
+    secret_text, public_text = "\0".join(secrets), "\0".join(public)
 
     def is_secret(value: Any) -> bool:
-        is_part = isinstance(value, str) and value and value in hidden and value not in shown
+        is_part = isinstance(value, str) and value and value in secret_text and value not in public_text
         return bool(is_part) or str(value) in secrets
 
     return tuple(f.masked() if is_secret(f.before) or is_secret(f.after) else f for f in fields)

@@ -34,6 +34,7 @@ from resources.model.digests import digest_of
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
 from resources.model.outputs import pending_fields, plain
 from resources.model.specs import HelmRelease
+from resources.support.memory_cache import CacheKey
 
 _SAFE_INTEGER = 2**53 - 1
 # The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
@@ -54,11 +55,19 @@ class Rendering:
         return digest_of([_hashable(obj) for obj in self.objects])
 
 
+_EXPECTED: CacheKey[tuple[HelmRelease, ...]] = CacheKey("releases that the environment has or will have")
+_RENDERINGS: CacheKey[Rendering | None] = CacheKey("rendering of a chart, by its inputs")
+_KUBERNETES_VERSION: CacheKey[str] = CacheKey("version of the API server")
+_CLUSTER_EXISTS: CacheKey[bool] = CacheKey("whether the cluster exists")
+_API_VERSIONS: CacheKey[frozenset[str]] = CacheKey("API versions that are or will be served")
+_CHART_CRDS: CacheKey[frozenset[str]] = CacheKey("API versions of a chart's crds/ folder")
+
+
 def expect(releases: Iterable[HelmRelease], context: Context) -> None:
     """Say which releases the environment has, or will have: what their CRDs serve counts as served. Call it before
     the first preview; it costs nothing until then."""
     named = tuple(releases)
-    context.once("expected releases", lambda: named)
+    context.cache.get(_EXPECTED, lambda: named)
 
 
 def render(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
@@ -68,10 +77,7 @@ def render(spec: HelmRelease, package: Package, context: Context, *, installed: 
     flags = _flags(spec, package, context, installed)
     inputs = [package.digest, spec.name, spec.namespace, plain(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    rendering: Rendering | None = context.once(
-        f"rendering {key}", lambda: _rendered_twice(spec, package, flags, context)
-    )
-    return rendering
+    return context.cache.get(_RENDERINGS, lambda: _rendered_twice(spec, package, flags, context), item=key)
 
 
 def render_once(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> list[Object]:
@@ -95,21 +101,19 @@ def kubernetes_version(context: Context) -> str:
         with kubernetes_call("asking the cluster for its version"):
             return str(context.cluster.api.version["kubernetes"]["gitVersion"])
 
-    version: str = context.once("kubernetes version", ask)
-    return version
+    return context.cache.get(_KUBERNETES_VERSION, ask)
 
 
 def cluster_exists(context: Context) -> bool:
     """Whether the environment's cluster has an endpoint."""
 
-    def look() -> bool:
+    def ask() -> bool:
         try:
             return bool(context.cluster.address)
         except NotFound:
             return False
 
-    exists: bool = context.once("cluster exists", look)
-    return exists
+    return context.cache.get(_CLUSTER_EXISTS, ask)
 
 
 def api_versions(context: Context) -> frozenset[str]:
@@ -117,23 +121,22 @@ def api_versions(context: Context) -> frozenset[str]:
 
     def find() -> frozenset[str]:
         live = _served(context) if cluster_exists(context) else frozenset()
-        expected: tuple[HelmRelease, ...] = context.once("expected releases", tuple)
+        expected = context.cache.get(_EXPECTED, tuple)
         return live.union(*(_brought(release, context) for release in expected))
 
-    versions: frozenset[str] = context.once("api versions", find)
-    return versions
+    return context.cache.get(_API_VERSIONS, find)
 
 
 def _served(context: Context) -> frozenset[str]:
     with kubernetes_call("asking the cluster which APIs it serves"):
         answer = context.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
         groups = json.loads(answer.data)["items"]
-    found: set[str] = set()
+    versions: set[str] = set()
     for group in groups:
         for served in group["versions"]:
             name = f"{group['metadata']['name']}/{served['version']}"
-            found |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}
-    return frozenset(found)
+            versions |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}
+    return frozenset(versions)
 
 
 def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
@@ -159,16 +162,15 @@ def _own_crds(package: Package, context: Context) -> frozenset[str]:
             files = [file.read().decode() for m in members if (file := archive.extractfile(m))]
         return _crd_versions([obj for text in files for obj in manifest_objects(text)])
 
-    versions: frozenset[str] = context.once(f"CRDs of chart {package.digest}", read)
-    return versions
+    return context.cache.get(_CHART_CRDS, read, item=package.digest)
 
 
 def _crd_versions(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    found: set[str] = set()
+    versions: set[str] = set()
     for spec in (obj["spec"] for obj in objects if obj.get("kind") == "CustomResourceDefinition"):
         for version in (v["name"] for v in spec["versions"] if v.get("served")):
-            found |= {f"{spec['group']}/{version}", f"{spec['group']}/{version}/{spec['names']['kind']}"}
-    return frozenset(found)
+            versions |= {f"{spec['group']}/{version}", f"{spec['group']}/{version}/{spec['names']['kind']}"}
+    return frozenset(versions)
 
 
 def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> Rendering | None:

@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 
 from resources.context import Context
-from resources.kubernetes.objects import list_objects
+from resources.kubernetes.objects import Object, list_objects
 from resources.support.cache import cached_json
+from resources.support.memory_cache import CacheKey
 from resources.support.yaml_loaders import KubernetesLoader
 
 
@@ -41,6 +42,9 @@ class Release:
         return manifest_objects(self.manifest)
 
 
+# To be invalidated by whoever runs helm against the cluster.
+RELEASE_SECRETS: CacheKey[list[Object]] = CacheKey("Secrets of helm's releases")
+_DECODED: CacheKey[Release] = CacheKey("decoded revision of a release")
 _BETWEEN = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _IS_CRD = re.compile(r"^[\"']?kind[\"']?: *[\"']?CustomResourceDefinition\b", re.MULTILINE)
 _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
@@ -48,8 +52,8 @@ _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
 
 def manifest_objects(manifest: str) -> list[dict[str, Any]]:
     """The objects of a rendered manifest; those of a `List` one by one. Raises yaml.YAMLError."""
-    found = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
-    return [obj for doc in found for obj in (doc["items"] if str(doc.get("kind")).endswith("List") else [doc])]
+    documents = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
+    return [obj for doc in documents for obj in (doc["items"] if str(doc.get("kind")).endswith("List") else [doc])]
 
 
 def _document(text: str) -> Any:
@@ -72,8 +76,8 @@ def newest_release(context: Context, namespace: str, name: str) -> Release | Non
     if not mine:
         return None
     newest = max(mine, key=lambda s: int(s["metadata"]["labels"]["version"]))
-    release: Release = context.once(f"helm release {_version(newest)}", lambda: decode(newest))
-    return release
+    version = (newest["metadata"]["uid"], newest["metadata"]["resourceVersion"])
+    return context.cache.get(_DECODED, lambda: decode(newest), item=version)
 
 
 def newest_releases(context: Context) -> list[Release]:
@@ -84,17 +88,10 @@ def newest_releases(context: Context) -> list[Release]:
     return [decode(secret) for secret in newest.values()]
 
 
-def _version(secret: dict[str, Any]) -> str:
-    return f"{secret['metadata']['uid']} {secret['metadata']['resourceVersion']}"
-
-
-def _secrets(context: Context) -> list[dict[str, Any]]:
+def _secrets(context: Context) -> list[Object]:
     # The newest revision is never superseded; each holds its whole chart, so the old ones are left where they are.
     labels = "owner=helm,status!=superseded"
-    found: list[dict[str, Any]] = context.once(
-        "helm releases", lambda: list_objects(context.cluster, "v1", "Secret", labels=labels)
-    )
-    return found
+    return context.cache.get(RELEASE_SECRETS, lambda: list_objects(context.cluster, "v1", "Secret", labels=labels))
 
 
 def decode(secret: dict[str, Any]) -> Release:

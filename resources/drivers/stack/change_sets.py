@@ -22,7 +22,7 @@ from resources.drivers.stack.status import describe_stack
 from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
 from resources.model.outputs import plain
 from resources.model.specs import Stack
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CapabilityType
@@ -144,11 +144,12 @@ def _described(spec: Stack[Any], context: Context, name: str) -> DescribeChangeS
         with aws_call(f"describing the change set of stack {spec.name}"):
             return client.describe_change_set(**request)
 
-    def look() -> Look[DescribeChangeSetOutputTypeDef]:
-        found = describe()
-        return Look(found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None, found["Status"])
+    def poll() -> Poll[DescribeChangeSetOutputTypeDef]:
+        change_set = describe()
+        status = change_set["Status"]
+        return Poll(change_set if status in ("CREATE_COMPLETE", "FAILED") else None, status)
 
-    first = page = wait_until(look, what=f"change set of stack {spec.name}", deadline=300, interval=2)
+    first = page = wait_until(poll, what=f"change set of stack {spec.name}", deadline=300, interval=2)
     while token := page.get("NextToken"):
         page = describe(token)
         first["Changes"] += page["Changes"]
@@ -165,9 +166,9 @@ def drop_change_set(step: Step, context: Context, name: str) -> None:
     client, stack = context.aws.client("cloudformation"), step.spec.name
     with aws_call(f"deleting the change set of stack {stack}"):
         client.delete_change_set(StackName=stack, ChangeSetName=name)
-        found = None if step.kind == "UPDATE" else describe_stack(context, stack)
+        shell = None if step.kind == "UPDATE" else describe_stack(context, stack)
         # Another run may have made a stack of it in the meantime.
-        if found is not None and found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if shell is not None and shell["StackStatus"] == "REVIEW_IN_PROGRESS":
             client.delete_stack(StackName=stack)
 
 
@@ -177,12 +178,12 @@ def drop_abandoned(context: Context, stack: str) -> None:
     with aws_call(f"looking for change sets that were left on stack {stack}"):
         pages = client.get_paginator("list_change_sets").paginate(StackName=stack)
         left = [
-            found["ChangeSetName"]
+            change_set["ChangeSetName"]
             for page in pages
-            for found in page["Summaries"]
-            if found["ChangeSetName"].startswith(PREFIX)
-            and found["ExecutionStatus"] not in _UNDER_WAY
-            and found["Status"] not in _BEING_MADE
+            for change_set in page["Summaries"]
+            if change_set["ChangeSetName"].startswith(PREFIX)
+            and change_set["ExecutionStatus"] not in _UNDER_WAY
+            and change_set["Status"] not in _BEING_MADE
         ]
     for name in left:
         context.before_change()

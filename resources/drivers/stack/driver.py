@@ -32,35 +32,35 @@ if TYPE_CHECKING:
     )
 
 
-class StackDriver(Driver):
+class StackDriver(Driver[Stack[Any]]):
     """Observes, plans and applies a `Stack`."""
 
     def observe(self, spec: Stack[Any], context: Context) -> Observed | None:
         """Template, parameters, tags and outputs of the live stack; None where there is none, or only the shell of a
         change set that was never executed."""
-        found = describe_stack(context, spec.name)
-        if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        stack = describe_stack(context, spec.name)
+        if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
             return None
         with aws_call(f"reading the template of stack {spec.name}"):
             body = context.aws.client("cloudformation").get_template(StackName=spec.name)["TemplateBody"]
         template = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
         return Observed(
-            status=found["StackStatus"],
+            status=stack["StackStatus"],
             desired={
                 "template": template,
-                "parameters": {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])},
-                "tags": {t["Key"]: t["Value"] for t in found.get("Tags", [])},
-                **self._guards(spec, found, context),
+                "parameters": {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])},
+                "tags": {t["Key"]: t["Value"] for t in stack.get("Tags", [])},
+                **self._guards(spec, stack, context),
             },
-            outputs=stack_outputs(spec, found.get("Outputs", [])),
-            detail={"stack_id": found["StackId"], "reason": found.get("StackStatusReason", "")},
+            outputs=stack_outputs(spec, stack.get("Outputs", [])),
+            detail={"stack_id": stack["StackId"], "reason": stack.get("StackStatusReason", "")},
         )
 
-    def _guards(self, spec: Stack[Any], found: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    def _guards(self, spec: Stack[Any], stack: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Protection and policy as they are, as far as the spec asks for any: a killed run may not have set them."""
         guards: dict[str, Any] = {}
         if spec.protected:
-            guards["protected"] = bool(found.get("EnableTerminationProtection"))
+            guards["protected"] = bool(stack.get("EnableTerminationProtection"))
         if spec.policy is not None:
             with aws_call(f"reading the policy of stack {spec.name}"):
                 answer = context.aws.client("cloudformation").get_stack_policy(StackName=spec.name)
@@ -99,17 +99,18 @@ class StackDriver(Driver):
         Raises Refused, OperationFailed (with the first resource that failed and its reason), WaitTimeout, Transient.
         """
         wait_while_busy(context, spec)
-        found = describe_stack(context, spec.name)
-        if found is not None and must_be_recreated(found["StackStatus"]):
-            context.progress(f"stack {spec.name} is {found['StackStatus']}: removing what is left of it")
+        stack = describe_stack(context, spec.name)
+        status = str(stack["StackStatus"]) if stack else None
+        if status is not None and must_be_recreated(status):
+            context.progress(f"stack {spec.name} is {status}: removing what is left of it")
             remove_failed(context, spec)
-            found = None
-        if found is not None:
-            refuse_stuck(spec.name, found["StackStatus"])
+            status = None
+        if status is not None:
+            refuse_stuck(spec.name, status)
             drop_abandoned(context, spec.name)
-        # CloudFormation takes a stack on from UPDATE_FAILED only by an operation that is not rolled back either.
-        paused = found is not None and found["StackStatus"] == "UPDATE_FAILED"
-        for step in self._steps(spec, context, is_new=found is None):
+        # From UPDATE_FAILED, CloudFormation continues only by an operation that is not rolled back either.
+        paused = status == "UPDATE_FAILED"
+        for step in self._steps(spec, context, is_new=status is None):
             self._change(replace(step, keeps_failure=step.keeps_failure or paused), context)
         self._protect(spec, context)
 
@@ -148,7 +149,7 @@ class StackDriver(Driver):
         if status != f"{step.kind}_COMPLETE":
             raise OperationFailed(
                 f"stack {spec.name} ended in {status}: {events.first_failure()}",
-                next_step=f"mend the cause and deploy again: eks-assets deploy {context.env.name}",
+                next_step=f"fix the cause and deploy again: eks-assets deploy {context.env.name}",
             )
 
     def _protect(self, spec: Stack[Any], context: Context) -> None:
@@ -163,17 +164,17 @@ class StackDriver(Driver):
 
 
 def remove_failed(context: Context, spec: Stack[Any]) -> None:
-    """Delete a stack whose creation failed; it holds nothing that anybody uses."""
+    """Delete a stack whose creation failed; it holds nothing that anybody uses. Raises OperationFailed, WaitTimeout."""
     client = context.aws.client("cloudformation")
-    found = describe_stack(context, spec.name)
-    if found is None:
+    stack = describe_stack(context, spec.name)
+    if stack is None:
         return
     context.before_change()
     with aws_call(f"deleting the failed stack {spec.name}"):
-        if found.get("EnableTerminationProtection"):
+        if stack.get("EnableTerminationProtection"):
             client.update_termination_protection(StackName=spec.name, EnableTerminationProtection=False)
         client.delete_stack(StackName=spec.name)
-    events = EventStream(context, found["StackId"], spec.name)
+    events = EventStream(context, stack["StackId"], spec.name)
     events.skip_old()
     status = events.follow(spec.timeout)
     if status != "DELETE_COMPLETE":
@@ -182,9 +183,9 @@ def remove_failed(context: Context, spec: Stack[Any]) -> None:
         )
 
 
-def stack_outputs(spec: Stack[Any], found: Sequence[OutputTypeDef]) -> Outputs | None:
+def stack_outputs(spec: Stack[Any], outputs: Sequence[OutputTypeDef]) -> Outputs | None:
     """The spec's Outputs class filled from the stack's outputs; None while some are missing."""
-    values = {o["OutputKey"]: o["OutputValue"] for o in found}
+    values = {o["OutputKey"]: o["OutputValue"] for o in outputs}
     fields: dict[str, Any] = {}
     for name, info in spec.outputs_type().model_fields.items():
         key = output_key(name)

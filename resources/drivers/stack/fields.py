@@ -54,9 +54,9 @@ def masked(fields: tuple[FieldChange, ...], *templates: Mapping[str, Any]) -> tu
     }
 
     def is_sensitive(path: str) -> bool:
-        if found := _OF_RESOURCE.match(path):
-            return found[1] in secrets
-        found = _OF_PARAMETER.match(path)
-        return found is not None and (found[1] or found[2]) in parameters
+        if resource := _OF_RESOURCE.match(path):
+            return resource[1] in secrets
+        parameter = _OF_PARAMETER.match(path)
+        return parameter is not None and (parameter[1] or parameter[2]) in parameters
 
     return tuple(field.masked() if is_sensitive(field.path) else field for field in fields)

@@ -100,7 +100,7 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 def retained_resources(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
     """The resources that outlive the stack, by logical id."""
     resources: dict[str, dict[str, Any]] = plain(spec.template).get("Resources", {})
-    return {name: found for name, found in resources.items() if found.get("DeletionPolicy") in _RETAINED}
+    return {name: resource for name, resource in resources.items() if resource.get("DeletionPolicy") in _RETAINED}
 
 
 def retained_secrets(spec: Stack[Any], context: Context) -> dict[str, str]:
@@ -120,12 +120,12 @@ def _named(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
 def _arn(name: str, context: Context) -> str | None:
     try:
         with aws_call(f"looking for the secret {name}"):
-            found = context.aws.client("secretsmanager").describe_secret(SecretId=name)
+            secret = context.aws.client("secretsmanager").describe_secret(SecretId=name)
     except NotFound:
         return None
-    if "DeletedDate" in found:
+    if "DeletedDate" in secret:
         raise OperationFailed(
             f"the secret {name} is scheduled for deletion, and its name is taken until then",
             next_step=f"aws secretsmanager restore-secret --secret-id {name}, then deploy again",
         )
-    return str(found["ARN"])
+    return str(secret["ARN"])

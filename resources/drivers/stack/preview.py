@@ -45,7 +45,7 @@ def previewed(spec: Stack[Any], observed: Observed | None, change: Change, conte
 def with_resources(change: Change, spec: Stack[Any], observed: Observed, change_set: Mapping[str, Any]) -> Change:
     """The change with one more field a resource of the change set, and with what it disrupts: pure."""
     replaced = replacements(change_set)
-    fields = tuple(_field(found, found["LogicalResourceId"] in replaced) for found in resource_changes(change_set))
+    fields = tuple(_field(one, one["LogicalResourceId"] in replaced) for one in resource_changes(change_set))
     return replace(
         change,
         action="replace" if replaced else change.action,
@@ -54,16 +54,16 @@ def with_resources(change: Change, spec: Stack[Any], observed: Observed, change_
     )
 
 
-def _field(found: Mapping[str, Any], is_replaced: bool) -> FieldChange:
+def _field(resource_change: Mapping[str, Any], is_replaced: bool) -> FieldChange:
     """`Resources.<LogicalId>`: what there is, and what happens to it, with the properties that are the reason."""
-    kind, action = found.get("ResourceType"), "Replace" if is_replaced else found["Action"]
-    targets = [detail.get("Target", {}) for detail in found.get("Details", [])]
+    kind, action = resource_change.get("ResourceType"), "Replace" if is_replaced else resource_change["Action"]
+    targets = [detail.get("Target", {}) for detail in resource_change.get("Details", [])]
     scope = sorted({target.get("Name") or target.get("Attribute", "") for target in targets})
     after = f"{action} {kind}" + (f": {', '.join(scope)}" if scope else "")
     return FieldChange(
-        f"Resources.{found['LogicalResourceId']}",
-        None if found["Action"] == "Add" else kind,
-        None if found["Action"] == "Remove" else after,
+        f"Resources.{resource_change['LogicalResourceId']}",
+        None if resource_change["Action"] == "Add" else kind,
+        None if resource_change["Action"] == "Remove" else after,
         replaces=is_replaced,
     )
 
@@ -72,17 +72,18 @@ def _disruptions(
     spec: Stack[Any], observed: Observed, change_set: Mapping[str, Any], replaced: Mapping[str, Any]
 ) -> Iterator[str]:
     before, after = observed.desired["template"].get("Resources", {}), spec.template.get("Resources", {})
-    for found in resource_changes(change_set):
-        logical_id, kind = found["LogicalResourceId"], found.get("ResourceType")
+    for resource_change in resource_changes(change_set):
+        logical_id, kind = resource_change["LogicalResourceId"], resource_change.get("ResourceType")
+        is_removed = resource_change["Action"] == "Remove"
         old = before.get(logical_id, {}).get("Properties", {})
         new = after.get(logical_id, {}).get("Properties", {})
-        names = {detail.get("Target", {}).get("Name") for detail in found.get("Details", [])}
-        if kind == NODE_GROUP and (logical_id in replaced or names & _ROLLS_NODES or found["Action"] == "Remove"):
-            verb = "removed" if found["Action"] == "Remove" else "replaced"
+        names = {detail.get("Target", {}).get("Name") for detail in resource_change.get("Details", [])}
+        if kind == NODE_GROUP and (logical_id in replaced or names & _ROLLS_NODES or is_removed):
+            verb = "removed" if is_removed else "replaced"
             yield f"nodes of node group {old.get('NodegroupName', logical_id)} are {verb}"
         elif logical_id in replaced:
             yield f"{kind} {logical_id} is replaced"
-        elif found["Action"] == "Remove" and "Retain" not in str(found.get("PolicyAction", "")):
+        elif is_removed and "Retain" not in str(resource_change.get("PolicyAction", "")):
             yield f"{kind} {logical_id} is deleted"
         elif kind == CLUSTER and "Version" in names:
             yield f"control plane is upgraded from {old.get('Version')} to {new.get('Version')}"
@@ -100,12 +101,12 @@ def replacements(change_set: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     itself stays: that ARN stays too."""
     changes = resource_changes(change_set)
     staying = {c["LogicalResourceId"] for c in changes if c.get("Replacement") == "False"}
-    found: dict[str, tuple[str, ...]] = {}
+    causes_by_id: dict[str, tuple[str, ...]] = {}
     for change in changes:
         causes = _causes(change, staying)
         if change.get("Replacement") == "True" or (change.get("Replacement") == "Conditional" and causes):
-            found[change["LogicalResourceId"]] = causes
-    return found
+            causes_by_id[change["LogicalResourceId"]] = causes
+    return causes_by_id
 
 
 def refuse_replacements(spec: Stack[Any], change_set: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
-from resources.support.waiting import Look, wait_until
+from resources.support.polling import Poll, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
@@ -23,7 +23,7 @@ _STUCK = {
 
 
 def must_be_recreated(status: str) -> bool:
-    """Whether the stack never came to life: it can only be deleted and created again."""
+    """Whether the stack was never created: it can only be deleted and recreated."""
     return status in _RECREATE
 
 
@@ -57,13 +57,13 @@ def describe_stack(context: Context, name: str) -> StackTypeDef | None:
 def wait_while_busy(context: Context, spec: Stack[Any]) -> None:
     """Wait for an operation that another run left under way; WaitTimeout after the spec's `timeout`."""
 
-    def look() -> Look[bool]:
-        found = describe_stack(context, spec.name)
-        status = found["StackStatus"] if found else "absent"
-        return Look(None if is_busy(status) else True, f"another operation is under way: {status}")
+    def poll() -> Poll[bool]:
+        stack = describe_stack(context, spec.name)
+        status = stack["StackStatus"] if stack else "absent"
+        return Poll(None if is_busy(status) else True, f"another operation is under way: {status}")
 
     wait_until(
-        look,
+        poll,
         what=f"stack {spec.name}",
         deadline=spec.timeout,
         interval=5,
@@ -73,9 +73,9 @@ def wait_while_busy(context: Context, spec: Stack[Any]) -> None:
 
 
 _FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")
-# One request a look, not two, leaves room to look twice as often under the same limits of CloudFormation.
+# One request a poll, not two, leaves room to poll twice as often under the same limits of CloudFormation.
 _INTERVAL = 2.5
-_SELDOM = 10  # looks
+_SELDOM = 10  # polls
 _CANCELLED = "Resource creation cancelled"
 
 
@@ -86,39 +86,39 @@ class EventStream:
         self._context = context
         self._stack_id = stack_id
         self._name = name
-        self._seen: set[str] = set()
+        self._known_events: set[str] = set()
         self._failures: list[str] = []
         self._rests = False
         self._last_status = ""
 
     def skip_old(self) -> None:
-        """Count what happened until now as seen."""
-        self._seen.update(event["EventId"] for event in self._new())
+        """Ignore the events until now."""
+        self._known_events.update(event["EventId"] for event in self._new())
 
     def follow(self, deadline: float) -> str:
         """Stream events until the stack rests; returns its status. WaitTimeout after `deadline` seconds."""
-        looks = count()
+        polls = count()
 
-        def look() -> Look[str]:
+        def poll() -> Poll[str]:
             for event in self._new():
                 self._say(event)
             # A stack that comes to rest says so by an event of its own; until then its status is asked seldom.
-            if not self._rests and next(looks) % _SELDOM:
-                return Look(None, self._last_status)
+            if not self._rests and next(polls) % _SELDOM:
+                return Poll(None, self._last_status)
             self._last_status = self._status()
-            return Look(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
+            return Poll(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
 
         what = f"stack {self._name}"
-        status = wait_until(look, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._where_to_look())
+        status = wait_until(poll, what=what, deadline=deadline, interval=_INTERVAL, next_step=self._events_command())
         for event in self._new():
             self._say(event)
         return status
 
     def first_failure(self) -> str:
         """The first resource that failed, with AWS's reason."""
-        return self._failures[0] if self._failures else f"no event says why; {self._where_to_look()}"
+        return self._failures[0] if self._failures else f"no event says why; {self._events_command()}"
 
-    def _where_to_look(self) -> str:
+    def _events_command(self) -> str:
         return f"aws cloudformation describe-stack-events --stack-name {self._stack_id}"
 
     def _status(self) -> str:
@@ -132,11 +132,11 @@ class EventStream:
         with aws_call(f"reading the events of stack {self._name}"):
             pages = self._context.aws.client("cloudformation").get_paginator("describe_stack_events")
             for page in pages.paginate(StackName=self._stack_id):
-                unseen = [e for e in page["StackEvents"] if e["EventId"] not in self._seen]
+                unseen = [e for e in page["StackEvents"] if e["EventId"] not in self._known_events]
                 fresh.extend(unseen)
                 if len(unseen) < len(page["StackEvents"]):
                     break
-        self._seen.update(e["EventId"] for e in fresh)
+        self._known_events.update(e["EventId"] for e in fresh)
         return fresh[::-1]
 
     def _say(self, event: StackEventTypeDef) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from resources.drivers.git.applicationsets import filled, products, unfilled
+from resources.drivers.git.applicationsets import fill_in_variables, products, unfilled_variables
 
 
 def test_variables_are_filled_in_and_nothing_else() -> None:
     text = "a: ${APP_DOMAIN} $APP_DOMAIN $APP_DOMAINS $values/x {{ .name }} ${OTHER}"
-    assert filled(text, {"APP_DOMAIN": "d"}) == "a: d d $APP_DOMAINS $values/x {{ .name }} ${OTHER}"
-    (problem,) = unfilled("x.yaml", f"\n{text}", {"APP_DOMAIN": "d"})
+    assert fill_in_variables(text, {"APP_DOMAIN": "d"}) == "a: d d $APP_DOMAINS $values/x {{ .name }} ${OTHER}"
+    (problem,) = unfilled_variables("x.yaml", f"\n{text}", {"APP_DOMAIN": "d"})
     assert problem.startswith("x.yaml:2: ${OTHER} is not a variable of this environment")
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
-from resources.drivers.git import branch as git_tree
 from resources.drivers.git.branch import GitTreeDriver, plan_digest
 from resources.drivers.git.merge import rendered_files
+from resources.drivers.git.repository import Git
 from resources.model.checks import BranchHead
 from resources.model.errors import OperationFailed
 from resources.model.specs import GitTree
-from resources.probes.runner import observe
+from resources.probes.runner import run_probe
 from tests.helpers.git_repository import ARN, BRANCH, SHOP, Deployer, Head, Repository
 from tests.helpers.materialization import Materialize, shown
 
@@ -104,7 +104,7 @@ class TestPeopleOnTheBranch:
         self, deploy: Deployer, repository: Repository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         deploy()
-        push, pushes = git_tree._push, []
+        push, pushes = Git.push, []
 
         def late(*arguments: Any) -> None:
             pushes.append(1)
@@ -112,7 +112,7 @@ class TestPeopleOnTheBranch:
                 repository.commit(BRANCH, {"NOTES.md": "By hand.\n"}, "Notes")
             push(*arguments)
 
-        monkeypatch.setattr(git_tree, "_push", late)
+        monkeypatch.setattr(Git, "push", late)
         deploy(variables={"APP_DOMAIN": "shop.acme.example"})
         assert repository.subjects(BRANCH)[:2] == ["Render the applications of sandbox", "Notes"]
         assert repository.read(BRANCH, "NOTES.md") == "By hand.\n"
@@ -122,7 +122,7 @@ class TestPeopleOnTheBranch:
     def test_someone_else_makes_the_branch_first(
         self, deploy: Deployer, repository: Repository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        push, pushes = git_tree._push, []
+        push, pushes = Git.push, []
 
         def late(*arguments: Any) -> None:
             pushes.append(1)
@@ -131,7 +131,7 @@ class TestPeopleOnTheBranch:
                 repository.commit(BRANCH, {"NOTES.md": "By hand.\n"}, "Notes")
             push(*arguments)
 
-        monkeypatch.setattr(git_tree, "_push", late)
+        monkeypatch.setattr(Git, "push", late)
         deploy()
         assert repository.subjects(BRANCH)[:2] == ["Render the applications of sandbox", "Notes"]
 
@@ -181,6 +181,6 @@ def test_the_unit_is_materialized_with_its_check(
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
     assert shown(materialize(branch), "gitops")["result"].startswith("nothing to do")
     repository.replace("main", SHOP, "prune: true", "prune: false", "Prune nothing")
-    seen = observe(BranchHead(), made, deploy.context())
-    assert not seen.passed
-    assert SHOP in seen.detail
+    health = run_probe(BranchHead(), made, deploy.context())
+    assert not health.passed
+    assert SHOP in health.detail

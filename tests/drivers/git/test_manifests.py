@@ -7,8 +7,7 @@ from typing import cast
 import pytest
 
 from resources.context import Context
-from resources.drivers.git import branch as git_tree
-from resources.drivers.git import manifests as git_manifests
+from resources.drivers.git import branch, manifests
 from resources.model.change import diff
 from resources.model.digests import digest_of
 from resources.model.outputs import NoOutputs
@@ -24,10 +23,10 @@ spec: {{template: {{spec: {{source: {{helm: {{valuesObject: {VALUES}}}}}}}}}}}
 
 
 def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git_manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
+    monkeypatch.setattr(manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
     tree = GitTree[NoOutputs](repository="r", branch="b")
     spec = GitManifests(tree=tree, paths=("shop.yaml",), group="products", commit="abc")
-    (made,) = git_manifests.objects(spec, cast(Context, None)).objects
+    (made,) = manifests.objects(spec, cast(Context, None)).objects
     values = made["spec"]["template"]["spec"]["source"]["helm"]["valuesObject"]
     assert values == {
         "image": {"tag": "2024-05-01"},
@@ -38,7 +37,7 @@ def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.
 
 
 def test_a_changed_date_has_a_digest() -> None:
-    (change,) = git_tree._inner_changes("tag: 2024-05-01", "tag: 2024-06-01")
+    (change,) = branch._inner_changes("tag: 2024-05-01", "tag: 2024-06-01")
     assert (change.before, change.after) == ("2024-05-01", "2024-06-01")
     assert digest_of({"before": change.before, "after": change.after})
     assert diff({}, {"tag": change.after})

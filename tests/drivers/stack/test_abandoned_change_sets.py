@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from resources.context import Context
-from resources.drivers.stack import change_sets as stack_change_sets
+from resources.drivers.stack import change_sets
 from resources.drivers.stack.change_sets import PREFIX, drop_abandoned, make_change_set
 from resources.drivers.stack.operations import Step
 from resources.model.outputs import NoOutputs
@@ -60,6 +60,6 @@ def test_what_interrupts_its_making_comes_out(context: Context, monkeypatch: pyt
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stack_change_sets, "_described", interrupted)
+    monkeypatch.setattr(change_sets, "_described", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_change_set(Step(Stack[NoOutputs](name="demo", template={"Resources": {}}), "UPDATE"), context)

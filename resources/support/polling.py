@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Look(Generic[T]):
-    """One look: the value once it is there (None: not yet), and what was seen, in words."""
+class Poll(Generic[T]):
+    """The answer of one poll: the value once it exists (None: not yet), and the state of things in words."""
 
     value: T | None
-    seen: str
+    detail: str
 
 
 def wait_until(
-    look: Callable[[], Look[T]],
+    poll: Callable[[], Poll[T]],
     *,
     what: str,
     deadline: float,
@@ -29,21 +29,21 @@ def wait_until(
     progress: Callable[[str], None] = lambda _: None,
     next_step: str = "",
 ) -> T:
-    """Look every `interval` seconds until there is a value; returns it.
+    """Poll every `interval` seconds until there is a value; returns it.
 
     The interval starts at a tenth and grows with the time spent, so short waits end promptly and long ones stay
-    cheap. Raises WaitTimeout after `deadline` seconds, saying what was last seen. Signals interrupt the sleep.
+    cheap. Raises WaitTimeout after `deadline` seconds, with the last poll's detail. Signals interrupt the sleep.
     """
     began = time.monotonic()
-    said = ""
+    reported = ""
     while True:
-        found = look()
-        if found.value is not None:
-            return found.value
+        answer = poll()
+        if answer.value is not None:
+            return answer.value
         spent = time.monotonic() - began
-        if found.seen != said:
-            progress(f"{what}: {found.seen}")
-            said = found.seen
+        if answer.detail != reported:
+            progress(f"{what}: {answer.detail}")
+            reported = answer.detail
         if spent >= deadline:
-            raise WaitTimeout(f"{what}: not done after {spent:.0f} s; last seen: {found.seen}", next_step=next_step)
+            raise WaitTimeout(f"{what}: not done after {spent:.0f} s; last seen: {answer.detail}", next_step=next_step)
         time.sleep(min(max(interval / 10, spent / 40), interval, max(deadline - spent, 0.01)))
