@@ -18,6 +18,7 @@ help:
 	@echo "make test    every check and test"
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
+	@echo "make docs    figures and schemas in docs/ that are made from code"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
@@ -65,6 +66,11 @@ bench: $(READY)
 charts: $(READY)
 	@test -d "$(DIR)" || { echo "make charts DIR=FOLDER: a folder of charts packaged as *.tgz"; exit 2; }
 	$(BIN)/python -m sandbox.real_charts "$(DIR)"
+
+# The figures and schemas that are made from code; tests compare the files with what this writes.
+docs: $(READY)
+	$(BIN)/python docs/figures.py
+	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
