@@ -35,7 +35,7 @@ Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="On
 
 @app.command()
 def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
-    """Start the sandbox, or say that it runs. The first time it builds its tools, for about eight minutes."""
+    """Start the sandbox, or say that it runs. The first time it builds its tools, for a quarter of an hour."""
     from sandbox.lifecycle import Options
     from sandbox.lifecycle import up as bring_up
 
