@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.unit import WAVES
+from resources.config.waves import WAVES
 from eks_assets.units import registry
 
 DOCS = Path(__file__).parent
