@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from eks_assets.graph.registry import Registry
-from resources.config.waves import WAVES
 from eks_assets.units import registry
+from resources.config.waves import WAVES
 
 DOCS = Path(__file__).parent
 INK, PALE, LINE, BACKGROUND = "#1f2933", "#616e7c", "#9aa5b1", "#ffffff"

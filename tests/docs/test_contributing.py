@@ -18,6 +18,7 @@ from eks_assets.engine.planner import plan_environment, plan_report
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import desired
 from eks_assets.orchestration.assets import build_assets
+from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.units import PACKAGES, configuration, registry
 from resources.config.environment import Addon, Environment
 from resources.config.sandbox_state import sandbox_state
@@ -76,7 +77,7 @@ def test_new_file_is_registered_without_being_named_anywhere(grown: Registry) ->
 
 def test_new_unit_is_an_asset_with_its_check(grown: Registry) -> None:
     """Group, description and check come from the file."""
-    (asset,) = [a for a in build_assets(grown) if a.key == dg.AssetKey(NAME)]
+    (asset,) = [a for a in build_assets(grown, CodeLocation()) if a.key == dg.AssetKey(NAME)]
     spec = asset.specs_by_key[asset.key]
     assert spec.group_name == "5_configuration"
     assert (spec.description or "").startswith("Evicts pods")
