@@ -11,7 +11,6 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from resources.cloudformation import Document, allow, arn, deny
-from resources.config.eksctl.cluster_config import existing_roles, new_role_names
 from resources.config.environment import Environment
 from resources.config.names import (
     approver_policy,
@@ -143,9 +142,9 @@ def _passing_roles(roles: list[str]) -> Document:
 def _cluster_role_rights(env: Environment) -> dict[str, list[Document]]:
     """Rights on roles that the ClusterConfig names outside the environment's own names: exactly those, in policies of
     as many as fit. What the pipeline's own roles are denied (`_out_of_reach`) stays denied."""
-    made = {arn(env, "iam", f"role/{name}", region="") for name in new_role_names(env.cluster)}
+    made = {arn(env, "iam", f"role/{name}", region="") for name in env.cluster.new_role_names}
     own = _own_roles(env)
-    others = [role for role in sorted({*made, *existing_roles(env.cluster)}) if not _matches(role, own)]
+    others = [role for role in sorted({*made, *env.cluster.existing_roles}) if not _matches(role, own)]
     policies = {}
     for start in range(0, len(others), _ROLES_A_POLICY):
         roles = others[start : start + _ROLES_A_POLICY]

@@ -102,10 +102,10 @@ def with_defaults(declared: tuple[Addon, ...], config: AddonsConfig, auto_mode: 
         missing = []
     if POD_IDENTITY_AGENT not in names:
         missing.append(POD_IDENTITY_AGENT)
-    found = (*declared, *(Addon(name=name) for name in missing))
+    addons = (*declared, *(Addon(name=name) for name in missing))
     if config.auto_apply_pod_identity_associations:
-        found = tuple(_with_default_role(addon) for addon in found)
-    return tuple(a for a in found if not (auto_mode and a.name in AUTO_MODE_BUILT_IN))
+        addons = tuple(_with_default_role(addon) for addon in addons)
+    return tuple(a for a in addons if not (auto_mode and a.name in AUTO_MODE_BUILT_IN))
 
 
 def _with_default_role(addon: Addon) -> Addon:

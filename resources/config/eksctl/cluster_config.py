@@ -33,6 +33,8 @@ from resources.config.eksctl.nodes import (
 from resources.config.field_types import Arn, Cidr, SubnetId, Zone
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+# Only what can be a role's ARN: in a policy a * would stand for every role.
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+")
 LOG_TYPES: tuple[LogType, ...] = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -217,6 +219,30 @@ class ClusterConfig(ConfigModel):
         """The access entries, those that identity mappings stand for included."""
         return self.access_config.access_entries + tuple(m.access_entry() for m in self.iam_identity_mappings)
 
+    @property
+    def existing_roles(self) -> tuple[str, ...]:
+        """The ARNs, sorted, of roles that exist and that CloudFormation passes to nodes, pods and add-ons."""
+        named = [
+            *(group.iam.instance_role_arn for group in self.node_groups),
+            *(addon.service_account_role_arn for addon in self.addons),
+            *(profile.pod_execution_role_arn for profile in self.fargate_profiles),
+            *(role.role_arn for role in self._pod_roles),
+            self.auto_mode_config.node_role_arn,
+        ]
+        return tuple(sorted({arn for arn in named if arn and _ROLE_ARN.fullmatch(arn)}))
+
+    @property
+    def new_role_names(self) -> tuple[str, ...]:
+        """The names, sorted, that the ClusterConfig itself gives to roles which are made for it."""
+        of_pods = [role.role_name for role in self._pod_roles]
+        of_accounts = [account.role_name for account in self.iam.service_accounts]
+        return tuple(sorted({name for name in (*of_pods, *of_accounts) if name}))
+
+    @property
+    def _pod_roles(self) -> list[PodRole]:
+        of_addons = [role for addon in self.addons for role in addon.pod_identity_associations]
+        return [*self.iam.pod_identity_associations, *of_addons]
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         self._unique("managedNodeGroups", [_as_in_ids(group.name) for group in self.managed_node_groups])
@@ -240,31 +266,3 @@ def _as_in_ids(name: str) -> str:
     # A stack's logical ids have neither - nor _, and capitals of their own: names that differ in those alone would be
     # one resource.
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
-
-
-# Only what can be a role's ARN: in a policy a * would stand for every role.
-_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+")
-
-
-def existing_roles(config: ClusterConfig) -> tuple[str, ...]:
-    """The ARNs, sorted, of roles that exist and that CloudFormation passes to nodes, pods and add-ons."""
-    named = [
-        *(group.iam.instance_role_arn for group in config.node_groups),
-        *(addon.service_account_role_arn for addon in config.addons),
-        *(profile.pod_execution_role_arn for profile in config.fargate_profiles),
-        *(found.role_arn for found in _pod_roles(config)),
-        config.auto_mode_config.node_role_arn,
-    ]
-    return tuple(sorted({arn for arn in named if arn and _ROLE_ARN.fullmatch(arn)}))
-
-
-def new_role_names(config: ClusterConfig) -> tuple[str, ...]:
-    """The names, sorted, that the ClusterConfig itself gives to roles which are made for it."""
-    of_pods = [found.role_name for found in _pod_roles(config)]
-    of_accounts = [found.role_name for found in config.iam.service_accounts]
-    return tuple(sorted({name for name in (*of_pods, *of_accounts) if name}))
-
-
-def _pod_roles(config: ClusterConfig) -> list[PodRole]:
-    of_addons = [found for addon in config.addons for found in addon.pod_identity_associations]
-    return [*config.iam.pod_identity_associations, *of_addons]
