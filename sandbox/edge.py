@@ -15,6 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from resources.config.names import cluster_name
 from sandbox.errors import SandboxError
 from sandbox.plane.argo_cd.controllers import is_ready
 from sandbox.plane.certificates import Authority, Identity
@@ -82,8 +83,8 @@ class Edge:
 
     def _cluster_of(self, host: str) -> KubernetesApi | None:
         """The cluster whose prefix is the first or second label of the name: ACM's `<domain>` and `*.<domain>`."""
-        found = (self._find(f"{label}-cluster") for label in host.lower().split(".")[:2])
-        return next((api for api in found if api is not None), None)
+        clusters = (self._find(cluster_name(label)) for label in host.lower().split(".")[:2])
+        return next((api for api in clusters if api is not None), None)
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, host: str | None, _: ssl.SSLContext) -> int | None:
         """Present a certificate for the name that the client asks for, or an alert where there is no such name."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import urllib3
 
+from resources.config.names import cluster_name, resource_prefix
 from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.install.python_environments import ensure_embedded_aws, exclusive
@@ -306,7 +307,7 @@ def _path(*first: str) -> str:
 def _kubeconfig(state: StateDirectory, chosen: Mapping[str, Any]) -> Path | None:
     present = sorted(state.clusters.glob("*/admin.kubeconfig"))
     if chosen:
-        name = f"{chosen['tenant']}-{chosen['target_env']}-cluster"
+        name = cluster_name(resource_prefix(chosen["tenant"], chosen["target_env"]))
         return next((path for path in present if path.parent.name == name), None)
     return present[0] if len(present) == 1 else None
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
+from resources.config.validation_units import KnownUnits
 from resources.context import Context, silent
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
 
@@ -26,7 +27,7 @@ _under_way: dict[tuple[str, str], Future[Any]] = {}
 _clients: dict[str, Aws] = {}
 
 
-def read_environments(known_units: Mapping[str, object]) -> tuple[dict[str, Environment], dict[str, str]]:
+def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], dict[str, str]]:
     """The environments that can be used, by name, and for each other one the first thing that is wrong with it.
 
     Two files for one platform are both held back: nobody knows which of them is meant. Raises ConfigError where there

@@ -35,7 +35,7 @@ def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any
     if not isinstance(spec, HelmRelease):
         return spec
     addon = env.addon(unit.name)
-    changes: dict[str, Any] = {"values": merged(spec.values, env.values_of(unit.name))}
+    changes: dict[str, Any] = {"values": merged(spec.values, addon.values)}
     if addon.version:
         changes["version"] = addon.version
     changes["timeout"] = addon.timeout or env.deadlines.release

@@ -53,6 +53,7 @@ class Unit(Generic[P, S]):
     minutes: float
     reversibility: Reversibility
     gives_cluster_access: bool
+    needed_namespace: str | None
     name: str
     spec_type: type[Spec[Any]]
     outputs: type[Outputs]
@@ -72,6 +73,7 @@ class Unit(Generic[P, S]):
         minutes: float,
         reversibility: Reversibility,
         gives_cluster_access: bool,
+        needed_namespace: str | None,
     ) -> Unit[P, S]:
         """The unit of a function. Raises TypeError as `unit` says."""
         name, hints = fn.__name__, get_type_hints(fn)
@@ -90,6 +92,7 @@ class Unit(Generic[P, S]):
             minutes=minutes,
             reversibility=reversibility,
             gives_cluster_access=gives_cluster_access,
+            needed_namespace=needed_namespace,
             name=name,
             spec_type=spec_type,
             outputs=spec_type.outputs_type(),
@@ -159,6 +162,7 @@ def unit(
     minutes: float = 1.0,
     reversibility: Reversibility = "reversible",
     gives_cluster_access: bool = False,
+    needed_namespace: str | None = None,
 ) -> Callable[[Callable[P, S]], Unit[P, S]]:
     """Make a function a unit.
 
@@ -168,7 +172,8 @@ def unit(
     `after` orders without data. `when` decides per environment whether the unit exists. `checks` come beside the
     default check of the spec's type. `minutes` is the typical duration on real AWS. `reversibility` says what undoing
     it takes. `gives_cluster_access`: units whose spec needs the cluster come after this one; at most one unit of a
-    registry. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
+    registry. `needed_namespace`: the one of the environment's that the objects lie in, so that validation can refuse an
+    environment without it. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
     """
     return lambda fn: Unit.of(
         fn,
@@ -179,4 +184,5 @@ def unit(
         minutes=minutes,
         reversibility=reversibility,
         gives_cluster_access=gives_cluster_access,
+        needed_namespace=needed_namespace,
     )

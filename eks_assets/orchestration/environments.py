@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from eks_assets.orchestration.run_tags import launch_of
+from eks_assets.units import registry
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError, Transient
@@ -18,7 +19,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> Context:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        env_context = Context.of(load_environment(name), progress, run.run_id)
+        env_context = Context.of(load_environment(name, known_units=registry().by_name), progress, run.run_id)
         env_context.launch = launch_of(run)
         return env_context
 

@@ -1,16 +1,14 @@
-"""An environment: the user's input, one file `environments/<name>.yaml`, validated and frozen.
-
-Names follow the specification (section "CodeBuild Configuration"): `resource_prefix` is `<tenant>-<target_env>`,
-the cluster `<prefix>-cluster`, the VPC's Name tag `<prefix>-vpc`, the domain `<prefix>.<hosted zone>`.
-"""
+"""An environment: the user's input, one file `environments/<name>.yaml`, validated and frozen. The names that follow
+from it are those of `resources/config/names.py`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
-from resources.config import aws_catalog
+from resources.config import aws_catalog, names
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.field_types import (
     AccountId,
@@ -87,20 +85,26 @@ class Charts(Model):
 
 class Addon(Model):
     """One unit's switch and overrides; `off` alone is short for `enabled: false`. `values_file` is relative to the
-    environment file; `values` win over it. `timeout`: seconds until the add-on must be ready."""
+    environment file; the loader puts its content below `values`, which win. `timeout`: seconds until the add-on must
+    be ready."""
 
     enabled: bool = True
     version: str | None = None
     values: HelmValues = Field(default={})
     values_file: str | None = None
     timeout: Seconds | None = None
-    # The content of values_file: set by the loader, refused in a file.
-    file_values: HelmValues = Field(default={})
 
     @model_validator(mode="before")
     @classmethod
     def _switch_alone(cls, value: Any) -> Any:
         return {"enabled": value} if isinstance(value, bool) else value
+
+    @model_serializer(mode="wrap")
+    def _as_in_recorded_digests(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Plans and sensors keep digests of this form: values from a file have always had a place of their own in it.
+        document: dict[str, Any] = write(self)
+        values = document["values"]
+        return document | ({"values": {}, "file_values": values} if self.values_file else {"file_values": {}})
 
 
 class Parameters(Model):
@@ -126,7 +130,10 @@ DEFAULT_NAMESPACES = ("istio-system", "argocd", "observability", "keycloak")
 class Environment(Model):
     """What one file in `environments/` says, with the files it refers to already read."""
 
-    name: str = Field(description="The file's name without .yaml", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+    # Set by the loader: no field of the file, so neither the schema nor a list of allowed fields has it.
+    name: SkipJsonSchema[str] = Field(
+        description="The file's name without .yaml", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+    )
     tenant: Label
     target_env: Label
     account: AccountId
@@ -166,19 +173,19 @@ class Environment(Model):
 
     @property
     def resource_prefix(self) -> str:
-        return f"{self.tenant}-{self.target_env}"
+        return names.resource_prefix(self.tenant, self.target_env)
 
     @property
     def cluster_name(self) -> str:
-        return f"{self.resource_prefix}-cluster"
+        return names.cluster_name(self.resource_prefix)
 
     @property
     def vpc_name(self) -> str:
-        return f"{self.resource_prefix}-vpc"
+        return names.vpc_name(self.resource_prefix)
 
     @property
     def app_domain(self) -> str:
-        return f"{self.resource_prefix}.{self.hosted_zone.name}"
+        return names.app_domain(self.resource_prefix, self.hosted_zone.name)
 
     @property
     def certificate_parameter(self) -> str:
@@ -208,16 +215,11 @@ class Environment(Model):
 
     def stack_name(self, unit: str) -> str:
         """The name of the stack of a unit, for example `acme-dev-network`."""
-        return f"{self.resource_prefix}-{unit.replace('_', '-')}"
+        return names.stack_name(self.resource_prefix, unit)
 
     def addon(self, unit: str) -> Addon:
         """The switch and overrides of a unit; the defaults where the file says nothing."""
         return self.addons.get(unit, Addon())
-
-    def values_of(self, unit: str) -> dict[str, Any]:
-        """The unit's overrides: those of its values file, overlaid with those in the environment file."""
-        addon = self.addon(unit)
-        return merged(addon.file_values, addon.values)
 
     @property
     def partition(self) -> str:
@@ -226,8 +228,7 @@ class Environment(Model):
 
     @property
     def karpenter_stack(self) -> str:
-        """The stack of Karpenter's getting-started guide: `Karpenter-<cluster>`."""
-        return f"Karpenter-{self.cluster_name}"
+        return names.karpenter_stack(self.resource_prefix)
 
     @property
     def expires_seconds(self) -> int:

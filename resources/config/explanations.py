@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
 from resources.config.eksctl.cluster_config import ClusterConfig
@@ -31,15 +31,14 @@ _EXPECTED = {
 }
 
 
-def explain(error: ErrorDetails, root: type[BaseModel], document: Document, hidden: Mapping[type, set[str]]) -> str:
-    """The message for an error whose `loc` is a location in the document. `hidden`: fields that the program sets
-    and nobody writes, by model."""
+def explain(error: ErrorDetails, root: type[BaseModel], document: Document) -> str:
+    """The message for an error whose `loc` is a location in the document, a file that the model `root` describes."""
     location, kind, context = error["loc"], error["type"], error.get("ctx", {})
     value, described = error["input"], description_at(root, location)
     if kind == "missing":
         return "is required" + (f"; allowed: {described}" if described else "")
     if kind == "extra_forbidden":
-        return _unknown_field(location, root, hidden)
+        return _unknown_field(location, root)
     if value is None:
         return EMPTY
     if kind == "value_error":
@@ -55,21 +54,21 @@ def explain(error: ErrorDetails, root: type[BaseModel], document: Document, hidd
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         return f"has {context['actual_length']}; allowed: {_both(bound, described)}"
     if kind in _EXPECTED:
-        found = f"{_quoted(value)} is not possible" if isinstance(value, str | int | float) else f"is {_kind(value)}"
-        return f"{found}; allowed: {_both(_EXPECTED[kind], described)}"
+        wrong = f"{_quoted(value)} is not possible" if isinstance(value, str | int | float) else f"is {_kind(value)}"
+        return f"{wrong}; allowed: {_both(_EXPECTED[kind], described)}"
     return f"{_quoted(value)} is not possible; allowed: {_both(_bound(error), described)}"
 
 
 def annotation_at(root: Any, location: Location) -> Any:
     """The type of the value at the location; None where the models do not know it."""
-    found = _at(root, location)
-    return found[0] if found else None
+    at = _at(root, location)
+    return at[0] if at else None
 
 
 def description_at(root: Any, location: Location) -> str:
     """The words that describe the value at the location; empty where there are none."""
-    found = _at(root, location)
-    return found[1] if found else ""
+    at = _at(root, location)
+    return at[1] if at else ""
 
 
 def literals(annotation: Any) -> list[Any]:
@@ -111,15 +110,20 @@ def _described(field: FieldInfo) -> str:
     return field.description or ""
 
 
-def _unknown_field(location: Location, root: type[BaseModel], hidden: Mapping[type, set[str]]) -> str:
+def _unknown_field(location: Location, root: type[BaseModel]) -> str:
     instead = way_out(location)
     if instead:
         return f"is not supported; instead: {instead}"
     model = annotation_at(root, location[:-1])
     fields = model.model_fields.items() if isinstance(model, type) and issubclass(model, BaseModel) else ()
-    allowed = {field.alias or name for name, field in fields} - hidden.get(model, set())
+    allowed = {field.alias or name for name, field in fields if not _set_by_loader(field)}
     what = "a field that this pipeline supports" if root is ClusterConfig else "a field"
     return f"is not {what}; {choices(str(location[-1]), allowed)}"
+
+
+def _set_by_loader(field: FieldInfo) -> bool:
+    # mypy sees the alias that it stands for in a type.
+    return any(isinstance(mark, SkipJsonSchema) for mark in field.metadata)  # type: ignore[misc]
 
 
 def _not_text(value: Any, written: str | None, described: str) -> str:

@@ -25,9 +25,6 @@ def environment_schema() -> dict[str, Any]:
     """The schema of `environments/<name>.yaml`."""
     schema = EnvironmentFile.model_json_schema(by_alias=True)
     properties: dict[str, Any] = schema["properties"]
-    del properties["name"]
-    schema["required"].remove("name")
-    del schema["$defs"]["Addon"]["properties"]["file_values"]
     properties["addons"]["additionalProperties"] = {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/Addon"}]}
     return {"$schema": DIALECT, **schema}
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.environment import Addon, Environment
+from resources.config.environment import Environment, merged
 from resources.config.explanations import explain
 from resources.config.placeholders import cluster_variables, substitute
 from resources.config.problems import Location, Problem, choices, did_you_mean, shown
 from resources.config.validation import beyond_json, clashes, cross_checks
+from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
 from resources.config.yaml_document import Document, read
 from resources.model.errors import ConfigError
+from resources.model.outputs import plain
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
-# Fields that the loader fills in: nobody writes them.
-FILLED_IN: dict[type, set[str]] = {Environment: {"name"}, Addon: {"file_values"}}
 
 
 def find_folder(start: Path | None = None) -> Path:
@@ -52,10 +52,11 @@ def list_environments(folder: Path | None = None) -> tuple[str, ...]:
 
 
 def load_environment(
-    name_or_path: str | Path, folder: Path | None = None, known_units: Collection[str] | None = None
+    name_or_path: str | Path, folder: Path | None = None, known_units: KnownUnits | None = None
 ) -> Environment:
     """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
-    `known_units`: what may stand under `addons`; None leaves that unchecked. Raises ConfigError with every problem."""
+    `known_units`: the units of the graph by name, which may stand under `addons` and need their namespaces; None
+    leaves both unchecked. Raises ConfigError with every problem."""
     environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
     if environment is None or problems:
         raise ConfigError("\n".join(map(str, problems)))
@@ -79,12 +80,12 @@ def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Pa
     return file
 
 
-def check(file: Path, known_units: Collection[str] | None = None) -> list[Problem]:
+def check(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with an environment file and the files that it refers to, in the order of lines."""
     return read_environment(file, known_units)[1]
 
 
-def check_all(names: Iterable[str], known_units: Collection[str] | None = None) -> list[Problem]:
+def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with the environments of these names or files, each problem once, and with any two of
     them together. A name without a file is a problem too."""
     problems: list[Problem] = []
@@ -101,10 +102,8 @@ def check_all(names: Iterable[str], known_units: Collection[str] | None = None) 
     return sorted({*problems, *clashes(documents)})
 
 
-def read_environment(
-    file: Path, known_units: Collection[str] | None = None
-) -> tuple[Environment | None, list[Problem]]:
-    """The environment, or None where it cannot be built, and every problem found."""
+def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple[Environment | None, list[Problem]]:
+    """The environment, or None where anything is wrong with it, and every problem."""
     document, problems = read(file)
     if document is None:
         return None, problems
@@ -113,46 +112,34 @@ def read_environment(
     if document.data.get("kind") == "ClusterConfig":
         allowed = "an environment file; it names its ClusterConfig under cluster"
         return None, [document.problem((), f"is a ClusterConfig; allowed: {allowed}")]
-    problems += _written_by_hand(document)
+    if "name" in document.data:
+        problems.append(document.problem(("name",), "is not a field; the name is the file's name without .yaml"))
     data: dict[str, Any] = {**document.data, "name": file.stem}
     cluster, cluster_problems = _read_cluster(document)
     problems += cluster_problems
     data["cluster"] = cluster.data if cluster else {}
-    data["addons"], addon_problems = _read_values_files(document)
-    problems += addon_problems + _unknown_units(document, known_units)
+    data["addons"], values_problems = _with_values_files(document)
+    problems += values_problems + unknown_units(document, known_units or {})
     environment: Environment | None = None
     try:
         environment = Environment.model_validate(data)
+        problems += missing_namespaces(document, environment, known_units or {})
     except ValidationError as error:
         problems += _explained(error, document, cluster)
-    problems += cross_checks(document, cluster)
+    problems += cross_checks(document, cluster, known_units or ())
     unique = sorted(set(problems))
     return (None if unique else environment), unique
 
 
 def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:
-    found = []
+    problems = []
     for detail in error.errors(include_url=False):
         detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
         if location[:1] != ("cluster",):
-            found.append(document.problem(location, explain(detail, Environment, document, FILLED_IN)))
+            problems.append(document.problem(location, explain(detail, Environment, document)))
         elif cluster is not None:
             detail["loc"] = location[1:]
-            found.append(cluster.problem(location[1:], explain(detail, ClusterConfig, cluster, FILLED_IN)))
-    return found
-
-
-def _written_by_hand(document: Document) -> list[Problem]:
-    """Fields that the loader fills in and that stand in the file all the same."""
-    problems = []
-    if "name" in document.data:
-        problems.append(document.problem(("name",), "is not a field; the name is the file's name without .yaml"))
-    for unit, addon in _mapping(document.data.get("addons")).items():
-        if "file_values" in _mapping(addon):
-            location = ("addons", str(unit), "file_values")
-            problems.append(
-                document.problem(location, 'is not a field; allowed: values_file (did you mean "values_file"?)')
-            )
+            problems.append(cluster.problem(location[1:], explain(detail, ClusterConfig, cluster)))
     return problems
 
 
@@ -175,15 +162,16 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
     return cluster.with_data(data), problems
 
 
-def _read_values_files(document: Document) -> tuple[Any, list[Problem]]:
-    """The `addons` of the file with the content of each values file beside its name."""
+def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
+    """The `addons` of the file with the content of each values file below the unit's own values."""
     addons = document.data.get("addons", {})
     if not isinstance(addons, dict):
         return addons, []
     problems: list[Problem] = []
     result = dict(addons)
     for unit, addon in addons.items():
-        name = _mapping(addon).get("values_file")
+        settings = addon if isinstance(addon, dict) else {}
+        name, own = settings.get("values_file"), settings.get("values", {})
         if not isinstance(name, str):
             continue
         location: Location = ("addons", str(unit), "values_file")
@@ -197,22 +185,12 @@ def _read_values_files(document: Document) -> tuple[Any, list[Problem]]:
             problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
         elif values:
             problems += beyond_json(values)
-            result[unit] = {**addon, "file_values": values.data or {}}
+            if isinstance(own, dict):
+                # As plain JSON, so that a port is one key whether it is written as 8080 or "8080".
+                result[unit] = {**settings, "values": merged(plain(values.data or {}), plain(own))}
     return result, problems
-
-
-def _unknown_units(document: Document, known_units: Collection[str] | None) -> list[Problem]:
-    addons = _mapping(document.data.get("addons"))
-    unknown = [] if known_units is None else [str(unit) for unit in addons if unit not in known_units]
-    return [
-        document.problem(("addons", unit), f"is not a unit; {choices(unit, known_units or ())}") for unit in unknown
-    ]
 
 
 def _neighbour(file: Path) -> str:
     """The file beside a missing one that was probably meant."""
     return did_you_mean(file.name, [f.name for f in file.parent.glob("*.yaml")]) if file.parent.is_dir() else ""
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}

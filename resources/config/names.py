@@ -1,13 +1,51 @@
-"""Names of what must exist before the first deploy: derived from the environment, never longer than AWS allows."""
+"""Every name that follows from the environment: of the platform, and of what must exist before the first deploy.
+
+The specification (section "CodeBuild Configuration") builds them on the prefix `<tenant>-<target_env>`. The functions
+of a prefix need no Environment, so validation uses them on a file that is not valid yet, and the sandbox without one.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from resources.config.environment import Environment
+if TYPE_CHECKING:
+    # Its properties call the functions below.
+    from resources.config.environment import Environment
 
 BUCKET_LIMIT, ROLE_LIMIT, POLICY_LIMIT, TABLE_LIMIT = 63, 64, 128, 255
+
+
+def resource_prefix(tenant: str, target_env: str) -> str:
+    """What the names of an environment's resources begin with: `acme-dev`."""
+    return f"{tenant}-{target_env}"
+
+
+def cluster_name(prefix: str) -> str:
+    """The EKS cluster: `acme-dev-cluster`."""
+    return f"{prefix}-cluster"
+
+
+def vpc_name(prefix: str) -> str:
+    """The VPC's Name tag: `acme-dev-vpc`."""
+    return f"{prefix}-vpc"
+
+
+def app_domain(prefix: str, hosted_zone: str) -> str:
+    """The domain of the applications, below the hosted zone: `acme-dev.apps.example.com`."""
+    return f"{prefix}.{hosted_zone}"
+
+
+def stack_name(prefix: str, unit: str) -> str:
+    """The CloudFormation stack of a unit: `acme-dev-service-account-roles`."""
+    return f"{prefix}-{unit.replace('_', '-')}"
+
+
+def karpenter_stack(prefix: str) -> str:
+    """The stack of Karpenter's getting-started guide: `Karpenter-acme-dev-cluster`."""
+    return f"Karpenter-{cluster_name(prefix)}"
 
 
 @dataclass(frozen=True)
@@ -77,9 +115,6 @@ def shortened(name: str, limit: int) -> str:
     return f"{name[: limit - 9].rstrip('-')}-{digest}"
 
 
-LONGEST_UNIT = "external-secrets-role"
-
-
 @dataclass(frozen=True)
 class DerivedName:
     """`longest`: AWS's limit in characters. `of_zone`: the hosted zone's name is part of it."""
@@ -90,21 +125,21 @@ class DerivedName:
     of_zone: bool = False
 
 
-def derived_names(prefix: str, hosted_zone: str | None) -> tuple[DerivedName, ...]:
-    """Every derived name that can reach a limit of AWS."""
-    cluster = f"{prefix}-cluster"
+def derived_names(prefix: str, hosted_zone: str | None, units: Iterable[str] = ()) -> tuple[DerivedName, ...]:
+    """Every derived name that can reach a limit of AWS. `units`: the names of those that may have a stack."""
+    cluster = cluster_name(prefix)
+    longest_unit = max(units, key=len, default="")
     names = (
         DerivedName("cluster name", cluster, 100),
         DerivedName("node role", f"KarpenterNodeRole-{cluster}", 64),
         DerivedName("controller role", f"{cluster}-karpenter", 64),
         DerivedName("policy", f"KarpenterControllerResourceDiscoveryPolicy-{cluster}", 128),
         DerivedName("interruption queue", cluster, 80),
-        DerivedName("stack", f"Karpenter-{cluster}", 128),
-        DerivedName("stack", f"{prefix}-{LONGEST_UNIT}", 128),
+        DerivedName("stack", karpenter_stack(prefix), 128),
+        DerivedName("stack", stack_name(prefix, longest_unit), 128),
     )
     # ACM puts the domain into the certificate's common name, which X.509 limits to 64 characters.
-    domain = (DerivedName("domain", f"{prefix}.{hosted_zone}", 64, of_zone=True),) if hosted_zone else ()
-    return names + domain
+    return (*names, DerivedName("domain", app_domain(prefix, hosted_zone), 64, of_zone=True)) if hosted_zone else names
 
 
 def topic_name(env: Environment) -> str:

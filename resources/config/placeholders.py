@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.config.aws_catalog import partition, words
+from resources.config.names import cluster_name, resource_prefix
 from resources.config.problems import Location, choices
 
 # ${aws:username} in a policy is IAM's own and no placeholder.
@@ -36,20 +37,20 @@ def cluster_variables(environment: Mapping[str, Any]) -> dict[str, str]:
         return value if isinstance(value, str) else None
 
     tenant, target, region = text("tenant"), text("target_env"), text("region")
-    prefix = f"{tenant}-{target}" if tenant and target else None
-    found = {
+    prefix = resource_prefix(tenant, target) if tenant and target else None
+    values = {
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCOUNT_ID": text("account"),
         "AWS_PARTITION": partition(region) if region else None,
-        "CLUSTER_NAME": f"{prefix}-cluster" if prefix else None,
+        "CLUSTER_NAME": cluster_name(prefix) if prefix else None,
         "KARPENTER_NAMESPACE": KARPENTER_NAMESPACE,
         "KARPENTER_VERSION": text("karpenter_version"),
         "KUBERNETES_VERSION": text("kubernetes_version"),
         "K8S_VERSION": text("kubernetes_version"),
         "RESOURCE_PREFIX": prefix,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def substitute(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple[Location, str]]]:

@@ -4,14 +4,14 @@ even where other fields are at fault, and skip what they cannot use."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, filterfalse
 from typing import Any
 from urllib.parse import urlsplit
 
 from resources.config import aws_catalog
 from resources.config.git_settings import BUILT_IN_VARIABLES
-from resources.config.names import derived_names
+from resources.config.names import derived_names, resource_prefix
 from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, choices, dotted
@@ -31,17 +31,16 @@ ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
     ("roles", "planner"),
     ("roles", "cloudformation"),
 )
-# The namespaces that objects of ours lie in, with the units that find them there; a chart makes its own namespace.
-NAMESPACES_OF_UNITS = {"observability": "grafana_credentials", "argocd": "argocd_repository"}
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
 LARGEST = 2**53 - 1  # the largest whole number that every reader of JSON keeps exactly
 
 
-def cross_checks(environment: Document, cluster: Document | None) -> list[Problem]:
-    """Every problem between the fields of an environment file and its ClusterConfig."""
-    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions, _names, _namespaces)
+def cross_checks(environment: Document, cluster: Document | None, units: Iterable[str] = ()) -> list[Problem]:
+    """Every problem between the fields of an environment file and its ClusterConfig. `units`: the names of all."""
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions)
     problems = [problem for check in checks for problem in check(environment)]
+    problems += _names(environment, units)
     for document in (environment, cluster) if cluster else (environment,):
         problems += [*_empty(document), *beyond_json(document)]
     return problems + (list(cluster_checks(environment, cluster)) if cluster else [])
@@ -192,12 +191,12 @@ def _versions(environment: Document) -> Iterator[Problem]:
         yield environment.problem(("karpenter_version",), message)
 
 
-def _names(environment: Document) -> Iterator[Problem]:
+def _names(environment: Document, units: Iterable[str]) -> Iterator[Problem]:
     tenant, target = environment.at(("tenant",), str), environment.at(("target_env",), str)
     zone = environment.at(("hosted_zone", "name"), str)
     if tenant is None or target is None:
         return
-    for derived in derived_names(f"{tenant}-{target}", zone):
+    for derived in derived_names(resource_prefix(tenant, target), zone, units):
         if len(derived.name) > derived.longest:
             location: Location = ("hosted_zone", "name") if derived.of_zone else ("tenant",)
             allowed = f"{derived.longest} characters; shorten tenant, target_env" + (
@@ -205,18 +204,6 @@ def _names(environment: Document) -> Iterator[Problem]:
             )
             message = f"gives the {derived.what} {derived.name} of {len(derived.name)} characters; allowed: {allowed}"
             yield environment.problem(location, message)
-
-
-def _namespaces(environment: Document) -> Iterator[Problem]:
-    """A namespace that is left out, though a unit that is not switched off puts an object into it."""
-    named = environment.at(("namespaces",), list)
-    credentials = environment.at(("git", "credentials"), dict)
-    for namespace, unit in NAMESPACES_OF_UNITS.items():
-        switched_off = False in (environment.at(("addons", unit, *key), bool) for key in ((), ("enabled",)))
-        unused = unit == "argocd_repository" and credentials is None
-        if named is not None and namespace not in named and not switched_off and not unused:
-            allowed = f"{namespace} beside the others"
-            yield environment.problem(("namespaces",), f"lacks {namespace}, which {unit} needs; allowed: {allowed}")
 
 
 def clashes(files: list[Document]) -> list[Problem]:

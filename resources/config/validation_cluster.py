@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
+from resources.config.names import cluster_name, resource_prefix
 from resources.config.problems import Location, Problem, choices
 from resources.config.yaml_document import Document
 
@@ -31,16 +32,17 @@ def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem
 
 def _metadata(environment: Document, cluster: Document) -> Iterator[Problem]:
     tenant, target = environment.at(("tenant",), str), environment.at(("target_env",), str)
+    name = cluster_name(resource_prefix(tenant, target)) if tenant and target else None
     expected = {
-        "name": (f"{tenant}-{target}-cluster" if tenant and target else None, "${CLUSTER_NAME}"),
+        "name": (name, "${CLUSTER_NAME}"),
         "region": (environment.at(("region",), str), "${AWS_REGION}"),
         "version": (environment.at(("kubernetes_version",), str), "${KUBERNETES_VERSION}"),
     }
     for field, (wanted, placeholder) in expected.items():
-        found = cluster.at(("metadata", field), str)
+        written = cluster.at(("metadata", field), str)
         # Text that still has a placeholder has been reported, or its field in the environment has.
-        if found is not None and wanted is not None and found != wanted and "${" not in found:
-            message = f"{found} is not the environment's; allowed: {placeholder}, which is {wanted}"
+        if written is not None and wanted is not None and written != wanted and "${" not in written:
+            message = f"{written} is not the environment's; allowed: {placeholder}, which is {wanted}"
             yield cluster.problem(("metadata", field), message)
 
 
@@ -126,7 +128,8 @@ def _administrator(environment: Document, cluster: Document) -> Iterator[Problem
     roles = environment.data.get("roles", {})
     if not isinstance(roles, dict) or roles.get("deployer") or roles.get("pipeline"):
         return
-    groups = [group for _, found in _entries(cluster, ("iamIdentityMappings",)) for group in _list(found.get("groups"))]
+    mappings = _entries(cluster, ("iamIdentityMappings",))
+    groups = [group for _, mapping in mappings for group in _list(mapping.get("groups"))]
     if "system:masters" in groups or any(_administers(e) for _, e in _entries(cluster, _ACCESS_ENTRIES)):
         return
     allowed = f"roles.deployer or roles.pipeline, or an access entry with {_ADMINISTRATOR} for whoever deploys"

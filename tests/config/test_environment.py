@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from resources.config.environment import Approval, Environment, merged
+from resources.config.environment import Addon, Approval, Environment, merged
 from resources.config.field_types import Owner
 from resources.config.loader import list_environments, load_environment
 
@@ -74,10 +74,18 @@ def test_values_win_over_the_values_file(tmp_path: Path) -> None:
     )
     (tmp_path / "sandbox.yaml").write_text(text)
     env = load_environment("sandbox", tmp_path)
-    assert env.values_of("karpenter") == {"replicas": 2, "limits": {"cpu": 4, "memory": "1Gi"}, "hosts": ["c"]}
-    assert env.values_of("external_dns") == {}
+    assert env.addon("karpenter").values == {"replicas": 2, "limits": {"cpu": 4, "memory": "1Gi"}, "hosts": ["c"]}
+    assert env.addon("external_dns").values == {}
     assert not env.addon("loki").enabled
     assert env.addon("external_dns").enabled
+
+
+def test_values_of_a_file_keep_their_place_in_what_digests_are_made_of(prod: Environment) -> None:
+    """A plan approved, or content deployed, before the loader merged the two must have the same digest today."""
+    from_file, own = prod.addon("loki").model_dump(mode="json"), Addon(values={"a": 1}).model_dump(mode="json")
+    assert (from_file["values"], list(from_file["file_values"])) == ({}, ["loki"])
+    assert (own["values"], own["file_values"]) == ({"a": 1}, {})
+    assert list(own) == ["enabled", "version", "values", "values_file", "timeout", "file_values"]
 
 
 def test_merging_leaves_both_sides_as_they_were() -> None:

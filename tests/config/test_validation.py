@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from eks_assets.units import registry
 from resources.config.loader import check, load_environment
+from resources.config.names import derived_names
 from resources.config.problems import Problem
 from resources.model.errors import ConfigError
 from tests.helpers.environment_folder import edit
 
-UNITS = ("karpenter", "external_dns", "prometheus", "nvidia_device_plugin")
+UNITS = registry().by_name
 Edit = Callable[..., list[Problem]]
 
 
@@ -204,6 +206,12 @@ def test_names_that_aws_would_refuse_for_their_length(folder: Path) -> None:
     assert "allowed: 64 characters" in role.message
 
 
+def test_the_longest_stack_is_that_of_the_unit_with_the_longest_name() -> None:
+    stacks = {n.name: n.longest for n in derived_names("acme-dev", None, ("efs", "service_account_roles", "network"))}
+    assert stacks["acme-dev-service-account-roles"] == 128
+    assert not {"acme-dev-efs", "acme-dev-network"} & set(stacks)
+
+
 def test_all_faults_come_at_once_and_together(folder: Path) -> None:
     edit(folder / "sandbox.yaml", "tenant: demo", "tenant: Demo")
     edit(folder / "sandbox.yaml", "10.0.0.0/16", "10.0.0.0")
@@ -232,19 +240,42 @@ def test_a_namespace_may_be_left_out_where_nothing_needs_it(folder: Path) -> Non
         file.read_text()
         + "namespaces: [shop]\naddons: {grafana_credentials: off, argocd_repository: {enabled: false}}\n"
     )
-    assert check(file) == []
+    assert check(file, UNITS) == []
     text = file.read_text()
     start, end = text.index("  credentials:"), text.index("  variables:")
     file.write_text((text[:start] + text[end:]).replace(", argocd_repository: {enabled: false}", ""))
-    assert check(file) == []
+    assert check(file, UNITS) == []
 
 
-@pytest.mark.parametrize("addon", ["{values_file: nope.yaml}", "{file_values: {a: 1}}", "sometimes"])
+def test_a_namespace_that_is_left_out_is_no_fault_where_no_units_are_known(folder: Path) -> None:
+    edit(folder / "sandbox.yaml", "retry:\n", "namespaces: [shop]\nretry:\n")
+    assert check(folder / "sandbox.yaml") == []
+    assert len(check(folder / "sandbox.yaml", UNITS)) == 2
+
+
+@pytest.mark.parametrize(
+    "addon",
+    ["{values_file: nope.yaml}", "{values_file: values.yaml, values: [a]}", "{file_values: {a: 1}}", "sometimes"],
+)
 def test_faults_in_an_addon(folder: Path, addon: str) -> None:
     file = folder / "sandbox.yaml"
+    (folder / "values.yaml").write_text("a: 1\n")
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
     (problem,) = check(file, UNITS)
     assert problem.path.startswith("addons.karpenter")
+    assert problem.line == file.read_text().count("\n")
+
+
+def test_the_name_is_the_files_and_no_field(folder: Path) -> None:
+    file = folder / "sandbox.yaml"
+    file.write_text(file.read_text() + "name: other\n")
+    (problem,) = check(file)
+    assert (problem.path, problem.line) == ("name", file.read_text().count("\n"))
+    assert "the name is the file's name" in problem.message
+    edit(file, "\nname: other\n", "\nnmae: other\n")
+    (problem,) = check(file)
+    assert problem.path == "nmae"
+    assert " name," not in problem.message
 
 
 @pytest.mark.parametrize("value", ["9007199254740992", "-9007199254740992", "1e999"])
@@ -275,7 +306,7 @@ def test_keys_that_are_no_text_are_the_text_that_they_are_written_as(folder: Pat
     values.write_text("tcp: {8080: {from: file, kept: true}}\n")
     addon = '{values_file: values.yaml, values: {tcp: {"8080": {from: here}}}}'
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
-    found = load_environment("sandbox", folder).values_of("karpenter")
+    found = load_environment("sandbox", folder).addons["karpenter"].values
     assert found == {"tcp": {"8080": {"from": "here", "kept": True}}}
 
 

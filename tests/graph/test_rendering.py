@@ -78,9 +78,8 @@ def test_an_optional_input_is_none_while_its_owner_is_off(prod_env: Environment,
 
 
 def test_values_are_merged_at_every_depth_and_lists_replaced(sandbox_env: Environment) -> None:
-    file_values = {"replicas": 2, "service": {"port": 81}, "more": True}
-    spec = with_chart(sandbox_env, file_values=file_values, values={"replicas": 3, "list": [9]})
-    assert spec.values == {"replicas": 3, "service": {"port": 81, "name": "x"}, "list": [9], "more": True}
+    spec = with_chart(sandbox_env, values={"replicas": 3, "service": {"port": 81}, "list": [9]})
+    assert spec.values == {"replicas": 3, "service": {"port": 81, "name": "x"}, "list": [9]}
 
 
 def test_merging_changes_neither_side() -> None:

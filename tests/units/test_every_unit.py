@@ -18,7 +18,6 @@ from eks_assets.graph.unit import AnyUnit, unit
 from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.config.validation import NAMESPACES_OF_UNITS
 from resources.model.outputs import NoOutputs, plain
 from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
 from sandbox.paths import PROJECT
@@ -42,7 +41,7 @@ KUBERNETES_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> Environment:
-    return load_environment(request.param, PROJECT / "environments", known_units=UNITS)
+    return load_environment(request.param, PROJECT / "environments", known_units=registry().by_name)
 
 
 def rendered(env: Environment, name: str) -> Spec[Any]:
@@ -208,7 +207,7 @@ def made_before(env: Environment, name: str) -> set[str]:
     return {s.namespace for n in above for s in [rendered(env, n)] if isinstance(s, HelmRelease)}
 
 
-def test_validation_knows_which_units_need_a_namespace_of_the_environment(environment: Environment) -> None:
+def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: Environment) -> None:
     env = environment.model_copy(update={"namespaces": ()})
     needed: dict[str, str] = {}
     for name in UNITS:
@@ -217,7 +216,8 @@ def test_validation_knows_which_units_need_a_namespace_of_the_environment(enviro
         for namespace in {item["metadata"].get("namespace") for item in objects} & {*environment.namespaces}:
             if namespace not in made_before(env, name):
                 needed[namespace] = name
-    assert needed == NAMESPACES_OF_UNITS
+    enabled = [unit for unit in registry().units if unit.is_enabled(env)]
+    assert needed == {unit.needed_namespace: unit.name for unit in enabled if unit.needed_namespace}
 
 
 def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:

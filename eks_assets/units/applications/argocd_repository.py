@@ -16,6 +16,7 @@ from resources.model.specs import Manifests
     after=[namespaces, secret_store],
     when=lambda env: env.git is not None and env.git.credentials is not None,
     checks=[ObjectsReady()],
+    needed_namespace="argocd",
 )
 def argocd_repository(env: Environment, config: ApplicationConfigOutputs) -> Manifests:
     """Repository credentials as a Secret that External Secrets creates, never the pipeline."""

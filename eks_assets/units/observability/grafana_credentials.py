@@ -12,7 +12,13 @@ from resources.model.specs import Manifests
 NAMESPACE, SECRET = "observability", "grafana-admin"
 
 
-@unit(wave="observability", minutes=0.2, after=[namespaces, secret_store, secrets], checks=[ObjectsReady()])
+@unit(
+    wave="observability",
+    minutes=0.2,
+    after=[namespaces, secret_store, secrets],
+    checks=[ObjectsReady()],
+    needed_namespace=NAMESPACE,
+)
 def grafana_credentials(env: Environment) -> Manifests:
     """An ExternalSecret with the admin credentials that Secrets Manager generated; the pipeline never reads them."""
     return Manifests(objects=(external_secret(SECRET, NAMESPACE, env.parameter_path("grafana/admin-credentials")),))

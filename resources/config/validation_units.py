@@ -1,0 +1,43 @@
+"""Checks of an environment against the units of the graph, which the layers above know and pass in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+from resources.config.environment import Environment
+from resources.config.problems import Problem, choices
+from resources.config.yaml_document import Document
+
+
+class KnownUnit(Protocol):
+    """What validation asks of a unit. `needed_namespace`: the one of the environment's that its objects lie in; None
+    where it needs none, or a chart makes it."""
+
+    @property
+    def needed_namespace(self) -> str | None: ...
+
+    def is_enabled(self, env: Environment) -> bool:
+        """Whether the environment wants the unit."""
+        ...
+
+
+KnownUnits: TypeAlias = Mapping[str, KnownUnit]
+
+
+def unknown_units(document: Document, known_units: KnownUnits) -> list[Problem]:
+    """A name under `addons` that is no unit's. Nothing where no units are known."""
+    addons = document.at(("addons",), dict) or {}
+    unknown = [str(name) for name in addons if known_units and name not in known_units]
+    return [document.problem(("addons", name), f"is not a unit; {choices(name, known_units)}") for name in unknown]
+
+
+def missing_namespaces(document: Document, environment: Environment, known_units: KnownUnits) -> list[Problem]:
+    """A namespace that is left out, though a unit that is enabled puts an object into it."""
+    problems = []
+    for name, unit in known_units.items():
+        needed = unit.needed_namespace
+        if needed and needed not in environment.namespaces and unit.is_enabled(environment):
+            message = f"lacks {needed}, which {name} needs; allowed: {needed} beside the others"
+            problems.append(document.problem(("namespaces",), message))
+    return problems
