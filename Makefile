@@ -11,7 +11,7 @@ COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox b
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench charts docs clean
+.PHONY: help venv demo test check bench charts catalog docs clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -19,6 +19,7 @@ help:
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
+	@echo "make catalog regions and instance types from the installed botocore"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
@@ -71,6 +72,10 @@ charts: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/figures.py
 	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
+
+# What validation knows of regions and instance types; after a new botocore, a test asks for it.
+catalog: $(READY)
+	$(BIN)/python -m resources.aws.botocore_catalog
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,17 +1,26 @@
 """What AWS offers, as static tables: enough to find a typo before anything is sent to AWS.
 
-Read on 2026-08-21 from the EKS version calendar, eksctl and Karpenter's instance type reference. AWS adds to these
-lists; a name that is missing here is added here, with a new date.
+Regions, partitions and instance types are botocore's: `make catalog` writes aws_catalog.json from its models. What
+botocore does not know (versions, add-ons, access policies, zones) was read on CATALOG_DATE from the EKS version
+calendar, the EKS user guide and eksctl. AWS adds to those, so validation only warns of a name that is far from all of
+them (`validation_catalog.py`); one within a letter of a known name is a typo and refused.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+from resources.config.problems import is_misspelt
 
 CATALOG_DATE = date(2026, 8, 21)
+BOTOCORE_FILE = Path(__file__).with_name("aws_catalog.json")
+_BOTOCORE: dict[str, Any] = json.loads(BOTOCORE_FILE.read_text(encoding="utf-8"))
 
 
 def words(text: str) -> frozenset[str]:
@@ -39,63 +48,26 @@ KUBERNETES_VERSIONS: dict[str, KubernetesVersion] = {
 }
 # The sandbox's API server emulates these (kube-apiserver 1.37 refuses older ones).
 SANDBOX_KUBERNETES_VERSIONS = ("1.34", "1.35", "1.36")
+# Kubernetes publishes three minor versions a year: a number further above the newest one known is a typo.
+_MINORS_TO_COME = 6
 
-# Each region with the letters of its zones that an account may see.
+# Each region's partition, and the sizes of each EC2 instance family.
 REGIONS: dict[str, str] = {
-    "af-south-1": "abc",
-    "ap-east-1": "abc",
-    "ap-east-2": "abc",
-    "ap-northeast-1": "abcd",
-    "ap-northeast-2": "abcd",
-    "ap-northeast-3": "abc",
-    "ap-south-1": "abc",
-    "ap-south-2": "abc",
-    "ap-southeast-1": "abc",
-    "ap-southeast-2": "abc",
-    "ap-southeast-3": "abc",
-    "ap-southeast-4": "abc",
-    "ap-southeast-5": "abc",
-    "ap-southeast-6": "abc",
-    "ap-southeast-7": "abc",
-    "ca-central-1": "abd",
-    "ca-west-1": "abc",
-    "cn-north-1": "abd",
-    "cn-northwest-1": "abc",
-    "eu-central-1": "abc",
-    "eu-central-2": "abc",
-    "eu-north-1": "abc",
-    "eu-south-1": "abc",
-    "eu-south-2": "abc",
-    "eu-west-1": "abc",
-    "eu-west-2": "abc",
-    "eu-west-3": "abc",
-    "il-central-1": "abc",
-    "me-central-1": "abc",
-    "me-south-1": "abc",
-    "mx-central-1": "abc",
-    "sa-east-1": "abc",
-    "us-east-1": "abcdef",
-    "us-east-2": "abc",
-    "us-gov-east-1": "abc",
-    "us-gov-west-1": "abc",
-    "us-west-1": "abc",
-    "us-west-2": "abcd",
+    region: partition for partition, regions in _BOTOCORE["partitions"].items() for region in regions.split()
+}
+INSTANCE_SIZES: dict[str, frozenset[str]] = {
+    family: words(sizes) for family, sizes in _BOTOCORE["instance_sizes"].items()
 }
 
-INSTANCE_FAMILIES = words(
-    """
-    a1 c1 c3 c4 c5 c5a c5ad c5d c5n c6a c6g c6gd c6gn c6i c6id c6in c7a c7g c7gd c7gn c7i c7i-flex c8a c8g c8gb c8gd
-    c8gn c8i c8i-flex c8ib c8id c8in c8ine c9g c9gd d2 d3 d3en dl1 dl2q f1 f2 g4ad g4dn g5 g5g g6 g6e g6f g7 g7e gr6
-    gr6f h1 hpc6a hpc6id hpc7a hpc7g hpc8a i2 i3 i3en i4g i4i i7i i7ie i8g i8ge im4gn inf1 inf2 is4gen m1 m2 m3 m4 m5
-    m5a m5ad m5d m5dn m5n m5zn m6a m6g m6gd m6i m6id m6idn m6in m7a m7g m7gd m7i m7i-flex m8a m8azn m8g m8gb m8gd m8gn
-    m8i m8i-flex m8ib m8id m8idb m8idn m8in m8ine m9g m9gd p2 p3 p3dn p4d p4de p5 p5e p5en p6-b200 p6-b300 p6e-gb200
-    r3 r4 r5 r5a r5ad r5b r5d r5dn r5n r6a r6g r6gd r6i r6id r6idn r6in r7a r7g r7gd r7i r7iz r8a r8g r8gb r8gd r8gn
-    r8i r8i-flex r8ib r8id r8idb r8idn r8in t1 t2 t3 t3a t4g trn1 trn1n trn2 trn2u u-3tb1 u-6tb1 u7i-12tb u7i-6tb
-    u7i-8tb u7in-16tb u7in-24tb u7in-32tb vt1 x1 x1e x2gd x2idn x2iedn x2iezn x8aedz x8g x8i z1d
-    """
-)
-INSTANCE_SIZE = re.compile(r"^(nano|micro|small|medium|large|xlarge|\d{1,3}xlarge|metal(-\d{1,2}xl)?)$")
-INSTANCE_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "metal")
+# The letters of the zones that an account may see, where they are not a, b and c.
+_ZONE_LETTERS = {
+    "ap-northeast-1": "abcd",
+    "ap-northeast-2": "abcd",
+    "ca-central-1": "abd",
+    "cn-north-1": "abd",
+    "us-east-1": "abcdef",
+    "us-west-2": "abcd",
+}
 
 # Add-ons that AWS itself publishes. Those of the marketplace are called `vendor_product` and are not listed here.
 EKS_ADDONS = words(
@@ -124,19 +96,38 @@ ACCESS_POLICIES = words(
     """
 )
 
+_ACCESS_POLICY_ARN = re.compile(r"arn:[a-z-]+:eks::aws:cluster-access-policy/(.+)")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _FAMILY = re.compile(r"^([a-z]+)\d+([a-z]*)")
 _GPU = re.compile(r"^(g\d|gr\d|p\d)")
 _NEURON = re.compile(r"^(inf|trn)\d")
 
 
 def partition(region: str) -> str:
-    """The partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    """The partition of a region, such as `aws-us-gov`; `aws` for a region that botocore does not know."""
+    return REGIONS.get(region, "aws")
 
 
 def zones(region: str) -> tuple[str, ...]:
-    """The zones of a region; empty for a region that the catalog does not have."""
-    return tuple(f"{region}{letter}" for letter in REGIONS.get(region, ""))
+    """The zones of a region; empty for a region that botocore does not know."""
+    return tuple(f"{region}{letter}" for letter in _ZONE_LETTERS.get(region, "abc") if region in REGIONS)
+
+
+def may_be_new_name(name: str, known: Collection[str]) -> bool:
+    """Whether AWS may have added a name to these since CATALOG_DATE: it is none of them, and no typo of one."""
+    return name not in known and not is_misspelt(name, known) and _NAME.fullmatch(name) is not None
+
+
+def may_be_new_version(version: str) -> bool:
+    """Whether EKS may offer a Kubernetes version by now that it did not offer on CATALOG_DATE."""
+    newest = max(int(known.removeprefix("1.")) for known in KUBERNETES_VERSIONS)
+    return version in (f"1.{number}" for number in range(newest + 1, newest + 1 + _MINORS_TO_COME))
+
+
+def access_policy_name(arn: str) -> str | None:
+    """The name of an EKS access policy; None where the ARN is that of something else."""
+    match = _ACCESS_POLICY_ARN.fullmatch(arn)
+    return match and match[1]
 
 
 def architecture(instance_type: str) -> Literal["x86_64", "arm64"]:

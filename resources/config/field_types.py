@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import yaml
@@ -63,7 +64,7 @@ def _cidr(value: str) -> str:
 
 
 def _kubernetes_version(value: str) -> str:
-    if value not in aws_catalog.KUBERNETES_VERSIONS:
+    if value not in aws_catalog.KUBERNETES_VERSIONS and not aws_catalog.may_be_new_version(value):
         versions = ", ".join(aws_catalog.KUBERNETES_VERSIONS)
         raise ValueError(
             f"EKS does not offer Kubernetes {value}; allowed (as of {aws_catalog.CATALOG_DATE}): {versions}"
@@ -81,29 +82,32 @@ def _instance_type(value: str) -> str:
     family, dot, size = value.partition(".")
     if not dot:
         raise ValueError(f"{value} is not an instance type; allowed: family.size, such as m7i.large")
-    if family not in aws_catalog.INSTANCE_FAMILIES:
-        raise ValueError(f"{family} is not an instance family; {choices(family, aws_catalog.INSTANCE_FAMILIES)}")
-    if not aws_catalog.INSTANCE_SIZE.match(size):
-        raise ValueError(f"{size} is not an instance size; {choices(size, aws_catalog.INSTANCE_SIZES)}")
+    sizes = aws_catalog.INSTANCE_SIZES.get(family)
+    if sizes is None:
+        raise ValueError(f"{family} is not an instance family; {choices(family, aws_catalog.INSTANCE_SIZES)}")
+    if size not in sizes:
+        raise ValueError(f"{size} is not a size of {family}; {choices(size, sizes)}")
     return value
 
 
+def _refuse_typo(value: str, known: Collection[str], what: str) -> None:
+    if value not in known and not aws_catalog.may_be_new_name(value, known):
+        raise ValueError(f"{value} is not {what}; {choices(value, known)}")
+
+
 def _addon_name(value: str) -> str:
-    # Marketplace add-ons are called vendor_product; AWS's own never have an underscore.
-    if "_" not in value and value not in aws_catalog.EKS_ADDONS:
-        raise ValueError(f"{value} is not an EKS add-on; {choices(value, aws_catalog.EKS_ADDONS)}")
+    _refuse_typo(value, aws_catalog.EKS_ADDONS, "an EKS add-on")
     return value
 
 
 def _access_policy(value: str) -> str:
-    head, slash, name = value.rpartition("/")
-    if not slash or not head.endswith(":eks::aws:cluster-access-policy"):
+    name = aws_catalog.access_policy_name(value)
+    if name is None:
         raise ValueError(
             f"{value} is not an EKS access policy; allowed: arn:aws:eks::aws:cluster-access-policy/NAME "
             "(an IAM policy belongs on the role itself)"
         )
-    if name not in aws_catalog.ACCESS_POLICIES:
-        raise ValueError(f"{name} is not an EKS access policy; {choices(name, aws_catalog.ACCESS_POLICIES)}")
+    _refuse_typo(name, aws_catalog.ACCESS_POLICIES, "an EKS access policy")
     return value
 
 
@@ -119,9 +123,9 @@ def _yaml_mapping(value: str) -> str:
 
 def _services_once(value: tuple[str, ...]) -> tuple[str, ...]:
     # A stack's logical ids have neither . nor -, so names that differ in those alone would be one resource.
-    seen = [name.replace(".", "-") for name in value]
+    as_ids = [name.replace(".", "-") for name in value]
     for index, name in enumerate(value):
-        if seen[index] in seen[:index]:
+        if as_ids[index] in as_ids[:index]:
             raise ValueError(f"{name} is written twice; allowed: each service once")
     return value
 
@@ -138,10 +142,10 @@ KubernetesVersionName = Annotated[
     AfterValidator(_kubernetes_version),
 ]
 Region = Annotated[
-    str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a region, such as us-west-2"), AfterValidator(_region)
+    str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$", description="a region, such as us-west-2"), AfterValidator(_region)
 ]
 Zone = Annotated[
-    str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="an availability zone, such as us-west-2a")
+    str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d[a-z]$", description="an availability zone, such as us-west-2a")
 ]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 AddonName = Annotated[str, AfterValidator(_addon_name)]

@@ -15,6 +15,7 @@ from resources.config.explanations import explain
 from resources.config.placeholders import cluster_variables, substitute
 from resources.config.problems import Location, Problem, choices, did_you_mean, shown
 from resources.config.validation import beyond_json, clashes, cross_checks
+from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
 from resources.config.yaml_document import Document, read
 from resources.model.errors import ConfigError
@@ -56,10 +57,10 @@ def load_environment(
 ) -> Environment:
     """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
     `known_units`: the units of the graph by name, which may stand under `addons` and need their namespaces; None
-    leaves both unchecked. Raises ConfigError with every problem."""
+    leaves both unchecked. Raises ConfigError with every problem; warnings are left to `check`."""
     environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
-    if environment is None or problems:
-        raise ConfigError("\n".join(map(str, problems)))
+    if environment is None:
+        raise ConfigError("\n".join(str(problem) for problem in problems if not problem.warning))
     return environment
 
 
@@ -81,13 +82,14 @@ def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Pa
 
 
 def check(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
-    """Everything that is wrong with an environment file and the files that it refers to, in the order of lines."""
+    """Everything that is wrong with an environment file and the files that it refers to, in the order of lines,
+    warnings included."""
     return read_environment(file, known_units)[1]
 
 
 def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with the environments of these names or files, each problem once, and with any two of
-    them together. A name without a file is a problem too."""
+    them together, warnings included. A name without a file is a problem too."""
     problems: list[Problem] = []
     documents: list[Document] = []
     for name in names:
@@ -103,7 +105,7 @@ def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> li
 
 
 def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple[Environment | None, list[Problem]]:
-    """The environment, or None where anything is wrong with it, and every problem."""
+    """The environment, or None where anything but a warning is wrong with it, and every problem."""
     document, problems = read(file)
     if document is None:
         return None, problems
@@ -126,9 +128,9 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
         problems += missing_namespaces(document, environment, known_units or {})
     except ValidationError as error:
         problems += _explained(error, document, cluster)
-    problems += cross_checks(document, cluster, known_units or ())
-    unique = sorted(set(problems))
-    return (None if unique else environment), unique
+    problems += [*cross_checks(document, cluster, known_units or ()), *catalog_warnings(document, cluster)]
+    usable = all(problem.warning for problem in problems)
+    return (environment if usable else None), sorted(set(problems))
 
 
 def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:

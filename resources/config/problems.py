@@ -1,4 +1,4 @@
-"""A fault in the user's input: where it is, what is wrong and what is allowed instead."""
+"""A problem in the user's input: where it is, what is wrong and what is allowed instead."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ EMPTY = "is empty; allowed: a value, or leave the field out"
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One fault. `line` counts from 1; `path` is the place inside the document, such as `network.create.zones[0]`."""
+    """One fault. `line` counts from 1; `path` is the place inside the document, such as `network.create.zones[0]`.
+    `warning`: it may be right, and only AWS can say so; the input is used all the same."""
 
     file: str
     line: int
     path: str
     message: str
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}: {self.message}"
+        return f"{self.file}:{self.line}: {self.path}: {'warning: ' if self.warning else ''}{self.message}"
 
 
 def dotted(location: Location) -> str:
@@ -42,6 +44,20 @@ def shown(file: Path) -> str:
     """The file's name as the reader would type it: relative to the current folder where it lies below it."""
     full, here = file.resolve(), Path.cwd()
     return str(full.relative_to(here)) if full.is_relative_to(here) else str(full)
+
+
+def is_misspelt(word: str, allowed: Iterable[str]) -> bool:
+    """Whether the word is an allowed one but for its capitals and one letter: missing, added, replaced, or swapped
+    with its neighbour."""
+    return any(_one_letter_apart(word.casefold(), known.casefold()) for known in allowed)
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    while one[:1] == other[:1] != "":
+        one, other = one[1:], other[1:]
+    while one[-1:] == other[-1:] != "":
+        one, other = one[:-1], other[:-1]
+    return (len(one) < 2 and len(other) < 2) or (len(one) == 2 and one == other[::-1])
 
 
 def did_you_mean(wrong: str, allowed: Iterable[str]) -> str:

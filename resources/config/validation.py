@@ -84,8 +84,10 @@ def _sandbox(environment: Document) -> Iterator[Problem]:
         allowed = f'account "{SANDBOX_ACCOUNT}" with sandbox: true, or an account of AWS without it'
         yield environment.problem(("account",), f"{account} with sandbox: {str(sandbox).lower()}; allowed: {allowed}")
     version = environment.at(("kubernetes_version",), str)
-    known = version in aws_catalog.KUBERNETES_VERSIONS
-    if sandbox and known and version not in aws_catalog.SANDBOX_KUBERNETES_VERSIONS:
+    offered = version is not None and (
+        version in aws_catalog.KUBERNETES_VERSIONS or aws_catalog.may_be_new_version(version)
+    )
+    if sandbox and offered and version not in aws_catalog.SANDBOX_KUBERNETES_VERSIONS:
         allowed = ", ".join(aws_catalog.SANDBOX_KUBERNETES_VERSIONS)
         yield environment.problem(("kubernetes_version",), f"the sandbox cannot run {version}; allowed: {allowed}")
 

@@ -64,9 +64,9 @@ class Document:
         """The same document, and positions, with other data."""
         return replace(self, data=data)
 
-    def problem(self, location: Location, message: str) -> Problem:
+    def problem(self, location: Location, message: str, warning: bool = False) -> Problem:
         """A fault at the location."""
-        return Problem(shown(self.file), self.line(location), dotted(location), message)
+        return Problem(shown(self.file), self.line(location), dotted(location), message, warning)
 
 
 def read(file: Path) -> tuple[Document | None, list[Problem]]:

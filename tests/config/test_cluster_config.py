@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from resources.config.aws_catalog import INSTANCE_FAMILIES, accelerator, architecture
+from resources.config.aws_catalog import INSTANCE_SIZES, accelerator, architecture
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
 from resources.config.eksctl.nodes import ManagedNodeGroup
@@ -58,6 +58,7 @@ class TestAddons:
 
     def test_metrics_server_is_no_default_where_aws_does_not_publish_it(self) -> None:
         assert "metrics-server" not in names(config(region="us-gov-west-1").addons)
+        assert "metrics-server" not in names(config(region="us-iso-east-1").addons)
 
     def test_settings_are_read_from_json_or_yaml(self) -> None:
         found = config(addons=[{"name": "coredns", "configurationValues": '{"replicaCount": 3}'}])
@@ -98,7 +99,7 @@ class TestNodeGroups:
         assert group(instanceTypes=types).ami_type == image
 
     def test_every_family_has_an_architecture(self) -> None:
-        arm = {family for family in INSTANCE_FAMILIES if architecture(f"{family}.large") == "arm64"}
+        arm = {family for family in INSTANCE_SIZES if architecture(f"{family}.large") == "arm64"}
         assert {"a1", "t4g", "m7g", "c6gn", "im4gn", "is4gen", "x2gd", "g5g", "hpc7g"} <= arm
         assert not arm & {"g4dn", "g5", "g6", "m7i", "c7i-flex", "p5", "u-6tb1", "z1d"}
         assert accelerator("g4ad.xlarge") == "none"
@@ -213,7 +214,7 @@ def test_names_that_would_be_one_resource_are_refused() -> None:
         ("managedNodeGroups", "system", "System"),
         ("managedNodeGroups", "a--b", "A_b-"),
         ("fargateProfiles", "jobs", "JOBS"),
-        ("addons", "vpc-cni", "vpc_cni"),
+        ("addons", "acme-logs", "acme_logs"),
     ],
 )
 def test_names_that_would_be_one_resource_of_a_stack_are_refused(kind: str, one: str, other: str) -> None:

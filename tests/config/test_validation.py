@@ -73,6 +73,8 @@ CLUSTER_FAULTS = [
     ("id: ${VPC_ID}", "hostnameType: ip-name", "vpc.hostnameType", "instead: leave it out"),
     ("addons:\n", "nodeGroups: []\naddons:\n", "nodeGroups", "instead: write the group under managedNodeGroups"),
     ("instanceType: m7i.large", "instanceType: m7ii.large", "managedNodeGroups[0].instanceType", 'did you mean "m7i"?'),
+    ("instanceType: m7i.large", "instanceType: m7i.lrge", "managedNodeGroups[0].instanceType", 'did you mean "large"?'),
+    ("instanceType: m7i.large", "instanceType: m7i.nano", "managedNodeGroups[0].instanceType", "not a size of m7i"),
     ("instanceType: m7i.large", "ami: ami-1", "managedNodeGroups[0].ami", "EKS chooses the image"),
     (
         "privateNetworking: true",
@@ -88,6 +90,8 @@ CLUSTER_FAULTS = [
         "environment's network",
     ),
     ("name: vpc-cni", "name: vpc-cnii", "addons[0].name", 'did you mean "vpc-cni"?'),
+    ("name: vpc-cni", "name: vpc_cni", "addons[0].name", 'did you mean "vpc-cni"?'),
+    ("name: vpc-cni", "name: vpc cni plus", "addons[0].name", "is not an EKS add-on"),
     ("secretsEncryption: {}", "secretsEncryption:", "secretsEncryption", "is empty"),
     ("supportType: STANDARD", "supportType: standard", "upgradePolicy.supportType", 'did you mean "STANDARD"?'),
     (

@@ -15,7 +15,8 @@ Names = Annotated[
 def validate(names: Names = None) -> None:
     """Check environments and the files they refer to, and print every problem: file:line: path: what is wrong.
 
-    Exit 0 where all are valid, 2 where any is not."""
+    What AWS may have added since our lists were read is a warning, on stderr. Exit 0 where all are valid, warnings or
+    not, 2 where any is not."""
     from eks_assets.units import registry
     from resources.config.loader import check_all, find_folder, list_environments
     from resources.config.problems import shown
@@ -26,10 +27,11 @@ def validate(names: Names = None) -> None:
         raise ConfigError(f"there is no environment in {shown(find_folder())}", next_step="Add a file NAME.yaml to it.")
     problems = check_all(wanted, known_units=registry().by_name)
     for problem in problems:
-        typer.echo(str(problem))
-    if problems:
-        files = len({problem.file for problem in problems})
-        typer.echo(f"{_count(len(problems), 'problem')} in {_count(files, 'file')}")
+        typer.echo(str(problem), err=problem.warning)
+    errors = [problem for problem in problems if not problem.warning]
+    if errors:
+        files = len({problem.file for problem in errors})
+        typer.echo(f"{_count(len(errors), 'problem')} in {_count(files, 'file')}")
         raise typer.Exit(ConfigError.exit_code)
     typer.echo(f"{_count(len(wanted), 'environment')} {'is' if len(wanted) == 1 else 'are'} valid")
 

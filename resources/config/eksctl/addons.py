@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 import yaml
 from pydantic import Field, model_validator
 
+from resources.config.aws_catalog import partition
 from resources.config.eksctl.base import ConfigModel, Tags
 from resources.config.eksctl.iam import PodRole
 from resources.config.field_types import AddonName, Arn, YamlText
@@ -97,7 +98,9 @@ def with_defaults(declared: tuple[Addon, ...], config: AddonsConfig, auto_mode: 
     defaults = AUTO_MODE_DEFAULT_ADDONS if auto_mode else DEFAULT_ADDONS
     names = {addon.name for addon in declared}
     # AWS does not publish metrics-server as an add-on outside its commercial regions.
-    missing = [name for name in defaults if name not in names and (name != "metrics-server" or _commercial(region))]
+    missing = [
+        name for name in defaults if name not in names and (name != "metrics-server" or partition(region) == "aws")
+    ]
     if config.disable_default_addons:
         missing = []
     if POD_IDENTITY_AGENT not in names:
@@ -112,7 +115,3 @@ def _with_default_role(addon: Addon) -> Addon:
     if addon.name not in DEFAULT_ROLES or addon.service_account_role_arn or addon.pod_identity_associations:
         return addon
     return addon.model_copy(update={"use_default_pod_identity_associations": True})
-
-
-def _commercial(region: str) -> bool:
-    return not region.startswith(("cn-", "us-gov-", "us-iso"))
