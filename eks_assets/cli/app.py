@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from eks_assets.token_command import install as install_token_command
 from resources.model.errors import PipelineError
 
 # What `--help` lists. Each command is the function, or the typer application, of its name in
@@ -87,6 +88,7 @@ def run() -> None:
     4 differences, 130 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
+    install_token_command()
     try:
         app()
     except PipelineError as error:
