@@ -19,11 +19,13 @@ from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.home import open_instance
+from eks_assets.token_command import install as install_token_command
 from eks_assets.units import registry
 from resources.config.waves import WAVES
 
 
 def _job(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
+    install_token_command()
     assets = build_deployed_assets(CodeLocation())
     job = dg.define_asset_job("everything", selection=dg.AssetSelection.assets(*assets))
     whole = dg.Definitions(assets=assets, jobs=[job], resources={"platform": Platform()}, executor=executor)

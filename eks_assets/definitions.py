@@ -11,6 +11,7 @@ from eks_assets.orchestration.code_location import CodeLocation, read_code_locat
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
+from eks_assets.token_command import install as install_token_command
 from eks_assets.units import registry
 from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor
@@ -31,6 +32,7 @@ def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
 def defs() -> dg.Definitions:
     """Everything that Dagster shows and runs. Reads the code location's settings from the environment's variables."""
     dagster_patches.silence_previews()
+    install_token_command()
     location = read_code_location()
     deployed = build_deployed_assets(location)
     deploy_definition = dg.define_asset_job(

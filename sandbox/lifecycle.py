@@ -53,7 +53,8 @@ def up(options: Options | None = None, progress: Progress = silent) -> State:
     """Bring the sandbox up unless it is, and return its state (what `.sandbox/state.json` holds).
 
     A sandbox that other code started is restarted; its state stays. Needs Linux; the first time also a Go module proxy
-    and a package index, and a quarter of an hour to build the tools. Otherwise it takes seconds. Raises SandboxError.
+    and a package index, and about a quarter of an hour on two cores. Otherwise it takes seconds.
+    Raises SandboxError.
     """
     if sys.platform != "linux":
         raise SandboxError("The sandbox needs Linux: its Service addresses and its process control are Linux's.")

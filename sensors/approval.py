@@ -1,7 +1,7 @@
-"""Launches what was put up for approval once enough people have granted it, and tells them how requests stand.
+"""Launches what was submitted for approval once enough people have granted it, and notifies them of their requests.
 
-It only launches: the gate inside every unit looks at the grants again (`eks_assets/engine/gate.py`), so nothing that
-this sensor believes, or is made to believe, lets anything through. How a request stands is judged by AWS's clock.
+It only launches: the gate inside every unit reads the grants again (`eks_assets/engine/gate.py`), so nothing that this
+sensor believes, or is made to believe, lets anything through. Expiry is judged by AWS's clock.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from resources.approval.rules import RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
 from resources.context import Context
-from resources.model.errors import ConfigError, PipelineError
+from resources.model.errors import PipelineError
 from resources.notifications import messages as events
 from resources.notifications.messages import Notification
 from resources.notifications.topic import publish
-from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick
-from sensors.looks import context_of, first_line, look_at_each, read_environments
+from sensors.launching import DEPLOY, FROM, WHY, Environments, deploy_run, reads_environments, runs_with, tick
+from sensors.polling import context_of, first_line, look_at_each
 
 RELEASE = "eks-assets/release"
 SENSOR = "approval sensor"
-TELLING_SECONDS = 3.0
-# Runs that could not even be started, as when the code could not be loaded, are started again so often.
+NOTIFYING_SECONDS = 3.0
+# How often a run is launched again that could not even start, as when the code could not be loaded.
 LAUNCHES = 3
 
 
-class Told(Model):
-    """The cursor, by the id of a request: the status that people have been told."""
+class Cursor(Model):
+    """`told`: the last status that people were notified of, by the id of a request."""
 
     told: dict[str, str] = Field(default={})
 
@@ -47,31 +47,28 @@ class Told(Model):
     minimum_interval_seconds=5,
     # Safe to run from the start: it starts what people have approved, and the gate decides again.
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Carries out what was approved, and tells approvers what they have to know.",
+    description="Carries out what was approved, and notifies approvers.",
 )
-def approval_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+@reads_environments
+def approval_sensor(context: dg.SensorEvaluationContext, environments: Environments) -> dg.SensorResult:
     """At most one launch a request; a run that fails is launched again by people, as long as the grant holds."""
-    try:
-        environments, faults = read_environments(registry().by_name)
-    except ConfigError as error:
-        return dg.SkipReason(first_line(error))
-    gated = {name: env for name, env in environments.items() if env.approval is not None}
-    said = [f"{name}: its approval requests wait: {fault}" for name, fault in faults.items()]
+    gated = {name: env for name, env in environments.usable.items() if env.approval is not None}
+    lines = environments.report_faults("its approval requests wait")
     requests: list[dg.RunRequest] = []
-    known: dict[str, ApprovalRecord] = {}
-    looks = look_at_each("approval requests", {name: partial(read_record, env) for name, env in gated.items()})
-    for name, found in looks.items():
-        if isinstance(found, PipelineError):
-            said.append(f"{name}: {first_line(found)}")
+    answered: dict[str, ApprovalRecord] = {}
+    records = look_at_each("approval requests", {name: partial(read_record, env) for name, env in gated.items()})
+    for name, record in records.items():
+        if isinstance(record, PipelineError):
+            lines.append(f"{name}: {first_line(record)}")
             continue
-        known[name] = found
-        request, words = decide(context.instance, gated[name], found)
-        said.append(f"{name}: {words}")
+        answered[name] = record
+        request, reason = decide(context.instance, gated[name], record)
+        lines.append(f"{name}: {reason}")
         requests += [request] if request else []
-    told = _tell(gated, known, _told(context.cursor), said)
+    notified = _notify(gated, answered, _read_cursor(context.cursor), lines)
     if not gated:
-        said.append("no environment has an approval gate")
-    return tick(context, requests, said, Told(told=told))
+        lines.append("no environment has an approval gate")
+    return tick(context, requests, lines, Cursor(told=notified))
 
 
 def read_record(env: Environment) -> ApprovalRecord:
@@ -88,7 +85,7 @@ def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecor
     if grant is None:
         newest = record.states[-1] if record.states else None
         approvers = (env.approval or Approval()).approvers
-        return None, describe_state(newest, approvers) if newest else "nothing has been put up for approval"
+        return None, describe_state(newest, approvers) if newest else "nothing was submitted for approval"
     short, request_id = grant.request.digest[:19], grant.request.id
     runs = runs_with(instance, {RELEASE: request_id})
     started = next((run for run in runs if not _never_began(instance, run)), None)
@@ -96,9 +93,15 @@ def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecor
         status = started.status.value.lower()
         return None, f"{short} is approved; run {started.run_id[:8]} was launched for it ({status})"
     if record.uses_of(grant.request):
-        return None, f"{short} is approved, and a run has begun to carry it out; eks-assets deploy {env.name} goes on"
+        return (
+            None,
+            f"{short} is approved, and a run has begun to carry it out; continue with: eks-assets deploy {env.name}",
+        )
     if len(runs) >= LAUNCHES:
-        return None, f"{short} is approved, but {len(runs)} runs could not be started; eks-assets deploy {env.name}"
+        return (
+            None,
+            f"{short} is approved, but {len(runs)} runs could not be started; try: eks-assets deploy {env.name}",
+        )
     tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
     key = request_id if not runs else f"{request_id}/{len(runs) + 1}"
     selection = [RELEASE_PLAN, *registry().gated(env)]
@@ -112,39 +115,43 @@ def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return record is not None and record.start_time is None
 
 
-def _tell(
-    gated: Mapping[str, Environment], known: Mapping[str, ApprovalRecord], told: Mapping[str, str], said: list[str]
+def _notify(
+    gated: Mapping[str, Environment],
+    answered: Mapping[str, ApprovalRecord],
+    before: Mapping[str, str],
+    lines: list[str],
 ) -> dict[str, str]:
-    """Send what has not been told, and return what has; of environments that did not answer, what was told before."""
+    """Notify people of every status that they have not been notified of, and return all that they have been; of
+    environments that did not answer, what stood in the cursor `before`."""
     news: dict[str, Callable[[], dict[str, str]]] = {}
-    kept: dict[str, str] = {} if len(known) == len(gated) else dict(told)
-    for name, record in known.items():
-        new = [s for s in record.states if told.get(s.request.id) != s.status]
+    kept: dict[str, str] = {} if len(answered) == len(gated) else dict(before)
+    for name, record in answered.items():
+        new = [s for s in record.states if before.get(s.request.id) != s.status]
         kept |= {s.request.id: s.status for s in record.states if s not in new}
         if new:
-            news[name] = partial(tell, gated[name], new, said.append)
-    for found in look_at_each("notifications", news, TELLING_SECONDS).values():
-        kept |= found if isinstance(found, dict) else {}
+            news[name] = partial(tell, gated[name], new, lines.append)
+    for sent in look_at_each("notifications", news, NOTIFYING_SECONDS).values():
+        kept |= sent if isinstance(sent, dict) else {}
     return kept
 
 
 def tell(env: Environment, new: list[RequestState], say: Callable[[str], None]) -> dict[str, str]:
     """Send the notification of each request's status; returns those that need not be sent again, by request."""
-    told: dict[str, str] = {}
+    sent: dict[str, str] = {}
     for state in new:
         faults: list[str] = []
         env_context = context_of(env, faults.append)
         notification = notification_of(env_context, state)
-        # Whoever noticed it before us may have told people: then there is nothing to say.
+        # Another process may have sent it before us: then there is nothing to send.
         if notification is None or publish(env_context, notification) or not faults:
-            told[state.request.id] = state.status
+            sent[state.request.id] = state.status
         for fault in faults:
             say(f"{env.name}: {fault}")
-    return told
+    return sent
 
 
 def notification_of(env_context: Context, state: RequestState) -> Notification | None:
-    """What people have to know of a request as it stands; None where there is nothing new in that.
+    """The notification of the status of a request; None for a status that people need not know.
 
     Raises ApprovalStale where the ledger's plan was changed."""
     env, request = env_context.env, state.request
@@ -160,8 +167,8 @@ def notification_of(env_context: Context, state: RequestState) -> Notification |
     return None
 
 
-def _told(cursor: str | None) -> dict[str, str]:
+def _read_cursor(cursor: str | None) -> dict[str, str]:
     try:
-        return Told.model_validate_json(cursor or "").told
+        return Cursor.model_validate_json(cursor or "").told
     except ValidationError:
         return {}

@@ -12,18 +12,29 @@ from resources.aws.session import Source
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError
-from sensors.content import content_of, difference
-from sensors.launching import DEPLOY, FROM, PARTITION, WHY, deploy_run, is_destroyed, runs_with, tick
-from sensors.looks import fault_of, first_line, read_environments
+from sensors.fingerprint import content_of, difference
+from sensors.launching import (
+    DEPLOY,
+    FROM,
+    PARTITION,
+    WHY,
+    Environments,
+    deploy_run,
+    is_destroyed,
+    reads_environments,
+    runs_with,
+    tick,
+)
+from sensors.polling import fault_of, first_line
 
 CONTENT = "eks-assets/content"
 SENSOR = "deploy sensor"
 
 
-class Seen(Model):
-    """The cursor, by environment. `dealt_with`: the content that was launched, or found at the first look; `runs`: the
-    run that this sensor had launched last when that was noted; `changed`: other content that the last look saw for the
-    first time."""
+class Cursor(Model):
+    """The cursor, by environment. `dealt_with`: the content that was launched, or that was there at the first tick;
+    `runs`: the run that this sensor had launched last when that was noted; `changed`: other content that the last tick
+    saw for the first time."""
 
     dealt_with: dict[str, str] = Field(default={})
     runs: dict[str, str] = Field(default={})
@@ -34,49 +45,46 @@ class Seen(Model):
     name="deploy",
     job_name=DEPLOY,
     minimum_interval_seconds=5,
-    # Safe to run from the start: what it finds at its first look is noted, not deployed, and an environment that says
+    # Safe to run from the start: what is there at its first tick is noted, not deployed, and an environment that says
     # `deploy: manual` is never touched.
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Deploys an environment whose files, or whose units' code, changed: once, and the newest content wins.",
 )
-def deploy_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Content counts once two ticks have found the same, so that nobody deploys half of a `git pull`."""
-    try:
-        environments, faults = read_environments(registry().by_name)
-    except ConfigError as error:
-        return dg.SkipReason(first_line(error))
-    before = _seen(context.cursor)
-    now = _of(before, {*environments, *faults})
-    said = [f"{name}: left as it is: {fault}" for name, fault in faults.items()]
+@reads_environments
+def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environments) -> dg.SensorResult:
+    """Content counts once two ticks have read the same, so that nobody deploys half of a `git pull`."""
+    before = _read_cursor(context.cursor)
+    now = _of(before, {*environments.usable, *environments.faults})
+    lines = environments.report_faults("left as it is")
     requests: list[dg.RunRequest] = []
-    for name, env in environments.items():
+    for name, env in environments.usable.items():
         try:
             content = content_of(registry(), env)
             newest = next(iter(runs_with(context.instance, {PARTITION: name, FROM: SENSOR}, limit=1)), None)
             decision = decide(context.instance, env, content, newest, before)
         # Whatever is wrong with one environment, the others are deployed.
         except Exception as error:
-            said.append(f"{name}: left as it is: {fault_of(error)}")
+            lines.append(f"{name}: left as it is: {fault_of(error)}")
             continue
-        said.append(f"{name}: {decision.said}")
+        lines.append(f"{name}: {decision.reason}")
         requests += [decision.request] if decision.request else []
         (now.dealt_with if decision.is_dealt_with else now.changed)[name] = content
         if decision.is_dealt_with and newest:
             now.runs[name] = newest.run_id
-    return tick(context, requests, said, now)
+    return tick(context, requests, lines, now)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What one tick does about one environment. `is_dealt_with`: nothing is left to decide about its content."""
+    """What one tick does about one environment, and why. `is_dealt_with`: its content needs no other decision."""
 
-    said: str
+    reason: str
     is_dealt_with: bool = True
     request: dg.RunRequest | None = None
 
 
 def decide(
-    instance: dg.DagsterInstance, env: Environment, content: str, newest: dg.DagsterRun | None, before: Seen | None
+    instance: dg.DagsterInstance, env: Environment, content: str, newest: dg.DagsterRun | None, before: Cursor | None
 ) -> Decision:
     """Whether the environment's content starts a run now. `newest`: the run that this sensor launched last; `before`:
     the cursor, None where there is none."""
@@ -95,7 +103,7 @@ def decide(
         return Decision("noted as it is; a change from now on starts a deploy")
     words = difference(noted or launched, content)
     if before is None or before.changed.get(name) != content:
-        return Decision(f"{words}; it is deployed once the next look finds the same", False)
+        return Decision(f"{words}; it is deployed once the next tick reads the same", False)
     try:
         Source.of(env)
     except ConfigError as error:
@@ -116,16 +124,16 @@ def _unfinished(instance: dg.DagsterInstance, name: str) -> dg.DagsterRun | None
     return None
 
 
-def _of(before: Seen | None, names: set[str]) -> Seen:
+def _of(before: Cursor | None, names: set[str]) -> Cursor:
     """What stays noted: a file that was gone and is back is a new one."""
     if before is None:
-        return Seen()
+        return Cursor()
     dealt_with, runs = ({n: v for n, v in noted.items() if n in names} for noted in (before.dealt_with, before.runs))
-    return Seen(dealt_with=dealt_with, runs=runs)
+    return Cursor(dealt_with=dealt_with, runs=runs)
 
 
-def _seen(cursor: str | None) -> Seen | None:
+def _read_cursor(cursor: str | None) -> Cursor | None:
     try:
-        return Seen.model_validate_json(cursor or "")
+        return Cursor.model_validate_json(cursor or "")
     except ValidationError:
         return None

@@ -20,8 +20,18 @@ from resources.config.field_types import Model
 from resources.config.names import queue_name
 from resources.config.problems import choices
 from resources.model.errors import ConfigError, NotFound, PipelineError
-from sensors.launching import DEPLOY, FROM, WHY, deploy_run, runs_with, tick, with_plan
-from sensors.looks import context_of, first_line, look_at_each, read_environments
+from sensors.launching import (
+    DEPLOY,
+    FROM,
+    WHY,
+    Environments,
+    deploy_run,
+    reads_environments,
+    runs_with,
+    tick,
+    with_plan,
+)
+from sensors.polling import context_of, first_line, look_at_each
 
 UNIT = "deploy_requests"
 REQUEST, SENDER = "eks-assets/request", "eks-assets/sender"
@@ -49,8 +59,8 @@ class Received(Model):
     receipt: str
 
 
-class Open(Model):
-    """The cursor: messages to delete once their runs exist."""
+class Cursor(Model):
+    """The cursor. `messages`: to be deleted once their runs exist."""
 
     messages: tuple[Received, ...] = ()
 
@@ -74,28 +84,25 @@ class Message:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Deploys what CI systems ask for in the SQS queue <prefix>-deploy-requests; see docs/sensors.md.",
 )
-def deploy_requests_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Every queue is read at the same time; what one environment's AWS does not answer holds up no other."""
-    try:
-        environments, faults = read_environments(registry().by_name)
-    except ConfigError as error:
-        return dg.SkipReason(first_line(error))
-    said = [f"{name}: its requests stay in the queue: {fault}" for name, fault in faults.items()]
-    wanted = {name: env for name, env in environments.items() if env.addon(UNIT).enabled}
+@reads_environments
+def deploy_requests_sensor(context: dg.SensorEvaluationContext, environments: Environments) -> dg.SensorResult:
+    """Every queue is read at the same time, so that an AWS that does not answer holds up no other environment."""
+    lines = environments.report_faults("its requests stay in the queue")
+    wanted = {name: env for name, env in environments.usable.items() if env.addon(UNIT).enabled}
     calls = {name: partial(receive, env) for name, env in wanted.items()}
     work = _Work(context.instance, wanted)
-    work.take_up(_open(context.cursor))
+    work.settle_earlier(_read_cursor(context.cursor))
     for name, messages in look_at_each("deploy requests", calls).items():
         if isinstance(messages, PipelineError):
-            said.append(f"{name}: {first_line(messages)}")
+            lines.append(f"{name}: {first_line(messages)}")
             continue
-        said.append(f"{name}: {len(messages) or 'no'} requests in {queue_name(wanted[name])}")
+        lines.append(f"{name}: {len(messages) or 'no'} requests in {queue_name(wanted[name])}")
         for message in messages:
-            said += work.take(wanted[name], message)
+            lines += work.take(wanted[name], message)
     for name, failed in look_at_each("deploy requests done", work.settling()).items():
         if isinstance(failed, PipelineError):
-            said.append(f"{name}: {first_line(failed)}; the message comes again")
-    return tick(context, list(work.requests.values()), said, Open(messages=tuple(work.open)))
+            lines.append(f"{name}: {first_line(failed)}; SQS delivers the message again")
+    return tick(context, list(work.requests.values()), lines, Cursor(messages=tuple(work.open)))
 
 
 class _Work:
@@ -109,7 +116,7 @@ class _Work:
         self._refused: dict[str, list[tuple[Message, str]]] = {}
 
     def take(self, env: Environment, message: Message) -> list[str]:
-        """Serve one message; returns what there is to say of it."""
+        """Serve one message; returns the lines that report it."""
         try:
             asked = parse(env, message)
         except ConfigError as error:
@@ -118,15 +125,14 @@ class _Work:
         key = f"{env.name}/{asked.id or message.id}"
         if self._exists(key):
             self._done.setdefault(env.name, []).append((message.url, message.receipt))
-            return [f"{env.name}: request {key} has its run already"]
+            return [f"{env.name}: request {key} already has its run"]
         tags = {FROM: SENSOR, WHY: asked.reason or "a request in the queue", REQUEST: key, SENDER: message.sender}
         self.requests[key] = deploy_run(env, key, tags, with_plan(registry(), env, asked.only))
         self.open.append(Received(environment=env.name, key=key, url=message.url, receipt=message.receipt))
         return []
 
-    def take_up(self, earlier: Sequence[Received]) -> None:
-        """Messages of earlier ticks: those whose run exists by now can be deleted. The others come again by themselves
-        when SQS shows them once more."""
+    def settle_earlier(self, earlier: Sequence[Received]) -> None:
+        """Messages of earlier ticks: those whose run exists by now can be deleted. SQS delivers the others again."""
         for one in earlier:
             if self._exists(one.key):
                 self._done.setdefault(one.environment, []).append((one.url, one.receipt))
@@ -149,14 +155,14 @@ def receive(env: Environment) -> list[Message]:
     try:
         with aws_call(f"reading the queue {name}"):
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-            found = sqs.receive_message(
+            received = sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=AT_A_TIME, MessageSystemAttributeNames=["SenderId"]
             ).get("Messages", [])
     except NotFound as error:
-        raise NotFound(f"there is no queue {name} yet; the unit {UNIT} makes it") from error
+        raise NotFound(f"there is no queue {name} yet; the unit {UNIT} creates it") from error
     return [
         Message(m["MessageId"], m["Body"], url, m["ReceiptHandle"], m.get("Attributes", {}).get("SenderId", "unknown"))
-        for m in found
+        for m in received
     ]
 
 
@@ -198,8 +204,8 @@ def settle(env: Environment, done: list[tuple[str, str]], refused: list[tuple[Me
             sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt)
 
 
-def _open(cursor: str | None) -> tuple[Received, ...]:
+def _read_cursor(cursor: str | None) -> tuple[Received, ...]:
     try:
-        return Open.model_validate_json(cursor or "").messages
+        return Cursor.model_validate_json(cursor or "").messages
     except ValidationError:
         return ()

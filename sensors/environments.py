@@ -1,4 +1,4 @@
-"""One partition an environment: follows the files in `environments/`, and remembers which of them are gone."""
+"""One partition an environment: follows the files in `environments/`, and keeps reporting those that are gone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from resources.config.field_types import Model
 from resources.config.loader import find_folder, list_environments, load_environment
 from resources.model.errors import ConfigError
 from sensors.launching import is_destroyed
-from sensors.looks import first_line
+from sensors.polling import first_line
 
 
-class Known(Model):
+class Cursor(Model):
     """The cursor. `platforms`: what each file was last seen to describe, by its name; `removed`: when a file was found
-    to be gone, until it is back or `destroy` ran."""
+    to be gone, until it is back or the environment was destroyed."""
 
     platforms: dict[str, str] = Field(default={})
     removed: dict[str, str] = Field(default={})
@@ -33,54 +33,54 @@ class Known(Model):
 )
 def environments_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Adds a partition for a new file and removes that of a file that is gone. Its runs and materializations stay, and
-    so does what it describes: each tick names it until the file is back or the environment has been destroyed."""
+    so does what it describes: each tick reports it until the file is back or the environment was destroyed."""
     try:
         wanted = set(list_environments(find_folder()))
     except ConfigError as error:
         return dg.SkipReason(f"{first_line(error)}; partitions are left as they are")
     have = set(context.instance.get_dynamic_partitions("environments"))
     added, gone = sorted(wanted - have), sorted(have - wanted)
-    before = _known(context, wanted)
+    before = _read_cursor(context, wanted)
     unread = [name for name in wanted if not before.platforms.get(name)]
     platforms = {**before.platforms, **{name: _platform(name) for name in unread}}
     today = dt.datetime.now(dt.UTC).date().isoformat()
     removed = {**before.removed, **{name: today for name in gone if name not in before.removed}}
-    said, missing = _missing(context.instance, removed, platforms, wanted)
+    lines, missing = _missing(context.instance, removed, platforms, wanted)
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if added:
         requests.append(ENVIRONMENTS.build_add_request(added))
-        said.insert(0, f"added {', '.join(added)}")
+        lines.insert(0, f"added {', '.join(added)}")
     if gone:
         requests.append(ENVIRONMENTS.build_delete_request(gone))
-    known = Known(platforms={n: p for n, p in platforms.items() if n in wanted or n in missing}, removed=missing)
+    cursor = Cursor(platforms={n: p for n, p in platforms.items() if n in wanted or n in missing}, removed=missing)
     return dg.SensorResult(
         dynamic_partitions_requests=requests,
-        skip_reason=dg.SkipReason("\n".join(said) or f"{len(wanted)} environments, none added or removed"),
-        cursor=known.model_dump_json(),
+        skip_reason=dg.SkipReason("\n".join(lines) or f"{len(wanted)} environments, none added or removed"),
+        cursor=cursor.model_dump_json(),
     )
 
 
 def _missing(
     instance: dg.DagsterInstance, removed: dict[str, str], platforms: dict[str, str], wanted: set[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """What to say of files that are gone, and those that have to be named again at the next tick."""
-    said, missing = [], {}
+    """Lines that report files that are gone, and those of them that the next tick has to report again."""
+    lines, missing = [], {}
     for name, since in sorted(removed.items()):
         platform = platforms.get(name, "")
         renamed = [other for other in sorted(wanted) if platform and platforms.get(other) == platform]
         if name in wanted:
-            said.append(f"{name} is back")
+            lines.append(f"{name} is back")
         elif renamed:
-            said.append(f"{name} is now {', '.join(renamed)}: the same platform, {platform}, which stays as it is")
+            lines.append(f"{name} is now {', '.join(renamed)}: the same platform, {platform}, which stays as it is")
         elif is_destroyed(instance, name):
-            said.append(f"{name} was removed and has been destroyed")
+            lines.append(f"{name} was removed and has been destroyed")
         else:
-            said.append(
+            lines.append(
                 f"{name} was removed on {since}, and nothing was destroyed: what it describes still exists and costs "
-                f"money. Put the file back to go on, or to run: eks-assets destroy {name}"
+                f"money. Put the file back to continue with it."
             )
             missing[name] = since
-    return said, missing
+    return lines, missing
 
 
 def _platform(name: str) -> str:
@@ -93,11 +93,11 @@ def _platform(name: str) -> str:
     return f"{env.resource_prefix} in {env.account} {env.region}"
 
 
-def _known(context: dg.SensorEvaluationContext, wanted: set[str]) -> Known:
-    """The cursor; a lost one is made again from what has ever been materialized."""
+def _read_cursor(context: dg.SensorEvaluationContext, wanted: set[str]) -> Cursor:
+    """The cursor; a lost one is rebuilt from what has ever been materialized."""
     try:
-        return Known.model_validate_json(context.cursor or "")
+        return Cursor.model_validate_json(context.cursor or "")
     except ValidationError:
         keys = [dg.AssetKey(unit.name) for unit in registry().units]
         ever = {name for key in keys for name in context.instance.get_materialized_partitions(key)}
-        return Known(removed={name: "an unknown day" for name in ever - wanted})
+        return Cursor(removed={name: "an unknown day" for name in ever - wanted})

@@ -1,11 +1,13 @@
-"""What the sensors that start deploys share: the tags that say why a run exists, and looks at earlier runs.
+"""What the sensors that start deploys share: the environments, the tags that say why a run exists, and earlier runs.
 
-The history of runs is what they believe; a cursor only saves looking, so that a lost one starts nothing twice.
+They decide by the history of runs; a cursor only saves reading it, so that a lost cursor starts nothing twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -13,13 +15,17 @@ from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
+from eks_assets.units import registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
+from resources.model.errors import ConfigError
+from sensors.polling import first_line, read_environments
 
 DEPLOY = "deploy"  # the job, which `eks_assets.definitions` makes
 PARTITION = "dagster/partition"
 FROM, WHY = "eks-assets/from", "eks-assets/why"
-DESTROYED = "destroyed"  # the outcome of a run that took an environment down
+# The outcome of a run that destroyed an environment. No run has it yet: the issue on teardown brings the job.
+DESTROYED = "destroyed"
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -27,6 +33,39 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The environments in their folder. `usable`: by name; `faults`: for each other one the first thing that is wrong
+    with it."""
+
+    usable: Mapping[str, Environment]
+    faults: Mapping[str, str]
+
+    def report_faults(self, consequence: str) -> list[str]:
+        """A line for each environment that cannot be used: what that means for it, and what is wrong."""
+        return [f"{name}: {consequence}: {fault}" for name, fault in self.faults.items()]
+
+
+Sensor: TypeAlias = Callable[[dg.SensorEvaluationContext], dg.SensorResult | dg.SkipReason]
+EnvironmentsSensor: TypeAlias = Callable[[dg.SensorEvaluationContext, Environments], dg.SensorResult]
+
+
+def reads_environments(function: EnvironmentsSensor) -> Sensor:
+    """Decorates a sensor that needs the environments: they are read at every tick, and a tick without the folder of
+    environments is skipped, the cursor kept."""
+
+    # Not functools.wraps: Dagster takes further parameters, which it would show, for resources.
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            environments = Environments(*read_environments(registry().by_name))
+        except ConfigError as error:
+            return dg.SkipReason(first_line(error))
+        return function(context, environments)
+
+    sensor.__name__, sensor.__doc__ = function.__name__, function.__doc__
+    return sensor
 
 
 def runs_with(
@@ -37,7 +76,7 @@ def runs_with(
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
-    """Whether the last run on the environment took it down."""
+    """Whether the last run on the environment destroyed it."""
     newest = next(iter(runs_with(instance, {PARTITION: environment}, limit=1)), None)
     return newest is not None and outcome_of(newest) == DESTROYED
 
@@ -51,22 +90,23 @@ def deploy_run(
 
 
 def with_plan(registry: Registry, env: Environment, units: Collection[str]) -> list[str]:
-    """The assets of a run of those units: where one lies behind the gate, the plan that is put up for approval too."""
+    """The assets of a run of those units: where one lies behind the gate, also its plan for approval."""
     gated = any(registry[name].is_gated(env) for name in units)
     return [*units, *([RELEASE_PLAN] if gated else [])]
 
 
 def tick(
-    context: dg.SensorEvaluationContext, requests: Sequence[dg.RunRequest], said: Sequence[str], cursor: Model
+    context: dg.SensorEvaluationContext, requests: Sequence[dg.RunRequest], lines: Sequence[str], cursor: Model
 ) -> dg.SensorResult:
-    """The result of one tick. `said`: what it has to say of each environment. Partitions that a run needs are added."""
+    """The result of one tick. `lines`: what it decided, a line an environment. Partitions that a run needs
+    are added."""
     have = set(context.instance.get_dynamic_partitions(str(ENVIRONMENTS.name)))
     missing = sorted({str(r.partition_key) for r in requests} - have)
-    for line in said if requests else ():
+    for line in lines if requests else ():
         context.log.info(line)
     return dg.SensorResult(
         run_requests=list(requests),
-        skip_reason=None if requests else dg.SkipReason("\n".join(said) or "there are no environments"),
+        skip_reason=None if requests else dg.SkipReason("\n".join(lines) or "there are no environments"),
         dynamic_partitions_requests=[ENVIRONMENTS.build_add_request(missing)] if missing else [],
         cursor=cursor.model_dump_json(),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from eks_assets.token_command import install as install_token_command
 from resources.approval import record, store
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
@@ -42,6 +43,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("EKS_ASSETS_FORBID_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _token_command() -> None:
+    """Tests reach clusters through kubeconfigs, as the program does."""
+    install_token_command()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Entry point of `eks-assets`."""
-    if sys.argv[1:2] == ["token"] and "--help" not in sys.argv:
+    if sys.argv[1:2] == ["token"]:
         from eks_assets.cli.commands.token import print_token
 
         raise SystemExit(print_token(sys.argv[2:]))

@@ -1,39 +1,86 @@
-"""The typer application: mounts the verbs and turns errors into a line and an exit code."""
+"""The typer application: imports a command when it is used, and turns errors into a line and an exit code."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import signal
 import sys
+from importlib import import_module
 from types import FrameType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from eks_assets.cli.commands import approvals, bootstrap, deploy, plan, sandbox, schema, status, ui, validate
+from eks_assets.token_command import install as install_token_command
 from resources.model.errors import PipelineError
+
+# What `--help` lists. Each command is the function, or the typer application, of its name in
+# `eks_assets/cli/commands/NAME.py`; its help is the first paragraph of its docstring.
+COMMANDS = {
+    "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
+    "schema": "Print the JSON Schema of an environment file, of a ClusterConfig (--cluster) or of a plan (--plan).",
+    "bootstrap": "Create what the first deploy needs (roles, ledger, leases), as an administrator of the account.",
+    "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",
+    "deploy": "Bring an environment to what its file says. A second deploy continues where the first stopped.",
+    "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",
+    "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",
+    "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
+    "status": "Show every unit and its health checks as they are now.",
+    "ui": "Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both.",
+    "token": "Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws]).",
+    "sandbox": "The local AWS and Kubernetes that tests and the demo run on.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists its commands from `COMMANDS`, and imports only the one that is run: a command's imports may then stand at
+    the top of its file and still cost nothing to the others."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name, in full, and the arguments that are left."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """The click command of that name, with its options; a group of commands for `sandbox`."""
+    loaded = getattr(import_module(f"eks_assets.cli.commands.{name}"), name)
+    if not isinstance(loaded, typer.Typer):
+        function, loaded = loaded, typer.Typer(add_completion=False)
+        loaded.command(name)(function)
+    command = typer.main.get_command(loaded)
+    command.name = name
+    return command
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"eks-assets {importlib.metadata.version('eks-assets')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="eks-assets",
+    cls=LazyGroup,
     help="Brings an AWS account from nothing to a running, verified EKS platform.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("validate")(validate.validate)
-app.command("schema")(schema.schema)
-app.command("bootstrap")(bootstrap.bootstrap)
-app.command("plan")(plan.plan)
-app.command("deploy")(deploy.deploy)
-app.command("approve")(approvals.approve)
-app.command("reject")(approvals.reject)
-app.command("approvals")(approvals.approvals)
-app.command("status")(status.status)
-app.command("ui")(ui.ui)
-app.add_typer(sandbox.app, name="sandbox", help="The local AWS and Kubernetes that tests and the demo run on.")
 
 
-@app.command("token")
-def token() -> None:
-    """Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws])."""
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before the command."""
+
+
+for _name, _help in COMMANDS.items():
+    app.command(_name, help=_help)(lambda: None)
 
 
 def run() -> None:
@@ -41,6 +88,7 @@ def run() -> None:
     4 differences, 130 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
+    install_token_command()
     try:
         app()
     except PipelineError as error:
@@ -51,7 +99,7 @@ def run() -> None:
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    """Ended from outside reads as interrupted from the keyboard: what is under way is put away. typer, which takes the
-    exception before we see it, says nothing."""
+    """A signal to end reads as Ctrl-C: whatever runs is cleaned up. typer, which catches the exception before we see
+    it, prints nothing."""
     print("interrupted", file=sys.stderr)
     raise KeyboardInterrupt

@@ -11,12 +11,12 @@ EnvironmentName = Annotated[
     str, typer.Argument(help="Name of an environment, or the path of its file.", show_default=False)
 ]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this unit; may be given several times.")]
-WaveOption = Annotated[str | None, typer.Option("--wave", help="Only this wave; the specification's names work too.")]
+WaveOption = Annotated[str | None, typer.Option("--wave", help="Only this wave; aliases of the waves work too.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 class LogFormat(StrEnum):
-    """How a command says what goes on."""
+    """How a command reports progress."""
 
     PLAIN = "plain"
     JSON = "json"

@@ -1,6 +1,11 @@
 """Tags of runs: what sensors and the command line read back of a run, and people see."""
 
-import dagster as dg
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line reads these names without waiting for Dagster
+    import dagster as dg
 
 from resources.config.environment import Environment
 

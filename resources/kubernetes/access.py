@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import sys
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from kubernetes.dynamic import DynamicClient, LazyDiscoverer
 from resources.aws.errors import aws_call
 from resources.aws.session import Aws
 from resources.kubernetes.errors import kubernetes_call
+from resources.kubernetes.exec_credential import token_command
 from resources.kubernetes.token import LIFETIME, eks_token, exec_credential
 from resources.model.errors import NotFound
 
@@ -127,11 +127,12 @@ class ClusterAccess:
 
 
 def kubeconfig(address: ClusterAddress, environment: str) -> dict[str, Any]:
-    """The kubeconfig document of a cluster, with our exec plugin."""
+    """The kubeconfig document of a cluster, with our exec plugin. Raises RuntimeError without a token command."""
+    command, *arguments = token_command(environment)
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1",
-        "command": sys.executable,
-        "args": ["-m", "eks_assets.cli", "token", environment],
+        "command": command,
+        "args": arguments,
         "interactiveMode": "Never",
     }
     return {

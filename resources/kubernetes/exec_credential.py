@@ -1,16 +1,32 @@
-"""A token that the pipeline hands to a program that it starts, for our exec plugin to answer with: making another
-costs most of a second of Python and AWS, for every start of helm. It lives in the environment of that program alone.
-Nothing here imports more than the standard library, since the plugin is to start at once."""
+"""Our exec plugin, which kubectl and helm call for a token: the command that runs it, and a token that we hand to it.
+
+A token that is handed over saves most of a second of Python and AWS at every start of helm; it lives in the environment
+of that program alone. Nothing here imports more than the standard library, since the plugin is to start at once."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 VARIABLE = "EKS_ASSETS_EXEC_CREDENTIAL"
 ENOUGH = dt.timedelta(minutes=1)
+_command: list[str] = []
+
+
+def use_token_command(command: Sequence[str]) -> None:
+    """Sets, for this process, the command that prints a token for the environment named behind it. The program that
+    uses this package calls it once (`eks_assets/token_command.py`): what lies below does not know the command line."""
+    _command[:] = command
+
+
+def token_command(environment: str) -> list[str]:
+    """The command that prints a token for the cluster of an environment. Raises RuntimeError where none was set."""
+    if not _command:
+        raise RuntimeError("no command that prints tokens was set: eks_assets.token_command.install() does")
+    return [*_command, environment]
 
 
 def handed(environment: str, credential: dict[str, Any]) -> dict[str, str]:

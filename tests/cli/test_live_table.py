@@ -20,7 +20,7 @@ def lines(rows: dict[str, Row], height: int | None) -> list[str]:
 def in_the_middle_of_a_deploy() -> dict[str, Row]:
     names = [unit.name for unit in registry().units]
     rows = {name: Row("done" if i < 15 else "waiting", 1, 2) for i, name in enumerate(names)}
-    return rows | {"cluster": Row("running", 1, said="AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS\nmore")}
+    return rows | {"cluster": Row("running", 1, message="AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS\nmore")}
 
 
 def test_every_unit_has_a_line_where_there_is_room() -> None:

@@ -144,7 +144,7 @@ class TestOneFailureIsNotTheOthers:
         assert "last seen: application payments: Progressing" in last[0]
         assert "Deployment payments: Waiting for rollout to finish" in last[0]
         assert last[1] == "not run validation: it waits for product_applications"
-        assert last[2] == "Mend the cause and continue with: eks-assets deploy sandbox"
+        assert last[2] == "Fix the cause and continue with: eks-assets deploy sandbox"
 
         main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
         change(deadlines=short, addons={"loki": {"values": CRASHING}})

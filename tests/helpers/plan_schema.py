@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from tests.helpers.json_schema import schema_faults, schema_of
 
-from sandbox.paths import PROJECT
-
-SCHEMA = json.loads((PROJECT / "docs" / "plan.schema.json").read_text())
+SCHEMA = schema_of("plan")
 
 
 def faults(document: dict[str, Any]) -> list[str]:
     """Where the document is not as the schema says."""
-    return [f"{list(e.path)}: {e.message}" for e in Draft202012Validator(SCHEMA).iter_errors(document)]
+    return schema_faults(document, SCHEMA)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 import pytest
 
-from eks_assets.cli.runs.abandoned import OWNER, close_abandoned
+from eks_assets.cli.runs.abandoned import PROCESS, close_abandoned
 from eks_assets.orchestration import executor
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, OWNER_TAG
@@ -32,7 +32,7 @@ class Twice:
 
 @pytest.fixture
 def twice() -> Twice:
-    tags = {"dagster/partition": "acme-dev", LAUNCH_TAG: "launch-1", OWNER: f"{socket.gethostname()} 999999 1"}
+    tags = {"dagster/partition": "acme-dev", LAUNCH_TAG: "launch-1", PROCESS: f"{socket.gethostname()} 999999 1"}
     first = dg.DagsterRun(job_name="deploy", status=STARTED, tags=tags)
     again = dg.DagsterRun(
         job_name="deploy", status=STARTED, tags=tags, root_run_id=first.run_id, parent_run_id=first.run_id

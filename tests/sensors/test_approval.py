@@ -26,7 +26,7 @@ from resources.records import clock
 from resources.records.clock import server_time
 from sensors import approval
 from sensors.approval import RELEASE, approval_sensor
-from sensors.looks import look_at_each
+from sensors.polling import look_at_each
 from tests.helpers.gate import Gate
 from tests.helpers.plans import change, field, report
 from tests.sensors.conftest import Daemon, Files, Materialize

@@ -19,8 +19,8 @@ from eks_assets.graph.registry import Registry
 from eks_assets.units import registry
 from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
-from sensors.content import content_of
 from sensors.deploy import deploy_sensor
+from sensors.fingerprint import content_of
 from tests.sensors.conftest import Daemon, Files
 
 QUEUED, STARTED, SUCCESS, FAILURE, CANCELED = (
@@ -60,7 +60,7 @@ def test_content_that_is_still_being_written_starts_nothing(daemon: Daemon, dev:
     for products in (["a"], ["a", "b"], ["a", "b", "c"]):
         dev.write("acme-dev", products_purchased=products)
         assert daemon.tick(deploy_sensor) == []
-        assert "once the next look finds the same" in daemon.said
+        assert "once the next tick reads the same" in daemon.said
     assert len(daemon.tick(deploy_sensor)) == 1
 
 
@@ -213,7 +213,7 @@ def test_a_bad_file_holds_up_itself_alone(daemon: Daemon, files: Files) -> None:
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
 
 
-@pytest.mark.parametrize("where", ["sensors.looks.load_environment", "sensors.deploy.content_of"])
+@pytest.mark.parametrize("where", ["sensors.polling.load_environment", "sensors.deploy.content_of"])
 def test_an_error_that_nobody_expected_holds_up_its_environment_alone(
     daemon: Daemon, files: Files, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -264,7 +264,7 @@ def test_without_a_folder_of_environments_nothing_happens(
 def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> None:
     program = (
         "from eks_assets.units import registry; from resources.config.loader import load_environment; "
-        "from sensors.content import content_of; print(content_of(registry(), load_environment('acme-dev')))"
+        "from sensors.fingerprint import content_of; print(content_of(registry(), load_environment('acme-dev')))"
     )
     found = {
         subprocess.run(

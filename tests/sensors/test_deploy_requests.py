@@ -19,7 +19,7 @@ from resources.config.names import queue_name
 from sandbox.paths import StateDirectory
 from sensors import deploy_requests as sensor
 from sensors.deploy_requests import deploy_requests_sensor
-from sensors.looks import look_at_each
+from sensors.polling import look_at_each
 from tests.sensors.conftest import Daemon, Files, Materialize
 
 pytestmark = pytest.mark.sandbox

@@ -8,18 +8,19 @@ from typing import Annotated
 import typer
 
 from eks_assets.cli.arguments import EnvironmentName
+from resources.bootstrap import stack
+from resources.config.loader import load_environment
+from resources.model.errors import ConfigError
 
 
 def bootstrap(
     environment: EnvironmentName,
     print_: Annotated[bool, typer.Option("--print", help="Print the CloudFormation template, change nothing.")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Make or update the stack with your own credentials.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Create or update the stack, with your own credentials.")
+    ] = False,
 ) -> None:
-    """Roles, ledger and leases that must exist before the first deploy. Needs an administrator of the account."""
-    from resources.bootstrap import stack as resources_bootstrap
-    from resources.config.loader import load_environment
-    from resources.model.errors import ConfigError
-
+    """Create what the first deploy needs (roles, ledger, leases), as an administrator of the account."""
     if print_ == apply:
         raise ConfigError(
             "bootstrap needs exactly one of --print and --apply",
@@ -27,8 +28,8 @@ def bootstrap(
         )
     env = load_environment(environment)
     if print_:
-        print(json.dumps(resources_bootstrap.template(env), indent=2, sort_keys=True))
+        print(json.dumps(stack.template(env), indent=2, sort_keys=True))
         return
-    outputs = resources_bootstrap.apply(env, typer.echo)
+    outputs = stack.apply(env, typer.echo)
     for name, value in outputs.model_dump().items():
         typer.echo(f"{name}: {value}")

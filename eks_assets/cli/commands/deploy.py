@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, LogFormat, LogFormatOption, Only, WaveOption
-from eks_assets.cli.runs.event_log import WAITING, Event, EventLog, event_log, refusals, run_finished
-
-if TYPE_CHECKING:
-    from eks_assets.cli.runs.launcher import Launcher
-    from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.cli.runs.approval_stop import at_the_gate
+from eks_assets.cli.runs.event_log import Event, event_log, refusals, run_finished
+from eks_assets.cli.runs.launcher import Launcher
+from eks_assets.cli.runs.result import DeployResult
+from eks_assets.cli.selection import selected
+from eks_assets.engine.planner import plan_environment
+from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
+from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.units import registry as all_units
+from resources.config.loader import load_environment
+from resources.context import Context
+from resources.model.errors import PipelineError, Transient
 
 Wait = Annotated[
     float | None,
     typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
 ]
-Rows = dict[str, tuple[str, str]]
 
 
 def deploy(
@@ -35,13 +41,6 @@ def deploy(
     """Bring an environment to what its file says. A second deploy continues where the first stopped.
 
     Exit 3 where something waits for approval."""
-    from eks_assets.cli.runs.launcher import Launcher
-    from eks_assets.cli.selection import selected
-    from eks_assets.engine.planner import plan_environment
-    from eks_assets.units import registry as all_units
-    from resources.config.loader import load_environment
-    from resources.context import Context
-
     began = time.monotonic()
     # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.
     stream = os.fdopen(os.dup(2 if json_output else 1), "w")
@@ -55,44 +54,37 @@ def deploy(
         plan = plan_environment(registry, Context.of(env), only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
-        rows, waiting = _run(launcher, plan, names) if names else ({}, {})
-    failed = {name: reason for name, (state, reason) in rows.items() if state in ("failed", "interrupted")}
-    interrupted = any(state == "interrupted" for state, _ in rows.values())
-    left = {name: reason for name, (state, reason) in rows.items() if state == "skipped"}
-    held = waiting or {name: reason for name, (state, reason) in rows.items() if state == WAITING}
-    code = 130 if interrupted else 1 if failed or (left and not held) else 3 if held else 0
-    words = {130: "interrupted", 1: "failed", 3: WAITING, 0: "deployed" if rows else "nothing to do"}
-    units = sum(state == "done" for state, _ in rows.values()) if rows else len(plan.units)
-    report(json_output, console, log, env.name, words[code], began, units, failed, left, waiting)
-    raise SystemExit(code)
+        result = _run(launcher, plan, names) if names else DeployResult(len(plan.units))
+    seconds = round(time.monotonic() - began, 1)
+    log(run_finished(result.outcome, result.failed, _command(env.name), seconds))
+    if json_output:
+        print(json.dumps(result.as_json(env.name, seconds)))
+    else:
+        show(result, env.name, seconds, console)
+    raise SystemExit(result.exit_code)
 
 
-def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> tuple[Rows, dict[str, Any]]:
-    """Run what lies before the gate, then what lies behind it and is approved; and what approval is missing."""
-    from eks_assets.cli.runs.approval_stop import at_the_gate
-    from eks_assets.orchestration.run_tags import OUTCOME_TAG
-
+def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> DeployResult:
+    """Run those units that lie before the gate, then those that lie behind it and are approved."""
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
     free = [name for name in names if not registry[name].is_gated(env)]
     with launcher.holding():
         if free:
             console.print(f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")
             log(Event("planned", f"{len(free)} of {len(plan.units)} units have something to do"))
-        # What lies behind the gate is not there yet, so the end of this run is not the deploy's.
+        # What lies behind the gate has not run yet, so the end of this run is not the deploy's.
         tags = {} if len(free) == len(names) else {OUTCOME_TAG: WAITING}
         rows = launcher.run(free, tags) if free else {}
-        if len(free) == len(names) or any(state != "done" for state, _ in rows.values()):
-            return rows, {}
+        if len(free) == len(names) or any(unit.state != "done" for unit in rows.values()):
+            return DeployResult(len(plan.units), rows)
         gate = at_the_gate(registry, env, plan, console, log)
         behind = [name for name in gate.names if name in names]
-        return rows | (launcher.run(behind) if behind else {}), gate.waiting
+        return DeployResult(len(plan.units), rows | (launcher.run(behind) if behind else {}), gate.waiting)
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:
     """Raises one error for all that a plan has, with the first one's next step and exit code: nothing is started on
     wrong input."""
-    from resources.model.errors import PipelineError, Transient
-
     errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, Transient)}
     if errors:
         first = next(iter(errors.values()))
@@ -100,29 +92,16 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
         raise PipelineError(words, next_step=first.next_step, bad_input=first.exit_code == 2) from first
 
 
-def report(
-    as_json: bool,
-    console: Console,
-    log: EventLog,
-    env: str,
-    outcome: str,
-    began: float,
-    units: int,
-    failed: dict[str, str],
-    left: dict[str, str],
-    waiting: dict[str, Any],
-) -> None:
-    """The last words: failed units first, each with its reason, then the command that continues."""
-    seconds = round(time.monotonic() - began, 1)
-    log(run_finished(outcome, failed, f"eks-assets deploy {env}", seconds))
-    if as_json:
-        document: dict[str, Any] = {"environment": env, "outcome": outcome, "units": units, "seconds": seconds}
-        print(json.dumps(document | {"failed": failed} | ({"approval": waiting} if waiting else {})))
-        return
-    for name, reason in failed.items():
+def show(result: DeployResult, environment: str, seconds: float, console: Console) -> None:
+    """The last lines: failed units first, each with its reason, then the command that continues."""
+    for name, reason in result.failed.items():
         console.print(f"[red]failed[/] {name}: {reason}", highlight=False)
-    for name, reason in left.items():
+    for name, reason in result.skipped.items():
         console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
-    if failed:
-        console.print(f"Mend the cause and continue with: eks-assets deploy {env}", highlight=False)
-    console.print(f"{env}: {outcome}, {units} units in {seconds} s", highlight=False)
+    if result.failed:
+        console.print(f"Fix the cause and continue with: {_command(environment)}", highlight=False)
+    console.print(f"{environment}: {result.outcome}, {result.units} units in {seconds} s", highlight=False)
+
+
+def _command(environment: str) -> str:
+    return f"eks-assets deploy {environment}"

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
-
-if TYPE_CHECKING:
-    from eks_assets.plan.model import PlanReport
+from eks_assets.cli.selection import selected
+from eks_assets.engine.planner import plan_report
+from eks_assets.graph.registry import Registry
+from eks_assets.plan.markdown import markdown as as_markdown
+from eks_assets.plan.model import PlanReport
+from eks_assets.plan.terminal import lines
+from eks_assets.plan.unit_plan import UnitPlan
+from eks_assets.units import registry as all_units
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.context import Context
+from resources.model.errors import ConfigError
 
 PIPE_WIDTH = 120  # columns where there is no terminal to ask
 Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
@@ -31,12 +40,6 @@ def plan(
     """Show what a deploy would change, unit by unit and field by field. Changes nothing.
 
     Exit 0, 1 where a unit cannot be planned, 4 with --detailed-exitcode where something differs."""
-    from eks_assets.cli.selection import selected
-    from eks_assets.plan.markdown import markdown as as_markdown
-    from eks_assets.units import registry as all_units
-    from resources.config.loader import load_environment
-    from resources.model.errors import ConfigError
-
     if json_output and markdown:
         raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")
     registry = all_units()
@@ -55,22 +58,17 @@ def plan(
 
 def show(report: PlanReport, console: Console, *, full: bool = False) -> None:
     """The plan for people."""
-    from eks_assets.plan.terminal import lines
-
     width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
     for line in lines(report, width, full=full):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _planned(registry: Any, env: Any, only: set[str] | None) -> PlanReport:
-    """The plan; a terminal is told how far it is."""
-    from eks_assets.engine.planner import plan_report
-    from resources.context import Context
-
+def _planned(registry: Registry, env: Environment, only: set[str] | None) -> PlanReport:
+    """The plan; a terminal shows how far it is."""
     done: list[str] = []
     with Console(stderr=True).status(f"planning {env.name}") as status:
 
-        def progress(unit: Any) -> None:
+        def progress(unit: UnitPlan) -> None:
             done.append(unit.unit)
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 

@@ -1,4 +1,4 @@
-"""`eks-assets sandbox`: the local AWS and Kubernetes, up, down, looked at, forgotten, and pointed at."""
+"""`eks-assets sandbox`: start, stop, inspect and remove the local AWS and Kubernetes, and point tools at them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True)
+from sandbox import lifecycle
+from sandbox.errors import InvalidRequest, SandboxError, ToolMissing, UnknownName
+from sandbox.mail import messages
+
+FIRST_START = "about a quarter of an hour on two cores"
+
+sandbox = typer.Typer(no_args_is_help=True, help="The local AWS and Kubernetes that tests and the demo run on.")
 
 PodSeconds = Annotated[
     float | None, typer.Option("--pod-seconds", min=0, help="Seconds that a pod takes to become ready.")
@@ -33,90 +41,75 @@ Person = Annotated[
 Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")]
 
 
-@app.command()
+@sandbox.command(help=f"Start the sandbox, or say that it runs. The first time it builds its tools: {FIRST_START}.")
 def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
-    """Start the sandbox, or say that it runs. The first time it builds its tools, for a quarter of an hour."""
-    from sandbox.lifecycle import Options
-    from sandbox.lifecycle import up as bring_up
-
-    begun = time.monotonic()
+    """Start the sandbox, or say that it runs."""
+    began = time.monotonic()
     seconds = _read_delays(delays) if delays else None
     with _errors():
-        state = bring_up(Options(pod_seconds, seconds), lambda message: print(message, file=sys.stderr))
-    print(f"The sandbox is up after {time.monotonic() - begun:.1f} s: AWS at {state['aws_endpoint']}")
+        state = lifecycle.up(lifecycle.Options(pod_seconds, seconds), lambda message: print(message, file=sys.stderr))
+    print(f"The sandbox is up after {time.monotonic() - began:.1f} s: AWS at {state['aws_endpoint']}")
     print('To use it in this shell: eval "$(eks-assets sandbox env)"')
 
 
-@app.command()
+@sandbox.command()
 def down() -> None:
     """Stop every process of the sandbox; what it holds stays for the next `up`."""
-    from sandbox.lifecycle import down as take_down
-
     with _errors():
-        take_down()
+        lifecycle.down()
     print("The sandbox is down.")
 
 
-@app.command()
+@sandbox.command()
 def status(json_output: AsJson = False) -> None:
     """Show what runs, where, and how much memory it takes. Exit 0 up and healthy, 1 otherwise."""
-    from sandbox.lifecycle import status as look
-
     with _errors():
-        found = look()
+        state = lifecycle.status()
     if json_output:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(state, indent=2))
     else:
-        _show(found)
-    healthy = found["ready"] and all(process["healthy"] for process in found["processes"])
+        _show(state)
+    healthy = state["ready"] and all(process["healthy"] for process in state["processes"])
     raise SystemExit(0 if healthy else 1)
 
 
-@app.command()
+@sandbox.command()
 def reset() -> None:
     """Stop the sandbox and remove everything it holds. The tools in the cache stay."""
-    from sandbox.lifecycle import reset as forget
-
     with _errors():
-        forget()
+        lifecycle.reset()
     print("The sandbox is removed.")
 
 
-@app.command()
+@sandbox.command()
 def env(environment: EnvironmentName = None, person: Person = "root") -> None:
     """Print shell exports that point AWS, Kubernetes and Helm tools at the sandbox."""
-    from sandbox.lifecycle import environment as variables_of
-
     with _errors():
-        variables = variables_of(environment, person=person)
+        variables = lifecycle.environment(environment, person=person)
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
-    print("unset AWS_SESSION_TOKEN")  # of whoever one was before
+    print("unset AWS_SESSION_TOKEN")  # of the person chosen before
     if "KUBECONFIG" not in variables:
         print("unset KUBECONFIG")  # else kubectl would go on talking to the cluster chosen before
 
 
-@app.command()
+@sandbox.command()
 def mail(json_output: AsJson = False, last: Last = None) -> None:
     """Show the e-mails that SNS would have sent, oldest first."""
-    from sandbox.mail import messages
-
-    found = messages(last)
+    mails = messages(last)
     if json_output:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(mails, indent=2))
         return
-    for message in found:
+    for message in mails:
         print(f"Date: {message['time']}\nTo: {message['to']}\nTopic: {message['topic']}")
         print(f"Subject: {message['subject']}\n\n{message['message']}\n")
-    if not found:
+    if not mails:
         print("No e-mail was sent.")
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
     """Turns a sandbox's error into a line and an exit code: 2 for bad input, 1 for the rest."""
-    from sandbox.errors import InvalidRequest, SandboxError, ToolMissing, UnknownName
-
     try:
         yield
     except SandboxError as error:
@@ -132,20 +125,17 @@ def _read_delays(file: Path) -> dict[str, float]:
         raise SystemExit(2) from None
 
 
-def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _show(state: dict[str, Any]) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=140)
-    if not found["up"]:
-        console.print(f"The sandbox is down ({found['state_directory']}).", highlight=False)
-        if found["left_behind"]:
-            console.print(f"Left behind by a crash: {found['left_behind']}; `up` or `down` ends them.", highlight=False)
+    if not state["up"]:
+        console.print(f"The sandbox is down ({state['state_directory']}).", highlight=False)
+        if state["left_behind"]:
+            console.print(f"Left behind by a crash: {state['left_behind']}; `up` or `down` ends them.", highlight=False)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("process", "healthy", "pid", "MiB", "minutes", "restarts", "address"):
         table.add_column(heading, no_wrap=True, justify="right" if heading in {"pid", "MiB", "minutes"} else "left")
-    for process in found["processes"]:
+    for process in state["processes"]:
         table.add_row(
             process["name"],
             "yes" if process["healthy"] else "[red]no[/red]",
@@ -156,7 +146,7 @@ def _show(found: dict[str, Any]) -> None:
             process["address"],
         )
     console.print(table)
-    for warning in found["warnings"]:
+    for warning in state["warnings"]:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
-    clusters = ", ".join(f"{cluster['name']} {cluster['version']}" for cluster in found["clusters"]) or "no cluster"
-    console.print(f"{found['phase']}; {clusters}; {found['memory_bytes'] / 2**20:.0f} MiB", highlight=False)
+    clusters = ", ".join(f"{cluster['name']} {cluster['version']}" for cluster in state["clusters"]) or "no cluster"
+    console.print(f"{state['phase']}; {clusters}; {state['memory_bytes'] / 2**20:.0f} MiB", highlight=False)

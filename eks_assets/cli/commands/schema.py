@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
+
+from eks_assets.plan.model import plan_schema
+from resources.config.json_schema import cluster_schema, environment_schema
 
 ClusterFile = Annotated[bool, typer.Option("--cluster", help="The schema of environments/clusters/*.yaml instead.")]
 
@@ -12,11 +16,6 @@ PlanForm = Annotated[bool, typer.Option("--plan", help="The schema of what `plan
 
 
 def schema(cluster: ClusterFile = False, plan: PlanForm = False) -> None:
-    """Print the JSON Schema of an environment file, with --cluster of a ClusterConfig, with --plan of `plan --json`."""
-    import json
-
-    from eks_assets.plan.model import plan_schema
-    from resources.config.json_schema import cluster_schema, environment_schema
-
+    """Print the JSON Schema of an environment file, of a ClusterConfig (--cluster) or of a plan (--plan)."""
     document = plan_schema() if plan else cluster_schema() if cluster else environment_schema()
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -13,6 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.engine.planner import plan_environment
+from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
+from eks_assets.units import registry as all_units
+from resources.config.loader import load_environment
+from resources.context import Context
 
 PIPE_WIDTH = 500  # columns where there is no terminal to ask
 _STYLE = {
@@ -29,39 +34,34 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     """Show every unit and its health checks as they are now.
 
     Exit 0 all well, 1 something failed, 4 something pending."""
-    from eks_assets.engine.planner import plan_environment
-    from eks_assets.units import registry as all_units
-    from resources.config.loader import load_environment
-    from resources.context import Context
-
     began = time.monotonic()
     registry = all_units()
     env = load_environment(environment, known_units=registry.by_name)
-    found = plan_environment(registry, Context.of(env))
+    plan = plan_environment(registry, Context.of(env))
     if json_output:
-        print(json.dumps(as_json(found), indent=2))
+        print(json.dumps(as_json(plan), indent=2))
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        show(found, console, time.monotonic() - began)
-    raise SystemExit(exit_code(found))
+        show(plan, console, time.monotonic() - began)
+    raise SystemExit(exit_code(plan))
 
 
-def exit_code(found: Any) -> int:
+def exit_code(plan: EnvironmentPlan) -> int:
     """0 all well, 1 something failed or a check is red, 3 only an approval is missing, 4 something pending."""
-    states = {u.state for u in found.units}
+    states = {u.state for u in plan.units}
     if states & {"failed", "unknown"} or any(
-        not c.passed for u in found.units for c in u.checks if u.state not in ("pending", "waiting")
+        not c.passed for u in plan.units for c in u.checks if u.state not in ("pending", "waiting")
     ):
         return 1
     return 4 if "pending" in states else 3 if "waiting" in states else 0
 
 
-def as_json(found: Any) -> dict[str, Any]:
-    """The document of design.md, "Contracts"."""
+def as_json(plan: EnvironmentPlan) -> dict[str, Any]:
+    """What `status --json` prints: docs/status.md, docs/status.schema.json."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
-        "environment": found.environment,
+        "environment": plan.environment,
         "units": [
             {
                 "unit": u.unit,
@@ -70,23 +70,28 @@ def as_json(found: Any) -> dict[str, Any]:
                 "checks": [_check(c, now) for c in u.checks],
                 **({"error": u.error.message} if u.error else {}),
             }
-            for u in found.units
+            for u in plan.units
         ],
     }
 
 
-def _check(check: Any, now: str) -> dict[str, Any]:
-    """`since`: when AWS or the cluster says that it came to be so; else the moment of this look."""
-    seen = {"passed": check.passed, "detail": check.detail, "since": check.since or now}
-    return {"name": check.name, "expected": check.expected, **seen}
+def _check(check: CheckState, now: str) -> dict[str, Any]:
+    """`since`: when AWS or the cluster says that this result began; else the time of this command."""
+    return {
+        "name": check.name,
+        "expected": check.expected,
+        "passed": check.passed,
+        "detail": check.detail,
+        "since": check.since or now,
+    }
 
 
-def show(found: Any, console: Console, seconds: float) -> None:
-    """The table for people: red first of all in the last line."""
+def show(plan: EnvironmentPlan, console: Console, seconds: float) -> None:
+    """The table for people, and a last line that counts the states. `seconds`: how long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
-    for u in found.units:
+    for u in plan.units:
         red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
         words = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
         good = u.checks[-1].detail if u.checks and not words else ""
@@ -97,8 +102,8 @@ def show(found: Any, console: Console, seconds: float) -> None:
             Text(words or good, style="" if words else "dim"),
         )
     console.print(table)
-    counts = {state: sum(u.state == state for u in found.units) for state in _STYLE}
+    counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
     console.print(
-        f"{found.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)",
+        f"{plan.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)",
         highlight=False,
     )

@@ -1,4 +1,4 @@
-"""`eks-assets token`: credentials for other programs, made afresh on each call and never stored."""
+"""`eks-assets token`: credentials for other programs, created on each call and never stored."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from resources.kubernetes.exec_credential import taken
+
+
+def token() -> None:
+    """Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws])."""
+    # `eks_assets.cli.main` answers the command itself; typer only lists it.
 
 
 def print_token(argv: Sequence[str]) -> int:
@@ -43,15 +48,15 @@ def _print_fresh(environment: str, *, for_aws: bool) -> int:
 
 def process_credentials(aws: Any) -> dict[str, Any]:
     """Source: AWS SDKs and Tools reference, "Process credential provider"."""
-    found = aws.credentials()
-    keys = found.get_frozen_credentials()
+    credentials = aws.credentials()
+    keys = credentials.get_frozen_credentials()
     answer = {
         "Version": 1,
         "AccessKeyId": keys.access_key,
         "SecretAccessKey": keys.secret_key,
         "SessionToken": keys.token,
     }
-    expires = getattr(found, "_expiry_time", None)
+    expires = getattr(credentials, "_expiry_time", None)
     if expires is not None:
         answer["Expiration"] = expires.isoformat()
     return answer

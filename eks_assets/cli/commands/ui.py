@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from eks_assets.orchestration.home import PROJECT, dagster_home
+
 
 def ui(port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000) -> None:
     """Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both."""
-    from eks_assets.orchestration.home import PROJECT, dagster_home
-
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     os.chdir(PROJECT)
     dagster = os.path.join(os.path.dirname(sys.executable), "dagster")

@@ -6,6 +6,11 @@ from typing import Annotated
 
 import typer
 
+from eks_assets.units import registry
+from resources.config.loader import check_all, find_folder, list_environments
+from resources.config.problems import shown
+from resources.model.errors import ConfigError
+
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Environments by name or file; all of them where none is named.", show_default=False),
@@ -13,15 +18,10 @@ Names = Annotated[
 
 
 def validate(names: Names = None) -> None:
-    """Check environments and the files they refer to, and print every problem: file:line: path: what is wrong.
+    """Check environments and the files they refer to; print every problem as file:line: path: reason.
 
     What AWS may have added since our lists were read is a warning, on stderr. Exit 0 where all are valid, warnings or
     not, 2 where any is not."""
-    from eks_assets.units import registry
-    from resources.config.loader import check_all, find_folder, list_environments
-    from resources.config.problems import shown
-    from resources.model.errors import ConfigError
-
     wanted = names or list_environments(find_folder())
     if not wanted:
         raise ConfigError(f"there is no environment in {shown(find_folder())}", next_step="Add a file NAME.yaml to it.")

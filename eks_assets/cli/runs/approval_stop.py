@@ -1,19 +1,21 @@
-"""What `deploy` does at the approval gate: put the plan up, say how it stands, and name the units that may run."""
+"""What `deploy` does at the approval gate: submit the plan, show how it stands, and name the units that may run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from eks_assets.cli.runs.event_log import Event, EventLog
-
-if TYPE_CHECKING:
-    from eks_assets.graph.registry import Registry
-    from eks_assets.plan.unit_plan import EnvironmentPlan
-    from resources.approval.rules import RequestState
-    from resources.config.environment import Environment
+from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
+from eks_assets.graph.registry import Registry
+from eks_assets.plan.document import critical_minutes
+from eks_assets.plan.markdown import summary
+from eks_assets.plan.unit_plan import EnvironmentPlan
+from resources.approval.rules import RequestState
+from resources.config.environment import Environment
+from resources.context import Context
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,6 @@ def at_the_gate(
     """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
-    from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
-    from eks_assets.plan.document import critical_minutes
-    from eks_assets.plan.markdown import summary
-    from resources.context import Context
-
     if env.approval is None:
         return AtTheGate((), {})
     unhealthy = [u.unit for u in before.units if u.state == "failed" and registry[u.unit].is_gated(env)]

@@ -13,8 +13,6 @@ from typing import TextIO, TypeAlias
 from eks_assets.graph.registry import Registry
 from resources.model.errors import PipelineError
 
-WAITING = "waiting for approval"
-
 
 @dataclass(frozen=True)
 class Event:
@@ -80,5 +78,5 @@ def refusals(log: EventLog) -> Iterator[None]:
 def run_finished(outcome: str, failed: dict[str, str], continue_with: str, duration: float) -> Event:
     """The last event: failed units first, each with its reason, then the command that continues."""
     words = [f"failed {name}: {reason}" for name, reason in failed.items()]
-    words += [f"Mend the cause and continue with: {continue_with}"] if failed else []
+    words += [f"Fix the cause and continue with: {continue_with}"] if failed else []
     return Event("run_finished", "\n".join([*words, outcome]), level="error" if failed else "info", duration=duration)

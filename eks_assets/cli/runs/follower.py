@@ -14,9 +14,11 @@ from rich.live import Live
 from rich.table import Table
 
 from eks_assets.cli.runs.dagster_events import event_of
-from eks_assets.cli.runs.event_log import WAITING, Event, EventLog, no_log
+from eks_assets.cli.runs.event_log import Event, EventLog, no_log
 from eks_assets.cli.runs.live_table import Row, live_table, missing
+from eks_assets.cli.runs.result import UnitResult
 from eks_assets.graph.registry import Registry
+from eks_assets.orchestration.run_tags import WAITING
 
 _STATE = {
     "unit_started": "running",
@@ -31,7 +33,7 @@ _INTERVAL = 0.3
 
 
 class Follower:
-    """Use as a context manager around the run, started with `tags`. `log` gets every event as it is seen."""
+    """Use as a context manager around the run, started with `tags`. `log` gets every event as it is read."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Follower:
 
     def __enter__(self) -> Follower:
         if self._console.is_terminal:
-            # What others write (Dagster, to a stderr that is a file meanwhile) must not be led back onto the terminal.
+            # What others write (Dagster, to a stderr that is a file meanwhile) must not reach the terminal again.
             self._live = Live(
                 self._table(),
                 console=self._console,
@@ -79,13 +81,15 @@ class Follower:
             self._live.update(self._table(whole=True))
             self._live.stop()
 
-    def result(self) -> dict[str, tuple[str, str]]:
-        """State and last words by unit: failed ones first, then those skipped because of them."""
+    def result(self) -> dict[str, UnitResult]:
+        """How each unit ended: failed ones first, then those skipped because of them."""
         order = sorted(
             self._rows.items(), key=lambda item: {"failed": 0, "interrupted": 0, "skipped": 1}.get(item[1].state, 2)
         )
         return {
-            name: ("skipped", self._waits_for(name)) if row.state in ("waiting", "skipped") else (row.state, row.said)
+            name: UnitResult("skipped", self._waits_for(name))
+            if row.state in ("waiting", "skipped")
+            else UnitResult(row.state, row.message)
             for name, row in order
         }
 
@@ -115,20 +119,20 @@ class Follower:
     def _take(self, event: Event) -> None:
         row = self._rows.get(event.unit or "")
         if row is not None:
-            # Dagster itself says something of a unit that it will not start.
+            # A message of Dagster itself about a unit that it will not start.
             if row.state == "waiting" and event.kind == "progress":
                 return
             event = _update(row, event)
         self._log(event)
-        shown = row is not None and event.kind in _STATE and event.kind != "unit_skipped"
-        if row is not None and event.unit and shown and self._live is None:
+        is_printed = self._live is None and event.kind in _STATE and event.kind != "unit_skipped"
+        if row is not None and event.unit and is_printed:
             self._console.print(self._line(event.unit, row), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, name: str, row: Row) -> str:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))
         seconds = f" {row.ended - row.began:.1f} s" if row.began and row.state != "running" else ""
         return f"{stamp} {row.state:8} {name}{seconds}" + (
-            f": {row.said}" if row.state in ("failed", "retrying", "interrupted") else ""
+            f": {row.message}" if row.state in ("failed", "retrying", "interrupted") else ""
         )
 
     def _waits_for(self, name: str) -> str:
@@ -139,11 +143,11 @@ class Follower:
 
 
 def _update(row: Row, event: Event) -> Event:
-    """Brings the row up to the event; returns the event with what the row knows: the last words and the time taken."""
+    """Brings the row up to the event; returns the event with the row's last message and the time taken."""
     if event.kind == "unit_interrupted":
-        row.said = f"interrupted: {row.said}"
+        row.message = f"interrupted: {row.message}"
     elif event.message and event.kind != "check_passed":
-        row.said = event.message.splitlines()[0] if event.kind == "progress" else event.message
+        row.message = event.message.splitlines()[0] if event.kind == "progress" else event.message
     state = _STATE.get(event.kind)
     if state is None or (row.state == WAITING and state == "done"):
         return event
@@ -151,4 +155,4 @@ def _update(row: Row, event: Event) -> Event:
     if state == "running":
         row.began = row.began or event.time
         return event
-    return replace(event, message=event.message or row.said, duration=event.time - row.began if row.began else None)
+    return replace(event, message=event.message or row.message, duration=event.time - row.began if row.began else None)

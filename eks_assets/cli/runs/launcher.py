@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from eks_assets.cli.runs.captured_stderr import output_to
 from eks_assets.cli.runs.event_log import EventLog
-
-if TYPE_CHECKING:
-    from eks_assets.graph.registry import Registry
-    from eks_assets.plan.unit_plan import UnitPlan
-    from resources.config.environment import Environment
+from eks_assets.cli.runs.result import UnitResult
+from eks_assets.graph.registry import Registry
+from eks_assets.orchestration import forkserver
+from eks_assets.orchestration.home import dagster_home
+from eks_assets.orchestration.run_tags import LAUNCH_TAG, owner_tag
+from eks_assets.plan.unit_plan import UnitPlan
+from resources.aws.session import caller
+from resources.config.environment import Environment
+from resources.context import Context
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
 
 
 def _dagster_output_in_a_file() -> AbstractContextManager[None]:
-    """The follower says what happens; Dagster's own console log would only repeat it. The UI has all of it."""
-    from eks_assets.cli.runs.captured_stderr import output_to
-    from eks_assets.orchestration.home import dagster_home
-
+    """The follower shows what happens; Dagster's own console log would only repeat it. The UI has all of it."""
     return output_to(dagster_home() / "command-line.log")
 
 
 @cache
 def _start_forkserver() -> None:
-    from eks_assets.orchestration import forkserver
-
     with _dagster_output_in_a_file():
         forkserver.start()
 
@@ -50,10 +50,6 @@ class Launcher:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
-        from resources.aws.session import caller
-        from resources.context import Context
-        from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
-
         context = Context.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
         context.launch = self.launch
         wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
@@ -65,41 +61,11 @@ class Launcher:
         if planned.needs_a_run:
             _start_forkserver()
 
-    def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
-        """Run the units as one Dagster run with those tags, following it live; state and reason by unit."""
+    def run(self, names: list[str], tags: Mapping[str, str] | None = None) -> dict[str, UnitResult]:
+        """Run the units as one Dagster run with those tags, following it live; how each ended, failed ones first."""
         with _dagster_output_in_a_file():
-            return self._follow(names, tags or {})
+            # Here, since Dagster takes a second to load and many a deploy has nothing to run.
+            from eks_assets.cli.runs.dagster_run import follow_run
 
-    def _follow(self, names: list[str], more: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-        import dagster as dg
-
-        from eks_assets.cli.runs.abandoned import close_abandoned, process_tags
-        from eks_assets.cli.runs.follower import Follower
-        from eks_assets.definitions import deploy_job
-        from eks_assets.orchestration.home import open_instance
-        from eks_assets.orchestration.run_tags import LAUNCH_TAG, owner_tag
-
-        with open_instance() as instance:
-            close_abandoned(instance)
-            instance.add_dynamic_partitions("environments", [self.env.name])
-            tags = {
-                "dagster/partition": self.env.name,
-                LAUNCH_TAG: self.launch,
-                **owner_tag(self.env),
-                **process_tags(),
-                **more,
-            }
-            # Dagster ends its steps first and raises then; what was left stands in the follower's rows.
-            with (
-                suppress(dg.DagsterExecutionInterruptedError, KeyboardInterrupt),
-                Follower(instance, self.env.name, self.registry, names, self.console, self.log) as follower,
-            ):
-                # Entering the result would load resources again, and say so in the log of a run that has ended.
-                dg.execute_job(
-                    dg.reconstructable(deploy_job),
-                    instance=instance,
-                    tags={**tags, **follower.tags},
-                    asset_selection=[dg.AssetKey(name) for name in names],
-                    raise_on_error=False,
-                )
-            return follower.result()
+            tags = {LAUNCH_TAG: self.launch, **owner_tag(self.env), **(tags or {})}
+            return follow_run(self.env.name, self.registry, names, tags, self.console, self.log)

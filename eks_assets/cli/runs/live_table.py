@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from eks_assets.cli.runs.event_log import WAITING
 from eks_assets.graph.registry import Registry
+from eks_assets.orchestration.run_tags import WAITING
 
 _STYLE = {
     "waiting": "dim",
@@ -22,18 +22,18 @@ _STYLE = {
     "retrying": "yellow",
     WAITING: "yellow",
 }
-_LEAST_TOLD = ("done", "skipped", "waiting")
+_HIDDEN_FIRST = ("done", "skipped", "waiting")
 _AROUND = 3  # lines of the title, the headings and the cursor
 
 
 @dataclass
 class Row:
-    """One unit in the table. Times are seconds since the epoch."""
+    """One unit in the table. Times are seconds since the epoch; `message`: the last one of its run."""
 
     state: str = "waiting"
     began: float = 0.0
     ended: float = 0.0
-    said: str = ""
+    message: str = ""
 
 
 def missing(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
@@ -67,7 +67,7 @@ def _words(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
     row = rows[name]
     if row.state == "waiting":
         return f"waits for {missing(name, rows, registry)}"
-    return row.said.splitlines()[0] if row.said and row.state != "done" else ""
+    return row.message.splitlines()[0] if row.message and row.state != "done" else ""
 
 
 def _fitting(rows: Mapping[str, Row], height: int | None) -> list[str]:
@@ -75,7 +75,7 @@ def _fitting(rows: Mapping[str, Row], height: int | None) -> list[str]:
     surplus = 0 if height is None else len(rows) - max(height - _AROUND, 1)
     if surplus <= 0:
         return list(rows)
-    quiet = [name for state in _LEAST_TOLD for name in _first_to_go(state, rows)]
+    quiet = [name for state in _HIDDEN_FIRST for name in _first_to_go(state, rows)]
     left_out = set(quiet[:surplus])
     return [name for name in rows if name not in left_out]
 

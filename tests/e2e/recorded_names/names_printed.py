@@ -5,18 +5,14 @@ from __future__ import annotations
 
 import io
 import json
-import time
-from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from eks_assets.cli.commands.deploy import report as print_deploy_report
 from eks_assets.cli.commands.status import as_json as status_report
 from eks_assets.cli.runs.approval_stop import _as_json as missing_approval
-from eks_assets.cli.runs.event_log import Event, JsonLines, no_log
+from eks_assets.cli.runs.event_log import Event, JsonLines
+from eks_assets.cli.runs.result import DeployResult, UnitResult
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.document import Source, build_report
@@ -118,11 +114,9 @@ def printed_deploy() -> dict[str, Any]:
     """What `deploy --json` prints where a unit failed and another waits for approval."""
     request = ApprovalRequest("acme-prod", NO_HASH, 1, NOW, ANN, "run-1")
     waiting = missing_approval(RequestState(request, "waiting", (), 2, NOW), ("loki",), ["eks-assets approve"])
-    out, began = io.StringIO(), time.monotonic()
-    with redirect_stdout(out):
-        failed = {"network": "why"}
-        print_deploy_report(True, Console(), no_log, "acme-prod", "failed", began, 2, failed, {}, waiting)
-    return {**json.loads(out.getvalue()), "seconds": 0}
+    done = UnitResult("done", "created")
+    rows = {"network": UnitResult("failed", "why"), "efs": done, "secrets": done}
+    return DeployResult(planned=45, rows=rows, waiting=waiting).as_json("acme-prod", 0)
 
 
 def logged_line() -> dict[str, Any]:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import typer
 import yaml
 from rich.console import Console
 
-from eks_assets.cli.app import app
+from eks_assets.cli.app import COMMANDS, load_command
 from eks_assets.cli.runs.abandoned import process_tags
 from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
@@ -26,16 +25,16 @@ from resources.kubernetes.exec_credential import handed
 from resources.kubernetes.objects import FIELD_MANAGER
 from sensors.approval import RELEASE
 from sensors.approval import SENSOR as APPROVAL_SENSOR
-from sensors.approval import Told as ApprovalCursor
+from sensors.approval import Cursor as ApprovalCursor
 from sensors.deploy import CONTENT
 from sensors.deploy import SENSOR as DEPLOY_SENSOR
-from sensors.deploy import Seen as DeployCursor
+from sensors.deploy import Cursor as DeployCursor
 from sensors.deploy_requests import REQUEST, SENDER, Received
 from sensors.deploy_requests import SENSOR as REQUESTS_SENSOR
-from sensors.deploy_requests import Open as RequestsCursor
-from sensors.environments import Known as EnvironmentsCursor
+from sensors.deploy_requests import Cursor as RequestsCursor
+from sensors.environments import Cursor as EnvironmentsCursor
 from sensors.launching import DEPLOY, DESTROYED, FROM, PARTITION, WHY
-from sensors.outcomes import Told as OutcomesCursor
+from sensors.outcomes import Cursor as OutcomesCursor
 
 ROOT = Path(__file__).parents[3]
 
@@ -161,7 +160,7 @@ def commands() -> dict[str, list[str]]:
             }
         return {" ".join(words): sorted(option for parameter in command.params for option in parameter.opts)}
 
-    return walk(typer.main.get_command(app), ())
+    return {words: options for name in COMMANDS for words, options in walk(load_command(name), (name,)).items()}
 
 
 def exec_plugin() -> dict[str, Any]:

@@ -22,7 +22,7 @@ class RunFailure:
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> RunFailure:
     """The first failure of a run. Reasons are the project's own words, which hold no secret; of an error that nobody
-    expected only the kind is told."""
+    expected it gives only the kind."""
     for entry in _events(instance, run_id, dg.DagsterEventType.STEP_FAILURE):
         unit = entry.step_key or "the run"
         data: Any = entry.get_dagster_event().step_failure_data
@@ -49,12 +49,12 @@ def changes_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str, unit: str) -> list[str]:
-    found = []
+    lines = []
     for entry in _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         evaluation = entry.get_dagster_event().asset_check_evaluation_data
         if entry.step_key == unit and not evaluation.passed:
-            found.append(f"check {evaluation.check_name}: {evaluation.description or 'failed'}")
-    return found
+            lines.append(f"check {evaluation.check_name}: {evaluation.description or 'failed'}")
+    return lines
 
 
 def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> Iterator[dg.EventLogEntry]:
@@ -63,7 +63,7 @@ def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
 
 
 def _without_next(text: str) -> str:
-    """`failure` of the factory writes the next step behind the message as well."""
+    """`failure` in eks_assets/orchestration/environments.py writes the next step behind the message as well."""
     return text.partition("\nNext: ")[0]
 
 

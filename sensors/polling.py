@@ -1,6 +1,6 @@
-"""Looks at AWS from a sensor: every environment at the same time, each for a few seconds, none in another's way.
+"""Calls AWS from a sensor: every environment at the same time, each for a few seconds, none in another's way.
 
-A look that AWS has not answered in time goes on in a thread of its own. The next tick waits for that one instead of
+A call that AWS has not answered in time goes on in a thread of its own. The next tick waits for that one instead of
 starting another, so an AWS that does not answer costs one thread an environment, and no answer is lost.
 """
 
@@ -53,17 +53,17 @@ def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], 
 def look_at_each(
     kind: str, calls: Mapping[str, Callable[[], T]], seconds: float = SECONDS
 ) -> dict[str, T | PipelineError]:
-    """What each call found, by environment, or why it found nothing: after `seconds`, that AWS did not answer.
+    """What each call returned, by environment, or the error that it raised: after `seconds`, that AWS did not answer.
 
-    `kind` names the look; of a kind there is one at a time for an environment."""
-    looks = {name: _started((kind, name), call) for name, call in calls.items()}
-    wait(looks.values(), timeout=seconds)
-    return {name: _outcome((kind, name), look, seconds) for name, look in looks.items()}
+    `kind` names the calls; of a kind there is one at a time for an environment."""
+    pending = {name: _started((kind, name), call) for name, call in calls.items()}
+    wait(pending.values(), timeout=seconds)
+    return {name: _outcome((kind, name), future, seconds) for name, future in pending.items()}
 
 
 def context_of(env: Environment, say: Callable[[str], None] = silent) -> Context:
-    """A fresh context on clients that are kept from tick to tick, so that no tick takes a role anew. Raises ConfigError
-    for a sandbox that is down."""
+    """A fresh context on clients that are kept from tick to tick, so that no tick assumes a role again. Raises
+    ConfigError for a sandbox that is down."""
     source = Source.of(env)
     with _lock:
         aws = _clients.get(env.name)
@@ -89,30 +89,30 @@ def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
     with _lock:
         if key in _under_way:
             return _under_way[key]
-        look: Future[T] = Future()
-        _under_way[key] = look
+        future: Future[T] = Future()
+        _under_way[key] = future
 
     def run() -> None:
         try:
-            look.set_result(call())
+            future.set_result(call())
         except PipelineError as error:
-            look.set_exception(error)
+            future.set_exception(error)
         except Exception as error:
-            look.set_exception(OperationFailed(fault_of(error)))
+            future.set_exception(OperationFailed(fault_of(error)))
 
     threading.Thread(target=run, name=" of ".join(key), daemon=True).start()
-    return look
+    return future
 
 
-def _outcome(key: tuple[str, str], look: Future[Any], seconds: float) -> Any:
-    if not look.done():
-        return WaitTimeout(f"AWS has not answered within {seconds:.0f} s; the next tick waits on")
+def _outcome(key: tuple[str, str], future: Future[Any], seconds: float) -> Any:
+    if not future.done():
+        return WaitTimeout(f"AWS has not answered within {seconds:.0f} s; the next tick waits for the answer")
     with _lock:
         _under_way.pop(key, None)
-        error = look.exception()
+        error = future.exception()
         if error is not None:
-            # Keys may have run out: the next look reads them again.
+            # Keys may have run out: the next call reads them again.
             _clients.pop(key[1], None)
     if isinstance(error, PipelineError):
         return error
-    return look.result()
+    return future.result()

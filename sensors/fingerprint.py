@@ -1,4 +1,4 @@
-"""What an environment consists of, as a short text that changes whenever a deploy has something new to bring."""
+"""The fingerprint of an environment: a short text that changes whenever a deploy has something new to bring."""
 
 from __future__ import annotations
 

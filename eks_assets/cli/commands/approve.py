@@ -1,0 +1,11 @@
+"""`eks-assets approve`: approve a plan that waits at the gate."""
+
+from __future__ import annotations
+
+from eks_assets.cli.arguments import EnvironmentName
+from eks_assets.cli.gated import Digest, Reason, decide
+
+
+def approve(environment: EnvironmentName, digest: Digest, reason: Reason) -> None:
+    """Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing."""
+    decide(environment, "approve", digest, reason)

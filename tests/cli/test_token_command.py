@@ -1,0 +1,62 @@
+"""How kubeconfigs get the command that prints tokens: passed down by the program, spelled in one place."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import yaml
+
+from eks_assets.token_command import install
+from resources.kubernetes import exec_credential
+from resources.kubernetes.access import ClusterAddress, kubeconfig
+from sandbox.paths import PROJECT
+
+ADDRESS = ClusterAddress("acme-prod-cluster", "https://cluster.test", b"authority")
+KUBECONFIG = """\
+apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: YXV0aG9yaXR5
+    server: https://cluster.test
+  name: acme-prod-cluster
+contexts:
+- context:
+    cluster: acme-prod-cluster
+    user: eks-assets
+  name: acme-prod-cluster
+current-context: acme-prod-cluster
+kind: Config
+users:
+- name: eks-assets
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      args:
+      - -m
+      - eks_assets.cli
+      - token
+      - acme-prod
+      command: PYTHON
+      interactiveMode: Never
+"""
+BELOW = ["resources", "sensors", *(f"eks_assets/{layer}" for layer in ("graph", "units", "plan", "engine"))]
+
+
+def test_kubeconfig_names_the_command() -> None:
+    install()
+    written = yaml.safe_dump(kubeconfig(ADDRESS, "acme-prod"))
+    assert written == KUBECONFIG.replace("PYTHON", sys.executable)
+
+
+def test_kubeconfig_needs_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exec_credential, "_command", [])
+    with pytest.raises(RuntimeError, match="no command that prints tokens was set"):
+        kubeconfig(ADDRESS, "acme-prod")
+
+
+@pytest.mark.parametrize("layer", [*BELOW, "eks_assets/orchestration"])
+def test_layers_below_the_command_line_do_not_spell_it(layer: str) -> None:
+    sources = list((PROJECT / layer).rglob("*.py"))
+    assert sources
+    assert [str(file) for file in sources if "eks_assets.cli" in file.read_text()] == []
