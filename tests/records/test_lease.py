@@ -89,7 +89,8 @@ def contend(context: Context, start: Barrier, finish: Barrier) -> int | None:
     return token
 
 
-def test_of_two_at_once_one_wins_each_of_fifty_rounds(run_of: RunOf) -> None:
+def test_lease_has_one_winner_of_two_at_once(run_of: RunOf) -> None:
+    """Of two runs that ask for the lease at the same time, one gets it, in each of fifty rounds."""
     start, finish = Barrier(2), Barrier(2)
     worlds = [run_of("one"), run_of("two")]
     with ThreadPoolExecutor(2) as pool:
@@ -103,7 +104,8 @@ def test_of_two_at_once_one_wins_each_of_fifty_rounds(run_of: RunOf) -> None:
     assert 1 < holder.token <= ROUNDS
 
 
-def test_steps_of_one_run_hold_it_together(run_of: RunOf) -> None:
+def test_lease_is_shared_by_steps_of_one_run(run_of: RunOf) -> None:
+    """Steps of one run hold the lease together, with one token, until the run ends."""
     with hold(run_of("one"), who="first step") as first:
         with hold(run_of("one"), who="second step") as second:
             assert second.token == first.token
@@ -114,7 +116,8 @@ def test_steps_of_one_run_hold_it_together(run_of: RunOf) -> None:
             pass
 
 
-def test_next_step_of_a_run_joins_and_another_run_waits_for_it_without_being_told(run_of: RunOf) -> None:
+def test_lease_passes_to_next_step_and_then_to_next_run(run_of: RunOf) -> None:
+    """The next step of a run joins its lease; another run gets it soon after the last step, without `wait`."""
     said: list[str] = []
     with hold(run_of("one"), who="first step") as first:
         pass
@@ -127,7 +130,8 @@ def test_next_step_of_a_run_joins_and_another_run_waits_for_it_without_being_tol
     assert said[0].startswith("environment sandbox: held by run one (first step)")
 
 
-def test_ended_run_gives_the_environment_back_at_once(run_of: RunOf) -> None:
+def test_ended_run_releases_lease_at_once(run_of: RunOf) -> None:
+    """A run that has ended no longer holds the environment: the next one need not wait."""
     context = run_of("two")
     with hold(run_of("one"), who="deploy", keep=False):
         assert current_holder(context) is not None
@@ -136,7 +140,8 @@ def test_ended_run_gives_the_environment_back_at_once(run_of: RunOf) -> None:
         pass
 
 
-def test_step_that_died_does_not_keep_its_ended_run_alive(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_step_does_not_keep_lease_of_ended_run(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed step never gives its lease back; once its run has ended, the lease still expires soon."""
     with hold(run_of("one"), who="deploy", keep=False), monkeypatch.context() as killed:
         killed.setattr(Lease, "leave", lambda *_, **__: None)
         with hold(run_of("one"), who="step"):
@@ -146,7 +151,8 @@ def test_step_that_died_does_not_keep_its_ended_run_alive(run_of: RunOf, monkeyp
     assert (holder.until - server_time(context)).total_seconds() < 25
 
 
-def test_refusal_says_who_holds_it_and_how_to_see_that(run_of: RunOf) -> None:
+def test_held_lease_error_names_holder_and_command(run_of: RunOf) -> None:
+    """The refusal says who holds the environment, since when and until when, and which command shows the row."""
     with hold(run_of("one"), who="ann: eks-assets deploy sandbox"):
         with pytest.raises(LeaseHeld) as refused, hold(run_of("two"), who="ben"):
             pass
@@ -159,7 +165,8 @@ def test_refusal_says_who_holds_it_and_how_to_see_that(run_of: RunOf) -> None:
     assert lease_table(run_of("one").env) in refused.value.next_step
 
 
-def test_who_waits_follows_as_soon_as_the_other_ends(run_of: RunOf) -> None:
+def test_waiting_run_gets_lease_when_holder_ends(run_of: RunOf) -> None:
+    """A run that waits says so once, and gets the lease as soon as the holder ends."""
     said: list[str] = []
     with ExitStack() as first, ThreadPoolExecutor(1) as pool:
         first.enter_context(hold(run_of("one"), who="ann", keep=False))
@@ -176,7 +183,8 @@ def test_who_waits_follows_as_soon_as_the_other_ends(run_of: RunOf) -> None:
     assert said[0].startswith("environment sandbox: held by run one (ann) since ")
 
 
-def test_expired_lease_is_taken_over_and_its_holder_finds_out(run_of: RunOf, table: Any) -> None:
+def test_expired_lease_passes_on_and_old_holder_fails(run_of: RunOf, table: Any) -> None:
+    """An expired lease passes to the next run; the old holder's check fails, and its leaving ends nothing."""
     with hold(run_of("one"), who="ann") as old:
         expire(table)
         with hold(run_of("two"), who="ben") as new:
@@ -189,7 +197,8 @@ def test_expired_lease_is_taken_over_and_its_holder_finds_out(run_of: RunOf, tab
     assert holder.run == "two"
 
 
-def test_holder_that_was_only_late_goes_on(run_of: RunOf, table: Any) -> None:
+def test_late_holder_keeps_expired_lease_nobody_took(run_of: RunOf, table: Any) -> None:
+    """A holder that renews after the lease expired keeps it, as long as nobody else has taken it."""
     with hold(run_of("one"), who="ann") as lease:
         expire(table)
         lease.check()
@@ -197,7 +206,8 @@ def test_holder_that_was_only_late_goes_on(run_of: RunOf, table: Any) -> None:
             pass
 
 
-def test_lease_is_renewed_while_its_holder_works(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lease_is_renewed_while_holder_works(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the holder works, its lease is extended and stays the same lease."""
     monkeypatch.setattr(lease_module, "TTL", 4.0)
     context = run_of("two")
     with hold(run_of("one"), who="ann"):
@@ -211,9 +221,8 @@ def test_lease_is_renewed_while_its_holder_works(run_of: RunOf, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("off", [HOUR, -HOUR])
-def test_clock_an_hour_off_neither_loses_nor_steals(
-    run_of: RunOf, table: Any, monkeypatch: pytest.MonkeyPatch, off: float
-) -> None:
+def test_lease_ignores_clock_of_machine(run_of: RunOf, table: Any, monkeypatch: pytest.MonkeyPatch, off: float) -> None:
+    """A machine whose clock is an hour off neither loses its lease nor takes another's: AWS's clock decides."""
     right, wrong = run_of("right"), run_of("wrong")
     right_time, clock = server_time(right), time.time
     with hold(right, who="ann", keep=False) as lease:
@@ -254,9 +263,8 @@ def busy_stack(admin: Aws) -> Iterator[BusyStack]:
     client.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
-def test_takeover_waits_for_the_stacks_that_the_other_run_left_under_way(
-    run_of: RunOf, table: Any, busy_stack: BusyStack
-) -> None:
+def test_takeover_waits_for_stacks_in_progress(run_of: RunOf, table: Any, busy_stack: BusyStack) -> None:
+    """Who takes over an expired lease waits for the stacks that the other run left in progress, and says so."""
     said: list[str] = []
     with hold(run_of("one"), who="ann"):
         later = threading.Timer(2, busy_stack())
@@ -269,9 +277,8 @@ def test_takeover_waits_for_the_stacks_that_the_other_run_left_under_way(
     assert said == [f"waiting for what an earlier run left under way: {STACK} is CREATE_IN_PROGRESS"]
 
 
-def test_step_that_joins_meanwhile_waits_as_well_and_one_that_comes_later_does_not(
-    run_of: RunOf, busy_stack: BusyStack
-) -> None:
+def test_joining_step_waits_for_stacks_only_while_in_progress(run_of: RunOf, busy_stack: BusyStack) -> None:
+    """A step that joins while its run waits for stacks waits as well; one that comes later does not."""
     finish = busy_stack()
     joined: list[str] = []
 
@@ -301,9 +308,8 @@ def impatient(account: Environment, table: Any) -> Context:
     return Context.of(account.model_copy(update={"deadlines": short}), run_id="two")
 
 
-def test_stacks_of_an_environment_whose_name_begins_alike_are_not_waited_for(
-    impatient: Context, busy_stack: BusyStack
-) -> None:
+def test_takeover_ignores_stacks_of_similar_environment(impatient: Context, busy_stack: BusyStack) -> None:
+    """Stacks of an environment whose name has ours as its beginning are not waited for."""
     finish = busy_stack("sandbox-lease")
     with hold(impatient, who="ben", keep=False) as lease:
         lease.check()
@@ -311,9 +317,10 @@ def test_stacks_of_an_environment_whose_name_begins_alike_are_not_waited_for(
 
 
 @pytest.mark.parametrize("tag", ["sandbox", None])
-def test_stacks_that_stay_busy_are_named_and_the_environment_is_given_back(
+def test_takeover_times_out_naming_stacks_and_releases_lease(
     impatient: Context, busy_stack: BusyStack, tag: str | None
 ) -> None:
+    """Where stacks stay in progress, the error names them and the environment is free again."""
     finish = busy_stack(tag)
     with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(impatient, who="ben", keep=False):
         pass
@@ -321,7 +328,8 @@ def test_stacks_that_stay_busy_are_named_and_the_environment_is_given_back(
     finish()
 
 
-def test_driver_changes_nothing_after_the_lease_was_lost(run_of: RunOf, table: Any, admin: Aws) -> None:
+def test_driver_changes_nothing_after_lease_was_lost(run_of: RunOf, table: Any, admin: Aws) -> None:
+    """A driver refuses to change anything for a run that has lost its lease; without a lease it applies."""
     ssm = admin.client("ssm")
     ssm.put_parameter(Name=PARAMETER, Value="before", Type="String")
     spec = Parameter[StoredOutputs](name=PARAMETER, value="after")
@@ -340,7 +348,8 @@ def test_driver_changes_nothing_after_the_lease_was_lost(run_of: RunOf, table: A
         ssm.delete_parameter(Name=PARAMETER)
 
 
-def test_environment_that_was_not_bootstrapped_says_so(account: Environment) -> None:
+def test_lease_of_missing_table_names_bootstrap_command(account: Environment) -> None:
+    """Without a lease table the error says that the environment needs `bootstrap`."""
     nobody = account.model_copy(update={"tenant": "nobody"})
     other = Context(nobody, Aws(nobody, as_deployer=False), run_id="one")
     with pytest.raises(NotFound, match="nobody-sandbox-lease does not exist") as missing, hold(other, who="ann"):
