@@ -40,12 +40,14 @@ def twice() -> Twice:
     return Twice(first, again)
 
 
-def test_a_run_that_is_executed_again_holds_the_environment_for_itself(twice: Twice) -> None:
+def test_reexecuted_run_does_not_inherit_launch(twice: Twice) -> None:
+    """A re-executed run holds the environment for itself: the copied launch tag does not count."""
     assert Platform().open("acme-dev", silent, twice.first).launch == "launch-1"
     assert Platform().open("acme-dev", silent, twice.again).launch is None
 
 
-def test_a_run_that_is_executed_again_has_not_been_planned(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reexecuted_run_is_planned_again(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copied tags do not say that a re-executed run has been planned: it plans."""
     planned: list[str] = []
 
     def plan_environment(*_: object, only: list[str]) -> None:
@@ -58,7 +60,8 @@ def test_a_run_that_is_executed_again_has_not_been_planned(twice: Twice, monkeyp
     assert planned == ["not planned"]
 
 
-def test_a_run_that_is_executed_again_is_not_abandoned_with_the_first(twice: Twice) -> None:
+def test_reexecuted_run_is_not_closed_with_the_first(twice: Twice) -> None:
+    """Closing the abandoned first run leaves the re-executed run alone."""
     with dg.DagsterInstance.ephemeral() as instance:
         for run in (twice.first, twice.again):
             instance.add_run(run)
