@@ -46,7 +46,8 @@ def whole(env: Environment, **network: Any) -> dict[str, Any]:
     )
 
 
-def test_the_document_is_as_the_schema_says(sandbox_env: Environment) -> None:
+def test_plan_document_matches_schema(sandbox_env: Environment) -> None:
+    """A plan with changes, an unknown and a disabled unit matches the JSON Schema."""
     document = whole(sandbox_env)
     assert faults(document) == []
     assert faults(json.loads(json.dumps(document))) == []
@@ -68,13 +69,15 @@ def test_the_document_is_as_the_schema_says(sandbox_env: Environment) -> None:
         lambda d: d["changes"][0]["fields"][0].pop("replaces"),
     ],
 )
-def test_the_schema_refuses_another_form(sandbox_env: Environment, spoil: Any) -> None:
+def test_plan_schema_refuses_other_documents(sandbox_env: Environment, spoil: Any) -> None:
+    """A missing, extra or wrong field is a fault."""
     document = copy.deepcopy(whole(sandbox_env))
     spoil(document)
     assert faults(document)
 
 
-def test_the_same_state_has_the_same_digest_and_another_has_another(sandbox_env: Environment) -> None:
+def test_plan_digest_depends_on_state_alone(sandbox_env: Environment) -> None:
+    """The same state gives the same digest; another plan or another input gives another."""
     first = whole(sandbox_env)["digest"]
     assert whole(sandbox_env)["digest"] == first
     assert whole(sandbox_env, volatile=("other",))["digest"] != first
@@ -92,7 +95,8 @@ def behind_the_gate(env: Environment) -> tuple[str, ...]:
     return tuple(u.name for u in registry().units if u.wave == "observability")
 
 
-def test_what_is_approved_is_the_digest_of_the_plan_where_only_that_is_pending(sandbox_env: Environment) -> None:
+def test_approval_digest_is_plan_digest_if_only_gated_is_pending(sandbox_env: Environment) -> None:
+    """Where only units behind the gate are pending, the digest to approve is the plan's own."""
     env = gated(sandbox_env)
     units = [planned(u.name, *(GATED if u.name == "loki" else ())) for u in registry().units]
     document = reported(env, *units)
@@ -109,7 +113,8 @@ def test_what_is_approved_is_the_digest_of_the_plan_where_only_that_is_pending(s
 
 
 @pytest.mark.parametrize("reason", ["something before it is pending", "not all is planned"])
-def test_there_is_no_digest_to_approve_while_it_can_change(sandbox_env: Environment, reason: str) -> None:
+def test_plan_has_no_approval_digest_while_it_can_change(sandbox_env: Environment, reason: str) -> None:
+    """While a unit before the gate is pending, or not every unit is planned, there is no digest to approve."""
     env = gated(sandbox_env)
     names = [u.name for u in registry().units if reason != "not all is planned" or u.name != "prometheus"]
     pending = {"loki", "network"} if reason != "not all is planned" else {"loki"}
@@ -144,7 +149,8 @@ def test_there_is_no_digest_to_approve_while_it_can_change(sandbox_env: Environm
         ("values.tls", f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}"),
     ],
 )
-def test_a_planted_secret_is_masked(sandbox_env: Environment, path: str, value: Any) -> None:
+def test_secret_value_is_masked(sandbox_env: Environment, path: str, value: Any) -> None:
+    """A secret is masked by its key, by its object's kind, by the text around it, before and after."""
     for field in (FieldChange(path, None, value), FieldChange(path, value, "other"), FieldChange(path, value, value)):
         document = reported(sandbox_env, planned("loki", field))
         text = json.dumps(document)
@@ -154,13 +160,16 @@ def test_a_planted_secret_is_masked(sandbox_env: Environment, path: str, value: 
         assert document["changes"][0]["fields"][0]["sensitive"]
 
 
-def test_a_variable_is_judged_by_the_name_beside_it() -> None:
+def test_variable_value_is_masked_by_its_name() -> None:
+    """The value of an environment variable is masked by the name that stands beside it."""
     fields = (FieldChange("values.env[0].name", None, "DB_PASSWORD"), FieldChange("values.env[0].value", None, PLANTED))
     assert [(f.after, f.sensitive) for f in masked(fields)] == [("DB_PASSWORD", False), (MASK, True)]
 
 
 @pytest.mark.parametrize("compare", [diff, subset_diff])
-def test_a_rotated_variable_is_judged_by_the_name_that_stays(compare: Callable[..., tuple[FieldChange, ...]]) -> None:
+def test_rotated_variable_is_masked_by_unchanged_name(compare: Callable[..., tuple[FieldChange, ...]]) -> None:
+    """A value that changes is masked by its variable's name, though the name itself does not change."""
+
     def variables(password: str, level: str) -> dict[str, Any]:
         return {"env": [{"name": "DB_PASSWORD", "value": password}, {"name": "LEVEL", "value": level}]}
 
@@ -168,7 +177,9 @@ def test_a_rotated_variable_is_judged_by_the_name_that_stays(compare: Callable[.
     assert [(f.before, f.after) for f in masked(found)] == [(MASK, MASK), ("info", "debug")]
 
 
-def test_a_rotated_variable_of_an_applied_object_is_masked() -> None:
+def test_rotated_variable_of_applied_object_is_masked() -> None:
+    """The same holds for an object that the pipeline applies."""
+
     def workload(password: str) -> dict[str, Any]:
         spec = {"containers": [{"name": "app", "env": [{"name": "DB_PASSWORD", "value": password}]}]}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "shop"}, "spec": spec}
@@ -202,13 +213,14 @@ def test_a_rotated_variable_of_an_applied_object_is_masked() -> None:
         ("values.url", "https://user@host/x?y=1"),
     ],
 )
-def test_what_only_says_where_a_secret_is_stays(path: str, value: Any) -> None:
+def test_reference_to_secret_is_not_masked(path: str, value: Any) -> None:
+    """A value that only says where a secret is stays readable."""
     (field,) = masked([FieldChange(path, None, value)])
     assert (field.after, field.sensitive) == (value, False)
 
 
-def test_published_charts_and_templates_have_nothing_that_would_be_masked(sandbox_env: Environment) -> None:
-    """Else the plan of a new platform would hide what it makes."""
+def test_published_specs_have_nothing_to_mask(sandbox_env: Environment) -> None:
+    """No value of the published environment is masked: else the plan of a new platform would hide what it makes."""
     from eks_assets.graph.rendering import desired
     from resources.drivers.registry import driver_of
     from resources.model.specs import HelmRelease, Manifests, Stack

@@ -8,14 +8,16 @@ from eks_assets.plan.markdown import by_wave, markdown, summary
 from tests.helpers.plans import REPLACED, STACK, change, field, report
 
 
-def test_the_summary_is_one_line() -> None:
+def test_plan_summary_is_one_line() -> None:
+    """The summary counts actions, minutes and what could not be planned in one line."""
     assert summary(report(STACK, REPLACED), 12.0) == "1 to create, 1 to replace, about 12 minutes"
     assert summary(report(), 0.0) == "nothing to do"
     unknown = [{"unit": "loki", "reason": "no chart"}]
     assert summary(report(unknown=unknown), 0.0) == "nothing to do; 1 unit could not be planned"
 
 
-def test_a_table_comes_first_then_folded_waves() -> None:
+def test_markdown_has_table_then_folded_waves() -> None:
+    """A table of the changes comes first, then one folded section a wave."""
     found = markdown(report(STACK, REPLACED))
     assert found.startswith("## Plan of `demo`: 1 to create, 1 to replace, about 12 minutes\n")
     assert "| network | network | create | 4 | reversible | 1 |" in found
@@ -27,12 +29,14 @@ def test_a_table_comes_first_then_folded_waves() -> None:
     assert "+ template.Resources.FileSystem.Properties.Encrypted: true  # forces replacement" in found
 
 
-def test_nothing_to_do_is_short() -> None:
+def test_markdown_of_empty_plan_has_no_table() -> None:
+    """A plan with nothing to do has a headline and no table."""
     assert markdown(report()).splitlines()[0] == "## Plan of `demo`: nothing to do"
     assert "|" not in markdown(report())
 
 
-def test_values_cannot_break_out() -> None:
+def test_markdown_escapes_values() -> None:
+    """A value can close neither a code block nor a tag, and adds no headline or link."""
     evil = "a | b ``` </details> <img> `x` [y](z)"
     plan = report(
         change("loki", field("values.x", evil, f"````{evil}\n# head"), reason=evil, disrupts=[evil]),
@@ -50,7 +54,8 @@ def test_values_cannot_break_out() -> None:
     assert outside.count("</details>") == 1
 
 
-def test_a_comment_is_never_longer_than_github_takes() -> None:
+def test_markdown_fits_github_comment() -> None:
+    """A large plan is cut at a comment's limit and says how to see the rest."""
     fields = [field(f"values.f{i}", "x" * 150, "y" * 150) for i in range(60)]
     waves = ("network", "infrastructure", "cluster", "configuration", "applications")
     plan = report(*(change(f"unit_{w}_{i}", *fields, wave=w) for w in waves for i in range(4)))
@@ -62,7 +67,8 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
     assert len(markdown(many)) <= 65_536
 
 
-def test_each_wave_is_short_enough_for_the_ui() -> None:
+def test_wave_markdown_is_short_enough_for_ui() -> None:
+    """Each wave's text has under 1000 characters and counts the units it leaves out."""
     units = [change(f"unit_number_{i}", field("a", 1, 2), disrupts=["pods restart " * 4]) for i in range(60)]
     found = by_wave(report(STACK, REPLACED, *units))
     assert list(found) == ["network", "infrastructure", "configuration"]
@@ -74,5 +80,6 @@ def test_each_wave_is_short_enough_for_the_ui() -> None:
     assert re.search(r"- and \d+ more units$", found["configuration"])
 
 
-def test_an_empty_document_has_no_waves() -> None:
+def test_wave_markdown_of_empty_plan_is_empty() -> None:
+    """A plan with nothing to do has no waves."""
     assert by_wave(report()) == {}
