@@ -76,9 +76,8 @@ def granted(gate: Gate, release_namespace: str) -> Iterator[ClusterGate]:
     remove(found.context(), SETTINGS)
 
 
-def test_a_release_changed_by_hand_after_the_approval_is_left_alone(
-    granted: ClusterGate, kubectl: Callable[..., str]
-) -> None:
+def test_gate_leaves_release_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:
+    """A release that was changed by hand after the approval is refused, until the change is undone."""
     context = granted.context()
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=3")
     with pytest.raises(ApprovalStale, match=r"release .*spec\.replicas: not in the approved plan"):
@@ -90,9 +89,9 @@ def test_a_release_changed_by_hand_after_the_approval_is_left_alone(
     assert [found.status for found in revisions(context)] == ["superseded", "deployed"]
 
 
-def test_an_object_changed_by_hand_after_the_approval_is_left_alone(
-    granted: ClusterGate, kubectl: Callable[..., str]
-) -> None:
+def test_gate_leaves_object_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:
+    """An object that was changed by hand after the approval is refused, until the change is undone."""
+
     def by_hand(level: str) -> None:
         patch: Any = f'{{"data":{{"level":"{level}"}}}}'
         kubectl("patch", "configmap", SETTINGS["metadata"]["name"], "--namespace", "default", "--patch", patch)
