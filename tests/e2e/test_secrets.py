@@ -47,7 +47,8 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
     def found(self, places: Iterator[Place]) -> list[str]:
         return [finding.place for finding in self.SCANNER.find(places)]
 
-    def test_in_the_ledger(self, account: Environment, admin: Aws) -> None:
+    def test_scanner_finds_secret_in_ledger(self, account: Environment, admin: Aws) -> None:
+        """The scanner finds a secret that was leaked into the ledger."""
         bucket, client = ledger_bucket(account), admin.client("s3")
         client.put_object(Bucket=bucket, Key="leaked.json", Body=json.dumps({"password": self.SECRET}).encode())
         try:
@@ -55,7 +56,8 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         finally:
             client.delete_object(Bucket=bucket, Key="leaked.json")
 
-    def test_in_a_stack_and_in_a_parameter(self, account: Environment, admin: Aws) -> None:
+    def test_scanner_finds_secret_in_stack_and_parameter(self, account: Environment, admin: Aws) -> None:
+        """The scanner finds a secret that was leaked into a template and a parameter."""
         properties = {"Type": "String", "Name": "/leaked/password", "Value": self.SECRET}
         resources = {"Password": {"Type": "AWS::SSM::Parameter", "Properties": properties}}
         client = admin.client("cloudformation")
@@ -67,12 +69,14 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         finally:
             client.delete_stack(StackName="leaking")
 
-    def test_in_the_application_repository(self, account: Environment, sandbox: StateDirectory) -> None:
+    def test_scanner_finds_secret_in_repository(self, account: Environment, sandbox: StateDirectory) -> None:
+        """The scanner finds a secret that was leaked into git, even in an object that no branch has."""
         command, bare = ["git", "hash-object", "-w", "--stdin"], sandbox.git / REPOSITORY
         subprocess.run(command, input=self.SECRET, cwd=bare, check=True, capture_output=True, text=True)
         assert self.found(secret_scanner.repository(bare)) == ["git objects"]
 
-    def test_in_helms_storage(self, platform: Environment, context: Context) -> None:
+    def test_scanner_finds_secret_in_helm_storage(self, platform: Environment, context: Context) -> None:
+        """The scanner finds a secret that was leaked into the values of an old revision."""
         release = {
             "name": "leaking",
             "namespace": "default",
@@ -174,7 +178,7 @@ def nowhere(planted: Planted, sandbox: StateDirectory, admin: Aws, context: Cont
     assert tokens == []
 
 
-def test_a_deploy_with_references_to_secrets(
+def test_deploy_with_secret_references_leaks_nothing(
     run: Cli,
     planted: Planted,
     own_grafana_secret: str,
@@ -183,6 +187,7 @@ def test_a_deploy_with_references_to_secrets(
     admin: Aws,
     context: Context,
 ) -> None:
+    """A deploy whose values refer to secrets leaves none in output, logs, ledger, stacks, git or Helm."""
     change(addons={"prometheus": {"values": {"grafana": {"admin": {"existingSecret": own_grafana_secret}}}}})
     assert run("validate", "sandbox").returncode == 0
     assert own_grafana_secret in run("plan", "sandbox").stdout
@@ -196,9 +201,10 @@ def test_a_deploy_with_references_to_secrets(
     nowhere(planted, sandbox, admin, context)
 
 
-def test_a_failure_that_a_secret_caused(
+def test_failure_caused_by_secret_leaks_nothing(
     run: Cli, planted: Planted, wrong_git_token: None, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
+    """A deploy that fails on a wrong token does not show the token."""
     refused = run("deploy", "sandbox", "--only", "application_config", "--log-format", "json")
     assert refused.returncode == 1
     assert "Authentication failed" in refused.stdout
@@ -207,10 +213,10 @@ def test_a_failure_that_a_secret_caused(
     nowhere(planted, sandbox, admin, context)
 
 
-def test_a_secret_written_into_a_releases_values_is_masked_and_stands_in_helms_storage_alone(
+def test_inline_secret_is_masked_and_only_in_helm_storage(
     run: Cli, planted: Planted, change: Change, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
-    """It should have been a reference; Helm keeps what it is given, in a Secret of the cluster."""
+    """A secret in values, which should be a reference, is masked everywhere; Helm's own Secret alone has it."""
     change(addons={"prometheus": {"values": {"grafana": {"adminPassword": planted.inline}}}})
     assert "grafana.adminPassword" in run("plan", "sandbox").stdout
     assert run("plan", "sandbox", "--json").returncode == 0
@@ -242,11 +248,13 @@ class TestThePipelineCannotReadGeneratedCredentials:
                 client.get_secret_value(SecretId=name)
             assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
-    def test_the_deployer(self, context: Context) -> None:
+    def test_deployer_cannot_read_generated_credentials(self, context: Context) -> None:
+        """AWS refuses the deployer the generated credentials."""
         assert ":assumed-role/eks-assets-deployer/" in context.aws.check_account()
         self.refused(context.aws.client("secretsmanager"))
 
-    def test_the_pipeline_role(self, account: Environment, admin: Aws) -> None:
+    def test_pipeline_role_cannot_read_generated_credentials(self, account: Environment, admin: Aws) -> None:
+        """AWS refuses the pipeline's role the generated credentials."""
         role = pipeline_role(account)
         assert role is not None
         arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
@@ -257,9 +265,8 @@ class TestThePipelineCannotReadGeneratedCredentials:
         )
         self.refused(Aws(account, acting, as_deployer=False).client("secretsmanager"))
 
-    def test_the_role_of_cloudformation_is_nobody_to_be(
-        self, account: Environment, context: Context, admin: Aws
-    ) -> None:
+    def test_nobody_can_assume_role_of_cloudformation(self, account: Environment, context: Context, admin: Aws) -> None:
+        """Neither the deployer nor the administrator may assume CloudFormation's role."""
         role = cloudformation_role(account)
         arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
         for aws in (context.aws, admin):
