@@ -190,7 +190,7 @@ def test_deploy_refuses_removal_of_secrets_encryption(platform: Environment, fil
     assert "EncryptionConfig removed" in refused(2)
 
 
-def test_deploy_without_running_sandbox_says_how_to_start(
+def test_deploy_without_running_sandbox_says_next_step(
     account: Environment, refused: Refused, tmp_path: Path
 ) -> None:
     """Where the sandbox is down, the error names the command that starts it."""

@@ -97,11 +97,13 @@ def edge(sandbox: StateDirectory) -> Iterator[Edge]:
     edge.call("DELETE", f"/clusters/{CLUSTER}")
 
 
-def test_it_says_that_there_is_no_gateway(edge: Edge) -> None:
+def test_edge_without_gateway_says_so(edge: Edge) -> None:
+    """Without a pod of the gateway the edge answers 503 and says so."""
     assert edge.get() == (503, "no pod in istio-system has the label app=istio-gateway\n")
 
 
-def test_it_says_that_no_service_selects_the_gateway(edge: Edge) -> None:
+def test_edge_without_service_of_gateway_says_so(edge: Edge) -> None:
+    """Where no Service selects the gateway's pods the edge answers 503 and says so."""
     edge.call("PUT", f"/clusters/{CLUSTER}/manifests", {"objects": gateway()})
     time.sleep(1)
     status, text = edge.get()
@@ -109,7 +111,8 @@ def test_it_says_that_no_service_selects_the_gateway(edge: Edge) -> None:
     assert text.startswith("no Service in istio-system has a ready endpoint")
 
 
-def test_it_answers_while_the_gateway_has_ready_endpoints(edge: Edge) -> None:
+def test_edge_answers_while_gateway_has_ready_endpoints(edge: Edge) -> None:
+    """The edge answers for the domain and names below it while the gateway has ready endpoints."""
     edge.api.apply(service())
     assert edge.answers(200) == "Service public has ready endpoints\n"
     assert edge.get(f"grafana.{DOMAIN}")[0] == 200, "names below the domain are the gateway's, too"
@@ -120,7 +123,8 @@ def test_it_answers_while_the_gateway_has_ready_endpoints(edge: Edge) -> None:
     edge.answers(200)
 
 
-def test_it_says_how_many_pods_are_not_ready(edge: Edge) -> None:
+def test_edge_counts_unready_gateway_pods(edge: Edge) -> None:
+    """Where the gateway's pods are not Ready the edge answers 503 and counts them."""
     crash = {
         "spec": {
             "template": {"metadata": {"annotations": {"sandbox/mode": "crash"}}},
@@ -135,12 +139,14 @@ def test_it_says_how_many_pods_are_not_ready(edge: Edge) -> None:
         time.sleep(0.1)
 
 
-def test_its_certificate_verifies_against_the_sandboxs_authority_only(edge: Edge) -> None:
+def test_edge_certificate_needs_sandbox_authority(edge: Edge) -> None:
+    """The edge's certificate verifies against the sandbox's authority alone."""
     with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|unable to get local issuer"):
         edge.get(trusted=False)
 
 
 @pytest.mark.parametrize("host", ["edge-other.example.com", "example.com"])
-def test_a_domain_of_no_cluster_has_no_certificate(edge: Edge, host: str) -> None:
+def test_edge_has_no_certificate_for_unknown_domain(edge: Edge, host: str) -> None:
+    """A domain of no cluster gets no certificate."""
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         edge.get(host)

@@ -49,7 +49,8 @@ def assume(aws: Aws, keys: Keys, role: str, session: str) -> Keys:
     return made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
 
 
-def test_each_version_of_a_parameter_names_its_own_writer(aws: Aws, carol: Keys) -> None:
+def test_parameter_version_names_its_writer(aws: Aws, carol: Keys) -> None:
+    """Each version of a parameter names the root, user or session that wrote it."""
     role = make_role(aws, "writer", policy("ssm:PutParameter", Resource="*"))
     session = assume(aws, carol, role, "on-call")
     for keys in ((), carol, session):
@@ -62,7 +63,8 @@ def test_each_version_of_a_parameter_names_its_own_writer(aws: Aws, carol: Keys)
     assert described["LastModifiedUser"] == by_session
 
 
-def test_a_stack_writes_a_parameter_with_the_rights_and_the_name_of_its_service_role(aws: Aws) -> None:
+def test_stack_writes_as_its_service_role(aws: Aws) -> None:
+    """A stack writes a parameter in the name, and within the rights, of its service role."""
     trust = {"Principal": {"Service": "cloudformation.amazonaws.com"}}
     everything = policy("ssm:*", Resource="*")
     denied = policy("ssm:PutParameter", Resource=f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/grants/*", Effect="Deny")
@@ -75,7 +77,8 @@ def test_a_stack_writes_a_parameter_with_the_rights_and_the_name_of_its_service_
     assert any("not authorized to perform: ssm:PutParameter" in reason for reason in aws.failures("forged"))
 
 
-def test_a_trust_policy_can_fix_the_session_name(aws: Aws, carol: Keys) -> None:
+def test_trust_policy_fixes_session_name(aws: Aws, carol: Keys) -> None:
+    """A trust policy can require the user's own name as the session's; invalid names are refused."""
     fixed = {"StringEquals": {"sts:RoleSessionName": "${aws:username}"}}
     role = make_role(aws, "named", Condition=fixed)
     sts = aws.client("sts", *carol)
@@ -86,7 +89,8 @@ def test_a_trust_policy_can_fix_the_session_name(aws: Aws, carol: Keys) -> None:
         assert "ValidationError" in refused(aws.client("sts").assume_role, RoleArn=role, RoleSessionName=unspeakable)
 
 
-def test_permissions_hold_for_each_of_several_parameters(aws: Aws, carol: Keys) -> None:
+def test_permission_is_checked_for_each_of_several_parameters(aws: Aws, carol: Keys) -> None:
+    """A call with several parameters needs the right to each of them."""
     for name in ("/team/a", "/team/b", "/other"):
         aws.client("ssm").put_parameter(Name=name, Value="v", Type="String")
     ssm = aws.client("ssm", *carol)
@@ -101,7 +105,8 @@ def mails(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> None:
+def test_mail_is_kept_in_file_within_sns_limits(aws: Aws) -> None:
+    """Mail to every subscriber is kept in a file; what SNS refuses is refused and not sent."""
     topic = aws.deploy(
         "mail",
         {
@@ -128,7 +133,8 @@ def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> Non
     assert len(mails(aws.folder)) == 4, "a refused message was sent"
 
 
-def test_a_message_received_too_often_goes_to_the_dead_letter_queue(aws: Aws) -> None:
+def test_message_received_too_often_goes_to_dead_letters(aws: Aws) -> None:
+    """A message that is received more often than allowed moves to the dead-letter queue."""
     arn = {"Fn::GetAtt": ["Dead", "Arn"]}
     redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": 2}
     queues = aws.deploy(

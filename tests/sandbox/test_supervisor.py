@@ -124,7 +124,8 @@ def processes_of(root: Path) -> list[str]:
     return found
 
 
-def test_up_says_what_runs_and_where(sandbox: Sandbox) -> None:
+def test_up_of_running_sandbox_changes_nothing(sandbox: Sandbox) -> None:
+    """`up` of a running sandbox changes nothing; the status shows what runs, and the state file where."""
     before = sandbox.process_ids()
     sandbox.up()
     assert sandbox.process_ids() == before, "up of a running sandbox has nothing to do"
@@ -137,7 +138,8 @@ def test_up_says_what_runs_and_where(sandbox: Sandbox) -> None:
     assert written["variables"]["SANDBOX_REGISTRY"] == written["registry"]
 
 
-def test_variables_point_at_the_only_cluster_and_put_the_tools_first(sandbox: Sandbox) -> None:
+def test_environment_points_at_cluster_and_tools(sandbox: Sandbox) -> None:
+    """The variables point at the only cluster and the AWS endpoint, and put the tools first on PATH."""
     variables = lifecycle.environment(state=sandbox.state)
     assert variables["KUBECONFIG"] == str(sandbox.state.cluster(CLUSTER) / "admin.kubeconfig")
     assert (Path(variables["PATH"].split(os.pathsep)[0]) / "kubectl").exists()
@@ -146,13 +148,15 @@ def test_variables_point_at_the_only_cluster_and_put_the_tools_first(sandbox: Sa
         lifecycle.environment("nowhere", sandbox.state)
 
 
-def test_putting_a_cluster_again_changes_nothing(sandbox: Sandbox) -> None:
+def test_putting_cluster_again_changes_nothing(sandbox: Sandbox) -> None:
+    """Putting the same cluster again starts no process and keeps its address."""
     before = sandbox.endpoint, sandbox.process_ids()
     sandbox.put_cluster()
     assert (sandbox.endpoint, sandbox.process_ids()) == before
 
 
-def test_anonymous_callers_are_refused(sandbox: Sandbox) -> None:
+def test_api_server_refuses_anonymous_callers(sandbox: Sandbox) -> None:
+    """The API server refuses a caller without credentials."""
     authority = sandbox.state.cluster(CLUSTER) / "certificates" / "ca.crt"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{sandbox.endpoint}/version", context=ssl.create_default_context(cafile=authority))
@@ -161,12 +165,14 @@ def test_anonymous_callers_are_refused(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("version", "reason"), [("1.33", "1.34 to 1.37"), ("latest", "1.34 to 1.37")])
-def test_a_version_that_cannot_be_is_refused(sandbox: Sandbox, version: str, reason: str) -> None:
+def test_unsupported_cluster_version_is_refused(sandbox: Sandbox, version: str, reason: str) -> None:
+    """A version that the sandbox does not have is refused with those it has."""
     with pytest.raises(SandboxError, match=reason):
         sandbox.put_cluster(version)
 
 
-def test_a_node_group_is_made_of_exactly_its_nodes(sandbox: Sandbox) -> None:
+def test_node_group_has_exactly_its_nodes(sandbox: Sandbox) -> None:
+    """A node group has the nodes of the last request, with capacity, address, version and taints."""
     path = f"/clusters/{CLUSTER}/node-groups/system"
     extra = {"name": "ip-10-0-3-12.us-west-2.compute.internal"}
     sandbox.call("PUT", path, {"version": "1.34", "nodes": [*NODES, extra]})
@@ -192,13 +198,15 @@ def test_a_node_group_is_made_of_exactly_its_nodes(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("addon", ["vpc-cni", "coredns", "aws-ebs-csi-driver"])
-def test_an_addon_becomes_ready(sandbox: Sandbox, addon: str) -> None:
+def test_addon_becomes_ready(sandbox: Sandbox, addon: str) -> None:
+    """An EKS add-on becomes ready."""
     path = f"/clusters/{CLUSTER}/addons/{addon}"
     sandbox.call("PUT", path, {"version": "v1.20.4-eksbuild.1", "configuration": None})
     eventually(f"{addon} is ready", lambda: bool(sandbox.call("GET", path)["ready"]))
 
 
-def test_an_addon_whose_pods_crash_says_so(sandbox: Sandbox) -> None:
+def test_addon_with_crashing_pods_is_not_ready(sandbox: Sandbox) -> None:
+    """An add-on whose pods crash is not ready and counts its pods; a deleted one does not exist."""
     path = f"/clusters/{CLUSTER}/addons/metrics-server"
     broken = {"podAnnotations": {"sandbox/mode": "crash"}}
     sandbox.call("PUT", path, {"version": "v0.8.0-eksbuild.1", "configuration": broken})
@@ -208,7 +216,8 @@ def test_an_addon_whose_pods_crash_says_so(sandbox: Sandbox) -> None:
     assert "does not exist" in sandbox.call("GET", path)["detail"]
 
 
-def test_a_crashing_pod_looks_as_a_kubelet_shows_it_and_recovers(sandbox: Sandbox) -> None:
+def test_crashing_pod_looks_as_from_kubelet_and_recovers(sandbox: Sandbox) -> None:
+    """A crashing pod has the status that a kubelet writes, and recovers."""
     sandbox.create_pod("crash", **{"sandbox/mode": "crash"})
     eventually("it crash-loops", lambda: waiting(sandbox.pod("crash")).get("reason") == "CrashLoopBackOff")
     pod = sandbox.pod("crash")
@@ -221,7 +230,8 @@ def test_a_crashing_pod_looks_as_a_kubelet_shows_it_and_recovers(sandbox: Sandbo
     eventually("it runs", lambda: sandbox.pod("crash")["status"]["containerStatuses"][0]["ready"])
 
 
-def test_an_image_that_does_not_exist_cannot_be_pulled(sandbox: Sandbox) -> None:
+def test_missing_image_cannot_be_pulled(sandbox: Sandbox) -> None:
+    """A pod with an image that does not exist waits in ImagePullBackOff."""
     sandbox.create_pod("image", "web-does-not-exist:1")
     eventually("it waits", lambda: waiting(sandbox.pod("image")).get("reason") == "ImagePullBackOff")
     pod = sandbox.pod("image")
@@ -229,7 +239,8 @@ def test_an_image_that_does_not_exist_cannot_be_pulled(sandbox: Sandbox) -> None
     assert 'Back-off pulling image "web-does-not-exist:1"' in waiting(pod)["message"]
 
 
-def test_a_pod_waits_as_long_as_it_is_told(sandbox: Sandbox) -> None:
+def test_ready_delay_holds_pod_back(sandbox: Sandbox) -> None:
+    """A pod with a ready-delay starts that much later, while others start at once."""
     sandbox.create_pod("slow", **{"sandbox/ready-delay": "3s"})
     sandbox.create_pod("quick")
     eventually("the other runs", lambda: sandbox.pod("quick")["status"]["phase"] == "Running", 2.5)
@@ -237,7 +248,8 @@ def test_a_pod_waits_as_long_as_it_is_told(sandbox: Sandbox) -> None:
     eventually("it runs", lambda: sandbox.pod("slow")["status"]["phase"] == "Running")
 
 
-def test_options_of_a_running_sandbox_can_be_changed(sandbox: Sandbox) -> None:
+def test_up_changes_options_of_running_sandbox(sandbox: Sandbox) -> None:
+    """`up` with other options changes the delays of a running sandbox."""
     lifecycle.up(Options(pod_seconds=3, state=sandbox.state))
     sandbox.create_pod("slower")
     time.sleep(1)
@@ -247,7 +259,8 @@ def test_options_of_a_running_sandbox_can_be_changed(sandbox: Sandbox) -> None:
     assert all(process["healthy"] for process in lifecycle.status(sandbox.state)["processes"])
 
 
-def test_custom_resources_become_ready_when_their_definition_arrives_late(sandbox: Sandbox) -> None:
+def test_custom_resource_becomes_ready_after_late_definition(sandbox: Sandbox) -> None:
+    """A custom resource becomes Ready although its definition came after the start."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": schema}
     names = {"kind": "NodePool", "plural": "nodepools", "singular": "nodepool"}
@@ -270,7 +283,8 @@ def test_custom_resources_become_ready_when_their_definition_arrives_late(sandbo
     eventually("it is Ready", lambda: any(c["type"] == "Ready" and c["status"] == "True" for c in conditions()))
 
 
-def test_a_child_that_dies_is_started_again(sandbox: Sandbox) -> None:
+def test_killed_child_process_is_restarted(sandbox: Sandbox) -> None:
+    """A child process that dies is restarted, counted and logged, and works."""
     name = f"{CLUSTER}/kwok"
     os.kill(leftovers(sandbox.state.processes)[name], signal.SIGKILL)
 
@@ -283,7 +297,8 @@ def test_a_child_that_dies_is_started_again(sandbox: Sandbox) -> None:
     eventually("it works", lambda: sandbox.pod("after")["status"]["phase"] == "Running")
 
 
-def test_an_upgrade_keeps_address_and_objects(sandbox: Sandbox) -> None:
+def test_cluster_upgrade_keeps_address_and_objects(sandbox: Sandbox) -> None:
+    """An upgrade keeps the address and the objects; a downgrade is refused."""
     before = sandbox.endpoint
     assert sandbox.put_cluster("1.35") == before
     assert (sandbox.api.get("/version") or {})["emulationMinor"] == "35"
@@ -292,7 +307,8 @@ def test_an_upgrade_keeps_address_and_objects(sandbox: Sandbox) -> None:
         sandbox.put_cluster("1.34")
 
 
-def test_down_leaves_no_process_and_loses_nothing(sandbox: Sandbox) -> None:
+def test_down_leaves_no_process_and_keeps_objects(sandbox: Sandbox) -> None:
+    """After `down` no process is left; after `up` the objects are there and pods start."""
     lifecycle.down(sandbox.state)
     assert processes_of(sandbox.state.root) == []
     assert not lifecycle.status(sandbox.state)["up"]
@@ -304,7 +320,8 @@ def test_down_leaves_no_process_and_loses_nothing(sandbox: Sandbox) -> None:
     eventually("nodes work at once", lambda: sandbox.pod("next-day")["status"]["phase"] == "Running", 10)
 
 
-def test_a_killed_sandbox_leaves_no_process_and_comes_up_again(sandbox: Sandbox) -> None:
+def test_killed_supervisor_leaves_no_process(sandbox: Sandbox) -> None:
+    """Where the supervisor is killed all its processes end, and `up` brings everything back."""
     os.kill(sandbox.running["supervisor_pid"], signal.SIGKILL)
     eventually("everything is gone", lambda: processes_of(sandbox.state.root) == [])
     assert not lifecycle.status(sandbox.state)["up"]
@@ -312,7 +329,7 @@ def test_a_killed_sandbox_leaves_no_process_and_comes_up_again(sandbox: Sandbox)
     assert sandbox.pod("next-day")["status"]["phase"] == "Running"
 
 
-def test_up_over_other_code_restarts_and_loses_nothing(sandbox: Sandbox) -> None:
+def test_up_over_other_code_restarts_and_keeps_objects(sandbox: Sandbox) -> None:
     """A supervisor of before has no digest of its code in the state file; one of another check-out has another."""
     written = json.loads(sandbox.state.state.read_text())
     sandbox.state.state.write_text(json.dumps({name: value for name, value in written.items() if name != "code"}))
