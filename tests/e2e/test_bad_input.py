@@ -190,9 +190,7 @@ def test_deploy_refuses_removal_of_secrets_encryption(platform: Environment, fil
     assert "EncryptionConfig removed" in refused(2)
 
 
-def test_deploy_without_running_sandbox_says_next_step(
-    account: Environment, refused: Refused, tmp_path: Path
-) -> None:
+def test_deploy_without_running_sandbox_says_next_step(account: Environment, refused: Refused, tmp_path: Path) -> None:
     """Where the sandbox is down, the error names the command that starts it."""
     said = refused(2, EKS_ASSETS_SANDBOX_DIR=str(tmp_path))
     assert "the sandbox is not running" in said
