@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,63 +15,24 @@ from resources.config.environment import Environment
 from resources.config.names import lease_table
 from resources.context import Context
 from resources.drivers.parameter import ParameterDriver
-from resources.model.errors import LeaseHeld, NotFound, WaitTimeout
+from resources.model.errors import LeaseHeld, NotFound
 from resources.model.outputs import Outputs
 from resources.model.specs import Parameter
 from resources.records import lease as lease_module
 from resources.records.clock import server_time
 from resources.records.lease import Lease, hold
 from resources.records.lease_table import current_holder, read_row
-from tests.helpers.leases import expire
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import TagTypeDef
+from tests.helpers.leases import RunOf, expire
+from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
 ROUNDS = 50
 HOUR = 3600.0
-STACK, PARAMETER = "demo-sandbox-lease", "/demo/sandbox/lease-test"
-WAITING = {
-    "Resources": {
-        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-        "Patience": {
-            "Type": "AWS::CloudFormation::WaitCondition",
-            "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "60"},
-        },
-    }
-}
-RunOf = Callable[..., Context]
-BusyStack = Callable[..., Callable[[], None]]
+PARAMETER = "/demo/sandbox/lease-test"
 
 
 class StoredOutputs(Outputs):
     stored: str
-
-
-@pytest.fixture
-def table(admin: Aws) -> Iterator[Any]:
-    """The lease table, for the account's administrator; the environment is free before and after a test."""
-    found = admin.session.resource("dynamodb", endpoint_url=admin.source.endpoint).Table(lease_table(admin.env))
-    found.delete_item(Key={"environment": admin.env.name})
-    yield found
-    found.delete_item(Key={"environment": admin.env.name})
-
-
-@pytest.fixture
-def run_of(account: Environment, table: Any) -> RunOf:
-    """A Context of a process of its own that belongs to a run."""
-
-    def make(run: str, progress: Callable[[str], None] = lambda _: None) -> Context:
-        return Context.of(account, progress, run)
-
-    return make
-
-
-def eventually(look: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def contend(context: Context, start: Barrier, finish: Barrier) -> int | None:
@@ -176,7 +134,7 @@ def test_waiting_run_gets_lease_when_holder_ends(run_of: RunOf) -> None:
                 return lease.token
 
         following = pool.submit(follow)
-        eventually(lambda: bool(said), "the one that waits says nothing")
+        eventually("the one that waits says so", lambda: bool(said))
         first.close()
         assert following.result(10) == 2
     assert len(said) == 1
@@ -238,94 +196,6 @@ def test_lease_ignores_clock_of_machine(run_of: RunOf, table: Any, monkeypatch: 
             with pytest.raises(LeaseHeld), hold(right, who="ann"):
                 pass
             lease.check()
-
-
-@pytest.fixture
-def busy_stack(admin: Aws) -> Iterator[BusyStack]:
-    """Starts a stack, with the tag of that environment, which is under way until the function that comes back is
-    called."""
-    client = admin.client("cloudformation")
-
-    def state() -> str:
-        return str(client.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
-
-    def finish() -> None:
-        client.signal_resource(StackName=STACK, LogicalResourceId="Patience", UniqueId="one", Status="SUCCESS")
-
-    def start(environment: str | None = admin.env.name) -> Callable[[], None]:
-        tags: list[TagTypeDef] = [{"Key": "eks-assets:environment", "Value": environment}] if environment else []
-        client.create_stack(StackName=STACK, TemplateBody=json.dumps(WAITING), Tags=tags)
-        eventually(lambda: state() == "CREATE_IN_PROGRESS", "the stack does not start")
-        return finish
-
-    yield start
-    client.delete_stack(StackName=STACK)
-    client.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
-
-
-def test_takeover_waits_for_stacks_in_progress(run_of: RunOf, table: Any, busy_stack: BusyStack) -> None:
-    """Who takes over an expired lease waits for the stacks that the other run left in progress, and says so."""
-    said: list[str] = []
-    with hold(run_of("one"), who="ann"):
-        later = threading.Timer(2, busy_stack())
-        expire(table)
-        began = time.monotonic()
-        later.start()
-        with hold(run_of("two", said.append), who="ben"):
-            assert time.monotonic() - began >= 2
-        later.join()
-    assert said == [f"waiting for what an earlier run left under way: {STACK} is CREATE_IN_PROGRESS"]
-
-
-def test_joining_step_waits_for_stacks_only_while_in_progress(run_of: RunOf, busy_stack: BusyStack) -> None:
-    """A step that joins while its run waits for stacks waits as well; one that comes later does not."""
-    finish = busy_stack()
-    joined: list[str] = []
-
-    def step(said: list[str]) -> None:
-        with hold(run_of("two", said.append), who="step"):
-            pass
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(step, [])
-        eventually(lambda: current_holder(run_of("three")) is not None, "nobody took it")
-        second = pool.submit(step, joined)
-        eventually(lambda: bool(joined), "the second step does not wait")
-        with pytest.raises(LeaseHeld), hold(run_of("three"), who="other"):
-            pass  # held while it waits
-        finish()
-        first.result(20)
-        second.result(20)
-    after: list[str] = []
-    step(after)
-    assert after == []
-
-
-@pytest.fixture
-def impatient(account: Environment, table: Any) -> Context:
-    """Waits a second for stacks."""
-    short = account.deadlines.model_copy(update={"stack": 1, "cluster": 1})
-    return Context.of(account.model_copy(update={"deadlines": short}), run_id="two")
-
-
-def test_takeover_ignores_stacks_of_similar_environment(impatient: Context, busy_stack: BusyStack) -> None:
-    """Stacks of an environment whose name has ours as its beginning are not waited for."""
-    finish = busy_stack("sandbox-lease")
-    with hold(impatient, who="ben", keep=False) as lease:
-        lease.check()
-    finish()
-
-
-@pytest.mark.parametrize("tag", ["sandbox", None])
-def test_takeover_times_out_naming_stacks_and_releases_lease(
-    impatient: Context, busy_stack: BusyStack, tag: str | None
-) -> None:
-    """Where stacks stay in progress, the error names them and the environment is free again."""
-    finish = busy_stack(tag)
-    with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(impatient, who="ben", keep=False):
-        pass
-    assert current_holder(impatient) is None
-    finish()
 
 
 def test_driver_changes_nothing_after_lease_was_lost(run_of: RunOf, table: Any, admin: Aws) -> None:
