@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from sandbox import lifecycle
@@ -63,12 +61,3 @@ class SupervisedCluster:
 
     def delete(self) -> None:
         self.call("DELETE", "")
-
-
-def eventually(what: str, condition: Callable[[], bool], seconds: float = 20) -> float:
-    """Wait until the condition holds; the seconds that it took. Fails with `what` after `seconds`."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() < begun + seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return time.monotonic() - begun

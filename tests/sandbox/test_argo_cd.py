@@ -19,8 +19,9 @@ import pytest
 from sandbox import lifecycle
 from sandbox.paths import StateDirectory
 from sandbox.plane.kubernetes_api import MERGE_PATCH
+from tests.helpers.waiting import eventually
 from tests.sandbox.git_host import TOKEN, USER, GitHost
-from tests.sandbox.supervised_cluster import SupervisedCluster, eventually
+from tests.sandbox.supervised_cluster import SupervisedCluster
 
 CLUSTER, NAMESPACE = "argo-test-cluster", "argocd"
 APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"

@@ -15,7 +15,8 @@ from sandbox import lifecycle
 from sandbox.paths import StateDirectory
 from sandbox.plane.kubernetes_api import ApiError
 from sandbox.stand_in.certificates import authority, issue
-from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted, eventually
+from tests.helpers.waiting import eventually
+from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +199,7 @@ def test_external_secret_is_copied_and_errors_show_no_value(cluster: Cluster) ->
 
     changed = json.dumps({**secret, "user": "root"})
     cluster.aws("secretsmanager").put_secret_value(SecretId="demo/grafana", SecretString=changed)
-    eventually("the change arrives", lambda: cluster.secret("login") == {"login": f"root:{SECRET_VALUE}"}, limit=8)
+    eventually("the change arrives", lambda: cluster.secret("login") == {"login": f"root:{SECRET_VALUE}"}, seconds=8)
 
 
 def test_secret_store_is_refused_while_webhook_has_no_pod(cluster: Cluster) -> None:
