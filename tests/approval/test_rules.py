@@ -69,10 +69,10 @@ def test_request_is_granted_by_required_number_of_people() -> None:
 )
 def test_vote_that_does_not_count_is_listed_with_reason(votes: list[Decision], why: str) -> None:
     """A vote that does not count leaves the request waiting, and the reason is kept."""
-    found = judge(*votes)
-    assert (found.status, found.approvers) == ("waiting", ("alice",))
-    assert len(found.ignored) == 1
-    assert re.search(why, found.ignored[0])
+    state = judge(*votes)
+    assert (state.status, state.approvers) == ("waiting", ("alice",))
+    assert len(state.ignored) == 1
+    assert re.search(why, state.ignored[0])
 
 
 def test_initiator_may_approve_without_exclude_initiator() -> None:
@@ -93,8 +93,8 @@ def test_votes_and_requests_expire() -> None:
 
 def test_rejection_is_final() -> None:
     """After a rejection no further approval changes the outcome."""
-    found = judge(vote("user:alice"), vote("user:bob", 2, verdict="reject"), vote("user:ida", 3), vote("user:bob", 4))
-    assert (found.status, found.by, found.reason) == ("rejected", "bob", "because")
+    state = judge(vote("user:alice"), vote("user:bob", 2, verdict="reject"), vote("user:ida", 3), vote("user:bob", 4))
+    assert (state.status, state.by, state.reason) == ("rejected", "bob", "because")
 
 
 def test_rejection_needs_right_to_approve() -> None:
@@ -114,8 +114,8 @@ def test_newest_grant_is_the_one_decided_last() -> None:
         decided = NOW + dt.timedelta(minutes=minutes)
         return RequestState(replace(REQUEST, number=number), status, (), 0, decided, decided)  # type: ignore[arg-type]
 
-    def holding(*found: RequestState) -> int | None:
-        grant = newest_grant(found)
+    def holding(*states: RequestState) -> int | None:
+        grant = newest_grant(states)
         return grant.request.number if grant else None
 
     assert holding(release(1, "granted", 5), release(2, "granted", 3)) == 1
@@ -130,8 +130,8 @@ def test_newest_grant_is_the_one_decided_last() -> None:
 def test_expired_request_keeps_time_of_decision() -> None:
     """When a request was granted is known after its votes have expired."""
     votes = vote("user:alice"), vote("user:bob", 2), vote("session:alice", 3)
-    found = judge(*votes, after=25 * 60)
-    assert (found.status, found.decided) == ("expired", NOW + dt.timedelta(minutes=2))
+    state = judge(*votes, after=25 * 60)
+    assert (state.status, state.decided) == ("expired", NOW + dt.timedelta(minutes=2))
 
 
 def test_request_ends_two_lifetimes_after_it_was_made() -> None:
@@ -141,9 +141,9 @@ def test_request_ends_two_lifetimes_after_it_was_made() -> None:
     assert (held.status, held.until) == ("granted", NOW + dt.timedelta(days=2))
     assert judge(vote("user:alice", late), vote("user:bob", late), after=late + 60).status == "expired"
     for decision in ("approve", "reject"):
-        found = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
-        assert found.status == "expired"
-        assert "it came after the request was over" in found.ignored[-1]
+        late_vote = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
+        assert late_vote.status == "expired"
+        assert "it came after the request was over" in late_vote.ignored[-1]
 
 
 def hours(number: float) -> dt.datetime:

@@ -31,9 +31,9 @@ def allows(statements: Iterable[dict[str, Any]], action: str) -> bool:
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
     """Besides reading, the planner can only make change sets, pass the service role and reach the cluster's API."""
-    found = set(actions(statements_of(load_environment(name), "PlannerRole")))
-    assert {a for a in found if not a.partition(":")[2].startswith(READING)} == ACTING
-    assert not [a for a in found if a.endswith(":*")]
+    allowed = set(actions(statements_of(load_environment(name), "PlannerRole")))
+    assert {a for a in allowed if not a.partition(":")[2].startswith(READING)} == ACTING
+    assert not [a for a in allowed if a.endswith(":*")]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_planner_reads_all_the_deployer_reads_but_ledger(prod_env: Environment) 
     """The planner reads all that the deployer reads, except the ledger and the lease."""
 
     def reads(title: str) -> set[str]:
-        found = actions(statements_of(prod_env, title))
-        return {a for a in found if a.partition(":")[2].startswith(READING)}
+        allowed = actions(statements_of(prod_env, title))
+        return {a for a in allowed if a.partition(":")[2].startswith(READING)}
 
     without = reads("DeployerRole") - reads("PlannerRole")
     assert {action.partition(":")[0] for action in without} == {"dynamodb", "s3"}

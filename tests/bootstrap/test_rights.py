@@ -55,12 +55,12 @@ def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
     """The permissions that CloudFormation's schemas name, by resource type and handler, for every stack of ours."""
     schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
     index = json.loads((schemas / "providers" / "us-east-1.json").read_text())
-    found: dict[str, dict[str, set[str]]] = {}
+    permissions: dict[str, dict[str, set[str]]] = {}
     for kind in {kind for name in ENVIRONMENTS for kind in types_of(load_environment(name))}:
         schema = json.loads((schemas / "resources" / f"{index[kind]}.json").read_text())
         handlers = schema.get("handlers", {}).items()
-        found[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
-    return found
+        permissions[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
+    return permissions
 
 
 def types_of(env: Environment) -> Iterator[str]:
@@ -169,8 +169,8 @@ def reached(env: Environment, action: str) -> set[str]:
     """The roles, without what all ARNs begin with, that statements allow the action on, and none denies it on."""
     statements = [s for policy in stack_rights(env).values() for s in policy]
     matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s["Action"])]
-    found = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
-    return {role.removeprefix(f"{HEAD}/") for role in found["Allow"] - found["Deny"] if role.startswith(HEAD)}
+    roles = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
+    return {role.removeprefix(f"{HEAD}/") for role in roles["Allow"] - roles["Deny"] if role.startswith(HEAD)}
 
 
 def test_stacks_reach_only_roles_that_cluster_file_names(prod_env: Environment) -> None:
@@ -204,8 +204,8 @@ def test_stacks_change_records_in_own_zone_only(sandbox_env: Environment) -> Non
 
     def zones(env: Environment) -> str:
         rights = stack_rights(env)["PlatformStackRights"]
-        found: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
-        return found
+        zone: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
+        return zone
 
     assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
     named = HostedZone(name="example.com", id="Z0EXISTS")

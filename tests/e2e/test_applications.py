@@ -185,7 +185,7 @@ class TestDeprecatedLoki:
 
     def test_deprecated_loki_chart_is_planned_as_replacement(self, deprecated: None) -> None:
         """A release of the chart that loki had before is planned as a replacement."""
-        found = planned("loki")["loki"].change
-        assert found.action == "replace"
-        field = next(f for f in found.fields if f.path == "chart")
+        change = planned("loki")["loki"].change
+        assert change.action == "replace"
+        field = next(f for f in change.fields if f.path == "chart")
         assert (field.before, field.after, field.replaces) == ("loki-distributed", "loki", True)

@@ -53,14 +53,14 @@ def files(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
 
 def writes(state: StateDirectory) -> list[str]:
     """The AWS calls so far that changed something, as the pipeline or as the one who started it."""
-    found = []
+    calls = []
     for line in (state.embedded_aws / "state" / "requests.log").read_text().splitlines():
         entry = json.loads(line)
         who, action = entry["access_key_id"], entry["action"]
         # The sandbox's stand-ins for the cluster's controllers act with the account's number as their key.
         if not who.isdigit() and not action.startswith(READING):
-            found.append(f"{entry['service']}:{action}")
-    return found
+            calls.append(f"{entry['service']}:{action}")
+    return calls
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def waiting(eks_assets: Cli) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     done = eks_assets("deploy", GATED, "--json", timeout=900)
     assert done.returncode == 3, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
 
 
 def as_person(name: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ RESTLESS = ("Lease", "Event")
 
 def objects(context: Context) -> dict[tuple[str, ...], Any]:
     """Every object of every kind in the cluster without what its controllers note in it (a node's heartbeat, say)."""
-    found: dict[tuple[str, ...], Any] = {}
+    objects_by_key: dict[tuple[str, ...], Any] = {}
     with kubernetes_call("listing everything"):
         for kind in context.cluster.api.resources.search():
             if "list" not in (kind.verbs or ()) or kind.kind.endswith("List") or kind.kind in RESTLESS:
@@ -42,8 +42,8 @@ def objects(context: Context) -> dict[tuple[str, ...], Any]:
                 meta = item.pop("metadata")
                 item.pop("status", None)
                 key = (kind.group_version, kind.kind, meta.get("namespace") or "", meta["name"])
-                found[key] = {**item, "labels": meta.get("labels"), "annotations": meta.get("annotations")}
-    return found
+                objects_by_key[key] = {**item, "labels": meta.get("labels"), "annotations": meta.get("annotations")}
+    return objects_by_key
 
 
 def at_rest(context: Context) -> dict[tuple[str, ...], Any]:

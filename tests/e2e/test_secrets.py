@@ -44,7 +44,7 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
     SECRET = "leaked-on-purpose-5d1f"
     SCANNER = SecretScanner({"password": SECRET})
 
-    def found(self, places: Iterator[Place]) -> list[str]:
+    def places_of_secret(self, places: Iterator[Place]) -> list[str]:
         return [finding.place for finding in self.SCANNER.find(places)]
 
     def test_scanner_finds_secret_in_ledger(self, account: Environment, admin: Aws) -> None:
@@ -52,7 +52,7 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         bucket, client = ledger_bucket(account), admin.client("s3")
         client.put_object(Bucket=bucket, Key="leaked.json", Body=json.dumps({"password": self.SECRET}).encode())
         try:
-            assert self.found(secret_scanner.ledger(admin)) == ["ledger leaked.json"]
+            assert self.places_of_secret(secret_scanner.ledger(admin)) == ["ledger leaked.json"]
         finally:
             client.delete_object(Bucket=bucket, Key="leaked.json")
 
@@ -64,8 +64,8 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         client.create_stack(StackName="leaking", TemplateBody=json.dumps({"Resources": resources}))
         client.get_waiter("stack_create_complete").wait(StackName="leaking", WaiterConfig={"Delay": 1})
         try:
-            assert "template of leaking" in self.found(secret_scanner.stacks(admin))
-            assert self.found(secret_scanner.parameters(admin)) == ["parameter /leaked/password"]
+            assert "template of leaking" in self.places_of_secret(secret_scanner.stacks(admin))
+            assert self.places_of_secret(secret_scanner.parameters(admin)) == ["parameter /leaked/password"]
         finally:
             client.delete_stack(StackName="leaking")
 
@@ -73,7 +73,7 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         """The scanner finds a secret that was leaked into git, even in an object that no branch has."""
         command, bare = ["git", "hash-object", "-w", "--stdin"], sandbox.git / REPOSITORY
         subprocess.run(command, input=self.SECRET, cwd=bare, check=True, capture_output=True, text=True)
-        assert self.found(secret_scanner.repository(bare)) == ["git objects"]
+        assert self.places_of_secret(secret_scanner.repository(bare)) == ["git objects"]
 
     def test_scanner_finds_secret_in_helm_storage(self, platform: Environment, context: Context) -> None:
         """The scanner finds a secret that was leaked into the values of an old revision."""
@@ -93,7 +93,9 @@ class TestTheScannerFindsWhatWasLeakedOnPurpose:
         with kubernetes_call("leaking"):
             secrets.create(body=body, namespace="default")
         try:
-            assert self.found(secret_scanner.helm_storage(context)) == ["helm values of default/leaking revision 1"]
+            assert self.places_of_secret(secret_scanner.helm_storage(context)) == [
+                "helm values of default/leaking revision 1"
+            ]
         finally:
             secrets.delete(name=meta["name"], namespace="default")
 
@@ -226,9 +228,9 @@ def test_inline_secret_is_masked_and_only_in_helm_storage(
     assert run("deploy", "sandbox", "--only", "prometheus").returncode == 0
     scanner = SecretScanner(planted.values)
     assert scanner.find(storage(sandbox, admin)) == []
-    found = scanner.find(secret_scanner.helm_storage(context))
-    assert {finding.secret for finding in found} == {INLINE}
-    assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in found)
+    findings = scanner.find(secret_scanner.helm_storage(context))
+    assert {finding.secret for finding in findings} == {INLINE}
+    assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in findings)
 
 
 class TestThePipelineCannotReadGeneratedCredentials:

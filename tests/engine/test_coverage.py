@@ -64,8 +64,8 @@ def test_coverage_accepts_same_and_smaller_change() -> None:
 )
 def test_coverage_refuses_change_that_was_not_approved(now: Entry, why: str) -> None:
     """A field, value, action, revision or unit that was not approved is a deviation, and is named."""
-    found = deviations(entry(A, B), now)
-    assert any(why in line for line in found), found
+    reasons = deviations(entry(A, B), now)
+    assert any(why in line for line in reasons), reasons
 
 
 def test_coverage_refuses_chart_pushed_again() -> None:

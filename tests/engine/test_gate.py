@@ -92,8 +92,8 @@ def test_used_plan_needs_second_approval(gate: Gate) -> None:
     assert second.id != first.id
     assert gate.decide(second).status == "waiting"
     put(gate, "alice", second.id, decision_json(first, "approve", "replayed"))
-    found = gate.decide(second)
-    assert "names another request" in found.ignored[0]
+    state = gate.decide(second)
+    assert "names another request" in state.ignored[0]
 
 
 def grant(gate: Gate) -> None:
@@ -219,17 +219,17 @@ def test_sessions_of_one_role_are_not_two_people(gate: Gate) -> None:
     request = gate.request()
     for session in ("carol", "dave"):
         decisions.write_decision(gate.as_session("oncall", session), request, "approve", "it is me")
-    found = gate.decide(request)
-    assert (found.status, found.missing) == ("waiting", 2)
-    assert "caller's choice" in found.ignored[0]
+    state = gate.decide(request)
+    assert (state.status, state.missing) == ("waiting", 2)
+    assert "caller's choice" in state.ignored[0]
 
 
 def test_user_and_role_with_fixed_name_are_one_person(gate: Gate) -> None:
     """A user and the session of a role that fixes the session name to that user are one approver."""
     request = gate.request()
     decisions.write_decision(gate.as_session("oncall-named", "alice"), request, "approve", "as on-call")
-    found = gate.decide(request, "alice")
-    assert (found.status, found.approvers) == ("waiting", ("alice",))
+    state = gate.decide(request, "alice")
+    assert (state.status, state.approvers) == ("waiting", ("alice",))
     assert gate.decide(request, "bob").status == "granted"
 
 

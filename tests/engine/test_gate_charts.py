@@ -63,6 +63,6 @@ def test_gate_refuses_chart_pushed_again(chart_gate: ChartGate, tmp_path: Path) 
     assert newest_release(chart_gate.context(), NAMESPACE, NAMESPACE) is None
     push(registry, approved, tools)
     chart_gate.run("demo")
-    found = newest_release(chart_gate.context(), NAMESPACE, NAMESPACE)
-    assert found is not None
-    assert [obj["data"] for obj in found.objects] == [{"message": "approved"}]
+    installed = newest_release(chart_gate.context(), NAMESPACE, NAMESPACE)
+    assert installed is not None
+    assert [obj["data"] for obj in installed.objects] == [{"message": "approved"}]

@@ -60,20 +60,20 @@ class ClusterGate(Gate):
             run_unit(self.registry(), one, type(self)(env, self.name).context())
 
     def level(self) -> str:
-        found = read(self.context().cluster, SETTINGS)
-        assert found is not None
-        return str(found["data"]["level"])
+        live = read(self.context().cluster, SETTINGS)
+        assert live is not None
+        return str(live["data"]["level"])
 
 
 @pytest.fixture
 def granted(gate: Gate, release_namespace: str) -> Iterator[ClusterGate]:
     """Both deployed, and a change of both approved by two people."""
-    found = ClusterGate(gate.env, gate.name)
-    found.without_gate()
-    found.values = {"policy": "sync", "level": "2"}
-    assert found.decide(found.request(), "alice", "bob").status == "granted"
-    yield found
-    remove(found.context(), SETTINGS)
+    cluster_gate = ClusterGate(gate.env, gate.name)
+    cluster_gate.without_gate()
+    cluster_gate.values = {"policy": "sync", "level": "2"}
+    assert cluster_gate.decide(cluster_gate.request(), "alice", "bob").status == "granted"
+    yield cluster_gate
+    remove(cluster_gate.context(), SETTINGS)
 
 
 def test_gate_leaves_release_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:
@@ -86,7 +86,7 @@ def test_gate_leaves_release_changed_by_hand_alone(granted: ClusterGate, kubectl
 
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=1")
     granted.run("release")
-    assert [found.status for found in revisions(context)] == ["superseded", "deployed"]
+    assert [revision.status for revision in revisions(context)] == ["superseded", "deployed"]
 
 
 def test_gate_leaves_object_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:

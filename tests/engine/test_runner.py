@@ -45,11 +45,11 @@ def looks(monkeypatch: pytest.MonkeyPatch, account: Environment) -> list[str]:
     observe = ParameterDriver.observe
 
     def noted(self: ParameterDriver, spec: Parameter[Any], context: Context) -> Any:
-        found = observe(self, spec, context)
-        seen.append(found.desired["value"] if found else "nothing")
+        observed = observe(self, spec, context)
+        seen.append(observed.desired["value"] if observed else "nothing")
         if len(seen) == 1:
             context.aws.client("ssm").put_parameter(Name=NAME, Value="by another", Type="String", Overwrite=True)
-        return found
+        return observed
 
     monkeypatch.setattr(ParameterDriver, "observe", noted)
     return seen
@@ -95,13 +95,13 @@ def test_unit_is_observed_again_if_launch_lost_lease_between(
         stack.enter_context(hold(context_of(account, "main", "launch-1"), who="ann", keep=False))
 
         def overtaken(self: ParameterDriver, spec: Parameter[Any], context: Context) -> Any:
-            found = observe(self, spec, context)
+            observed = observe(self, spec, context)
             if len(looks) == 1:
                 expire(table)
                 with hold(context_of(account, "other"), who="ben", keep=False):
                     pass
                 stack.enter_context(hold(context_of(account, "sibling", "launch-1"), who="ann", keep=False))
-            return found
+            return observed
 
         monkeypatch.setattr(ParameterDriver, "observe", overtaken)
         run_unit(registry, registry["demo"], context_of(account, "step", "launch-1"))

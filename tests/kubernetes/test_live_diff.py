@@ -57,8 +57,8 @@ def test_live_diff_ignores_server_spelling(wanted: dict[str, Any], live: dict[st
 )
 def test_live_diff_shows_contradiction_with_its_path(wanted: dict[str, Any], live: dict[str, Any], path: str) -> None:
     """A value that contradicts the manifest is a difference with its path."""
-    (found,) = object_diff(deployment(live), deployment(wanted))
-    assert found.path == f"spec.template.spec.containers[0].{path}"
+    (difference,) = object_diff(deployment(live), deployment(wanted))
+    assert difference.path == f"spec.template.spec.containers[0].{path}"
 
 
 def test_live_diff_matches_mounts_of_one_volume_by_path() -> None:
@@ -84,8 +84,8 @@ def test_live_diff_ignores_status_and_foreign_metadata() -> None:
 def test_live_diff_masks_data_of_secrets() -> None:
     """A Secret's values are masked, and stringData is compared with the encoded data."""
     text = base64.b64encode(b"hunter2").decode()
-    (found,) = object_diff(config_map({"p": text}, "Secret"), config_map({"p": "b3RoZXI="}, "Secret"))
-    assert (found.before, found.after, found.sensitive) == (MASK, MASK, True)
+    (difference,) = object_diff(config_map({"p": text}, "Secret"), config_map({"p": "b3RoZXI="}, "Secret"))
+    assert (difference.before, difference.after, difference.sensitive) == (MASK, MASK, True)
     wanted = {"apiVersion": "v1", "kind": "Secret", "metadata": META, "stringData": {"p": "hunter2"}}
     assert object_diff(config_map({"p": text}, "Secret"), wanted) == ()
 
@@ -122,8 +122,8 @@ def test_live_diff_shows_hand_edits_but_not_controllers() -> None:
     """A variable that a person added is a difference; one that a controller added is not."""
     live = {"env": [{"name": "DEBUG", "value": "1"}]}
     path = "spec.template.spec.containers[0].env"
-    (found,) = object_diff(deployment(live, managed_by_hand(DEBUG)), deployment({}))
-    assert (found.path, found.after) == (path, None)
+    (difference,) = object_diff(deployment(live, managed_by_hand(DEBUG)), deployment({}))
+    assert (difference.path, difference.after) == (path, None)
     assert object_diff(deployment(live, managed_by_hand(DEBUG, "reloader")), deployment({})) == ()
 
 
@@ -131,8 +131,8 @@ def test_live_diff_shows_added_variable_once() -> None:
     """A variable that a person added to a list of the manifest is one difference."""
     own = {"name": "OWN", "value": "1"}
     live = deployment({"env": [own, {"name": "DEBUG", "value": "1"}]}, managed_by_hand(DEBUG))
-    (found,) = object_diff(live, deployment({"env": [own]}))
-    assert found.path == "spec.template.spec.containers[0].env"
+    (difference,) = object_diff(live, deployment({"env": [own]}))
+    assert difference.path == "spec.template.spec.containers[0].env"
 
 
 def test_hand_edits_are_adopted_so_that_apply_removes_them() -> None:

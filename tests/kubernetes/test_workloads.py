@@ -43,10 +43,10 @@ def test_workload_is_ready_with_all_newest_replicas(ready: dict[str, Any]) -> No
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
 def test_workload_with_on_delete_needs_no_updated_pods(kind: str) -> None:
     """With the strategy OnDelete old pods do not make a workload unready."""
-    found = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
-    assert "0 updated" in readiness(found)
-    found["spec"]["updateStrategy"] = {"type": "OnDelete"}
-    assert readiness(found) == ""
+    rolling = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
+    assert "0 updated" in readiness(rolling)
+    rolling["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    assert readiness(rolling) == ""
 
 
 @pytest.mark.parametrize(

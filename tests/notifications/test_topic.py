@@ -51,12 +51,12 @@ def received(materialize: Materialize, admin: Aws, context: Context) -> Iterator
     ]
 
     def look() -> list[dict[str, Any]]:
-        found = []
+        received_messages = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                found.append(json.loads(message["Body"]))
+                received_messages.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return received_messages
 
     yield look
     sns.unsubscribe(SubscriptionArn=subscribed)
@@ -253,7 +253,7 @@ def test_unreadable_deploy_request_goes_to_dead_letters(
     queue, dead = (sqs.get_queue_url(QueueName=queue_name(account) + end)["QueueUrl"] for end in ("", "-dlq"))
     sqs.send_message(QueueUrl=queue, MessageBody="no request")
     tries = [sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages") for _ in range(5)]
-    assert [bool(found) for found in tries] == [True, True, True, False, False]
+    assert [bool(messages) for messages in tries] == [True, True, True, False, False]
     (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]
     assert message["Body"] == "no request"
     sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

@@ -25,8 +25,8 @@ def edge(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
 
 
 def look(instance: dg.DagsterInstance, environment: str, passed: bool, clock: pytest.MonkeyPatch, second: int) -> str:

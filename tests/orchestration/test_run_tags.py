@@ -66,8 +66,8 @@ def test_reexecuted_run_is_not_closed_with_the_first(twice: Twice) -> None:
         for run in (twice.first, twice.again):
             instance.add_run(run)
         close_abandoned(instance)
-        found = {run.run_id: run.status for run in instance.get_runs()}
-    assert found == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
+        statuses = {run.run_id: run.status for run in instance.get_runs()}
+    assert statuses == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
 
 
 @pytest.fixture

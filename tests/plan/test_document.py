@@ -100,7 +100,7 @@ def test_approval_digest_is_plan_digest_if_only_gated_is_pending(sandbox_env: En
     env = gated(sandbox_env)
     units = [planned(u.name, *(GATED if u.name == "loki" else ())) for u in registry().units]
     document = reported(env, *units)
-    found = EnvironmentPlan(env.name, tuple(units))
+    environment_plan = EnvironmentPlan(env.name, tuple(units))
     assert document["release"] == {
         "before": "observability",
         "approvers": 2,
@@ -108,8 +108,8 @@ def test_approval_digest_is_plan_digest_if_only_gated_is_pending(sandbox_env: En
         "digest": document["digest"],
     }
     assert faults(document) == []
-    behind = build_plan(found, registry(), env, SOURCE, behind_the_gate(env))
-    assert behind == build_plan(found, registry(), env, SOURCE, [u.unit for u in units])
+    behind = build_plan(environment_plan, registry(), env, SOURCE, behind_the_gate(env))
+    assert behind == build_plan(environment_plan, registry(), env, SOURCE, [u.unit for u in units])
 
 
 @pytest.mark.parametrize("reason", ["something before it is pending", "not all is planned"])
@@ -173,8 +173,8 @@ def test_rotated_variable_is_masked_by_unchanged_name(compare: Callable[..., tup
     def variables(password: str, level: str) -> dict[str, Any]:
         return {"env": [{"name": "DB_PASSWORD", "value": password}, {"name": "LEVEL", "value": level}]}
 
-    found = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
-    assert [(f.before, f.after) for f in masked(found)] == [(MASK, MASK), ("info", "debug")]
+    fields = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
+    assert [(f.before, f.after) for f in masked(fields)] == [(MASK, MASK), ("info", "debug")]
 
 
 def test_rotated_variable_of_applied_object_is_masked() -> None:

@@ -66,8 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {"Accept": self.headers.get("Accept", "*/*")}
         request = urllib.request.Request(self.behind + asked.path, headers=headers, method=self.command)
-        with self.direct.open(request) as found:
-            self._answer(found.status, dict(found.headers), found.read())
+        with self.direct.open(request) as answer:
+            self._answer(answer.status, dict(answer.headers), answer.read())
 
     do_HEAD = do_GET
 
@@ -98,8 +98,8 @@ class FakeEcr:
         self.calls.append((service, region, key))
         if self.refusal:
             raise ClientError({"Error": {"Code": self.refusal, "Message": "not you"}}, operation)
-        found = {"authorizationToken": self.token}
-        return {"authorizationData": found if service == "ecr-public" else [found]}
+        data = {"authorizationToken": self.token}
+        return {"authorizationData": data if service == "ecr-public" else [data]}
 
 
 @pytest.fixture

@@ -137,9 +137,9 @@ def test_stand_in_chart_passes_helm_lint(name: str, tools: Path, archives: dict[
 @pytest.mark.parametrize("name", sorted(set(VALUES) - {"base", "karpenter-crd"}))
 def test_stand_in_chart_annotates_every_pod(name: str, tools: Path, archives: dict[str, ChartArchive]) -> None:
     """Every pod takes the annotation that makes it crash, and has the usual labels."""
-    found = workloads(render(tools, archives[name], name, VALUES[name]))
-    assert found
-    for workload in found:
+    rendered = workloads(render(tools, archives[name], name, VALUES[name]))
+    assert rendered
+    for workload in rendered:
         pod = workload["spec"]["template"]["metadata"]
         assert pod["annotations"]["sandbox/mode"] == "crash", workload["metadata"]["name"]
         assert pod["labels"]["app.kubernetes.io/name"]
@@ -158,8 +158,8 @@ def test_stand_in_chart_names_objects_like_real_one(
 
 def test_argo_cd_pods_have_labels_of_real_chart(tools: Path, archives: dict[str, ChartArchive]) -> None:
     """Argo CD's pods have the labels by which users select them."""
-    found = workloads(render(tools, archives["argo-cd"], "argocd", {}))
-    labels = {one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for one in found}
+    rendered = workloads(render(tools, archives["argo-cd"], "argocd", {}))
+    labels = {one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for one in rendered}
     assert {"argocd-server", "argocd-repo-server", "argocd-applicationset-controller"} <= labels
 
 

@@ -68,12 +68,12 @@ def test_generated_secret_is_random_and_referenced_by_arn(aws: Aws) -> None:
         "secrets", {name: resource("SecretsManager::Secret", GenerateSecretString=generate) for name in ("One", "Two")}
     )
     manager = aws.client("secretsmanager")
-    found = [json.loads(manager.get_secret_value(SecretId=outputs[name])["SecretString"]) for name in ("One", "Two")]
+    contents = [json.loads(manager.get_secret_value(SecretId=outputs[name])["SecretString"]) for name in ("One", "Two")]
     assert outputs["One"].startswith("arn:aws:secretsmanager:")
-    assert found[0]["user"] == "admin"
-    assert len(found[0]["password"]) == 40
-    assert found[0]["password"].isalnum()
-    assert found[0]["password"] != found[1]["password"]
+    assert contents[0]["user"] == "admin"
+    assert len(contents[0]["password"]) == 40
+    assert contents[0]["password"].isalnum()
+    assert contents[0]["password"] != contents[1]["password"]
 
 
 def test_cluster_made_by_stack_is_complete(aws: Aws, values: dict[str, Any]) -> None:

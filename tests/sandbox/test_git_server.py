@@ -45,9 +45,9 @@ def clone(server: GitServer, tmp_path: Path) -> Path:
 
 def test_example_repository_has_specified_layout(clone: Path) -> None:
     """The example repository has the specified files and the branch main."""
-    found = {str(path.relative_to(clone)) for path in clone.rglob("applicationset.yaml")}
+    application_sets = {str(path.relative_to(clone)) for path in clone.rglob("applicationset.yaml")}
     products = {f"{name}/{name}-app/applicationset.yaml" for name in ("storefront", "payments")}
-    assert found == {"istio/istio-app/applicationset.yaml", *products}
+    assert application_sets == {"istio/istio-app/applicationset.yaml", *products}
     assert sorted(path.name for path in (clone / "projects").iterdir()) == ["platform.yaml", "products.yaml"]
     assert git(clone, "branch", "--show-current").stdout == "main\n"
 

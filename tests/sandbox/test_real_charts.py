@@ -17,10 +17,10 @@ from tests.helpers.packaged_chart import chart
 
 def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:
     """Add-ons that the environment leaves off are rendered as well."""
-    found = dict(releases(all_units(), sandbox_env))
+    releases_by_unit = dict(releases(all_units(), sandbox_env))
     assert not all_units()["nvidia_device_plugin"].is_enabled(sandbox_env)
-    assert {"nvidia_device_plugin", "karpenter", "aws_load_balancer_controller"} <= set(found)
-    assert found["karpenter"].values["settings"]["interruptionQueue"] == "example-queue-name"
+    assert {"nvidia_device_plugin", "karpenter", "aws_load_balancer_controller"} <= set(releases_by_unit)
+    assert releases_by_unit["karpenter"].values["settings"]["interruptionQueue"] == "example-queue-name"
 
 
 def test_values_that_chart_ignores_are_listed(tools: Path, tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_unknown_ca_bundle_is_left_alone(cluster: Cluster, tmp_path: Path) -> No
         )
 
     def bundle() -> str:
-        found = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
-        return str((found or {})["webhooks"][0]["clientConfig"]["caBundle"])
+        webhook = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
+        return str((webhook or {})["webhooks"][0]["clientConfig"]["caBundle"])
 
     time.sleep(2)
     assert not accepted(guarded)
@@ -238,8 +238,8 @@ def test_node_claim_makes_instance_and_node(cluster: Cluster) -> None:
             {"Name": "tag:karpenter.sh/nodepool", "Values": ["default"]},
             {"Name": "instance-state-name", "Values": ["running"]},
         ]
-        found = cluster.aws("ec2").describe_instances(Filters=filters)["Reservations"]
-        return [instance for reservation in found for instance in reservation["Instances"]]
+        reservations = cluster.aws("ec2").describe_instances(Filters=filters)["Reservations"]
+        return [instance for reservation in reservations for instance in reservation["Instances"]]
 
     cluster.api.apply(claim, "test")
     eventually("the claim is ready", lambda: cluster.ready("nodeclaims", "default-1").get("status") == "True")
@@ -270,13 +270,13 @@ def test_volume_follows_reclaim_policy(policy: str, kept: int, cluster: Cluster)
         },
     }
 
-    def found() -> list[Any]:
+    def volumes_of_claim() -> list[Any]:
         filters = [{"Name": "tag:kubernetes.io/created-for/pvc/name", "Values": [f"claim-{name}"]}]
         volumes: list[Any] = cluster.aws("ec2").describe_volumes(Filters=filters)["Volumes"]
         return volumes
 
     cluster.api.apply(volume, "test")
-    eventually("the volume exists", lambda: [one["Size"] for one in found()] == [5])
+    eventually("the volume exists", lambda: [one["Size"] for one in volumes_of_claim()] == [5])
     cluster.api.delete(volume)
     eventually("the PersistentVolume is gone", lambda: cluster.api.get(f"/api/v1/persistentvolumes/{name}") is None)
-    assert len(found()) == kept
+    assert len(volumes_of_claim()) == kept
