@@ -8,7 +8,7 @@ import pytest
 
 from eks_assets.engine.coverage import uncovered
 from eks_assets.plan.model import Entry, Field
-from resources.model.outputs import Outputs, Pending, fill_in
+from resources.model.outputs import Outputs, Pending
 from tests.helpers.plans import field, report
 
 
@@ -153,11 +153,3 @@ def test_coverage_refuses_unit_that_used_the_grant() -> None:
     plan = report(entry(A))
     (reason,) = uncovered(plan, plan, entry(A), KNOWN, "done")
     assert reason == "x has been changed under this grant before; a grant is used once"
-
-
-def test_fill_in_leaves_token_of_unknown_unit() -> None:
-    """A token of a unit without known outputs stays; a list within a longer text is joined by commas."""
-    token = Pending("other", "thing").token
-    assert fill_in([token, "x"], KNOWN) == [token, "x"]
-    several = Pending("config", "subnets").token
-    assert fill_in(f"{several}!", KNOWN) == "a,b!"

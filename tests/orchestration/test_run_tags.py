@@ -78,13 +78,14 @@ def owned(monkeypatch: pytest.MonkeyPatch) -> Environment:
     return env
 
 
-def test_run_of_a_sensor_names_the_owner(owned: Environment) -> None:
+def test_run_of_sensor_names_owner(owned: Environment) -> None:
+    """A run that a sensor starts has the environment's owner as a tag, where there is one."""
     tags = {"eks-assets/why": "by the test"}
     assert deploy_run(owned, "key", tags).tags == {**tags, OWNER_TAG: "team:payments"}
     assert deploy_run(owned.model_copy(update={"owner": None}), "key", tags).tags == tags
 
 
-def test_run_launched_in_the_ui_names_the_owner(owned: Environment) -> None:
+def test_run_launched_in_ui_names_owner(owned: Environment) -> None:
     """The executor adds the tag once the run has started, as Dagster has no place for it before."""
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.add_run(dg.DagsterRun(job_name="deploy", tags={"dagster/partition": owned.name}))
