@@ -59,9 +59,9 @@ def test_push_to_main_is_refused(clone: Path) -> None:
     assert refused.returncode != 0
     assert "main is protected: push to a branch of your own" in refused.stderr
     assert git(clone, "push", "origin", "HEAD:develop/acme-dev").returncode == 0
-    assert git(clone, "ls-remote", "origin", "develop/acme-dev").stdout.startswith(
-        git(clone, "rev-parse", "HEAD").stdout.strip()
-    )
+    commit = git(clone, "rev-parse", "HEAD").stdout.strip()
+    listed = git(clone, "ls-remote", "origin", "develop/acme-dev").stdout
+    assert listed.split() == [commit, "refs/heads/develop/acme-dev"]
 
 
 def test_large_push_in_chunks_is_taken(clone: Path) -> None:
