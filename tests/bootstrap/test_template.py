@@ -8,9 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from eks_assets.cli.app import app
 from resources.bootstrap import stack as bootstrap
 from resources.bootstrap.stack_rights import name_pattern
 from resources.config.environment import Environment, Roles
@@ -23,7 +21,6 @@ from resources.config.names import (
     planner_role,
 )
 from resources.drivers.stack.driver import stack_outputs
-from resources.model.errors import ConfigError
 from resources.model.outputs import plain
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
@@ -189,18 +186,3 @@ def test_deployer_writes_parameters_outside_own_path(sandbox_env: Environment) -
     put = next(s for s in statements_of(changed, "DeployerRole") if "ssm:PutParameter" in s["Action"])
     head = "arn:aws:ssm:us-west-2:000000000000:parameter"
     assert put["Resource"] == [f"{head}/demo/sandbox/*", f"{head}/shared/efs"]
-
-
-def test_bootstrap_print_writes_template_alone() -> None:
-    """`bootstrap --print` writes the template and nothing else."""
-    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", "--print"])
-    assert result.exit_code == 0
-    assert json.loads(result.stdout) == plain(bootstrap.template(load_environment("acme-prod")))
-
-
-@pytest.mark.parametrize("options", [[], ["--print", "--apply"]])
-def test_bootstrap_needs_one_of_print_and_apply(options: list[str]) -> None:
-    """`bootstrap` with neither or both of --print and --apply is refused."""
-    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", *options])
-    assert isinstance(result.exception, ConfigError)
-    assert "exactly one of --print and --apply" in str(result.exception)

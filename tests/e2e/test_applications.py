@@ -121,19 +121,19 @@ def test_commit_of_a_person_beside_our_variable_survives(
     assert eks_assets("status", "sandbox").returncode == 0
 
 
-class TestOneFailureIsNotTheOthers:
+class TestIndependentFailures:
     @pytest.fixture
-    def mended(self, main_branch: SandboxRepository, change: Change, eks_assets: Cli) -> Iterator[None]:
+    def repaired(self, main_branch: SandboxRepository, change: Change, eks_assets: Cli) -> Iterator[None]:
         """Afterwards the platform is whole again."""
         yield
         if NO_IMAGE in main_branch.read("main", PAYMENTS):
-            main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+            main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Fix payments")
         change()
         done = eks_assets("deploy", "sandbox")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_failed_application_and_failed_addon_are_independent(
-        self, main_branch: SandboxRepository, mended: None, change: Change, eks_assets: Cli, context: Context
+        self, main_branch: SandboxRepository, repaired: None, change: Change, eks_assets: Cli, context: Context
     ) -> None:
         """A broken product does not stop the observability wave, nor a broken add-on the products."""
         short = {"probe": 20, "release": 60}
@@ -150,7 +150,7 @@ class TestOneFailureIsNotTheOthers:
         assert last[1] == "not run validation: it waits for product_applications"
         assert last[2] == "Mend the cause and continue with: eks-assets deploy sandbox"
 
-        main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+        main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Fix payments")
         change(deadlines=short, addons={"loki": {"values": CRASHING}})
         other = eks_assets("deploy", "sandbox")
         assert other.returncode == 1, other.stdout + other.stderr

@@ -1,24 +1,19 @@
-"""No secret that goes in comes out again, and the pipeline cannot read those that it has no business with."""
+"""No secret that goes into a deploy comes out again."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from botocore.exceptions import ClientError
 
-from resources.aws.session import Aws, Source
+from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
 from resources.context import Context
-from resources.kubernetes.errors import kubernetes_call
 from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
@@ -38,66 +33,6 @@ def storage(sandbox: StateDirectory, admin: Aws) -> Iterator[Place]:
     yield from secret_scanner.stacks(admin)
     yield from secret_scanner.parameters(admin)
     yield from secret_scanner.repository(sandbox.git / REPOSITORY)
-
-
-class TestTheScannerFindsWhatWasLeakedOnPurpose:
-    SECRET = "leaked-on-purpose-5d1f"
-    SCANNER = SecretScanner({"password": SECRET})
-
-    def places_of_secret(self, places: Iterator[Place]) -> list[str]:
-        return [finding.place for finding in self.SCANNER.find(places)]
-
-    def test_scanner_finds_secret_in_ledger(self, account: Environment, admin: Aws) -> None:
-        """The scanner finds a secret that was leaked into the ledger."""
-        bucket, client = ledger_bucket(account), admin.client("s3")
-        client.put_object(Bucket=bucket, Key="leaked.json", Body=json.dumps({"password": self.SECRET}).encode())
-        try:
-            assert self.places_of_secret(secret_scanner.ledger(admin)) == ["ledger leaked.json"]
-        finally:
-            client.delete_object(Bucket=bucket, Key="leaked.json")
-
-    def test_scanner_finds_secret_in_stack_and_parameter(self, account: Environment, admin: Aws) -> None:
-        """The scanner finds a secret that was leaked into a template and a parameter."""
-        properties = {"Type": "String", "Name": "/leaked/password", "Value": self.SECRET}
-        resources = {"Password": {"Type": "AWS::SSM::Parameter", "Properties": properties}}
-        client = admin.client("cloudformation")
-        client.create_stack(StackName="leaking", TemplateBody=json.dumps({"Resources": resources}))
-        client.get_waiter("stack_create_complete").wait(StackName="leaking", WaiterConfig={"Delay": 1})
-        try:
-            assert "template of leaking" in self.places_of_secret(secret_scanner.stacks(admin))
-            assert self.places_of_secret(secret_scanner.parameters(admin)) == ["parameter /leaked/password"]
-        finally:
-            client.delete_stack(StackName="leaking")
-
-    def test_scanner_finds_secret_in_repository(self, account: Environment, sandbox: StateDirectory) -> None:
-        """The scanner finds a secret that was leaked into git, even in an object that no branch has."""
-        command, bare = ["git", "hash-object", "-w", "--stdin"], sandbox.git / REPOSITORY
-        subprocess.run(command, input=self.SECRET, cwd=bare, check=True, capture_output=True, text=True)
-        assert self.places_of_secret(secret_scanner.repository(bare)) == ["git objects"]
-
-    def test_scanner_finds_secret_in_helm_storage(self, platform: Environment, context: Context) -> None:
-        """The scanner finds a secret that was leaked into the values of an old revision."""
-        release = {
-            "name": "leaking",
-            "namespace": "default",
-            "version": 1,
-            "info": {"status": "deployed"},
-            "chart": {"metadata": {"name": "leaking", "version": "1.0.0"}},
-            "config": {"password": self.SECRET},
-        }
-        packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
-        labels = {"owner": "helm", "name": "leaking", "version": "1", "status": "superseded"}
-        meta = {"name": "sh.helm.release.v1.leaking.v1", "namespace": "default", "labels": labels}
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
-        secrets = context.cluster.kind("v1", "Secret")
-        with kubernetes_call("leaking"):
-            secrets.create(body=body, namespace="default")
-        try:
-            assert self.places_of_secret(secret_scanner.helm_storage(context)) == [
-                "helm values of default/leaking revision 1"
-            ]
-        finally:
-            secrets.delete(name=meta["name"], namespace="default")
 
 
 class Planted:
@@ -231,46 +166,3 @@ def test_inline_secret_is_masked_and_only_in_helm_storage(
     findings = scanner.find(secret_scanner.helm_storage(context))
     assert {finding.secret for finding in findings} == {INLINE}
     assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in findings)
-
-
-class TestThePipelineCannotReadGeneratedCredentials:
-    SECRETS = ("/demo/sandbox/keycloak/admin-credentials", "/demo/sandbox/grafana/admin-credentials")
-
-    @pytest.fixture(autouse=True)
-    def made(self, account: Environment, eks_assets: Cli, admin: Aws) -> None:
-        done = eks_assets("deploy", "sandbox", "--only", "secrets")
-        assert done.returncode == 0, done.stdout + done.stderr
-        # The administrator can: so a refusal below is about who asks.
-        for name in self.SECRETS:
-            assert "password" in admin.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-
-    def refused(self, client: Any) -> None:
-        for name in self.SECRETS:
-            with pytest.raises(ClientError) as caught:
-                client.get_secret_value(SecretId=name)
-            assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
-
-    def test_deployer_cannot_read_generated_credentials(self, context: Context) -> None:
-        """AWS refuses the deployer the generated credentials."""
-        assert ":assumed-role/eks-assets-deployer/" in context.aws.check_account()
-        self.refused(context.aws.client("secretsmanager"))
-
-    def test_pipeline_role_cannot_read_generated_credentials(self, account: Environment, admin: Aws) -> None:
-        """AWS refuses the pipeline's role the generated credentials."""
-        role = pipeline_role(account)
-        assert role is not None
-        arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
-        keys = admin.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        source = Source.of(account)
-        acting = Source(
-            source.region, source.endpoint, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        self.refused(Aws(account, acting, as_deployer=False).client("secretsmanager"))
-
-    def test_nobody_can_assume_role_of_cloudformation(self, account: Environment, context: Context, admin: Aws) -> None:
-        """Neither the deployer nor the administrator may assume CloudFormation's role."""
-        role = cloudformation_role(account)
-        arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
-        for aws in (context.aws, admin):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")
