@@ -7,6 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +25,10 @@ from resources.context import Context
 from resources.drivers.helm.storage import newest_release
 from resources.drivers.programs import program, run
 from resources.model.outputs import plain
-from sandbox.lifecycle import Options, down, up
+from sandbox.install.toolchain import ensure_tools
+from sandbox.lifecycle import Options, down, silent, up
 from sandbox.paths import PROJECT, StateDirectory
+from sandbox.processes.ports import PortBook
 from tests.helpers.environment_folder import EXAMPLES
 from tests.helpers.gate import PEOPLE, Gate
 from tests.helpers.releases import NAMESPACE
@@ -90,6 +95,30 @@ def lint() -> Lint:
         return [f"{m.rule.id} {m.message} {list(m.path)}" for m in found if m.rule.id not in ACCEPTED_RULES]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The folder of the Go tools, built where they are missing."""
+    return ensure_tools(silent)
+
+
+@pytest.fixture
+def registry(tools: Path, tmp_path: Path) -> Iterator[str]:
+    """host:port of an empty registry that nothing else uses."""
+    port = PortBook(tmp_path / "ports.json").claim(["registry"])["registry"]
+    process = subprocess.Popen([tools / "registry", "-port", str(port)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=1).close()
+            break
+        except (urllib.error.URLError, ConnectionError):
+            assert time.monotonic() < deadline, "the registry did not start within 10 s"
+            time.sleep(0.05)
+    yield f"127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +215,7 @@ def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]
     """A gate of the test's own: what other tests asked for or granted in the account does not count in it."""
     approval = Approval(before="applications", approvers=2, allow=PEOPLE)
     name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
-    found = Gate(account.model_copy(update={"approval": approval}), name)
-    yield found
-    for asked in store.list_requests(found.context(), 48):
-        store.record_use(found.context(), asked, record.ALL_UNITS, "done")
+    own_gate = Gate(account.model_copy(update={"approval": approval}), name)
+    yield own_gate
+    for asked in store.list_requests(own_gate.context(), 48):
+        store.record_use(own_gate.context(), asked, record.ALL_UNITS, "done")

@@ -59,24 +59,28 @@ def approvers(sandbox_env: Environment) -> Any:
         (f"arn:aws:iam::{ACCOUNT}:root", ""),
     ],
 )
-def test_one_human_is_one_key(arn: str, key: str, approvers: Any) -> None:
+def test_approver_key_is_one_per_human(arn: str, key: str, approvers: Any) -> None:
+    """A user, the role that fixes the session name to it, and an SSO session each lead to one human's key."""
     assert approvers(approvers=2).key(arn) == key
 
 
-def test_a_session_name_that_the_caller_chose_proves_nobody(approvers: Any) -> None:
+def test_session_name_chosen_by_caller_proves_nobody(approvers: Any) -> None:
+    """A free session name is no proof of who votes, unless one approval suffices and the initiator may give it."""
     assert "caller's choice" in approvers(approvers=2).voter(session("oncall", "alice"))
     assert "caller's choice" in approvers(approvers=1).voter(session("oncall", "alice"))
     alone = approvers(approvers=1, exclude_initiator=False)
     assert alone.voter(session("oncall", "alice")) == Person("role:oncall", "alice")
 
 
-def test_root_and_the_pipeline_s_own_roles_never_count(approvers: Any, sandbox_env: Environment) -> None:
+def test_root_and_pipeline_roles_never_vote(approvers: Any, sandbox_env: Environment) -> None:
+    """Neither the account's root nor a role of the pipeline counts, even where everyone may vote."""
     assert "no user and no role" in approvers().voter(f"arn:aws:iam::{ACCOUNT}:root")
     for role in (deployer_role(sandbox_env), planner_role(sandbox_env)):
         assert "role of the pipeline" in approvers(allow=("*",)).voter(session(role.name, "eks-assets-sandbox"))
 
 
-def test_the_list_of_those_who_may(approvers: Any) -> None:
+def test_allow_list_limits_voters(approvers: Any) -> None:
+    """Only those whom `approval.allow` matches may vote."""
     some = approvers(approvers=2, allow=(USER, f"arn:aws:iam::{ACCOUNT}:role/team/*"))
     assert isinstance(some.voter(USER), Person)
     assert isinstance(some.voter(session("named", "bob")), Person)
@@ -84,12 +88,14 @@ def test_the_list_of_those_who_may(approvers: Any) -> None:
     assert some.voter(session(SSO_ROLE, "x")) == "it is not in approval.allow"
 
 
-def test_the_ui_has_one_voice_where_the_environment_says_so(approvers: Any) -> None:
+def test_dagster_ui_votes_only_with_ui_true(approvers: Any) -> None:
+    """The Dagster UI counts as one person, and only with `ui: true`."""
     assert "no `ui: true`" in approvers().voter(UI_WRITER)
     assert isinstance(approvers(ui=True).voter(UI_WRITER), Person)
 
 
-def test_an_entry_that_proves_nobody_is_warned_of(approvers: Any) -> None:
+def test_allow_list_entry_that_proves_nobody_warns(approvers: Any) -> None:
+    """An entry of `approval.allow` that proves no single person causes a warning."""
     allow = (USER, session("oncall", "*"), f"arn:aws:iam::{ACCOUNT}:role/named")
     (warning,) = approvers(approvers=2, allow=allow).warnings()
     assert "assumed-role/oncall/*" in warning
@@ -106,17 +112,20 @@ def test_an_entry_that_proves_nobody_is_warned_of(approvers: Any) -> None:
         ({"Statement": []}, False),
     ],
 )
-def test_what_fixes_a_session_name(document: dict[str, Any], fixed: bool) -> None:
+def test_trust_policy_fixes_session_name(document: dict[str, Any], fixed: bool) -> None:
+    """A trust policy fixes the session name only where each way in requires the user's own name."""
     assert fixes_session_name(document) is fixed
 
 
 @pytest.mark.parametrize("action", ["sts:assumerole", "STS:AssumeRole", "sts:Assume*", "sts:A*", "sts:AssumeRol?", "*"])
-def test_every_spelling_of_an_action_that_iam_reads_as_a_way_in_frees_the_session_name(action: str) -> None:
+def test_assume_role_in_any_spelling_frees_session_name(action: str) -> None:
+    """Every spelling of sts:AssumeRole that IAM understands is a way in without the user's name."""
     fixed = trust(**OWN_NAME)["Statement"]
     assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "Action": action}]})
     assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "Action": ["sts:TagSession", action]}]})
 
 
-def test_a_statement_that_allows_all_but_some_actions_is_a_way_in() -> None:
+def test_not_action_frees_session_name() -> None:
+    """A statement that allows all but some actions is a way in without the user's name."""
     fixed = trust(**OWN_NAME)["Statement"]
     assert not fixes_session_name({"Statement": [*fixed, {"Effect": "Allow", "NotAction": "sts:TagSession"}]})

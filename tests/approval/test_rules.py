@@ -44,7 +44,8 @@ def judge(*votes: Decision, approval: Approval = TWO, after: float = 10) -> Requ
     return Tally(REQUEST, approval, DAY, People(), now).state(votes)
 
 
-def test_it_takes_as_many_people_as_the_environment_says() -> None:
+def test_request_is_granted_by_required_number_of_people() -> None:
+    """A request waits until as many people have approved it as the environment requires."""
     one = judge(vote("user:alice"))
     assert (one.status, one.missing, one.approvers) == ("waiting", 1, ("alice",))
     both = judge(vote("user:alice"), vote("user:bob", 2))
@@ -62,23 +63,26 @@ def test_it_takes_as_many_people_as_the_environment_says() -> None:
         ([vote("user:alice"), vote("user:mallory", 2)], "not in approval.allow"),
         ([vote("user:alice"), vote("user:bob", 2, digest="sha256:other")], "names another request"),
         ([vote("user:alice"), vote("user:bob", 2, request="other")], "names another request"),
-        ([vote("user:alice"), vote("user:bob", 2, verdict="unreadable")], "names another request|neither"),
+        ([vote("user:alice"), vote("user:bob", 2, verdict="unreadable")], "it is neither approve nor reject"),
         ([vote("user:alice"), vote("user:bob", 2, seconds=60)], "expired"),
     ],
 )
-def test_what_does_not_count(votes: list[Decision], why: str) -> None:
-    found = judge(*votes)
-    assert (found.status, found.approvers) == ("waiting", ("alice",))
-    assert len(found.ignored) == 1
-    assert re.search(why, found.ignored[0])
+def test_vote_that_does_not_count_is_listed_with_reason(votes: list[Decision], why: str) -> None:
+    """A vote that does not count leaves the request waiting, and the reason is kept."""
+    state = judge(*votes)
+    assert (state.status, state.approvers) == ("waiting", ("alice",))
+    assert len(state.ignored) == 1
+    assert re.search(why, state.ignored[0])
 
 
-def test_the_initiator_may_approve_where_the_environment_says_so() -> None:
+def test_initiator_may_approve_without_exclude_initiator() -> None:
+    """With `exclude_initiator: false` the person who asked may approve."""
     lenient = Approval(before="applications", approvers=1, exclude_initiator=False)
     assert judge(vote("user:ida"), approval=lenient).status == "granted"
 
 
-def test_grants_and_requests_expire() -> None:
+def test_votes_and_requests_expire() -> None:
+    """A vote counts for a day after it was cast, and a request expires if it was never granted in time."""
     votes = vote("user:alice", 1), vote("user:bob", 60)
     assert judge(*votes, after=24 * 60).status == "granted"
     later = judge(*votes, after=24 * 60 + 2)
@@ -87,26 +91,31 @@ def test_grants_and_requests_expire() -> None:
     assert judge(after=24 * 60 + 1).status == "expired"
 
 
-def test_a_rejection_is_final() -> None:
-    found = judge(vote("user:alice"), vote("user:bob", 2, verdict="reject"), vote("user:ida", 3), vote("user:bob", 4))
-    assert (found.status, found.by, found.reason) == ("rejected", "bob", "because")
+def test_rejection_is_final() -> None:
+    """After a rejection no further approval changes the outcome."""
+    state = judge(vote("user:alice"), vote("user:bob", 2, verdict="reject"), vote("user:ida", 3), vote("user:bob", 4))
+    assert (state.status, state.by, state.reason) == ("rejected", "bob", "because")
 
 
-def test_only_those_who_may_approve_can_reject() -> None:
+def test_rejection_needs_right_to_approve() -> None:
+    """A rejection by someone who may not approve does not count."""
     assert judge(vote("user:mallory", verdict="reject")).status == "waiting"
 
 
-def test_an_expired_life_cannot_be_made_longer_by_the_grant_itself() -> None:
+def test_vote_cannot_extend_its_own_life() -> None:
+    """A vote that claims a longer life than the environment allows expires as every other."""
     assert judge(vote("user:alice", seconds=10 * DAY), vote("user:bob"), after=25 * 60).status == "expired"
 
 
-def test_the_grant_that_holds_is_the_one_decided_last() -> None:
+def test_newest_grant_is_the_one_decided_last() -> None:
+    """Of several requests the one that was decided last holds; nothing holds once it was rejected, used or expired."""
+
     def release(number: int, status: str, minutes: float) -> RequestState:
         decided = NOW + dt.timedelta(minutes=minutes)
         return RequestState(replace(REQUEST, number=number), status, (), 0, decided, decided)  # type: ignore[arg-type]
 
-    def holding(*found: RequestState) -> int | None:
-        grant = newest_grant(found)
+    def holding(*states: RequestState) -> int | None:
+        grant = newest_grant(states)
         return grant.request.number if grant else None
 
     assert holding(release(1, "granted", 5), release(2, "granted", 3)) == 1
@@ -118,21 +127,23 @@ def test_the_grant_that_holds_is_the_one_decided_last() -> None:
     assert holding(release(1, "granted", 5), expired) is None
 
 
-def test_when_it_was_granted_is_known_after_the_grants_have_expired() -> None:
+def test_expired_request_keeps_time_of_decision() -> None:
+    """When a request was granted is known after its votes have expired."""
     votes = vote("user:alice"), vote("user:bob", 2), vote("session:alice", 3)
-    found = judge(*votes, after=25 * 60)
-    assert (found.status, found.decided) == ("expired", NOW + dt.timedelta(minutes=2))
+    state = judge(*votes, after=25 * 60)
+    assert (state.status, state.decided) == ("expired", NOW + dt.timedelta(minutes=2))
 
 
-def test_a_release_is_over_two_lives_of_a_grant_after_it_was_asked_for() -> None:
+def test_request_ends_two_lifetimes_after_it_was_made() -> None:
+    """A request ends for good after twice the life of a vote; later votes are ignored."""
     late = 2 * 24 * 60 - 60
     held = judge(vote("user:alice", late), vote("user:bob", late), after=late + 30)
     assert (held.status, held.until) == ("granted", NOW + dt.timedelta(days=2))
     assert judge(vote("user:alice", late), vote("user:bob", late), after=late + 60).status == "expired"
     for decision in ("approve", "reject"):
-        found = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
-        assert found.status == "expired"
-        assert "it came after the request was over" in found.ignored[-1]
+        late_vote = judge(vote("user:alice", late), vote("user:bob", late + 61, decision), after=late + 62)
+        assert late_vote.status == "expired"
+        assert "it came after the request was over" in late_vote.ignored[-1]
 
 
 def hours(number: float) -> dt.datetime:
@@ -145,7 +156,7 @@ def decide(request: ApprovalRequest, hour: float, *people: str, decision: str = 
 
 @pytest.mark.parametrize("ending", [("alice",), ("alice", "bob")], ids=["rejection", "newer grant"])
 @pytest.mark.parametrize(("asked", "granted", "ended"), [(40, 46, 47), (1, 2, 3), (47, 47.5, 48), (40, 41, 48)])
-def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that_ended_it(
+def test_ended_grant_never_comes_back(
     asked: float,
     granted: float,
     ended: float,
@@ -153,6 +164,7 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
     sandbox_env: Environment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A grant that a newer grant or a rejection ended stays ended, also after that request has expired."""
     old, new = REQUEST, replace(REQUEST, number=2, digest="sha256:def", at=hours(asked))
     verdict = "approve" if len(ending) > 1 else "reject"
     votes = {new.id: decide(new, granted, "alice", "bob"), old.id: decide(old, ended, *ending, decision=verdict)}
@@ -184,6 +196,7 @@ def test_a_grant_that_was_ended_stays_ended_whatever_becomes_of_the_release_that
     assert not any(holds_at(ended + quarter / 4) for quarter in range(4 * 4 * 24))
 
 
-def test_an_edited_request_is_another_one() -> None:
+def test_edited_request_has_another_id() -> None:
+    """Changing a field of a request's document changes its id."""
     assert ApprovalRequest.of(REQUEST.document()).id == REQUEST.id
     assert ApprovalRequest.of({**REQUEST.document(), "initiator": "user:bob"}).id != REQUEST.id

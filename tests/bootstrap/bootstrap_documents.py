@@ -13,8 +13,8 @@ ENVIRONMENTS = ("sandbox", "acme-dev", "acme-prod")
 
 
 def resources_of(env: Environment, kind: str) -> dict[str, dict[str, Any]]:
-    found = plain(bootstrap.template(env))["Resources"].items()
-    return {title: r["Properties"] for title, r in found if r["Type"] == f"AWS::{kind}"}
+    resources = plain(bootstrap.template(env))["Resources"].items()
+    return {title: r["Properties"] for title, r in resources if r["Type"] == f"AWS::{kind}"}
 
 
 def statements_of(env: Environment, title: str) -> list[dict[str, Any]]:

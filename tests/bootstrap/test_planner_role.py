@@ -29,10 +29,11 @@ def allows(statements: Iterable[dict[str, Any]], action: str) -> bool:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_planner_reads_and_makes_change_sets(name: str) -> None:
-    found = set(actions(statements_of(load_environment(name), "PlannerRole")))
-    assert {a for a in found if not a.partition(":")[2].startswith(READING)} == ACTING
-    assert not [a for a in found if a.endswith(":*")]
+def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
+    """Besides reading, the planner can only make change sets, pass the service role and reach the cluster's API."""
+    allowed = set(actions(statements_of(load_environment(name), "PlannerRole")))
+    assert {a for a in allowed if not a.partition(":")[2].startswith(READING)} == ACTING
+    assert not [a for a in allowed if a.endswith(":*")]
 
 
 @pytest.mark.parametrize(
@@ -51,11 +52,13 @@ def test_planner_reads_and_makes_change_sets(name: str) -> None:
         "sts:AssumeRole",
     ],
 )
-def test_planner_has_no_part_in_ledger_leases_and_changes(prod_env: Environment, refused: str) -> None:
+def test_planner_cannot_touch_ledger_leases_or_resources(prod_env: Environment, refused: str) -> None:
+    """The planner has no right to the ledger, the lease, a message, a parameter or a stack's execution."""
     assert not allows(statements_of(prod_env, "PlannerRole"), refused)
 
 
-def test_planner_plans_stacks_of_its_environment_with_cloudformations_role(prod_env: Environment) -> None:
+def test_planner_makes_change_sets_of_its_environment_only(prod_env: Environment) -> None:
+    """Its change sets are of the environment's stacks, except bootstrap, with CloudFormation's role."""
     statements = statements_of(prod_env, "PlannerRole")
     making = next(s for s in statements if "cloudformation:CreateChangeSet" in s["Action"] and s["Effect"] == "Allow")
     head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
@@ -67,17 +70,20 @@ def test_planner_plans_stacks_of_its_environment_with_cloudformations_role(prod_
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
 
 
-def test_planner_reads_what_the_deployer_reads_without_its_ledger(prod_env: Environment) -> None:
+def test_planner_reads_all_the_deployer_reads_but_ledger(prod_env: Environment) -> None:
+    """The planner reads all that the deployer reads, except the ledger and the lease."""
+
     def reads(title: str) -> set[str]:
-        found = actions(statements_of(prod_env, title))
-        return {a for a in found if a.partition(":")[2].startswith(READING)}
+        allowed = actions(statements_of(prod_env, title))
+        return {a for a in allowed if a.partition(":")[2].startswith(READING)}
 
     without = reads("DeployerRole") - reads("PlannerRole")
     assert {action.partition(":")[0] for action in without} == {"dynamodb", "s3"}
     assert reads("PlannerRole") < reads("DeployerRole")
 
 
-def test_planner_reads_the_git_secret_alone(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_planner_reads_only_the_git_secret(sandbox_env: Environment, prod_env: Environment) -> None:
+    """Of all secrets the planner reads the git credentials alone."""
     for env in (sandbox_env, prod_env):
         statements = [s for s in statements_of(env, "PlannerRole") if "secretsmanager:GetSecretValue" in s["Action"]]
         git = arn(env, "secretsmanager", f"secret:{env.parameter_path('git/credentials')}-??????")
@@ -87,7 +93,8 @@ def test_planner_reads_the_git_secret_alone(sandbox_env: Environment, prod_env: 
         }
 
 
-def test_planner_trusts_the_pipeline_and_identities_of_its_account(prod_env: Environment) -> None:
+def test_planner_trusts_pipeline_and_its_account(prod_env: Environment) -> None:
+    """The pipeline's role and identities of the account may assume the planner, without an external id."""
     assume, tag = resources_of(prod_env, "IAM::Role")["PlannerRole"]["AssumeRolePolicyDocument"]["Statement"]
     trusted = ["arn:aws:iam::999900001111:role/eks-assets-pipeline", "arn:aws:iam::444455556666:root"]
     assert assume["Principal"] == tag["Principal"] == {"AWS": trusted}
@@ -95,14 +102,16 @@ def test_planner_trusts_the_pipeline_and_identities_of_its_account(prod_env: Env
     assert "Condition" not in assume
 
 
-def test_pipeline_of_the_account_may_be_the_planner(sandbox_env: Environment) -> None:
+def test_pipeline_may_assume_deployer_and_planner(sandbox_env: Environment) -> None:
+    """The account's own pipeline role may assume the deployer and the planner."""
     (becoming,) = [s for s in statements_of(sandbox_env, "PipelineRole") if s["Effect"] == "Allow"]
     roles = resources_of(sandbox_env, "IAM::Role")
     names = [roles[title]["RoleName"] for title in ("DeployerRole", "PlannerRole")]
     assert becoming["Resource"] == [arn(sandbox_env, "iam", f"role/{name}", region="") for name in names]
 
 
-def test_bootstrap_says_which_role_to_name(prod_env: Environment) -> None:
+def test_bootstrap_outputs_planner_role(prod_env: Environment) -> None:
+    """The bootstrap's outputs name the planner's role."""
     assert "planner_role_arn" in bootstrap.BootstrapOutputs.model_fields
     outputs = bootstrap.stack(prod_env).template["Outputs"]
     assert outputs["PlannerRoleArn"]["Value"] == {"Fn::GetAtt": ["PlannerRole", "Arn"]}

@@ -55,12 +55,12 @@ def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
     """The permissions that CloudFormation's schemas name, by resource type and handler, for every stack of ours."""
     schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
     index = json.loads((schemas / "providers" / "us-east-1.json").read_text())
-    found: dict[str, dict[str, set[str]]] = {}
+    permissions: dict[str, dict[str, set[str]]] = {}
     for kind in {kind for name in ENVIRONMENTS for kind in types_of(load_environment(name))}:
         schema = json.loads((schemas / "resources" / f"{index[kind]}.json").read_text())
         handlers = schema.get("handlers", {}).items()
-        found[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
-    return found
+        permissions[kind] = {handler: set(h["permissions"]) for handler, h in handlers if handler != "list"}
+    return permissions
 
 
 def types_of(env: Environment) -> Iterator[str]:
@@ -76,7 +76,9 @@ def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
     return {action for action in wanted if not any(fnmatchcase(action, pattern) for pattern in patterns)}
 
 
-def test_stack_rights_go_to_whoever_cloudformation_acts_as(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_stack_rights_go_to_role_that_cloudformation_uses(sandbox_env: Environment, prod_env: Environment) -> None:
+    """The rights of stacks go to the role that CloudFormation acts as; in the sandbox to the deployer, too."""
+
     def holders(env: Environment) -> set[str]:
         policies = resources_of(env, "IAM::ManagedPolicy").items()
         return {role["Ref"] for title, p in policies if title.endswith("StackRights") for role in p["Roles"]}
@@ -85,7 +87,8 @@ def test_stack_rights_go_to_whoever_cloudformation_acts_as(sandbox_env: Environm
     assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole"}
 
 
-def test_stack_rights_cover_every_handler_of_every_stack(prod_env: Environment) -> None:
+def test_stack_rights_cover_handlers_of_all_stacks(prod_env: Environment) -> None:
+    """Every permission that CloudFormation's schemas name for our resource types is allowed."""
     allowed = actions(s for statements in stack_rights(prod_env).values() for s in statements)
     gaps = {
         kind: lacking
@@ -96,7 +99,8 @@ def test_stack_rights_cover_every_handler_of_every_stack(prod_env: Environment) 
     assert len(handlers_of_our_stacks()) > 20
 
 
-def test_deployer_can_read_what_drift_detection_compares(prod_env: Environment) -> None:
+def test_deployer_can_read_what_drift_detection_reads(prod_env: Environment) -> None:
+    """The deployer may call what the read handlers of our resource types call."""
     allowed = actions(statements_of(prod_env, "DeployerRole"))
     gaps = {
         k: lacking for k, h in handlers_of_our_stacks().items() if (lacking := missing(h.get("read", set()), allowed))
@@ -104,13 +108,15 @@ def test_deployer_can_read_what_drift_detection_compares(prod_env: Environment) 
     assert gaps == {}
 
 
-def test_stack_rights_are_never_everything(prod_env: Environment) -> None:
-    for statement in (s for statements in stack_rights(prod_env).values() for s in statements):
-        if statement["Effect"] == "Allow":
-            assert not [a for a in statement["Action"] if a.endswith(":*") or a == "*"]
+def test_stack_rights_never_allow_whole_service(prod_env: Environment) -> None:
+    """No statement allows all actions, or all actions of a service."""
+    allowed = actions(s for statements in stack_rights(prod_env).values() for s in statements)
+    assert len(allowed) > 100
+    assert [action for action in allowed if action.endswith(":*") or action == "*"] == []
 
 
-def test_stacks_make_roles_only_under_the_boundary_and_leave_the_pipelines_own_alone(prod_env: Environment) -> None:
+def test_stacks_make_roles_under_boundary_but_never_pipelines(prod_env: Environment) -> None:
+    """Stacks make roles under the permissions boundary only, and change neither it nor the pipeline's roles."""
     statements = stack_rights(prod_env)["IdentityStackRights"]
     empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
     boundary = prod_env.roles.permissions_boundary
@@ -163,11 +169,12 @@ def reached(env: Environment, action: str) -> set[str]:
     """The roles, without what all ARNs begin with, that statements allow the action on, and none denies it on."""
     statements = [s for policy in stack_rights(env).values() for s in policy]
     matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s["Action"])]
-    found = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
-    return {role.removeprefix(f"{HEAD}/") for role in found["Allow"] - found["Deny"] if role.startswith(HEAD)}
+    roles = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
+    return {role.removeprefix(f"{HEAD}/") for role in roles["Allow"] - roles["Deny"] if role.startswith(HEAD)}
 
 
-def test_stacks_reach_exactly_the_roles_that_the_cluster_names(prod_env: Environment) -> None:
+def test_stacks_reach_only_roles_that_cluster_file_names(prod_env: Environment) -> None:
+    """A role that the cluster's file names is made or passed by stacks as needed, and no other."""
     env = configured(prod_env, **CLUSTER_ROLES)
     new = reached(env, "iam:CreateRole") - reached(prod_env, "iam:CreateRole")
     assert new == {"shop-irsa", "shop-uploader"}
@@ -179,7 +186,8 @@ def test_stacks_reach_exactly_the_roles_that_the_cluster_names(prod_env: Environ
     assert [s["Condition"] for s in makers] == [boundary, boundary]
 
 
-def test_many_long_roles_of_the_cluster_fit_into_iams_quotas(prod_env: Environment) -> None:
+def test_policies_with_many_long_roles_fit_iam_quota(prod_env: Environment) -> None:
+    """Thirty roles with the longest names fit into IAM's quota for a policy."""
     accounts = [
         {"metadata": {"name": f"a{n}"}, "roleName": f"{n:x<64}", "wellKnownPolicies": {"certManager": True}}
         for n in range(30)
@@ -191,11 +199,13 @@ def test_many_long_roles_of_the_cluster_fit_into_iams_quotas(prod_env: Environme
     assert len({role for role in reached(env, "iam:CreateRole") if "xxx" in role}) == 30
 
 
-def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environment) -> None:
+def test_stacks_change_records_in_own_zone_only(sandbox_env: Environment) -> None:
+    """DNS records are changed in the environment's hosted zone alone, as soon as its id is known."""
+
     def zones(env: Environment) -> str:
         rights = stack_rights(env)["PlatformStackRights"]
-        found: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
-        return found
+        zone: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
+        return zone
 
     assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
     named = HostedZone(name="example.com", id="Z0EXISTS")
@@ -203,7 +213,8 @@ def test_records_are_changed_in_the_environments_zone_alone(sandbox_env: Environ
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_no_role_of_the_pipeline_writes_or_erases_a_grant(name: str) -> None:
+def test_pipeline_roles_cannot_write_or_delete_grants(name: str) -> None:
+    """No role of the pipeline may write, delete, label or tag a grant."""
     env = load_environment(name)
     grants = arn(env, "ssm", f"parameter/{env.tenant}/{env.target_env}/approvals/*")
     refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
@@ -212,7 +223,8 @@ def test_no_role_of_the_pipeline_writes_or_erases_a_grant(name: str) -> None:
         assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
 
 
-def test_approvers_write_grants_that_nobody_of_them_erases(prod_env: Environment) -> None:
+def test_approvers_write_grants_but_cannot_delete_them(prod_env: Environment) -> None:
+    """The approver policy writes decisions and deletes none, reads the requests, and no stack may change it."""
     policy = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]
     assert policy["ManagedPolicyName"] == "acme-prod-approver"
     statements = policy["PolicyDocument"]["Statement"]

@@ -8,9 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from eks_assets.cli.app import app
 from resources.bootstrap import stack as bootstrap
 from resources.bootstrap.stack_rights import name_pattern
 from resources.config.environment import Environment, Roles
@@ -23,7 +21,6 @@ from resources.config.names import (
     planner_role,
 )
 from resources.drivers.stack.driver import stack_outputs
-from resources.model.errors import ConfigError
 from resources.model.outputs import plain
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
@@ -31,7 +28,8 @@ Lint = Callable[[dict[str, Any]], list[str]]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_template_passes_cfn_lint_and_fits(name: str, lint: Lint) -> None:
+def test_template_passes_cfn_lint_and_size_limit(name: str, lint: Lint) -> None:
+    """The template passes cfn-lint, is small enough to be sent inline, and its outputs can be read."""
     spec = bootstrap.stack(load_environment(name))
     assert spec.name == f"{load_environment(name).resource_prefix}-bootstrap"
     assert lint(spec.template) == []
@@ -43,7 +41,8 @@ def test_template_passes_cfn_lint_and_fits(name: str, lint: Lint) -> None:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_policies_fit_into_iams_quotas(name: str) -> None:
+def test_policies_fit_iam_quotas(name: str) -> None:
+    """Managed policies and inline policies of a role stay within IAM's quotas."""
     env = load_environment(name)
 
     def size(document: Any) -> int:
@@ -55,7 +54,8 @@ def test_policies_fit_into_iams_quotas(name: str) -> None:
         assert sum(size(p["PolicyDocument"]) for p in role.get("Policies", [])) <= 10_240, title
 
 
-def test_names_stay_within_the_limits_for_the_longest_prefix(sandbox_env: Environment) -> None:
+def test_names_fit_aws_limits_with_longest_prefix(sandbox_env: Environment) -> None:
+    """With the longest tenant and environment all names stay within AWS's limits."""
     longest = sandbox_env.model_copy(
         update={"tenant": "t" * 20, "target_env": "e" * 20, "region": "ap-northeast-1", "roles": Roles()}
     )
@@ -73,12 +73,14 @@ def test_names_stay_within_the_limits_for_the_longest_prefix(sandbox_env: Enviro
     assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
 
 
-def test_rules_of_karpenters_stack_keep_too_little_of_its_name_for_a_longer_pattern(sandbox_env: Environment) -> None:
+def test_karpenter_rule_names_match_shortened_pattern(sandbox_env: Environment) -> None:
+    """The pattern matches the names of Karpenter's rules, which keep 24 characters of the stack's name."""
     env = sandbox_env.model_copy(update={"tenant": "contoso", "target_env": "production"})
     assert fnmatchcase(env.karpenter_stack[:24] + "-RebalanceRule-ABC", name_pattern(env, "Karpenter-"))
 
 
-def test_names_are_derived_from_prefix_account_and_region(sandbox_env: Environment) -> None:
+def test_names_derive_from_prefix_account_and_region(sandbox_env: Environment) -> None:
+    """Bucket, table and roles have names derived from prefix, account and region."""
     assert bootstrap.ledger_bucket(sandbox_env) == "demo-sandbox-ledger-000000000000-us-west-2"
     assert bootstrap.lease_table(sandbox_env) == "demo-sandbox-lease"
     unnamed = sandbox_env.model_copy(update={"roles": Roles()})
@@ -91,7 +93,8 @@ def test_names_are_derived_from_prefix_account_and_region(sandbox_env: Environme
     }
 
 
-def test_roles_get_the_names_that_the_environment_gives(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_roles_have_names_from_environment_file(sandbox_env: Environment, prod_env: Environment) -> None:
+    """Roles get the names, the path and the boundary of the environment's file."""
     roles = resources_of(prod_env, "IAM::Role")
     # The pipeline role is of another account, so it is made there.
     assert {t: r["RoleName"] for t, r in roles.items()} == {
@@ -106,7 +109,9 @@ def test_roles_get_the_names_that_the_environment_gives(sandbox_env: Environment
     assert (maker["RoleName"], maker["Path"]) == ("maker", "/a/b/")
 
 
-def test_deployer_trusts_the_pipeline_with_its_external_id(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_deployer_trusts_pipeline_with_external_id(sandbox_env: Environment, prod_env: Environment) -> None:
+    """The deployer trusts the pipeline's role with the environment's external id."""
+
     def trust(env: Environment) -> list[dict[str, Any]]:
         document: dict[str, Any] = resources_of(env, "IAM::Role")["DeployerRole"]["AssumeRolePolicyDocument"]
         statements: list[dict[str, Any]] = document["Statement"]
@@ -120,7 +125,8 @@ def test_deployer_trusts_the_pipeline_with_its_external_id(sandbox_env: Environm
     assert "arn:aws:iam::000000000000:root" in in_sandbox["Principal"]["AWS"]
 
 
-def test_ledger_is_versioned_encrypted_and_closed(prod_env: Environment) -> None:
+def test_ledger_is_versioned_encrypted_and_private(prod_env: Environment) -> None:
+    """Bucket and table are versioned or recoverable, encrypted, private, and kept when the stack goes."""
     (bucket,) = resources_of(prod_env, "S3::Bucket").values()
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -135,7 +141,8 @@ def test_ledger_is_versioned_encrypted_and_closed(prod_env: Environment) -> None
     assert {kept[t]["DeletionPolicy"] for t in ("LedgerBucket", "LedgerKey", "LeaseTable")} == {"RetainExceptOnCreate"}
 
 
-def test_deployer_reads_the_git_secret_only_and_cannot_erase_the_ledger(prod_env: Environment) -> None:
+def test_deployer_reads_only_git_secret_and_keeps_ledger(prod_env: Environment) -> None:
+    """The deployer reads the git credentials alone, deletes nothing of the ledger, and makes no resource itself."""
     statements = statements_of(prod_env, "DeployerRole")
     denied = next(s for s in statements if s["Effect"] == "Deny" and "secretsmanager:GetSecretValue" in s["Action"])
     git = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/acme/prod/git/credentials-??????"
@@ -153,7 +160,8 @@ def test_deployer_reads_the_git_secret_only_and_cannot_erase_the_ledger(prod_env
         assert not [pattern for pattern in allowed if fnmatchcase(refused, pattern)]
 
 
-def test_deployer_changes_stacks_of_its_environment_but_not_the_bootstrap(prod_env: Environment) -> None:
+def test_deployer_changes_stacks_of_its_environment_only(prod_env: Environment) -> None:
+    """The deployer executes change sets of the environment's stacks, except bootstrap, with CloudFormation's role."""
     statements = statements_of(prod_env, "DeployerRole")
     change = next(s for s in statements if "cloudformation:ExecuteChangeSet" in s["Action"] and s["Effect"] == "Allow")
     head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
@@ -165,29 +173,16 @@ def test_deployer_changes_stacks_of_its_environment_but_not_the_bootstrap(prod_e
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
 
 
-def test_charts_are_pulled_from_the_accounts_registry_only_where_they_lie_there(
-    sandbox_env: Environment, prod_env: Environment
-) -> None:
+def test_deployer_logs_in_to_ecr_only_if_charts_are_there(sandbox_env: Environment, prod_env: Environment) -> None:
+    """The deployer may log in to ECR only where the environment's charts are there."""
     assert "ecr:GetAuthorizationToken" in actions(statements_of(prod_env, "DeployerRole"))
     assert "ecr:GetAuthorizationToken" not in actions(statements_of(sandbox_env, "DeployerRole"))
 
 
-def test_parameters_outside_the_environments_path_are_reachable_too(sandbox_env: Environment) -> None:
+def test_deployer_writes_parameters_outside_own_path(sandbox_env: Environment) -> None:
+    """A parameter that the environment names outside of its own path may be written, too."""
     own = sandbox_env.parameters.model_copy(update={"efs_file_system_id": "/shared/efs"})
     changed = sandbox_env.model_copy(update={"parameters": own})
     put = next(s for s in statements_of(changed, "DeployerRole") if "ssm:PutParameter" in s["Action"])
     head = "arn:aws:ssm:us-west-2:000000000000:parameter"
     assert put["Resource"] == [f"{head}/demo/sandbox/*", f"{head}/shared/efs"]
-
-
-def test_print_writes_the_template_and_nothing_else() -> None:
-    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", "--print"])
-    assert result.exit_code == 0
-    assert json.loads(result.stdout) == plain(bootstrap.template(load_environment("acme-prod")))
-
-
-@pytest.mark.parametrize("options", [[], ["--print", "--apply"]])
-def test_bootstrap_needs_one_of_print_and_apply(options: list[str]) -> None:
-    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", *options])
-    assert isinstance(result.exception, ConfigError)
-    assert "exactly one of --print and --apply" in str(result.exception)

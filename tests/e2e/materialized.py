@@ -36,8 +36,10 @@ class Run:
         return {name: str(data.description) for name, data in said.items() if data}
 
     def checks(self) -> dict[str, bool]:
-        found = [e.asset_check_evaluation_data for e in self._events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
-        return {f"{one.asset_key.to_user_string()}:{one.check_name}": one.passed for one in found}
+        evaluations = [
+            e.asset_check_evaluation_data for e in self._events if e.event_type_value == "ASSET_CHECK_EVALUATION"
+        ]
+        return {f"{one.asset_key.to_user_string()}:{one.check_name}": one.passed for one in evaluations}
 
 
 def materialize(environment: str, selection: str = "*") -> Run:

@@ -40,7 +40,7 @@ class Deploy:
 
     def processes(self) -> dict[int, str]:
         """Command lines by process id of everything in the group that still runs."""
-        found = {}
+        commands = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 _, _, rest = (folder / "stat").read_text().rpartition(")")
@@ -49,15 +49,15 @@ class Deploy:
                 continue
             state, _, group = rest.split()[:3]
             if int(group) == self.process.pid and state != "Z":
-                found[int(folder.name)] = words
-        return found
+                commands[int(folder.name)] = words
+        return commands
 
     def left_behind(self) -> dict[int, str]:
         """What still runs some seconds after the end; the forkserver ends by itself once its parent has."""
         deadline = time.monotonic() + 3
-        while (found := self.processes()) and time.monotonic() < deadline:
+        while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return found
+        return left
 
     def runs_helm(self) -> bool:
         return any(Path(words.split()[0]).name == "helm" for words in self.processes().values() if words.split())
@@ -86,7 +86,7 @@ class Deploy:
 @contextmanager
 def frozen(program: str, folder: Path) -> Iterator[None]:
     """The program of the sandbox whose files are in that folder does not answer any more, and does again afterwards."""
-    (process,) = [int(found.name) for found in Path("/proc").glob("[0-9]*") if _runs(found, program, f"{folder}/")]
+    (process,) = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _runs(entry, program, f"{folder}/")]
     os.kill(process, signal.SIGSTOP)
     try:
         yield
@@ -103,23 +103,23 @@ def _runs(process: Path, program: str, folder: str) -> bool:
 
 
 def stack_status(aws: Aws, name: str) -> str:
-    found = aws.client("cloudformation").list_stacks()["StackSummaries"]
-    return next((s["StackStatus"] for s in found if s["StackName"] == name), "")
+    summaries = aws.client("cloudformation").list_stacks()["StackSummaries"]
+    return next((s["StackStatus"] for s in summaries if s["StackName"] == name), "")
 
 
 def stacks(aws: Aws) -> Counter[str]:
     """How often each name stands in the list of stacks, without those removed."""
-    found = aws.client("cloudformation").list_stacks()["StackSummaries"]
-    return Counter(s["StackName"] for s in found if s["StackStatus"] != "DELETE_COMPLETE")
+    summaries = aws.client("cloudformation").list_stacks()["StackSummaries"]
+    return Counter(s["StackName"] for s in summaries if s["StackStatus"] != "DELETE_COMPLETE")
 
 
 def revisions(context: Context) -> dict[str, int]:
     """The newest revision of every Helm release."""
-    found: dict[str, int] = {}
+    newest: dict[str, int] = {}
     for secret in list_objects(context.cluster, "v1", "Secret", labels="owner=helm"):
         labels = secret["metadata"]["labels"]
-        found[labels["name"]] = max(found.get(labels["name"], 0), int(labels["version"]))
-    return found
+        newest[labels["name"]] = max(newest.get(labels["name"], 0), int(labels["version"]))
+    return newest
 
 
 def footprint(aws: Aws, context: Context) -> dict[str, Any]:

@@ -63,9 +63,10 @@ def main_branch(platform: Environment, sandbox: StateDirectory) -> SandboxReposi
 
 
 class TestProductNoLongerPurchased:
-    def test_is_shown_and_kept_where_pruning_is_off(
+    def test_unpurchased_product_is_kept_without_pruning(
         self, platform: Environment, change: Change, eks_assets: Cli, context: Context
     ) -> None:
+        """Without pruning the plan shows that a product is no longer wanted, and the deploy keeps it."""
         change(products_purchased=["storefront"])
         plan = planned("product_applications")["product_applications"]
         assert plan.change.action == "none"
@@ -76,9 +77,10 @@ class TestProductNoLongerPurchased:
         assert done.returncode == 0, done.stdout + done.stderr
         assert {"payments", "storefront"} <= applications(context)
 
-    def test_is_removed_where_pruning_is_on_and_comes_back(
+    def test_unpurchased_product_is_removed_with_pruning(
         self, platform: Environment, change: Change, eks_assets: Cli, context: Context
     ) -> None:
+        """With pruning the deploy removes a product, and makes it again when it is purchased again."""
         change(products_purchased=["storefront"], prune_products=True)
         shown = eks_assets("plan", "sandbox")
         assert "no longer wanted, removed: ApplicationSet argocd/payments" in unwrapped(shown.stdout)
@@ -106,9 +108,10 @@ class TestProductNoLongerPurchased:
         wait_until(poll, what="the end of payments", deadline=60, interval=1)
 
 
-def test_a_persons_commit_beside_a_variable_of_ours(
+def test_commit_of_a_person_beside_our_variable_survives(
     main_branch: SandboxRepository, platform: Environment, eks_assets: Cli
 ) -> None:
+    """A person's commit next to a value of ours survives a deploy, and nothing differs afterwards."""
     note = "# Pat was here."
     beside = ("certificateArn:", f"{note}\n            certificateArn:")
     main_branch.replace(platform.git_branch, ISTIO, *beside, "Add a note")
@@ -118,20 +121,21 @@ def test_a_persons_commit_beside_a_variable_of_ours(
     assert eks_assets("status", "sandbox").returncode == 0
 
 
-class TestOneFailureIsNotTheOthers:
+class TestIndependentFailures:
     @pytest.fixture
-    def mended(self, main_branch: SandboxRepository, change: Change, eks_assets: Cli) -> Iterator[None]:
+    def repaired(self, main_branch: SandboxRepository, change: Change, eks_assets: Cli) -> Iterator[None]:
         """Afterwards the platform is whole again."""
         yield
         if NO_IMAGE in main_branch.read("main", PAYMENTS):
-            main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+            main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Fix payments")
         change()
         done = eks_assets("deploy", "sandbox")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def test_in_either_direction(
-        self, main_branch: SandboxRepository, mended: None, change: Change, eks_assets: Cli, context: Context
+    def test_failed_application_and_failed_addon_are_independent(
+        self, main_branch: SandboxRepository, repaired: None, change: Change, eks_assets: Cli, context: Context
     ) -> None:
+        """A broken product does not stop the observability wave, nor a broken add-on the products."""
         short = {"probe": 20, "release": 60}
         main_branch.replace("main", PAYMENTS, IMAGE, NO_IMAGE, "Break payments")
         change(deadlines=short, addons={"loki": {"values": {"singleBinary": {"podLabels": {"sibling": "done"}}}}})
@@ -146,7 +150,7 @@ class TestOneFailureIsNotTheOthers:
         assert last[1] == "not run validation: it waits for product_applications"
         assert last[2] == "Fix the cause and continue with: eks-assets deploy sandbox"
 
-        main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Mend payments")
+        main_branch.replace("main", PAYMENTS, NO_IMAGE, IMAGE, "Fix payments")
         change(deadlines=short, addons={"loki": {"values": CRASHING}})
         other = eks_assets("deploy", "sandbox")
         assert other.returncode == 1, other.stdout + other.stderr
@@ -179,8 +183,9 @@ class TestDeprecatedLoki:
         yield
         secrets.delete(name=meta["name"], namespace="observability")
 
-    def test_the_plan_says_replace(self, deprecated: None) -> None:
-        found = planned("loki")["loki"].change
-        assert found.action == "replace"
-        field = next(f for f in found.fields if f.path == "chart")
+    def test_deprecated_loki_chart_is_planned_as_replacement(self, deprecated: None) -> None:
+        """A release of the chart that loki had before is planned as a replacement."""
+        change = planned("loki")["loki"].change
+        assert change.action == "replace"
+        field = next(f for f in change.fields if f.path == "chart")
         assert (field.before, field.after, field.replaces) == ("loki-distributed", "loki", True)

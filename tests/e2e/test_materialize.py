@@ -24,7 +24,8 @@ def deployed(platform: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
 
 
-def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account: Environment, context: Any) -> None:
+def test_materialize_all_unchanged_starts_no_process(account: Environment, context: Any) -> None:
+    """With nothing to do every unit and check is recorded, no process starts, and nothing changes."""
     aws = Aws(account, as_deployer=False)
     before = footprint(aws, context)
     run = materialize(account.name)
@@ -42,7 +43,8 @@ def test_all_with_nothing_to_do_records_every_unit_and_starts_no_process(account
     assert footprint(aws, context) == before
 
 
-def test_what_was_changed_by_hand_is_put_right_in_a_process_of_its_own(account: Environment) -> None:
+def test_materialize_all_fixes_hand_edit_and_its_dependents(account: Environment) -> None:
+    """What was changed by hand is corrected; it and its dependents alone run in processes."""
     ssm = Aws(account, as_deployer=False).client("ssm")
     name = account.parameter_path("eks/oidc-id")
     wanted = ssm.get_parameter(Name=name)["Parameter"]["Value"]
@@ -55,7 +57,8 @@ def test_what_was_changed_by_hand_is_put_right_in_a_process_of_its_own(account: 
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == wanted
 
 
-def test_an_account_that_is_another_one_fails_in_the_steps_that_say_so(change: Change) -> None:
+def test_materialize_in_wrong_account_fails_in_its_step(change: Change) -> None:
+    """With another account's number the run fails in the unit's own step, which names the account."""
     change(account="210987654321")
     run = materialize("sandbox", "network")
     assert run.run.status == dg.DagsterRunStatus.FAILURE

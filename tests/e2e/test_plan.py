@@ -33,7 +33,7 @@ RESTLESS = ("Lease", "Event")
 
 def objects(context: Context) -> dict[tuple[str, ...], Any]:
     """Every object of every kind in the cluster without what its controllers note in it (a node's heartbeat, say)."""
-    found: dict[tuple[str, ...], Any] = {}
+    objects_by_key: dict[tuple[str, ...], Any] = {}
     with kubernetes_call("listing everything"):
         for kind in context.cluster.api.resources.search():
             if "list" not in (kind.verbs or ()) or kind.kind.endswith("List") or kind.kind in RESTLESS:
@@ -42,8 +42,8 @@ def objects(context: Context) -> dict[tuple[str, ...], Any]:
                 meta = item.pop("metadata")
                 item.pop("status", None)
                 key = (kind.group_version, kind.kind, meta.get("namespace") or "", meta["name"])
-                found[key] = {**item, "labels": meta.get("labels"), "annotations": meta.get("annotations")}
-    return found
+                objects_by_key[key] = {**item, "labels": meta.get("labels"), "annotations": meta.get("annotations")}
+    return objects_by_key
 
 
 def at_rest(context: Context) -> dict[tuple[str, ...], Any]:
@@ -93,9 +93,10 @@ def fresh(environments: Path, eks_assets: Cli, account: Environment, monkeypatch
     return "fresh"
 
 
-def test_where_nothing_exists_everything_is_created(
+def test_plan_of_empty_account_creates_everything(
     fresh: str, eks_assets: Cli, sandbox: StateDirectory, admin: Aws
 ) -> None:
+    """In an empty account the plan creates every unit, and nothing is written, not even a change set."""
     with nothing_changes(sandbox, admin) as log:
         done = eks_assets("plan", fresh, "--json", "--detailed-exitcode")
         text = eks_assets("plan", fresh)
@@ -117,9 +118,10 @@ def test_where_nothing_exists_everything_is_created(
     assert f"Digest {document['digest']}" in text.stdout, "the same state has the same digest"
 
 
-def test_after_a_deploy_there_is_nothing_to_do(
+def test_plan_after_deploy_has_nothing_to_do(
     platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
+    """After a deploy the plan is empty, exits with 0, and nothing is written."""
     with nothing_changes(sandbox, admin, context) as log:
         done = eks_assets("plan", "sandbox", "--detailed-exitcode")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -127,9 +129,10 @@ def test_after_a_deploy_there_is_nothing_to_do(
     assert log.writes() == {}
 
 
-def test_changed_values_and_nothing_else(
+def test_plan_shows_changed_values_and_nothing_else(
     platform: Environment, eks_assets: Cli, sandbox: StateDirectory, admin: Aws, context: Context, change: Change
 ) -> None:
+    """Changed values are planned field by field, secrets masked; only change sets come and go."""
     values = {"interval": "2m", "webhookToken": PLANTED}
     change(email_subscriptions=["ops@example.com"], addons={"external_dns": {"values": values}})
     with nothing_changes(sandbox, admin, context) as log:

@@ -51,7 +51,8 @@ def planner(platform: Environment) -> Context:
     return Context.of(platform, planning=True)
 
 
-def test_after_a_deploy_it_finds_nothing_to_do(ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory) -> None:
+def test_planner_finds_nothing_to_do_after_deploy(ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory) -> None:
+    """After a deploy the planner's plan is empty, and nothing is written."""
     log = RequestLog(sandbox)
     done = eks_assets("plan", "sandbox", "--detailed-exitcode", **ci)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,15 +60,17 @@ def test_after_a_deploy_it_finds_nothing_to_do(ci: dict[str, str], eks_assets: C
     assert log.writes() == {}
 
 
-def test_whoever_may_be_the_planner_can_do_nothing_else(ci: dict[str, str], eks_assets: Cli) -> None:
+def test_identity_of_ci_cannot_deploy(ci: dict[str, str], eks_assets: Cli) -> None:
+    """An identity that may only assume the planner's role cannot deploy."""
     deploy = eks_assets("deploy", "sandbox", **ci)
     assert deploy.returncode == 2, deploy.stdout
     assert "cannot act as arn:aws:iam::000000000000:role/eks-assets-deployer" in deploy.stderr
 
 
-def test_a_changed_value_is_planned_as_the_deployer_would_plan_it(
+def test_planner_and_deployer_plan_same_digest(
     ci: dict[str, str], eks_assets: Cli, sandbox: StateDirectory, change: Change
 ) -> None:
+    """The planner's plan of a change has the digest that the deployer's has."""
     change(email_subscriptions=["ops@example.com"], addons={"external_dns": {"values": {"interval": "2m"}}})
     log = RequestLog(sandbox)
     done = eks_assets("plan", "sandbox", "--json", "--detailed-exitcode", **ci)
@@ -79,7 +82,8 @@ def test_a_changed_value_is_planned_as_the_deployer_would_plan_it(
     assert document["digest"] == deployer.digest, "what is approved does not depend on who planned"
 
 
-def test_a_role_that_does_not_exist_is_named(eks_assets: Cli, platform: Environment, change: Change) -> None:
+def test_missing_planner_role_is_named(eks_assets: Cli, platform: Environment, change: Change) -> None:
+    """A planner role that does not exist is named, with the bootstrap command."""
     missing = f"arn:aws:iam::{platform.account}:role/nobody"
     roles = platform.roles.model_copy(update={"planner": missing})
     change(roles=roles.model_dump(exclude_none=True))
@@ -114,14 +118,16 @@ REFUSED: dict[str, Callable[[Aws], Any]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_aws_refuses_the_planner(what: str, planner: Context) -> None:
+def test_aws_refuses_changes_by_planner(what: str, planner: Context) -> None:
+    """AWS refuses the planner each change, the ledger and the secrets of others."""
     assert ":assumed-role/eks-assets-planner/" in planner.aws.check_account()
     with pytest.raises(ClientError) as caught:
         REFUSED[what](planner.aws)
     assert caught.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
 
 
-def test_the_cluster_lets_the_planner_read_alone(planner: Context) -> None:
+def test_cluster_refuses_changes_by_planner(planner: Context) -> None:
+    """The planner reads objects of the cluster and creates none, not even as a dry run."""
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "planned"}, "data": {}}
     maps = planner.cluster.kind("v1", "ConfigMap")
     with pytest.raises(ForbiddenError):

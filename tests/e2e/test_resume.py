@@ -42,9 +42,10 @@ def empty_account(eks_assets: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     down(state)
 
 
-def test_deploy_killed_at_three_moments_converges_and_makes_nothing_twice(
+def test_deploy_killed_three_times_makes_nothing_twice(
     empty_account: Environment, eks_assets: Cli, tmp_path: Path
 ) -> None:
+    """A deploy that is killed three times, then finished, leaves each resource once and the runs canceled."""
     aws = Aws(empty_account, as_deployer=False)
 
     first = Deploy(tmp_path / "first.log")
@@ -78,9 +79,10 @@ def test_deploy_killed_at_three_moments_converges_and_makes_nothing_twice(
 
 
 @pytest.mark.parametrize(("number", "group"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
-def test_interrupted_deploy_ends_at_once_says_what_it_left_and_is_mended(
+def test_interrupted_deploy_ends_soon_and_next_one_finishes(
     platform: Environment, eks_assets: Cli, change: Any, tmp_path: Path, number: signal.Signals, group: bool
 ) -> None:
+    """An interrupted deploy ends within ten seconds, says what it left, and the next one finishes."""
     change(addons={"external_dns": {"values": SLOW}})
     deploy = Deploy(tmp_path / "deploy.log")
     deploy.until(deploy.runs_helm)
@@ -98,7 +100,8 @@ def test_interrupted_deploy_ends_at_once_says_what_it_left_and_is_mended(
     assert eks_assets("status", "sandbox").returncode == 0
 
 
-def test_a_second_deploy_says_who_holds_the_environment(platform: Environment, eks_assets: Cli, change: Any) -> None:
+def test_deploy_of_held_environment_names_holder(platform: Environment, eks_assets: Cli, change: Any) -> None:
+    """A deploy while another run holds the environment is refused with its holder and the next step."""
     change(addons={"external_dns": {"values": {"interval": "2m"}}})
     with hold(Context.of(platform, run_id="other-run"), who="somebody else", keep=False):
         refused = eks_assets("deploy", "sandbox", "--wait", "0")
@@ -108,9 +111,10 @@ def test_a_second_deploy_says_who_holds_the_environment(platform: Environment, e
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_while_it_plans_it_ends_at_once(
+def test_deploy_interrupted_while_planning_writes_nothing(
     platform: Environment, sandbox: StateDirectory, tmp_path: Path, number: signal.Signals
 ) -> None:
+    """A deploy interrupted while it plans ends within ten seconds and has written nothing."""
     log = RequestLog(sandbox)
     deploy = Deploy(tmp_path / "deploy.log")
     deploy.until(lambda: log.calls()["sts:AssumeRole"] > 0)
@@ -121,9 +125,10 @@ def test_interrupted_while_it_plans_it_ends_at_once(
     assert log.writes() == {}
 
 
-def test_interrupted_while_the_cluster_does_not_answer_it_ends_at_once(
+def test_deploy_interrupted_while_cluster_is_silent_ends_soon(
     platform: Environment, sandbox: StateDirectory, tmp_path: Path
 ) -> None:
+    """A deploy interrupted while the API server does not answer ends within ten seconds."""
     log = RequestLog(sandbox)
     with frozen("kube-apiserver", sandbox.clusters / platform.cluster_name):
         deploy = Deploy(tmp_path / "deploy.log")
@@ -134,9 +139,10 @@ def test_interrupted_while_the_cluster_does_not_answer_it_ends_at_once(
     assert deploy.process.returncode == 130, deploy.said
 
 
-def test_broken_addon_fails_alone_and_the_fix_finishes_it(
+def test_broken_addon_fails_alone_and_fix_finishes_it(
     platform: Environment, eks_assets: Cli, change: Any, context: Context
 ) -> None:
+    """A broken add-on fails alone, with its pod's reason; after the fix only it is upgraded."""
     sibling = {"values": {"podLabels": {"sibling": "done"}}}
     change(addons={"external_dns": {"values": NO_IMAGE}, "karpenter": sibling})
     before = revisions(context)
@@ -162,38 +168,9 @@ def test_broken_addon_fails_alone_and_the_fix_finishes_it(
 
 
 def test_second_deploy_changes_nothing(platform: Environment, eks_assets: Cli, admin: Aws, context: Context) -> None:
+    """A deploy with nothing to do changes nothing in AWS or the cluster."""
     before = footprint(admin, context)
     done = eks_assets("deploy", "sandbox")
     assert done.returncode == 0
     assert "sandbox: nothing to do" in done.stdout
     assert footprint(admin, context) == before
-
-
-def test_only_and_wave_choose_units(platform: Environment, eks_assets: Cli, change: Any, context: Context) -> None:
-    label = {"values": {"podLabels": {"chosen": "yes"}}}
-    change(addons={"external_dns": label, "karpenter": label})
-    before = revisions(context)
-    only = eks_assets("deploy", "sandbox", "--only", "external_dns")
-    assert only.returncode == 0, only.stdout + only.stderr
-    assert revisions(context) == {**before, "external-dns": before["external-dns"] + 1}
-
-    cluster = eks_assets("deploy", "sandbox", "--wave", "deploy-eks-cluster-wave")
-    assert cluster.returncode == 0, cluster.stdout + cluster.stderr
-    assert "sandbox: nothing to do" in cluster.stdout
-    assert revisions(context)["karpenter"] == before["karpenter"]
-
-    change()
-    configuration = eks_assets("deploy", "sandbox", "--wave", "config-eks-cluster-wave")
-    assert configuration.returncode == 0, configuration.stdout + configuration.stderr
-    assert revisions(context)["external-dns"] == before["external-dns"] + 2
-
-
-def test_unknown_unit_and_wave_are_refused_with_the_nearest_name(account: Environment, eks_assets: Cli) -> None:
-    unit = eks_assets("deploy", "sandbox", "--only", "external-dns")
-    assert unit.returncode == 2
-    assert "there is no unit 'external-dns'" in unit.stderr
-    assert "did you mean external_dns?" in unit.stderr
-    wave = eks_assets("deploy", "sandbox", "--wave", "config-cluster-wave")
-    assert wave.returncode == 2
-    assert "there is no wave 'config-cluster-wave'" in wave.stderr
-    assert "did you mean config-eks-cluster-wave?" in wave.stderr

@@ -1,24 +1,19 @@
-"""No secret that goes in comes out again, and the pipeline cannot read those that it has no business with."""
+"""No secret that goes into a deploy comes out again."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from botocore.exceptions import ClientError
 
-from resources.aws.session import Aws, Source
+from resources.aws.session import Aws
 from resources.config.environment import Environment
-from resources.config.names import cloudformation_role, ledger_bucket, pipeline_role
 from resources.context import Context
-from resources.kubernetes.errors import kubernetes_call
 from sandbox.git.server import REPOSITORY
 from sandbox.paths import StateDirectory
 from tests.conftest import Cli
@@ -38,60 +33,6 @@ def storage(sandbox: StateDirectory, admin: Aws) -> Iterator[Place]:
     yield from secret_scanner.stacks(admin)
     yield from secret_scanner.parameters(admin)
     yield from secret_scanner.repository(sandbox.git / REPOSITORY)
-
-
-class TestTheScannerFindsWhatWasLeakedOnPurpose:
-    SECRET = "leaked-on-purpose-5d1f"
-    SCANNER = SecretScanner({"password": SECRET})
-
-    def found(self, places: Iterator[Place]) -> list[str]:
-        return [finding.place for finding in self.SCANNER.find(places)]
-
-    def test_in_the_ledger(self, account: Environment, admin: Aws) -> None:
-        bucket, client = ledger_bucket(account), admin.client("s3")
-        client.put_object(Bucket=bucket, Key="leaked.json", Body=json.dumps({"password": self.SECRET}).encode())
-        try:
-            assert self.found(secret_scanner.ledger(admin)) == ["ledger leaked.json"]
-        finally:
-            client.delete_object(Bucket=bucket, Key="leaked.json")
-
-    def test_in_a_stack_and_in_a_parameter(self, account: Environment, admin: Aws) -> None:
-        properties = {"Type": "String", "Name": "/leaked/password", "Value": self.SECRET}
-        resources = {"Password": {"Type": "AWS::SSM::Parameter", "Properties": properties}}
-        client = admin.client("cloudformation")
-        client.create_stack(StackName="leaking", TemplateBody=json.dumps({"Resources": resources}))
-        client.get_waiter("stack_create_complete").wait(StackName="leaking", WaiterConfig={"Delay": 1})
-        try:
-            assert "template of leaking" in self.found(secret_scanner.stacks(admin))
-            assert self.found(secret_scanner.parameters(admin)) == ["parameter /leaked/password"]
-        finally:
-            client.delete_stack(StackName="leaking")
-
-    def test_in_the_application_repository(self, account: Environment, sandbox: StateDirectory) -> None:
-        command, bare = ["git", "hash-object", "-w", "--stdin"], sandbox.git / REPOSITORY
-        subprocess.run(command, input=self.SECRET, cwd=bare, check=True, capture_output=True, text=True)
-        assert self.found(secret_scanner.repository(bare)) == ["git objects"]
-
-    def test_in_helms_storage(self, platform: Environment, context: Context) -> None:
-        release = {
-            "name": "leaking",
-            "namespace": "default",
-            "version": 1,
-            "info": {"status": "deployed"},
-            "chart": {"metadata": {"name": "leaking", "version": "1.0.0"}},
-            "config": {"password": self.SECRET},
-        }
-        packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
-        labels = {"owner": "helm", "name": "leaking", "version": "1", "status": "superseded"}
-        meta = {"name": "sh.helm.release.v1.leaking.v1", "namespace": "default", "labels": labels}
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
-        secrets = context.cluster.kind("v1", "Secret")
-        with kubernetes_call("leaking"):
-            secrets.create(body=body, namespace="default")
-        try:
-            assert self.found(secret_scanner.helm_storage(context)) == ["helm values of default/leaking revision 1"]
-        finally:
-            secrets.delete(name=meta["name"], namespace="default")
 
 
 class Planted:
@@ -174,7 +115,7 @@ def nowhere(planted: Planted, sandbox: StateDirectory, admin: Aws, context: Cont
     assert tokens == []
 
 
-def test_a_deploy_with_references_to_secrets(
+def test_deploy_with_secret_references_leaks_nothing(
     run: Cli,
     planted: Planted,
     own_grafana_secret: str,
@@ -183,6 +124,7 @@ def test_a_deploy_with_references_to_secrets(
     admin: Aws,
     context: Context,
 ) -> None:
+    """A deploy whose values refer to secrets leaves none in output, logs, ledger, stacks, git or Helm."""
     change(addons={"prometheus": {"values": {"grafana": {"admin": {"existingSecret": own_grafana_secret}}}}})
     assert run("validate", "sandbox").returncode == 0
     assert own_grafana_secret in run("plan", "sandbox").stdout
@@ -196,9 +138,10 @@ def test_a_deploy_with_references_to_secrets(
     nowhere(planted, sandbox, admin, context)
 
 
-def test_a_failure_that_a_secret_caused(
+def test_failure_caused_by_secret_leaks_nothing(
     run: Cli, planted: Planted, wrong_git_token: None, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
+    """A deploy that fails on a wrong token does not show the token."""
     refused = run("deploy", "sandbox", "--only", "application_config", "--log-format", "json")
     assert refused.returncode == 1
     assert "Authentication failed" in refused.stdout
@@ -207,10 +150,10 @@ def test_a_failure_that_a_secret_caused(
     nowhere(planted, sandbox, admin, context)
 
 
-def test_a_secret_written_into_a_releases_values_is_masked_and_stands_in_helms_storage_alone(
+def test_inline_secret_is_masked_and_only_in_helm_storage(
     run: Cli, planted: Planted, change: Change, sandbox: StateDirectory, admin: Aws, context: Context
 ) -> None:
-    """It should have been a reference; Helm keeps what it is given, in a Secret of the cluster."""
+    """A secret in values, which should be a reference, is masked everywhere; Helm's own Secret alone has it."""
     change(addons={"prometheus": {"values": {"grafana": {"adminPassword": planted.inline}}}})
     assert "grafana.adminPassword" in run("plan", "sandbox").stdout
     assert run("plan", "sandbox", "--json").returncode == 0
@@ -220,48 +163,6 @@ def test_a_secret_written_into_a_releases_values_is_masked_and_stands_in_helms_s
     assert run("deploy", "sandbox", "--only", "prometheus").returncode == 0
     scanner = SecretScanner(planted.values)
     assert scanner.find(storage(sandbox, admin)) == []
-    found = scanner.find(secret_scanner.helm_storage(context))
-    assert {finding.secret for finding in found} == {INLINE}
-    assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in found)
-
-
-class TestThePipelineCannotReadGeneratedCredentials:
-    SECRETS = ("/demo/sandbox/keycloak/admin-credentials", "/demo/sandbox/grafana/admin-credentials")
-
-    @pytest.fixture(autouse=True)
-    def made(self, account: Environment, eks_assets: Cli, admin: Aws) -> None:
-        done = eks_assets("deploy", "sandbox", "--only", "secrets")
-        assert done.returncode == 0, done.stdout + done.stderr
-        # The administrator can: so a refusal below is about who asks.
-        for name in self.SECRETS:
-            assert "password" in admin.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-
-    def refused(self, client: Any) -> None:
-        for name in self.SECRETS:
-            with pytest.raises(ClientError) as caught:
-                client.get_secret_value(SecretId=name)
-            assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
-
-    def test_the_deployer(self, context: Context) -> None:
-        assert ":assumed-role/eks-assets-deployer/" in context.aws.check_account()
-        self.refused(context.aws.client("secretsmanager"))
-
-    def test_the_pipeline_role(self, account: Environment, admin: Aws) -> None:
-        role = pipeline_role(account)
-        assert role is not None
-        arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
-        keys = admin.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        source = Source.of(account)
-        acting = Source(
-            source.region, source.endpoint, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        self.refused(Aws(account, acting, as_deployer=False).client("secretsmanager"))
-
-    def test_the_role_of_cloudformation_is_nobody_to_be(
-        self, account: Environment, context: Context, admin: Aws
-    ) -> None:
-        role = cloudformation_role(account)
-        arn = f"arn:aws:iam::{account.account}:role{role.path}{role.name}"
-        for aws in (context.aws, admin):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")
+    findings = scanner.find(secret_scanner.helm_storage(context))
+    assert {finding.secret for finding in findings} == {INLINE}
+    assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in findings)

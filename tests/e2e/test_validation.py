@@ -43,7 +43,8 @@ def wait_for_answer(context: Context, passed: bool) -> str:
     return wait_until(poll, what="the edge", deadline=30, interval=1)
 
 
-def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Environment, context: Context) -> None:
+def test_endpoint_check_fails_while_gateway_is_scaled_to_zero(platform: Environment, context: Context) -> None:
+    """With the gateway scaled to zero the endpoint fails, and passes once it is back."""
     assert probe_endpoint(context) == CheckResult(True, "https://demo-sandbox.sandbox.test/health answers 200")
     scale_gateway(context, 0)
     try:
@@ -54,9 +55,10 @@ def test_a_gateway_scaled_to_zero_turns_the_endpoint_red_and_back(platform: Envi
     wait_for_answer(context, passed=True)
 
 
-def test_a_certificate_of_another_authority_is_refused(
+def test_endpoint_check_refuses_certificate_of_other_authority(
     platform: Environment, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A certificate of another authority fails the endpoint."""
     real = sandbox_state()
     stranger = Path(real.variables["SANDBOX_CA"]).parents[1] / "clusters" / platform.cluster_name / "webhook-ca.crt"
     changed = real.model_copy(update={"variables": {**real.variables, "SANDBOX_CA": str(stranger)}})
@@ -70,7 +72,8 @@ def test_a_certificate_of_another_authority_is_refused(
     assert re.search(r"does not answer: .*certificate verify failed", result.detail)
 
 
-def test_a_certificate_for_another_name_is_refused(platform: Environment, context: Context) -> None:
+def test_endpoint_check_refuses_certificate_for_other_name(platform: Environment, context: Context) -> None:
+    """A certificate for another name fails the endpoint."""
     zone = platform.hosted_zone.model_copy(update={"name": "elsewhere.test"})
     other = Context(platform.model_copy(update={"tenant": "nobody", "hosted_zone": zone}), context.aws)
     result = probe_endpoint(other)

@@ -8,7 +8,7 @@ import pytest
 
 from eks_assets.engine.coverage import uncovered
 from eks_assets.plan.model import Entry, Field
-from resources.model.outputs import Outputs, Pending, fill_in
+from resources.model.outputs import Outputs, Pending
 from tests.helpers.plans import field, report
 
 
@@ -43,7 +43,8 @@ def deviations(approved: Entry, now: Entry, started: bool = False) -> tuple[str,
 A, B = field("a", 1, 2), field("b", None, "x")
 
 
-def test_the_same_and_less_are_covered() -> None:
+def test_coverage_accepts_same_and_smaller_change() -> None:
+    """The approved change, or a part of it, is covered."""
     assert deviations(entry(A, B), entry(A, B)) == ()
     assert deviations(entry(A, B), entry(B)) == ()
 
@@ -61,19 +62,22 @@ def test_the_same_and_less_are_covered() -> None:
         (entry(A, unit="y"), "y had nothing to do in the approved plan"),
     ],
 )
-def test_anything_else_is_not(now: Entry, why: str) -> None:
-    found = deviations(entry(A, B), now)
-    assert any(why in line for line in found), found
+def test_coverage_refuses_change_that_was_not_approved(now: Entry, why: str) -> None:
+    """A field, value, action, revision or unit that was not approved is a deviation, and is named."""
+    reasons = deviations(entry(A, B), now)
+    assert any(why in line for line in reasons), reasons
 
 
-def test_a_chart_pushed_again_under_its_version_is_not_covered() -> None:
+def test_coverage_refuses_chart_pushed_again() -> None:
+    """A chart with other content under the approved version is a deviation."""
     approved = entry(A, facts={"chart": "sha256:1", "manifest": "sha256:m"})
     again = entry(A, facts={"chart": "sha256:2", "manifest": "sha256:m"})
     assert "the chart is not what was approved" in deviations(approved, again)[0]
     assert deviations(approved, entry(A, facts={"chart": "sha256:1", "manifest": "sha256:m"})) == ()
 
 
-def test_after_its_own_failure_a_unit_goes_on_from_where_it_is() -> None:
+def test_coverage_accepts_rest_after_units_own_failure() -> None:
+    """A unit that failed under the grant may finish from the state it left, but change nothing else."""
     failed = entry(A, field("status", "failed", "deployed"), observed={"status": "failed", "revision": "4"})
     assert deviations(entry(A, B), failed) != ()
     assert deviations(entry(A, B), failed, started=True) == ()
@@ -82,7 +86,8 @@ def test_after_its_own_failure_a_unit_goes_on_from_where_it_is() -> None:
     assert deviations(entry(A, B), entry(A, field("c", 1, 2)), started=True) != ()
 
 
-def test_what_nobody_knew_is_filled_in_before_it_is_compared() -> None:
+def test_coverage_fills_in_outputs_before_comparing() -> None:
+    """Outputs that were unknown at approval are filled in before the plans are compared."""
     token = Pending("config", "commit").token
     several = Pending("config", "subnets").token
     approved = entry(
@@ -107,7 +112,8 @@ def new(*fields: Field, **other: Any) -> Entry:
     return entry(*fields, action="create", observed={"status": "absent"}, **other)
 
 
-def test_something_new_is_not_made_with_less_than_was_approved() -> None:
+def test_coverage_refuses_creation_with_less_than_approved() -> None:
+    """A new resource is not created without a field that was approved."""
     encrypted, subnets = field("Encrypted", None, True), field("subnets[0]", None, str(Pending("config", "subnets")))
     approved = new(encrypted, subnets, known_after_apply=["config.subnets"])
     all_of_it = field("subnets[0]", None, "a"), field("subnets[1]", None, "b")
@@ -118,13 +124,15 @@ def test_something_new_is_not_made_with_less_than_was_approved() -> None:
     assert "NetworkPolicy shop/deny" in deviations(manifest, new(encrypted))[0]
 
 
-def test_what_a_unit_has_made_before_it_failed_is_not_left_out() -> None:
+def test_coverage_counts_what_failed_creation_has_made() -> None:
+    """What a failed creation has made already, or may have made, is not missing."""
     halfway = entry(B, observed={"status": "failed"})
     assert deviations(new(A, B), halfway, started=True) == ()
     assert deviations(new(A, B), new(B), started=True) == ()
 
 
-def test_what_need_not_be_made_any_more_is_not_left_out() -> None:
+def test_coverage_accepts_creation_of_less_if_rest_exists() -> None:
+    """An object that exists by now, or a value the template spells already, need not be created."""
     object_of_others = field("CustomResourceDefinition/gateways.example.com", None, "(exists)")
     chart = {"chart": "sha256:1"}
     assert deviations(new(B, object_of_others, facts=chart), new(B, facts=chart)) == ()
@@ -133,20 +141,15 @@ def test_what_need_not_be_made_any_more_is_not_left_out() -> None:
 
 
 @pytest.mark.parametrize("key", AROUND)
-def test_everything_around_the_change_must_be_the_same(key: str) -> None:
+def test_coverage_refuses_other_environment_or_source(key: str) -> None:
+    """Environment, account, region, commit, inputs and cluster version must be those of the approved plan."""
     plan = report(entry(A))
     assert uncovered(plan, plan, entry(A), KNOWN, "") == ()
     assert len(uncovered(plan, plan.model_copy(update={key: AROUND[key]}), entry(A), KNOWN, "")) == 1
 
 
-def test_a_unit_that_is_done_under_the_grant_is_not_changed_again() -> None:
+def test_coverage_refuses_unit_that_used_the_grant() -> None:
+    """A unit that has been changed under the grant is not changed again."""
     plan = report(entry(A))
     (reason,) = uncovered(plan, plan, entry(A), KNOWN, "done")
     assert reason == "x has been changed under this grant before; a grant is used once"
-
-
-def test_a_token_of_an_unknown_unit_stays() -> None:
-    token = Pending("other", "thing").token
-    assert fill_in([token, "x"], KNOWN) == [token, "x"]
-    several = Pending("config", "subnets").token
-    assert fill_in(f"{several}!", KNOWN) == "a,b!"

@@ -50,7 +50,8 @@ def chart_gate(gate: Gate, release_namespace: str) -> ChartGate:
     return ChartGate(gate.env, gate.name)
 
 
-def test_a_chart_pushed_again_under_its_version_is_not_what_was_approved(chart_gate: ChartGate, tmp_path: Path) -> None:
+def test_gate_refuses_chart_pushed_again(chart_gate: ChartGate, tmp_path: Path) -> None:
+    """A chart pushed again under its version is refused; the approved content is installed."""
     registry, tools = sandbox_state().registry, Path(sandbox_state().tools)
     approved, other = (with_message(tmp_path, tools, word) for word in ("approved", "other"))
     push(registry, approved, tools)
@@ -62,6 +63,6 @@ def test_a_chart_pushed_again_under_its_version_is_not_what_was_approved(chart_g
     assert newest_release(chart_gate.context(), NAMESPACE, NAMESPACE) is None
     push(registry, approved, tools)
     chart_gate.run("demo")
-    found = newest_release(chart_gate.context(), NAMESPACE, NAMESPACE)
-    assert found is not None
-    assert [obj["data"] for obj in found.objects] == [{"message": "approved"}]
+    installed = newest_release(chart_gate.context(), NAMESPACE, NAMESPACE)
+    assert installed is not None
+    assert [obj["data"] for obj in installed.objects] == [{"message": "approved"}]

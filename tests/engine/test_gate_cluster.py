@@ -60,25 +60,24 @@ class ClusterGate(Gate):
             run_unit(self.registry(), one, type(self)(env, self.name).context())
 
     def level(self) -> str:
-        found = read(self.context().cluster, SETTINGS)
-        assert found is not None
-        return str(found["data"]["level"])
+        live = read(self.context().cluster, SETTINGS)
+        assert live is not None
+        return str(live["data"]["level"])
 
 
 @pytest.fixture
 def granted(gate: Gate, release_namespace: str) -> Iterator[ClusterGate]:
     """Both deployed, and a change of both approved by two people."""
-    found = ClusterGate(gate.env, gate.name)
-    found.without_gate()
-    found.values = {"policy": "sync", "level": "2"}
-    assert found.decide(found.request(), "alice", "bob").status == "granted"
-    yield found
-    remove(found.context(), SETTINGS)
+    cluster_gate = ClusterGate(gate.env, gate.name)
+    cluster_gate.without_gate()
+    cluster_gate.values = {"policy": "sync", "level": "2"}
+    assert cluster_gate.decide(cluster_gate.request(), "alice", "bob").status == "granted"
+    yield cluster_gate
+    remove(cluster_gate.context(), SETTINGS)
 
 
-def test_a_release_changed_by_hand_after_the_approval_is_left_alone(
-    granted: ClusterGate, kubectl: Callable[..., str]
-) -> None:
+def test_gate_leaves_release_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:
+    """A release that was changed by hand after the approval is refused, until the change is undone."""
     context = granted.context()
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=3")
     with pytest.raises(ApprovalStale, match=r"release .*spec\.replicas: not in the approved plan"):
@@ -87,12 +86,12 @@ def test_a_release_changed_by_hand_after_the_approval_is_left_alone(
 
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=1")
     granted.run("release")
-    assert [found.status for found in revisions(context)] == ["superseded", "deployed"]
+    assert [revision.status for revision in revisions(context)] == ["superseded", "deployed"]
 
 
-def test_an_object_changed_by_hand_after_the_approval_is_left_alone(
-    granted: ClusterGate, kubectl: Callable[..., str]
-) -> None:
+def test_gate_leaves_object_changed_by_hand_alone(granted: ClusterGate, kubectl: Callable[..., str]) -> None:
+    """An object that was changed by hand after the approval is refused, until the change is undone."""
+
     def by_hand(level: str) -> None:
         patch: Any = f'{{"data":{{"level":"{level}"}}}}'
         kubectl("patch", "configmap", SETTINGS["metadata"]["name"], "--namespace", "default", "--patch", patch)

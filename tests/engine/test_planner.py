@@ -93,10 +93,10 @@ Plan = Callable[..., EnvironmentPlan]
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
-    found = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
-    monkeypatch.setattr(planning, "driver_of", lambda _: found)
-    monkeypatch.setattr(planning, "run_probe", found.run_probe)
-    return found
+    existing = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
+    monkeypatch.setattr(planning, "driver_of", lambda _: existing)
+    monkeypatch.setattr(planning, "run_probe", existing.run_probe)
+    return existing
 
 
 @pytest.fixture
@@ -108,99 +108,110 @@ def plan(account: Account, sandbox_env: Environment) -> Plan:
     return run
 
 
-def states(found: EnvironmentPlan) -> dict[str, str]:
-    return {u.unit: u.state for u in found.units}
+def states(environment_plan: EnvironmentPlan) -> dict[str, str]:
+    return {u.unit: u.state for u in environment_plan.units}
 
 
-def test_what_exists_as_wanted_and_is_healthy_is_in_sync(plan: Plan) -> None:
-    found = plan()
-    assert states(found) == dict.fromkeys(ALL, "in_sync")
-    assert found.to_run(REGISTRY) == ()
-    assert found["base"].outputs == VPC
+def test_plan_of_healthy_unchanged_environment_is_empty(plan: Plan) -> None:
+    """What exists as desired and is healthy is in sync, and nothing runs."""
+    planned = plan()
+    assert states(planned) == dict.fromkeys(ALL, "in_sync")
+    assert planned.to_run(REGISTRY) == ()
+    assert planned["base"].outputs == VPC
 
 
-def test_nothing_exists_yet(plan: Plan, account: Account) -> None:
+def test_plan_of_empty_account_creates_everything(plan: Plan, account: Account) -> None:
+    """In an empty account everything is created, in order, and no health is checked."""
     account.stacks.clear()
-    found = plan()
-    assert states(found) == dict.fromkeys(ALL, "pending")
-    assert found.to_run(REGISTRY) == tuple(u.name for u in REGISTRY.units)
-    assert {u.change.action for u in found.units} == {"create"}
-    assert found["reader"].waits_for == ("base.vpc_id",)
+    planned = plan()
+    assert states(planned) == dict.fromkeys(ALL, "pending")
+    assert planned.to_run(REGISTRY) == tuple(u.name for u in REGISTRY.units)
+    assert {u.change.action for u in planned.units} == {"create"}
+    assert planned["reader"].waits_for == ("base.vpc_id",)
     assert account.looked_at == [], "nothing to look at"
 
 
-def test_a_change_runs_what_reads_from_it_too(plan: Plan, account: Account) -> None:
+def test_changed_unit_runs_with_its_dependents(plan: Plan, account: Account) -> None:
+    """A changed unit runs with the units that depend on it, and no others."""
     account.stacks["reader"] = {"Vpc": "vpc-0"}
-    found = plan()
-    assert states(found) == {**dict.fromkeys(ALL, "in_sync"), "reader": "pending"}
-    assert found["reader"].change.fields == (FieldChange("p", {"Vpc": "vpc-0"}, {"Vpc": "vpc-1"}),)
-    assert found.to_run(REGISTRY) == ("reader", "last"), "and neither base nor aside"
+    planned = plan()
+    assert states(planned) == {**dict.fromkeys(ALL, "in_sync"), "reader": "pending"}
+    assert planned["reader"].change.fields == (FieldChange("p", {"Vpc": "vpc-0"}, {"Vpc": "vpc-1"}),)
+    assert planned.to_run(REGISTRY) == ("reader", "last"), "and neither base nor aside"
 
 
-def test_what_is_unhealthy_has_failed_although_nothing_differs(plan: Plan, account: Account) -> None:
+def test_unhealthy_unit_is_failed_though_nothing_differs(plan: Plan, account: Account) -> None:
+    """A unit whose check fails is failed and runs, though it is as desired."""
     account.unhealthy.add("reader")
-    found = plan()
-    assert found["reader"].state == "failed"
-    assert not found["reader"].change.is_needed
-    assert found.to_run(REGISTRY) == ("reader", "last")
-    assert [(c.name, c.passed) for c in found["reader"].checks] == [("stack_complete", False)]
+    planned = plan()
+    assert planned["reader"].state == "failed"
+    assert not planned["reader"].change.is_needed
+    assert planned.to_run(REGISTRY) == ("reader", "last")
+    assert [(c.name, c.passed) for c in planned["reader"].checks] == [("stack_complete", False)]
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "failed"])
-def test_what_differs_after_a_failed_change_has_failed(plan: Plan, account: Account, status: str) -> None:
+def test_changed_unit_after_failed_operation_is_failed(plan: Plan, account: Account, status: str) -> None:
+    """A unit that differs, and whose last operation failed, is failed rather than pending."""
     account.stacks["reader"], account.statuses["reader"] = {"Vpc": "vpc-0"}, status
     assert plan()["reader"].state == "failed"
 
 
-def test_what_is_switched_off_is_neither_looked_at_nor_run(
-    plan: Plan, account: Account, sandbox_env: Environment
-) -> None:
+def test_disabled_unit_is_neither_observed_nor_run(plan: Plan, account: Account, sandbox_env: Environment) -> None:
+    """A disabled unit is neither observed nor run, even where it depends on a changed one."""
     account.errors["aside"] = AssertionError("looked at")
     off = sandbox_env.model_copy(update={"addons": {"aside": Addon(enabled=False), "last": Addon(enabled=False)}})
     account.stacks["reader"] = {"Vpc": "vpc-0"}
-    found = plan(off)
-    assert (found["aside"].state, found["last"].state) == ("disabled", "disabled")
-    assert found.to_run(REGISTRY) == ("reader",), "last depends on it, and is off"
+    planned = plan(off)
+    assert (planned["aside"].state, planned["last"].state) == ("disabled", "disabled")
+    assert planned.to_run(REGISTRY) == ("reader",), "last depends on it, and is off"
 
 
-def test_what_cannot_be_read_is_unknown_and_the_others_are_planned(plan: Plan, account: Account) -> None:
+def test_unreadable_unit_is_unknown_and_others_are_planned(plan: Plan, account: Account) -> None:
+    """A unit that cannot be read is unknown, with its error; the others are planned."""
     account.errors["aside"] = OperationFailed("AWS says no")
-    found = plan()
-    assert states(found) == {**dict.fromkeys(ALL, "in_sync"), "aside": "unknown"}
-    assert [str(u.error) for u in found.errors] == ["AWS says no"]
-    assert found.to_run(REGISTRY) == ("aside",)
+    planned = plan()
+    assert states(planned) == {**dict.fromkeys(ALL, "in_sync"), "aside": "unknown"}
+    assert [str(u.error) for u in planned.errors] == ["AWS says no"]
+    assert planned.to_run(REGISTRY) == ("aside",)
 
 
-def test_what_cannot_be_found_behind_something_unmade_comes_later(plan: Plan, account: Account) -> None:
+def test_unit_behind_missing_unit_is_planned_for_later(plan: Plan, account: Account) -> None:
+    """What is not found since its dependency does not exist yet is created later; otherwise it is a fault."""
     account.errors["reader"] = NotFound("there is no cluster")
     assert plan()["reader"].state == "unknown", "base exists: this is a fault"
     del account.stacks["base"]
-    found = plan()["reader"]
-    assert (found.state, found.change.action) == ("pending", "create")
-    assert found.change.reason == "later: there is no cluster"
-    assert found.error is None
+    reader_plan = plan()["reader"]
+    assert (reader_plan.state, reader_plan.change.action) == ("pending", "create")
+    assert reader_plan.change.reason == "later: there is no cluster"
+    assert reader_plan.error is None
 
 
-def test_a_part_is_planned_with_the_outputs_of_the_rest(plan: Plan, account: Account) -> None:
-    found = plan(only={"reader"})
-    assert states(found) == {"reader": "in_sync"}
+def test_part_of_environment_is_planned_with_other_outputs(plan: Plan, account: Account) -> None:
+    """A plan of one unit uses the outputs of the others and checks the health of that unit alone."""
+    planned = plan(only={"reader"})
+    assert states(planned) == {"reader": "in_sync"}
     assert account.looked_at == ["reader"], "health is asked of the chosen alone"
 
 
-def test_health_can_be_left_out(plan: Plan, account: Account) -> None:
+def test_plan_without_checks_checks_no_health(plan: Plan, account: Account) -> None:
+    """Without checks no health is looked at, and unhealthy units are in sync."""
     account.unhealthy.update(ALL)
     assert states(plan(with_checks=False)) == dict.fromkeys(ALL, "in_sync")
     assert account.looked_at == []
 
 
-def test_each_unit_is_told_once_and_after_what_it_needs(plan: Plan) -> None:
+def test_progress_reports_each_unit_once_in_order(plan: Plan) -> None:
+    """Each unit is reported once, after those that it needs."""
     told: list[str] = []
     plan(progress=lambda u: told.append(u.unit))
     assert sorted(told) == sorted(ALL)
     assert told.index("base") < told.index("reader") < told.index("last")
 
 
-def test_the_wrong_account_ends_the_plan_before_anything_is_read(account: Account, sandbox_env: Environment) -> None:
+def test_wrong_account_ends_plan_before_reading(account: Account, sandbox_env: Environment) -> None:
+    """Credentials of another account end the plan before anything is read."""
+
     def refuse() -> None:
         raise WrongAccount("these are another account's credentials")
 

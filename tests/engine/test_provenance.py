@@ -32,15 +32,15 @@ def source_of(tree: Path) -> str | None:
     return source_commit(tree / "environments")
 
 
-def test_a_clean_tree_is_its_commit(tree: Path) -> None:
+def test_source_of_clean_tree_is_its_commit(tree: Path) -> None:
+    """The source of a clean working tree is its commit."""
     assert source_of(tree) == git(tree, "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("name", ["unit.py", "new.py", "package/new.py", "ümläut.py"])
 @pytest.mark.parametrize("content", [b"REPLICAS = 3\n", b"\xff\x00binary"])
-def test_two_trees_that_differ_from_their_commit_in_different_ways_are_two_sources(
-    name: str, content: bytes, tree: Path
-) -> None:
+def test_source_differs_with_each_uncommitted_content(name: str, content: bytes, tree: Path) -> None:
+    """Each uncommitted content of a file is a source of its own: the commit with a suffix."""
     file = tree / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"REPLICAS = 2\n")
@@ -53,7 +53,8 @@ def test_two_trees_that_differ_from_their_commit_in_different_ways_are_two_sourc
     assert source_of(tree) == first
 
 
-def test_a_file_is_another_under_another_name_and_staged_or_not_the_same(tree: Path) -> None:
+def test_source_differs_with_file_name_not_with_staging(tree: Path) -> None:
+    """Renaming an untracked file changes the source; staging a change does not."""
     (tree / "new.py").write_text("x = 1\n")
     first = source_of(tree)
     (tree / "new.py").rename(tree / "other.py")
@@ -64,20 +65,23 @@ def test_a_file_is_another_under_another_name_and_staged_or_not_the_same(tree: P
     assert source_of(tree) == changed
 
 
-def test_what_a_job_leaves_beside_the_source_is_none_of_it(tree: Path) -> None:
+def test_source_ignores_files_that_are_no_source(tree: Path) -> None:
+    """A plan file or an editor's lock beside the code does not change the source."""
     clean = source_of(tree)
     (tree / "plan.json").write_text("{}")
     (tree / ".#unit.py").symlink_to("somebody@somewhere.1")
     assert source_of(tree) == clean
 
 
-def test_there_is_no_commit_outside_of_git_or_before_the_first(tmp_path: Path) -> None:
+def test_source_is_none_without_a_commit(tmp_path: Path) -> None:
+    """There is no source outside of a repository, or before its first commit."""
     assert source_commit(tmp_path) is None
     assert source_commit(tmp_path / "missing") is None
     git(tmp_path, "init", "--quiet")
     assert source_commit(tmp_path) is None
 
 
-def test_without_git_there_is_no_commit(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_is_none_without_git(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no source on a machine without git."""
     monkeypatch.setenv("PATH", "")
     assert source_of(tree) is None

@@ -45,11 +45,11 @@ def looks(monkeypatch: pytest.MonkeyPatch, account: Environment) -> list[str]:
     observe = ParameterDriver.observe
 
     def noted(self: ParameterDriver, spec: Parameter[Any], context: Context) -> Any:
-        found = observe(self, spec, context)
-        seen.append(found.desired["value"] if found else "nothing")
+        observed = observe(self, spec, context)
+        seen.append(observed.desired["value"] if observed else "nothing")
         if len(seen) == 1:
             context.aws.client("ssm").put_parameter(Name=NAME, Value="by another", Type="String", Overwrite=True)
-        return found
+        return observed
 
     monkeypatch.setattr(ParameterDriver, "observe", noted)
     return seen
@@ -61,45 +61,47 @@ def context_of(account: Environment, run: str, launch: str | None = None) -> Con
     return context
 
 
-def test_a_unit_is_looked_at_again_once_the_environment_is_held(
-    account: Environment, registry: Registry, looks: list[str]
-) -> None:
+def test_unit_is_observed_again_under_the_lease(account: Environment, registry: Registry, looks: list[str]) -> None:
+    """What was observed before the lease was held is observed again, so another's change is seen."""
     result = run_unit(registry, registry["demo"], context_of(account, "alone"))
     assert looks[:3] == ["nothing", "by another", "wanted"]
     assert result.change.action == "update"
 
 
-def test_what_was_seen_while_the_launch_held_the_environment_is_not_looked_at_again(
+def test_unit_observed_under_lease_of_launch_is_trusted(
     account: Environment, registry: Registry, looks: list[str]
 ) -> None:
+    """What was observed while the same launch held the lease is not observed again."""
     with hold(context_of(account, "main", "launch-1"), who="ann", keep=False):
         run_unit(registry, registry["demo"], context_of(account, "step", "launch-1"))
     assert looks[:2] == ["nothing", "wanted"]
 
 
-def test_a_launch_that_does_not_hold_the_environment_any_more_is_no_reason_to_rely_on_it(
+def test_unit_is_observed_again_if_launch_holds_no_lease(
     account: Environment, registry: Registry, looks: list[str]
 ) -> None:
+    """A launch that holds no lease is no reason to trust what was observed before."""
     run_unit(registry, registry["demo"], context_of(account, "step", "launch-2"))
     assert looks[:3] == ["nothing", "by another", "wanted"]
 
 
-def test_a_launch_that_lost_the_environment_meanwhile_and_took_it_again_looks_again(
+def test_unit_is_observed_again_if_launch_lost_lease_between(
     account: Environment, registry: Registry, looks: list[str], monkeypatch: pytest.MonkeyPatch, admin: Aws
 ) -> None:
+    """A launch that lost the lease and got it back observes again, as others may have changed things."""
     table = admin.session.resource("dynamodb", endpoint_url=admin.source.endpoint).Table(lease_table(account))
     observe = ParameterDriver.observe
     with ExitStack() as stack:
         stack.enter_context(hold(context_of(account, "main", "launch-1"), who="ann", keep=False))
 
         def overtaken(self: ParameterDriver, spec: Parameter[Any], context: Context) -> Any:
-            found = observe(self, spec, context)
+            observed = observe(self, spec, context)
             if len(looks) == 1:
                 expire(table)
                 with hold(context_of(account, "other"), who="ben", keep=False):
                     pass
                 stack.enter_context(hold(context_of(account, "sibling", "launch-1"), who="ann", keep=False))
-            return found
+            return observed
 
         monkeypatch.setattr(ParameterDriver, "observe", overtaken)
         run_unit(registry, registry["demo"], context_of(account, "step", "launch-1"))

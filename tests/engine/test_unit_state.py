@@ -49,6 +49,6 @@ CASES: list[tuple[str, Change, str, dict[str, bool], State]] = [
 @pytest.mark.parametrize(
     ("change", "status", "facts", "state"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_unit_state_is(change: Change, status: str, facts: dict[str, Any], state: State) -> None:
+def test_unit_state_follows_from_observation(change: Change, status: str, facts: dict[str, Any], state: State) -> None:
     """Each case: what would change, what is observed, what differs from a healthy unit outside of the gate."""
     assert unit_state(change, status, **{**HEALTHY, **facts}) == state

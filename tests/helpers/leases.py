@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from resources.context import Context
+
+RunOf = Callable[..., Context]
 
 
 def expire(table: Any) -> None:

@@ -54,7 +54,8 @@ def break_off(connection: socket.socket) -> None:
     connection.close()
 
 
-def test_a_silent_api_server_ends_a_request_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_to_silent_api_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request to an API server that goes silent ends as Transient after the timeout."""
     monkeypatch.setattr(access, "TIMEOUT", (1.0, 0.3))
     cluster = ClusterAccess(cast(Any, SimpleNamespace(env=SimpleNamespace(cluster_name="demo"), folder=tmp_path)))
     cluster._token = ("token", dt.datetime.now(dt.UTC))
@@ -64,7 +65,8 @@ def test_a_silent_api_server_ends_a_request_in_time(tmp_path: Path, monkeypatch:
             cluster.kind("v1", "Pod").get()
 
 
-def test_a_list_that_breaks_off_is_tried_again() -> None:
+def test_list_that_breaks_off_is_transient() -> None:
+    """A connection that breaks off within a list is Transient, so that the operation is retried."""
     with server(break_off) as address:
 
         def get(**_: Any) -> Any:

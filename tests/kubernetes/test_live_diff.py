@@ -36,7 +36,8 @@ def config_map(data: dict[str, Any], kind: str = "ConfigMap") -> dict[str, Any]:
         ({"image": "a:1"}, {"image": "a:1", "imagePullPolicy": "IfNotPresent"}),
     ],
 )
-def test_what_the_server_spells_in_its_own_way_is_no_difference(wanted: dict[str, Any], live: dict[str, Any]) -> None:
+def test_live_diff_ignores_server_spelling(wanted: dict[str, Any], live: dict[str, Any]) -> None:
+    """A quantity, default or empty value that the API server spells its own way is no difference."""
     assert object_diff(deployment(live), deployment(wanted)) == ()
 
 
@@ -54,21 +55,25 @@ def test_what_the_server_spells_in_its_own_way_is_no_difference(wanted: dict[str
         ),
     ],
 )
-def test_what_contradicts_the_manifest_is_found(wanted: dict[str, Any], live: dict[str, Any], path: str) -> None:
-    (found,) = object_diff(deployment(live), deployment(wanted))
-    assert found.path == f"spec.template.spec.containers[0].{path}"
+def test_live_diff_shows_contradiction_with_its_path(wanted: dict[str, Any], live: dict[str, Any], path: str) -> None:
+    """A value that contradicts the manifest is a difference with its path."""
+    (difference,) = object_diff(deployment(live), deployment(wanted))
+    assert difference.path == f"spec.template.spec.containers[0].{path}"
 
 
-def test_mounts_of_one_volume_are_told_apart() -> None:
+def test_live_diff_matches_mounts_of_one_volume_by_path() -> None:
+    """Two mounts of one volume are matched by their paths."""
     mounts = [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}]
     assert object_diff(deployment({"volumeMounts": mounts}), deployment({"volumeMounts": mounts})) == ()
 
 
-def test_an_empty_value_of_a_config_map_that_is_gone_is_found() -> None:
+def test_live_diff_shows_missing_empty_config_value() -> None:
+    """A key of a ConfigMap that is gone is a difference, even if its value was empty."""
     assert object_diff(config_map({"a": "1"}), config_map({"a": "1", "b": ""})) == (FieldChange("data.b", None, ""),)
 
 
-def test_status_and_what_others_wrote_into_the_metadata_are_left_out() -> None:
+def test_live_diff_ignores_status_and_foreign_metadata() -> None:
+    """Status, and labels or annotations that others wrote, are no difference."""
     live = {**config_map({"a": "1"}), "status": {"x": 1}}
     live["metadata"] = {**META, "uid": "1", "labels": {"a": "b"}, "annotations": {"other": "tool"}}
     wanted = {**config_map({"a": "1"}), "status": {}}
@@ -76,15 +81,18 @@ def test_status_and_what_others_wrote_into_the_metadata_are_left_out() -> None:
     assert object_diff(live, wanted) == ()
 
 
-def test_the_data_of_a_secret_is_never_shown() -> None:
+def test_live_diff_masks_data_of_secrets() -> None:
+    """A Secret's values are masked, and stringData is compared with the encoded data."""
     text = base64.b64encode(b"hunter2").decode()
-    (found,) = object_diff(config_map({"p": text}, "Secret"), config_map({"p": "b3RoZXI="}, "Secret"))
-    assert (found.before, found.after, found.sensitive) == (MASK, MASK, True)
+    (difference,) = object_diff(config_map({"p": text}, "Secret"), config_map({"p": "b3RoZXI="}, "Secret"))
+    assert (difference.before, difference.after, difference.sensitive) == (MASK, MASK, True)
     wanted = {"apiVersion": "v1", "kind": "Secret", "metadata": META, "stringData": {"p": "hunter2"}}
     assert object_diff(config_map({"p": text}, "Secret"), wanted) == ()
 
 
-def test_the_authority_that_an_injector_wrote_is_its_own() -> None:
+def test_live_diff_ignores_ca_bundle_of_injector() -> None:
+    """A CA bundle that an injector wrote is no difference; one that helm wrote is."""
+
     def webhook(bundle: str, manager: str) -> dict[str, Any]:
         fields: dict[str, Any] = {"f:webhooks": {'k:{"name":"w"}': {"f:clientConfig": {"f:caBundle": {}}}}}
         meta = {**META, "managedFields": [{"manager": manager, "operation": "Update", "fieldsV1": fields}]}
@@ -95,7 +103,8 @@ def test_the_authority_that_an_injector_wrote_is_its_own() -> None:
     assert object_diff(webhook("live", "helm"), webhook("chart", "helm")) != ()
 
 
-def test_rules_of_an_aggregated_role_are_the_controllers() -> None:
+def test_live_diff_ignores_rules_of_aggregated_role() -> None:
+    """The rules of an aggregated ClusterRole belong to its controller."""
     wanted = {"kind": "ClusterRole", "metadata": META, "aggregationRule": {"clusterRoleSelectors": [{}]}, "rules": []}
     assert object_diff({**wanted, "rules": [{"verbs": ["get"]}]}, wanted) == ()
 
@@ -109,22 +118,25 @@ def managed_by_hand(fields: dict[str, Any], manager: str = "kubectl-set") -> lis
 DEBUG: dict[str, Any] = {"f:env": {".": {}, 'k:{"name":"DEBUG"}': {".": {}, "f:name": {}, "f:value": {}}}}
 
 
-def test_a_variable_that_a_person_added_is_found_and_one_of_a_controller_is_not() -> None:
+def test_live_diff_shows_hand_edits_but_not_controllers() -> None:
+    """A variable that a person added is a difference; one that a controller added is not."""
     live = {"env": [{"name": "DEBUG", "value": "1"}]}
     path = "spec.template.spec.containers[0].env"
-    (found,) = object_diff(deployment(live, managed_by_hand(DEBUG)), deployment({}))
-    assert (found.path, found.after) == (path, None)
+    (difference,) = object_diff(deployment(live, managed_by_hand(DEBUG)), deployment({}))
+    assert (difference.path, difference.after) == (path, None)
     assert object_diff(deployment(live, managed_by_hand(DEBUG, "reloader")), deployment({})) == ()
 
 
-def test_a_variable_that_a_person_added_to_others_is_said_once() -> None:
+def test_live_diff_shows_added_variable_once() -> None:
+    """A variable that a person added to a list of the manifest is one difference."""
     own = {"name": "OWN", "value": "1"}
     live = deployment({"env": [own, {"name": "DEBUG", "value": "1"}]}, managed_by_hand(DEBUG))
-    (found,) = object_diff(live, deployment({"env": [own]}))
-    assert found.path == "spec.template.spec.containers[0].env"
+    (difference,) = object_diff(live, deployment({"env": [own]}))
+    assert difference.path == "spec.template.spec.containers[0].env"
 
 
-def test_hand_edits_are_adopted_so_that_the_next_apply_takes_them_back() -> None:
+def test_hand_edits_are_adopted_so_that_apply_removes_them() -> None:
+    """Fields edited by hand are put under helm's name, so that the next apply removes them."""
     adopted = with_hand_edits_adopted(deployment({}, managed_by_hand(DEBUG)))
     assert adopted is not None
     (own,) = adopted
@@ -134,12 +146,14 @@ def test_hand_edits_are_adopted_so_that_the_next_apply_takes_them_back() -> None
     assert with_hand_edits_adopted(deployment({}, managed_by_hand(DEBUG, "reloader"))) is None
 
 
-def test_fields_that_the_new_manifest_no_longer_has_are_removed() -> None:
+def test_fields_missing_in_new_manifest_are_removed() -> None:
+    """A field of the old manifest that the new one lacks is listed as removed."""
     old, new = deployment({"image": "a", "tty": True}), deployment({"image": "b"})
     assert removed_fields(old, new) == (FieldChange("spec.template.spec.containers[0].tty", True, None),)
 
 
-def test_a_field_remembers_the_name_beside_it() -> None:
+def test_field_change_keeps_name_beside_value() -> None:
+    """A field of a variable keeps the variable's name, which decides whether it is masked."""
     old, new = (deployment({"env": [{"name": "DB_PASSWORD", "value": value}]}) for value in ("a", "b"))
     assert [f.beside for f in object_diff(old, new)] == ["DB_PASSWORD"]
     gone = deployment({"env": [{"name": "DB_PASSWORD"}]})

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
-import os
-from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from eks_assets.cli.commands.token import print_token
-from resources.kubernetes.exec_credential import handed, taken
 from resources.kubernetes.token import eks_token, exec_credential
 
 
@@ -30,7 +23,8 @@ def session(token: str | None = None) -> boto3.Session:
     return boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret-key", aws_session_token=token)
 
 
-def test_a_token_is_a_presigned_call_that_names_the_cluster() -> None:
+def test_token_is_presigned_call_that_names_cluster() -> None:
+    """The token is a GetCallerIdentity call, presigned for 60 seconds, with the cluster in a signed header."""
     parts = urlsplit(url_of(eks_token(session(), "eu-west-1", "acme-prod-cluster")))
     query = parse_qs(parts.query)
     assert (parts.scheme, parts.hostname, parts.path) == ("https", "sts.eu-west-1.amazonaws.com", "/")
@@ -50,11 +44,13 @@ def test_a_token_is_a_presigned_call_that_names_the_cluster() -> None:
         ("cn-northwest-1", "sts.cn-northwest-1.amazonaws.com.cn"),
     ],
 )
-def test_a_token_goes_to_the_regions_own_endpoint(region: str, host: str) -> None:
+def test_token_uses_endpoint_of_region(region: str, host: str) -> None:
+    """The presigned call goes to the region's own STS endpoint, in every partition."""
     assert urlsplit(url_of(eks_token(session(), region, "x"))).hostname == host
 
 
-def test_a_token_of_another_cluster_has_another_signature() -> None:
+def test_token_signature_differs_by_cluster() -> None:
+    """A token for another cluster has another signature."""
     one, other = (
         parse_qs(urlsplit(url_of(eks_token(session(), "eu-west-1", name))).query)["X-Amz-Signature"]
         for name in ("one", "other")
@@ -62,82 +58,17 @@ def test_a_token_of_another_cluster_has_another_signature() -> None:
     assert one != other
 
 
-def test_a_token_carries_no_secret_but_the_session() -> None:
+def test_token_contains_no_secret_key() -> None:
+    """The token contains the session token, but never the secret key."""
     url = url_of(eks_token(session("session-token"), "eu-west-1", "x"))
     assert "secret-key" not in url
     assert parse_qs(urlsplit(url).query)["X-Amz-Security-Token"] == ["session-token"]
 
 
-def test_the_answer_to_kubectl_ends_before_the_token_does() -> None:
+def test_exec_credential_expires_before_token() -> None:
+    """The answer to kubectl expires a minute before the API server would refuse the token."""
     answer = exec_credential("k8s-aws-v1.x", dt.datetime.now(dt.UTC))
     assert answer["apiVersion"] == "client.authentication.k8s.io/v1"
     assert answer["status"]["token"] == "k8s-aws-v1.x"
     expires = dt.datetime.strptime(answer["status"]["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
     assert dt.timedelta(minutes=13) < expires - dt.datetime.now(dt.UTC) < dt.timedelta(minutes=15)
-
-
-def test_a_program_that_we_start_is_handed_a_token_and_needs_neither_files_nor_aws(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    credential = exec_credential("k8s-aws-v1.x", dt.datetime.now(dt.UTC))
-    for name, value in handed("no-such-environment", credential).items():
-        monkeypatch.setenv(name, value)
-    assert print_token(["no-such-environment"]) == 0
-    assert json.loads(capsys.readouterr().out) == credential
-
-
-@pytest.fixture
-def logged_out(environments: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The published environments, and a process without AWS credentials."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(environments / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(environments / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
-    return environments
-
-
-@pytest.mark.parametrize("options", [[], ["--aws"]])
-def test_without_credentials_the_command_says_so_and_what_to_do(
-    options: list[str], logged_out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = logged_out / "acme-dev.yaml"
-    text = file.read_text()
-    start, end = text.index("  deployer:"), text.index("  cloudformation:")
-    file.write_text(text[:start] + text[end:])
-    assert print_token(["acme-dev", *options]) == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "no AWS credentials were found\nNext: log in to AWS, or set AWS_PROFILE\n")
-
-
-@pytest.mark.parametrize("options", [[], ["--aws"]])
-def test_a_role_that_cannot_be_assumed_is_named_by_the_command(
-    options: list[str], logged_out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(client: Any, operation: str, arguments: dict[str, Any]) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, operation)
-
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key")
-    assert print_token(["acme-dev", *options]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "cannot act as arn:aws:iam::111122223333:role/eks-assets-deployer" in said.err
-    assert "Next: does the role exist (eks-assets bootstrap acme-dev --apply)" in said.err
-    assert "secret-key" not in said.err
-
-
-@pytest.mark.parametrize(
-    ("environment", "minutes", "value"),
-    [("other", 0, None), ("no-such-environment", 14, None), ("no-such-environment", 0, "}"), ("x", 0, "[]")],
-)
-def test_a_token_of_another_environment_or_that_ends_is_not_answered_with(
-    environment: str, minutes: int, value: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
-    (name, written), *_ = handed(environment, exec_credential("k8s-aws-v1.x", made)).items()
-    monkeypatch.setenv(name, value or written)
-    assert taken("no-such-environment") is None
-    assert print_token(["no-such-environment"]) == 2

@@ -35,16 +35,18 @@ def pod(reason: str = "", where: str = "containerStatuses", **metadata: Any) -> 
         workload("DaemonSet", None, desiredNumberScheduled=0),
     ],
 )
-def test_a_workload_is_ready_when_all_of_its_newest_replicas_are(ready: dict[str, Any]) -> None:
+def test_workload_is_ready_with_all_newest_replicas(ready: dict[str, Any]) -> None:
+    """A workload is ready when all replicas of its newest revision are."""
     assert readiness(ready) == ""
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
-def test_pods_that_people_delete_themselves_need_not_be_updated(kind: str) -> None:
-    found = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
-    assert "0 updated" in readiness(found)
-    found["spec"]["updateStrategy"] = {"type": "OnDelete"}
-    assert readiness(found) == ""
+def test_workload_with_on_delete_needs_no_updated_pods(kind: str) -> None:
+    """With the strategy OnDelete old pods do not make a workload unready."""
+    rolling = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
+    assert "0 updated" in readiness(rolling)
+    rolling["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    assert readiness(rolling) == ""
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,8 @@ def test_pods_that_people_delete_themselves_need_not_be_updated(kind: str) -> No
         (workload(observedGeneration=2, readyReplicas=2, updatedReplicas=2), "newest generation is not observed"),
     ],
 )
-def test_what_a_workload_lacks_is_said_with_its_name(waiting: dict[str, Any], words: str) -> None:
+def test_unready_workload_is_named_with_what_it_lacks(waiting: dict[str, Any], words: str) -> None:
+    """What a workload lacks is said with its kind, namespace and name."""
     said = readiness(waiting)
     assert said.startswith(f"{waiting['kind']} shop/web: ")
     assert words in said
@@ -65,23 +68,27 @@ def test_what_a_workload_lacks_is_said_with_its_name(waiting: dict[str, Any], wo
 
 @pytest.mark.parametrize("reason", ["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"])
 @pytest.mark.parametrize("where", ["containerStatuses", "initContainerStatuses"])
-def test_a_pod_that_waiting_cannot_help_says_why(reason: str, where: str) -> None:
+def test_hopeless_pod_says_why(reason: str, where: str) -> None:
+    """A pod that waiting cannot help says its container, reason, message and exit code."""
     assert hopeless(pod(reason, where)) == (f"pod shop/web-1, container main: {reason}: back-off (last exit code 137)")
 
 
 @pytest.mark.parametrize("reason", ["", "ContainerCreating", "PodInitializing"])
-def test_a_pod_that_only_takes_its_time_is_not_hopeless(reason: str) -> None:
+def test_starting_pod_is_not_hopeless(reason: str) -> None:
+    """A pod that is still starting is not given up."""
     assert hopeless(pod(reason)) == ""
 
 
-def test_a_workload_selects_its_own_pods() -> None:
+def test_workload_selects_its_own_pods() -> None:
+    """A workload selects pods of its namespace by its labels; without a selector it selects none."""
     assert selects(workload(), pod())
     assert not selects(workload(), pod(namespace="other"))
     assert not selects(workload(), pod(labels={"app": "api"}))
     assert not selects({"metadata": {"namespace": "shop", "name": "all"}, "spec": {}}, pod()), "no selector, no pods"
 
 
-def test_the_first_workload_that_is_not_ready_is_explained_by_its_pod() -> None:
+def test_unready_workload_is_explained_by_its_pod() -> None:
+    """The first unready workload is explained by one of its own pods."""
     fine = workload(readyReplicas=2, updatedReplicas=2)
     others = pod("ImagePullBackOff", labels={"app": "api"})
     said = explain([fine, workload()], [others, pod("CrashLoopBackOff")])
@@ -91,7 +98,8 @@ def test_the_first_workload_that_is_not_ready_is_explained_by_its_pod() -> None:
     assert explain([fine], [pod("CrashLoopBackOff")]) == ""
 
 
-def test_a_pod_without_a_node_is_an_explanation_too() -> None:
+def test_unscheduled_pod_explains_its_workload() -> None:
+    """A pod that no node takes explains its workload."""
     condition = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}
     unscheduled = pod() | {"status": {"conditions": [condition]}}
     assert explain([workload()], [unscheduled]).endswith("pod shop/web-1 is not scheduled: 0/2 nodes are available")

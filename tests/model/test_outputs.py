@@ -18,7 +18,7 @@ class Vpc(Outputs):
     subnet_ids: tuple[str, ...]
 
 
-FOUND = pending(Vpc, "network")
+PENDING = pending(Vpc, "network")
 INSPECTIONS: dict[str, Callable[[str], object]] = {
     "split": lambda s: s.split("-"),
     "replace": lambda s: s.replace("a", "b"),
@@ -45,61 +45,71 @@ COUNTS: dict[str, Callable[[tuple[str, ...]], object]] = {
 
 
 @pytest.mark.parametrize("how", INSPECTIONS)
-def test_a_pending_value_refuses_to_be_inspected(how: str) -> None:
+def test_pending_value_cannot_be_inspected(how: str) -> None:
+    """Code that would branch on a value known only after apply gets a TypeError that names it."""
     with pytest.raises(TypeError, match=r"network\.vpc_id is known only after apply"):
-        INSPECTIONS[how](FOUND.vpc_id)
+        INSPECTIONS[how](PENDING.vpc_id)
 
 
 @pytest.mark.parametrize("how", COUNTS)
-def test_nobody_knows_how_many_a_pending_list_holds(how: str) -> None:
+def test_pending_list_has_no_length(how: str) -> None:
+    """A list known only after apply has no length, no items and no truth value."""
     with pytest.raises(TypeError, match=r"how many ⟦network\.subnet_ids⟧ there are"):
-        COUNTS[how](FOUND.subnet_ids)
+        COUNTS[how](PENDING.subnet_ids)
 
 
-def test_pending_values_are_interpolated_joined_and_found_again() -> None:
-    document = {f"{FOUND.vpc_id}:key": ["fixed", f"vpc/{FOUND.vpc_id}"], "subnets": ",".join(FOUND.subnet_ids)}
+def test_pending_values_survive_interpolation() -> None:
+    """Pending values can be put into strings and joined, and are found again in the result."""
+    document = {f"{PENDING.vpc_id}:key": ["fixed", f"vpc/{PENDING.vpc_id}"], "subnets": ",".join(PENDING.subnet_ids)}
     assert pending_fields(document) == ("network.subnet_ids", "network.vpc_id")
     assert pending_fields({"a": "fixed"}) == ()
-    assert [f"{subnet}/x" for subnet in FOUND.subnet_ids] == ["⟦network.subnet_ids⟧/x"]
+    assert [f"{subnet}/x" for subnet in PENDING.subnet_ids] == ["⟦network.subnet_ids⟧/x"]
 
 
-def test_pending_values_are_shown_in_words() -> None:
-    assert display(f"vpc/{FOUND.vpc_id}") == "vpc/${network.vpc_id} (known after apply)"
+def test_pending_value_is_displayed_as_known_after_apply() -> None:
+    """For people a pending value reads `${unit.output} (known after apply)`."""
+    assert display(f"vpc/{PENDING.vpc_id}") == "vpc/${network.vpc_id} (known after apply)"
 
 
-def test_pending_values_survive_json_yaml_and_another_process() -> None:
-    document = {"vpc": FOUND.vpc_id, "subnets": FOUND.subnet_ids}
+def test_pending_values_survive_serialization() -> None:
+    """Pending values pass through JSON, YAML and pickle."""
+    document = {"vpc": PENDING.vpc_id, "subnets": PENDING.subnet_ids}
     as_json = json.loads(json.dumps(plain(document)))
     assert as_json == {"vpc": "⟦network.vpc_id⟧", "subnets": ["⟦network.subnet_ids⟧"]}
     assert yaml.safe_load(yaml.safe_dump(plain(document), allow_unicode=True)) == as_json
-    copy = pickle.loads(pickle.dumps(FOUND.vpc_id))
+    copy = pickle.loads(pickle.dumps(PENDING.vpc_id))
     assert isinstance(copy, Pending)
-    assert copy == FOUND.vpc_id
+    assert copy == PENDING.vpc_id
     assert pending_fields(pickle.loads(pickle.dumps(document))) == ("network.subnet_ids", "network.vpc_id")
 
 
-def test_yaml_refuses_a_pending_value_that_nobody_made_plain() -> None:
+def test_yaml_refuses_pending_value_without_plain() -> None:
+    """YAML refuses a pending value that did not pass through `plain`."""
     with pytest.raises(yaml.representer.RepresenterError):
-        yaml.safe_dump({"vpc": FOUND.vpc_id})
+        yaml.safe_dump({"vpc": PENDING.vpc_id})
 
 
-def test_token_is_plain_text() -> None:
-    assert isinstance(FOUND.vpc_id, Pending)
-    assert FOUND.vpc_id.token == token_of(FOUND.vpc_id) == "⟦network.vpc_id⟧"
-    assert FOUND.vpc_id.token.startswith("⟦network")
+def test_token_of_pending_value_is_plain_str() -> None:
+    """The token of a pending value is a plain str; another string is its own token."""
+    assert isinstance(PENDING.vpc_id, Pending)
+    assert PENDING.vpc_id.token == token_of(PENDING.vpc_id) == "⟦network.vpc_id⟧"
+    assert PENDING.vpc_id.token.startswith("⟦network")
     assert token_of("vpc-1") == "vpc-1"
 
 
-def test_plain_leaves_json_types_alone_and_makes_lists_of_tuples() -> None:
+def test_plain_turns_tuples_into_lists() -> None:
+    """JSON types stay as they are; tuples become lists."""
     document: dict[str, Any] = {"n": 1, "b": True, "none": None, "t": ("a", {"k": 2.5})}
     assert plain(document) == {"n": 1, "b": True, "none": None, "t": ["a", {"k": 2.5}]}
 
 
-def test_plain_makes_of_a_key_that_is_no_text_what_helm_makes_of_it() -> None:
+def test_plain_writes_keys_as_helm_does() -> None:
+    """Keys that are no strings become the strings that helm makes of them."""
     assert plain({8080: {True: 1, 1.5: 2, 2.0: 3}}) == {"8080": {"true": 1, "1.5": 2, "2": 3}}
 
 
-def test_outputs_are_text_or_lists_of_text() -> None:
+def test_outputs_hold_only_strings_and_tuples_of_strings() -> None:
+    """A field of another type, or a value without a field, is refused."""
     with pytest.raises(TypeError, match="an output is str or tuple"):
 
         class Wrong(Outputs):
@@ -109,8 +119,18 @@ def test_outputs_are_text_or_lists_of_text() -> None:
         Vpc.model_validate({"vpc_id": "vpc-1", "subnet_ids": (), "more": "x"})
 
 
-def test_the_token_of_an_output_that_has_another_name_by_now_stays() -> None:
+def test_token_of_renamed_output_stays() -> None:
+    """A token whose output no longer exists is left in the text."""
+
     class Renamed(Outputs):
         vpc: str
 
     assert fill_in("⟦network.vpc_id⟧", {"network": Renamed(vpc="vpc-1")}) == "⟦network.vpc_id⟧"
+
+
+def test_fill_in_leaves_token_of_unknown_unit() -> None:
+    """A token of a unit without known outputs stays; a list within a longer text is joined by commas."""
+    known = {"network": Vpc(vpc_id="vpc-1", subnet_ids=("a", "b"))}
+    token = Pending("other", "thing").token
+    assert fill_in([token, "x"], known) == [token, "x"]
+    assert fill_in(f"{Pending('network', 'subnet_ids').token}!", known) == "a,b!"

@@ -51,12 +51,12 @@ def received(materialize: Materialize, admin: Aws, context: Context) -> Iterator
     ]
 
     def look() -> list[dict[str, Any]]:
-        found = []
+        received_messages = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                found.append(json.loads(message["Body"]))
+                received_messages.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return received_messages
 
     yield look
     sns.unsubscribe(SubscriptionArn=subscribed)
@@ -93,9 +93,8 @@ KINDS = ["needed", "approved", "rejected", "expired", "failed", "succeeded", "dr
 
 
 @pytest.mark.parametrize("number", range(7), ids=KINDS)
-def test_each_kind_is_sent_once_though_told_often_and_at_once(
-    account: Environment, received: Received, number: int
-) -> None:
+def test_each_kind_of_notification_is_sent_once(account: Environment, received: Received, number: int) -> None:
+    """Two processes publish the same event at once, and a third later: one message goes out."""
     notification = every_kind(account)[number]
     start = Barrier(2)
 
@@ -114,9 +113,10 @@ def test_each_kind_is_sent_once_though_told_often_and_at_once(
     assert message["MessageAttributes"]["environment"]["Value"] == "sandbox"
 
 
-def test_a_refused_publication_is_said_and_goes_out_later(
+def test_refused_notification_is_logged_and_sent_later(
     account: Environment, received: Received, said: tuple[Context, list[str]], admin: Aws
 ) -> None:
+    """Where SNS refuses, the progress says so, and the next attempt sends the message."""
     context, lines = said
     topics, notification = admin.client("sns"), success(account)
     before = topics.get_topic_attributes(TopicArn=topic_arn(context))["Attributes"]["Policy"]
@@ -132,9 +132,10 @@ def test_a_refused_publication_is_said_and_goes_out_later(
     assert len(received()) == 1
 
 
-def test_without_a_topic_nothing_is_sent_until_there_is_one(
+def test_notification_waits_for_missing_topic(
     materialize: Materialize, said: tuple[Context, list[str]], admin: Aws
 ) -> None:
+    """Without the topic nothing is sent and nothing recorded; once there is one, the message goes out."""
     context, lines = said
     assert materialize(notifications).success
     stacks, name = admin.client("cloudformation"), context.env.stack_name("notifications")
@@ -149,7 +150,8 @@ def test_without_a_topic_nothing_is_sent_until_there_is_one(
     assert not publish(context, notification)
 
 
-def test_a_unit_that_is_switched_off_sends_nothing(account: Environment, received: Received) -> None:
+def test_disabled_notifications_send_nothing(account: Environment, received: Received) -> None:
+    """With the unit switched off nothing is sent, and the progress says why."""
     lines: list[str] = []
     addons = {**account.addons, "notifications": Addon(enabled=False)}
     context = Context.of(account.model_copy(update={"addons": addons}), lines.append)
@@ -158,7 +160,8 @@ def test_a_unit_that_is_switched_off_sends_nothing(account: Environment, receive
     assert received() == []
 
 
-def test_an_account_without_bootstrap_is_no_failure(account: Environment) -> None:
+def test_notification_without_bootstrap_does_not_fail(account: Environment) -> None:
+    """In an account without bootstrap nothing is sent, and nothing fails."""
     lines: list[str] = []
     context = Context(account.model_copy(update={"target_env": "unmade"}), Context.of(account).aws, lines.append)
     assert not publish(context, success(context.env))
@@ -182,16 +185,16 @@ class Silence:
         return iter(())
 
 
-def test_a_busy_sns_is_asked_again(account: Environment, received: Received) -> None:
+def test_busy_sns_is_retried(account: Environment, received: Received) -> None:
+    """Two answers 503 of SNS are retried, and the message goes out once."""
     context = Context.of(account)
     busy(context, 2)
     assert publish(context, success(account))
     assert len(received()) == 1
 
 
-def test_an_sns_that_stays_busy_fails_nothing_and_hears_of_it_later(
-    received: Received, said: tuple[Context, list[str]]
-) -> None:
+def test_sns_that_stays_busy_fails_nothing(received: Received, said: tuple[Context, list[str]]) -> None:
+    """After too many answers 503 the progress says so, nothing fails, and a later attempt sends the message."""
     context, lines = said
     busy(context, 4)
     notification = success(context.env)
@@ -202,9 +205,11 @@ def test_an_sns_that_stays_busy_fails_nothing_and_hears_of_it_later(
     assert len(received()) == 1
 
 
-def test_whoever_died_while_sending_is_replaced_after_the_claim(
+def test_killed_sender_is_replaced_after_its_claim(
     account: Environment, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A process killed while it sends blocks others only until its claim expires."""
+
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -224,7 +229,8 @@ def test_whoever_died_while_sending_is_replaced_after_the_claim(
     assert message["Message"] == hasty.sendable_message()
 
 
-def test_sns_takes_the_longest_plan_and_any_subject(account: Environment, received: Received) -> None:
+def test_longest_message_and_odd_subject_fit_sns(account: Environment, received: Received) -> None:
+    """The longest summary is cut to SNS's limit, and odd characters of a subject are replaced."""
     summary = [f"{number} " + "ü" * 1000 for number in range(1000)]
     long = events.approval_needed(account, uuid.uuid4().hex * 2, "réléase", summary, ["eks-assets approve"])
     odd = events.run_failed(account, uuid.uuid4().hex, "ünit\n" * 60, "\x1b[31mno\x00", "look")
@@ -237,16 +243,17 @@ def test_sns_takes_the_longest_plan_and_any_subject(account: Environment, receiv
     assert len(second["Subject"]) < 100
 
 
-def test_a_request_that_nobody_can_read_lands_in_the_dead_letter_queue(
+def test_unreadable_deploy_request_goes_to_dead_letters(
     materialize: Materialize, account: Environment, admin: Aws
 ) -> None:
+    """A message that is received three times and never deleted moves to the dead-letter queue."""
     made = materialize(deploy_requests)
     assert made.success, failure(made)
     sqs = admin.client("sqs")
     queue, dead = (sqs.get_queue_url(QueueName=queue_name(account) + end)["QueueUrl"] for end in ("", "-dlq"))
     sqs.send_message(QueueUrl=queue, MessageBody="no request")
     tries = [sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages") for _ in range(5)]
-    assert [bool(found) for found in tries] == [True, True, True, False, False]
+    assert [bool(messages) for messages in tries] == [True, True, True, False, False]
     (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]
     assert message["Body"] == "no request"
     sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

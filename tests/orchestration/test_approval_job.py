@@ -18,14 +18,16 @@ from tests.helpers.gate import Gate
 pytestmark = pytest.mark.sandbox
 
 
-def test_the_ui_has_no_voice_unless_the_environment_says_so(gate: Gate) -> None:
+def test_ui_decision_is_refused_without_ui_true(gate: Gate) -> None:
+    """Without `ui: true` a decision from the Dagster UI is refused."""
     with pytest.raises(ConfigError, match="takes no decisions from the Dagster UI"):
         decisions.write_ui_decision(gate.context(), gate.request(), "approve", "pressed")
 
 
-def test_a_decision_from_the_launchpad_is_one_approver(
+def test_launchpad_decision_counts_as_one_approver(
     gate: Gate, environments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An approval from the launchpad, which must name the digest, opens the gate as one approver."""
     file = environments / "sandbox.yaml"
     document = yaml.safe_load(file.read_text())
     file.write_text(yaml.safe_dump({**document, "approval": {"approvers": 1, "ui": True}}))

@@ -25,8 +25,8 @@ def edge(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
 
 
 def look(instance: dg.DagsterInstance, environment: str, passed: bool, clock: pytest.MonkeyPatch, second: int) -> str:
@@ -42,9 +42,8 @@ def look(instance: dg.DagsterInstance, environment: str, passed: bool, clock: py
     return str(evaluation.metadata["since"].value)
 
 
-def test_a_check_that_stays_as_it_is_keeps_its_first_moment(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_keeps_time_of_its_last_change(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check's "since" is when its result last changed, for each environment apart."""
     assert look(instance, "blue", True, monkeypatch, 1) == "2026-11-28T12:00:01Z"
     assert look(instance, "green", True, monkeypatch, 2) == "2026-11-28T12:00:02Z"
     assert look(instance, "blue", True, monkeypatch, 3) == "2026-11-28T12:00:01Z"

@@ -18,19 +18,22 @@ PROJECT = Path(__file__).parents[2]
 REPOSITORY = "https://git.acme.example/platform/eks/blob/3f2a9c1"
 
 
-def test_unset_variables_give_the_default_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_location_has_default_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without variables the owner is team:platform, and there are no links into a repository."""
     for variable in ("EKS_ASSETS_OWNERS", "EKS_ASSETS_SOURCE_URL"):
         monkeypatch.delenv(variable, raising=False)
     assert read_code_location() == CodeLocation(owners=("team:platform",), source_url=None)
 
 
-def test_variables_name_owners_and_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_location_reads_owners_and_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables name owners, separated by commas, and the repository."""
     monkeypatch.setenv("EKS_ASSETS_OWNERS", "team:payments, ops@acme.example")
     monkeypatch.setenv("EKS_ASSETS_SOURCE_URL", f"{REPOSITORY}/")
     assert read_code_location() == CodeLocation(("team:payments", "ops@acme.example"), REPOSITORY)
 
 
-def test_every_asset_has_the_owners_of_the_code_location() -> None:
+def test_asset_has_owners_of_code_location() -> None:
+    """Every unit's asset and the plan have the code location's owners."""
     location = CodeLocation(owners=("team:payments", "ops@acme.example"))
     for asset in [*build_deployed_assets(location), build_plan(registry(), location)]:
         assert tuple(asset.owners_by_key[asset.key]) == location.owners
@@ -50,7 +53,8 @@ def test_asset_links_to_the_function_of_its_unit(unit: AnyUnit) -> None:
     assert first_def.startswith(f"def {unit.fn.__name__}(")
 
 
-def test_asset_links_into_the_repository_where_its_url_is_known() -> None:
+def test_asset_links_into_repository_with_known_url() -> None:
+    """With the repository's address an asset links to its line there."""
     unit = registry()["network"]
     asset = asset_for(unit, registry(), CodeLocation(source_url=REPOSITORY))
     (reference,) = references_of(asset)

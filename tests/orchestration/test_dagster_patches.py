@@ -15,7 +15,8 @@ def stored(context: dg.AssetExecutionContext) -> None:
     context.log.info("kept")
 
 
-def test_a_run_is_recorded_with_one_engine_for_each_database(tmp_path: Path) -> None:
+def test_dagster_run_uses_one_engine_per_database(tmp_path: Path) -> None:
+    """A run is recorded as before, with one SQLAlchemy engine for each database."""
     sqlite_reuse.install()
     engines: dict[str, set[sqlalchemy.Engine]] = defaultdict(set)
     connections: list[str] = []

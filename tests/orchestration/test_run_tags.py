@@ -40,12 +40,14 @@ def twice() -> Twice:
     return Twice(first, again)
 
 
-def test_a_run_that_is_executed_again_holds_the_environment_for_itself(twice: Twice) -> None:
+def test_reexecuted_run_does_not_inherit_launch(twice: Twice) -> None:
+    """A re-executed run holds the environment for itself: the copied launch tag does not count."""
     assert Platform().open("acme-dev", silent, twice.first).launch == "launch-1"
     assert Platform().open("acme-dev", silent, twice.again).launch is None
 
 
-def test_a_run_that_is_executed_again_has_not_been_planned(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reexecuted_run_is_planned_again(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copied tags do not say that a re-executed run has been planned: it plans."""
     planned: list[str] = []
 
     def plan_environment(*_: object, only: list[str]) -> None:
@@ -58,13 +60,14 @@ def test_a_run_that_is_executed_again_has_not_been_planned(twice: Twice, monkeyp
     assert planned == ["not planned"]
 
 
-def test_a_run_that_is_executed_again_is_not_abandoned_with_the_first(twice: Twice) -> None:
+def test_reexecuted_run_is_not_closed_with_the_first(twice: Twice) -> None:
+    """Closing the abandoned first run leaves the re-executed run alone."""
     with dg.DagsterInstance.ephemeral() as instance:
         for run in (twice.first, twice.again):
             instance.add_run(run)
         close_abandoned(instance)
-        found = {run.run_id: run.status for run in instance.get_runs()}
-    assert found == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
+        statuses = {run.run_id: run.status for run in instance.get_runs()}
+    assert statuses == {twice.first.run_id: CANCELED, twice.again.run_id: STARTED}
 
 
 @pytest.fixture
@@ -75,13 +78,14 @@ def owned(monkeypatch: pytest.MonkeyPatch) -> Environment:
     return env
 
 
-def test_run_of_a_sensor_names_the_owner(owned: Environment) -> None:
+def test_run_of_sensor_names_owner(owned: Environment) -> None:
+    """A run that a sensor starts has the environment's owner as a tag, where there is one."""
     tags = {"eks-assets/why": "by the test"}
     assert deploy_run(owned, "key", tags).tags == {**tags, OWNER_TAG: "team:payments"}
     assert deploy_run(owned.model_copy(update={"owner": None}), "key", tags).tags == tags
 
 
-def test_run_launched_in_the_ui_names_the_owner(owned: Environment) -> None:
+def test_run_launched_in_ui_names_owner(owned: Environment) -> None:
     """The executor adds the tag once the run has started, as Dagster has no place for it before."""
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.add_run(dg.DagsterRun(job_name="deploy", tags={"dagster/partition": owned.name}))

@@ -11,7 +11,8 @@ def text(plan: PlanReport, width: int = 100, *, full: bool = False) -> list[str]
     return [line.plain for line in lines(plan, width, full=full)]
 
 
-def test_a_plan_as_a_whole() -> None:
+def test_terminal_shows_whole_plan() -> None:
+    """Every line of a plan with a creation, a replacement and a masked update."""
     rotated = field("values.auth.password", "(sensitive)", "(sensitive)", sensitive=True)
     release = change("loki", rotated, field("values.replicas", 1, 2), wave="observability", volatile=["Secret/x: data"])
     assert text(report(STACK, REPLACED, release)) == [
@@ -44,17 +45,20 @@ def test_a_plan_as_a_whole() -> None:
     ]
 
 
-def test_nothing_to_do() -> None:
+def test_terminal_shows_empty_plan_in_one_line() -> None:
+    """A plan with nothing to do is one line."""
     assert text(report()) == ["demo: nothing to do (40 unchanged, 1 off)."]
 
 
-def test_what_could_not_be_planned_is_said_with_its_reason() -> None:
-    found = text(report(unknown=[{"unit": "loki", "reason": "the chart is not there"}]))
-    assert "  ? loki is not planned: the chart is not there" in found
-    assert found[-1] == "demo: nothing to do (39 unchanged, 1 not planned, 1 off)."
+def test_terminal_shows_unplanned_unit_with_reason() -> None:
+    """A unit that could not be planned is listed with the reason, and counted."""
+    shown = text(report(unknown=[{"unit": "loki", "reason": "the chart is not there"}]))
+    assert "  ? loki is not planned: the chart is not there" in shown
+    assert shown[-1] == "demo: nothing to do (39 unchanged, 1 not planned, 1 off)."
 
 
-def test_what_depends_on_something_that_is_not_there_has_no_details() -> None:
+def test_terminal_shows_no_details_of_later_unit() -> None:
+    """A unit that depends on something missing says that its details come later."""
     later = change("vpc_lookup", field(""), action="create", reason="later: no VPC has the tags Name=x")
     assert text(report(later))[1:3] == [
         "  + vpc_lookup: create",
@@ -62,7 +66,8 @@ def test_what_depends_on_something_that_is_not_there_has_no_details() -> None:
     ]
 
 
-def test_no_line_is_longer_than_the_terminal_whatever_the_values() -> None:
+def test_terminal_lines_fit_width() -> None:
+    """Whatever the values, no line is longer than the terminal is wide."""
     path = "template.Resources.ServiceRole.Properties.Policies[0].PolicyDocument.Statement[12].Resource" + "[0]" * 12
     fields = [
         field(path, "x" * 300, "y" * 300, replaces=True),
@@ -72,27 +77,29 @@ def test_no_line_is_longer_than_the_terminal_whatever_the_values() -> None:
     fields += [field(f"values.f{i}", i, i + 1) for i in range(40)]
     plan = report(change("loki", *fields, reason="a reason " * 30, disrupts=["pods restart " * 20]))
     for width in (80, 100, 140):
-        found = text(plan, width)
-        assert max(len(line) for line in found) <= width
-    assert "... (302 characters)" in "\n".join(found)
-    assert "      + config: (text of 50 lines)" in found
-    assert "      ~ object: {9 fields} -> [7 items]" in found
-    assert "      ... and 31 more fields (--full shows all)" in found
+        shown = text(plan, width)
+        assert max(len(line) for line in shown) <= width
+    assert "... (302 characters)" in "\n".join(shown)
+    assert "      + config: (text of 50 lines)" in shown
+    assert "      ~ object: {9 fields} -> [7 items]" in shown
+    assert "      ... and 31 more fields (--full shows all)" in shown
 
 
-def test_full_shows_every_field_with_its_whole_value() -> None:
+def test_terminal_full_shows_every_field_and_value() -> None:
+    """With `--full` every field is shown with its whole value."""
     fields = [field(f"values.f{i}", None, "y" * 300) for i in range(40)]
-    found = "\n".join(text(report(STACK, change("loki", *fields)), full=True))
-    assert found.count("y" * 300) == 40
-    assert 'template.Resources.V.Type: "AWS::EC2::VPC"' in found
-    assert "--full" not in found
+    shown = "\n".join(text(report(STACK, change("loki", *fields)), full=True))
+    assert shown.count("y" * 300) == 40
+    assert 'template.Resources.V.Type: "AWS::EC2::VPC"' in shown
+    assert "--full" not in shown
 
 
-def test_a_gate_says_what_waits_and_how_it_is_approved() -> None:
+def test_terminal_shows_what_waits_at_gate_and_command() -> None:
+    """Behind a gate the plan says what waits for approval, and the command that approves it."""
     release = {"before": "applications", "approvers": 2, "units": ["argo_cd"], "digest": None}
     argo = change("argo_cd", field("a", 1, 2), wave="applications")
-    found = text(report(STACK, argo, release=release))
-    assert "Behind the gate, waiting for 2 approvals: 1 unit of applications." in found
-    assert "eks-assets deploy demo: applies what comes before the gate, then asks for approval." in found
-    found = text(report(argo, release={**release, "digest": "sha256:" + "ab" * 32}))
-    assert "eks-assets approve demo --digest abababababab --reason '...': approves exactly that." in found
+    shown = text(report(STACK, argo, release=release))
+    assert "Behind the gate, waiting for 2 approvals: 1 unit of applications." in shown
+    assert "eks-assets deploy demo: applies what comes before the gate, then asks for approval." in shown
+    shown = text(report(argo, release={**release, "digest": "sha256:" + "ab" * 32}))
+    assert "eks-assets approve demo --digest abababababab --reason '...': approves exactly that." in shown

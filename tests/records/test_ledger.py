@@ -33,7 +33,8 @@ def mine(context: Context) -> list[dict[str, object]]:
     return [e for e in entries(context) if e["unit"] == "ledger_test"]
 
 
-def test_each_change_has_an_entry_with_paths_and_no_values(materialize: Materialize, context: Context) -> None:
+def test_ledger_entry_has_paths_and_no_values(materialize: Materialize, context: Context) -> None:
+    """Every change has one entry with the paths that differed, and never a value."""
     assert materialize(noted("first-planted-value")).success
     assert materialize(noted("second-planted-value")).success
     assert materialize(noted("second-planted-value")).success
@@ -46,14 +47,16 @@ def test_each_change_has_an_entry_with_paths_and_no_values(materialize: Material
     assert "planted" not in json.dumps(mine(context))
 
 
-def test_an_entry_that_is_sent_again_for_want_of_an_answer_is_written(context: Context) -> None:
+def test_ledger_entry_can_be_sent_twice(context: Context) -> None:
+    """An entry that is sent again, since no answer came, is written and no error."""
     document = entry(context, "ledger_again", Change("create"), "done", 1.0)
     record(context, document)
     record(context, document)
     assert document in entries(context)
 
 
-def test_an_entry_is_never_overwritten(context: Context) -> None:
+def test_ledger_entry_is_never_overwritten(context: Context) -> None:
+    """Another entry under the same key is refused, and the first one stays."""
     document = entry(context, "ledger_once", Change("create"), "done", 1.0)
     record(context, document)
     with pytest.raises(PipelineError, match="another entry"):

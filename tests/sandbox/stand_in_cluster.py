@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from sandbox import lifecycle
 from sandbox.lifecycle import Options
 from sandbox.paths import StateDirectory
 from sandbox.plane.kubernetes_api import ApiError, KubernetesApi
+from tests.helpers.waiting import eventually
 
 ACCOUNT, REGION, CLUSTER = "000000000000", "us-west-2", "stand-in-test"
 NODES = [
@@ -42,7 +42,7 @@ class Cluster:
         role = self.aws("iam").create_role(RoleName="cluster", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         network = {"subnetIds": self._subnets()}
         self.aws("eks").create_cluster(name=CLUSTER, version="1.34", roleArn=role, resourcesVpcConfig=network)
-        eventually("the cluster is active", lambda: self._described()["status"] == "ACTIVE", limit=60)
+        eventually("the cluster is active", lambda: self._described()["status"] == "ACTIVE", seconds=60)
         self._call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": NODES})
         self._call("PUT", f"/clusters/{CLUSTER}/addons/aws-ebs-csi-driver", {"version": "v1", "configuration": None})
         self.api = KubernetesApi(self._described()["endpoint"], self.state.cluster(CLUSTER) / "certificates")
@@ -123,12 +123,12 @@ class Cluster:
         return host
 
     def load_balancers(self) -> list[str]:
-        return [found["DNSName"] for found in self.aws("elbv2").describe_load_balancers()["LoadBalancers"]]
+        return [balancer["DNSName"] for balancer in self.aws("elbv2").describe_load_balancers()["LoadBalancers"]]
 
     def interfaces(self, load_balancer: str) -> list[str]:
         """Subnets in which a load balancer has a network interface."""
-        found = self.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
-        mine = [one for one in found if one.get("Description", "").startswith(f"ELB net/{load_balancer}/")]
+        interfaces = self.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
+        mine = [one for one in interfaces if one.get("Description", "").startswith(f"ELB net/{load_balancer}/")]
         return sorted(one["SubnetId"] for one in mine)
 
     def ready(self, plural: str, name: str) -> dict[str, Any]:
@@ -150,14 +150,6 @@ class Cluster:
             metadata={"name": name, "namespace": "default"},
             spec={"secretStoreRef": store, **spec},
         )
-
-
-def eventually(what: str, found: Callable[[], bool], limit: float = 20) -> float:
-    begun = time.monotonic()
-    while not found():
-        assert time.monotonic() < begun + limit, f"not within {limit} s: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - begun
 
 
 def accepted(create: Callable[[], None]) -> bool:

@@ -1,6 +1,6 @@
 """Argo CD in the sandbox: an ApplicationSet really becomes Applications that sync from git, while its pods are Ready.
 
-One cluster serves all tests, in the order in which they stand: one for each would take minutes.
+One cluster serves all tests; `released` and `synced` bring the state that a test begins with.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.paths import StateDirectory
-from sandbox.plane.kubernetes_api import MERGE_PATCH, KubernetesApi
+from sandbox.plane.kubernetes_api import MERGE_PATCH
+from tests.helpers.waiting import eventually
 from tests.sandbox.git_host import TOKEN, USER, GitHost
+from tests.sandbox.supervised_cluster import SupervisedCluster
 
 CLUSTER, NAMESPACE = "argo-test-cluster", "argocd"
 APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
-NODES = [{"name": "ip-10-0-1-10.us-west-2.compute.internal", "instance_type": "m7i.4xlarge", "zone": "us-west-2a"}]
 PRODUCTS = ("storefront", "payments")
 PARAMETERS = {"params": {"controller.resource.health.persist": True}}
 CRASH = {"podAnnotations": {"sandbox/mode": "crash"}}
@@ -40,24 +42,8 @@ def deployment(name: str, replicas: int = 1) -> str:
     return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec})
 
 
-class Argo:
-    """The cluster under test and the repository that its Applications come from."""
-
-    def __init__(self, state: StateDirectory, git: GitHost) -> None:
-        self.state, self.git = state, git
-        self.running = lifecycle.running_state(state) or {}
-        body = {
-            "account": "000000000000",
-            "region": "us-west-2",
-            "version": "1.34",
-            "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x",
-        }
-        endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
-        self.call("PUT", f"/clusters/{CLUSTER}/node-groups/system", {"version": "1.34", "nodes": NODES})
-        self.api = KubernetesApi(endpoint, state.cluster(CLUSTER) / "certificates")
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        return lifecycle.call(self.running["supervisor_url"], method, path, body)
+class Argo(SupervisedCluster):
+    """The cluster under test, and Argo CD in it."""
 
     def helm(self, *arguments: str, values: dict[str, Any] | None = None) -> None:
         environment = {**os.environ, "KUBECONFIG": str(self.state.cluster(CLUSTER) / "admin.kubeconfig")}
@@ -74,18 +60,13 @@ class Argo:
 
     def install(self, *flags: str, **values: Any) -> None:
         chart = f"oci://{self.running['registry']}/charts/argo-cd"
-        self.helm(
-            "upgrade",
-            "--install",
-            "argocd",
-            chart,
-            "--plain-http",
-            "--create-namespace",
-            *flags,
-            "--values",
-            "-",
-            values=values,
-        )
+        options = ["--plain-http", "--create-namespace", *flags, "--values", "-"]
+        self.helm("upgrade", "--install", "argocd", chart, *options, values=values)
+
+    def uninstall(self) -> None:
+        """Uninstall the release, if there is one, and wait until its processes have ended."""
+        self.helm("uninstall", "argocd", "--wait", "--ignore-not-found")
+        eventually("no process is left", lambda: self.processes() == set(), 15)
 
     def scale(self, name: str, replicas: int) -> None:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}"
@@ -101,8 +82,9 @@ class Argo:
         }
 
     def application(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = (self.api.get(f"{APPLICATIONS}/{name}") or {}).get("status") or {}
-        return found
+        """The status of an Application; empty where there is none."""
+        status: dict[str, Any] = (self.api.get(f"{APPLICATIONS}/{name}") or {}).get("status") or {}
+        return status
 
     def refresh(self, name: str) -> None:
         annotations = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
@@ -114,123 +96,155 @@ class Argo:
         sync, health = status.get("sync", {}), status.get("health", {})
         return (sync.get("status"), sync.get("revision"), health.get("status")) == ("Synced", commit, "Healthy")
 
-    def apply_application_set(self) -> None:
-        source = {"repoURL": self.git.url, "targetRevision": "main", "path": "{{.product}}"}
+    def apply_application_set(self, name: str, git: GitHost, *products: str) -> None:
+        """Apply an ApplicationSet with an Application a product, and wait until those exist."""
+        source = {"repoURL": git.url, "targetRevision": "main", "path": "{{.product}}"}
         destination = {"server": "https://kubernetes.default.svc", "namespace": "{{.product}}"}
         policy = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["CreateNamespace=true"]}
         template = {
             "metadata": {"name": "{{.product}}"},
             "spec": {"project": "default", "source": source, "destination": destination, "syncPolicy": policy},
         }
-        elements = [{"product": product} for product in PRODUCTS]
+        elements = [{"product": product} for product in products]
         self.api.apply(
             {
                 "apiVersion": "argoproj.io/v1alpha1",
                 "kind": "ApplicationSet",
-                "metadata": {"name": "products", "namespace": NAMESPACE},
+                "metadata": {"name": name, "namespace": NAMESPACE},
                 "spec": {"goTemplate": True, "generators": [{"list": {"elements": elements}}], "template": template},
             }
         )
+        for product in products:
+            path = f"{APPLICATIONS}/{product}"
+            eventually(f"the Application {product} exists", lambda at=path: self.api.get(at) is not None, 30)  # type: ignore[misc]
 
-    def apply_credentials(self) -> None:
+    def apply_credentials(self, name: str, git: GitHost) -> None:
+        labels = {"argocd.argoproj.io/secret-type": "repository"}
         self.api.apply(
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {
-                    "name": "repository",
-                    "namespace": NAMESPACE,
-                    "labels": {"argocd.argoproj.io/secret-type": "repository"},
-                },
-                "stringData": {"type": "git", "url": self.git.url, "username": USER, "password": TOKEN},
+                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+                "stringData": {"type": "git", "url": git.url, "username": USER, "password": TOKEN},
             }
         )
 
 
-def eventually(what: str, condition: Callable[[], bool], seconds: float) -> float:
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() < begun + seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return time.monotonic() - begun
+@pytest.fixture(scope="module")
+def argo(sandbox: StateDirectory) -> Iterator[Argo]:
+    """A cluster in which Argo CD may be installed or not."""
+    argo = Argo(sandbox, CLUSTER)
+    yield argo
+    argo.delete()
 
 
 @pytest.fixture(scope="module")
-def argo(sandbox: StateDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Argo]:
+def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHost]:
+    """The private repository of the products."""
     git = GitHost(tmp_path_factory.mktemp("git"))
-    git.commit({f"{product}/{product}.yaml": deployment(product) for product in PRODUCTS})
-    argo = Argo(sandbox, git)
-    yield argo
-    argo.call("DELETE", f"/clusters/{CLUSTER}")
+    yield git
     git.stop()
 
 
-def test_nothing_runs_without_a_release(argo: Argo) -> None:
+@pytest.fixture
+def released(argo: Argo) -> Argo:
+    """Argo CD is installed, and all its processes run."""
+    argo.install("--wait", configs=PARAMETERS)
+    eventually("all processes are listed", lambda: argo.processes() == CONTROLLERS, 15)
+    return argo
+
+
+@pytest.fixture
+def synced(released: Argo, git: GitHost) -> Argo:
+    """Every product has one replica, is Synced with the repository's newest commit, and Healthy."""
+    commit = git.commit(
+        {f"{product}/{product}.yaml": deployment(product) for product in PRODUCTS} | {"run": uuid.uuid4().hex}
+    )
+    released.apply_credentials("products", git)
+    released.apply_application_set("products", git, *PRODUCTS)
+    for product in PRODUCTS:
+        released.refresh(product)
+    for product in PRODUCTS:
+        eventually(f"{product} is Synced and Healthy", lambda name=product: released.is_at(name, commit), 40)  # type: ignore[misc]
+    return released
+
+
+def test_controllers_run_while_release_is_installed(argo: Argo) -> None:
+    """Argo CD's processes run once the release's pods are ready, and end with the release."""
+    argo.uninstall()
     assert argo.processes() == set()
-
-
-def test_the_controllers_run_when_their_pods_are_ready(argo: Argo) -> None:
     argo.install("--wait", configs=PARAMETERS)
     eventually("all processes are listed", lambda: argo.processes() == CONTROLLERS, 10)
+    argo.uninstall()
 
 
-def test_a_private_repository_needs_its_secret(argo: Argo) -> None:
-    argo.apply_application_set()
+def test_application_of_private_repository_needs_credentials(released: Argo, tmp_path: Path) -> None:
+    """An Application of a private repository cannot log in, says so, and syncs once a Secret has the credentials."""
+    private = GitHost(tmp_path)
+    commit = private.commit({"private/private.yaml": deployment("private")})
 
-    def refused() -> bool:
-        conditions = argo.application("storefront").get("conditions", [])
+    def is_refused() -> bool:
+        conditions = released.application("private").get("conditions", [])
         return any(one["type"] == "ComparisonError" and "authentication" in one["message"] for one in conditions)
 
-    eventually("the Application says why", refused, 30)
+    try:
+        released.apply_application_set("private", private, "private")
+        eventually("the Application says why", is_refused, 30)
+        released.apply_credentials("private", private)
+        released.refresh("private")
+        eventually("it is Synced and Healthy", lambda: released.is_at("private", commit), 40)
+    finally:
+        private.stop()
 
 
-def test_an_application_set_becomes_applications_that_sync(argo: Argo) -> None:
-    argo.apply_credentials()
-    commit = argo.git.commit({"README.md": "products"})
+def test_application_set_deploys_its_products(synced: Argo) -> None:
+    """An ApplicationSet becomes an Application a product, whose objects run in the product's namespace."""
     for product in PRODUCTS:
-        argo.refresh(product)
-    for product in PRODUCTS:
-        eventually(f"{product} is Synced and Healthy", lambda name=product: argo.is_at(name, commit), 40)  # type: ignore[misc]
-        made = argo.api.get(f"/apis/apps/v1/namespaces/{product}/deployments/{product}") or {}
+        made = synced.api.get(f"/apis/apps/v1/namespaces/{product}/deployments/{product}") or {}
         assert made["status"]["readyReplicas"] == 1
 
 
-def test_a_commit_is_seen_at_once_when_asked_to_refresh(argo: Argo) -> None:
-    commit = argo.git.commit({"storefront/storefront.yaml": deployment("storefront", replicas=3)})
-    argo.refresh("storefront")
-    assert eventually("the commit is Synced", lambda: argo.is_at("storefront", commit), 20) < 8
-    made = argo.api.get("/apis/apps/v1/namespaces/storefront/deployments/storefront") or {}
+def test_commit_is_synced_soon_after_refresh(synced: Argo, git: GitHost) -> None:
+    """A commit is synced within seconds after the Application was asked to refresh."""
+    commit = git.commit({"storefront/storefront.yaml": deployment("storefront", replicas=3)})
+    synced.refresh("storefront")
+    assert eventually("the commit is Synced", lambda: synced.is_at("storefront", commit), 20) < 8
+    made = synced.api.get("/apis/apps/v1/namespaces/storefront/deployments/storefront") or {}
     assert made["spec"]["replicas"] == 3
 
 
-def test_what_the_release_configures_holds(argo: Argo) -> None:
-    resources = argo.application("storefront")["resources"]
-    assert {one["kind"]: one["health"]["status"] for one in resources} == {"Deployment": "Healthy"}
-    argo.install(configs={"params": {"controller.resource.health.persist": False}})
+def test_parameter_of_release_is_used(synced: Argo) -> None:
+    """Whether the health of single resources is kept follows the release's parameter."""
 
-    def forgotten() -> bool:
-        argo.refresh("storefront")
-        return all("health" not in one for one in argo.application("storefront")["resources"])
+    def kept() -> dict[str, str | None]:
+        synced.refresh("storefront")
+        resources = synced.application("storefront")["resources"]
+        return {one["kind"]: one.get("health", {}).get("status") for one in resources}
 
-    eventually("the health of single resources is no longer kept", forgotten, 30)
+    eventually("the health of single resources is kept", lambda: kept() == {"Deployment": "Healthy"}, 30)
+    synced.install(configs={"params": {"controller.resource.health.persist": False}})
+    eventually("the health of single resources is no longer kept", lambda: kept() == {"Deployment": None}, 30)
 
 
-def test_the_repo_server_ends_with_its_pods(argo: Argo) -> None:
-    argo.scale("argocd-repo-server", 0)
-    eventually("its process ends", lambda: argo.processes() == CONTROLLERS - {"argocd-repo-server"}, 15)
-    commit = argo.git.commit({"payments/payments.yaml": deployment("payments", replicas=2)})
-    argo.refresh("payments")
+def test_repo_server_ends_with_its_pods(synced: Argo, git: GitHost) -> None:
+    """Without pods of the repo server its process ends and nothing syncs; both come back with the pods."""
+    synced.scale("argocd-repo-server", 0)
+    eventually("its process ends", lambda: synced.processes() == CONTROLLERS - {"argocd-repo-server"}, 15)
+    commit = git.commit({"payments/payments.yaml": deployment("payments", replicas=2)})
+    synced.refresh("payments")
     time.sleep(2)
-    assert not argo.is_at("payments", commit), "nothing can read git now"
-    argo.scale("argocd-repo-server", 1)
-    eventually("it runs again", lambda: argo.processes() == CONTROLLERS, 15)
-    argo.refresh("payments")
-    eventually("payments is Synced", lambda: argo.is_at("payments", commit), 40)
+    assert not synced.is_at("payments", commit), "nothing can read git now"
+    synced.scale("argocd-repo-server", 1)
+    eventually("it runs again", lambda: synced.processes() == CONTROLLERS, 15)
+    synced.refresh("payments")
+    eventually("payments is Synced", lambda: synced.is_at("payments", commit), 40)
 
 
-def test_a_release_whose_pods_crash_runs_nothing(argo: Argo) -> None:
-    argo.install(controller=CRASH, configs=PARAMETERS)
-    expected = CONTROLLERS - {"argocd-application-controller"}
-    eventually("the controller's process ends", lambda: argo.processes() == expected, 20)
-    argo.helm("uninstall", "argocd", "--wait")
-    eventually("no process is left", lambda: argo.processes() == set(), 15)
+def test_controller_with_crashing_pods_does_not_run(released: Argo) -> None:
+    """Where the controller's pods crash its process ends, and the others go on."""
+    try:
+        released.install(controller=CRASH, configs=PARAMETERS)
+        expected = CONTROLLERS - {"argocd-application-controller"}
+        eventually("the controller's process ends", lambda: released.processes() == expected, 20)
+    finally:
+        released.uninstall()  # a StatefulSet does not replace a pod that is not ready

@@ -13,7 +13,7 @@ import yaml
 
 from sandbox.charts.__main__ import publish_all
 from sandbox.charts.packaging import ChartArchive, ChartError, archive_of, chart_names, package
-from sandbox.charts.registry import MANIFEST
+from sandbox.charts.registry import MANIFEST, push
 
 CRASH = {"sandbox/mode": "crash"}
 POD = {"podAnnotations": CRASH}
@@ -121,22 +121,25 @@ def workloads(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [thing for thing in things if thing["kind"] in ("Deployment", "StatefulSet", "DaemonSet")]
 
 
-def test_every_chart_has_values_here() -> None:
+def test_every_stand_in_chart_has_test_values() -> None:
+    """Every stand-in chart has its least values in this file."""
     assert sorted(VALUES) == chart_names()
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
-def test_helm_finds_no_fault(name: str, tools: Path, archives: dict[str, ChartArchive]) -> None:
+def test_stand_in_chart_passes_helm_lint(name: str, tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """helm lint finds neither an error nor a warning."""
     done = helm(tools, "lint", str(archives[name].path), values=VALUES[name])
     assert done.returncode == 0, done.stdout
     assert "WARNING" not in done.stdout
 
 
 @pytest.mark.parametrize("name", sorted(set(VALUES) - {"base", "karpenter-crd"}))
-def test_failures_can_be_injected_into_every_pod(name: str, tools: Path, archives: dict[str, ChartArchive]) -> None:
-    found = workloads(render(tools, archives[name], name, VALUES[name]))
-    assert found
-    for workload in found:
+def test_stand_in_chart_annotates_every_pod(name: str, tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """Every pod takes the annotation that makes it crash, and has the usual labels."""
+    rendered = workloads(render(tools, archives[name], name, VALUES[name]))
+    assert rendered
+    for workload in rendered:
         pod = workload["spec"]["template"]["metadata"]
         assert pod["annotations"]["sandbox/mode"] == "crash", workload["metadata"]["name"]
         assert pod["labels"]["app.kubernetes.io/name"]
@@ -144,21 +147,24 @@ def test_failures_can_be_injected_into_every_pod(name: str, tools: Path, archive
 
 
 @pytest.mark.parametrize(("chart", "release"), sorted(OBJECTS))
-def test_objects_are_named_as_in_the_real_chart(
+def test_stand_in_chart_names_objects_like_real_one(
     chart: str, release: str, tools: Path, archives: dict[str, ChartArchive]
 ) -> None:
+    """Objects that the project or its users look for have the real chart's names."""
     things = render(tools, archives[chart], release, VALUES[chart])
     names = {f"{thing['kind']}/{thing['metadata']['name']}" for thing in things}
     assert set(OBJECTS[chart, release]) <= names
 
 
-def test_the_argo_cd_server_has_the_label_that_users_select(tools: Path, archives: dict[str, ChartArchive]) -> None:
-    found = workloads(render(tools, archives["argo-cd"], "argocd", {}))
-    labels = {one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for one in found}
+def test_argo_cd_pods_have_labels_of_real_chart(tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """Argo CD's pods have the labels by which users select them."""
+    rendered = workloads(render(tools, archives["argo-cd"], "argocd", {}))
+    labels = {one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for one in rendered}
     assert {"argocd-server", "argocd-repo-server", "argocd-applicationset-controller"} <= labels
 
 
-def test_the_gateway_is_labelled_after_its_release(tools: Path, archives: dict[str, ChartArchive]) -> None:
+def test_gateway_is_labelled_after_its_release(tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """The gateway's Service and pods have the label `app` with the release's name."""
     things = render(tools, archives["gateway"], "istio-gateway", {})
     service = next(thing for thing in things if thing["kind"] == "Service")
     assert service["spec"]["type"] == "LoadBalancer"
@@ -167,7 +173,8 @@ def test_the_gateway_is_labelled_after_its_release(tools: Path, archives: dict[s
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_service_webhook_can_be_switched_off(enabled: bool, tools: Path, archives: dict[str, ChartArchive]) -> None:
+def test_service_webhook_can_be_disabled(enabled: bool, tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """The load balancer controller's webhook on Services exists only where it is enabled."""
     values = {"clusterName": "demo", "enableServiceMutatorWebhook": enabled}
     things = render(tools, archives["aws-load-balancer-controller"], "lbc", values)
     hooks = next(thing for thing in things if thing["kind"] == "MutatingWebhookConfiguration")["webhooks"]
@@ -175,7 +182,8 @@ def test_the_service_webhook_can_be_switched_off(enabled: bool, tools: Path, arc
     assert [hook["failurePolicy"] for hook in on_services] == (["Fail"] if enabled else [])
 
 
-def test_service_accounts_take_a_role_and_a_name(tools: Path, archives: dict[str, ChartArchive]) -> None:
+def test_service_account_takes_role_and_name(tools: Path, archives: dict[str, ChartArchive]) -> None:
+    """A chart's service account takes a name and a role, or is left out."""
     account = {"create": True, "name": "dns", "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/dns"}}
     things = render(tools, archives["external-dns"], "dns", {"policy": "sync", "serviceAccount": account})
     made = next(thing for thing in things if thing["kind"] == "ServiceAccount")["metadata"]
@@ -206,23 +214,24 @@ def test_service_accounts_take_a_role_and_a_name(tools: Path, archives: dict[str
         ("istiod", {"autoscaleEnabled": "true"}, "/autoscaleEnabled"),
     ],
 )
-def test_wrong_values_are_refused_by_name(
+def test_wrong_chart_value_is_refused_with_its_path(
     chart: str, values: dict[str, Any], complaint: str, tools: Path, archives: dict[str, ChartArchive]
 ) -> None:
+    """A wrong or missing value fails the rendering with the value's path."""
     done = helm(tools, "template", "release", str(archives[chart].path), values=values)
     assert done.returncode != 0
     assert complaint in done.stderr.replace("'", "")
 
 
-def test_the_same_chart_always_has_the_same_bytes(
-    tools: Path, archives: dict[str, ChartArchive], tmp_path: Path
-) -> None:
+def test_packaged_chart_is_reproducible(tools: Path, archives: dict[str, ChartArchive], tmp_path: Path) -> None:
+    """Packaging a chart again gives the same bytes and modification time."""
     for name, archive in archives.items():
         again = package(name, tools, tmp_path)
         assert (again.sha256, again.path.stat().st_mtime) == (archive.sha256, archive.path.stat().st_mtime), name
 
 
-def test_charts_are_pushed_once(registry: str, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unchanged_chart_is_pushed_once(registry: str, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first publication pushes every chart, the second leaves all of them unchanged."""
     assert publish_all(registry, tools, None) == []
     first = capsys.readouterr().out.splitlines()
     assert publish_all(registry, tools, None) == []
@@ -232,26 +241,24 @@ def test_charts_are_pushed_once(registry: str, tools: Path, capsys: pytest.Captu
     assert {line.split()[-1] for line in second} == {"unchanged"}
 
 
-def test_a_pushed_chart_has_the_same_digest_in_every_registry(
-    registry: str, tools: Path, archives: dict[str, ChartArchive], tmp_path: Path
-) -> None:
-    def pushed(chart: ChartArchive) -> str:
-        assert publish_all(registry, tools, chart.path.parent) == []
-        url = f"http://{registry}/v2/charts/{chart.name}/manifests/{chart.version}"
+def test_chart_packaged_again_is_pushed_with_same_digest(registry: str, tools: Path, tmp_path: Path) -> None:
+    """A chart that is packaged and pushed twice, as to two registries, has one manifest digest."""
+
+    def push_from(folder: Path) -> str:
+        folder.mkdir()
+        archive = package("external-dns", tools, folder)
+        push(registry, archive, tools)
+        url = f"http://{registry}/v2/charts/{archive.name}/manifests/{archive.version}"
         with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": MANIFEST}), timeout=5) as answer:
             return str(answer.headers["Docker-Content-Digest"])
 
-    folders = [tmp_path / "first", tmp_path / "second"]
-    digests = set()
-    for folder in folders:
-        folder.mkdir()
-        digests.add(pushed(package("external-dns", tools, folder)))
-    assert len(digests) == 1
+    assert push_from(tmp_path / "first") == push_from(tmp_path / "second")
 
 
-def test_ready_charts_of_others_are_pushed_and_files_that_are_none_refused(
+def test_foreign_charts_are_pushed_and_broken_files_refused(
     registry: str, tools: Path, archives: dict[str, ChartArchive], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A ready chart in a folder is pushed; a file that is no chart archive is a failure that names it."""
     (tmp_path / "theirs-1.0.0.tgz").write_bytes(archives["gateway"].path.read_bytes())
     (tmp_path / "broken-1.0.0.tgz").write_bytes(b"no archive")
     failures = publish_all(registry, tools, tmp_path)
@@ -260,7 +267,8 @@ def test_ready_charts_of_others_are_pushed_and_files_that_are_none_refused(
     assert capsys.readouterr().out.startswith("gateway ")
 
 
-def test_errors_name_what_is_missing(tools: Path, archives: dict[str, ChartArchive], tmp_path: Path) -> None:
+def test_chart_errors_name_what_is_missing(tools: Path, archives: dict[str, ChartArchive], tmp_path: Path) -> None:
+    """An unknown chart, a file that is no chart, and a registry that does not answer are named."""
     with pytest.raises(ChartError, match="no stand-in chart 'lokki'"):
         package("lokki", tools, tmp_path)
     with pytest.raises(ChartError, match="not a Helm chart"):

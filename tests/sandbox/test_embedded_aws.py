@@ -41,7 +41,8 @@ def values(aws: Aws) -> dict[str, Any]:
     return prepare(aws)
 
 
-def test_a_network_stands_and_cannot_be_pulled_from_under_its_subnets(aws: Aws, values: dict[str, Any]) -> None:
+def test_network_in_use_cannot_be_deleted(aws: Aws, values: dict[str, Any]) -> None:
+    """A network made by a stack exists as EC2 describes it; what is in use cannot be deleted."""
     ec2 = aws.client("ec2")
     (group,) = ec2.describe_security_groups(GroupIds=[values["Group"]])["SecurityGroups"]
     assert [r["CidrIp"] for p in group["IpPermissions"] for r in p["IpRanges"]] == ["10.0.0.0/16"]
@@ -55,7 +56,8 @@ def test_a_network_stands_and_cannot_be_pulled_from_under_its_subnets(aws: Aws, 
     assert "InvalidSubnet.Conflict" in refused(ec2.create_subnet, **conflict)
 
 
-def test_a_generated_secret_is_random_and_referred_to_by_arn(aws: Aws) -> None:
+def test_generated_secret_is_random_and_referenced_by_arn(aws: Aws) -> None:
+    """A generated secret follows its template and length, is random, and its reference is the ARN."""
     generate = {
         "SecretStringTemplate": '{"user": "admin"}',
         "GenerateStringKey": "password",
@@ -66,15 +68,16 @@ def test_a_generated_secret_is_random_and_referred_to_by_arn(aws: Aws) -> None:
         "secrets", {name: resource("SecretsManager::Secret", GenerateSecretString=generate) for name in ("One", "Two")}
     )
     manager = aws.client("secretsmanager")
-    found = [json.loads(manager.get_secret_value(SecretId=outputs[name])["SecretString"]) for name in ("One", "Two")]
+    contents = [json.loads(manager.get_secret_value(SecretId=outputs[name])["SecretString"]) for name in ("One", "Two")]
     assert outputs["One"].startswith("arn:aws:secretsmanager:")
-    assert found[0]["user"] == "admin"
-    assert len(found[0]["password"]) == 40
-    assert found[0]["password"].isalnum()
-    assert found[0]["password"] != found[1]["password"]
+    assert contents[0]["user"] == "admin"
+    assert len(contents[0]["password"]) == 40
+    assert contents[0]["password"].isalnum()
+    assert contents[0]["password"] != contents[1]["password"]
 
 
-def test_a_cluster_made_by_cloudformation_is_a_whole_cluster(aws: Aws, values: dict[str, Any]) -> None:
+def test_cluster_made_by_stack_is_complete(aws: Aws, values: dict[str, Any]) -> None:
+    """A cluster made by a stack has the attributes of a real one and refuses what EKS refuses."""
     eks = aws.client("eks")
     attributes = {"issuer": get("Cluster", "OpenIdConnectIssuerUrl"), "group": get("Cluster", "ClusterSecurityGroupId")}
     outputs = aws.deploy(
@@ -105,7 +108,8 @@ def test_a_cluster_made_by_cloudformation_is_a_whole_cluster(aws: Aws, values: d
     assert "invalid principal" in refused(eks.create_access_entry, clusterName="demo", principalArn=nobody)
 
 
-def test_versions_go_up_one_minor_and_back(aws: Aws, values: dict[str, Any]) -> None:
+def test_cluster_version_moves_one_minor_up_or_back(aws: Aws, values: dict[str, Any]) -> None:
+    """A cluster is upgraded by one minor, may go back by one, and refuses other versions."""
     eks = aws.client("eks")
     aws.deploy("steps", {"Cluster": cluster("steps", values)})
     assert "Unsupported" in refused(eks.update_cluster_version, name="steps", version="1.36")
@@ -124,7 +128,8 @@ def test_versions_go_up_one_minor_and_back(aws: Aws, values: dict[str, Any]) -> 
     assert "cannot be combined" in " ".join(aws.failures("steps"))
 
 
-def test_change_sets_tell_replacements_and_nothing(aws: Aws, values: dict[str, Any]) -> None:
+def test_change_set_shows_replacement_and_no_change(aws: Aws, values: dict[str, Any]) -> None:
+    """A change set says which change replaces the cluster, and fails where nothing changes."""
     aws.deploy("plan", {"Cluster": cluster("plan", values)})
     same = aws.change("plan", {"Cluster": cluster("plan", values)}, "UPDATE")
     assert same["Status"] == "FAILED"
@@ -141,7 +146,8 @@ def test_change_sets_tell_replacements_and_nothing(aws: Aws, values: dict[str, A
     assert replacement(Version="1.35") == "False"
 
 
-def test_failed_stacks_and_stack_policies_refuse_updates(aws: Aws) -> None:
+def test_failed_stack_and_stack_policy_refuse_updates(aws: Aws) -> None:
+    """A rolled-back stack, a stack policy and termination protection each refuse as CloudFormation does."""
     cloudformation = aws.client("cloudformation")
     role = resource("IAM::Role", RoleName="taken", AssumeRolePolicyDocument=policy(Principal={"Service": "x"}))
     aws.deploy("first", {"Role": role})
@@ -175,7 +181,8 @@ def drift_of(aws: Aws, stack: str) -> dict[str, str]:
     }
 
 
-def test_drift_is_found_and_a_change_set_reverts_it(aws: Aws, values: dict[str, Any]) -> None:
+def test_change_set_reverts_detected_drift(aws: Aws, values: dict[str, Any]) -> None:
+    """Drift detection finds what was changed or deleted by hand, and REVERT_DRIFT restores it."""
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     (*_, role_name) = values["node_role"].split("/")
     assert drift_of(aws, "network") == {}
@@ -200,7 +207,8 @@ def test_drift_is_found_and_a_change_set_reverts_it(aws: Aws, values: dict[str, 
         assert drift_of(aws, stack) == {}
 
 
-def test_independent_resources_are_made_at_the_same_time(aws: Aws) -> None:
+def test_independent_resources_are_created_in_parallel(aws: Aws) -> None:
+    """Independent resources are created in parallel, and other requests do not wait for them."""
     change = aws.change("topics", {f"Topic{number}": resource("SNS::Topic") for number in range(8)})
     started, slowest = time.monotonic(), 0.0
     aws.client("cloudformation").execute_change_set(ChangeSetName=change["ChangeSetId"])
@@ -218,7 +226,9 @@ def test_independent_resources_are_made_at_the_same_time(aws: Aws) -> None:
     assert slowest < DELAYS["AWS::SNS::Topic"], "other requests waited for the stack"
 
 
-def test_creations_alone_take_the_configured_time_and_one_resource_may_take_its_own(aws: Aws) -> None:
+def test_configured_delay_applies_to_creations_only(aws: Aws) -> None:
+    """The configured time applies to creations alone, and a single resource may have its own."""
+
     def completed() -> list[str]:
         events = aws.client("cloudformation").describe_stack_events(StackName="pace")["StackEvents"]
         done = [(e["LogicalResourceId"], e["ResourceStatus"]) for e in reversed(events)]
@@ -231,7 +241,8 @@ def test_creations_alone_take_the_configured_time_and_one_resource_may_take_its_
     assert [line.split()[0] for line in completed()[2:]] == ["Slow", "Third"]
 
 
-def test_roles_need_their_external_id_and_their_policies(aws: Aws) -> None:
+def test_role_needs_external_id_and_policy(aws: Aws) -> None:
+    """A role is assumed with its external id only, and its session may do what its policies allow."""
     iam, sts = aws.client("iam"), aws.client("sts")
     trust = policy(Principal={"AWS": "*"}, Condition={"StringEquals": {"sts:ExternalId": "shared"}})
     arn = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
@@ -245,7 +256,8 @@ def test_roles_need_their_external_id_and_their_policies(aws: Aws) -> None:
     assert "Signature" in refused(aws.client("eks", session[0], "wrong", session[2]).list_clusters)
 
 
-def test_the_request_log_names_calls_and_no_contents(aws: Aws) -> None:
+def test_request_log_has_calls_without_contents(aws: Aws) -> None:
+    """The request log has service, action, key and status of each call, and no content."""
     ssm = aws.client("ssm")
     ssm.put_parameter(Name="/log", Value="do-not-log-me", Type="SecureString")
     entries: list[dict[str, Any]] = []
@@ -261,7 +273,8 @@ def test_the_request_log_names_calls_and_no_contents(aws: Aws) -> None:
     assert any(entry["action"] == "CreateChangeSet" for entry in entries)
 
 
-def test_a_kill_loses_nothing_that_is_seconds_old(tmp_path: Path) -> None:
+def test_killed_embedded_aws_loses_no_saved_state(tmp_path: Path) -> None:
+    """After a kill the state that was saved seconds before is there."""
     server = Aws(tmp_path).start()
     try:
         server.deploy("kept", {"Parameter": resource("SSM::Parameter", Name="/kept", Type="String", Value="yes")})

@@ -72,9 +72,10 @@ def supervised(tmp_path: Path) -> Iterator[tuple[Aws, FakeSupervisor]]:
     http.server_close()
 
 
-def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
+def test_eks_follows_supervisor(
     supervised: tuple[Aws, FakeSupervisor],
 ) -> None:
+    """Clusters, node groups, access entries and add-ons are what the supervisor makes of them."""
     aws, fake = supervised
     eks, values = aws.client("eks"), prepare(aws)
     fake.unready = {"coredns"}
@@ -133,7 +134,8 @@ def test_clusters_nodes_and_add_ons_are_what_the_supervisor_makes_of_them(
     assert "no room for a control plane" in issue["message"]
 
 
-def test_a_stack_killed_while_its_cluster_starts_can_be_deleted(supervised: tuple[Aws, FakeSupervisor]) -> None:
+def test_stack_killed_while_cluster_starts_can_be_deleted(supervised: tuple[Aws, FakeSupervisor]) -> None:
+    """A stack whose process was killed while its cluster started is CREATE_FAILED and can be deleted."""
     aws, fake = supervised
     values = prepare(aws)
     change = aws.change("demo", {"Cluster": cluster("demo", values)})

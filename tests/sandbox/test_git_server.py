@@ -43,26 +43,29 @@ def clone(server: GitServer, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def test_the_example_is_laid_out_as_the_specification_has_it(clone: Path) -> None:
-    found = {str(path.relative_to(clone)) for path in clone.rglob("applicationset.yaml")}
+def test_example_repository_has_specified_layout(clone: Path) -> None:
+    """The example repository has the specified files and the branch main."""
+    application_sets = {str(path.relative_to(clone)) for path in clone.rglob("applicationset.yaml")}
     products = {f"{name}/{name}-app/applicationset.yaml" for name in ("storefront", "payments")}
-    assert found == {"istio/istio-app/applicationset.yaml", *products}
+    assert application_sets == {"istio/istio-app/applicationset.yaml", *products}
     assert sorted(path.name for path in (clone / "projects").iterdir()) == ["platform.yaml", "products.yaml"]
     assert git(clone, "branch", "--show-current").stdout == "main\n"
 
 
-def test_a_branch_takes_pushes_and_main_does_not(clone: Path) -> None:
+def test_push_to_main_is_refused(clone: Path) -> None:
+    """A push to main is refused with a hint; a push to another branch is taken."""
     assert git(clone, "commit", "--allow-empty", "--message", "By hand").returncode == 0
     refused = git(clone, "push", "origin", "HEAD:main")
     assert refused.returncode != 0
     assert "main is protected: push to a branch of your own" in refused.stderr
     assert git(clone, "push", "origin", "HEAD:develop/acme-dev").returncode == 0
-    assert git(clone, "ls-remote", "origin", "develop/acme-dev").stdout.startswith(
-        git(clone, "rev-parse", "HEAD").stdout.strip()
-    )
+    commit = git(clone, "rev-parse", "HEAD").stdout.strip()
+    listed = git(clone, "ls-remote", "origin", "develop/acme-dev").stdout
+    assert listed.split() == [commit, "refs/heads/develop/acme-dev"]
 
 
-def test_a_large_push_comes_in_chunks(clone: Path) -> None:
+def test_large_push_in_chunks_is_taken(clone: Path) -> None:
+    """A push that git sends in chunks is taken."""
     (clone / "large").write_bytes(bytes(range(256)) * 16384)
     git(clone, "add", "large")
     git(clone, "commit", "--message", "Large")
@@ -70,7 +73,8 @@ def test_a_large_push_comes_in_chunks(clone: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_partial_and_shallow_clone_has_no_file_contents(server: GitServer, tmp_path: Path) -> None:
+def test_partial_clone_has_no_file_contents(server: GitServer, tmp_path: Path) -> None:
+    """A shallow clone without blobs is served."""
     arguments = ("--filter=blob:none", "--depth=1", "--bare", with_token(server), "partial")
     assert git(tmp_path, "clone", *arguments).returncode == 0
     missing = git(tmp_path / "partial", "rev-list", "--objects", "--all", "--missing=print").stdout
@@ -78,7 +82,8 @@ def test_a_partial_and_shallow_clone_has_no_file_contents(server: GitServer, tmp
 
 
 @pytest.mark.parametrize("who", ["", "eks-assets:wrong@", "someone:wrong@"])
-def test_without_the_token_there_is_nothing(server: GitServer, tmp_path: Path, who: str) -> None:
+def test_git_request_without_token_is_refused(server: GitServer, tmp_path: Path, who: str) -> None:
+    """Without the right token neither a clone nor a request gets an answer."""
     done = git(tmp_path, "-c", "core.askPass=true", "clone", server.address.replace("://", f"://{who}"), "clone")
     assert done.returncode != 0
     assert "Authentication failed" in done.stderr
@@ -87,12 +92,14 @@ def test_without_the_token_there_is_nothing(server: GitServer, tmp_path: Path, w
     caught.value.close()
 
 
-def test_health_needs_no_token(server: GitServer) -> None:
+def test_git_health_needs_no_token(server: GitServer) -> None:
+    """The health address answers without a token."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{HEALTH}", timeout=10) as answer:
         assert answer.status == 200
 
 
-def test_the_repository_and_its_token_outlive_a_restart(server: GitServer, clone: Path) -> None:
+def test_git_server_keeps_repository_and_token_over_restart(server: GitServer, clone: Path) -> None:
+    """After a restart the branches and the token are the same."""
     git(clone, "push", "origin", "HEAD:develop/acme-dev")
     again = GitServer(server.folder, 0)
     thread = threading.Thread(target=again.serve_forever, daemon=True)
@@ -107,6 +114,7 @@ def test_the_repository_and_its_token_outlive_a_restart(server: GitServer, clone
         thread.join()
 
 
-def test_only_the_owner_reads_the_token(server: GitServer) -> None:
+def test_git_token_file_is_private(server: GitServer) -> None:
+    """The file with the token is readable by its owner alone, and the token is long."""
     assert (server.folder / "credentials.json").stat().st_mode & 0o077 == 0
     assert len(credentials(server.folder)["password"]) >= 32

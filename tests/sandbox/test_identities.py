@@ -1,10 +1,9 @@
-"""Contract of the embedded AWS on who wrote what, who may, and what SNS and SQS do with it."""
+"""Contract of the embedded AWS on who wrote what, and who may."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +48,8 @@ def assume(aws: Aws, keys: Keys, role: str, session: str) -> Keys:
     return made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
 
 
-def test_each_version_of_a_parameter_names_its_own_writer(aws: Aws, carol: Keys) -> None:
+def test_parameter_version_names_its_writer(aws: Aws, carol: Keys) -> None:
+    """Each version of a parameter names the root, user or session that wrote it."""
     role = make_role(aws, "writer", policy("ssm:PutParameter", Resource="*"))
     session = assume(aws, carol, role, "on-call")
     for keys in ((), carol, session):
@@ -62,7 +62,8 @@ def test_each_version_of_a_parameter_names_its_own_writer(aws: Aws, carol: Keys)
     assert described["LastModifiedUser"] == by_session
 
 
-def test_a_stack_writes_a_parameter_with_the_rights_and_the_name_of_its_service_role(aws: Aws) -> None:
+def test_stack_writes_as_its_service_role(aws: Aws) -> None:
+    """A stack writes a parameter in the name, and within the rights, of its service role."""
     trust = {"Principal": {"Service": "cloudformation.amazonaws.com"}}
     everything = policy("ssm:*", Resource="*")
     denied = policy("ssm:PutParameter", Resource=f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/grants/*", Effect="Deny")
@@ -75,7 +76,8 @@ def test_a_stack_writes_a_parameter_with_the_rights_and_the_name_of_its_service_
     assert any("not authorized to perform: ssm:PutParameter" in reason for reason in aws.failures("forged"))
 
 
-def test_a_trust_policy_can_fix_the_session_name(aws: Aws, carol: Keys) -> None:
+def test_trust_policy_fixes_session_name(aws: Aws, carol: Keys) -> None:
+    """A trust policy can require the user's own name as the session's; invalid names are refused."""
     fixed = {"StringEquals": {"sts:RoleSessionName": "${aws:username}"}}
     role = make_role(aws, "named", Condition=fixed)
     sts = aws.client("sts", *carol)
@@ -86,7 +88,8 @@ def test_a_trust_policy_can_fix_the_session_name(aws: Aws, carol: Keys) -> None:
         assert "ValidationError" in refused(aws.client("sts").assume_role, RoleArn=role, RoleSessionName=unspeakable)
 
 
-def test_permissions_hold_for_each_of_several_parameters(aws: Aws, carol: Keys) -> None:
+def test_permission_is_checked_for_each_of_several_parameters(aws: Aws, carol: Keys) -> None:
+    """A call with several parameters needs the right to each of them."""
     for name in ("/team/a", "/team/b", "/other"):
         aws.client("ssm").put_parameter(Name=name, Value="v", Type="String")
     ssm = aws.client("ssm", *carol)
@@ -94,53 +97,3 @@ def test_permissions_hold_for_each_of_several_parameters(aws: Aws, carol: Keys) 
     for operation in (ssm.get_parameters, ssm.delete_parameters):
         assert "AccessDenied" in refused(operation, Names=["/team/a", "/other"])
     assert ssm.delete_parameters(Names=["/team/a", "/team/b"])["DeletedParameters"] == ["/team/a", "/team/b"]
-
-
-def mails(folder: Path) -> list[dict[str, Any]]:
-    file = folder / "state" / "mail.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def test_mail_is_kept_in_a_file_and_the_limits_are_those_of_sns(aws: Aws) -> None:
-    topic = aws.deploy(
-        "mail",
-        {
-            "Topic": resource(
-                "SNS::Topic", TopicName="news", Subscription=[{"Protocol": "email", "Endpoint": "ops@example.com"}]
-            )
-        },
-    )["Topic"]
-    sns = aws.client("sns")
-    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="dev@example.com")
-    sns.publish(TopicArn=topic, Subject="Approval needed", Message="line 1\nline 2 – é")
-    sns.publish(TopicArn=topic, Message="x" * 262_144)
-    first, second, *others = mails(aws.folder)
-    assert (first["to"], second["to"], len(others)) == ("ops@example.com", "dev@example.com", 2)
-    assert (first["topic"], first["subject"], first["message"]) == (topic, "Approval needed", "line 1\nline 2 – é")
-    for bad in (
-        {"Message": "x" * 262_145},
-        {"Message": "m", "Subject": "s" * 101},
-        {"Message": "m", "Subject": "é"},
-        {"Message": "m", "Subject": "a\nb"},
-        {"Message": ""},
-    ):
-        assert "InvalidParameter" in refused(sns.publish, TopicArn=topic, **bad)
-    assert len(mails(aws.folder)) == 4, "a refused message was sent"
-
-
-def test_a_message_received_too_often_goes_to_the_dead_letter_queue(aws: Aws) -> None:
-    arn = {"Fn::GetAtt": ["Dead", "Arn"]}
-    redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": 2}
-    queues = aws.deploy(
-        "queues",
-        {
-            "Dead": resource("SQS::Queue", QueueName="requests-dead"),
-            "Queue": resource("SQS::Queue", QueueName="requests", VisibilityTimeout=0, RedrivePolicy=redrive),
-        },
-    )
-    sqs = aws.client("sqs")
-    sqs.send_message(QueueUrl=queues["Queue"], MessageBody="poison")
-    bodies = [sqs.receive_message(QueueUrl=queues["Queue"]).get("Messages", []) for _ in range(3)]
-    assert [len(messages) for messages in bodies] == [1, 1, 0]
-    (dead,) = sqs.receive_message(QueueUrl=queues["Dead"])["Messages"]
-    assert dead["Body"] == "poison"

@@ -40,7 +40,8 @@ def grant(account: Environment) -> Iterator[str]:
     credentials("root").client("ssm").delete_parameters(Names=[GRANT])
 
 
-def test_people_are_iam_users_and_stay_the_same(sandbox: StateDirectory) -> None:
+def test_people_are_iam_users_with_stable_keys(sandbox: StateDirectory) -> None:
+    """The sandbox's people are IAM users, whose keys stay the same when they are seeded again."""
     for person in PEOPLE:
         assert who(credentials(person)) == f"arn:aws:iam::{ACCOUNT}:user/{person}"
     before = sandbox.people.read_bytes()
@@ -49,7 +50,8 @@ def test_people_are_iam_users_and_stay_the_same(sandbox: StateDirectory) -> None
     assert sandbox.people.read_bytes() == before
 
 
-def test_sessions_are_named_by_whoever_decides_it(sandbox: StateDirectory) -> None:
+def test_session_name_is_fixed_where_role_says_so(sandbox: StateDirectory) -> None:
+    """A session's name is free in one role and fixed in the others; outsiders get no session."""
     assert who(session("oncall", "alice", "anyone")).endswith("assumed-role/oncall/anyone")
     for role in ("oncall-named", SSO):
         assert who(session(role, "bob")).endswith(f"assumed-role/{role}/bob")
@@ -62,7 +64,8 @@ def test_sessions_are_named_by_whoever_decides_it(sandbox: StateDirectory) -> No
     assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/{SSO}"
 
 
-def test_approvers_write_grants_and_nobody_erases_or_marks_one(grant: str) -> None:
+def test_approvers_write_grants_and_nobody_deletes_them(grant: str) -> None:
+    """Approvers write decisions under their own names; nobody deletes or labels one, outsiders write none."""
     approvers = [credentials("alice"), credentials("bob"), *(session(role, "alice") for role in ROLES)]
     for approver in approvers:
         put(approver.client("ssm"))
@@ -79,7 +82,8 @@ def test_approvers_write_grants_and_nobody_erases_or_marks_one(grant: str) -> No
         assert "AccessDenied" in refused(ssm.put_parameter, Name=grant, Value="approve", Overwrite=True)
 
 
-def test_the_deployer_reads_grants_and_changes_none(account: Environment, grant: str) -> None:
+def test_deployer_reads_grants_and_changes_none(account: Environment, grant: str) -> None:
+    """The deployer reads decisions and may not write, delete, label or tag them."""
     put(credentials("alice").client("ssm"))
     ssm = Aws(account).client("ssm")
     assert ssm.get_parameter_history(Name=grant)["Parameters"]
@@ -97,7 +101,8 @@ def test_the_deployer_reads_grants_and_changes_none(account: Environment, grant:
     assert {refusal.partition(":")[0] for refusal in refusals} == {"AccessDeniedException"}
 
 
-def test_a_stack_of_the_deployer_forges_no_grant(account: Environment, grant: str) -> None:
+def test_stack_of_deployer_cannot_write_grant(account: Environment, grant: str) -> None:
+    """A stack that the deployer starts cannot write a decision either."""
     cloudformation = Aws(account).client("cloudformation")
     forged = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": grant, "Type": "String", "Value": "approve"}}
     template = json.dumps({"Resources": {"Grant": forged}})
@@ -113,7 +118,8 @@ def test_a_stack_of_the_deployer_forges_no_grant(account: Environment, grant: st
     assert "ParameterNotFound" in refused(credentials("root").client("ssm").get_parameter_history, Name=grant)
 
 
-def test_the_policy_of_the_bootstrap_makes_an_approver_of_that_environment(account: Environment, grant: str) -> None:
+def test_approver_policy_is_for_its_environment_only(account: Environment, grant: str) -> None:
+    """The bootstrap's policy lets a user approve in that environment, and read the requests alone."""
     root = credentials("root")
     iam, cloudformation = root.client("iam"), root.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName="demo-sandbox-bootstrap")["Stacks"]
@@ -136,7 +142,9 @@ def test_the_policy_of_the_bootstrap_makes_an_approver_of_that_environment(accou
     assert "AccessDenied" in refused(s3.get_object, Bucket=bucket, Key="changes/a.json")
 
 
-def test_the_pipeline_is_started_by_whoever_the_shell_is(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipeline_starts_as_identity_of_shell(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline starts as whoever the shell's keys are; only some may become the deployer."""
+
     def starts_as(keys: Keys | None) -> str:
         for name, value in (keys.variables() if keys else {}).items():
             monkeypatch.setenv(name, value)
@@ -153,7 +161,8 @@ def test_the_pipeline_is_started_by_whoever_the_shell_is(account: Environment, m
         starts_as(Keys("AKIAOFANOTHERSANDBOX", "secret", credentials("root").endpoint))
 
 
-def test_the_command_line_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDirectory) -> None:
+def test_sandbox_command_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDirectory) -> None:
+    """`sandbox env --as` prints a person's keys, `sandbox mail` the mail."""
     shown = eks_assets("sandbox", "env", "sandbox", "--as", "bob")
     assert f"export AWS_ACCESS_KEY_ID={credentials('bob').access_key_id}" in shown.stdout
     assert "unset AWS_SESSION_TOKEN" in shown.stdout
@@ -171,6 +180,7 @@ def test_the_command_line_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDi
     assert "Subject: first\n\nbody\n" in eks_assets("sandbox", "mail").stdout
 
 
-def test_without_a_sandbox_nobody_has_keys(tmp_path: Any) -> None:
+def test_credentials_without_sandbox_are_refused(tmp_path: Any) -> None:
+    """Without a running sandbox there are no keys, and the error says so."""
     with pytest.raises(SandboxError, match="The sandbox is down"):
         credentials("alice", StateDirectory(tmp_path))

@@ -16,13 +16,15 @@ from tests.helpers.packaged_chart import chart
 
 
 def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:
-    found = dict(releases(all_units(), sandbox_env))
+    """Add-ons that the environment leaves off are rendered as well."""
+    releases_by_unit = dict(releases(all_units(), sandbox_env))
     assert not all_units()["nvidia_device_plugin"].is_enabled(sandbox_env)
-    assert {"nvidia_device_plugin", "karpenter", "aws_load_balancer_controller"} <= set(found)
-    assert found["karpenter"].values["settings"]["interruptionQueue"] == "example-queue-name"
+    assert {"nvidia_device_plugin", "karpenter", "aws_load_balancer_controller"} <= set(releases_by_unit)
+    assert releases_by_unit["karpenter"].values["settings"]["interruptionQueue"] == "example-queue-name"
 
 
-def test_values_that_no_file_of_the_chart_names_are_found(tools: Path, tmp_path: Path) -> None:
+def test_values_that_chart_ignores_are_listed(tools: Path, tmp_path: Path) -> None:
+    """A value that no file of the chart names is listed with its path, also in a subchart."""
     archive = chart(
         tmp_path,
         tools,
@@ -53,9 +55,8 @@ def running(registry: str, tools: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("running")
-def test_each_unit_whose_chart_is_there_gets_a_line(
-    tools: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_make_charts_prints_line_per_unit(tools: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each unit whose chart is in the folder has a line, the others are skipped, unused charts are named."""
     package("external-dns", tools, tmp_path)
     chart(tmp_path, tools, "their-own", "1.0.0", {})
     assert main([str(tmp_path)]) == 0
@@ -67,9 +68,10 @@ def test_each_unit_whose_chart_is_there_gets_a_line(
 
 
 @pytest.mark.usefixtures("running")
-def test_one_unit_that_does_not_render_fails_all(
+def test_make_charts_fails_if_one_unit_does_not_render(
     sandbox_env: Environment, tools: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """One unit that does not render, or has another version, makes the command fail."""
     package("external-dns", tools, tmp_path)
     chart(tmp_path, tools, "external-secrets", "0.0.1", {})
     fails = {"templates/server.yaml": '{{ fail "the cluster has no name" }}'}
@@ -81,9 +83,10 @@ def test_one_unit_that_does_not_render_fails_all(
     assert lines[-1] == "1 of 3 units render on these charts"
 
 
-def test_a_sandbox_that_is_down_is_named(
+def test_make_charts_without_sandbox_says_how_to_start_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Where the sandbox is down, the error names the command that starts it."""
     monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(tmp_path))
     assert main([str(tmp_path)]) == 2
     assert "the sandbox is not running\nNext: eks-assets sandbox up" in capsys.readouterr().err

@@ -17,19 +17,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_digest_changes_with_content(folder: Path) -> None:
+def test_source_digest_changes_with_content(folder: Path) -> None:
+    """Another content of a file gives another digest."""
     before = digest_sources(folder)
     (folder / "pods.yaml").write_text("kind: Other\n")
     assert digest_sources(folder) != before
 
 
-def test_digest_changes_with_a_file_moved(folder: Path) -> None:
+def test_source_digest_changes_with_moved_file(folder: Path) -> None:
+    """A file that moves to another folder gives another digest."""
     before = digest_sources(folder)
     (folder / "plane" / "nodes.py").rename(folder / "nodes.py")
     assert digest_sources(folder) != before
 
 
-def test_digest_ignores_bytecode(folder: Path) -> None:
+def test_source_digest_ignores_bytecode(folder: Path) -> None:
+    """Compiled files do not change the digest."""
     before = digest_sources(folder)
     (folder / "plane" / "__pycache__").mkdir()
     (folder / "plane" / "__pycache__" / "nodes.cpython-311.pyc").write_bytes(b"\0")

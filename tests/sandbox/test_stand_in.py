@@ -15,7 +15,8 @@ from sandbox import lifecycle
 from sandbox.paths import StateDirectory
 from sandbox.plane.kubernetes_api import ApiError
 from sandbox.stand_in.certificates import authority, issue
-from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted, eventually
+from tests.helpers.waiting import eventually
+from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +28,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         lifecycle.reset(StateDirectory(root))
 
 
-def test_load_balancers_wait_for_a_controller(cluster: Cluster) -> None:
+def test_load_balancer_waits_for_controller(cluster: Cluster) -> None:
+    """Without the load balancer controller a Service gets no load balancer."""
     cluster.service("early", "LoadBalancer")
     time.sleep(2)
     assert cluster.host_of("early") is None
     assert cluster.load_balancers() == []
 
 
-def test_no_service_can_be_created_until_the_load_balancer_controller_answers(cluster: Cluster) -> None:
+def test_services_are_refused_until_webhook_answers(cluster: Cluster) -> None:
+    """Services are refused until the controller's webhook answers; then the waiting one gets its balancer."""
     cluster.install("aws-load-balancer-controller", wait=False, podAnnotations={"sandbox/ready-delay": "4s"})
     with pytest.raises(ApiError, match=r'failed calling webhook "mservice\.elbv2\.k8s\.aws"'):
         cluster.service("raced")
@@ -43,14 +46,15 @@ def test_no_service_can_be_created_until_the_load_balancer_controller_answers(cl
     eventually("the early Service has its load balancer", lambda: cluster.host_of("early") is not None)
 
 
-def test_a_new_certificate_is_served_after_an_upgrade(cluster: Cluster) -> None:
+def test_webhook_serves_new_certificate_after_upgrade(cluster: Cluster) -> None:
+    """After an upgrade that made a new certificate the webhook answers again."""
     cluster.install("aws-load-balancer-controller", keepTLSSecret=False)
     eventually("a Service is accepted", lambda: accepted(lambda: cluster.service("after-upgrade")))
     cluster.install("aws-load-balancer-controller")
     eventually("a Service is accepted", lambda: accepted(lambda: cluster.service("after-second")))
 
 
-def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster, tmp_path: Path) -> None:
+def test_unknown_ca_bundle_is_left_alone(cluster: Cluster, tmp_path: Path) -> None:
     """As in the midst of an upgrade: an injector that took the field would make helm's next upgrade a conflict."""
     chart = authority(tmp_path)
     pair = issue("own-webhook.default.svc", chart)
@@ -101,8 +105,8 @@ def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster,
         )
 
     def bundle() -> str:
-        found = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
-        return str((found or {})["webhooks"][0]["clientConfig"]["caBundle"])
+        webhook = cluster.api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/own-webhook")
+        return str((webhook or {})["webhooks"][0]["clientConfig"]["caBundle"])
 
     time.sleep(2)
     assert not accepted(guarded)
@@ -117,7 +121,8 @@ def test_an_authority_that_no_secret_vouches_for_is_left_alone(cluster: Cluster,
     assert bundle() == client["caBundle"]
 
 
-def test_a_load_balancer_has_dns_records_and_goes_with_its_service(cluster: Cluster) -> None:
+def test_load_balancer_has_dns_records_and_goes_with_service(cluster: Cluster) -> None:
+    """A load balancer has network interfaces and DNS records, and all go with its Service."""
     zone = cluster.aws("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
 
     def records() -> dict[str, str]:
@@ -136,7 +141,8 @@ def test_a_load_balancer_has_dns_records_and_goes_with_its_service(cluster: Clus
     eventually("its interfaces are gone", lambda: not cluster.interfaces(name))
 
 
-def test_a_load_balancer_outlives_its_controller(cluster: Cluster) -> None:
+def test_load_balancer_outlives_its_controller(cluster: Cluster) -> None:
+    """A Service that is deleted while no controller runs stays until one cleans up its load balancer."""
     host = cluster.host_of("early")
     cluster.uninstall("aws-load-balancer-controller")
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "early", "namespace": "default"}}
@@ -151,7 +157,8 @@ def test_a_load_balancer_outlives_its_controller(cluster: Cluster) -> None:
     eventually("its service goes after it", lambda: cluster.api.get(path) is None)
 
 
-def test_external_secrets_are_copied_and_errors_show_no_value(cluster: Cluster) -> None:
+def test_external_secret_is_copied_and_errors_show_no_value(cluster: Cluster) -> None:
+    """Secrets are copied and follow their source; an error names the key and shows no value."""
     secret = {"user": "admin", "password": SECRET_VALUE}
     cluster.aws("secretsmanager").create_secret(Name="demo/grafana", SecretString=json.dumps(secret))
     cluster.install("external-secrets")
@@ -192,10 +199,11 @@ def test_external_secrets_are_copied_and_errors_show_no_value(cluster: Cluster) 
 
     changed = json.dumps({**secret, "user": "root"})
     cluster.aws("secretsmanager").put_secret_value(SecretId="demo/grafana", SecretString=changed)
-    eventually("the change arrives", lambda: cluster.secret("login") == {"login": f"root:{SECRET_VALUE}"}, limit=8)
+    eventually("the change arrives", lambda: cluster.secret("login") == {"login": f"root:{SECRET_VALUE}"}, seconds=8)
 
 
-def test_the_secret_store_webhook_blocks_while_it_has_no_pod(cluster: Cluster) -> None:
+def test_secret_store_is_refused_while_webhook_has_no_pod(cluster: Cluster) -> None:
+    """Stores are refused while the webhook has no pod, and accepted afterwards."""
     cluster.install("external-secrets", wait=False, webhook={"replicaCount": 0})
 
     def store() -> None:
@@ -212,7 +220,8 @@ def test_the_secret_store_webhook_blocks_while_it_has_no_pod(cluster: Cluster) -
     eventually("stores are accepted", lambda: accepted(store))
 
 
-def test_a_node_claim_is_an_instance_and_a_node(cluster: Cluster) -> None:
+def test_node_claim_makes_instance_and_node(cluster: Cluster) -> None:
+    """A NodeClaim becomes an EC2 instance and a node, and both go with it."""
     cluster.install("karpenter-crd")
     cluster.install("karpenter")
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
@@ -229,8 +238,8 @@ def test_a_node_claim_is_an_instance_and_a_node(cluster: Cluster) -> None:
             {"Name": "tag:karpenter.sh/nodepool", "Values": ["default"]},
             {"Name": "instance-state-name", "Values": ["running"]},
         ]
-        found = cluster.aws("ec2").describe_instances(Filters=filters)["Reservations"]
-        return [instance for reservation in found for instance in reservation["Instances"]]
+        reservations = cluster.aws("ec2").describe_instances(Filters=filters)["Reservations"]
+        return [instance for reservation in reservations for instance in reservation["Instances"]]
 
     cluster.api.apply(claim, "test")
     eventually("the claim is ready", lambda: cluster.ready("nodeclaims", "default-1").get("status") == "True")
@@ -244,7 +253,8 @@ def test_a_node_claim_is_an_instance_and_a_node(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("Delete", 0), ("Retain", 1)])
-def test_a_volume_goes_or_stays_by_its_reclaim_policy(policy: str, kept: int, cluster: Cluster) -> None:
+def test_volume_follows_reclaim_policy(policy: str, kept: int, cluster: Cluster) -> None:
+    """A deleted PersistentVolume's EBS volume goes with the policy Delete and stays with Retain."""
     name = f"data-{policy.lower()}"
     volume = {
         "apiVersion": "v1",
@@ -260,13 +270,13 @@ def test_a_volume_goes_or_stays_by_its_reclaim_policy(policy: str, kept: int, cl
         },
     }
 
-    def found() -> list[Any]:
+    def volumes_of_claim() -> list[Any]:
         filters = [{"Name": "tag:kubernetes.io/created-for/pvc/name", "Values": [f"claim-{name}"]}]
         volumes: list[Any] = cluster.aws("ec2").describe_volumes(Filters=filters)["Volumes"]
         return volumes
 
     cluster.api.apply(volume, "test")
-    eventually("the volume exists", lambda: [one["Size"] for one in found()] == [5])
+    eventually("the volume exists", lambda: [one["Size"] for one in volumes_of_claim()] == [5])
     cluster.api.delete(volume)
     eventually("the PersistentVolume is gone", lambda: cluster.api.get(f"/api/v1/persistentvolumes/{name}") is None)
-    assert len(found()) == kept
+    assert len(volumes_of_claim()) == kept

@@ -15,7 +15,8 @@ from sandbox.stand_in.volumes import gibibytes
 from tests.sandbox.stand_in_cluster import SECRET_VALUE
 
 
-def test_templates_and_properties() -> None:
+def test_secret_template_errors_show_no_value() -> None:
+    """Templates and properties of a secret are filled in; their errors show no value."""
     assert rendered("{{ .user }}@{{.host}}", {"user": "a", "host": "b"}) == "a@b"
     assert property_of('{"a": {"b": 1}, "c.d": "x"}', "k", "a.b") == "1"
     assert property_of('{"a": {"b": 1}, "c.d": "x"}', "k", "c.d") == "x"
@@ -27,7 +28,8 @@ def test_templates_and_properties() -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1h0m0s", 3600), ("90s", 90), ("500ms", 0.5), ("0", 0)])
-def test_durations(text: str, expected: float) -> None:
+def test_seconds_reads_go_durations(text: str, expected: float) -> None:
+    """Durations in Go's form become seconds."""
     assert seconds(text) == expected
 
 
@@ -35,11 +37,13 @@ def test_durations(text: str, expected: float) -> None:
     ("text", "expected"),
     [("10Gi", 10), ("1500Mi", 2), ("1Ti", 1024), ("1", 1), ("2G", 2), ("3e9", 3), ("1024Ki", 1)],
 )
-def test_volume_sizes(text: str, expected: int) -> None:
+def test_gibibytes_rounds_quantities_up(text: str, expected: int) -> None:
+    """A volume's size becomes whole GiB, rounded up."""
     assert gibibytes(text) == expected
 
 
-def test_records_follow_the_arguments_of_external_dns() -> None:
+def test_dns_records_follow_arguments_of_external_dns() -> None:
+    """DNS records follow the prefix, owner and domain filter of external-dns's arguments."""
     arguments = ["--policy=sync", "--txt-owner-id=me", "--txt-prefix=x-", "--domain-filter=example.com"]
     settings = Settings.of({"spec": {"template": {"spec": {"containers": [{"args": arguments}]}}}})
     alias, text = record_sets(Record("a.example.com", "lb.aws", "service/default/a"), settings)
@@ -49,7 +53,9 @@ def test_records_follow_the_arguments_of_external_dns() -> None:
     assert not settings.covers("badexample.com")
 
 
-def test_only_new_load_balancers_get_a_class() -> None:
+def test_webhook_sets_class_of_load_balancers_without_one() -> None:
+    """The webhook sets the class of a load balancer Service that has none, and of nothing else."""
+
     def answer(**spec: str) -> dict[str, Any]:
         review = {"kind": "AdmissionReview", "apiVersion": "v1", "request": {"uid": "1", "object": {"spec": spec}}}
         response: dict[str, Any] = review_response("/mutate-v1-service", review)["response"]

@@ -1,6 +1,6 @@
 """The sandbox as a whole: it comes up, carries clusters, survives being stopped and being killed, and leaves nothing.
 
-One sandbox with one cluster serves all tests, in the order in which they stand: one for each would take minutes.
+One sandbox with one cluster serves all tests: one for each would take minutes.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import ssl
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,97 +19,44 @@ from sandbox import lifecycle
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.lifecycle import Options
 from sandbox.paths import StateDirectory
-from sandbox.plane.kubernetes_api import KubernetesApi
 from sandbox.processes.supervised import leftovers
+from tests.helpers.waiting import eventually
+from tests.sandbox.supervised_cluster import SupervisedCluster
 
 CLUSTER = "demo-test-cluster"
-NODES: list[dict[str, Any]] = [
-    {
-        "name": "ip-10-0-1-10.us-west-2.compute.internal",
-        "instance_type": "m7i.xlarge",
-        "zone": "us-west-2a",
-        "labels": {"role": "system"},
-    },
-    {
-        "name": "ip-10-0-2-11.us-west-2.compute.internal",
-        "instance_type": "p5.48xlarge",
-        "zone": "us-west-2b",
-        "gpus": 8,
-        "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
-    },
-]
 
 
-class Sandbox:
-    """The sandbox under test, and its cluster's API server."""
+class Sandbox(SupervisedCluster):
+    """The sandbox under test, and a cluster in it."""
 
     def __init__(self, root: Path) -> None:
-        self.state = StateDirectory(root)
-        self.running: dict[str, Any] = {}
-        self.endpoint = ""
+        state = StateDirectory(root)
+        lifecycle.up(Options(pod_seconds=0, state=state))
+        super().__init__(state, CLUSTER)
 
     def up(self) -> None:
         self.running = lifecycle.up(Options(pod_seconds=0, state=self.state))
-
-    def process_ids(self) -> dict[str, int]:
-        return {process["name"]: process["pid"] for process in lifecycle.status(self.state)["processes"]}
-
-    def put_cluster(self, version: str = "1.34") -> str:
-        body = {
-            "account": "000000000000",
-            "region": "us-west-2",
-            "version": version,
-            "token_webhook_url": f"{self.running['aws_endpoint']}/_ministack/eks-auth/x",
-        }
-        self.endpoint = self.call("PUT", f"/clusters/{CLUSTER}", body)["endpoint"]
-        return self.endpoint
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        return lifecycle.call(self.running["supervisor_url"], method, path, body)
-
-    @property
-    def api(self) -> KubernetesApi:
-        return KubernetesApi(self.endpoint, self.state.cluster(CLUSTER) / "certificates")
-
-    def pod(self, name: str) -> dict[str, Any]:
-        return self.api.get(f"/api/v1/namespaces/default/pods/{name}") or {}
-
-    def create_pod(self, name: str, image: str = "web:1", **annotations: str) -> None:
-        metadata = {"name": name, "namespace": "default", "annotations": annotations}
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": metadata,
-            "spec": {"containers": [{"name": "web", "image": image}]},
-        }
-        self.call("PUT", f"/clusters/{CLUSTER}/manifests", {"objects": [pod]})
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
-    sandbox.up()
-    sandbox.put_cluster()
     yield sandbox
     lifecycle.reset(sandbox.state)
     assert not sandbox.state.root.exists()
 
 
-def eventually(what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-
-
-def waiting(pod: dict[str, Any]) -> dict[str, Any]:
-    statuses = pod.get("status", {}).get("containerStatuses", [])
-    state: dict[str, Any] = statuses[0]["state"].get("waiting", {}) if statuses else {}
-    return state
+@pytest.fixture
+def kept(sandbox: Sandbox) -> str:
+    """The name of a pod that runs."""
+    sandbox.create_pod("kept")
+    eventually("the pod runs", lambda: sandbox.is_running("kept"))
+    return "kept"
 
 
 def processes_of(root: Path) -> list[str]:
-    found = []
+    """The command lines of processes that name the folder."""
+    commands = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -120,24 +64,26 @@ def processes_of(root: Path) -> list[str]:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if str(root) in command:
-                found.append(command)
-    return found
+                commands.append(command)
+    return commands
 
 
-def test_up_says_what_runs_and_where(sandbox: Sandbox) -> None:
+def test_up_of_running_sandbox_changes_nothing(sandbox: Sandbox) -> None:
+    """`up` of a running sandbox changes nothing; the status shows what runs, and the state file where."""
     before = sandbox.process_ids()
     sandbox.up()
     assert sandbox.process_ids() == before, "up of a running sandbox has nothing to do"
-    found = lifecycle.status(sandbox.state)
-    names = {process["name"] for process in found["processes"]}
+    status = lifecycle.status(sandbox.state)
+    names = {process["name"] for process in status["processes"]}
     assert {"supervisor", "registry", f"{CLUSTER}/kube-apiserver", f"{CLUSTER}/kwok"} <= names
-    assert found["ready"]
-    assert found["memory_bytes"] > 100 * 2**20
+    assert status["ready"]
+    assert status["memory_bytes"] > 100 * 2**20
     written = json.loads(sandbox.state.state.read_text())
     assert written["variables"]["SANDBOX_REGISTRY"] == written["registry"]
 
 
-def test_variables_point_at_the_only_cluster_and_put_the_tools_first(sandbox: Sandbox) -> None:
+def test_environment_points_at_cluster_and_tools(sandbox: Sandbox) -> None:
+    """The variables point at the only cluster and the AWS endpoint, and put the tools first on PATH."""
     variables = lifecycle.environment(state=sandbox.state)
     assert variables["KUBECONFIG"] == str(sandbox.state.cluster(CLUSTER) / "admin.kubeconfig")
     assert (Path(variables["PATH"].split(os.pathsep)[0]) / "kubectl").exists()
@@ -146,98 +92,8 @@ def test_variables_point_at_the_only_cluster_and_put_the_tools_first(sandbox: Sa
         lifecycle.environment("nowhere", sandbox.state)
 
 
-def test_putting_a_cluster_again_changes_nothing(sandbox: Sandbox) -> None:
-    before = sandbox.endpoint, sandbox.process_ids()
-    sandbox.put_cluster()
-    assert (sandbox.endpoint, sandbox.process_ids()) == before
-
-
-def test_anonymous_callers_are_refused(sandbox: Sandbox) -> None:
-    authority = sandbox.state.cluster(CLUSTER) / "certificates" / "ca.crt"
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{sandbox.endpoint}/version", context=ssl.create_default_context(cafile=authority))
-    assert refused.value.code == 401
-    refused.value.close()
-
-
-@pytest.mark.parametrize(("version", "reason"), [("1.33", "1.34 to 1.37"), ("latest", "1.34 to 1.37")])
-def test_a_version_that_cannot_be_is_refused(sandbox: Sandbox, version: str, reason: str) -> None:
-    with pytest.raises(SandboxError, match=reason):
-        sandbox.put_cluster(version)
-
-
-def test_a_node_group_is_made_of_exactly_its_nodes(sandbox: Sandbox) -> None:
-    path = f"/clusters/{CLUSTER}/node-groups/system"
-    extra = {"name": "ip-10-0-3-12.us-west-2.compute.internal"}
-    sandbox.call("PUT", path, {"version": "1.34", "nodes": [*NODES, extra]})
-    sandbox.call("PUT", path, {"version": "1.34", "nodes": NODES})
-
-    def ready() -> list[str]:
-        nodes = sandbox.api.list("/api/v1/nodes", labelSelector="eks.amazonaws.com/nodegroup=system")
-        return [
-            node["metadata"]["name"]
-            for node in nodes
-            if any(
-                condition["type"] == "Ready" and condition["status"] == "True"
-                for condition in node.get("status", {}).get("conditions", [])
-            )
-        ]
-
-    eventually("both nodes are Ready", lambda: sorted(ready()) == [node["name"] for node in NODES])
-    gpu = sandbox.api.get(f"/api/v1/nodes/{NODES[1]['name']}") or {}
-    assert gpu["status"]["capacity"]["nvidia.com/gpu"] == "8"
-    assert gpu["status"]["addresses"][0] == {"type": "InternalIP", "address": "10.0.2.11"}
-    assert gpu["status"]["nodeInfo"]["kubeletVersion"].startswith("v1.34")
-    assert {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"} in gpu["spec"]["taints"]
-
-
-@pytest.mark.parametrize("addon", ["vpc-cni", "coredns", "aws-ebs-csi-driver"])
-def test_an_addon_becomes_ready(sandbox: Sandbox, addon: str) -> None:
-    path = f"/clusters/{CLUSTER}/addons/{addon}"
-    sandbox.call("PUT", path, {"version": "v1.20.4-eksbuild.1", "configuration": None})
-    eventually(f"{addon} is ready", lambda: bool(sandbox.call("GET", path)["ready"]))
-
-
-def test_an_addon_whose_pods_crash_says_so(sandbox: Sandbox) -> None:
-    path = f"/clusters/{CLUSTER}/addons/metrics-server"
-    broken = {"podAnnotations": {"sandbox/mode": "crash"}}
-    sandbox.call("PUT", path, {"version": "v0.8.0-eksbuild.1", "configuration": broken})
-    eventually("it is seen", lambda: "0 of 2 pods available" in sandbox.call("GET", path)["detail"])
-    assert not sandbox.call("GET", path)["ready"]
-    sandbox.call("DELETE", path)
-    assert "does not exist" in sandbox.call("GET", path)["detail"]
-
-
-def test_a_crashing_pod_looks_as_a_kubelet_shows_it_and_recovers(sandbox: Sandbox) -> None:
-    sandbox.create_pod("crash", **{"sandbox/mode": "crash"})
-    eventually("it crash-loops", lambda: waiting(sandbox.pod("crash")).get("reason") == "CrashLoopBackOff")
-    pod = sandbox.pod("crash")
-    container = pod["status"]["containerStatuses"][0]
-    assert container["restartCount"] >= 1
-    assert container["lastState"]["terminated"]["exitCode"] == 1
-    identity = f"container=web pod=crash_default({pod['metadata']['uid']})"
-    assert container["state"]["waiting"]["message"] == f"back-off 10s restarting failed {identity}"
-    sandbox.create_pod("crash", **{"sandbox/mode": ""})
-    eventually("it runs", lambda: sandbox.pod("crash")["status"]["containerStatuses"][0]["ready"])
-
-
-def test_an_image_that_does_not_exist_cannot_be_pulled(sandbox: Sandbox) -> None:
-    sandbox.create_pod("image", "web-does-not-exist:1")
-    eventually("it waits", lambda: waiting(sandbox.pod("image")).get("reason") == "ImagePullBackOff")
-    pod = sandbox.pod("image")
-    assert pod["status"]["phase"] == "Pending"
-    assert 'Back-off pulling image "web-does-not-exist:1"' in waiting(pod)["message"]
-
-
-def test_a_pod_waits_as_long_as_it_is_told(sandbox: Sandbox) -> None:
-    sandbox.create_pod("slow", **{"sandbox/ready-delay": "3s"})
-    sandbox.create_pod("quick")
-    eventually("the other runs", lambda: sandbox.pod("quick")["status"]["phase"] == "Running", 2.5)
-    assert sandbox.pod("slow")["status"]["phase"] == "Pending"
-    eventually("it runs", lambda: sandbox.pod("slow")["status"]["phase"] == "Running")
-
-
-def test_options_of_a_running_sandbox_can_be_changed(sandbox: Sandbox) -> None:
+def test_up_changes_options_of_running_sandbox(sandbox: Sandbox) -> None:
+    """`up` with other options changes the delays of a running sandbox."""
     lifecycle.up(Options(pod_seconds=3, state=sandbox.state))
     sandbox.create_pod("slower")
     time.sleep(1)
@@ -247,72 +103,43 @@ def test_options_of_a_running_sandbox_can_be_changed(sandbox: Sandbox) -> None:
     assert all(process["healthy"] for process in lifecycle.status(sandbox.state)["processes"])
 
 
-def test_custom_resources_become_ready_when_their_definition_arrives_late(sandbox: Sandbox) -> None:
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    version = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": schema}
-    names = {"kind": "NodePool", "plural": "nodepools", "singular": "nodepool"}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "nodepools.karpenter.sh"},
-        "spec": {"group": "karpenter.sh", "scope": "Cluster", "names": names, "versions": [version]},
-    }
-    sandbox.api.apply(definition)
-    pool = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "general"}, "spec": {}}
-    eventually("the kind is served", lambda: "NodePool" in sandbox.api.kinds("karpenter.sh/v1"))
-    sandbox.call("PUT", f"/clusters/{CLUSTER}/manifests", {"objects": [pool]})
-
-    def conditions() -> list[dict[str, Any]]:
-        live = sandbox.api.get("/apis/karpenter.sh/v1/nodepools/general") or {}
-        found: list[dict[str, Any]] = live.get("status", {}).get("conditions", [])
-        return found
-
-    eventually("it is Ready", lambda: any(c["type"] == "Ready" and c["status"] == "True" for c in conditions()))
-
-
-def test_a_child_that_dies_is_started_again(sandbox: Sandbox) -> None:
+def test_killed_child_process_is_restarted(sandbox: Sandbox) -> None:
+    """A child process that dies is restarted, counted and logged, and works."""
     name = f"{CLUSTER}/kwok"
     os.kill(leftovers(sandbox.state.processes)[name], signal.SIGKILL)
 
     def kwok() -> dict[str, Any]:
-        return next(process for process in sandbox.call("GET", "/status")["processes"] if process["name"] == name)
+        return next(one for one in lifecycle.status(sandbox.state)["processes"] if one["name"] == name)
 
     eventually("it runs again", lambda: kwok()["restarts"] == 1 and kwok()["healthy"])
     assert f"{name} ended with -9" in (sandbox.state.logs / "supervisor.log").read_text()
     sandbox.create_pod("after")
-    eventually("it works", lambda: sandbox.pod("after")["status"]["phase"] == "Running")
+    eventually("it works", lambda: sandbox.is_running("after"))
 
 
-def test_an_upgrade_keeps_address_and_objects(sandbox: Sandbox) -> None:
-    before = sandbox.endpoint
-    assert sandbox.put_cluster("1.35") == before
-    assert (sandbox.api.get("/version") or {})["emulationMinor"] == "35"
-    assert sandbox.pod("quick")["status"]["phase"] == "Running"
-    with pytest.raises(SandboxError, match="cannot go back"):
-        sandbox.put_cluster("1.34")
-
-
-def test_down_leaves_no_process_and_loses_nothing(sandbox: Sandbox) -> None:
+def test_down_leaves_no_process_and_keeps_objects(sandbox: Sandbox, kept: str) -> None:
+    """After `down` no process is left; after `up` the objects are there and pods start."""
     lifecycle.down(sandbox.state)
     assert processes_of(sandbox.state.root) == []
     assert not lifecycle.status(sandbox.state)["up"]
     with pytest.raises(SandboxError, match="sandbox up"):
         lifecycle.environment(state=sandbox.state)
     sandbox.up()
-    assert sandbox.pod("quick")["status"]["phase"] == "Running"
+    assert sandbox.is_running(kept)
     sandbox.create_pod("next-day")
-    eventually("nodes work at once", lambda: sandbox.pod("next-day")["status"]["phase"] == "Running", 10)
+    eventually("nodes work at once", lambda: sandbox.is_running("next-day"), 10)
 
 
-def test_a_killed_sandbox_leaves_no_process_and_comes_up_again(sandbox: Sandbox) -> None:
+def test_killed_supervisor_leaves_no_process(sandbox: Sandbox, kept: str) -> None:
+    """Where the supervisor is killed all its processes end, and `up` brings everything back."""
     os.kill(sandbox.running["supervisor_pid"], signal.SIGKILL)
     eventually("everything is gone", lambda: processes_of(sandbox.state.root) == [])
     assert not lifecycle.status(sandbox.state)["up"]
     sandbox.up()
-    assert sandbox.pod("next-day")["status"]["phase"] == "Running"
+    assert sandbox.is_running(kept)
 
 
-def test_up_over_other_code_restarts_and_loses_nothing(sandbox: Sandbox) -> None:
+def test_up_over_other_code_restarts_and_keeps_objects(sandbox: Sandbox, kept: str) -> None:
     """A supervisor of before has no digest of its code in the state file; one of another check-out has another."""
     written = json.loads(sandbox.state.state.read_text())
     sandbox.state.state.write_text(json.dumps({name: value for name, value in written.items() if name != "code"}))
@@ -320,7 +147,7 @@ def test_up_over_other_code_restarts_and_loses_nothing(sandbox: Sandbox) -> None
     sandbox.running = lifecycle.up(Options(state=sandbox.state), messages.append)
     assert [message for message in messages if "other code" in message] == [lifecycle.OTHER_CODE]
     assert not set(before.values()) & set(sandbox.process_ids().values()), "every process is a new one"
-    assert sandbox.pod("next-day")["status"]["phase"] == "Running"
+    assert sandbox.is_running(kept)
     assert sandbox.running["code"] == written["code"]
 
     before = sandbox.process_ids()

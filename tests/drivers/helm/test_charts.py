@@ -66,8 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {"Accept": self.headers.get("Accept", "*/*")}
         request = urllib.request.Request(self.behind + asked.path, headers=headers, method=self.command)
-        with self.direct.open(request) as found:
-            self._answer(found.status, dict(found.headers), found.read())
+        with self.direct.open(request) as answer:
+            self._answer(answer.status, dict(answer.headers), answer.read())
 
     do_HEAD = do_GET
 
@@ -98,8 +98,8 @@ class FakeEcr:
         self.calls.append((service, region, key))
         if self.refusal:
             raise ClientError({"Error": {"Code": self.refusal, "Message": "not you"}}, operation)
-        found = {"authorizationToken": self.token}
-        return {"authorizationData": found if service == "ecr-public" else [found]}
+        data = {"authorizationToken": self.token}
+        return {"authorizationData": data if service == "ecr-public" else [data]}
 
 
 @pytest.fixture
@@ -160,9 +160,10 @@ def files_that_hold(secret: str, *folders: Path) -> list[Path]:
     return [file for file in files if secret.encode() in file.read_bytes()]
 
 
-def test_public_charts_are_pulled_with_a_login_that_is_asked_for_once(
+def test_public_charts_are_pulled_with_one_login(
     context: Context, ecr: FakeEcr, remote: Registry, said: list[str]
 ) -> None:
+    """Charts of public.ecr.aws are pulled with a login that is requested once for all of them."""
     for name in NAMES:
         assert package_of(chart(name), context).path.stat().st_size > 1000
     assert ecr.calls == [("ecr-public", "us-east-1", "AKIADEPLOYER")]
@@ -170,18 +171,18 @@ def test_public_charts_are_pulled_with_a_login_that_is_asked_for_once(
     assert said == []
 
 
-def test_a_private_mirror_is_pulled_from_with_a_login_of_its_own_region(
-    context: Context, ecr: FakeEcr, remote: Registry
-) -> None:
+def test_private_mirror_is_pulled_with_login_of_its_region(context: Context, ecr: FakeEcr, remote: Registry) -> None:
+    """A private ECR mirror is pulled with a login requested in the mirror's own region."""
     package_of(chart("karpenter-crd"), mirrored(context, PRIVATE))
     assert ecr.calls == [("ecr", "eu-central-1", "AKIADEPLOYER")]
     assert remote.hosts == {"444455556666.dkr.ecr.eu-central-1.amazonaws.com"}
     assert remote.logins == {f"Basic {TOKEN}"}
 
 
-def test_without_a_login_public_charts_are_pulled_all_the_same_and_it_is_said(
+def test_public_charts_are_pulled_without_login_if_refused(
     context: Context, ecr: FakeEcr, remote: Registry, said: list[str]
 ) -> None:
+    """Where AWS refuses the login, public charts are pulled without it, and the progress says so once."""
     ecr.refusal, remote.open = "AccessDeniedException", True
     for name in NAMES:
         package_of(chart(name), context)
@@ -192,15 +193,17 @@ def test_without_a_login_public_charts_are_pulled_all_the_same_and_it_is_said(
     assert "AccessDeniedException: not you" in line
 
 
-def test_a_private_mirror_that_we_may_not_log_in_to_fails_with_the_reason(context: Context, ecr: FakeEcr) -> None:
+def test_private_mirror_without_login_fails_with_reason(context: Context, ecr: FakeEcr) -> None:
+    """Where AWS refuses the login, a private mirror fails with AWS's reason."""
     ecr.refusal = "AccessDeniedException"
     with pytest.raises(AccessDenied, match=r"login to 444455556666\.dkr\.ecr\.eu-central-1\.amazonaws\.com: AWS says"):
         package_of(chart("karpenter-crd"), mirrored(context, PRIVATE))
 
 
-def test_the_password_is_in_helms_file_alone_and_only_while_helm_runs(
+def test_registry_password_is_only_in_helm_file_while_it_runs(
     context: Context, ecr: FakeEcr, remote: Registry, tmp_path: Path
 ) -> None:
+    """The password is in helm's registry file alone, readable by its owner, and gone afterwards."""
     package_of(chart("karpenter-crd"), context)
     assert "--registry-config" in (tmp_path / "argv.log").read_text()
     for secret in (PASSWORD, TOKEN):
@@ -212,7 +215,8 @@ def test_the_password_is_in_helms_file_alone_and_only_while_helm_runs(
     assert TOKEN not in repr(context)
 
 
-def test_a_login_that_the_registry_refuses_is_in_no_message(context: Context, ecr: FakeEcr, remote: Registry) -> None:
+def test_refused_registry_login_is_in_no_message(context: Context, ecr: FakeEcr, remote: Registry) -> None:
+    """An error about a refused login does not contain the login."""
     ecr.token = base64.b64encode(b"AWS:old-horse").decode()
     with pytest.raises(OperationFailed, match="403") as raised:
         package_of(chart("karpenter-crd"), context)
@@ -222,9 +226,8 @@ def test_a_login_that_the_registry_refuses_is_in_no_message(context: Context, ec
     assert ecr.token not in shown
 
 
-def test_other_registries_and_the_sandbox_get_no_login_of_ours(
-    context: Context, ecr: FakeEcr, sandbox_env: Environment
-) -> None:
+def test_other_registries_and_sandbox_get_no_login(context: Context, ecr: FakeEcr, sandbox_env: Environment) -> None:
+    """Registries that are not Amazon's, and the sandbox, get no login."""
     for repository in ("oci://registry.test/charts", "oci://444455556666.dkr.ecr.example.com/charts", "external-dns"):
         with logged_in(repository, context) as flags:
             assert flags == []

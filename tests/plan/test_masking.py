@@ -1,0 +1,127 @@
+"""What of a plan nobody may read, and what everybody should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eks_assets.graph.rendering import desired
+from eks_assets.plan.masking import masked
+from eks_assets.units import registry
+from resources.config.environment import Environment
+from resources.drivers.registry import driver_of
+from resources.model.change import MASK, FieldChange, Observed, diff, subset_diff
+from resources.model.specs import HelmRelease, Manifests, Stack
+from tests.helpers.built_plans import planned, reported
+
+PLANTED = "hunter2-planted"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("values.grafana.adminPassword", PLANTED),
+        ("values.auth.clientSecret", PLANTED),
+        ('values.configs.secret["oidc.github.clientSecret"]', PLANTED),
+        ("values.apiKey", PLANTED),
+        ("values.AUTH_TOKEN", PLANTED),
+        ("values.users[0].password", PLANTED),
+        ("values.passwords[1]", PLANTED),
+        ("values.pin.password", 48151623),
+        ("values.password.value", PLANTED),
+        ("parameters.DatabasePassword", PLANTED),
+        ("Secret keycloak/admin data.password", PLANTED),
+        ("Secret/keycloak/admin: data.user", PLANTED),
+        ("Secret keycloak/admin", {"kind": "Secret", "stringData": {"user": PLANTED}}),
+        ("ConfigMap ns/x", {"kind": "ConfigMap", "data": {"db.password": PLANTED}}),
+        ("Deployment ns/x", {"spec": {"env": [{"name": "DB_PASSWORD", "value": PLANTED}]}}),
+        ("values.url", f"postgres://user:{PLANTED}@db/x"),
+        ("values.config", f"auth:\n  password: {PLANTED}\n"),
+        ("values.config", f'{{"user": "x", "password": "{PLANTED} more"}}'),
+        ("values.args[0]", f"--api-token={PLANTED}"),
+        ("values.tls", f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}"),
+    ],
+)
+def test_secret_value_is_masked(sandbox_env: Environment, path: str, value: Any) -> None:
+    """A secret is masked by its key, by its object's kind, by the text around it, before and after."""
+    for field in (FieldChange(path, None, value), FieldChange(path, value, "other"), FieldChange(path, value, value)):
+        document = reported(sandbox_env, planned("loki", field))
+        text = json.dumps(document)
+        assert PLANTED not in text
+        assert "48151623" not in text
+        assert MASK in text
+        assert document["changes"][0]["fields"][0]["sensitive"]
+
+
+def test_variable_value_is_masked_by_its_name() -> None:
+    """The value of an environment variable is masked by the name that stands beside it."""
+    fields = (FieldChange("values.env[0].name", None, "DB_PASSWORD"), FieldChange("values.env[0].value", None, PLANTED))
+    assert [(f.after, f.sensitive) for f in masked(fields)] == [("DB_PASSWORD", False), (MASK, True)]
+
+
+@pytest.mark.parametrize("compare", [diff, subset_diff])
+def test_rotated_variable_is_masked_by_unchanged_name(compare: Callable[..., tuple[FieldChange, ...]]) -> None:
+    """A value that changes is masked by its variable's name, though the name itself does not change."""
+
+    def variables(password: str, level: str) -> dict[str, Any]:
+        return {"env": [{"name": "DB_PASSWORD", "value": password}, {"name": "LEVEL", "value": level}]}
+
+    fields = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
+    assert [(f.before, f.after) for f in masked(fields)] == [(MASK, MASK), ("info", "debug")]
+
+
+def test_rotated_variable_of_applied_object_is_masked() -> None:
+    """The same holds for an object that the pipeline applies."""
+
+    def workload(password: str) -> dict[str, Any]:
+        spec = {"containers": [{"name": "app", "env": [{"name": "DB_PASSWORD", "value": password}]}]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "shop"}, "spec": spec}
+
+    spec = Manifests(objects=(workload(PLANTED),))
+    change = driver_of(spec).plan(spec, Observed("applied", {"Pod shop/app": workload("old-hunter2")}))
+    assert [(f.before, f.after) for f in masked(change.fields)] == [(MASK, MASK)]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("values.admin.existingSecret", "grafana-admin"),
+        ("values.admin.passwordKey", "admin-password"),
+        ("values.tls.secretName", "tls"),
+        ("values.git.secret", "/demo/sandbox/git/credentials"),
+        ("values.git.secret", "arn:aws:secretsmanager:us-west-2:000000000000:secret:x"),
+        ("values.git.password", "${GIT_PASSWORD}"),
+        ("values.git.password", "{{resolve:secretsmanager:x}}"),
+        ("values.oidc.clientSecret", "$oidc:clientSecret"),
+        ("values.serviceAccount.automountServiceAccountToken", "false"),
+        ("values.keepTLSSecret", True),
+        ("values.password", ""),
+        ("parameters.Token", "⟦network.vpc_id⟧"),
+        ("template.Resources.Vpc.Properties.Tags[0].Key", "Name"),
+        ("template.Resources.LaunchSystem.Properties.MetadataOptions.HttpTokens", "required"),
+        ("Resources.GrafanaSecret", "Modify AWS::SecretsManager::Secret"),
+        ("ExternalSecret keycloak/db-password", "applied"),
+        ("values.tolerations[0].key", "node-role"),
+        ("values.config", "existingSecret: grafana-admin\nsecretName: tls\npassword: ${X}\n"),
+        ("values.url", "https://user@host/x?y=1"),
+    ],
+)
+def test_reference_to_secret_is_not_masked(path: str, value: Any) -> None:
+    """A value that only says where a secret is stays readable."""
+    (field,) = masked([FieldChange(path, None, value)])
+    assert (field.after, field.sensitive) == (value, False)
+
+
+def test_published_specs_have_nothing_to_mask(sandbox_env: Environment) -> None:
+    """No value of the published environment is masked: else the plan of a new platform would hide what it makes."""
+    compared = 0
+    for unit in registry().units:
+        spec = desired(registry(), sandbox_env, unit, {})
+        if isinstance(spec, HelmRelease | Manifests | Stack):
+            fields = driver_of(spec).plan(spec, None).fields
+            compared += len(fields)
+            assert [f.path for f in masked(fields) if f.sensitive and f not in fields] == []
+    assert compared > 500
