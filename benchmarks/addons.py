@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.stage import command, fresh_sandbox
 from eks_assets.engine.runner import known_outputs
-from eks_assets.graph.rendering import desired
-from eks_assets.token_command import install as install_token_command
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.token_command import install_token_command
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.drivers.helm.storage import RELEASE_SECRETS
-from resources.drivers.programs import program
+from resources.drivers.programs import find_program
 from resources.drivers.registry import driver_of
 from resources.model.errors import PipelineError
 from resources.model.specs import HelmRelease
@@ -47,9 +47,11 @@ def run() -> dict[str, float | int]:
 
 def one_round(context: Context) -> tuple[float, int]:
     """Uninstall the five and install them again at once: seconds, and whether one failed."""
-    units = registry()
-    specs = [desired(units, context.env, units[name], known_outputs(units, units[name], context)) for name in ADDONS]
-    helm = program("helm", context.env)
+    units = load_registry()
+    specs = [
+        render_spec(units, context.env, units[name], known_outputs(units, units[name], context)) for name in ADDONS
+    ]
+    helm = find_program("helm", context.env)
     for spec in specs:
         if isinstance(spec, HelmRelease):
             keep = ["--kubeconfig", str(context.cluster.kubeconfig), "--ignore-not-found", "--wait"]

@@ -19,8 +19,8 @@ from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.home import open_instance
-from eks_assets.token_command import install as install_token_command
-from eks_assets.units import registry
+from eks_assets.token_command import install_token_command
+from eks_assets.units import load_registry
 from resources.config.waves import WAVES
 
 
@@ -60,7 +60,7 @@ def materialize(instance: dg.DagsterInstance, job: Callable[[], dg.JobDefinition
 def main(how: str, chosen: Sequence[str] = ()) -> None:
     """Run the chosen units, without any the whole graph, one of the three ways."""
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    units = [u for u in registry().units if not chosen or u.name in chosen]
+    units = [u for u in load_registry().units if not chosen or u.name in chosen]
     with open_instance() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
         if how == "stages":

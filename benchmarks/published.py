@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 
 SCALE = 20.0
 MINUTES = {
@@ -43,7 +43,7 @@ def delays() -> dict[str, float]:
 
 def published_units() -> tuple[str, ...]:
     """The units of the table and what they need, in order."""
-    units = registry()
+    units = load_registry()
     found = set(MINUTES)
     for unit in reversed(units.units):
         if unit.name in found:
@@ -53,7 +53,7 @@ def published_units() -> tuple[str, ...]:
 
 def critical_path_seconds() -> float:
     """The longest path through the published table, in scaled seconds, over the true dependencies."""
-    units = registry()
+    units = load_registry()
 
     @cache
     def ends(name: str) -> float:

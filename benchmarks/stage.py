@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.lifecycle import Options, reset, up
+from sandbox.lifecycle import Options, reset_sandbox, start_sandbox
 from sandbox.paths import PROJECT, StateDirectory
 
 
@@ -23,12 +23,12 @@ def fresh_sandbox(delays: Mapping[str, float] | None = None, pod_seconds: float 
         os.environ["EKS_ASSETS_SANDBOX_DIR"] = str(folder / "sandbox")
         os.environ["DAGSTER_HOME"] = str(folder / "dagster")
         state = StateDirectory.default()
-        up(Options(pod_seconds=pod_seconds, delays=dict(delays or {}), state=state))
+        start_sandbox(Options(pod_seconds=pod_seconds, delays=dict(delays or {}), state=state))
         try:
             command("bootstrap", "sandbox", "--apply")
             yield folder
         finally:
-            reset(state)
+            reset_sandbox(state)
             del os.environ["EKS_ASSETS_SANDBOX_DIR"], os.environ["DAGSTER_HOME"]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_assets.graph.registry import Registry
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.waves import WAVES
 
 DOCS = Path(__file__).parent
@@ -166,7 +166,7 @@ def _shorten(name: str, longest: int = 21) -> str:
 def draw_figures(contracts: Sequence[Mapping[str, Any]] = ()) -> dict[str, str]:
     """File name to text of every figure; `contracts`: others than those of this project."""
     contracts = contracts or read_contracts(DOCS.parent / "pyproject.toml")
-    return {"architecture.svg": draw_architecture(contracts), "platform.svg": draw_platform(registry())}
+    return {"architecture.svg": draw_architecture(contracts), "platform.svg": draw_platform(load_registry())}
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from eks_assets.orchestration.code_location import CodeLocation, read_code_locat
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
-from eks_assets.token_command import install as install_token_command
-from eks_assets.units import registry
+from eks_assets.token_command import install_token_command
+from eks_assets.units import load_registry
 from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor
 from sensors.deploy_requests import deploy_requests_sensor
@@ -23,7 +23,7 @@ from sensors.outcomes import outcomes_sensor
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
     """What the job `deploy` materializes: an asset a unit, and the plan that is put up for approval."""
-    return [*build_assets(registry(), location), build_release_plan(registry(), location)]
+    return [*build_assets(load_registry(), location), build_release_plan(load_registry(), location)]
 
 
 # Dagster would call it again for each of its own uses; made once, the forkserver hands it to the steps ready-made.
@@ -49,8 +49,8 @@ def defs() -> dg.Definitions:
         description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
     )
     return dg.Definitions(
-        assets=[*deployed, build_plan(registry(), location)],
-        asset_checks=[build_approved_check(registry())],
+        assets=[*deployed, build_plan(load_registry(), location)],
+        asset_checks=[build_approved_check(load_registry())],
         jobs=[deploy_definition, plan_definition, release_definition, approve],
         sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
         resources={"platform": Platform()},

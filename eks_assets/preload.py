@@ -4,17 +4,17 @@ import gc
 
 from eks_assets.definitions import deploy_job
 from eks_assets.orchestration import dagster_patches, forkserver
-from resources.aws.session import warm
+from resources.aws.session import preload_service_models
 
 
-def prepare() -> None:
+def preload_process() -> None:
     """Build what steps need and keep it: a fork that collects garbage would go through all of it, and copy it."""
-    warm()
+    preload_service_models()
     deploy_job()
-    dagster_patches.install()
+    dagster_patches.install_patches()
     gc.collect()
     gc.freeze()
 
 
 if forkserver.is_this_process():
-    prepare()
+    preload_process()

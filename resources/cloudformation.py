@@ -82,7 +82,7 @@ def policy_document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def trust(principal: Mapping[str, Any], *actions: str, **conditions: Mapping[str, Any]) -> Document:
+def trust_policy(principal: Mapping[str, Any], *actions: str, **conditions: Mapping[str, Any]) -> Document:
     """A trust policy: who may assume the role, and under which conditions."""
     statement: Document = {
         "Effect": "Allow",
@@ -94,10 +94,10 @@ def trust(principal: Mapping[str, Any], *actions: str, **conditions: Mapping[str
 
 def service_trust(env: Environment, service: str) -> Document:
     """Trust in an AWS service that acts for this account, and for no other."""
-    return trust({"Service": service}, StringEquals={"aws:SourceAccount": env.account})
+    return trust_policy({"Service": service}, StringEquals={"aws:SourceAccount": env.account})
 
 
-def arn(env: Environment, service: str, resource: str, *, region: str | None = None) -> str:
+def build_arn(env: Environment, service: str, resource: str, *, region: str | None = None) -> str:
     """An ARN in the environment's account. `region=""` for services without one, such as IAM."""
     return f"arn:{env.partition}:{service}:{env.region if region is None else region}:{env.account}:{resource}"
 
@@ -107,13 +107,13 @@ def aws_policy(env: Environment, path: str) -> str:
     return f"arn:{env.partition}:iam::aws:policy/{path}"
 
 
-def boundary(env: Environment) -> dict[str, str]:
+def boundary_properties(env: Environment) -> dict[str, str]:
     """The properties that put a role under the environment's permissions boundary."""
     policy_arn = env.roles.permissions_boundary
     return {"PermissionsBoundary": policy_arn} if policy_arn else {}
 
 
-def role(
+def build_role(
     env: Environment,
     title: str,
     trusts: Document,
@@ -165,7 +165,7 @@ def pod_identity_trust(env: Environment) -> Document:
 
     Source: EKS user guide, "Set up pod identity agent: trust policy"; the session tags name namespace and account.
     """
-    return trust(
+    return trust_policy(
         {"Service": "pods.eks.amazonaws.com"},
         "sts:AssumeRole",
         "sts:TagSession",
@@ -182,4 +182,4 @@ def cluster_tags(env: Environment) -> dict[str, str]:
 
 
 def cluster_arn(env: Environment) -> str:
-    return arn(env, "eks", f"cluster/{env.cluster_name}")
+    return build_arn(env, "eks", f"cluster/{env.cluster_name}")

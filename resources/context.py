@@ -13,7 +13,7 @@ from resources.kubernetes.access import ClusterAccess
 from resources.support.memory_cache import MemoryCache
 
 
-def silent(_: str) -> None:
+def ignore_progress(_: str) -> None:
     """Progress that nobody reads."""
 
 
@@ -33,7 +33,7 @@ class Context:
 
     env: Environment
     aws: Aws
-    progress: Callable[[str], None] = silent
+    progress: Callable[[str], None] = ignore_progress
     run_id: str | None = None
     launch: str | None = None
     lease: Fence | None = field(default=None, repr=False)
@@ -43,7 +43,7 @@ class Context:
     def of(
         cls,
         env: Environment,
-        progress: Callable[[str], None] = silent,
+        progress: Callable[[str], None] = ignore_progress,
         run_id: str | None = None,
         *,
         planning: bool = False,

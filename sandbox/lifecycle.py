@@ -49,7 +49,7 @@ def silent(message: str) -> None:
     """Report no progress."""
 
 
-def up(options: Options | None = None, progress: Progress = silent) -> State:
+def start_sandbox(options: Options | None = None, progress: Progress = silent) -> State:
     """Bring the sandbox up unless it is, and return its state (what `.sandbox/state.json` holds).
 
     A sandbox that other code started is restarted; its state stays. Needs Linux; the first time also a Go module proxy
@@ -78,8 +78,8 @@ def up(options: Options | None = None, progress: Progress = silent) -> State:
     return running
 
 
-def down(state: StateDirectory | None = None) -> None:
-    """Stop every process of the sandbox; its state stays for the next `up`. Raises SandboxError."""
+def stop_sandbox(state: StateDirectory | None = None) -> None:
+    """Stop every process of the sandbox; its state stays for the next `start_sandbox`. Raises SandboxError."""
     state = state or StateDirectory.default()
     if not state.root.exists():
         return
@@ -87,10 +87,10 @@ def down(state: StateDirectory | None = None) -> None:
         _stop(state, running_state(state))
 
 
-def reset(state: StateDirectory | None = None) -> None:
+def reset_sandbox(state: StateDirectory | None = None) -> None:
     """Stop the sandbox and remove its state folder: clusters, the embedded AWS, logs. Raises SandboxError."""
     state = state or StateDirectory.default()
-    down(state)
+    stop_sandbox(state)
     if state.root.exists() and not state.ports.exists() and any(state.root.iterdir()):
         known = {"lifecycle.lock"}
         if strange := {path.name for path in state.root.iterdir()} - known:
@@ -98,7 +98,7 @@ def reset(state: StateDirectory | None = None) -> None:
     shutil.rmtree(state.root, ignore_errors=True)
 
 
-def status(state: StateDirectory | None = None) -> dict[str, Any]:
+def sandbox_status(state: StateDirectory | None = None) -> dict[str, Any]:
     """What runs and where: {"up": bool, "processes": [...], "clusters": [...], "memory_bytes": int, ...}."""
     state = state or StateDirectory.default()
     running = running_state(state)
@@ -118,7 +118,9 @@ def status(state: StateDirectory | None = None) -> dict[str, Any]:
     return {"up": True, "state_directory": str(state.root), "memory_bytes": memory, **running, **answer}
 
 
-def environment(name: str | None = None, state: StateDirectory | None = None, person: str = "root") -> dict[str, str]:
+def environment_variables(
+    name: str | None = None, state: StateDirectory | None = None, person: str = "root"
+) -> dict[str, str]:
     """The variables that point AWS, Kubernetes and Helm tools at the running sandbox.
 
     `name` chooses an environment of `environments/`: KUBECONFIG is then its cluster's, if that exists, and the AWS

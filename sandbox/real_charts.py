@@ -20,13 +20,13 @@ from typing import Any, get_origin
 import yaml
 
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry as all_units
-from resources.config.environment import Environment, merged
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
+from resources.config.environment import Environment, merge_mappings
 from resources.config.loader import load_environment
 from resources.config.sandbox_state import SandboxState, sandbox_state
 from resources.model.errors import PipelineError
-from resources.model.outputs import Outputs, plain
+from resources.model.outputs import Outputs, plain_document
 from resources.model.specs import HelmRelease
 from sandbox.charts.__main__ import publish_all
 from sandbox.charts.packaging import ChartArchive, ChartError, archive_of
@@ -62,7 +62,7 @@ def releases(registry: Registry, env: Environment) -> Iterator[tuple[str, HelmRe
     env = env.model_copy(update={"addons": env.addons | switched_on})
     known = {u.name: example(u.outputs) for u in registry.units}
     for u in units:
-        spec = desired(registry, env, u, known)
+        spec = render_spec(registry, env, u, known)
         if u.is_enabled(env) and isinstance(spec, HelmRelease):
             yield u.name, spec
 
@@ -84,7 +84,7 @@ def render(unit: str, spec: HelmRelease, chart: ChartArchive, env: Environment, 
     title = f"{spec.chart} {spec.version}"
     if chart.version != spec.version:
         return Rendering(unit, title, error=f"the folder has version {chart.version}; package the one the unit pins")
-    values = plain(spec.values)
+    values = plain_document(spec.values)
     command = [
         str(Path(state.tools) / "helm"),
         "template",
@@ -137,7 +137,7 @@ def defaults_of(files: Mapping[str, str]) -> dict[str, Any]:
         match path.split("/"):
             case ["charts", name, "values.yaml"]:
                 inner[name] = yaml.safe_load(text) or {}
-    return merged(inner, own | own.get(LIFTED, {}))
+    return merge_mappings(inner, own | own.get(LIFTED, {}))
 
 
 def unnamed(values: Mapping[str, Any], defaults: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -154,7 +154,7 @@ def check(folder: Path, environment: str) -> int:
 
     Raises PipelineError where the sandbox is down or the environment is wrong, ChartError for a file that is no chart.
     """
-    registry, state = all_units(), sandbox_state()
+    registry, state = load_registry(), sandbox_state()
     env = load_environment(environment, known_units=registry.by_name)
     if failures := publish_all(state.registry, Path(state.tools), folder):
         raise ChartError("\n".join(failures))

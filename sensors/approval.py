@@ -15,17 +15,17 @@ from pydantic import Field, ValidationError
 from eks_assets.engine.approval_request import approval_notification, describe_state
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.orchestration.assets import RELEASE_PLAN
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.approval.record import ApprovalRecord
 from resources.approval.rules import RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
 from resources.context import Context
 from resources.model.errors import PipelineError
-from resources.notifications import messages as events
+from resources.notifications import messages
 from resources.notifications.messages import Notification
-from resources.notifications.topic import publish
-from sensors.launching import DEPLOY, FROM, WHY, Environments, deploy_run, reads_environments, runs_with, tick
+from resources.notifications.topic import send_notification
+from sensors.launching import DEPLOY, FROM, WHY, Environments, deploy_run, reads_environments, runs_with, tick_result
 from sensors.polling import context_of, first_line, look_at_each
 
 RELEASE = "eks-assets/release"
@@ -62,13 +62,13 @@ def approval_sensor(context: dg.SensorEvaluationContext, environments: Environme
             lines.append(f"{name}: {first_line(record)}")
             continue
         answered[name] = record
-        request, reason = decide(context.instance, gated[name], record)
+        request, reason = decide_launch(context.instance, gated[name], record)
         lines.append(f"{name}: {reason}")
         requests += [request] if request else []
     notified = _notify(gated, answered, _read_cursor(context.cursor), lines)
     if not gated:
         lines.append("no environment has an approval gate")
-    return tick(context, requests, lines, Cursor(told=notified))
+    return tick_result(context, requests, lines, Cursor(told=notified))
 
 
 def read_record(env: Environment) -> ApprovalRecord:
@@ -79,7 +79,9 @@ def read_record(env: Environment) -> ApprovalRecord:
     return record
 
 
-def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord) -> tuple[dg.RunRequest | None, str]:
+def decide_launch(
+    instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord
+) -> tuple[dg.RunRequest | None, str]:
     """The run that carries out what was granted, if there is something to start, and why or why not."""
     grant = record.grant
     if grant is None:
@@ -104,7 +106,7 @@ def decide(instance: dg.DagsterInstance, env: Environment, record: ApprovalRecor
         )
     tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
     key = request_id if not runs else f"{request_id}/{len(runs) + 1}"
-    selection = [RELEASE_PLAN, *registry().gated(env)]
+    selection = [RELEASE_PLAN, *load_registry().gated(env)]
     return deploy_run(env, key, tags, selection), f"{short} is approved"
 
 
@@ -129,13 +131,13 @@ def _notify(
         new = [s for s in record.states if before.get(s.request.id) != s.status]
         kept |= {s.request.id: s.status for s in record.states if s not in new}
         if new:
-            news[name] = partial(tell, gated[name], new, lines.append)
+            news[name] = partial(notify_approvers, gated[name], new, lines.append)
     for sent in look_at_each("notifications", news, NOTIFYING_SECONDS).values():
         kept |= sent if isinstance(sent, dict) else {}
     return kept
 
 
-def tell(env: Environment, new: list[RequestState], say: Callable[[str], None]) -> dict[str, str]:
+def notify_approvers(env: Environment, new: list[RequestState], say: Callable[[str], None]) -> dict[str, str]:
     """Send the notification of each request's status; returns those that need not be sent again, by request."""
     sent: dict[str, str] = {}
     for state in new:
@@ -143,7 +145,7 @@ def tell(env: Environment, new: list[RequestState], say: Callable[[str], None]) 
         env_context = context_of(env, faults.append)
         notification = notification_of(env_context, state)
         # Another process may have sent it before us: then there is nothing to send.
-        if notification is None or publish(env_context, notification) or not faults:
+        if notification is None or send_notification(env_context, notification) or not faults:
             sent[state.request.id] = state.status
         for fault in faults:
             say(f"{env.name}: {fault}")
@@ -155,15 +157,15 @@ def notification_of(env_context: Context, state: RequestState) -> Notification |
 
     Raises ApprovalStale where the ledger's plan was changed."""
     env, request = env_context.env, state.request
-    digest, release = request.digest, request.id
+    digest, request_id = request.digest, request.id
     if state.status == "waiting":
         return approval_notification(env, request, load_approved_plan(env_context, digest))
     if state.status == "granted":
-        return events.approved(env, digest, state.approvers, release=release)
+        return messages.request_approved(env, digest, state.approvers, request_id=request_id)
     if state.status == "rejected":
-        return events.rejected(env, digest, state.by, state.reason, release=release)
+        return messages.request_rejected(env, digest, state.by, state.reason, request_id=request_id)
     if state.status == "expired":
-        return events.expired(env, digest, f"{state.until:%Y-%m-%d %H:%M} UTC", release=release)
+        return messages.request_expired(env, digest, f"{state.until:%Y-%m-%d %H:%M} UTC", request_id=request_id)
     return None
 
 

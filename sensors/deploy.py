@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.aws.session import Source
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError
-from sensors.fingerprint import content_of, difference
+from sensors.fingerprint import content_of, describe_difference
 from sensors.launching import (
     DEPLOY,
     FROM,
@@ -23,7 +23,7 @@ from sensors.launching import (
     is_destroyed,
     reads_environments,
     runs_with,
-    tick,
+    tick_result,
 )
 from sensors.polling import fault_of, first_line
 
@@ -59,9 +59,9 @@ def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environment
     requests: list[dg.RunRequest] = []
     for name, env in environments.usable.items():
         try:
-            content = content_of(registry(), env)
+            content = content_of(load_registry(), env)
             newest = next(iter(runs_with(context.instance, {PARTITION: name, FROM: SENSOR}, limit=1)), None)
-            decision = decide(context.instance, env, content, newest, before)
+            decision = decide_launch(context.instance, env, content, newest, before)
         # Whatever is wrong with one environment, the others are deployed.
         except Exception as error:
             lines.append(f"{name}: left as it is: {fault_of(error)}")
@@ -71,11 +71,11 @@ def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environment
         (now.dealt_with if decision.is_dealt_with else now.changed)[name] = content
         if decision.is_dealt_with and newest:
             now.runs[name] = newest.run_id
-    return tick(context, requests, lines, now)
+    return tick_result(context, requests, lines, now)
 
 
 @dataclass(frozen=True)
-class Decision:
+class LaunchDecision:
     """What one tick does about one environment, and why. `is_dealt_with`: its content needs no other decision."""
 
     reason: str
@@ -83,36 +83,38 @@ class Decision:
     request: dg.RunRequest | None = None
 
 
-def decide(
+def decide_launch(
     instance: dg.DagsterInstance, env: Environment, content: str, newest: dg.DagsterRun | None, before: Cursor | None
-) -> Decision:
+) -> LaunchDecision:
     """Whether the environment's content starts a run now. `newest`: the run that this sensor launched last; `before`:
     the cursor, None where there is none."""
     name = env.name
     launched = newest.tags.get(CONTENT) if newest and not is_destroyed(instance, name) else None
     noted = before.dealt_with.get(name) if before else None
     if env.deploy == "manual":
-        return Decision(f"deploy: manual; eks-assets deploy {name} deploys it")
+        return LaunchDecision(f"deploy: manual; eks-assets deploy {name} deploys it")
     # A run that the cursor does not know is newer than what it noted; of others, what was noted since counts.
     is_new = newest is not None and (before is None or before.runs.get(name) != newest.run_id)
     if newest and content == launched and (is_new or content == noted):
-        return Decision(f"run {newest.run_id[:8]} was launched for it ({newest.status.value.lower()})")
+        return LaunchDecision(f"run {newest.run_id[:8]} was launched for it ({newest.status.value.lower()})")
     if content == noted:
-        return Decision("nothing changed")
+        return LaunchDecision("nothing changed")
     if before is None and newest is None:
-        return Decision("noted as it is; a change from now on starts a deploy")
-    words = difference(noted or launched, content)
+        return LaunchDecision("noted as it is; a change from now on starts a deploy")
+    change = describe_difference(noted or launched, content)
     if before is None or before.changed.get(name) != content:
-        return Decision(f"{words}; it is deployed once the next tick reads the same", False)
+        return LaunchDecision(f"{change}; it is deployed once the next tick reads the same", False)
     try:
         Source.of(env)
     except ConfigError as error:
-        return Decision(f"{words}; it is deployed later: {first_line(error)}", False)
+        return LaunchDecision(f"{change}; it is deployed later: {first_line(error)}", False)
     if busy := _unfinished(instance, name):
-        return Decision(f"{words}; it is deployed after run {busy.run_id[:8]} ({busy.status.value.lower()})", False)
+        return LaunchDecision(
+            f"{change}; it is deployed after run {busy.run_id[:8]} ({busy.status.value.lower()})", False
+        )
     # The run before it is part of the key: the same content may come back later, and is then deployed again.
     key = f"{name}/{content}/{newest.run_id if newest else noted}"
-    return Decision(words, request=deploy_run(env, key, {CONTENT: content, FROM: SENSOR, WHY: words}))
+    return LaunchDecision(change, request=deploy_run(env, key, {CONTENT: content, FROM: SENSOR, WHY: change}))
 
 
 def _unfinished(instance: dg.DagsterInstance, name: str) -> dg.DagsterRun | None:

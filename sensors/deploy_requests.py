@@ -13,12 +13,12 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.config.names import queue_name
-from resources.config.problems import choices
+from resources.config.problems import suggest_choices
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from sensors.launching import (
     DEPLOY,
@@ -28,7 +28,7 @@ from sensors.launching import (
     deploy_run,
     reads_environments,
     runs_with,
-    tick,
+    tick_result,
     with_plan,
 )
 from sensors.polling import context_of, first_line, look_at_each
@@ -89,7 +89,7 @@ def deploy_requests_sensor(context: dg.SensorEvaluationContext, environments: En
     """Every queue is read at the same time, so that an AWS that does not answer holds up no other environment."""
     lines = environments.report_faults("its requests stay in the queue")
     wanted = {name: env for name, env in environments.usable.items() if env.addon(UNIT).enabled}
-    calls = {name: partial(receive, env) for name, env in wanted.items()}
+    calls = {name: partial(receive_messages, env) for name, env in wanted.items()}
     work = _Work(context.instance, wanted)
     work.settle_earlier(_read_cursor(context.cursor))
     for name, messages in look_at_each("deploy requests", calls).items():
@@ -102,7 +102,7 @@ def deploy_requests_sensor(context: dg.SensorEvaluationContext, environments: En
     for name, failed in look_at_each("deploy requests done", work.settling()).items():
         if isinstance(failed, PipelineError):
             lines.append(f"{name}: {first_line(failed)}; SQS delivers the message again")
-    return tick(context, list(work.requests.values()), lines, Cursor(messages=tuple(work.open)))
+    return tick_result(context, list(work.requests.values()), lines, Cursor(messages=tuple(work.open)))
 
 
 class _Work:
@@ -118,7 +118,7 @@ class _Work:
     def take(self, env: Environment, message: Message) -> list[str]:
         """Serve one message; returns the lines that report it."""
         try:
-            asked = parse(env, message)
+            asked = parse_request(env, message)
         except ConfigError as error:
             self._refused.setdefault(env.name, []).append((message, error.message))
             return [f"{env.name}: message {message.id} goes to the dead-letter queue: {error.message}"]
@@ -127,7 +127,7 @@ class _Work:
             self._done.setdefault(env.name, []).append((message.url, message.receipt))
             return [f"{env.name}: request {key} already has its run"]
         tags = {FROM: SENSOR, WHY: asked.reason or "a request in the queue", REQUEST: key, SENDER: message.sender}
-        self.requests[key] = deploy_run(env, key, tags, with_plan(registry(), env, asked.only))
+        self.requests[key] = deploy_run(env, key, tags, with_plan(load_registry(), env, asked.only))
         self.open.append(Received(environment=env.name, key=key, url=message.url, receipt=message.receipt))
         return []
 
@@ -140,7 +140,7 @@ class _Work:
     def settling(self) -> dict[str, Callable[[], None]]:
         """What is left to do with the queues, by environment."""
         return {
-            name: partial(settle, env, self._done.get(name, []), self._refused.get(name, []))
+            name: partial(settle_messages, env, self._done.get(name, []), self._refused.get(name, []))
             for name, env in self._environments.items()
             if name in self._done or name in self._refused
         }
@@ -149,7 +149,7 @@ class _Work:
         return bool(runs_with(self._instance, {REQUEST: key}, limit=1))
 
 
-def receive(env: Environment) -> list[Message]:
+def receive_messages(env: Environment) -> list[Message]:
     """The next messages of the environment's queue. Raises NotFound where there is none, AccessDenied, Transient."""
     sqs, name = context_of(env).aws.client("sqs"), queue_name(env)
     try:
@@ -166,7 +166,7 @@ def receive(env: Environment) -> list[Message]:
     ]
 
 
-def parse(env: Environment, message: Message) -> DeployRequest:
+def parse_request(env: Environment, message: Message) -> DeployRequest:
     """What the message asks for. Raises ConfigError, saying why it cannot be served."""
     try:
         asked = DeployRequest.model_validate_json(message.body)
@@ -177,12 +177,12 @@ def parse(env: Environment, message: Message) -> DeployRequest:
     if asked.environment != env.name:
         raise ConfigError(f"environment: {asked.environment!r} does not have this queue; allowed: {env.name}")
     for unit in asked.only:
-        if unit not in registry().by_name:
-            raise ConfigError(f"only: {unit!r} is not a unit; {choices(unit, registry().by_name)}")
+        if unit not in load_registry().by_name:
+            raise ConfigError(f"only: {unit!r} is not a unit; {suggest_choices(unit, load_registry().by_name)}")
     return asked
 
 
-def settle(env: Environment, done: list[tuple[str, str]], refused: list[tuple[Message, str]]) -> None:
+def settle_messages(env: Environment, done: list[tuple[str, str]], refused: list[tuple[Message, str]]) -> None:
     """Delete what is done, and move what cannot be served to the dead-letter queue. Raises PipelineError where AWS does
     not let us; the message then comes again."""
     sqs = context_of(env).aws.client("sqs")

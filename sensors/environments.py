@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.orchestration.environments import ENVIRONMENTS
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.field_types import Model
 from resources.config.loader import find_folder, list_environments, load_environment
 from resources.model.errors import ConfigError
@@ -98,6 +98,6 @@ def _read_cursor(context: dg.SensorEvaluationContext, wanted: set[str]) -> Curso
     try:
         return Cursor.model_validate_json(context.cursor or "")
     except ValidationError:
-        keys = [dg.AssetKey(unit.name) for unit in registry().units]
+        keys = [dg.AssetKey(unit.name) for unit in load_registry().units]
         ever = {name for key in keys for name in context.instance.get_materialized_partitions(key)}
         return Cursor(removed={name: "an unknown day" for name in ever - wanted})

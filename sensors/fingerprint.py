@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired
+from eks_assets.graph.rendering import render_spec
 from eks_assets.plan.document import inputs_digest
 from resources.config.environment import Environment
 from resources.model.digests import hex_digest_of
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 
 LENGTH = 16
 _kept: dict[str, tuple[str, Registry, str]] = {}
@@ -24,7 +24,7 @@ def content_of(registry: Registry, env: Environment) -> str:
     return f"{files}-{_rendered(files, registry, env)}"
 
 
-def difference(before: str | None, now: str) -> str:
+def describe_difference(before: str | None, now: str) -> str:
     """In words, what changed between two contents."""
     if before is None:
         return "it is new"
@@ -44,6 +44,6 @@ def _rendered(files: str, registry: Registry, env: Environment) -> str:
 
 def _render(registry: Registry, env: Environment) -> str:
     units = [unit for unit in registry.units if unit.is_enabled(env)]
-    specs = {unit.name: desired(registry, env, unit, {}).model_dump(mode="python") for unit in units}
-    document = json.loads(json.dumps(plain(specs), default=str))
+    specs = {unit.name: render_spec(registry, env, unit, {}).model_dump(mode="python") for unit in units}
+    document = json.loads(json.dumps(plain_document(specs), default=str))
     return hex_digest_of(document)[:LENGTH]

@@ -15,7 +15,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError
@@ -59,7 +59,7 @@ def reads_environments(function: EnvironmentsSensor) -> Sensor:
     # Not functools.wraps: Dagster takes further parameters, which it would show, for resources.
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
-            environments = Environments(*read_environments(registry().by_name))
+            environments = Environments(*read_environments(load_registry().by_name))
         except ConfigError as error:
             return dg.SkipReason(first_line(error))
         return function(context, environments)
@@ -95,7 +95,7 @@ def with_plan(registry: Registry, env: Environment, units: Collection[str]) -> l
     return [*units, *([RELEASE_PLAN] if gated else [])]
 
 
-def tick(
+def tick_result(
     context: dg.SensorEvaluationContext, requests: Sequence[dg.RunRequest], lines: Sequence[str], cursor: Model
 ) -> dg.SensorResult:
     """The result of one tick. `lines`: what it decided, a line an environment. Partitions that a run needs

@@ -15,13 +15,13 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.orchestration.run_tags import outcome_of
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError, PipelineError
-from resources.notifications import messages as events
+from resources.notifications import messages
 from resources.notifications.messages import Notification
-from resources.notifications.topic import publish
+from resources.notifications.topic import send_notification
 from sensors.launching import DEPLOY, PARTITION
 from sensors.polling import context_of, first_line, look_at_each, read_environments
 from sensors.run_report import changes_of, failure_of
@@ -54,7 +54,7 @@ def outcomes_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     if not ended:
         return _result(f"no run has ended since {_time(before.since)}", before, now)
     try:
-        environments, faults = read_environments(registry().by_name)
+        environments, faults = read_environments(load_registry().by_name)
     except ConfigError as error:
         return _result(first_line(error), before, now)
     reported, lines = dict(before.runs), list[str]()
@@ -86,12 +86,12 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
         return None
     if run.status == dg.DagsterRunStatus.FAILURE:
         failed = failure_of(instance, run.run_id)
-        return events.run_failed(env, run.run_id, failed.unit, failed.reason, failed.next_step)
+        return messages.run_failed(env, run.run_id, failed.unit, failed.reason, failed.next_step)
     # A plan changes nothing, and what waits for approval is not complete.
     if run.job_name != DEPLOY or outcome_of(run):
         return None
     seconds = (record.end_time or 0.0) - (record.start_time or record.end_time or 0.0)
-    return events.succeeded(env, run.run_id, seconds, changes_of(instance, run.run_id))
+    return messages.deploy_succeeded(env, run.run_id, seconds, changes_of(instance, run.run_id))
 
 
 def _ended(instance: dg.DagsterInstance, before: Cursor) -> list[dg.RunRecord]:
@@ -114,7 +114,7 @@ def _send(env: Environment, news: list[tuple[dg.RunRecord, Notification]]) -> Se
     sent = Sent([], [])
     for record, notification in news:
         faults: list[str] = []
-        if publish(context_of(env, faults.append), notification) or not faults:
+        if send_notification(context_of(env, faults.append), notification) or not faults:
             sent.runs.append(record.dagster_run.run_id)
         sent.faults.extend(f"run {record.dagster_run.run_id[:8]}: {fault}" for fault in faults)
     return sent

@@ -16,7 +16,7 @@ from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
 from resources.config.validation_units import KnownUnits
-from resources.context import Context, silent
+from resources.context import Context, ignore_progress
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def look_at_each(
     return {name: _outcome((kind, name), future, seconds) for name, future in pending.items()}
 
 
-def context_of(env: Environment, say: Callable[[str], None] = silent) -> Context:
+def context_of(env: Environment, say: Callable[[str], None] = ignore_progress) -> Context:
     """A fresh context on clients that are kept from tick to tick, so that no tick assumes a role again. Raises
     ConfigError for a sandbox that is down."""
     source = Source.of(env)

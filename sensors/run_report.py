@@ -42,9 +42,9 @@ def changes_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     for entry in _events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION):
         materialization = entry.get_dagster_event().step_materialization_data.materialization
         result = materialization.metadata.get("result")
-        words = str(result.value) if result else ""
-        if words.startswith(CHANGED):
-            lines.append(f"{materialization.asset_key.to_user_string()}: {words}")
+        text = str(result.value) if result else ""
+        if text.startswith(CHANGED):
+            lines.append(f"{materialization.asset_key.to_user_string()}: {text}")
     return lines
 
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eks_assets.token_command import install as install_token_command
+from eks_assets.token_command import install_token_command
 from resources.approval import record, store
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release
-from resources.drivers.programs import program, run
-from resources.model.outputs import plain
+from resources.drivers.programs import find_program, run_program
+from resources.model.outputs import plain_document
 from sandbox.install.toolchain import ensure_tools
-from sandbox.lifecycle import Options, down, silent, up
+from sandbox.lifecycle import Options, silent, start_sandbox, stop_sandbox
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.ports import PortBook
 from tests.helpers.environment_folder import EXAMPLES
@@ -91,7 +91,7 @@ def lint() -> Lint:
     from cfnlint.api import lint_all
 
     def find(template: dict[str, Any]) -> list[str]:
-        found = lint_all(json.dumps(plain(template)))
+        found = lint_all(json.dumps(plain_document(template)))
         return [f"{m.rule.id} {m.message} {list(m.path)}" for m in found if m.rule.id not in ACCEPTED_RULES]
 
     return find
@@ -129,9 +129,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory
         patch.setenv("EKS_ASSETS_SANDBOX_DIR", str(folder / "sandbox"))
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
         state = StateDirectory.default()
-        up(Options(pod_seconds=0, state=state))
+        start_sandbox(Options(pod_seconds=0, state=state))
         yield state
-        down(state)
+        stop_sandbox(state)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +195,9 @@ def kubectl(context: Context) -> Any:
 
     def call(*arguments: str) -> str:
         extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
-        return run([program("kubectl", context.env), *arguments], extra_env=extra, cwd=context.aws.folder, timeout=60)
+        return run_program(
+            [find_program("kubectl", context.env), *arguments], extra_env=extra, cwd=context.aws.folder, timeout=60
+        )
 
     return call
 
@@ -206,8 +208,8 @@ def release_namespace(platform: Environment, context: Context) -> Iterator[str]:
     yield NAMESPACE
     if newest_release(context, NAMESPACE, NAMESPACE) is not None:
         extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
-        argv = [program("helm", context.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
-        run(argv, extra_env=extra, cwd=context.aws.folder, timeout=60)
+        argv = [find_program("helm", context.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
+        run_program(argv, extra_env=extra, cwd=context.aws.folder, timeout=60)
 
 
 @pytest.fixture

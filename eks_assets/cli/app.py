@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from eks_assets.token_command import install as install_token_command
+from eks_assets.token_command import install_token_command
 from resources.model.errors import PipelineError
 
 # What `--help` lists. Each command is the function, or the typer application, of its name in

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from eks_assets.engine.approval_request import describe_state
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.approval.decisions import find_request, write_decision
 from resources.approval.record import read_request_state
 from resources.approval.rules import Verdict
@@ -28,7 +28,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decisi
 
 def load_gated(environment: str) -> tuple[Environment, Approval]:
     """The environment and its gate. Raises ConfigError where it has none."""
-    env = load_environment(environment, known_units=registry().by_name)
+    env = load_environment(environment, known_units=load_registry().by_name)
     if env.approval is None:
         raise ConfigError(f"environment {env.name} has no approval gate", next_step="add `approval:` to its file")
     return env, env.approval
@@ -39,7 +39,7 @@ def open_as_caller(env: Environment) -> Context:
     return Context(env, Aws(env, as_deployer=False))
 
 
-def decide(environment: str, verdict: Verdict, digest: str, reason: str) -> None:
+def record_decision(environment: str, verdict: Verdict, digest: str, reason: str) -> None:
     """Write a decision on the plan with that digest, print how the plan stands now, and exit: 0 decided, 3 while
     approvals are missing, 1 where the decision has no effect. Raises PipelineError where it cannot be written."""
     env, approval = load_gated(environment)

@@ -10,7 +10,7 @@ from resources.config.waves import WAVE_ALIASES, WAVES
 from resources.model.errors import ConfigError
 
 
-def selected(registry: Registry, only: Sequence[str] | None, wave: str | None) -> set[str] | None:
+def select_units(registry: Registry, only: Sequence[str] | None, wave: str | None) -> set[str] | None:
     """The names that `--only` and `--wave` choose; None for all. Raises ConfigError for an unknown one."""
     if not only and wave is None:
         return None
@@ -27,6 +27,6 @@ def selected(registry: Registry, only: Sequence[str] | None, wave: str | None) -
 
 
 def _close(name: str, allowed: object) -> str:
-    words = [str(a) for a in allowed]  # type: ignore[attr-defined]
-    near = difflib.get_close_matches(name, words, 1)
-    return (f"did you mean {near[0]}? " if near else "") + f"allowed: {', '.join(sorted(words))}"
+    names = [str(a) for a in allowed]  # type: ignore[attr-defined]
+    near = difflib.get_close_matches(name, names, 1)
+    return (f"did you mean {near[0]}? " if near else "") + f"allowed: {', '.join(sorted(names))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eks_assets.engine.coverage import uncovered
+from eks_assets.engine.coverage import coverage_faults
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.planner import plan_environment
 from eks_assets.engine.provenance import source_of
@@ -16,12 +16,12 @@ from resources.approval.decisions import decision_command
 from resources.approval.record import ALL_UNITS, ApprovalRecord, read_request_state, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
 from resources.approval.store import create_request, publish_plan
-from resources.aws.session import caller
+from resources.aws.session import caller_arn
 from resources.config.environment import Approval, Environment
 from resources.context import Context
 from resources.model.errors import PipelineError
 from resources.notifications.messages import Notification, approval_needed
-from resources.notifications.topic import publish as send_notification
+from resources.notifications.topic import send_notification
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _put_up(plan: Plan, record: ApprovalRecord, approval: Approval) -> tuple[Req
     waiting = [s for s in record.states if s.request.digest == digest and s.status == "waiting"]
     if waiting:
         return waiting[-1], False
-    request = create_request(context, digest, caller(context.env), [s.request for s in record.states])
+    request = create_request(context, digest, caller_arn(context.env), [s.request for s in record.states])
     return read_request_state(context, request, approval), True
 
 
@@ -88,9 +88,11 @@ def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record:
     uses = record.uses_of(grant.request)
     if ALL_UNITS in uses:
         return ("the grant has been used",)
-    known = {p.unit: p.outputs for p in planned.units if p.outputs is not None}
+    outputs = {p.unit: p.outputs for p in planned.units if p.outputs is not None}
     reasons = [
-        reason for entry in plan.changes for reason in uncovered(approved, plan, entry, known, uses.get(entry.unit, ""))
+        reason
+        for entry in plan.changes
+        for reason in coverage_faults(approved, plan, entry, outputs, uses.get(entry.unit, ""))
     ]
     return tuple(dict.fromkeys(reasons))
 

@@ -29,18 +29,18 @@ _SURROUNDINGS = {
 }
 
 
-def uncovered(
-    approved: Plan, around: Surroundings, pending: Entry, known: Mapping[str, Outputs], progress: Progress
+def coverage_faults(
+    approved: Plan, around: Surroundings, pending: Entry, outputs: Mapping[str, Outputs], progress: Progress
 ) -> tuple[str, ...]:
     """Why the approved plan does not cover a unit's pending change, a line each; empty where it does.
 
-    `around`: what a plan made now would be a plan of; `known`: outputs by unit; `progress`: how far the unit has come
+    `around`: what a plan made now would be a plan of; `outputs`: outputs by unit; `progress`: how far the unit has come
     under this very grant. Where it has `started` and failed on its way, what it starts from is our own doing."""
     used = f"{pending.unit} has been changed under this grant before; a grant is used once"
     return (
         *((used,) if progress == "done" else ()),
         *_surroundings_changed(approved, around),
-        *_uncovered_entry(approved, pending, known, started=progress != ""),
+        *_uncovered_entry(approved, pending, outputs, started=progress != ""),
     )
 
 
@@ -52,13 +52,15 @@ def _surroundings_changed(approved: Plan, now: Surroundings) -> tuple[str, ...]:
     )
 
 
-def _uncovered_entry(approved: Plan, pending: Entry, known: Mapping[str, Outputs], *, started: bool) -> tuple[str, ...]:
+def _uncovered_entry(
+    approved: Plan, pending: Entry, outputs: Mapping[str, Outputs], *, started: bool
+) -> tuple[str, ...]:
     entry = approved.entry(pending.unit)
     if entry is None:
         return (f"{pending.unit} had nothing to do in the approved plan, now: {pending.reason}",)
     if any(f.path == _LATER for f in (*entry.fields, *pending.fields)):
         return (f"{pending.unit} could not be planned in detail",)
-    wanted = {f.path: f for f in _filled(entry.fields, known)}
+    wanted = {f.path: f for f in _filled(entry.fields, outputs)}
     faults = [] if started else _start_changed(entry, pending)
     faults += _action_changed(entry, pending, started)
     for field in pending.fields:
@@ -132,12 +134,12 @@ def _facts_changed(entry: Entry, pending: Entry, started: bool) -> list[str]:
     ]
 
 
-def _filled(fields: Iterable[Field], known: Mapping[str, Outputs]) -> list[Field]:
+def _filled(fields: Iterable[Field], outputs: Mapping[str, Outputs]) -> list[Field]:
     """The approved fields with what has become known in place of its placeholders. A list of which nobody knew the
     length stands as its first element."""
     filled: list[Field] = []
     for field in fields:
-        after = fill_in(field.after, known)
+        after = fill_in(field.after, outputs)
         if isinstance(after, list) and not isinstance(field.after, list) and field.path.endswith("[0]"):
             stem = field.path.removesuffix("[0]")
             filled += [field.model_copy(update={"path": f"{stem}[{i}]", "after": item}) for i, item in enumerate(after)]

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from eks_assets.engine.coverage import Progress, uncovered
+from eks_assets.engine.coverage import Progress, coverage_faults
 from eks_assets.engine.provenance import source_of
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.document import build_entry, surroundings
+from eks_assets.plan.document import build_entry, build_surroundings
 from eks_assets.plan.model import Plan
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.approval.record import ApprovalRecord
@@ -23,7 +23,9 @@ from resources.model.outputs import Outputs
 
 
 @contextmanager
-def approved_change(unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Outputs], context: Context) -> Iterator[None]:
+def approved_change(
+    unit: AnyUnit, pending: UnitPlan, outputs: Mapping[str, Outputs], context: Context
+) -> Iterator[None]:
     """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
@@ -39,8 +41,8 @@ def approved_change(unit: AnyUnit, pending: UnitPlan, known: Mapping[str, Output
         raise approval_missing(unit, approval, record.states, context)
     approved = load_approved_plan(context, grant.request.digest)
     progress: Progress = record.uses_of(grant.request).get(unit.name, "")
-    around = surroundings(context.env, source_of(context))
-    if faults := uncovered(approved, around, build_entry(pending, unit), known, progress):
+    around = build_surroundings(context.env, source_of(context))
+    if faults := coverage_faults(approved, around, build_entry(pending, unit), outputs, progress):
         raise approval_stale(grant, faults, context)
     record.record_start(grant.request, unit.name)
     yield

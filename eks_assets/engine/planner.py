@@ -11,14 +11,14 @@ from typing import Any
 
 from eks_assets.engine.provenance import source_of
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired
+from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_report
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.context import Context
 from resources.drivers.base import AnyDriver
-from resources.drivers.helm.rendering import expect
+from resources.drivers.helm.rendering import declare_releases
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, PipelineError, Transient
@@ -96,9 +96,9 @@ def plan_unit(
     if not unit.is_enabled(context.env):
         return UnitPlan(unit.name, unit.wave, "disabled")
     needs = [done[name] for name in registry.needs[unit.name]]
-    known = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
+    needed_outputs = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
     try:
-        spec = desired(registry, context.env, unit, known)
+        spec = render_spec(registry, context.env, unit, needed_outputs)
         observed, change = _compare(spec, context, needs, with_preview=with_preview)
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
@@ -177,7 +177,9 @@ def _planned_later(driver: AnyDriver, spec: Spec[Any], error: PipelineError) -> 
 def expect_releases(registry: Registry, context: Context) -> None:
     """What the environment's releases will serve counts when a chart asks the cluster what it serves."""
     enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(context.env))
-    expect((spec for u in enabled if isinstance(spec := desired(registry, context.env, u, {}), HelmRelease)), context)
+    declare_releases(
+        (spec for u in enabled if isinstance(spec := render_spec(registry, context.env, u, {}), HelmRelease)), context
+    )
 
 
 def start_of(observed: Observed | None) -> dict[str, str]:

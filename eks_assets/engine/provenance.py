@@ -58,10 +58,10 @@ def source_of(context: Context) -> Source:
         name = context.env.cluster_name
         try:
             with aws_call(f"describing the EKS cluster {name}"):
-                found = context.aws.client("eks").describe_cluster(name=name)["cluster"]
+                cluster = context.aws.client("eks").describe_cluster(name=name)["cluster"]
         except NotFound:
             return None
-        return str(found["version"])
+        return str(cluster["version"])
 
     commit = context.cache.get(_SOURCE_COMMIT, lambda: source_commit(find_folder()))
     return Source(commit, context.cache.get(_CLUSTER_VERSION, version))

@@ -9,10 +9,10 @@ from typing import Any
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.planner import expect_releases, start_of
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired
+from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
-from resources.aws.session import caller
+from resources.aws.session import caller_arn
 from resources.context import Context
 from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
@@ -23,9 +23,9 @@ from resources.model.outputs import Outputs
 from resources.model.specs import Spec
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
-from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.lease_table import Holder, current_holder
-from resources.records.ledger import entry, record
+from resources.records.ledger import change_entry, record_change
 from resources.support.memory_cache import CacheKey
 
 _OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")
@@ -46,17 +46,17 @@ def known_outputs(registry: Registry, unit: AnyUnit, context: Context) -> dict[s
     """The outputs of the unit's enabled dependencies, read from AWS or the cluster.
 
     Raises NotFound for one that does not exist yet, naming the unit to deploy first."""
-    known: dict[str, Outputs] = {}
+    outputs: dict[str, Outputs] = {}
     for kind in unit.inputs.values():
         owner = registry.owner[kind]
         if owner.is_enabled(context.env):
-            known[owner.name] = observed_outputs(registry, owner, context)
+            outputs[owner.name] = observed_outputs(registry, owner, context)
         elif not any(unit.inputs[p] is kind for p in unit.optional):
             raise NotFound(
                 f"{unit.name} needs {owner.name}, which environment {context.env.name} switches off",
                 next_step=f"enable {owner.name} in the environment file, or switch {unit.name} off too",
             )
-    return known
+    return outputs
 
 
 def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Outputs:
@@ -64,7 +64,7 @@ def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Ou
     spec that finds it may be rendered with pending inputs."""
 
     def read() -> Outputs | None:
-        spec = desired(registry, context.env, owner, {})
+        spec = render_spec(registry, context.env, owner, {})
         return driver_of(spec).outputs(spec, context)
 
     outputs = context.cache.get(_OUTPUTS, read, item=owner.name)
@@ -80,7 +80,7 @@ def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Ou
 class _Observation:
     """One unit as it is now: what should exist, what does, and the difference."""
 
-    known: dict[str, Outputs]
+    outputs: dict[str, Outputs]
     spec: Spec[Any]
     driver: AnyDriver
     observed: Observed | None
@@ -101,18 +101,18 @@ def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
         context.progress(f"{unit.name}: nothing to do")
     else:
         observation = _apply_under_lease(registry, unit, context, observation, held)
-    checks = probe(unit, observation.spec, context)
+    checks = run_checks(unit, observation.spec, context)
     driver, spec = observation.driver, observation.spec
     observed = observation.observed if settled else driver.observe(spec, context)
     return Result(observation.change, spec, observed, checks, time.monotonic() - began)
 
 
 def _observe(registry: Registry, unit: AnyUnit, context: Context) -> _Observation:
-    known = known_outputs(registry, unit, context)
-    spec = desired(registry, context.env, unit, known)
+    outputs = known_outputs(registry, unit, context)
+    spec = render_spec(registry, context.env, unit, outputs)
     driver = driver_of(spec)
     observed = driver.observe(spec, context)
-    return _Observation(known, spec, driver, observed, driver.plan(spec, observed))
+    return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
 
 
 def _apply_under_lease(
@@ -122,8 +122,8 @@ def _apply_under_lease(
     the gate and the change. `held`: who held it before the observation. The token grows whenever somebody takes it, so
     the same token means that the launch has held it all the time; else it is observed again."""
     # Who joins what his own launch holds need not say again who he is.
-    who = held.who if held and held.run == context.launch else f"{caller(context.env)}, {unit.name}"
-    with hold(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
+    who = held.who if held and held.run == context.launch else f"{caller_arn(context.env)}, {unit.name}"
+    with hold_lease(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
             context.cache.clear()
             observation = _observe(registry, unit, context)
@@ -135,7 +135,7 @@ def _apply_under_lease(
             expect_releases(registry, context)
             change = driver.preview(spec, observation.observed, change, context)
         pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observation.observed))
-        with approved_change(unit, pending, observation.known, context):
+        with approved_change(unit, pending, observation.outputs, context):
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
             _apply(unit, driver, spec, change, context)
         return replace(observation, change=change)
@@ -146,24 +146,24 @@ def _apply(unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, co
     try:
         driver.apply(spec, context)
     except PipelineError as error:
-        failed = entry(context, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
+        failed = change_entry(context, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
         try:
-            record(context, failed)
+            record_change(context, failed)
         except PipelineError as unwritten:
             context.progress(f"the ledger has no entry of this failure: {unwritten.message}")
         raise
-    record(context, entry(context, unit.name, change, "done", time.monotonic() - began))
+    record_change(context, change_entry(context, unit.name, change, "done", time.monotonic() - began))
 
 
-def probe(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:
+def run_checks(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:
     """Wait for each check of the unit, in order; after one that failed the others get a single look's time."""
-    found: list[tuple[Check, CheckResult]] = []
+    results: list[tuple[Check, CheckResult]] = []
     for check in unit.checks:
-        failed_before = any(not seen.passed for _, seen in found)
-        found.append(
+        failed_before = any(not result.passed for _, result in results)
+        results.append(
             (
                 check,
                 wait_for_check(check.model_copy(update={"deadline": 0.1}) if failed_before else check, spec, context),
             )
         )
-    return tuple(found)
+    return tuple(results)

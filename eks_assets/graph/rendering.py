@@ -7,13 +7,13 @@ from typing import Any
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from resources.config.environment import Environment, merged
-from resources.model.outputs import Outputs, pending
+from resources.config.environment import Environment, merge_mappings
+from resources.model.outputs import Outputs, pending_outputs
 from resources.model.specs import HelmRelease, Spec, Stack
 
 
-def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[str, Outputs]) -> Spec[Any]:
-    """The unit's spec. `known`: outputs by unit name; what is missing there is `Pending`, and None for a parameter
+def render_spec(registry: Registry, env: Environment, unit: AnyUnit, outputs: Mapping[str, Outputs]) -> Spec[Any]:
+    """The unit's spec. `outputs`: outputs by unit name; what is missing there is `Pending`, and None for a parameter
     that allows it while its owner is disabled. Overrides under `addons` are merged in."""
     arguments: dict[str, Any] = {}
     for parameter, kind in unit.inputs.items():
@@ -21,7 +21,7 @@ def desired(registry: Registry, env: Environment, unit: AnyUnit, known: Mapping[
         if not owner.is_enabled(env) and parameter in unit.optional:
             arguments[parameter] = None
         else:
-            arguments[parameter] = known.get(owner.name) or pending(kind, owner.name)
+            arguments[parameter] = outputs.get(owner.name) or pending_outputs(kind, owner.name)
     takes_env = {"env": env} if "env" in unit.parameters else {}
     return with_overrides(env, unit, unit.fn(**takes_env, **arguments))
 
@@ -35,7 +35,7 @@ def with_overrides(env: Environment, unit: AnyUnit, spec: Spec[Any]) -> Spec[Any
     if not isinstance(spec, HelmRelease):
         return spec
     addon = env.addon(unit.name)
-    changes: dict[str, Any] = {"values": merged(spec.values, addon.values)}
+    changes: dict[str, Any] = {"values": merge_mappings(spec.values, addon.values)}
     if addon.version:
         changes["version"] = addon.version
     changes["timeout"] = addon.timeout or env.deadlines.release

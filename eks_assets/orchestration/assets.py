@@ -8,10 +8,10 @@ import dagster as dg
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.orchestration.check_history import since
+from eks_assets.orchestration.check_history import result_since
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
-from eks_assets.orchestration.metadata import metadata
+from eks_assets.orchestration.metadata import build_metadata
 from eks_assets.orchestration.recorded_results import recorded_result
 from eks_assets.orchestration.run_tags import WAITING, outcome_tags
 from resources.config.environment import Environment
@@ -81,18 +81,18 @@ _Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 def _done(
     context: dg.AssetExecutionContext, unit: AnyUnit, result: Result, env: Environment
 ) -> dg.MaterializeResult[Any]:
-    def checked(check: Check, seen: CheckResult) -> dg.AssetCheckResult:
+    def checked(check: Check, outcome: CheckResult) -> dg.AssetCheckResult:
         key = dg.AssetCheckKey(context.asset_key, check.name)
-        began = seen.since or since(context.instance, key, context.partition_key, seen.passed)
+        began = outcome.since or result_since(context.instance, key, context.partition_key, outcome.passed)
         return dg.AssetCheckResult(
             check_name=check.name,
-            passed=seen.passed,
-            description=seen.detail,
+            passed=outcome.passed,
+            description=outcome.detail,
             metadata={"expected": check.says, "since": began},
         )
 
-    checks = [checked(check, seen) for check, seen in result.checks]
-    return dg.MaterializeResult(metadata=metadata(unit, result, env), check_results=checks)
+    checks = [checked(check, outcome) for check, outcome in result.checks]
+    return dg.MaterializeResult(metadata=build_metadata(unit, result, env), check_results=checks)
 
 
 def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckResult]:
@@ -118,8 +118,8 @@ def check_specs(unit: AnyUnit) -> list[dg.AssetCheckSpec]:
 
 
 def _disabled(unit: AnyUnit, env: Environment) -> dg.MaterializeResult[Any]:
-    seen = f"{unit.name} is switched off in {env.name}"
+    reason = f"{unit.name} is switched off in {env.name}"
     return dg.MaterializeResult(
-        metadata={"result": seen},
-        check_results=[dg.AssetCheckResult(check_name=c.name, passed=True, description=seen) for c in unit.checks],
+        metadata={"result": reason},
+        check_results=[dg.AssetCheckResult(check_name=c.name, passed=True, description=reason) for c in unit.checks],
     )

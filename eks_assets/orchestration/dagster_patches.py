@@ -1,5 +1,5 @@
-"""Every patch of Dagster, applied by calls: `silence_previews()` before definitions are made, `install()` in the
-processes that run or record (docs/adr/0003-executor.md).
+"""Every patch of Dagster, applied by calls: `silence_previews()` before definitions are made, `install_patches()` in
+the processes that run or record (docs/adr/0003-executor.md).
 
 The SQLite storages create an engine, and with it a dialect and a cache of compiled statements, for every event, and
 read alembic's revisions from their files for every database that a process opens: they keep both here. The executor
@@ -60,7 +60,7 @@ def silence_previews() -> None:
 
 
 @cache
-def install() -> None:
+def install_patches() -> None:
     """Replace all in this process, and read the revisions now. Safe to call again."""
     child_process_executor.TICK = TICK
     engine = _reusing(sql.create_engine)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from eks_assets.orchestration.run_tags import launch_of
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError, Transient
@@ -19,7 +19,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> Context:
         """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        env_context = Context.of(load_environment(name, known_units=registry().by_name), progress, run.run_id)
+        env_context = Context.of(load_environment(name, known_units=load_registry().by_name), progress, run.run_id)
         env_context.launch = launch_of(run)
         return env_context
 
@@ -36,7 +36,7 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
     try:
         env_context = platform.open(context.partition_key, context.log.info, context.run)
     except PipelineError as error:
-        raise failure(error) from None
+        raise step_failure(error) from None
     retry = env_context.env.retry
     try:
         yield env_context
@@ -47,10 +47,10 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
             context.log.warning(f"{step}: attempt {context.retry_number + 1}: {error}")
             delay = error.retry_after or retry.seconds
             raise dg.RetryRequested(retry.attempts - 1, seconds_to_wait=delay) from error
-        raise failure(error) from error
+        raise step_failure(error) from error
 
 
-def failure(error: PipelineError) -> dg.Failure:
+def step_failure(error: PipelineError) -> dg.Failure:
     """The failure that ends a step, with the next step as metadata."""
     extra = {"next_step": error.next_step} if error.next_step else {}
     return dg.Failure(str(error), metadata=extra, allow_retries=False)

@@ -17,12 +17,12 @@ from eks_assets.engine.planner import WIDTH, plan_environment
 from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
-from eks_assets.orchestration.recorded_results import recording
+from eks_assets.orchestration.recorded_results import use_recorded_results
 from eks_assets.orchestration.run_tags import OWNER_TAG, launch_of, owner_tag
 from eks_assets.plan.unit_plan import UnitPlan
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
-from resources.context import silent
+from resources.context import ignore_progress
 from resources.model.errors import PipelineError
 
 
@@ -43,10 +43,10 @@ class PlanFirstExecutor(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
-        dagster_patches.install()
+        dagster_patches.install_patches()
         _tag_with_owner(plan_context.instance, plan_context.dagster_run)
         steps = list(execution_plan.step_keys_to_execute)
-        units = [step for step in steps if step in registry().by_name]
+        units = [step for step in steps if step in load_registry().by_name]
         plans = _in_order(plan_context.dagster_run, units)
         if not plans:
             yield from self._processes.execute(plan_context, execution_plan)
@@ -54,7 +54,7 @@ class PlanFirstExecutor(dg.Executor):
         # The release plan is made after what lies before the gate has changed, so it stays with those units.
         here = steps if len(plans) == len(units) else [step for step in steps if step in plans]
         plan_context.log.info(f"{len(plans)} of {len(units)} units have nothing to do: recorded from one look")
-        with recording(plan_context.run_id, plans):
+        with use_recorded_results(plan_context.run_id, plans):
             yield from execute_plan_iterator(
                 _part(plan_context, execution_plan, here),
                 plan_context.reconstructable_job,
@@ -83,10 +83,10 @@ def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPl
     if environment is None or launch_of(run) or not units:
         return {}
     try:
-        plan = plan_environment(registry(), Platform().open(environment, silent, run), only=units)
+        plan = plan_environment(load_registry(), Platform().open(environment, ignore_progress, run), only=units)
     except PipelineError:
         return {}
-    to_run = plan.to_run(registry())
+    to_run = plan.to_run(load_registry())
     return {unit.unit: unit for unit in plan.units if unit.unit not in to_run}
 
 

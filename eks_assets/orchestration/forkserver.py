@@ -35,7 +35,7 @@ PRELOAD = (
 )
 
 
-def start() -> None:
+def start_forkserver() -> None:
     """Start it now, so that its imports run beside those of this process; Dagster's executor finds it running."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOAD))
     forkserver.ensure_running()

@@ -38,5 +38,5 @@ def open_instance() -> dg.DagsterInstance:
 
     from eks_assets.orchestration import dagster_patches
 
-    dagster_patches.install()
+    dagster_patches.install_patches()
     return dg.DagsterInstance.from_config(str(dagster_home()))

@@ -8,33 +8,33 @@ import yaml
 
 from eks_assets.engine.runner import Result
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.masking import masked
+from eks_assets.plan.masking import mask_fields
 from resources.config.environment import Environment
 from resources.model.change import FieldChange
-from resources.model.outputs import display, plain
+from resources.model.outputs import display_pending, plain_document
 from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack
 
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "none": "nothing to do,"}
 
 
-def metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str, Any]:
+def build_metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str, Any]:
     """What the UI shows of a materialization; the important first, since rows are cropped after about five."""
     outputs = result.observed.outputs.model_dump() if result.observed and result.observed.outputs else {}
-    shown: dict[str, Any] = {"result": f"{_DONE[result.change.action]} in {result.seconds:.1f} s"}
+    entries: dict[str, Any] = {"result": f"{_DONE[result.change.action]} in {result.seconds:.1f} s"}
     if result.change.fields:
-        shown["changes"] = dg.MetadataValue.md(change_table(result.change.fields))
+        entries["changes"] = dg.MetadataValue.md(change_table(result.change.fields))
     if outputs:
         rows = "\n".join(f"| `{k}` | `{', '.join(v) if isinstance(v, tuple) else v}` |" for k, v in outputs.items())
-        shown["outputs"] = dg.MetadataValue.md(f"| output | value |\n|---|---|\n{rows}")
+        entries["outputs"] = dg.MetadataValue.md(f"| output | value |\n|---|---|\n{rows}")
     if link := console_link(env, result.spec):
-        shown["console"] = dg.MetadataValue.url(link)
-    shown["seconds"] = round(result.seconds, 2)
-    return shown
+        entries["console"] = dg.MetadataValue.url(link)
+    entries["seconds"] = round(result.seconds, 2)
+    return entries
 
 
 def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
     """The fields of a change as a Markdown table, the first `limit` of them."""
-    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in masked(fields)[:limit]]
+    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in mask_fields(fields)[:limit]]
     more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
     return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
 
@@ -45,9 +45,9 @@ def _cell(value: Any) -> str:
     text = (
         value
         if isinstance(value, str)
-        else yaml.safe_dump(plain(value), default_flow_style=True).removesuffix("...\n").strip()
+        else yaml.safe_dump(plain_document(value), default_flow_style=True).removesuffix("...\n").strip()
     )
-    return "`" + display(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
+    return "`" + display_pending(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
 
 
 def console_link(env: Environment, spec: Spec[Any]) -> str | None:

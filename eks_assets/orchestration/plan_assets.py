@@ -18,7 +18,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
-from eks_assets.plan.markdown import by_wave, summary
+from eks_assets.plan.markdown import render_by_wave, summary_line
 from resources.config.environment import Environment
 
 APPROVED, PLAN = "approved", "plan"
@@ -38,11 +38,11 @@ def build_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinitio
     def plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
         with open_step(context, platform, PLAN) as unit_context:
             report = plan_report(registry, unit_context)
-        waves = {wave: dg.MetadataValue.md(text) for wave, text in by_wave(report).items()}
+        waves = {wave: dg.MetadataValue.md(text) for wave, text in render_by_wave(report).items()}
         unknown = "; ".join(f"{entry.unit}: {entry.reason}" for entry in report.unknown)
         yield dg.MaterializeResult(
             metadata={
-                "result": summary(report, report.minutes),
+                "result": summary_line(report, report.minutes),
                 **({"not planned": unknown} if unknown else {}),
                 **waves,
                 "digest": report.digest,
@@ -99,13 +99,13 @@ def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, An
         return {"result": "nothing to do behind the gate"}
     request = pending.state.request
     count = len(pending.plan.changes)
-    shown: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "result": f"{count} units would change: {'approved' if pending.is_granted else 'waiting for approval'}",
         "digest": request.digest,
         "commands": dg.MetadataValue.md("\n".join(f"    {line}" for line in decision_commands(env, request))),
     }
-    for wave, text in by_wave(pending.plan).items():
-        shown[wave] = dg.MetadataValue.md(text)
+    for wave, text in render_by_wave(pending.plan).items():
+        entries[wave] = dg.MetadataValue.md(text)
     if pending.refusals:
-        shown["earlier approval"] = "does not cover this: " + "; ".join(pending.refusals[:5])
-    return shown
+        entries["earlier approval"] = "does not cover this: " + "; ".join(pending.refusals[:5])
+    return entries

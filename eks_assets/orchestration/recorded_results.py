@@ -17,7 +17,7 @@ _recordings: dict[str, Mapping[str, UnitPlan]] = {}
 
 
 @contextmanager
-def recording(run_id: str, plans: Mapping[str, UnitPlan]) -> Iterator[None]:
+def use_recorded_results(run_id: str, plans: Mapping[str, UnitPlan]) -> Iterator[None]:
     """While it is open, the steps of that run in this process take the results of these units from their plans.
 
     Takes the plans by the unit's name."""

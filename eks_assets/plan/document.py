@@ -12,13 +12,13 @@ from pydantic import JsonValue
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.masking import masked
+from eks_assets.plan.masking import mask_fields
 from eks_assets.plan.model import Entry, Facts, Field, Gated, Note, Plan, PlanReport, Surroundings, Unplanned
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from resources.config.environment import Environment
 from resources.model.change import NOTHING_TO_DO
 from resources.model.digests import digest_of
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
     cluster_version: str | None
 
 
-def surroundings(env: Environment, source: Source) -> Surroundings:
+def build_surroundings(env: Environment, source: Source) -> Surroundings:
     """What a plan of the environment is a plan of, whatever it changes."""
     return Surroundings(
         environment=env.name,
@@ -49,7 +49,7 @@ def build_plan(
     chosen = [p for p in planned.units if p.unit in units]
     changing = [p for p in chosen if p.change.is_needed]
     return Plan(
-        **dict(surroundings(env, source)),
+        **dict(build_surroundings(env, source)),
         changes=tuple(build_entry(p, registry[p.unit]) for p in changing),
         unknown=tuple(Unplanned(unit=p.unit, reason=p.error.message) for p in chosen if p.error is not None),
         observed=_start_digest(changing),
@@ -71,7 +71,7 @@ def build_entry(p: UnitPlan, unit: AnyUnit) -> Entry:
                 replaces=f.replaces,
                 sensitive=f.sensitive,
             )
-            for f in masked(p.change.fields)
+            for f in mask_fields(p.change.fields)
         ),
         reversibility=unit.reversibility,
         minutes=unit.minutes,
@@ -120,7 +120,7 @@ def critical_minutes(names: Collection[str], registry: Registry) -> float:
 def _start_digest(changing: Collection[UnitPlan]) -> str:
     """Over what each change starts from: the status of a stack, release or branch, and its revision. Of those that
     change only: so the plan of all units has the digest of its gated part where nothing else is pending."""
-    return digest_of({p.unit: plain(p.observed) for p in changing})
+    return digest_of({p.unit: plain_document(p.observed) for p in changing})
 
 
 def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, source: Source, plan: Plan) -> Gated | None:
@@ -142,5 +142,5 @@ def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, sourc
 
 def _json(value: object) -> JsonValue:
     """The value in JSON's own types; what JSON has no form for becomes its text."""
-    jsonable: JsonValue = json.loads(json.dumps(plain(value), default=str))
+    jsonable: JsonValue = json.loads(json.dumps(plain_document(value), default=str))
     return jsonable

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
-from eks_assets.plan import wording as words
+from eks_assets.plan import wording
 from eks_assets.plan.model import Entry, Plan, PlanReport
 
 COMMENT = 65_536  # characters that a comment on GitHub may have
@@ -15,14 +15,14 @@ FIELDS, VALUE = 40, 200
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 
 
-def summary(plan: Plan, minutes: float) -> str:
+def summary_line(plan: Plan, minutes: float) -> str:
     """One line: how many changes of what kind, and how long they take."""
-    units, counted = len(plan.changes), words.counts(plan)
-    unknown = f"; {words.plural(len(plan.unknown), 'unit')} could not be planned" if plan.unknown else ""
-    return f"{counted}{f', {words.duration(minutes)}' if units else ''}{unknown}"
+    units, counted = len(plan.changes), wording.count_words(plan)
+    unknown = f"; {wording.with_plural(len(plan.unknown), 'unit')} could not be planned" if plan.unknown else ""
+    return f"{counted}{f', {wording.duration_words(minutes)}' if units else ''}{unknown}"
 
 
-def markdown(report: PlanReport) -> str:
+def render_markdown(report: PlanReport) -> str:
     """The whole plan: a table, then the fields wave by wave, folded. At most 65,536 characters; what is left out of it
     is said at its end."""
     head = "\n".join(_head(report))
@@ -30,7 +30,7 @@ def markdown(report: PlanReport) -> str:
     if len(head) + len(note) > COMMENT:
         return head[: COMMENT - len(note)].rpartition("\n")[0] + note
     parts, left = [head], COMMENT - len(head) - len(note)
-    for wave, entries in words.by_waves(report).items():
+    for wave, entries in wording.by_waves(report).items():
         part, is_whole = _fold(wave, entries, left)
         parts.append(part)
         left -= len(part)
@@ -39,19 +39,19 @@ def markdown(report: PlanReport) -> str:
     return "".join(parts)
 
 
-def by_wave(plan: Plan) -> dict[str, str]:
+def render_by_wave(plan: Plan) -> dict[str, str]:
     """A list of the changes of each wave, each shorter than 1,000 characters."""
-    return {wave: _short(entries) for wave, entries in words.by_waves(plan).items()}
+    return {wave: _short(entries) for wave, entries in wording.by_waves(plan).items()}
 
 
 def _head(report: PlanReport) -> Iterable[str]:
-    yield f"## Plan of `{report.environment}`: {summary(report, report.minutes)}\n"
+    yield f"## Plan of `{report.environment}`: {summary_line(report, report.minutes)}\n"
     if report.changes:
         yield "| Wave | Unit | Action | Fields | Can be undone | Minutes |"
         yield "|---|---|---|--:|---|--:|"
     for e in report.changes:
         action = f"**{e.action}**" if e.action in ("replace", "delete") else e.action
-        yield f"| {e.wave} | {e.unit} | {action} | {words.size(e)} | {e.reversibility} | {e.minutes:g} |"
+        yield f"| {e.wave} | {e.unit} | {action} | {wording.field_count(e)} | {e.reversibility} | {e.minutes:g} |"
     yield ""
     disrupts = [f"- {entry.unit}: {_text(s)}" for entry in report.changes for s in entry.disrupts]
     yield from _titled("**Disrupts**", disrupts)
@@ -59,10 +59,10 @@ def _head(report: PlanReport) -> Iterable[str]:
     yield from _titled("**Could not be planned**", unknown)
     notes = [f"- {entry.unit}: {_text(entry.note)}" for entry in report.notes]
     yield from _titled("Would not change", notes)
-    yield from _titled("Not everything can be undone", [f"- {line}" for line in words.labels(report)])
-    left_out = [f"- {_text(line)}" for line in words.volatile(report)]
+    yield from _titled("Not everything can be undone", [f"- {line}" for line in wording.label_meanings(report)])
+    left_out = [f"- {_text(line)}" for line in wording.volatile_lines(report)]
     yield from _titled("Not compared, since it differs at every render", left_out)
-    gate = words.gate_lines(report)
+    gate = wording.gate_lines(report)
     yield from _titled(_text(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
     yield f"Digest `{report.digest}`\n\n"
 
@@ -79,7 +79,7 @@ def _code(line: str) -> str:
 def _fold(wave: str, entries: Iterable[Entry], left: int) -> tuple[str, bool]:
     """A folded wave that is no longer than `left`, and whether all of it fitted in."""
     units = list(entries)
-    head = f"<details><summary>{wave}: {words.plural(len(units), 'unit')}</summary>\n\n"
+    head = f"<details><summary>{wave}: {wording.with_plural(len(units), 'unit')}</summary>\n\n"
     end = "</details>\n\n"
     parts, left = [head], left - len(head) - len(end)
     for entry in units:
@@ -92,16 +92,16 @@ def _fold(wave: str, entries: Iterable[Entry], left: int) -> tuple[str, bool]:
 
 
 def _unit(entry: Entry) -> str:
-    rows = words.rows(entry, full=False)
+    rows = wording.field_rows(entry, full=False)
     lines = [line for row in rows[:FIELDS] for line in _lines(row)]
-    hidden = words.size(entry) - len(rows[:FIELDS])
-    more = words.plural(hidden, "more field" if lines else "field") + "\n\n" if hidden else ""
+    hidden = wording.field_count(entry) - len(rows[:FIELDS])
+    more = wording.with_plural(hidden, "more field" if lines else "field") + "\n\n" if hidden else ""
     text = "\n".join(lines)
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
-    made = words.resources(entry)
+    made = wording.resources_words(entry)
     return "".join(
         (
-            f"**{entry.unit}**: {entry.action}, {_text(words.reason(entry))}\n\n",
+            f"**{entry.unit}**: {entry.action}, {_text(wording.change_reason(entry))}\n\n",
             f"{_text(made)}\n\n" if made else "",
             f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
             more,
@@ -109,11 +109,11 @@ def _unit(entry: Entry) -> str:
     )
 
 
-def _lines(row: words.Row) -> Iterable[str]:
+def _lines(row: wording.Row) -> Iterable[str]:
     note = "  # forces replacement" if row.replaces else ""
     for mark, value in (("-", row.before), ("+", row.after)):
         if value is not None:
-            yield f"{mark} {words.cut(f'{row.path}: {value}', VALUE)}{note}"
+            yield f"{mark} {wording.cut_text(f'{row.path}: {value}', VALUE)}{note}"
 
 
 def _short(entries: list[Entry]) -> str:
@@ -122,10 +122,10 @@ def _short(entries: list[Entry]) -> str:
     left = WAVE - 40
     for position, entry in enumerate(entries):
         label = "" if entry.reversibility == "reversible" else f", {entry.reversibility}"
-        line = f"- **{entry.unit}**: {entry.action}, {words.size_words(entry)}{label}"
+        line = f"- **{entry.unit}**: {entry.action}, {wording.size_words(entry)}{label}"
         line += "".join(f"; {_text(sentence)}" for sentence in entry.disrupts[:2])
         if len(line) >= left:
-            return "\n".join((*lines, f"- and {words.plural(len(entries) - position, 'more unit')}"))
+            return "\n".join((*lines, f"- and {wording.with_plural(len(entries) - position, 'more unit')}"))
         lines.append(line)
         left -= len(line) + 1
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from resources.model.change import MASK, FieldChange
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 
 _WORDS = (
     r"(?:passwords?|passwd|passphrase|pwd|secret|token|credentials?"
@@ -41,7 +41,7 @@ _SECRET_DATA = re.compile(r"Secret[ /]\S+ (?:data|stringData)\b")
 _TITLE = re.compile(r"Resources\.\w+$|[^.]*/[^.\s]*$")
 
 
-def masked(fields: Iterable[FieldChange]) -> tuple[FieldChange, ...]:
+def mask_fields(fields: Iterable[FieldChange]) -> tuple[FieldChange, ...]:
     """The fields with a mask in place of what is sensitive, wherever in a value it stands."""
     given = tuple(fields)
     texts = {f.path: f.after if f.after is not None else f.before for f in given}
@@ -54,7 +54,7 @@ def _masked(field: FieldChange, texts: Mapping[str, Any]) -> FieldChange:
     if _SECRET_DATA.match(field.path):
         return field.masked()
     name = _field_name(field, texts)
-    before, after = plain(field.before), plain(field.after)
+    before, after = plain_document(field.before), plain_document(field.after)
     hidden = replace(field, before=_hide(before, name), after=_hide(after, name))
     return replace(hidden, sensitive=(hidden.before, hidden.after) != (before, after))
 
@@ -73,8 +73,8 @@ def _field_name(field: FieldChange, texts: Mapping[str, Any]) -> str:
 
 
 def _last(path: str) -> str:
-    found = _LAST.search(path)
-    return (found[1] or found[2] or "") if found else ""
+    match = _LAST.search(path)
+    return (match[1] or match[2] or "") if match else ""
 
 
 def _hide(value: Any, name: str) -> Any:
@@ -99,8 +99,8 @@ def _hide_inside(text: str) -> str:
     if _ALONE.search(text):
         return MASK
 
-    def hide(found: re.Match[str]) -> str:
-        return f"{found[1]}{MASK}" if _is_literal(found[2].strip("\"'")) else found[0]
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1]}{MASK}" if _is_literal(match[2].strip("\"'")) else match[0]
 
     return _ADDRESS.sub(hide, _INSIDE.sub(hide, text))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from eks_assets.plan.model import Entry, Field, Plan, PlanReport
 from resources.model.change import MASK
-from resources.model.outputs import display
+from resources.model.outputs import display_pending
 
 MARKS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
 LABELS = {
@@ -42,24 +42,24 @@ def by_waves(plan: Plan) -> dict[str, list[Entry]]:
     return waves
 
 
-def counts(plan: Plan) -> str:
+def count_words(plan: Plan) -> str:
     """`3 to create, 1 to update`, or `nothing to do`."""
     actions = Counter[str](entry.action for entry in plan.changes)
     return ", ".join(f"{actions[action]} to {action}" for action in MARKS if actions[action]) or "nothing to do"
 
 
-def duration(minutes: float) -> str:
+def duration_words(minutes: float) -> str:
     """Typical minutes in words."""
     whole = round(minutes)
     return "less than a minute" if minutes < 1 else f"about {whole} minute{'' if whole == 1 else 's'}"
 
 
-def plural(number: int, noun: str) -> str:
+def with_plural(number: int, noun: str) -> str:
     """`1 field`, `2 fields`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def resources(entry: Entry) -> str:
+def resources_words(entry: Entry) -> str:
     """What a new stack is made of: `23 resources: 4 AWS::EC2::Subnet, ...`; empty for anything else."""
     if entry.action != "create":
         return ""
@@ -67,28 +67,28 @@ def resources(entry: Entry) -> str:
     if not kinds:
         return ""
     parts = [kind if n == 1 else f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))]
-    return f"{plural(sum(kinds.values()), 'resource')}: {', '.join(parts)}"
+    return f"{with_plural(sum(kinds.values()), 'resource')}: {', '.join(parts)}"
 
 
-def rows(entry: Entry, *, full: bool) -> list[Row]:
+def field_rows(entry: Entry, *, full: bool) -> list[Row]:
     """The fields, those that replace something first. Of a new stack only the parameters, unless `full`."""
     fields: Iterable[Field] = [f for f in entry.fields if f.path]
-    if not full and resources(entry):
+    if not full and resources_words(entry):
         fields = [f for f in fields if not _TEMPLATE.match(f.path) and f.after != {}]
     return [_row(f, full=full) for f in sorted(fields, key=lambda f: not f.replaces)]
 
 
-def size(entry: Entry) -> int:
+def field_count(entry: Entry) -> int:
     """How many fields differ; none where nobody can tell yet."""
     return sum(1 for field in entry.fields if field.path)
 
 
 def size_words(entry: Entry) -> str:
     """`3 fields`, or that nobody can tell yet."""
-    return plural(size(entry), "field") if size(entry) else "details later"
+    return with_plural(field_count(entry), "field") if field_count(entry) else "details later"
 
 
-def reason(entry: Entry) -> str:
+def change_reason(entry: Entry) -> str:
     """Why it changes, or why nobody can say in detail yet."""
     return entry.reason.replace("later: ", "planned in detail once that is there: ", 1)
 
@@ -106,14 +106,14 @@ def _row(field: Field, *, full: bool) -> Row:
 def value_words(value: Any, *, full: bool) -> str:
     """A value on one line: JSON, but masks and values known after apply without quotes; what is long is counted."""
     if isinstance(value, dict) and not full and len(str(value)) > 60:
-        return f"{{{plural(_leaves(value), 'field')}}}"
+        return f"{{{with_plural(_leaves(value), 'field')}}}"
     if isinstance(value, list) and not full and len(str(value)) > 60:
-        return f"[{plural(len(value), 'item')}]"
+        return f"[{with_plural(len(value), 'item')}]"
     if isinstance(value, str) and not full and value.count("\n") > 1:
-        return f"(text of {plural(len(value.splitlines()), 'line')})"
+        return f"(text of {with_plural(len(value.splitlines()), 'line')})"
     text = json.dumps(value, ensure_ascii=False)
-    shown = display(text)
-    return shown.strip('"') if shown != text or value == MASK else shown
+    displayed = display_pending(text)
+    return displayed.strip('"') if displayed != text or value == MASK else displayed
 
 
 def _leaves(value: Any) -> int:
@@ -125,7 +125,7 @@ def _leaves(value: Any) -> int:
     return 1 if not items else sum(_leaves(item) for item in items)
 
 
-def cut(text: str, limit: int) -> str:
+def cut_text(text: str, limit: int) -> str:
     """The text, or its beginning and how long it is."""
     if len(text) <= limit:
         return text
@@ -133,13 +133,13 @@ def cut(text: str, limit: int) -> str:
     return text[: max(limit - len(note), 0)] + note
 
 
-def labels(plan: Plan) -> list[str]:
+def label_meanings(plan: Plan) -> list[str]:
     """What the labels mean that stand in this plan."""
     present = {entry.reversibility for entry in plan.changes}
     return [f"{label}: {meaning}" for label, meaning in LABELS.items() if label in present]
 
 
-def volatile(plan: Plan) -> list[str]:
+def volatile_lines(plan: Plan) -> list[str]:
     """What was left out since it differs at every render: `unit: path, path`."""
     return [f"{entry.unit}: {', '.join(entry.volatile)}" for entry in plan.changes if entry.volatile]
 
@@ -150,8 +150,8 @@ def gate_lines(report: PlanReport) -> list[str]:
     if gated is None or not gated.units:
         return []
     waves = dict.fromkeys(entry.wave for entry in report.changes if entry.unit in gated.units)
-    what = f"{plural(len(gated.units), 'unit')} of {', '.join(waves)}"
-    first = f"Behind the gate, waiting for {plural(gated.approvers, 'approval')}: {what}."
+    what = f"{with_plural(len(gated.units), 'unit')} of {', '.join(waves)}"
+    first = f"Behind the gate, waiting for {with_plural(gated.approvers, 'approval')}: {what}."
     if gated.digest is None:
         return [first, f"eks-assets deploy {name}: applies what comes before the gate, then asks for approval."]
     return [

@@ -9,6 +9,6 @@ PACKAGES = (network, infrastructure, post_deploy, cluster, configuration, applic
 
 
 @functools.cache
-def registry() -> Registry:
+def load_registry() -> Registry:
     """All units in dependency order. Raises RegistryError where they do not fit together."""
     return Registry.walk(*PACKAGES)

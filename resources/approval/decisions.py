@@ -19,7 +19,7 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.errors import ConfigError, NotFound
 from resources.records.clock import server_time
-from resources.records.ledger import keys, read, write_once
+from resources.records.ledger import list_keys, read_key, write_once
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm.type_defs import ParameterHistoryTypeDef
@@ -103,8 +103,8 @@ def list_decisions(context: Context, request: ApprovalRequest) -> list[Decision]
         pass
     decisions = [_read_decision(v["LastModifiedUser"], v["LastModifiedDate"], v["Value"]) for v in versions]
     if context.env.approval is not None and context.env.approval.ui:
-        for key in keys(context, f"ui-votes/{request.id}/"):
-            written = json.loads(read(context, key))
+        for key in list_keys(context, f"ui-votes/{request.id}/"):
+            written = json.loads(read_key(context, key))
             decisions.append(_read_decision(UI_WRITER, ApprovalRequest.time(written["at"]), json.dumps(written)))
     return decisions
 

@@ -42,7 +42,9 @@ class Approvers:
         if name in _own_roles(self._context.env):
             return "it is a role of the pipeline"
         if self._approval.allow and not any(
-            fnmatch.fnmatchcase(known, pattern) for known in self._names(arn, name) for pattern in self._approval.allow
+            fnmatch.fnmatchcase(name_or_arn, pattern)
+            for name_or_arn in self._names(arn, name)
+            for pattern in self._approval.allow
         ):
             return "it is not in approval.allow"
         key = self.key(arn)
@@ -64,13 +66,13 @@ class Approvers:
 
     def warnings(self) -> list[str]:
         """One line for each entry of approval.allow that proves nobody."""
-        found = []
+        warnings = []
         for pattern in self._approval.allow:
             if ":user/" in pattern or SSO_PREFIX in pattern or not _parts(pattern)[0]:
                 continue
             if self.key(pattern.replace(":role/", ":assumed-role/", 1) + "/x").startswith("role:"):
-                found.append(f"{pattern}: its session name is the caller's choice, so it proves no person")
-        return found
+                warnings.append(f"{pattern}: its session name is the caller's choice, so it proves no person")
+        return warnings
 
     def _names(self, arn: str, name: str) -> tuple[str, ...]:
         """The ARN as it was written, and for a session the ARN of its role."""

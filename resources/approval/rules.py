@@ -24,10 +24,11 @@ LOOK_BACK_LIVES = OPEN_LIVES + 1
 
 @dataclass(frozen=True)
 class Person:
-    """Someone whom AWS vouches for. `key` is the same for one human however they came in; `shown` is for people."""
+    """Someone whom AWS vouches for. `key` is the same for one human however they came in; `display_name` is for
+    people."""
 
     key: str
-    shown: str
+    display_name: str
 
 
 class Electorate(Protocol):
@@ -128,7 +129,7 @@ class Tally:
                 return self._rejected(decision, person, ignored)
             else:
                 if person.key in grants:
-                    ignored.append(f"an earlier approval by {person.shown}: the same person counts once")
+                    ignored.append(f"an earlier approval by {person.display_name}: the same person counts once")
                 grants[person.key] = (person, decision)
         # The N-th person is who decided, not the last one that joined in. It counts for what it supersedes even when
         # the grants have expired since.
@@ -166,13 +167,13 @@ class Tally:
             self.approval.approvers,
             decision.at,
             decision.at,
-            person.shown,
+            person.display_name,
             decision.reason,
             tuple(ignored),
         )
 
     def _counted(self, grants: list[tuple[Person, Decision]]) -> RequestState:
-        approvers = tuple(sorted(person.shown for person, _ in grants))
+        approvers = tuple(sorted(person.display_name for person, _ in grants))
         missing = max(0, self.approval.approvers - len(grants))
         asked_until = self.request.at + dt.timedelta(seconds=self.lifetime)
         until = min([self._end(decision) for _, decision in grants], default=asked_until)

@@ -36,7 +36,7 @@ def publish_plan(context: Context, document: Mapping[str, Any]) -> str:
 def load_plan(context: Context, digest: str) -> bytes:
     """The document of the plan with that digest, as JSON. Raises NotFound; ApprovalStale where what is stored there is
     something else."""
-    body = ledger.read(context, _plan_key(digest))
+    body = ledger.read_key(context, _plan_key(digest))
     stored = digest_of(json.loads(body))
     if stored != digest:
         raise ApprovalStale(
@@ -61,8 +61,8 @@ def list_requests(context: Context, hours: float) -> list[ApprovalRequest]:
     nobody can have approved it."""
     since = _stamp(server_time(context) - dt.timedelta(hours=hours))
     requests = []
-    for key in ledger.keys(context, "requests/", f"requests/{since}"):
-        request = ApprovalRequest.of(json.loads(ledger.read(context, key)))
+    for key in ledger.list_keys(context, "requests/", f"requests/{since}"):
+        request = ApprovalRequest.of(json.loads(ledger.read_key(context, key)))
         if key.endswith(f"-{request.id}.json") and request.environment == context.env.name:
             requests.append(request)
         else:
@@ -80,7 +80,7 @@ def record_rejection(context: Context, request: ApprovalRequest, at: dt.datetime
 def load_rejection(context: Context, request: ApprovalRequest) -> dict[str, str] | None:
     """The rejection that was kept, with `at`, `by` and `reason`."""
     try:
-        rejection: dict[str, str] = json.loads(ledger.read(context, f"rejections/{request.id}.json"))
+        rejection: dict[str, str] = json.loads(ledger.read_key(context, f"rejections/{request.id}.json"))
     except NotFound:
         return None
     return rejection
@@ -88,7 +88,7 @@ def load_rejection(context: Context, request: ApprovalRequest) -> dict[str, str]
 
 def list_uses(context: Context, request: ApprovalRequest) -> dict[str, Use]:
     """How far each unit has come under the grant."""
-    marks = [key.rpartition("/")[2].split(".")[:2] for key in ledger.keys(context, f"uses/{request.id}/")]
+    marks = [key.rpartition("/")[2].split(".")[:2] for key in ledger.list_keys(context, f"uses/{request.id}/")]
     return {unit: "done" if [unit, "done"] in marks else "started" for unit, _ in marks}
 
 

@@ -74,17 +74,17 @@ def error_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
-def translate(error: Exception, doing: str) -> PipelineError:
+def translate_aws_error(error: Exception, doing: str) -> PipelineError:
     """The project's error for a failure of botocore while `doing` something ("reading the stack x")."""
     if isinstance(error, ClientError):
-        code, words = error_code(error), error_message(error)
-        text = f"{doing}: AWS says {code}: {words}"
+        code, message = error_code(error), error_message(error)
+        text = f"{doing}: AWS says {code}: {message}"
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
         if code in _DENIED or status in (401, 403):
             return AccessDenied(
                 text, next_step="check the roles of the environment and who you are: aws sts get-caller-identity"
             )
-        if code in _MISSING or "does not exist" in words:
+        if code in _MISSING or "does not exist" in message:
             return NotFound(text)
         if code in _THERE or status == 412:
             return AlreadyThere(text)
@@ -104,4 +104,4 @@ def aws_call(doing: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise translate(error, doing) from error
+        raise translate_aws_error(error, doing) from error

@@ -65,7 +65,7 @@ def data_loader() -> Loader:
     return loader
 
 
-def warm() -> None:
+def preload_service_models() -> None:
     """Read the descriptions of the services that we call, so that forked steps find them in memory."""
     loader = data_loader()
     for name in ("endpoints", "partitions", "sdk-default-configuration"):
@@ -185,9 +185,9 @@ class Aws:
         """botocore's credentials of whom we act as, fresh. Raises ConfigError where there are none, AccessDenied where
         we cannot act as the role."""
         with self._acting("asking for AWS credentials"):
-            found = _found(self.session.get_credentials())
-            found.get_frozen_credentials()
-            return found
+            credentials = _found(self.session.get_credentials())
+            credentials.get_frozen_credentials()
+            return credentials
 
     def _identity(self) -> GetCallerIdentityResponseTypeDef:
         with self._acting(f"asking who we are in account {self.env.account}"):
@@ -238,7 +238,7 @@ def _found(credentials: Any) -> Any:
     return credentials
 
 
-def caller(env: Environment) -> str:
+def caller_arn(env: Environment) -> str:
     """The ARN that we are before any role is assumed: who started this. Raises ConfigError, AccessDenied."""
     with aws_call("asking who we are"):
         return Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"]

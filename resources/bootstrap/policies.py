@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.bootstrap.stack_rights import git_secret, other_secrets, parameter_arns
-from resources.cloudformation import Document, allow, arn, deny, policy_document
+from resources.cloudformation import Document, allow, build_arn, deny, policy_document
 from resources.config.environment import Environment
 from resources.config.names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role
 
@@ -39,7 +39,7 @@ _DEPLOYING_ACTIONS = """
 def deployer_trust(env: Environment, pipeline: Any) -> Document:
     """Who may be the deployer: the pipeline role (`pipeline`: its ARN), in a sandbox the account too; with the external
     id where the environment has one, and with no other session tag than the environment's name."""
-    principals = [pipeline, *([arn(env, "iam", "root", region="")] if env.sandbox else [])]
+    principals = [pipeline, *([build_arn(env, "iam", "root", region="")] if env.sandbox else [])]
     external_id = env.roles.deployer.external_id if env.roles.deployer else None
     condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
     return policy_document(_trusts(principals, "sts:AssumeRole", condition), _session_tags(principals))
@@ -47,13 +47,13 @@ def deployer_trust(env: Environment, pipeline: Any) -> Document:
 
 def pipeline_trust(env: Environment) -> Document:
     """Who may be the pipeline: identities of the account whose own policies allow it."""
-    return _whoever_may([arn(env, "iam", "root", region="")])
+    return _whoever_may([build_arn(env, "iam", "root", region="")])
 
 
 def planner_trust(env: Environment, pipeline: Any) -> Document:
     """Who may be the planner: the pipeline role (`pipeline`: its ARN), and identities of the account, such as that of
     a continuous integration, whose own policies allow it."""
-    return _whoever_may([pipeline, arn(env, "iam", "root", region="")])
+    return _whoever_may([pipeline, build_arn(env, "iam", "root", region="")])
 
 
 def _whoever_may(principals: list[Any]) -> Document:
@@ -76,7 +76,7 @@ def pipeline_statements(env: Environment) -> list[Document]:
 
 
 def _arn_of(env: Environment, role: RoleName) -> str:
-    return arn(env, "iam", f"role{role.path}{role.name}", region="")
+    return build_arn(env, "iam", f"role{role.path}{role.name}", region="")
 
 
 # What shows an approver how a release stands.
@@ -90,7 +90,7 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
     return [
         allow([f"ssm:{verb}" for verb in write.split()], grants),
-        allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
+        allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         allow(["s3:GetObject"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
         allow(["s3:ListBucket"], bucket),
         allow(["kms:Decrypt"], key),
@@ -105,7 +105,7 @@ def no_grants(env: Environment) -> Document:
 
 
 def _grants(env: Environment) -> str:
-    return arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
+    return build_arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
 
 
 def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
@@ -135,7 +135,7 @@ def _git_secret(env: Environment) -> list[Document]:
 
 def _stacks(env: Environment, service_role: Any, verbs: str) -> list[Document]:
     def stack(name: str) -> str:
-        return arn(env, "cloudformation", f"stack/{name}/*")
+        return build_arn(env, "cloudformation", f"stack/{name}/*")
 
     to_cloudformation = {"iam:PassedToService": "cloudformation.amazonaws.com"}
     change = "CreateChangeSet DeleteStack ExecuteChangeSet RollbackStack SetStackPolicy UpdateTerminationProtection"
@@ -154,13 +154,13 @@ def _stacks(env: Environment, service_role: Any, verbs: str) -> list[Document]:
 def _reading(env: Environment) -> list[Document]:
     """What exists in the account and in the cluster, and the charts, where they lie in the account's registry."""
     images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, arn(env, "ecr", "repository/*"))]
+    mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, build_arn(env, "ecr", "repository/*"))]
     return [
         allow(_READ_ACTIONS.split()),
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], _cluster(env)),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
-        allow(["ssm:DescribeParameters"], arn(env, "ssm", "*")),
+        allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         allow(["sts:GetCallerIdentity"]),
         *_git_secret(env),
         *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
@@ -175,13 +175,15 @@ def _platform(env: Environment) -> list[Document]:
     return [
         allow(["eks:StartInsightsRefresh"], _cluster(env)),
         allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
-        allow(["sns:Publish"], arn(env, "sns", f"{env.resource_prefix}-*")),
-        allow([f"sqs:{verb}" for verb in queue.split()], arn(env, "sqs", f"{env.resource_prefix}-deploy-requests*")),
+        allow(["sns:Publish"], build_arn(env, "sns", f"{env.resource_prefix}-*")),
+        allow(
+            [f"sqs:{verb}" for verb in queue.split()], build_arn(env, "sqs", f"{env.resource_prefix}-deploy-requests*")
+        ),
     ]
 
 
 def _cluster(env: Environment) -> list[str]:
-    return [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
+    return [build_arn(env, "eks", f"*/{env.cluster_name}"), build_arn(env, "eks", f"*/{env.cluster_name}/*")]
 
 
 def _ledger(env: Environment, key: Any) -> list[Document]:
@@ -191,6 +193,6 @@ def _ledger(env: Environment, key: Any) -> list[Document]:
     return [
         allow(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], f"{bucket}/*"),
         allow(["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"], bucket),
-        allow([f"dynamodb:{row}" for row in rows], arn(env, "dynamodb", f"table/{lease_table(env)}")),
+        allow([f"dynamodb:{row}" for row in rows], build_arn(env, "dynamodb", f"table/{lease_table(env)}")),
         allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], key),
     ]

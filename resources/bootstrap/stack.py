@@ -5,31 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resources.aws.session import Aws
-from resources.bootstrap.template import BootstrapOutputs, template
+from resources.bootstrap.template import BootstrapOutputs, build_bootstrap_template
 from resources.cloudformation import protect_from_replacement, stack_tags
 from resources.config.environment import Environment, Roles
 from resources.config.names import lease_table, ledger_bucket
-from resources.context import Context, silent
+from resources.context import Context, ignore_progress
 from resources.drivers.stack.driver import StackDriver
 from resources.model.errors import OperationFailed
 from resources.model.specs import Stack
 
-__all__ = ["BootstrapOutputs", "apply", "lease_table", "ledger_bucket", "stack", "template"]
+__all__ = [
+    "BootstrapOutputs",
+    "apply_bootstrap",
+    "build_bootstrap_stack",
+    "build_bootstrap_template",
+    "lease_table",
+    "ledger_bucket",
+]
 
 _KEPT = ("LedgerBucket", "LedgerKey", "LeaseTable")
 
 
-def stack(env: Environment) -> Stack[BootstrapOutputs]:
+def build_bootstrap_stack(env: Environment) -> Stack[BootstrapOutputs]:
     """The bootstrap as a stack `<prefix>-bootstrap`; ledger, key and leases cannot be replaced through it."""
     return Stack[BootstrapOutputs](
         name=env.stack_name("bootstrap"),
-        template=template(env),
+        template=build_bootstrap_template(env),
         tags=stack_tags(env),
         policy=protect_from_replacement(*_KEPT),
     )
 
 
-def apply(env: Environment, progress: Callable[[str], None] = silent) -> BootstrapOutputs:
+def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_progress) -> BootstrapOutputs:
     """Make or update the bootstrap with the caller's own rights: the roles of the environment need not exist yet.
 
     Needs an administrator's credentials of the environment's account. `progress` takes one line at a time. Raises
@@ -38,7 +45,7 @@ def apply(env: Environment, progress: Callable[[str], None] = silent) -> Bootstr
     aws = Aws(env, as_deployer=False)
     progress(f"bootstrapping {env.name} as {aws.check_account()}")
     context = Context(env.model_copy(update={"roles": Roles()}), aws, progress)
-    driver, spec = StackDriver(), stack(env)
+    driver, spec = StackDriver(), build_bootstrap_stack(env)
     change = driver.plan(spec, driver.observe(spec, context))
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from resources.cloudformation import Document, allow, arn, deny
+from resources.cloudformation import Document, allow, build_arn, deny
 from resources.config.environment import Environment
 from resources.config.names import (
     approver_policy,
@@ -91,14 +91,14 @@ def _logs(env: Environment) -> list[Document]:
     )
     account = "CreateLogDelivery DeleteLogDelivery DescribeIndexPolicies DescribeLogGroups DescribeResourcePolicies"
     return [
-        allow(_verbs("logs", change), [arn(env, "logs", name) for name in own]),
-        allow(_verbs("logs", account), arn(env, "logs", "*")),
+        allow(_verbs("logs", change), [build_arn(env, "logs", name) for name in own]),
+        allow(_verbs("logs", account), build_arn(env, "logs", "*")),
     ]
 
 
 def _identity(env: Environment) -> list[Document]:
     def iam(*resources: str) -> list[str]:
-        return [arn(env, "iam", resource, region="") for resource in resources]
+        return [build_arn(env, "iam", resource, region="") for resource in resources]
 
     roles = _own_roles(env)
     policies = iam(f"policy/{name_pattern(env)}", f"policy/KarpenterController*-{env.cluster_name}")
@@ -122,7 +122,7 @@ def _identity(env: Environment) -> list[Document]:
 
 def _own_roles(env: Environment) -> list[str]:
     names = (name_pattern(env), f"KarpenterNodeRole-{env.cluster_name}")
-    return [arn(env, "iam", f"role/{name}", region="") for name in names]
+    return [build_arn(env, "iam", f"role/{name}", region="") for name in names]
 
 
 def _making_roles(env: Environment, roles: list[str]) -> list[Document]:
@@ -142,7 +142,7 @@ def _passing_roles(roles: list[str]) -> Document:
 def _cluster_role_rights(env: Environment) -> dict[str, list[Document]]:
     """Rights on roles that the ClusterConfig names outside the environment's own names: exactly those, in policies of
     as many as fit. What the pipeline's own roles are denied (`_out_of_reach`) stays denied."""
-    made = {arn(env, "iam", f"role/{name}", region="") for name in env.cluster.new_role_names}
+    made = {build_arn(env, "iam", f"role/{name}", region="") for name in env.cluster.new_role_names}
     own = _own_roles(env)
     others = [role for role in sorted({*made, *env.cluster.existing_roles}) if not _matches(role, own)]
     policies = {}
@@ -169,7 +169,10 @@ def _out_of_reach(env: Environment) -> list[str]:
     own = f"policy/{env.stack_name('bootstrap')[:_SURE_LENGTH]}*StackRights*"
     approver = f"policy/{approver_policy(env)}"
     boundary = env.roles.permissions_boundary
-    return [*(arn(env, "iam", name, region="") for name in (*names, own, approver)), *([boundary] if boundary else [])]
+    return [
+        *(build_arn(env, "iam", name, region="") for name in (*names, own, approver)),
+        *([boundary] if boundary else []),
+    ]
 
 
 def _eks(env: Environment) -> list[Document]:
@@ -177,11 +180,11 @@ def _eks(env: Environment) -> list[Document]:
         ActivateCertificateAuthority AssociateAccessPolicy Create* Delete* Describe* DisassociateAccessPolicy List*
         TagResource UntagResource Update*
     """
-    own = [arn(env, "eks", f"*/{env.cluster_name}"), arn(env, "eks", f"*/{env.cluster_name}/*")]
+    own = [build_arn(env, "eks", f"*/{env.cluster_name}"), build_arn(env, "eks", f"*/{env.cluster_name}/*")]
     return [
         allow(_verbs("eks", change), own),
         allow(_verbs("kms", "CreateKey"), StringEquals={"aws:RequestedRegion": env.region}),
-        allow(_verbs("kms", _KEY_ACTIONS), [arn(env, "kms", "key/*"), arn(env, "kms", "alias/*")]),
+        allow(_verbs("kms", _KEY_ACTIONS), [build_arn(env, "kms", "key/*"), build_arn(env, "kms", "alias/*")]),
     ]
 
 
@@ -192,7 +195,7 @@ def _storage(env: Environment) -> list[Document]:
         Put*Configuration PutBucket* TagResource UntagResource
     """
     ledger = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
-    own = [arn(env, "elasticfilesystem", kind) for kind in ("file-system/*", "access-point/*")]
+    own = [build_arn(env, "elasticfilesystem", kind) for kind in ("file-system/*", "access-point/*")]
     return [
         allow(_verbs("elasticfilesystem", files), own),
         allow(_verbs("s3", bucket), f"arn:{env.partition}:s3:::{name_pattern(env)}"),
@@ -205,7 +208,7 @@ def git_secret(env: Environment) -> str | None:
     if env.git is None or env.git.credentials is None:
         return None
     name = env.git.credentials.secret
-    return name if name.startswith("arn:") else arn(env, "secretsmanager", f"secret:{name}-??????")
+    return name if name.startswith("arn:") else build_arn(env, "secretsmanager", f"secret:{name}-??????")
 
 
 def other_secrets(env: Environment) -> Document:
@@ -219,7 +222,7 @@ def other_secrets(env: Environment) -> Document:
 
 def _names(env: Environment) -> list[Document]:
     """Certificates, DNS, parameters, and secrets without their values."""
-    secret = arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")
+    secret = build_arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")
     certificate = """
         AddTagsToCertificate DeleteCertificate DescribeCertificate ListTagsForCertificate RemoveTagsFromCertificate
         RequestCertificate UpdateCertificateOptions
@@ -230,7 +233,7 @@ def _names(env: Environment) -> list[Document]:
     secrets = "CreateSecret Delete* DescribeSecret *ResourcePolicy Re* TagResource UntagResource UpdateSecret"
     zones = f"arn:{env.partition}:route53:::hostedzone/{env.hosted_zone.id or '*'}"
     return [
-        allow(_verbs("acm", certificate), arn(env, "acm", "certificate/*")),
+        allow(_verbs("acm", certificate), build_arn(env, "acm", "certificate/*")),
         allow(_verbs("route53", zone), zones),
         allow(_verbs("route53", "AssociateVPCWithHostedZone CreateHostedZone GetChange ListQueryLoggingConfigs")),
         allow(_verbs("secretsmanager", secrets), secret),
@@ -250,7 +253,7 @@ def parameter_arns(env: Environment) -> list[str]:
     chosen = (env.certificate_parameter, env.efs_parameter, env.oidc_parameter)
     own = env.parameter_path("")
     names = [env.parameter_path("*"), *sorted(name for name in chosen if not name.startswith(own))]
-    return [arn(env, "ssm", f"parameter/{name.removeprefix('/')}") for name in names]
+    return [build_arn(env, "ssm", f"parameter/{name.removeprefix('/')}") for name in names]
 
 
 def _messages(env: Environment) -> list[Document]:
@@ -263,7 +266,7 @@ def _messages(env: Environment) -> list[Document]:
     """
     rules = [f"rule/{name_pattern(env, before)}" for before in ("", "Karpenter-")]
     return [
-        allow(_verbs("sqs", queue), arn(env, "sqs", name_pattern(env))),
-        allow(_verbs("events", rule), [arn(env, "events", name) for name in rules]),
-        allow(_verbs("sns", topic), arn(env, "sns", name_pattern(env))),
+        allow(_verbs("sqs", queue), build_arn(env, "sqs", name_pattern(env))),
+        allow(_verbs("events", rule), [build_arn(env, "events", name) for name in rules]),
+        allow(_verbs("sns", topic), build_arn(env, "sns", name_pattern(env))),
     ]

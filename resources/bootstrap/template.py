@@ -21,8 +21,8 @@ from resources.cloudformation import (
     Document,
     add_outputs,
     add_private_bucket,
-    arn,
-    boundary,
+    boundary_properties,
+    build_arn,
     policy_document,
     service_trust,
 )
@@ -54,7 +54,7 @@ class BootstrapOutputs(Outputs):
     ledger_key_arn: str
 
 
-def template(env: Environment) -> dict[str, Any]:
+def build_bootstrap_template(env: Environment) -> dict[str, Any]:
     """The template: the roles, the approvers' policy, the ledger's bucket and key, the table of leases."""
     document = Template(Description=f"What the pipeline needs before it can deploy {env.resource_prefix}")
     key = _add_key(document, env)
@@ -126,7 +126,7 @@ def _add_role(
         AssumeRolePolicyDocument=trusts,
         MaxSessionDuration=3600,
         Policies=[iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))],
-        **boundary(env),
+        **boundary_properties(env),
     )
     document.add_resource(made)
     return made
@@ -137,7 +137,7 @@ def _cloudformation_trust(env: Environment) -> Document:
 
 
 def _add_key(document: Template, env: Environment) -> kms.Key:
-    root = {"AWS": arn(env, "iam", "root", region="")}
+    root = {"AWS": build_arn(env, "iam", "root", region="")}
     # The account decides by IAM policies who uses the key; AWS refuses a key that nobody can administer.
     policy = policy_document({"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"})
     key = kms.Key(

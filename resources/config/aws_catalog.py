@@ -23,7 +23,7 @@ BOTOCORE_FILE = Path(__file__).with_name("aws_catalog.json")
 _BOTOCORE: dict[str, Any] = json.loads(BOTOCORE_FILE.read_text(encoding="utf-8"))
 
 
-def words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(text.split())
 
@@ -56,7 +56,7 @@ REGIONS: dict[str, str] = {
     region: partition for partition, regions in _BOTOCORE["partitions"].items() for region in regions.split()
 }
 INSTANCE_SIZES: dict[str, frozenset[str]] = {
-    family: words(sizes) for family, sizes in _BOTOCORE["instance_sizes"].items()
+    family: word_set(sizes) for family, sizes in _BOTOCORE["instance_sizes"].items()
 }
 
 # The letters of the zones that an account may see, where they are not a, b and c.
@@ -70,7 +70,7 @@ _ZONE_LETTERS = {
 }
 
 # Add-ons that AWS itself publishes. Those of the marketplace are called `vendor_product` and are not listed here.
-EKS_ADDONS = words(
+EKS_ADDONS = word_set(
     """
     adot amazon-cloudwatch-observability amazon-sagemaker-hyperpod-observability
     amazon-sagemaker-hyperpod-taskgovernance amazon-sagemaker-hyperpod-training-operator aws-ebs-csi-driver
@@ -81,7 +81,7 @@ EKS_ADDONS = words(
     """
 )
 
-ACCESS_POLICIES = words(
+ACCESS_POLICIES = word_set(
     """
     AmazonAIOpsAssistantPolicy AmazonARCRegionSwitchScalingPolicy AmazonEKSACKPolicy AmazonEKSAdminPolicy
     AmazonEKSAdminViewPolicy AmazonEKSArgoCDClusterPolicy AmazonEKSArgoCDPolicy AmazonEKSAutoNodePolicy
@@ -103,12 +103,12 @@ _GPU = re.compile(r"^(g\d|gr\d|p\d)")
 _NEURON = re.compile(r"^(inf|trn)\d")
 
 
-def partition(region: str) -> str:
+def partition_of(region: str) -> str:
     """The partition of a region, such as `aws-us-gov`; `aws` for a region that botocore does not know."""
     return REGIONS.get(region, "aws")
 
 
-def zones(region: str) -> tuple[str, ...]:
+def zones_of(region: str) -> tuple[str, ...]:
     """The zones of a region; empty for a region that botocore does not know."""
     return tuple(f"{region}{letter}" for letter in _ZONE_LETTERS.get(region, "abc") if region in REGIONS)
 
@@ -130,7 +130,7 @@ def access_policy_name(arn: str) -> str | None:
     return match and match[1]
 
 
-def architecture(instance_type: str) -> Literal["x86_64", "arm64"]:
+def architecture_of(instance_type: str) -> Literal["x86_64", "arm64"]:
     """What the processor runs. AWS marks its own ARM processors with a `g` behind the family's number."""
     family = instance_type.split(".")[0]
     match = _FAMILY.match(family)
@@ -138,7 +138,7 @@ def architecture(instance_type: str) -> Literal["x86_64", "arm64"]:
     return "arm64" if arm else "x86_64"
 
 
-def accelerator(instance_type: str) -> Literal["none", "nvidia", "neuron"]:
+def accelerator_of(instance_type: str) -> Literal["none", "nvidia", "neuron"]:
     """Which driver the node's image must bring. `g4ad` has AMD chips, for which EKS has no image."""
     if instance_type.startswith("g4ad."):
         return "none"

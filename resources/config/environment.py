@@ -224,7 +224,7 @@ class Environment(Model):
     @property
     def partition(self) -> str:
         """The region's partition: `aws`, `aws-cn` or `aws-us-gov`."""
-        return aws_catalog.partition(self.region)
+        return aws_catalog.partition_of(self.region)
 
     @property
     def karpenter_stack(self) -> str:
@@ -237,11 +237,11 @@ class Environment(Model):
         return int(text[:-1]) * (3600 if text.endswith("h") else 60)
 
 
-def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def merge_mappings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """`below` overlaid with `above`: mappings are merged at every depth, anything else is taken from `above`."""
     result = dict(below)
     for key, value in above.items():
         under = result.get(key)
         both = isinstance(under, dict) and isinstance(value, dict)
-        result[key] = merged(under, value) if both else value  # type: ignore[arg-type]
+        result[key] = merge_mappings(under, value) if both else value  # type: ignore[arg-type]
     return result

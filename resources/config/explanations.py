@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.eksctl.unsupported import way_out
-from resources.config.problems import EMPTY, Location, choices
+from resources.config.problems import EMPTY, Location, suggest_choices
 from resources.config.yaml_document import Document
 
 _KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -31,7 +31,7 @@ _EXPECTED = {
 }
 
 
-def explain(error: ErrorDetails, root: type[BaseModel], document: Document) -> str:
+def explain_error(error: ErrorDetails, root: type[BaseModel], document: Document) -> str:
     """The message for an error whose `loc` is a location in the document, a file that the model `root` describes."""
     location, kind, context = error["loc"], error["type"], error.get("ctx", {})
     value, described = error["input"], description_at(root, location)
@@ -44,8 +44,8 @@ def explain(error: ErrorDetails, root: type[BaseModel], document: Document) -> s
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        allowed = [_plain(word) for word in literals(annotation_at(root, location))]
-        return f"{_quoted(value)} is not possible; {way_out(location) or choices(_plain(value), allowed)}"
+        allowed = [_plain(word) for word in list_literals(annotation_at(root, location))]
+        return f"{_quoted(value)} is not possible; {way_out(location) or suggest_choices(_plain(value), allowed)}"
     if kind == "string_pattern_mismatch":
         return f"{_quoted(value)} does not fit; allowed: {described or context['pattern']}"
     if kind == "string_type":
@@ -71,9 +71,9 @@ def description_at(root: Any, location: Location) -> str:
     return at[1] if at else ""
 
 
-def literals(annotation: Any) -> list[Any]:
+def list_literals(annotation: Any) -> list[Any]:
     """The words that a type allows: the arguments of each Literal in it."""
-    nested = [word for part in get_args(annotation) for word in literals(part)]
+    nested = [word for part in get_args(annotation) for word in list_literals(part)]
     return list(get_args(annotation)) if str(get_origin(annotation)) == "typing.Literal" else nested
 
 
@@ -118,7 +118,7 @@ def _unknown_field(location: Location, root: type[BaseModel]) -> str:
     fields = model.model_fields.items() if isinstance(model, type) and issubclass(model, BaseModel) else ()
     allowed = {field.alias or name for name, field in fields if not _set_by_loader(field)}
     what = "a field that this pipeline supports" if root is ClusterConfig else "a field"
-    return f"is not {what}; {choices(str(location[-1]), allowed)}"
+    return f"is not {what}; {suggest_choices(str(location[-1]), allowed)}"
 
 
 def _set_by_loader(field: FieldInfo) -> bool:

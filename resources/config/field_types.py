@@ -10,8 +10,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from resources.config import aws_catalog
-from resources.config.problems import choices
-from resources.model.outputs import plain
+from resources.config.problems import suggest_choices
+from resources.model.outputs import plain_document
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
 Arn = Annotated[
@@ -46,7 +46,7 @@ KubernetesName = Annotated[
     ),
 ]
 # Keys are text from here on, so that 8080 and "8080" are one key wherever values are merged.
-HelmValues = Annotated[dict[str, Any], BeforeValidator(plain)]
+HelmValues = Annotated[dict[str, Any], BeforeValidator(plain_document)]
 
 
 class Model(BaseModel):
@@ -74,7 +74,7 @@ def _kubernetes_version(value: str) -> str:
 
 def _region(value: str) -> str:
     if value not in aws_catalog.REGIONS:
-        raise ValueError(f"{value} is not a region; {choices(value, aws_catalog.REGIONS)}")
+        raise ValueError(f"{value} is not a region; {suggest_choices(value, aws_catalog.REGIONS)}")
     return value
 
 
@@ -84,15 +84,15 @@ def _instance_type(value: str) -> str:
         raise ValueError(f"{value} is not an instance type; allowed: family.size, such as m7i.large")
     sizes = aws_catalog.INSTANCE_SIZES.get(family)
     if sizes is None:
-        raise ValueError(f"{family} is not an instance family; {choices(family, aws_catalog.INSTANCE_SIZES)}")
+        raise ValueError(f"{family} is not an instance family; {suggest_choices(family, aws_catalog.INSTANCE_SIZES)}")
     if size not in sizes:
-        raise ValueError(f"{size} is not a size of {family}; {choices(size, sizes)}")
+        raise ValueError(f"{size} is not a size of {family}; {suggest_choices(size, sizes)}")
     return value
 
 
 def _refuse_typo(value: str, known: Collection[str], what: str) -> None:
     if value not in known and not aws_catalog.may_be_new_name(value, known):
-        raise ValueError(f"{value} is not {what}; {choices(value, known)}")
+        raise ValueError(f"{value} is not {what}; {suggest_choices(value, known)}")
 
 
 def _addon_name(value: str) -> str:

@@ -10,16 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.environment import Environment, merged
-from resources.config.explanations import explain
-from resources.config.placeholders import cluster_variables, substitute
-from resources.config.problems import Location, Problem, choices, did_you_mean, shown
-from resources.config.validation import beyond_json, clashes, cross_checks
+from resources.config.environment import Environment, merge_mappings
+from resources.config.explanations import explain_error
+from resources.config.placeholders import cluster_variables, substitute_placeholders
+from resources.config.problems import Location, Problem, did_you_mean, display_path, suggest_choices
+from resources.config.validation import beyond_json, cross_checks, find_clashes
 from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
-from resources.config.yaml_document import Document, read
+from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
 
@@ -57,7 +57,7 @@ def load_environment(
 ) -> Environment:
     """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
     `known_units`: the units of the graph by name, which may stand under `addons` and need their namespaces; None
-    leaves both unchecked. Raises ConfigError with every problem; warnings are left to `check`."""
+    leaves both unchecked. Raises ConfigError with every problem; warnings are left to `check_environment_file`."""
     environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
     if environment is None:
         raise ConfigError("\n".join(str(problem) for problem in problems if not problem.warning))
@@ -75,13 +75,12 @@ def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Pa
     where = folder or find_folder()
     file = where / f"{text}.yaml"
     if not file.is_file():
-        raise ConfigError(
-            f"there is no environment {text} in {shown(where)}; {choices(text, list_environments(where))}"
-        )
+        choices = suggest_choices(text, list_environments(where))
+        raise ConfigError(f"there is no environment {text} in {display_path(where)}; {choices}")
     return file
 
 
-def check(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
+def check_environment_file(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with an environment file and the files that it refers to, in the order of lines,
     warnings included."""
     return read_environment(file, known_units)[1]
@@ -98,15 +97,15 @@ def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> li
         except ConfigError as error:
             problems.append(Problem(name, 1, "(document)", error.message))
             continue
-        problems += check(file, known_units)
-        document, _ = read(file)
+        problems += check_environment_file(file, known_units)
+        document, _ = read_yaml(file)
         documents += [document] if document else []
-    return sorted({*problems, *clashes(documents)})
+    return sorted({*problems, *find_clashes(documents)})
 
 
 def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple[Environment | None, list[Problem]]:
     """The environment, or None where anything but a warning is wrong with it, and every problem."""
-    document, problems = read(file)
+    document, problems = read_yaml(file)
     if document is None:
         return None, problems
     if not isinstance(document.data, dict):
@@ -138,10 +137,10 @@ def _explained(error: ValidationError, document: Document, cluster: Document | N
     for detail in error.errors(include_url=False):
         detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
         if location[:1] != ("cluster",):
-            problems.append(document.problem(location, explain(detail, Environment, document)))
+            problems.append(document.problem(location, explain_error(detail, Environment, document)))
         elif cluster is not None:
             detail["loc"] = location[1:]
-            problems.append(cluster.problem(location[1:], explain(detail, ClusterConfig, cluster)))
+            problems.append(cluster.problem(location[1:], explain_error(detail, ClusterConfig, cluster)))
     return problems
 
 
@@ -153,13 +152,13 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
         return None, [document.problem(("cluster",), f"{what}; allowed: a ClusterConfig file, such as clusters/x.yaml")]
     file = document.file.parent / name
     if not file.is_file():
-        return None, [document.problem(("cluster",), f"there is no file {shown(file)}{_neighbour(file)}")]
-    cluster, problems = read(file)
+        return None, [document.problem(("cluster",), f"there is no file {display_path(file)}{_neighbour(file)}")]
+    cluster, problems = read_yaml(file)
     if cluster is None:
         return None, problems
     if not isinstance(cluster.data, dict):
         return None, [*problems, cluster.problem((), "is not a mapping; allowed: a ClusterConfig")]
-    data, faults = substitute(cluster.data, cluster_variables(document.data))
+    data, faults = substitute_placeholders(cluster.data, cluster_variables(document.data))
     problems += [cluster.problem(location, message) for location, message in faults]
     return cluster.with_data(data), problems
 
@@ -179,9 +178,9 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
         location: Location = ("addons", str(unit), "values_file")
         file = document.file.parent / name
         if not file.is_file():
-            problems.append(document.problem(location, f"there is no file {shown(file)}{_neighbour(file)}"))
+            problems.append(document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}"))
             continue
-        values, faults = read(file)
+        values, faults = read_yaml(file)
         problems += faults
         if values and not isinstance(values.data, dict | None):
             problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
@@ -189,7 +188,10 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
             problems += beyond_json(values)
             if isinstance(own, dict):
                 # As plain JSON, so that a port is one key whether it is written as 8080 or "8080".
-                result[unit] = {**settings, "values": merged(plain(values.data or {}), plain(own))}
+                result[unit] = {
+                    **settings,
+                    "values": merge_mappings(plain_document(values.data or {}), plain_document(own)),
+                }
     return result, problems
 
 

@@ -58,12 +58,12 @@ class RoleName:
 
 def ledger_bucket(env: Environment) -> str:
     """The S3 bucket of plans, grants and history. Bucket names are unique in the world, hence account and region."""
-    return shortened(f"{env.resource_prefix}-ledger-{env.account}-{env.region}", BUCKET_LIMIT)
+    return shorten_name(f"{env.resource_prefix}-ledger-{env.account}-{env.region}", BUCKET_LIMIT)
 
 
 def lease_table(env: Environment) -> str:
     """The DynamoDB table in which a run holds its environment."""
-    return shortened(f"{env.resource_prefix}-lease", TABLE_LIMIT)
+    return shorten_name(f"{env.resource_prefix}-lease", TABLE_LIMIT)
 
 
 def ledger_key_alias(env: Environment) -> str:
@@ -76,28 +76,30 @@ def pipeline_role(env: Environment) -> RoleName | None:
     named = env.roles.pipeline
     if named is not None and named.split(":")[4] != env.account:
         return None
-    return _of_arn(named) or RoleName(shortened(f"{env.resource_prefix}-pipeline", ROLE_LIMIT))
+    return _of_arn(named) or RoleName(shorten_name(f"{env.resource_prefix}-pipeline", ROLE_LIMIT))
 
 
 def deployer_role(env: Environment) -> RoleName:
     """The role that every AWS call of the pipeline runs as."""
     named = env.roles.deployer.arn if env.roles.deployer else None
-    return _of_arn(named) or RoleName(shortened(f"{env.resource_prefix}-deployer", ROLE_LIMIT))
+    return _of_arn(named) or RoleName(shorten_name(f"{env.resource_prefix}-deployer", ROLE_LIMIT))
 
 
 def planner_role(env: Environment) -> RoleName:
     """The role that a plan reads with."""
-    return _of_arn(env.roles.planner) or RoleName(shortened(f"{env.resource_prefix}-planner", ROLE_LIMIT))
+    return _of_arn(env.roles.planner) or RoleName(shorten_name(f"{env.resource_prefix}-planner", ROLE_LIMIT))
 
 
 def cloudformation_role(env: Environment) -> RoleName:
     """The service role with which CloudFormation makes the stacks' resources."""
-    return _of_arn(env.roles.cloudformation) or RoleName(shortened(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT))
+    return _of_arn(env.roles.cloudformation) or RoleName(
+        shorten_name(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT)
+    )
 
 
 def approver_policy(env: Environment) -> str:
     """The managed policy that an administrator attaches to whoever may approve in the environment."""
-    return shortened(f"{env.resource_prefix}-approver", POLICY_LIMIT)
+    return shorten_name(f"{env.resource_prefix}-approver", POLICY_LIMIT)
 
 
 def _of_arn(arn: str | None) -> RoleName | None:
@@ -107,7 +109,7 @@ def _of_arn(arn: str | None) -> RoleName | None:
     return RoleName(name, "/" + "".join(f"{part}/" for part in path))
 
 
-def shortened(name: str, limit: int) -> str:
+def shorten_name(name: str, limit: int) -> str:
     """The name, or its beginning and a hash of all of it where it is longer than `limit` characters."""
     if len(name) <= limit:
         return name

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from resources.config.aws_catalog import partition, words
+from resources.config.aws_catalog import partition_of, word_set
 from resources.config.names import cluster_name, resource_prefix
-from resources.config.problems import Location, choices
+from resources.config.problems import Location, suggest_choices
 
 # ${aws:username} in a policy is IAM's own and no placeholder.
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\b")
@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\
 KEPT = frozenset({"VPC_ID"})
 KARPENTER_NAMESPACE = "kube-system"
 # The specification's names, and those of Karpenter's getting-started guide.
-CLUSTER_VARIABLES = words(
+CLUSTER_VARIABLES = word_set(
     """
     AWS_ACCOUNT_ID AWS_DEFAULT_REGION AWS_PARTITION AWS_REGION CLUSTER_NAME K8S_VERSION KARPENTER_NAMESPACE
     KARPENTER_VERSION KUBERNETES_VERSION RESOURCE_PREFIX
@@ -42,7 +42,7 @@ def cluster_variables(environment: Mapping[str, Any]) -> dict[str, str]:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCOUNT_ID": text("account"),
-        "AWS_PARTITION": partition(region) if region else None,
+        "AWS_PARTITION": partition_of(region) if region else None,
         "CLUSTER_NAME": cluster_name(prefix) if prefix else None,
         "KARPENTER_NAMESPACE": KARPENTER_NAMESPACE,
         "KARPENTER_VERSION": text("karpenter_version"),
@@ -53,11 +53,11 @@ def cluster_variables(environment: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def substitute(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple[Location, str]]]:
+def substitute_placeholders(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple[Location, str]]]:
     """The document with its placeholders replaced, and (location, fault) of each one that nobody knows.
     One that is known and has no value (its own field is at fault) stays as it is and is not reported again."""
     faults: list[tuple[Location, str]] = []
-    known = CLUSTER_VARIABLES | KEPT
+    allowed = CLUSTER_VARIABLES | KEPT
 
     def replace(value: Any, location: Location) -> Any:
         if isinstance(value, dict):
@@ -68,8 +68,8 @@ def substitute(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple
 
     def one(match: re.Match[str], location: Location) -> str:
         name = match[1] or match[2]
-        if name not in known:
-            faults.append((location, f"{match[0]} is not a variable; {choices(name, known)}"))
+        if name not in allowed:
+            faults.append((location, f"{match[0]} is not a variable; {suggest_choices(name, allowed)}"))
         return variables.get(name, match[0])
 
     return replace(data, ()), faults

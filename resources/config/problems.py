@@ -27,7 +27,7 @@ class Problem:
         return f"{self.file}:{self.line}: {self.path}: {'warning: ' if self.warning else ''}{self.message}"
 
 
-def dotted(location: Location) -> str:
+def format_location(location: Location) -> str:
     """The location as people write it; `(document)` for the document itself."""
     text = ""
     for step in location:
@@ -40,7 +40,7 @@ def dotted(location: Location) -> str:
     return text or "(document)"
 
 
-def shown(file: Path) -> str:
+def display_path(file: Path) -> str:
     """The file's name as the reader would type it: relative to the current folder where it lies below it."""
     full, here = file.resolve(), Path.cwd()
     return str(full.relative_to(here)) if full.is_relative_to(here) else str(full)
@@ -62,15 +62,15 @@ def _one_letter_apart(one: str, other: str) -> bool:
 
 def did_you_mean(wrong: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)`, or nothing where no allowed word is close."""
-    words = {word.casefold(): word for word in allowed}
-    close = difflib.get_close_matches(wrong.casefold(), words, n=1, cutoff=0.6)
-    return f' (did you mean "{words[close[0]]}"?)' if close else ""
+    by_folded = {word.casefold(): word for word in allowed}
+    close = difflib.get_close_matches(wrong.casefold(), by_folded, n=1, cutoff=0.6)
+    return f' (did you mean "{by_folded[close[0]]}"?)' if close else ""
 
 
-def choices(wrong: str, allowed: Iterable[str]) -> str:
+def suggest_choices(wrong: str, allowed: Iterable[str]) -> str:
     """`allowed: a, b, c (did you mean "b"?)`. A long list is cut short to the words that look most alike."""
-    words = sorted(allowed)
-    if len(words) <= LISTED_AT_MOST:
-        return f"allowed: {', '.join(words) or 'nothing'}{did_you_mean(wrong, words)}"
-    alike = difflib.get_close_matches(wrong, words, n=8, cutoff=0.3) or words[:8]
-    return f"allowed: {', '.join(alike)} and {len(words) - len(alike)} others{did_you_mean(wrong, words)}"
+    choices = sorted(allowed)
+    if len(choices) <= LISTED_AT_MOST:
+        return f"allowed: {', '.join(choices) or 'nothing'}{did_you_mean(wrong, choices)}"
+    alike = difflib.get_close_matches(wrong, choices, n=8, cutoff=0.3) or choices[:8]
+    return f"allowed: {', '.join(alike)} and {len(choices) - len(alike)} others{did_you_mean(wrong, choices)}"

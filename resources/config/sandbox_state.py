@@ -76,9 +76,9 @@ def with_addresses(text: str, *, sandbox: bool, where: str) -> str:
     Raises ConfigError, naming the field `where`, for another placeholder and outside a sandbox environment."""
 
     def fill(match: re.Match[str]) -> str:
-        known = sandbox_state().variables if sandbox else {}
-        if match[1] not in known:
+        variables = sandbox_state().variables if sandbox else {}
+        if match[1] not in variables:
             raise ConfigError(f"{where}: ${{{match[1]}}} has no value outside a sandbox environment")
-        return known[match[1]]
+        return variables[match[1]]
 
     return _PLACEHOLDER.sub(fill, text)

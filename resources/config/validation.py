@@ -14,7 +14,7 @@ from resources.config.git_settings import BUILT_IN_VARIABLES
 from resources.config.names import derived_names, resource_prefix
 from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
-from resources.config.problems import EMPTY, Location, Problem, choices, dotted
+from resources.config.problems import EMPTY, Location, Problem, format_location, suggest_choices
 from resources.config.validation_cluster import block_of, cluster_checks
 from resources.config.yaml_document import Document
 
@@ -101,25 +101,25 @@ def _roles(environment: Document) -> Iterator[Problem]:
             continue
         if parts[4] not in (account, "aws"):
             yield environment.problem(location, f"lies in account {parts[4]}; allowed: the environment's, {account}")
-        elif region in aws_catalog.REGIONS and parts[1] != aws_catalog.partition(region):
-            wanted = aws_catalog.partition(region)
+        elif region in aws_catalog.REGIONS and parts[1] != aws_catalog.partition_of(region):
+            wanted = aws_catalog.partition_of(region)
             yield environment.problem(location, f"is of partition {parts[1]}; allowed: {wanted}, as {region} is")
     roles = [(location, environment.at(location, str)) for location in (*ROLES_OF_THEIR_OWN, ("roles", "pipeline"))]
     for (first, arn), (second, other) in combinations(roles, 2):
         if arn is not None and arn == other:
-            yield environment.problem(second, f"is {dotted(first)} too; allowed: a role of its own")
+            yield environment.problem(second, f"is {format_location(first)} too; allowed: a role of its own")
 
 
 def _zones(environment: Document) -> Iterator[Problem]:
     location = ("network", "create", "zones")
     zones = environment.at(location, list) or []
-    known = aws_catalog.zones(environment.at(("region",), str) or "")
+    zone_names = aws_catalog.zones_of(environment.at(("region",), str) or "")
     for index, zone in enumerate(zones):
         if zone in zones[:index]:
             allowed = "two or more different zones"
             yield environment.problem((*location, index), f"{zone} is written twice; allowed: {allowed}")
-        elif known and isinstance(zone, str) and zone not in known:
-            message = f"{zone} is not a zone of the environment's region; {choices(zone, known)}"
+        elif zone_names and isinstance(zone, str) and zone not in zone_names:
+            message = f"{zone} is not a zone of the environment's region; {suggest_choices(zone, zone_names)}"
             yield environment.problem((*location, index), message)
 
 
@@ -144,7 +144,7 @@ def _placeholders(environment: Document) -> Iterator[Problem]:
             continue
         for name in placeholders_in(text):
             if name not in ADDRESSES or (location != ADDRESSES[name] and location[:2] != ("git", "variables")):
-                places = " and ".join(f"${{{known}}} in {dotted(place)}" for known, place in ADDRESSES.items())
+                places = " and ".join(f"${{{name}}} in {format_location(place)}" for name, place in ADDRESSES.items())
                 allowed = f"{places}; the others belong in the cluster's file"
                 yield environment.problem(location, f"${{{name}}} would stay as it is; allowed: {allowed}")
             elif not sandbox:
@@ -208,7 +208,7 @@ def _names(environment: Document, units: Iterable[str]) -> Iterator[Problem]:
             yield environment.problem(location, message)
 
 
-def clashes(files: list[Document]) -> list[Problem]:
+def find_clashes(files: list[Document]) -> list[Problem]:
     """Environments that would fight over names: the same tenant and target_env in the same account and region."""
     keys = ("account", "region", "tenant", "target_env")
     problems = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
 from resources.config.names import cluster_name, resource_prefix
-from resources.config.problems import Location, Problem, choices
+from resources.config.problems import Location, Problem, suggest_choices
 from resources.config.yaml_document import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"
@@ -102,7 +102,7 @@ def _node_zones(environment: Document, cluster: Document) -> Iterator[Problem]:
         for position, zone in enumerate(_list(group.get("availabilityZones"))):
             if zones and isinstance(zone, str) and zone not in zones:
                 location = ("managedNodeGroups", index, "availabilityZones", position)
-                message = f"{zone} is not a zone of the environment's network; {choices(zone, zones)}"
+                message = f"{zone} is not a zone of the environment's network; {suggest_choices(zone, zones)}"
                 yield cluster.problem(location, message)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from resources.config.problems import Location, Problem, dotted, shown
+from resources.config.problems import Location, Problem, display_path, format_location
 from resources.support.yaml_loaders import KubernetesLoader
 
 T = TypeVar("T")
@@ -66,22 +66,22 @@ class Document:
 
     def problem(self, location: Location, message: str, warning: bool = False) -> Problem:
         """A fault at the location."""
-        return Problem(shown(self.file), self.line(location), dotted(location), message, warning)
+        return Problem(display_path(self.file), self.line(location), format_location(location), message, warning)
 
 
-def read(file: Path) -> tuple[Document | None, list[Problem]]:
+def read_yaml(file: Path) -> tuple[Document | None, list[Problem]]:
     """The file's one document and what is wrong with it as YAML; no document where it cannot be read at all."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        return None, [Problem(shown(file), 1, "(document)", f"cannot be read: {error.strerror}")]
+        return None, [Problem(display_path(file), 1, "(document)", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError:
-        return None, [Problem(shown(file), 1, "(document)", "is not UTF-8 text; allowed: YAML in UTF-8")]
-    return parse(text, file)
+        return None, [Problem(display_path(file), 1, "(document)", "is not UTF-8 text; allowed: YAML in UTF-8")]
+    return parse_yaml(text, file)
 
 
-def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
-    """As `read`, for text that is at hand; `file` is only named in problems."""
+def parse_yaml(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
+    """As `read_yaml`, for text that is at hand; `file` is only named in problems."""
     try:
         return _parsed(text, file)
     except yaml.MarkedYAMLError as error:
@@ -91,7 +91,7 @@ def parse(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
         line, why = 1, " ".join(str(error).split())
     except RecursionError:
         line, why = 1, "it is nested too deeply"
-    return None, [Problem(shown(file), line, "(document)", f"is not valid YAML: {why}")]
+    return None, [Problem(display_path(file), line, "(document)", f"is not valid YAML: {why}")]
 
 
 def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
@@ -111,7 +111,12 @@ def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
     finally:
         loader.dispose()
     return Document(file, data, lines, scalars), [
-        Problem(shown(file), line, dotted(twice), f"is written twice, first in line {lines[twice]}; allowed: once")
+        Problem(
+            display_path(file),
+            line,
+            format_location(twice),
+            f"is written twice, first in line {lines[twice]}; allowed: once",
+        )
         for twice, line in duplicates
     ]
 
@@ -131,13 +136,13 @@ def _walk(
         for index, item in enumerate(node.value):
             yield from _walk(item, (*location, index), item.start_mark.line + 1, (*above, node), duplicates)
     elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, value in node.value:
             if key.tag == MERGE_TAG or not isinstance(key, yaml.ScalarNode):
                 continue
             here = (*location, key.value)
-            if key.value in seen:
+            if key.value in keys:
                 duplicates.append((here, key.start_mark.line + 1))
                 continue
-            seen.add(key.value)
+            keys.add(key.value)
             yield from _walk(value, here, key.start_mark.line + 1, (*above, node), duplicates)

@@ -7,10 +7,10 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.base import Driver
-from resources.kubernetes.dry_run import rehearse
-from resources.kubernetes.objects import apply, condition, describe, read
+from resources.kubernetes.dry_run import dry_run_objects
+from resources.kubernetes.objects import apply_object, describe_object, find_condition, read_object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
-from resources.model.outputs import NoOutputs, plain
+from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import Manifests
 from resources.support.polling import Poll, wait_until
 
@@ -20,7 +20,7 @@ class ManifestsDriver(Driver[Manifests]):
 
     def observe(self, spec: Manifests, context: Context) -> Observed | None:
         """The live objects by `Kind namespace/name`; None where none of them exists."""
-        live = {describe(obj): read(context.cluster, plain(obj)) for obj in spec.objects}
+        live = {describe_object(obj): read_object(context.cluster, plain_document(obj)) for obj in spec.objects}
         if not any(live.values()):
             return None
         missing = sorted(name for name, obj in live.items() if obj is None)
@@ -31,7 +31,7 @@ class ManifestsDriver(Driver[Manifests]):
         live = observed.desired if observed else {}
         fields: list[FieldChange] = []
         for obj in spec.objects:
-            name, wanted = describe(obj), plain(obj)
+            name, wanted = describe_object(obj), plain_document(obj)
             existing = live.get(name)
             if existing is None:
                 fields.append(FieldChange(name, None, wanted))
@@ -48,20 +48,20 @@ class ManifestsDriver(Driver[Manifests]):
     def apply(self, spec: Manifests, context: Context) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
         CustomResourceDefinition until it is Established."""
-        rehearse([plain(obj) for obj in spec.objects], context.cluster)
+        dry_run_objects([plain_document(obj) for obj in spec.objects], context.cluster)
         for obj in spec.objects:
-            document = plain(obj)
-            context.progress(f"applying {describe(document)}")
+            document = plain_document(obj)
+            context.progress(f"applying {describe_object(document)}")
             context.before_change()
-            apply(context.cluster, document)
+            apply_object(context.cluster, document)
             if document["kind"] == "CustomResourceDefinition":
                 self._wait_established(document, spec, context)
 
     def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
         def poll() -> Poll[bool]:
-            established = condition(read(context.cluster, crd) or {}, "Established")
+            established = find_condition(read_object(context.cluster, crd) or {}, "Established")
             if established and established["status"] == "True":
                 return Poll(True, "Established")
             return Poll(None, "not Established")
 
-        wait_until(poll, what=describe(crd), deadline=spec.timeout, interval=1, progress=context.progress)
+        wait_until(poll, what=describe_object(crd), deadline=spec.timeout, interval=1, progress=context.progress)

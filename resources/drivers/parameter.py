@@ -10,7 +10,7 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import NotFound
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Parameter
 
 
@@ -30,7 +30,7 @@ class ParameterDriver(Driver[Parameter[Any]]):
 
     def plan(self, spec: Parameter[Any], observed: Observed | None) -> Change:
         """Create, update or nothing."""
-        wanted = plain(spec.value)
+        wanted = plain_document(spec.value)
         if observed is None:
             return Change("create", (FieldChange("value", None, wanted),), f"parameter {spec.name} does not exist")
         if (live := observed.desired["value"]) != wanted:
@@ -42,5 +42,9 @@ class ParameterDriver(Driver[Parameter[Any]]):
         context.before_change()
         with aws_call(f"writing the parameter {spec.name}"):
             ssm_client(context.aws).put_parameter(
-                Name=spec.name, Value=plain(spec.value), Type="String", Overwrite=True, Description=spec.description
+                Name=spec.name,
+                Value=plain_document(spec.value),
+                Type="String",
+                Overwrite=True,
+                Description=spec.description,
             )

@@ -16,7 +16,7 @@ from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import CommandFailed, ToolMissing
 
 
-def program(name: str, env: Environment) -> str:
+def find_program(name: str, env: Environment) -> str:
     """The path of a program. Raises ToolMissing."""
     folders = os.environ.get("PATH", "")
     if env.sandbox:
@@ -29,7 +29,7 @@ def program(name: str, env: Environment) -> str:
     return path
 
 
-def run(
+def run_program(
     argv: Sequence[str],
     *,
     extra_env: Mapping[str, str],

@@ -78,7 +78,7 @@ class ClusterAccess:
         """A kubeconfig without a secret in it: the exec plugin `eks-assets token` makes tokens when they are needed,
         so a long wait of helm outlives each of them."""
         path = self.aws.folder / "kubeconfig"
-        path.write_text(yaml.safe_dump(kubeconfig(self.address, self.env.name)))
+        path.write_text(yaml.safe_dump(build_kubeconfig(self.address, self.env.name)))
         path.chmod(0o600)
         return path
 
@@ -126,7 +126,7 @@ class ClusterAccess:
             return self._token
 
 
-def kubeconfig(address: ClusterAddress, environment: str) -> dict[str, Any]:
+def build_kubeconfig(address: ClusterAddress, environment: str) -> dict[str, Any]:
     """The kubeconfig document of a cluster, with our exec plugin. Raises RuntimeError without a token command."""
     command, *arguments = token_command(environment)
     plugin = {

@@ -11,7 +11,7 @@ from typing import Any
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from resources.kubernetes.access import ClusterAccess
-from resources.kubernetes.objects import FIELD_MANAGER, apply
+from resources.kubernetes.objects import FIELD_MANAGER, apply_object
 from resources.model.errors import NotFound, OperationFailed, Transient
 
 WIDTH = 8
@@ -19,7 +19,7 @@ WIDTH = 8
 _NO_DRY_RUN = "does not support dry run"
 
 
-def rehearse(
+def dry_run_objects(
     objects: Iterable[Mapping[str, Any]],
     cluster: ClusterAccess,
     *,
@@ -36,8 +36,8 @@ def rehearse(
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
-        words = "\n  ".join(refusal.message for refusal in refusals)
-        raise OperationFailed(f"nothing was applied:\n  {words}", next_step=refusals[0].next_step)
+        messages = "\n  ".join(refusal.message for refusal in refusals)
+        raise OperationFailed(f"nothing was applied:\n  {messages}", next_step=refusals[0].next_step)
 
 
 def _placed(obj: Mapping[str, Any], namespace: str | None, cluster: ClusterAccess) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ def _placed(obj: Mapping[str, Any], namespace: str | None, cluster: ClusterAcces
 
 def _try(obj: Mapping[str, Any], cluster: ClusterAccess, manager: str) -> OperationFailed | None:
     try:
-        apply(cluster, obj, manager=manager, dry_run=True)
+        apply_object(cluster, obj, manager=manager, dry_run=True)
     except (NotFound, Transient):
         return None
     except OperationFailed as error:

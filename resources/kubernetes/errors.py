@@ -19,7 +19,7 @@ from resources.model.errors import (
 )
 
 
-def translate(error: Exception, doing: str) -> PipelineError:
+def translate_kubernetes_error(error: Exception, doing: str) -> PipelineError:
     """The project's error for a failure while `doing` something ("applying StorageClass gp3")."""
     if isinstance(error, ResourceNotFoundError):
         return NotFound(
@@ -72,4 +72,4 @@ def kubernetes_call(doing: str) -> Iterator[None]:
     try:
         yield
     except (ApiException, ResourceNotFoundError, HTTPError, OSError) as error:
-        raise translate(error, doing) from error
+        raise translate_kubernetes_error(error, doing) from error

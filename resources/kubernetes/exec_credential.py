@@ -25,16 +25,18 @@ def use_token_command(command: Sequence[str]) -> None:
 def token_command(environment: str) -> list[str]:
     """The command that prints a token for the cluster of an environment. Raises RuntimeError where none was set."""
     if not _command:
-        raise RuntimeError("no command that prints tokens was set: eks_assets.token_command.install() does")
+        raise RuntimeError(
+            "no command that prints tokens was set: eks_assets.token_command.install_token_command() does"
+        )
     return [*_command, environment]
 
 
-def handed(environment: str, credential: dict[str, Any]) -> dict[str, str]:
+def credential_variable(environment: str, credential: dict[str, Any]) -> dict[str, str]:
     """The variable that hands an ExecCredential for the cluster of an environment to a child process."""
     return {VARIABLE: json.dumps({"environment": environment, "credential": credential})}
 
 
-def taken(environment: str) -> dict[str, Any] | None:
+def take_credential(environment: str) -> dict[str, Any] | None:
     """The ExecCredential that was handed to us for that environment; None without one, and once it is valid for less
     than a minute, as in a long wait."""
     try:

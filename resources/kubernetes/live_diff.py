@@ -32,7 +32,7 @@ _HAND = re.compile(r"^(?:kubectl|k9s|lens|node-fetch|Mozilla|headlamp|dashboard|
 _OWN_SUBRESOURCE = ("status", "scale")
 
 
-def title(obj: Mapping[str, Any], namespace: str | None) -> str:
+def object_title(obj: Mapping[str, Any], namespace: str | None) -> str:
     """`Kind/namespace/name`, as the fields of a plan name an object."""
     return "/".join(part for part in (str(obj.get("kind")), namespace, str(obj["metadata"]["name"])) if part)
 

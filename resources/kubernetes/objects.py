@@ -16,7 +16,7 @@ FIELD_MANAGER = "eks-assets"
 Object = dict[str, Any]
 
 
-def describe(obj: Mapping[str, Any]) -> str:
+def describe_object(obj: Mapping[str, Any]) -> str:
     """`Kind namespace/name`, as messages name an object."""
     meta = obj.get("metadata", {})
     name = "/".join(part for part in (meta.get("namespace"), meta.get("name")) if part)
@@ -28,11 +28,11 @@ def _plain(_: object, answer: Object) -> Object:
     return answer
 
 
-def read(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
+def read_object(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None:
     """The live object of the same kind, namespace and name; None where it (or its kind) does not exist."""
     meta = obj["metadata"]
     try:
-        with kubernetes_call(f"reading {describe(obj)}"):
+        with kubernetes_call(f"reading {describe_object(obj)}"):
             resource = cluster.kind(obj["apiVersion"], obj["kind"])
             live: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
             return live
@@ -53,14 +53,14 @@ def list_objects(
         return []
 
 
-def apply(
+def apply_object(
     cluster: ClusterAccess, obj: Mapping[str, Any], *, manager: str = FIELD_MANAGER, dry_run: bool = False
 ) -> None:
     """Server-side apply. Fields that somebody changed by hand are taken back.
 
     Raises OperationFailed where another manager applies a field too, AccessDenied, NotFound, Transient."""
     meta = obj["metadata"]
-    with kubernetes_call(f"applying {describe(obj)}"):
+    with kubernetes_call(f"applying {describe_object(obj)}"):
         resource = cluster.kind(obj["apiVersion"], obj["kind"])
         send = partial(
             cluster.api.server_side_apply,
@@ -80,7 +80,7 @@ def apply(
             send(force_conflicts=True)
 
 
-def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+def find_condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     """The status condition of that type."""
     conditions = (obj.get("status") or {}).get("conditions") or []
     return next((c for c in conditions if c.get("type") == kind), None)

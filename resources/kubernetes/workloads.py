@@ -16,7 +16,7 @@ _HOPELESS = {
 }
 
 
-def readiness(workload: Mapping[str, Any]) -> str:
+def unready_reason(workload: Mapping[str, Any]) -> str:
     """Empty when every replica is updated and ready at the observed generation; else what is missing."""
     meta, spec, status = workload["metadata"], workload.get("spec", {}), workload.get("status") or {}
     name = f"{workload['kind']} {meta.get('namespace', '')}/{meta['name']}"
@@ -35,7 +35,7 @@ def readiness(workload: Mapping[str, Any]) -> str:
     return ""
 
 
-def hopeless(pod: Mapping[str, Any]) -> str:
+def doomed_reason(pod: Mapping[str, Any]) -> str:
     """Why a pod can't become ready by waiting, in the kubelet's words; empty when it may."""
     status = pod.get("status") or {}
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
@@ -48,7 +48,7 @@ def hopeless(pod: Mapping[str, Any]) -> str:
     return ""
 
 
-def selects(workload: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+def selects_pod(workload: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     """Whether the workload's matchLabels select the pod."""
     labels = pod["metadata"].get("labels") or {}
     wanted = (workload.get("spec", {}).get("selector") or {}).get("matchLabels") or {}
@@ -56,12 +56,12 @@ def selects(workload: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     return bool(wanted) and same_namespace and all(labels.get(k) == v for k, v in wanted.items())
 
 
-def explain(workloads: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> str:
+def explain_unready(workloads: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> str:
     """The first workload that is not ready, and the pod that says why; empty when all are ready."""
     pods = list(pods)
     for workload in workloads:
-        if missing := readiness(workload):
-            reasons = [hopeless(pod) or _unscheduled(pod) for pod in pods if selects(workload, pod)]
+        if missing := unready_reason(workload):
+            reasons = [doomed_reason(pod) or _unscheduled(pod) for pod in pods if selects_pod(workload, pod)]
             reason = next((r for r in reasons if r), "")
             return f"{missing}; {reason}" if reason else missing
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from resources.model.outputs import Outputs, plain
+from resources.model.outputs import Outputs, plain_document
 
 Action = Literal["create", "update", "replace", "delete", "none"]
 MASK = "(sensitive)"
@@ -79,7 +79,7 @@ def _leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def diff(before: Any, after: Any) -> tuple[FieldChange, ...]:
     """The leaves that differ between two JSON documents, in path order."""
-    old, new = dict(_leaves(plain(before))), dict(_leaves(plain(after)))
+    old, new = dict(_leaves(plain_document(before))), dict(_leaves(plain_document(after)))
     paths = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
     fields = [FieldChange(path, old.get(path), new.get(path), beside=_sibling(path, new, old)) for path in paths]
     return tuple(f for f in fields if not _fills(f, paths))
@@ -101,7 +101,7 @@ def subset_diff(live: Any, wanted: Any, path: str = "") -> tuple[FieldChange, ..
 
     Lists of objects that have a `name` of their own are matched by it, others by position and length.
     """
-    return tuple(_subset(plain(live), plain(wanted), path))
+    return tuple(_subset(plain_document(live), plain_document(wanted), path))
 
 
 def _subset(live: Any, wanted: Any, path: str, beside: str = "") -> Iterator[FieldChange]:

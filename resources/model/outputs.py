@@ -102,7 +102,7 @@ def token_of(text: str) -> str:
     return str.__str__(text)
 
 
-def pending(model: type[OutputsT], unit: str) -> OutputsT:
+def pending_outputs(model: type[OutputsT], unit: str) -> OutputsT:
     """An instance of `model` whose every field is known only after `unit` has been applied."""
 
     def slot(name: str, kind: Any) -> Any:
@@ -112,12 +112,12 @@ def pending(model: type[OutputsT], unit: str) -> OutputsT:
     return cast(OutputsT, model.model_construct(None, **slots))
 
 
-def plain(document: Any) -> Any:
+def plain_document(document: Any) -> Any:
     """The document as plain JSON types (tuples become lists, `Pending` becomes its token, keys become text)."""
     if isinstance(document, Mapping):
-        return {_key(k): plain(v) for k, v in document.items()}
+        return {_key(k): plain_document(v) for k, v in document.items()}
     if isinstance(document, list | tuple):
-        return [plain(v) for v in document]
+        return [plain_document(v) for v in document]
     return token_of(document) if isinstance(document, str) else document
 
 
@@ -130,23 +130,23 @@ def _key(key: Any) -> str:
 
 def pending_fields(document: Any) -> tuple[str, ...]:
     """The sorted `unit.field` names that the document waits for."""
-    text = json.dumps(plain(document), ensure_ascii=False)
+    text = json.dumps(plain_document(document), ensure_ascii=False)
     return tuple(sorted({f"{unit}.{field}" for unit, field in _TOKEN.findall(text)}))
 
 
-def fill_in(document: Any, known: Mapping[str, Outputs]) -> Any:
-    """The document with the outputs of `known` units in place of their pending tokens; others stay, also those of
+def fill_in(document: Any, outputs: Mapping[str, Outputs]) -> Any:
+    """The document with `outputs` (by unit) in place of their pending tokens; others stay, also those of
     an output that has another name by now. A text that is
     nothing but the token of several strings becomes their list; inside a longer text they are joined by commas."""
 
     def value(match: re.Match[str]) -> str | tuple[str, ...]:
-        output: str | tuple[str, ...] = getattr(known.get(match[1]), match[2], match[0])
+        output: str | tuple[str, ...] = getattr(outputs.get(match[1]), match[2], match[0])
         return output
 
     if isinstance(document, Mapping):
-        return {key: fill_in(item, known) for key, item in document.items()}
+        return {key: fill_in(item, outputs) for key, item in document.items()}
     if isinstance(document, list | tuple):
-        return [fill_in(item, known) for item in document]
+        return [fill_in(item, outputs) for item in document]
     if not isinstance(document, str):
         return document
     whole = _TOKEN.fullmatch(document)
@@ -155,6 +155,6 @@ def fill_in(document: Any, known: Mapping[str, Outputs]) -> Any:
     return _TOKEN.sub(lambda m: text if isinstance(text := value(m), str) else ",".join(text), document)
 
 
-def display(text: str) -> str:
+def display_pending(text: str) -> str:
     """The text with each pending token in the words that a reader expects."""
     return _TOKEN.sub(r"${\1.\2} (known after apply)", text)

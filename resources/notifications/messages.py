@@ -55,7 +55,7 @@ class Notification:
 def approval_needed(
     env: Environment,
     digest: str,
-    release: str,
+    request_id: str,
     summary: Sequence[str],
     commands: Sequence[str],
     link: str | None = None,
@@ -64,7 +64,12 @@ def approval_needed(
     gate = env.approval or Approval()
     needed = "1 approval" if gate.approvers == 1 else f"{gate.approvers} approvals by different people"
     others = "; whoever started the deploy does not count" if gate.exclude_initiator else ""
-    facts = {"Needed": f"{needed}{others}; valid for {gate.expires}", "Plan": digest, "Release": release, "Open": link}
+    facts = {
+        "Needed": f"{needed}{others}; valid for {gate.expires}",
+        "Plan": digest,
+        "Release": request_id,
+        "Open": link,
+    }
     return Notification(
         "approval_needed",
         f"[{env.name}] approval needed: plan {_brief(digest)}",
@@ -80,12 +85,12 @@ def approval_needed(
             "What would change:",
             *_indented(summary),
         ),
-        f"approval_needed/{release}/{digest}",
+        f"approval_needed/{request_id}/{digest}",
         f"eks-assets plan {env.name}",
     )
 
 
-def approved(env: Environment, digest: str, approvers: Sequence[str], *, release: str = "") -> Notification:
+def request_approved(env: Environment, digest: str, approvers: Sequence[str], *, request_id: str = "") -> Notification:
     """The grant is complete. `approvers`: who gave it, as AWS names them."""
     return Notification(
         "approved",
@@ -94,7 +99,7 @@ def approved(env: Environment, digest: str, approvers: Sequence[str], *, release
             f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
             "command below does.",
             "",
-            *_facts(env, Plan=digest, Release=release),
+            *_facts(env, Plan=digest, Release=request_id),
             "",
             "Approved by:",
             *_indented(approvers),
@@ -102,12 +107,12 @@ def approved(env: Environment, digest: str, approvers: Sequence[str], *, release
             "To continue it, to look at it, or to stop it before it begins:",
             *_indented((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
         ),
-        f"approved/{release}/{digest}",
+        f"approved/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
     )
 
 
-def rejected(env: Environment, digest: str, who: str, reason: str, *, release: str = "") -> Notification:
+def request_rejected(env: Environment, digest: str, who: str, reason: str, *, request_id: str = "") -> Notification:
     """Somebody said no, which ends the release."""
     return Notification(
         "rejected",
@@ -115,7 +120,7 @@ def rejected(env: Environment, digest: str, who: str, reason: str, *, release: s
         (
             f"The plan of {env.name} was rejected, and its release has ended: nothing more is changed under it.",
             "",
-            *_facts(env, Plan=digest, Release=release, By=who),
+            *_facts(env, Plan=digest, Release=request_id, By=who),
             "",
             "Reason:",
             *_indented(_split(reason or "none given")),
@@ -123,12 +128,12 @@ def rejected(env: Environment, digest: str, who: str, reason: str, *, release: s
             "To try again, change what was wrong and deploy; that asks for approval again:",
             *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
         ),
-        f"rejected/{release}/{digest}",
+        f"rejected/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
     )
 
 
-def expired(env: Environment, digest: str, at: str, *, release: str = "") -> Notification:
+def request_expired(env: Environment, digest: str, at: str, *, request_id: str = "") -> Notification:
     """Nobody used the approval, or nobody completed it, in time. `at`: when it ended, as people write it."""
     return Notification(
         "expired",
@@ -136,12 +141,12 @@ def expired(env: Environment, digest: str, at: str, *, release: str = "") -> Not
         (
             f"The approval of the plan of {env.name} has expired: nothing more is changed under it.",
             "",
-            *_facts(env, Plan=digest, Release=release, Expired=at),
+            *_facts(env, Plan=digest, Release=request_id, Expired=at),
             "",
             "To ask for approval again, of the plan as it is then:",
             *_indented((f"eks-assets deploy {env.name}",)),
         ),
-        f"expired/{release}/{digest}/{at}",
+        f"expired/{request_id}/{digest}/{at}",
         f"eks-assets approvals {env.name}",
     )
 
@@ -170,7 +175,7 @@ def run_failed(
     )
 
 
-def succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[str]) -> Notification:
+def deploy_succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[str]) -> Notification:
     """A deploy is complete. `changed`: what it changed, a line each."""
     what = _count(len(changed), "change") if changed else "nothing had to change"
     return Notification(
@@ -232,8 +237,8 @@ def _reject(env: Environment, digest: str) -> str:
 
 def _facts(env: Environment, **facts: str | None) -> list[str]:
     """One line a fact that is known, names padded so that values stand below each other."""
-    known = {"Environment": f"{env.name} (account {env.account}, {env.region})", "Owner": env.owner, **facts}
-    return [f"{name + ':':<13}{value}" for name, value in known.items() if value]
+    labelled = {"Environment": f"{env.name} (account {env.account}, {env.region})", "Owner": env.owner, **facts}
+    return [f"{name + ':':<13}{value}" for name, value in labelled.items() if value]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

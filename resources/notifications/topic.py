@@ -36,7 +36,7 @@ _PATIENCE = Config(
 _SNS: CacheKey[Any] = CacheKey("SNS client for notifications")
 
 
-def publish(context: Context, notification: Notification) -> bool:
+def send_notification(context: Context, notification: Notification) -> bool:
     """Send it, and return whether it went out now: False where it did before, where somebody else is sending it,
     and where it cannot be sent. The last two are said through `context.progress`, and tried again by the next call.
 
@@ -139,8 +139,8 @@ class _Claim:
             )
 
     def _row(self, state: str, now: dt.datetime) -> dict[str, Any]:
-        words = {"environment": self.key, "state": state, "owner": self.owner}
-        return {**{name: {"S": word} for name, word in words.items()}, "expires": _number(now + KEPT)}
+        row = {"environment": self.key, "state": state, "owner": self.owner}
+        return {**{name: {"S": word} for name, word in row.items()}, "expires": _number(now + KEPT)}
 
     def _write(self, operation: str, **arguments: Any) -> bool:
         """Whether the condition held."""

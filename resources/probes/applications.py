@@ -13,13 +13,13 @@ from urllib3.exceptions import HTTPError
 from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
-from resources.drivers.git.manifests import objects
+from resources.drivers.git.manifests import load_objects
 from resources.drivers.git.repository import address_of
 from resources.kubernetes.objects import Object, list_objects
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import NotFound
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import GitManifests, Spec
 from resources.probes.result import CheckResult
 
@@ -33,10 +33,10 @@ def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], con
         missing = names - {owner for a in applications for owner in _owners(a)}
         if missing:
             return CheckResult(False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet")
-    commit = plain(spec.commit) if isinstance(spec, GitManifests) else None
+    commit = plain_document(spec.commit) if isinstance(spec, GitManifests) else None
     followed = (address_of(spec.tree, context), spec.tree.branch) if isinstance(spec, GitManifests) else None
     for application in applications:
-        if reason := trouble(application, followed, commit):
+        if reason := application_fault(application, followed, commit):
             name = application["metadata"]["name"]
             return CheckResult(False, f"application {name}: {reason}", _last_health_change(application))
     detail = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
@@ -47,7 +47,7 @@ def _application_sets(spec: Spec[Any], context: Context) -> set[str]:
     """The names of the unit's ApplicationSets."""
     if not isinstance(spec, GitManifests):
         return set()
-    return {obj["metadata"]["name"] for obj in objects(spec, context).objects if obj["kind"] == "ApplicationSet"}
+    return {obj["metadata"]["name"] for obj in load_objects(spec, context).objects if obj["kind"] == "ApplicationSet"}
 
 
 def _last_health_change(application: Object) -> str:
@@ -59,7 +59,7 @@ def _owners(application: Object) -> set[str]:
     return {o["name"] for o in application["metadata"].get("ownerReferences", []) if o["kind"] == "ApplicationSet"}
 
 
-def trouble(application: Object, followed: tuple[str, str] | None, commit: str | None) -> str:
+def application_fault(application: Object, followed: tuple[str, str] | None, commit: str | None) -> str:
     """What is wrong with an Application; empty when nothing is. `followed`: address and branch of the repository whose
     `commit` it has to be at, with those of its sources that follow it; others (a chart, a product's own repository)
     have revisions of their own. Source: Argo CD, "Multiple Sources for an Application"."""
@@ -77,8 +77,10 @@ def trouble(application: Object, followed: tuple[str, str] | None, commit: str |
         return ": ".join(part for part in (where, conditions) if part)
     if health.get("status") != "Healthy":
         bad = [r for r in status.get("resources", []) if (r.get("health") or {}).get("status") not in (None, "Healthy")]
-        words = "; ".join(f"{r['kind']} {r['name']}: {r['health'].get('message', r['health']['status'])}" for r in bad)
-        return ": ".join(part for part in (str(health.get("status", "unknown")), words, conditions) if part)
+        reasons = "; ".join(
+            f"{r['kind']} {r['name']}: {r['health'].get('message', r['health']['status'])}" for r in bad
+        )
+        return ": ".join(part for part in (str(health.get("status", "unknown")), reasons, conditions) if part)
     return ""
 
 

@@ -11,7 +11,7 @@ from resources.drivers.registry import driver_of
 from resources.drivers.stack.status import describe_stack
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import Check
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.specs import output_of
@@ -49,7 +49,7 @@ def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResul
 def addons_active(_: Check, spec: Stack[Any], context: Context) -> CheckResult:
     names = [
         r["Properties"]["AddonName"]
-        for r in plain(spec.template)["Resources"].values()
+        for r in plain_document(spec.template)["Resources"].values()
         if r["Type"] == "AWS::EKS::Addon"
     ]
     cluster = context.env.cluster_name

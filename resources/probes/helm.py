@@ -8,7 +8,7 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release, newest_releases
 from resources.kubernetes.objects import Object, list_objects
-from resources.kubernetes.workloads import WORKLOADS, explain, readiness
+from resources.kubernetes.workloads import WORKLOADS, explain_unready, unready_reason
 from resources.model.checks import Check
 from resources.model.specs import HelmRelease, Spec
 from resources.probes.result import CheckResult, last_transition
@@ -38,9 +38,9 @@ def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResul
     if missing:
         return CheckResult(False, f"{', '.join(missing)} of release {spec.name} is gone")
     mine = [live[key] for key in wanted]
-    if explain(mine, []):
-        reason = explain(mine, list_objects(context.cluster, "v1", "Pod", namespace=spec.namespace))
-        return CheckResult(False, reason, last_transition([w for w in mine if readiness(w)], "Available"))
+    if explain_unready(mine, []):
+        reason = explain_unready(mine, list_objects(context.cluster, "v1", "Pod", namespace=spec.namespace))
+        return CheckResult(False, reason, last_transition([w for w in mine if unready_reason(w)], "Available"))
     detail = f"revision {release.revision}" + (f": {len(mine)} workloads ready" if mine else "")
     return CheckResult(True, detail, last_transition(mine, "Available"))
 

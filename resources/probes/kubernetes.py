@@ -7,11 +7,11 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release
-from resources.kubernetes.objects import condition, describe, list_objects, read
-from resources.kubernetes.workloads import hopeless
+from resources.kubernetes.objects import describe_object, find_condition, list_objects, read_object
+from resources.kubernetes.workloads import doomed_reason
 from resources.model import checks
 from resources.model.checks import Check
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import HelmRelease, Manifests, Spec
 from resources.probes.result import CheckResult, last_transition
 
@@ -27,7 +27,7 @@ def nodes_ready(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
 
 
 def objects_exist(_: Check, spec: Manifests, context: Context) -> CheckResult:
-    live = {describe(obj): read(context.cluster, plain(obj)) for obj in spec.objects}
+    live = {describe_object(obj): read_object(context.cluster, plain_document(obj)) for obj in spec.objects}
     missing = [name for name, obj in live.items() if obj is None]
     if missing:
         return CheckResult(False, f"{', '.join(missing)} is not in the cluster")
@@ -38,10 +38,10 @@ def objects_exist(_: Check, spec: Manifests, context: Context) -> CheckResult:
 
 
 def objects_ready(_: Check, spec: Manifests, context: Context) -> CheckResult:
-    live = [read(context.cluster, plain(obj)) or {} for obj in spec.objects]
+    live = [read_object(context.cluster, plain_document(obj)) or {} for obj in spec.objects]
     for obj, now in zip(spec.objects, live, strict=True):
         if not _has_condition(now, "Ready"):
-            detail = f"{describe(obj)} is not Ready: {_not_ready_reason(now)}"
+            detail = f"{describe_object(obj)} is not Ready: {_not_ready_reason(now)}"
             return CheckResult(False, detail, last_transition([now], "Ready"))
     return CheckResult(True, f"{len(spec.objects)} objects Ready", last_transition(live, "Ready"))
 
@@ -51,9 +51,9 @@ def crds_established(_: Check, spec: Spec[Any], context: Context) -> CheckResult
         release = newest_release(context, spec.namespace, spec.name)
         objects = release.objects if release else []
     else:
-        objects = [plain(obj) for obj in spec.objects] if isinstance(spec, Manifests) else []
+        objects = [plain_document(obj) for obj in spec.objects] if isinstance(spec, Manifests) else []
     crds = [obj for obj in objects if obj.get("kind") == "CustomResourceDefinition"]
-    live = {crd["metadata"]["name"]: read(context.cluster, crd) or {} for crd in crds}
+    live = {crd["metadata"]["name"]: read_object(context.cluster, crd) or {} for crd in crds}
     if bad := [name for name, crd in live.items() if not _has_condition(crd, "Established")]:
         return CheckResult(False, f"not Established: {', '.join(bad)}")
     return CheckResult(bool(crds), f"{len(crds)} CRDs Established")
@@ -66,7 +66,7 @@ def pods_ready(check: checks.PodsReady, _spec: Spec[Any], context: Context) -> C
     bad = [pod for pod in pods if not _has_condition(pod, "Ready")]
     if bad:
         phase = (bad[0].get("status") or {}).get("phase")
-        reason = hopeless(bad[0]) or f"pod {bad[0]['metadata']['name']} is {phase}"
+        reason = doomed_reason(bad[0]) or f"pod {bad[0]['metadata']['name']} is {phase}"
         detail = f"{len(bad)} of {len(pods)} pods with {check.label} are not Ready; {reason}"
         return CheckResult(False, detail, last_transition(bad[:1], "Ready"))
     detail = f"{len(pods)} pods with {check.label} in {check.namespace} Ready"
@@ -74,9 +74,9 @@ def pods_ready(check: checks.PodsReady, _spec: Spec[Any], context: Context) -> C
 
 
 def _has_condition(obj: Mapping[str, Any], kind: str) -> bool:
-    return (condition(obj, kind) or {}).get("status") == "True"
+    return (find_condition(obj, kind) or {}).get("status") == "True"
 
 
 def _not_ready_reason(obj: Mapping[str, Any]) -> str:
-    ready = condition(obj, "Ready") or {}
+    ready = find_condition(obj, "Ready") or {}
     return str(ready.get("message") or ready.get("reason") or "no Ready condition")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.context import Context
-from resources.kubernetes.objects import condition
+from resources.kubernetes.objects import find_condition
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,5 @@ Probe = Callable[[Any, Any, Context], CheckResult]
 
 def last_transition(objects: Iterable[Mapping[str, Any]], kind: str) -> str:
     """When the condition of that type last changed on any of the objects (UTC, RFC 3339); empty where none has it."""
-    times = [(condition(obj, kind) or {}).get("lastTransitionTime") for obj in objects]
+    times = [(find_condition(obj, kind) or {}).get("lastTransitionTime") for obj in objects]
     return max((str(time) for time in times if time), default="")

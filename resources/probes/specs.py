@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.context import Context
-from resources.drivers.git.merge import reread
+from resources.drivers.git.merge import reload_reading
 from resources.drivers.registry import driver_of
 from resources.model.checks import Check
 from resources.model.errors import NotFound
@@ -33,7 +33,7 @@ def in_sync(_: Check, spec: Spec[Any], context: Context) -> CheckResult:
 
 
 def branch_head(_: Check, spec: AnyGitTree, context: Context) -> CheckResult:
-    reading = reread(spec, context)
+    reading = reload_reading(spec, context)
     branch = f"{reading.heads.branch} of {reading.repository}"
     if reading.heads.branch_commit is None:
         return CheckResult(False, f"there is no branch {branch}")

@@ -24,14 +24,14 @@ class _Clock:
     offset: float | None = None
 
     def hear(self, answer: Mapping[str, Any]) -> None:
-        said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        self.offset = said.timestamp() - time.clock_gettime(_TICKS)
+        server_date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        self.offset = server_date.timestamp() - time.clock_gettime(_TICKS)
 
 
 _CLOCK: CacheKey[_Clock] = CacheKey("AWS's clock")
 
 
-def clock(context: Context) -> _Clock:
+def clock_of(context: Context) -> _Clock:
     return context.cache.get(_CLOCK, _Clock)
 
 
@@ -40,7 +40,7 @@ def server_time(context: Context) -> dt.datetime:
 
     Raises AccessDenied, Transient."""
     # Another thread may clear the cache, and the clock with it: ask until there is one that has been set.
-    while (offset := clock(context).offset) is None:
+    while (offset := clock_of(context).offset) is None:
         with aws_call("asking AWS for the time"):
-            clock(context).hear(context.aws.client("sts").get_caller_identity())
+            clock_of(context).hear(context.aws.client("sts").get_caller_identity())
     return dt.datetime.fromtimestamp(offset + time.clock_gettime(_TICKS), dt.UTC)

@@ -86,7 +86,7 @@ class Lease:
 
 
 @contextmanager
-def hold(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
+def hold_lease(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
     """Hold the environment for the run `context.run_id` (all runs of `context.launch`, where it is set), together with
     its other steps; it is `context.lease` meanwhile.
 
@@ -113,11 +113,11 @@ def hold(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) ->
 def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, bool]:
     """The lease, and whether stacks must be waited for."""
     run, member = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
-    shown: dict[int, str] = {}
+    printed: dict[int, str] = {}
 
     def poll() -> Poll[Holder]:
         done, holder = _join_or_take(context, run, who, member)
-        return Poll(holder if done else None, shown.setdefault(holder.token, f"held by {holder}"))
+        return Poll(holder if done else None, printed.setdefault(holder.token, f"held by {holder}"))
 
     # A lease without members ends by itself within LINGER seconds: always worth waiting for.
     before = current_holder(context)
@@ -195,10 +195,12 @@ def _wait_for_stacks(context: Context) -> None:
     def poll() -> Poll[bool]:
         with aws_call(f"listing the stacks of {env.name} that are under way"):
             pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
-            found = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
-        alike = [n for n in sorted(found) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack]
+            status_by_stack = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
+        alike = [
+            n for n in sorted(status_by_stack) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack
+        ]
         names = [name for name in alike if _is_own(context, name)]
-        return Poll(None if names else True, ", ".join(f"{name} is {found[name]}" for name in names))
+        return Poll(None if names else True, ", ".join(f"{name} is {status_by_stack[name]}" for name in names))
 
     wait_until(
         poll,

@@ -16,7 +16,7 @@ from resources.aws.errors import aws_call
 from resources.config.names import lease_table
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
-from resources.records.clock import clock, server_time
+from resources.records.clock import clock_of, server_time
 
 Item = dict[str, Any]
 
@@ -104,5 +104,5 @@ def _call(context: Context, operation: str, **arguments: Any) -> Item:
         raise NotFound(
             f"the lease table {table} does not exist", next_step=f"eks-assets bootstrap {env.name} --apply"
         ) from error
-    clock(context).hear(answer)
+    clock_of(context).hear(answer)
     return answer

@@ -21,7 +21,7 @@ from resources.model.change import Change
 from resources.model.errors import AlreadyThere, NotFound
 
 
-def entry(context: Context, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
+def change_entry(context: Context, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
     """What the ledger says of one change. `outcome`: `done`, or the first line of the reason it failed."""
     return {
         "environment": context.env.name,
@@ -36,13 +36,13 @@ def entry(context: Context, unit: str, change: Change, outcome: str, seconds: fl
     }
 
 
-def record(context: Context, document: Mapping[str, Any]) -> None:
+def record_change(context: Context, document: Mapping[str, Any]) -> None:
     """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
 
     Raises NotFound where the environment has not been bootstrapped, AlreadyThere where another entry has its key."""
     key = f"changes/{document['at']}-{document['unit']}.json"
     # botocore sends again what it got no answer to: then the entry that is there is this one.
-    if not write_once(context, key, document) and read(context, key) != rfc8785.dumps(document):
+    if not write_once(context, key, document) and read_key(context, key) != rfc8785.dumps(document):
         raise AlreadyThere(f"the ledger has another entry under {key}")
 
 
@@ -68,7 +68,7 @@ def _put(context: Context, key: str, document: Mapping[str, Any]) -> None:
         ) from error
 
 
-def read(context: Context, key: str) -> bytes:
+def read_key(context: Context, key: str) -> bytes:
     """What was written under the key. Raises NotFound."""
     bucket = ledger_bucket(context.env)
     with aws_call(f"reading {key} from the ledger {bucket}"):
@@ -76,7 +76,7 @@ def read(context: Context, key: str) -> bytes:
         return body
 
 
-def keys(context: Context, prefix: str, after: str = "") -> list[str]:
+def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:
     """The keys that begin with `prefix` and sort behind `after`, in order."""
     bucket = ledger_bucket(context.env)
     with aws_call(f"reading the ledger {bucket}"):
@@ -89,6 +89,6 @@ def keys(context: Context, prefix: str, after: str = "") -> list[str]:
 
 
 # Read by tests alone so far: the issue on the audit trail adds the command that lists them.
-def entries(context: Context, limit: int = 100) -> list[dict[str, Any]]:
+def list_entries(context: Context, limit: int = 100) -> list[dict[str, Any]]:
     """The newest entries first."""
-    return [json.loads(read(context, key)) for key in keys(context, "changes/")[::-1][:limit]]
+    return [json.loads(read_key(context, key)) for key in list_keys(context, "changes/")[::-1][:limit]]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from resources.bootstrap import stack as bootstrap
+from resources.bootstrap import stack as bootstrap_stack
 from resources.config.environment import Environment
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 
 ENVIRONMENTS = ("sandbox", "acme-dev", "acme-prod")
 
 
 def resources_of(env: Environment, kind: str) -> dict[str, dict[str, Any]]:
-    resources = plain(bootstrap.template(env))["Resources"].items()
+    resources = plain_document(bootstrap_stack.build_bootstrap_template(env))["Resources"].items()
     return {title: r["Properties"] for title, r in resources if r["Type"] == f"AWS::{kind}"}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from resources.bootstrap import stack as bootstrap
-from resources.cloudformation import arn
+from resources.bootstrap import stack as bootstrap_stack
+from resources.cloudformation import build_arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
@@ -86,7 +86,7 @@ def test_planner_reads_only_the_git_secret(sandbox_env: Environment, prod_env: E
     """Of all secrets the planner reads the git credentials alone."""
     for env in (sandbox_env, prod_env):
         statements = [s for s in statements_of(env, "PlannerRole") if "secretsmanager:GetSecretValue" in s["Action"]]
-        git = arn(env, "secretsmanager", f"secret:{env.parameter_path('git/credentials')}-??????")
+        git = build_arn(env, "secretsmanager", f"secret:{env.parameter_path('git/credentials')}-??????")
         assert {s["Effect"]: s.get("Resource", s.get("NotResource")) for s in statements} == {
             "Allow": git,
             "Deny": [git],
@@ -107,11 +107,11 @@ def test_pipeline_may_assume_deployer_and_planner(sandbox_env: Environment) -> N
     (becoming,) = [s for s in statements_of(sandbox_env, "PipelineRole") if s["Effect"] == "Allow"]
     roles = resources_of(sandbox_env, "IAM::Role")
     names = [roles[title]["RoleName"] for title in ("DeployerRole", "PlannerRole")]
-    assert becoming["Resource"] == [arn(sandbox_env, "iam", f"role/{name}", region="") for name in names]
+    assert becoming["Resource"] == [build_arn(sandbox_env, "iam", f"role/{name}", region="") for name in names]
 
 
 def test_bootstrap_outputs_planner_role(prod_env: Environment) -> None:
     """The bootstrap's outputs name the planner's role."""
-    assert "planner_role_arn" in bootstrap.BootstrapOutputs.model_fields
-    outputs = bootstrap.stack(prod_env).template["Outputs"]
+    assert "planner_role_arn" in bootstrap_stack.BootstrapOutputs.model_fields
+    outputs = bootstrap_stack.build_bootstrap_stack(prod_env).template["Outputs"]
     assert outputs["PlannerRoleArn"]["Value"] == {"Fn::GetAtt": ["PlannerRole", "Arn"]}

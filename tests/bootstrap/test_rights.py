@@ -11,15 +11,15 @@ from pathlib import Path
 import cfnlint
 import pytest
 
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry
-from resources.bootstrap import stack as bootstrap
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
+from resources.bootstrap import stack as bootstrap_stack
 from resources.bootstrap.stack_rights import stack_rights
-from resources.cloudformation import arn
+from resources.cloudformation import build_arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.config.network_settings import HostedZone
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 from tests.helpers.published import configured
@@ -64,11 +64,11 @@ def handlers_of_our_stacks() -> dict[str, dict[str, set[str]]]:
 
 
 def types_of(env: Environment) -> Iterator[str]:
-    for unit in registry().units:
+    for unit in load_registry().units:
         if unit.is_enabled(env):
-            spec = desired(registry(), env, unit, {})
+            spec = render_spec(load_registry(), env, unit, {})
             if isinstance(spec, Stack):
-                yield from (r["Type"] for r in plain(spec.template)["Resources"].values())
+                yield from (r["Type"] for r in plain_document(spec.template)["Resources"].values())
 
 
 def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
@@ -216,7 +216,7 @@ def test_stacks_change_records_in_own_zone_only(sandbox_env: Environment) -> Non
 def test_pipeline_roles_cannot_write_or_delete_grants(name: str) -> None:
     """No role of the pipeline may write, delete, label or tag a grant."""
     env = load_environment(name)
-    grants = arn(env, "ssm", f"parameter/{env.tenant}/{env.target_env}/approvals/*")
+    grants = build_arn(env, "ssm", f"parameter/{env.tenant}/{env.target_env}/approvals/*")
     refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
     for title in resources_of(env, "IAM::Role"):
         denied = [s for s in statements_of(env, title) if s["Effect"] == "Deny" and s.get("Resource") == grants]
@@ -233,7 +233,7 @@ def test_approvers_write_grants_but_cannot_delete_them(prod_env: Environment) ->
     assert "ssm:DeleteParameter" in actions(statements, "Deny")
     (reading,) = [s["Resource"] for s in statements if "s3:GetObject" in s["Action"]]
     assert [name.rsplit(":", 1)[-1] for name in reading] == [
-        f"{bootstrap.ledger_bucket(prod_env)}/{folder}/*"
+        f"{bootstrap_stack.ledger_bucket(prod_env)}/{folder}/*"
         for folder in ("rejections", "releases", "requests", "ui-votes", "uses")
     ]
     denied = [s for s in stack_rights(prod_env)["IdentityStackRights"] if s["Effect"] == "Deny"]

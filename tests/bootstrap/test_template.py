@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from resources.bootstrap import stack as bootstrap
+from resources.bootstrap import stack as bootstrap_stack
 from resources.bootstrap.stack_rights import name_pattern
 from resources.config.environment import Environment, Roles
 from resources.config.loader import load_environment
@@ -21,7 +21,7 @@ from resources.config.names import (
     planner_role,
 )
 from resources.drivers.stack.driver import stack_outputs
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
 Lint = Callable[[dict[str, Any]], list[str]]
@@ -30,13 +30,13 @@ Lint = Callable[[dict[str, Any]], list[str]]
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_template_passes_cfn_lint_and_size_limit(name: str, lint: Lint) -> None:
     """The template passes cfn-lint, is small enough to be sent inline, and its outputs can be read."""
-    spec = bootstrap.stack(load_environment(name))
+    spec = bootstrap_stack.build_bootstrap_stack(load_environment(name))
     assert spec.name == f"{load_environment(name).resource_prefix}-bootstrap"
     assert lint(spec.template) == []
-    assert len(json.dumps(plain(spec.template))) < 51_200  # the largest template that is sent inline
+    assert len(json.dumps(plain_document(spec.template))) < 51_200  # the largest template that is sent inline
     keys = spec.template["Outputs"]
     read = stack_outputs(spec, [{"OutputKey": key, "OutputValue": key} for key in keys])
-    assert isinstance(read, bootstrap.BootstrapOutputs)
+    assert isinstance(read, bootstrap_stack.BootstrapOutputs)
     assert read.ledger_bucket == "LedgerBucket"
 
 
@@ -60,15 +60,15 @@ def test_names_fit_aws_limits_with_longest_prefix(sandbox_env: Environment) -> N
         update={"tenant": "t" * 20, "target_env": "e" * 20, "region": "ap-northeast-1", "roles": Roles()}
     )
     other = longest.model_copy(update={"region": "ap-northeast-2"})
-    assert len(bootstrap.ledger_bucket(longest)) <= 63
-    assert bootstrap.ledger_bucket(longest) != bootstrap.ledger_bucket(other)
-    assert len(bootstrap.lease_table(longest)) <= 255
+    assert len(bootstrap_stack.ledger_bucket(longest)) <= 63
+    assert bootstrap_stack.ledger_bucket(longest) != bootstrap_stack.ledger_bucket(other)
+    assert len(bootstrap_stack.lease_table(longest)) <= 255
     assert len(ledger_key_alias(longest)) <= 256
     pipeline = pipeline_role(longest)
     assert pipeline is not None
     others = [role(longest) for role in (deployer_role, planner_role, cloudformation_role)]
     assert max(len(role.name) for role in (pipeline, *others)) <= 64
-    assert len(bootstrap.stack(longest).name) <= 128
+    assert len(bootstrap_stack.build_bootstrap_stack(longest).name) <= 128
     # CloudFormation keeps at least 24 characters of the stack's name in what it generates.
     assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
 
@@ -81,8 +81,8 @@ def test_karpenter_rule_names_match_shortened_pattern(sandbox_env: Environment) 
 
 def test_names_derive_from_prefix_account_and_region(sandbox_env: Environment) -> None:
     """Bucket, table and roles have names derived from prefix, account and region."""
-    assert bootstrap.ledger_bucket(sandbox_env) == "demo-sandbox-ledger-000000000000-us-west-2"
-    assert bootstrap.lease_table(sandbox_env) == "demo-sandbox-lease"
+    assert bootstrap_stack.ledger_bucket(sandbox_env) == "demo-sandbox-ledger-000000000000-us-west-2"
+    assert bootstrap_stack.lease_table(sandbox_env) == "demo-sandbox-lease"
     unnamed = sandbox_env.model_copy(update={"roles": Roles()})
     names = {title: role["RoleName"] for title, role in resources_of(unnamed, "IAM::Role").items()}
     assert names == {
@@ -137,7 +137,7 @@ def test_ledger_is_versioned_encrypted_and_private(prod_env: Environment) -> Non
     assert table["KeySchema"] == [{"AttributeName": "environment", "KeyType": "HASH"}]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    kept = plain(bootstrap.template(prod_env))["Resources"]
+    kept = plain_document(bootstrap_stack.build_bootstrap_template(prod_env))["Resources"]
     assert {kept[t]["DeletionPolicy"] for t in ("LedgerBucket", "LedgerKey", "LeaseTable")} == {"RetainExceptOnCreate"}
 
 

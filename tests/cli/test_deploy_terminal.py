@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from sandbox.paths import PROJECT
@@ -56,7 +56,7 @@ def test_in_a_pipe_the_status_of_a_unit_is_one_line(platform: Environment, eks_a
     assert done.returncode == 0, done.stdout
     heading, *rows, last = done.stdout.splitlines()
     assert heading.split() == ["wave", "unit", "state", "detail"]
-    assert [row.split()[1] for row in rows] == [unit.name for unit in registry().units]
+    assert [row.split()[1] for row in rows] == [unit.name for unit in load_registry().units]
     assert last.startswith("sandbox: ")
     (validation,) = [row for row in rows if row.split()[1] == "validation"]
     assert re.search(r"https://\S+ answers 200 *$", validation)

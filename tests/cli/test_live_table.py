@@ -7,18 +7,18 @@ from io import StringIO
 from rich.console import Console
 
 from eks_assets.cli.runs.live_table import Row, live_table
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 
 
 def lines(rows: dict[str, Row], height: int | None) -> list[str]:
     screen = Console(file=StringIO(), width=100)
-    screen.print(live_table("sandbox", rows, registry(), height))
+    screen.print(live_table("sandbox", rows, load_registry(), height))
     assert isinstance(screen.file, StringIO)
     return [line.rstrip() for line in screen.file.getvalue().splitlines()]
 
 
 def in_the_middle_of_a_deploy() -> dict[str, Row]:
-    names = [unit.name for unit in registry().units]
+    names = [unit.name for unit in load_registry().units]
     rows = {name: Row("done" if i < 15 else "waiting", 1, 2) for i, name in enumerate(names)}
     return rows | {"cluster": Row("running", 1, message="AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS\nmore")}
 
@@ -45,5 +45,5 @@ def test_a_low_terminal_shows_what_runs_and_failed_before_what_waits_and_is_done
 
 
 def test_a_line_is_never_broken_in_two() -> None:
-    rows = {name: Row() for name in ("validation", *registry().needs["validation"])}
+    rows = {name: Row() for name in ("validation", *load_registry().needs["validation"])}
     assert len(lines(rows, None)) == len(rows) + 2

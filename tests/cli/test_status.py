@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from eks_assets.cli.commands.status import as_json, exit_code
+from eks_assets.cli.commands.status import exit_code, status_report
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.model.errors import OperationFailed
 from sandbox.paths import PROJECT
@@ -26,12 +26,14 @@ def environment(*units: UnitPlan) -> EnvironmentPlan:
 def example() -> dict[str, Any]:
     """A unit in each state, with checks and with an error."""
     units = [UnitPlan(f"unit_{state}", "network", state, checks=(PASSED, FAILED)) for state in STATES]
-    return as_json(environment(*units, UnitPlan("loki", "observability", "unknown", error=OperationFailed("why"))))
+    return status_report(
+        environment(*units, UnitPlan("loki", "observability", "unknown", error=OperationFailed("why")))
+    )
 
 
 def test_json_is_as_the_schema_says() -> None:
     assert schema_faults(example(), SCHEMA) == []
-    assert schema_faults(as_json(environment()), SCHEMA) == []
+    assert schema_faults(status_report(environment()), SCHEMA) == []
 
 
 @pytest.mark.parametrize(
@@ -50,9 +52,9 @@ def test_schema_and_document_list_every_state() -> None:
 
 
 def test_since_is_the_time_of_the_command_where_nobody_keeps_it() -> None:
-    passed, failed = as_json(environment(UnitPlan("a", "network", "failed", checks=(PASSED, FAILED))))["units"][0][
-        "checks"
-    ]
+    passed, failed = status_report(environment(UnitPlan("a", "network", "failed", checks=(PASSED, FAILED))))["units"][
+        0
+    ]["checks"]
     assert passed["since"] == "2025-03-01T12:00:00Z"
     assert failed["since"] > "2026"
 

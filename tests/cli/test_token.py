@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eks_assets.cli.commands.token import print_token
-from resources.kubernetes.exec_credential import handed, taken
+from resources.kubernetes.exec_credential import credential_variable, take_credential
 from resources.kubernetes.token import exec_credential
 
 
@@ -21,7 +21,7 @@ def test_token_command_prints_token_handed_over(
 ) -> None:
     """A program started by the pipeline gets a token in its environment; the command prints it without files or AWS."""
     credential = exec_credential("k8s-aws-v1.x", dt.datetime.now(dt.UTC))
-    for name, value in handed("no-such-environment", credential).items():
+    for name, value in credential_variable("no-such-environment", credential).items():
         monkeypatch.setenv(name, value)
     assert print_token(["no-such-environment"]) == 0
     assert json.loads(capsys.readouterr().out) == credential
@@ -82,7 +82,7 @@ def test_token_command_ignores_unusable_handed_over_token(
 ) -> None:
     """A token handed over for another environment, about to expire or malformed is not used."""
     made = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
-    (name, written), *_ = handed(environment, exec_credential("k8s-aws-v1.x", made)).items()
+    (name, written), *_ = credential_variable(environment, exec_credential("k8s-aws-v1.x", made)).items()
     monkeypatch.setenv(name, value or written)
-    assert taken("no-such-environment") is None
+    assert take_credential("no-such-environment") is None
     assert print_token(["no-such-environment"]) == 2

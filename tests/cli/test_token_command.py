@@ -7,9 +7,9 @@ import sys
 import pytest
 import yaml
 
-from eks_assets.token_command import install
+from eks_assets.token_command import install_token_command
 from resources.kubernetes import exec_credential
-from resources.kubernetes.access import ClusterAddress, kubeconfig
+from resources.kubernetes.access import ClusterAddress, build_kubeconfig
 from sandbox.paths import PROJECT
 
 ADDRESS = ClusterAddress("acme-prod-cluster", "https://cluster.test", b"authority")
@@ -44,15 +44,15 @@ BELOW = ["resources", "sensors", *(f"eks_assets/{layer}" for layer in ("graph", 
 
 
 def test_kubeconfig_names_the_command() -> None:
-    install()
-    written = yaml.safe_dump(kubeconfig(ADDRESS, "acme-prod"))
+    install_token_command()
+    written = yaml.safe_dump(build_kubeconfig(ADDRESS, "acme-prod"))
     assert written == KUBECONFIG.replace("PYTHON", sys.executable)
 
 
 def test_kubeconfig_needs_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exec_credential, "_command", [])
     with pytest.raises(RuntimeError, match="no command that prints tokens was set"):
-        kubeconfig(ADDRESS, "acme-prod")
+        build_kubeconfig(ADDRESS, "acme-prod")
 
 
 @pytest.mark.parametrize("layer", [*BELOW, "eks_assets/orchestration"])

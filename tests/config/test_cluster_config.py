@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from resources.config.aws_catalog import INSTANCE_SIZES, accelerator, architecture
+from resources.config.aws_catalog import INSTANCE_SIZES, accelerator_of, architecture_of
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
 from resources.config.eksctl.nodes import ManagedNodeGroup
@@ -99,10 +99,10 @@ class TestNodeGroups:
         assert group(instanceTypes=types).ami_type == image
 
     def test_every_family_has_an_architecture(self) -> None:
-        arm = {family for family in INSTANCE_SIZES if architecture(f"{family}.large") == "arm64"}
+        arm = {family for family in INSTANCE_SIZES if architecture_of(f"{family}.large") == "arm64"}
         assert {"a1", "t4g", "m7g", "c6gn", "im4gn", "is4gen", "x2gd", "g5g", "hpc7g"} <= arm
         assert not arm & {"g4dn", "g5", "g6", "m7i", "c7i-flex", "p5", "u-6tb1", "z1d"}
-        assert accelerator("g4ad.xlarge") == "none"
+        assert accelerator_of("g4ad.xlarge") == "none"
 
     def test_types_of_different_processors_do_not_share_a_group(self) -> None:
         with pytest.raises(ValidationError, match="need different images"):

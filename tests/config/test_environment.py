@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from resources.config.environment import Addon, Approval, Environment, merged
+from resources.config.environment import Addon, Approval, Environment, merge_mappings
 from resources.config.field_types import Owner
 from resources.config.loader import list_environments, load_environment
 
@@ -90,7 +90,7 @@ def test_values_of_a_file_keep_their_place_in_what_digests_are_made_of(prod: Env
 
 def test_merging_leaves_both_sides_as_they_were() -> None:
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
-    assert merged(below, above) == {"a": {"b": 1, "c": 2}}
+    assert merge_mappings(below, above) == {"a": {"b": 1, "c": 2}}
     assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
 
 

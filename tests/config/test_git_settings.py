@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.config.loader import check, load_environment
+from resources.config.loader import check_environment_file, load_environment
 
 EXAMPLES = Path(__file__).parents[2] / "environments"
 
@@ -37,7 +37,7 @@ def test_faults_are_shown_where_they_stand(tmp_path: Path, old: str, new: str, p
     text = (folder / "acme-dev.yaml").read_text()
     assert text.count(old) == 1
     (folder / "acme-dev.yaml").write_text(text.replace(old, new))
-    problems = check(folder / "acme-dev.yaml")
+    problems = check_environment_file(folder / "acme-dev.yaml")
     assert any(problem.path == path and words in problem.message for problem in problems), problems
 
 
@@ -46,7 +46,7 @@ def test_products_need_a_repository(tmp_path: Path) -> None:
     text = (folder / "acme-dev.yaml").read_text()
     start, end = text.index("git:\n"), text.index("retry:")
     (folder / "acme-dev.yaml").write_text(text[:start] + text[end:])
-    (problem,) = check(folder / "acme-dev.yaml")
+    (problem,) = check_environment_file(folder / "acme-dev.yaml")
     assert (problem.path, "needs a repository" in problem.message) == ("products_purchased", True)
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.units import registry
-from resources.config.loader import check, load_environment
+from eks_assets.units import load_registry
+from resources.config.loader import check_environment_file, load_environment
 from resources.config.names import derived_names
 from resources.config.problems import Problem
 from resources.model.errors import ConfigError
 from tests.helpers.environment_folder import edit
 
-UNITS = registry().by_name
+UNITS = load_registry().by_name
 Edit = Callable[..., list[Problem]]
 
 
@@ -108,7 +108,7 @@ def test_a_fault_in_the_environment_is_shown_where_it_stands(
     folder: Path, old: str, new: str, path: str, words: str
 ) -> None:
     line = edit(folder / "sandbox.yaml", old, new)
-    found = [p for p in check(folder / "sandbox.yaml", UNITS) if p.path == path]
+    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
     assert [(p.file, p.line) for p in found] == [("environments/sandbox.yaml", line)]
     assert words in found[0].message
 
@@ -118,7 +118,7 @@ def test_a_fault_in_the_cluster_is_shown_in_the_clusters_file(
     folder: Path, old: str, new: str, path: str, words: str
 ) -> None:
     line = edit(folder / "clusters/sandbox.yaml", old, new)
-    found = [p for p in check(folder / "sandbox.yaml", UNITS) if p.path == path]
+    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
     assert [p.file for p in found] == ["environments/clusters/sandbox.yaml"]
     assert words in found[0].message
     if new:
@@ -138,9 +138,9 @@ def access_policy(name: str) -> str:
 def test_access_policies_are_known_by_name(folder: Path) -> None:
     cluster = folder / "clusters/sandbox.yaml"
     edit(cluster, "addons:\n", access_policy("AmazonEKSViewPolicy") + "addons:\n")
-    assert check(folder / "sandbox.yaml") == []
+    assert check_environment_file(folder / "sandbox.yaml") == []
     edit(cluster, "AmazonEKSViewPolicy", "AmazonEKSViewPolcy")
-    (problem,) = check(folder / "sandbox.yaml")
+    (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert 'did you mean "AmazonEKSViewPolicy"?' in problem.message
 
 
@@ -155,7 +155,7 @@ def without_roles(folder: Path, roles: str = "") -> Path:
 
 @pytest.mark.parametrize("roles", ["", "roles: {}\n", "roles: {planner: 'arn:aws:iam::000000000000:role/planner'}\n"])
 def test_an_environment_that_nobody_could_administer_is_refused(folder: Path, roles: str) -> None:
-    (problem,) = check(without_roles(folder, roles))
+    (problem,) = check_environment_file(without_roles(folder, roles))
     assert problem.path == "roles"
     assert "allowed: roles.deployer or roles.pipeline" in problem.message
 
@@ -174,7 +174,7 @@ def test_an_environment_without_roles_is_fine_where_its_cluster_names_an_adminis
     folder: Path, before: str, administrator: str
 ) -> None:
     edit(folder / "clusters/sandbox.yaml", before, administrator + before)
-    assert check(without_roles(folder)) == []
+    assert check_environment_file(without_roles(folder)) == []
 
 
 def lookup_with_subnets(folder: Path, private: str) -> list[Problem]:
@@ -184,7 +184,7 @@ def lookup_with_subnets(folder: Path, private: str) -> list[Problem]:
     start, end = text.index("network:"), text.index("retry:")
     environment.write_text(text[:start] + "network: {lookup: {}}\n" + text[end:])
     edit(cluster, "  id: ${VPC_ID}\n", f"  id: ${{VPC_ID}}\n  subnets: {{private: {private}}}\n")
-    return check(environment)
+    return check_environment_file(environment)
 
 
 def test_subnets_in_two_zones_are_fine(folder: Path) -> None:
@@ -206,7 +206,7 @@ def test_subnets_that_overlap_are_refused(folder: Path) -> None:
 def test_names_that_aws_would_refuse_for_their_length(folder: Path) -> None:
     edit(folder / "sandbox.yaml", "tenant: demo", "tenant: a-very-long-tenant")
     edit(folder / "sandbox.yaml", "target_env: sandbox", "target_env: and-a-very-long-name")
-    (role,) = [p for p in check(folder / "sandbox.yaml") if "node role" in p.message]
+    (role,) = [p for p in check_environment_file(folder / "sandbox.yaml") if "node role" in p.message]
     assert "allowed: 64 characters" in role.message
 
 
@@ -233,8 +233,8 @@ def test_all_faults_come_at_once_and_together(folder: Path) -> None:
 def test_units_are_known_by_name_where_the_caller_knows_them(folder: Path) -> None:
     file = folder / "sandbox.yaml"
     file.write_text(file.read_text() + "addons:\n  karpentr: off\n")
-    assert check(file) == []
-    (problem,) = check(file, UNITS)
+    assert check_environment_file(file) == []
+    (problem,) = check_environment_file(file, UNITS)
     assert 'did you mean "karpenter"?' in problem.message
 
 
@@ -244,17 +244,17 @@ def test_a_namespace_may_be_left_out_where_nothing_needs_it(folder: Path) -> Non
         file.read_text()
         + "namespaces: [shop]\naddons: {grafana_credentials: off, argocd_repository: {enabled: false}}\n"
     )
-    assert check(file, UNITS) == []
+    assert check_environment_file(file, UNITS) == []
     text = file.read_text()
     start, end = text.index("  credentials:"), text.index("  variables:")
     file.write_text((text[:start] + text[end:]).replace(", argocd_repository: {enabled: false}", ""))
-    assert check(file, UNITS) == []
+    assert check_environment_file(file, UNITS) == []
 
 
 def test_a_namespace_that_is_left_out_is_no_fault_where_no_units_are_known(folder: Path) -> None:
     edit(folder / "sandbox.yaml", "retry:\n", "namespaces: [shop]\nretry:\n")
-    assert check(folder / "sandbox.yaml") == []
-    assert len(check(folder / "sandbox.yaml", UNITS)) == 2
+    assert check_environment_file(folder / "sandbox.yaml") == []
+    assert len(check_environment_file(folder / "sandbox.yaml", UNITS)) == 2
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_faults_in_an_addon(folder: Path, addon: str) -> None:
     file = folder / "sandbox.yaml"
     (folder / "values.yaml").write_text("a: 1\n")
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
-    (problem,) = check(file, UNITS)
+    (problem,) = check_environment_file(file, UNITS)
     assert problem.path.startswith("addons.karpenter")
     assert problem.line == file.read_text().count("\n")
 
@@ -273,11 +273,11 @@ def test_faults_in_an_addon(folder: Path, addon: str) -> None:
 def test_the_name_is_the_files_and_no_field(folder: Path) -> None:
     file = folder / "sandbox.yaml"
     file.write_text(file.read_text() + "name: other\n")
-    (problem,) = check(file)
+    (problem,) = check_environment_file(file)
     assert (problem.path, problem.line) == ("name", file.read_text().count("\n"))
     assert "the name is the file's name" in problem.message
     edit(file, "\nname: other\n", "\nnmae: other\n")
-    (problem,) = check(file)
+    (problem,) = check_environment_file(file)
     assert problem.path == "nmae"
     assert " name," not in problem.message
 
@@ -290,7 +290,7 @@ def test_values_that_json_cannot_hold_are_shown_where_they_stand(folder: Path, v
     file.write_text(
         file.read_text() + f"addons:\n  karpenter:\n    values: {{80: {value}}}\n    values_file: values.yaml\n"
     )
-    inline, beside = check(file, UNITS)
+    inline, beside = check_environment_file(file, UNITS)
     assert (inline.file, inline.line, inline.path) == ("environments/sandbox.yaml", line, "addons.karpenter.values.80")
     assert (beside.file, beside.line, beside.path) == ("environments/values.yaml", 3, "list[0].b")
     assert "text in quotes" in inline.message
@@ -300,7 +300,7 @@ def test_dates_and_times_of_day_are_text_as_they_are_for_helm_and_eksctl(folder:
     file = folder / "sandbox.yaml"
     values = "{tag: 2024-05-01, closes: 12:30, since: 2024-05-01T00:00:00Z}"
     file.write_text(file.read_text() + f"addons:\n  karpenter:\n    values: {values}\n")
-    assert check(file, UNITS) == []
+    assert check_environment_file(file, UNITS) == []
     found = load_environment("sandbox", folder).addons["karpenter"].values
     assert found == {"tag": "2024-05-01", "closes": "12:30", "since": "2024-05-01T00:00:00Z"}
 
@@ -327,11 +327,11 @@ def test_keys_that_are_no_text_are_the_text_that_they_are_written_as(folder: Pat
 )
 def test_files_that_are_no_environment_at_all(folder: Path, text: str, words: str) -> None:
     (folder / "broken.yaml").write_text(text)
-    (problem,) = check(folder / "broken.yaml")
+    (problem,) = check_environment_file(folder / "broken.yaml")
     assert words in problem.message
 
 
 def test_a_file_that_is_not_text(folder: Path) -> None:
     (folder / "broken.yaml").write_bytes(b"\xff\xfe\x00")
-    (problem,) = check(folder / "broken.yaml")
+    (problem,) = check_environment_file(folder / "broken.yaml")
     assert "UTF-8" in problem.message

@@ -9,7 +9,7 @@ import pytest
 from eks_assets.cli.commands.validate import validate
 from resources.aws.botocore_catalog import read_models
 from resources.config import aws_catalog
-from resources.config.loader import check, load_environment
+from resources.config.loader import check_environment_file, load_environment
 from resources.config.problems import is_misspelt
 from resources.model.errors import ConfigError
 from tests.helpers.environment_folder import EXAMPLES, edit
@@ -40,19 +40,21 @@ def test_the_catalog_is_what_the_installed_botocore_knows() -> None:
     ],
 )
 def test_a_region_lies_in_the_partition_that_botocore_says(region: str, partition: str) -> None:
-    assert aws_catalog.partition(region) == partition
+    assert aws_catalog.partition_of(region) == partition
 
 
 def test_zones_are_lettered_a_to_c_but_for_the_regions_in_the_table() -> None:
-    assert aws_catalog.zones("eu-west-1") == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
-    assert aws_catalog.zones("ca-central-1") == ("ca-central-1a", "ca-central-1b", "ca-central-1d")
-    assert aws_catalog.zones("xx-nowhere-1") == ()
+    assert aws_catalog.zones_of("eu-west-1") == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+    assert aws_catalog.zones_of("ca-central-1") == ("ca-central-1a", "ca-central-1b", "ca-central-1d")
+    assert aws_catalog.zones_of("xx-nowhere-1") == ()
 
 
 @pytest.mark.parametrize("region", ["us-wset-2", "us-west-9", "aws-global"])
 def test_a_region_that_botocore_does_not_know_is_refused(folder: Path, region: str) -> None:
     edit(folder / "sandbox.yaml", "region: us-west-2", f"region: {region}")
-    assert "region" in {problem.path for problem in check(folder / "sandbox.yaml") if not problem.warning}
+    assert "region" in {
+        problem.path for problem in check_environment_file(folder / "sandbox.yaml") if not problem.warning
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_region_that_botocore_does_not_know_is_refused(folder: Path, region: s
 )
 def test_a_name_far_from_all_known_ones_is_a_warning(folder: Path, old: str, new: str, path: str, words: str) -> None:
     edit(folder / "clusters/sandbox.yaml", old, new)
-    (problem,) = check(folder / "sandbox.yaml")
+    (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert (problem.warning, problem.path) == (True, path)
     assert words in problem.message
     assert ": warning: EKS had no " in str(problem)
@@ -79,7 +81,7 @@ def test_a_name_far_from_all_known_ones_is_a_warning(folder: Path, old: str, new
 @pytest.mark.parametrize("name", ["cordns", "corednss", "corednz", "croedns", "CoreDNS"])
 def test_a_name_within_one_letter_of_a_known_one_is_refused(folder: Path, name: str) -> None:
     edit(folder / "clusters/sandbox.yaml", "name: vpc-cni", f"name: {name}")
-    (problem,) = check(folder / "sandbox.yaml")
+    (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert not problem.warning
     assert 'did you mean "coredns"?' in problem.message
     with pytest.raises(ConfigError, match="is not an EKS add-on"):
@@ -89,7 +91,7 @@ def test_a_name_within_one_letter_of_a_known_one_is_refused(folder: Path, name: 
 def test_an_iam_policy_is_refused_and_not_warned_of_too(folder: Path) -> None:
     policy = POLICY.replace("eks::aws:cluster-access-policy/AmazonEKSQuantumPolicy", "iam::aws:policy/ReadOnlyAccess")
     edit(folder / "clusters/sandbox.yaml", "addons:\n", policy)
-    (problem,) = check(folder / "sandbox.yaml")
+    (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert not problem.warning
     assert "an IAM policy belongs on the role itself" in problem.message
 
@@ -123,7 +125,7 @@ def versioned(folder: Path, version: str) -> Path:
 
 def test_a_version_newer_than_the_catalog_is_a_warning(folder: Path) -> None:
     file = versioned(folder, "1.37")
-    (problem,) = check(file)
+    (problem,) = check_environment_file(file)
     assert (problem.warning, problem.path) == (True, "kubernetes_version")
     assert "aws eks describe-cluster-versions" in problem.message
     assert load_environment(file).cluster.metadata.version == "1.37"
@@ -131,14 +133,14 @@ def test_a_version_newer_than_the_catalog_is_a_warning(folder: Path) -> None:
 
 @pytest.mark.parametrize("version", ["1.30", "1.43", "1.99"])
 def test_a_version_that_eks_has_ended_or_cannot_have_yet_is_refused(folder: Path, version: str) -> None:
-    (problem,) = check(versioned(folder, version))
+    (problem,) = check_environment_file(versioned(folder, version))
     assert not problem.warning
     assert f"EKS does not offer Kubernetes {version}" in problem.message
 
 
 def test_the_sandbox_runs_no_version_that_the_catalog_does_not_know(folder: Path) -> None:
     edit(folder / "sandbox.yaml", 'version: "1.34"', 'version: "1.37"')
-    refused = [problem.message for problem in check(folder / "sandbox.yaml") if not problem.warning]
+    refused = [problem.message for problem in check_environment_file(folder / "sandbox.yaml") if not problem.warning]
     assert len(refused) == 1
     assert "the sandbox cannot run 1.37" in refused[0]
 

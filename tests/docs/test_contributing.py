@@ -16,10 +16,10 @@ import pytest
 from eks_assets.cli.commands import status
 from eks_assets.engine.planner import plan_environment, plan_report
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired
+from eks_assets.graph.rendering import render_spec
 from eks_assets.orchestration.assets import build_assets
 from eks_assets.orchestration.code_location import CodeLocation
-from eks_assets.units import PACKAGES, configuration, registry
+from eks_assets.units import PACKAGES, configuration, load_registry
 from resources.config.environment import Addon, Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.context import Context
@@ -39,7 +39,7 @@ CHART = dict(zip(("Chart.yaml", "values.yaml", "templates/workload.yaml"), code_
 @pytest.fixture
 def grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry of the project with one more file in the folder of the wave `configuration`."""
-    registry()  # kept for the whole process: read before the folder grows
+    load_registry()  # kept for the whole process: read before the folder grows
     folder = tmp_path / "configuration"
     folder.mkdir()
     (folder / f"{NAME}.py").write_text(UNIT)
@@ -71,7 +71,7 @@ def chart_pushed(account: Environment, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_new_file_is_registered_without_being_named_anywhere(grown: Registry) -> None:
     """It joins the units that were there, behind the cluster and what it waits for."""
-    assert {u.name for u in grown.units} - {u.name for u in registry().units} == {NAME}
+    assert {u.name for u in grown.units} - {u.name for u in load_registry().units} == {NAME}
     assert set(grown.needs[NAME]) >= {"access_entries", "pod_addons"}
 
 
@@ -91,7 +91,7 @@ def test_new_unit_takes_its_switch_and_overrides_from_the_environment(
     assert not grown[NAME].is_enabled(sandbox_env)
     assert grown[NAME].is_enabled(asking_env)
     more = asking_env.model_copy(update={"addons": {NAME: Addon(values={"replicas": 2})}})
-    spec = desired(grown, more, grown[NAME], {})
+    spec = render_spec(grown, more, grown[NAME], {})
     assert isinstance(spec, HelmRelease)
     assert spec.values == {"kind": "Deployment", "replicas": 2}
 
@@ -118,7 +118,7 @@ def test_new_unit_is_planned(grown: Registry, asking_env: Environment) -> None:
 @pytest.mark.usefixtures("chart_pushed")
 def test_new_unit_stands_in_the_status(grown: Registry, asking_env: Environment) -> None:
     """As `eks-assets status --json` prints it."""
-    document = status.as_json(plan_environment(grown, Context.of(asking_env)))
+    document = status.status_report(plan_environment(grown, Context.of(asking_env)))
     (row,) = [unit for unit in document["units"] if unit["unit"] == NAME]
     assert (row["wave"], row["state"]) == ("configuration", "pending")
 

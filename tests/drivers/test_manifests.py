@@ -10,7 +10,7 @@ import pytest
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.kubernetes.objects import read
+from resources.kubernetes.objects import read_object
 from resources.model.specs import Manifests
 from tests.helpers.cluster_objects import remove
 from tests.helpers.materialization import Materialize, failure, shown
@@ -64,7 +64,7 @@ def clean(platform: Environment, context: Context) -> Iterator[Context]:
 
 
 def live(context: Context) -> dict[str, Any]:
-    found = read(context.cluster, config_map())
+    found = read_object(context.cluster, config_map())
     assert found is not None
     return found
 
@@ -115,7 +115,7 @@ def test_field_that_another_manager_applies_is_not_fought_over(materialize: Mate
 
 def test_definition_is_established_before_what_it_defines(materialize: Materialize, clean: Context) -> None:
     assert materialize(manifests(CRD, BOX)).success
-    found = read(clean.cluster, BOX)
+    found = read_object(clean.cluster, BOX)
     assert found is not None
     assert found["size"] == 3
 

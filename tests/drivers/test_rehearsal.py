@@ -10,7 +10,7 @@ import pytest
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.kubernetes.objects import read
+from resources.kubernetes.objects import read_object
 from resources.model.specs import Manifests
 from tests.helpers.cluster_objects import remove
 from tests.helpers.materialization import Materialize, failure
@@ -44,7 +44,7 @@ def test_nothing_is_written_where_one_object_would_be_refused(materialize: Mater
     said = failure(materialize(manifests(GOOD, refused("one"))))
     assert "applying Service default/one" in said
     assert "must be between 1 and 65535" in said
-    assert read(clean.cluster, GOOD) is None
+    assert read_object(clean.cluster, GOOD) is None
 
 
 def test_every_refusal_is_said_at_once(materialize: Materialize, clean: Context) -> None:
@@ -52,4 +52,4 @@ def test_every_refusal_is_said_at_once(materialize: Materialize, clean: Context)
     assert "nothing was applied" in said
     assert "Service default/one" in said
     assert "Service default/two" in said
-    assert read(clean.cluster, GOOD) is None
+    assert read_object(clean.cluster, GOOD) is None

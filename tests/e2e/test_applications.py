@@ -12,7 +12,7 @@ import pytest
 
 from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.unit_plan import EnvironmentPlan
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -41,7 +41,7 @@ def applications(context: Context) -> set[str]:
 
 def planned(only: str) -> EnvironmentPlan:
     """The plan of one unit of the environment as its file is now."""
-    return plan_environment(registry(), Context.of(load_environment("sandbox")), only=[only])
+    return plan_environment(load_registry(), Context.of(load_environment("sandbox")), only=[only])
 
 
 def unwrapped(text: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from sandbox.credentials import credentials
 from sandbox.mail import messages
 from tests.conftest import Cli
@@ -73,8 +73,8 @@ def test_gated_materialize_waits_and_starts_only_gated_units(
     run = materialize(GATED)
     assert run.run.status == dg.DagsterRunStatus.SUCCESS
     assert run.run.tags[OUTCOME_TAG] == WAITING
-    units = run.steps("STEP_WORKER_STARTED") & set(registry().by_name)
-    assert {registry()[name].wave for name in units} == {"applications", "observability"}
+    units = run.steps("STEP_WORKER_STARTED") & set(load_registry().by_name)
+    assert {load_registry()[name].wave for name in units} == {"applications", "observability"}
     assert {name for name in run.results() if name in units} == set()
     checks = run.checks()
     assert checks["release_plan:approved"] is False

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from tests.e2e.conftest import Change
@@ -32,14 +32,14 @@ def test_materialize_all_unchanged_starts_no_process(account: Environment, conte
     assert run.run.status == dg.DagsterRunStatus.SUCCESS
     assert run.steps("STEP_WORKER_STARTED") == set()
     results = run.results()
-    assert set(registry().by_name) <= results.keys()
-    assert {text.split(" in ")[0] for name, text in results.items() if registry().by_name.get(name)} <= {
+    assert set(load_registry().by_name) <= results.keys()
+    assert {text.split(" in ")[0] for name, text in results.items() if load_registry().by_name.get(name)} <= {
         "nothing to do,",
-        *(f"{name} is switched off" for name in registry().by_name),
+        *(f"{name} is switched off" for name in load_registry().by_name),
     }
     checks = run.checks()
     assert all(checks.values())
-    assert {f"{unit.name}:{check.name}" for unit in registry().units for check in unit.checks} <= checks.keys()
+    assert {f"{unit.name}:{check.name}" for unit in load_registry().units for check in unit.checks} <= checks.keys()
     assert footprint(aws, context) == before
 
 
@@ -51,8 +51,8 @@ def test_materialize_all_fixes_hand_edit_and_its_dependents(account: Environment
     ssm.put_parameter(Name=name, Value="by-hand", Overwrite=True)
     run = materialize(account.name)
     assert run.run.status == dg.DagsterRunStatus.SUCCESS
-    again = registry().descendants(["oidc_parameter"])
-    assert run.steps("STEP_WORKER_STARTED") & set(registry().by_name) == set(again)
+    again = load_registry().descendants(["oidc_parameter"])
+    assert run.steps("STEP_WORKER_STARTED") & set(load_registry().by_name) == set(again)
     assert run.results()["oidc_parameter"].startswith("updated in")
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == wanted
 

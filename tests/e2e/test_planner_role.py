@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from kubernetes.dynamic.exceptions import ForbiddenError
 
 from eks_assets.engine.planner import plan_report
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -78,7 +78,7 @@ def test_planner_and_deployer_plan_same_digest(
     assert log.writes() == {"cloudformation:CreateChangeSet": 1, "cloudformation:DeleteChangeSet": 1}
     document = json.loads(done.stdout)
     assert {entry["unit"] for entry in document["changes"]} == {"notifications", "external_dns"}
-    deployer = plan_report(registry(), Context.of(load_environment("sandbox")))
+    deployer = plan_report(load_registry(), Context.of(load_environment("sandbox")))
     assert document["digest"] == deployer.digest, "what is approved does not depend on who planned"
 
 

@@ -17,8 +17,8 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.records.lease import hold
-from sandbox.lifecycle import Options, down, up
+from resources.records.lease import hold_lease
+from sandbox.lifecycle import Options, start_sandbox, stop_sandbox
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
 from tests.e2e.request_log import RequestLog
@@ -35,11 +35,11 @@ def empty_account(eks_assets: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(tmp_path / "sandbox"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     state = StateDirectory.default()
-    up(Options(pod_seconds=0, delays={"AWS::EC2::VPC": 2, "AWS::EKS::Cluster": 2}, state=state))
+    start_sandbox(Options(pod_seconds=0, delays={"AWS::EC2::VPC": 2, "AWS::EKS::Cluster": 2}, state=state))
     done = eks_assets("bootstrap", "sandbox", "--apply")
     assert done.returncode == 0, done.stderr
     yield load_environment("sandbox", PROJECT / "environments")
-    down(state)
+    stop_sandbox(state)
 
 
 def test_deploy_killed_three_times_makes_nothing_twice(
@@ -103,7 +103,7 @@ def test_interrupted_deploy_ends_soon_and_next_one_finishes(
 def test_deploy_of_held_environment_names_holder(platform: Environment, eks_assets: Cli, change: Any) -> None:
     """A deploy while another run holds the environment is refused with its holder and the next step."""
     change(addons={"external_dns": {"values": {"interval": "2m"}}})
-    with hold(Context.of(platform, run_id="other-run"), who="somebody else", keep=False):
+    with hold_lease(Context.of(platform, run_id="other-run"), who="somebody else", keep=False):
         refused = eks_assets("deploy", "sandbox", "--wait", "0")
     assert refused.returncode == 1, refused.stdout
     assert "environment sandbox is held by run other-run (somebody else) since" in refused.stderr

@@ -10,7 +10,7 @@ import pytest
 from resources.config.environment import Environment
 from resources.config.sandbox_state import SandboxState, sandbox_state
 from resources.context import Context
-from resources.drivers.git.manifests import refresh
+from resources.drivers.git.manifests import refresh_applications
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import ApplicationEndpoint
 from resources.model.specs import Probes
@@ -48,7 +48,7 @@ def test_endpoint_check_fails_while_gateway_is_scaled_to_zero(platform: Environm
     assert probe_endpoint(context) == CheckResult(True, "https://demo-sandbox.sandbox.test/health answers 200")
     scale_gateway(context, 0)
     try:
-        refresh(context)
+        refresh_applications(context)
         assert "answers 503" in wait_for_answer(context, passed=False)
     finally:
         scale_gateway(context, 2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine.coverage import uncovered
+from eks_assets.engine.coverage import coverage_faults
 from eks_assets.plan.model import Entry, Field
 from resources.model.outputs import Outputs, Pending
 from tests.helpers.plans import field, report
@@ -37,7 +37,7 @@ def entry(*fields: Field, action: str = "update", **other: Any) -> Entry:
 
 def deviations(approved: Entry, now: Entry, started: bool = False) -> tuple[str, ...]:
     plan = report(approved)
-    return uncovered(plan, plan, now, KNOWN, "started" if started else "")
+    return coverage_faults(plan, plan, now, KNOWN, "started" if started else "")
 
 
 A, B = field("a", 1, 2), field("b", None, "x")
@@ -144,12 +144,12 @@ def test_coverage_accepts_creation_of_less_if_rest_exists() -> None:
 def test_coverage_refuses_other_environment_or_source(key: str) -> None:
     """Environment, account, region, commit, inputs and cluster version must be those of the approved plan."""
     plan = report(entry(A))
-    assert uncovered(plan, plan, entry(A), KNOWN, "") == ()
-    assert len(uncovered(plan, plan.model_copy(update={key: AROUND[key]}), entry(A), KNOWN, "")) == 1
+    assert coverage_faults(plan, plan, entry(A), KNOWN, "") == ()
+    assert len(coverage_faults(plan, plan.model_copy(update={key: AROUND[key]}), entry(A), KNOWN, "")) == 1
 
 
 def test_coverage_refuses_unit_that_used_the_grant() -> None:
     """A unit that has been changed under the grant is not changed again."""
     plan = report(entry(A))
-    (reason,) = uncovered(plan, plan, entry(A), KNOWN, "done")
+    (reason,) = coverage_faults(plan, plan, entry(A), KNOWN, "done")
     assert reason == "x has been changed under this grant before; a grant is used once"

@@ -18,7 +18,7 @@ from resources.config.names import ledger_bucket
 from resources.model.digests import digest_of
 from resources.model.errors import AccessDenied, ApprovalMissing, ApprovalStale, PipelineError
 from resources.records import clock
-from resources.records.ledger import keys
+from resources.records.ledger import list_keys
 from tests.helpers.gate import USERS, Gate
 
 pytestmark = pytest.mark.sandbox
@@ -156,7 +156,7 @@ def _changed_by_hand(gate: Gate) -> None:
 def _edited_request(gate: Gate) -> None:
     request = gate.request()
     gate.decide(request, "alice", "bob")
-    (key,) = [key for key in keys(gate.context(), "requests/") if request.id in key]
+    (key,) = [key for key in list_keys(gate.context(), "requests/") if request.id in key]
     admin = gate.as_person("root").aws.client("s3")
     body = json.dumps({**request.document(), "initiator": "nobody"})
     admin.put_object(Bucket=ledger_bucket(gate.env), Key=key, Body=body)

@@ -12,7 +12,7 @@ from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.config.environment import Environment
-from resources.kubernetes.objects import read
+from resources.kubernetes.objects import read_object
 from resources.model.errors import ApprovalStale
 from resources.model.specs import HelmRelease, Manifests
 from tests.helpers.cluster_objects import remove
@@ -60,7 +60,7 @@ class ClusterGate(Gate):
             run_unit(self.registry(), one, type(self)(env, self.name).context())
 
     def level(self) -> str:
-        live = read(self.context().cluster, SETTINGS)
+        live = read_object(self.context().cluster, SETTINGS)
         assert live is not None
         return str(live["data"]["level"])
 

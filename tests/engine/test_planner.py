@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from eks_assets.engine import planner as planning
+from eks_assets.engine import planner
 from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
@@ -20,7 +20,7 @@ from resources.context import Context
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, OperationFailed, WrongAccount
-from resources.model.outputs import NoOutputs, Outputs, plain
+from resources.model.outputs import NoOutputs, Outputs, plain_document
 from resources.model.specs import Stack
 from resources.probes.result import CheckResult
 
@@ -79,9 +79,9 @@ class Account:
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
         if observed is None:
             return Change("create", (FieldChange("", None, spec.name),), "does not exist")
-        if observed.desired["p"] == plain(spec.parameters):
+        if observed.desired["p"] == plain_document(spec.parameters):
             return NOTHING_TO_DO
-        return Change("update", (FieldChange("p", observed.desired["p"], plain(spec.parameters)),), "differs")
+        return Change("update", (FieldChange("p", observed.desired["p"], plain_document(spec.parameters)),), "differs")
 
     def run_probe(self, _: Check, spec: Stack[Any], __: Context) -> CheckResult:
         self.looked_at.append(spec.name)
@@ -94,8 +94,8 @@ Plan = Callable[..., EnvironmentPlan]
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     existing = Account({"base": {}, "reader": {"Vpc": "vpc-1"}, "last": {}, "aside": {}})
-    monkeypatch.setattr(planning, "driver_of", lambda _: existing)
-    monkeypatch.setattr(planning, "run_probe", existing.run_probe)
+    monkeypatch.setattr(planner, "driver_of", lambda _: existing)
+    monkeypatch.setattr(planner, "run_probe", existing.run_probe)
     return existing
 
 

@@ -18,7 +18,7 @@ from resources.context import Context
 from resources.drivers.parameter import ParameterDriver
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
-from resources.records.lease import hold
+from resources.records.lease import hold_lease
 from tests.helpers.leases import expire
 
 pytestmark = pytest.mark.sandbox
@@ -72,7 +72,7 @@ def test_unit_observed_under_lease_of_launch_is_trusted(
     account: Environment, registry: Registry, looks: list[str]
 ) -> None:
     """What was observed while the same launch held the lease is not observed again."""
-    with hold(context_of(account, "main", "launch-1"), who="ann", keep=False):
+    with hold_lease(context_of(account, "main", "launch-1"), who="ann", keep=False):
         run_unit(registry, registry["demo"], context_of(account, "step", "launch-1"))
     assert looks[:2] == ["nothing", "wanted"]
 
@@ -92,15 +92,15 @@ def test_unit_is_observed_again_if_launch_lost_lease_between(
     table = admin.session.resource("dynamodb", endpoint_url=admin.source.endpoint).Table(lease_table(account))
     observe = ParameterDriver.observe
     with ExitStack() as stack:
-        stack.enter_context(hold(context_of(account, "main", "launch-1"), who="ann", keep=False))
+        stack.enter_context(hold_lease(context_of(account, "main", "launch-1"), who="ann", keep=False))
 
         def overtaken(self: ParameterDriver, spec: Parameter[Any], context: Context) -> Any:
             observed = observe(self, spec, context)
             if len(looks) == 1:
                 expire(table)
-                with hold(context_of(account, "other"), who="ben", keep=False):
+                with hold_lease(context_of(account, "other"), who="ben", keep=False):
                     pass
-                stack.enter_context(hold(context_of(account, "sibling", "launch-1"), who="ann", keep=False))
+                stack.enter_context(hold_lease(context_of(account, "sibling", "launch-1"), who="ann", keep=False))
             return observed
 
         monkeypatch.setattr(ParameterDriver, "observe", overtaken)

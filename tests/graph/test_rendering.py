@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import desired, with_overrides
+from eks_assets.graph.rendering import render_spec, with_overrides
 from eks_assets.graph.unit import unit
-from resources.config.environment import Addon, Charts, Deadlines, Environment, merged
+from resources.config.environment import Addon, Charts, Deadlines, Environment, merge_mappings
 from resources.model.outputs import NoOutputs, Outputs, pending_fields
 from resources.model.specs import HelmRelease, Stack
 
@@ -53,13 +53,13 @@ REGISTRY = Registry.of([zone, vpc, reader, chart])
 
 def with_chart(env: Environment, **addon: Any) -> HelmRelease:
     changed = env.model_copy(update={"addons": {"chart": Addon.model_validate(addon)}})
-    spec = desired(REGISTRY, changed, chart, {})
+    spec = render_spec(REGISTRY, changed, chart, {})
     assert isinstance(spec, HelmRelease)
     return spec
 
 
 def parameters(env: Environment, **known: Outputs) -> dict[str, str]:
-    spec = desired(REGISTRY, env, reader, known)
+    spec = render_spec(REGISTRY, env, reader, known)
     assert isinstance(spec, Stack)
     return spec.parameters
 
@@ -84,10 +84,10 @@ def test_values_are_merged_at_every_depth_and_lists_replaced(sandbox_env: Enviro
 
 def test_merging_changes_neither_side() -> None:
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
-    assert merged(below, above) == {"a": {"b": 1, "c": 2}}
+    assert merge_mappings(below, above) == {"a": {"b": 1, "c": 2}}
     assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
-    assert merged({"a": {"b": 1}}, {"a": None}) == {"a": None}
-    assert merged({"a": 1}, {"a": {"b": 2}}) == {"a": {"b": 2}}
+    assert merge_mappings({"a": {"b": 1}}, {"a": None}) == {"a": None}
+    assert merge_mappings({"a": 1}, {"a": {"b": 2}}) == {"a": {"b": 2}}
 
 
 def test_version_time_and_digest_are_the_environments(sandbox_env: Environment) -> None:
@@ -103,7 +103,7 @@ def test_version_time_and_digest_are_the_environments(sandbox_env: Environment) 
 
 def test_a_stack_waits_as_long_as_the_environment_says_unless_the_unit_knows_better(sandbox_env: Environment) -> None:
     env = sandbox_env.model_copy(update={"deadlines": Deadlines(stack=99)})
-    assert desired(REGISTRY, env, vpc, {}).model_dump()["timeout"] == 99
+    assert render_spec(REGISTRY, env, vpc, {}).model_dump()["timeout"] == 99
     own = Stack[Vpc](name="vpc", template={}, timeout=5)
     assert with_overrides(env, vpc, own).model_dump()["timeout"] == 5
 
@@ -118,4 +118,4 @@ def test_stack_without_a_name_is_named_after_its_unit(sandbox_env: Environment) 
 
 @pytest.mark.parametrize("name", ["zone", "vpc", "reader"])
 def test_rendering_needs_nothing_that_exists(sandbox_env: Environment, name: str) -> None:
-    assert desired(REGISTRY, sandbox_env, REGISTRY[name], {}).model_dump()["name"].endswith(name)
+    assert render_spec(REGISTRY, sandbox_env, REGISTRY[name], {}).model_dump()["name"].endswith(name)

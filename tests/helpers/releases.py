@@ -12,7 +12,7 @@ from typing import Any
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.drivers.helm.storage import Release, decode
+from resources.drivers.helm.storage import Release, decode_release
 from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
 
@@ -38,7 +38,7 @@ def release(values: dict[str, Any] | None = None, **options: Any) -> AnyUnit:
 def revisions(context: Context) -> list[Release]:
     """Every revision that helm keeps of the release, oldest first."""
     secrets = list_objects(context.cluster, "v1", "Secret", namespace=NAMESPACE, labels="owner=helm,name=driver-test")
-    return sorted((decode(secret) for secret in secrets), key=lambda found: found.revision)
+    return sorted((decode_release(secret) for secret in secrets), key=lambda found: found.revision)
 
 
 def statuses(context: Context) -> list[str]:

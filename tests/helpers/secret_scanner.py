@@ -21,7 +21,7 @@ from urllib.parse import quote
 from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
 from resources.context import Context
-from resources.drivers.helm.storage import decode
+from resources.drivers.helm.storage import decode_release
 from resources.kubernetes.objects import list_objects
 
 Place: TypeAlias = tuple[str, bytes]
@@ -133,7 +133,7 @@ def repository(bare: Path) -> Iterator[Place]:
 def helm_storage(context: Context) -> Iterator[Place]:
     """The user's values and the rendered manifest of every revision of every release."""
     for secret in list_objects(context.cluster, "v1", "Secret", labels="owner=helm"):
-        release = decode(secret)
+        release = decode_release(secret)
         name = f"{release.namespace}/{release.name} revision {release.revision}"
         yield f"helm values of {name}", _text(release.values)
         yield f"helm manifest of {name}", release.manifest.encode()

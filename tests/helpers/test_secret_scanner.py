@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 
 from eks_assets.cli.runs.event_log import Event, JsonLines
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.model.errors import OperationFailed
 from tests.helpers.secret_scanner import Finding, SecretScanner, folder, raised, repository, said
 
@@ -56,7 +56,7 @@ def test_in_what_a_command_says() -> None:
 
 def test_in_the_json_log() -> None:
     stream = io.StringIO()
-    JsonLines(stream, "demo", registry())(Event("progress", f"logging in with {SECRET}", unit="argo_cd"))
+    JsonLines(stream, "demo", load_registry())(Event("progress", f"logging in with {SECRET}", unit="argo_cd"))
     assert found(("log", stream.getvalue().encode())) == ["log"]
 
 

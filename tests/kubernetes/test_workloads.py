@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.kubernetes.workloads import explain, hopeless, readiness, selects
+from resources.kubernetes.workloads import doomed_reason, explain_unready, selects_pod, unready_reason
 
 
 def workload(kind: str = "Deployment", replicas: int | None = 2, **status: int) -> dict[str, Any]:
@@ -37,16 +37,16 @@ def pod(reason: str = "", where: str = "containerStatuses", **metadata: Any) -> 
 )
 def test_workload_is_ready_with_all_newest_replicas(ready: dict[str, Any]) -> None:
     """A workload is ready when all replicas of its newest revision are."""
-    assert readiness(ready) == ""
+    assert unready_reason(ready) == ""
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
 def test_workload_with_on_delete_needs_no_updated_pods(kind: str) -> None:
     """With the strategy OnDelete old pods do not make a workload unready."""
     rolling = workload(kind, readyReplicas=2, desiredNumberScheduled=2, numberReady=2)
-    assert "0 updated" in readiness(rolling)
+    assert "0 updated" in unready_reason(rolling)
     rolling["spec"]["updateStrategy"] = {"type": "OnDelete"}
-    assert readiness(rolling) == ""
+    assert unready_reason(rolling) == ""
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_workload_with_on_delete_needs_no_updated_pods(kind: str) -> None:
 )
 def test_unready_workload_is_named_with_what_it_lacks(waiting: dict[str, Any], words: str) -> None:
     """What a workload lacks is said with its kind, namespace and name."""
-    said = readiness(waiting)
+    said = unready_reason(waiting)
     assert said.startswith(f"{waiting['kind']} shop/web: ")
     assert words in said
 
@@ -70,36 +70,42 @@ def test_unready_workload_is_named_with_what_it_lacks(waiting: dict[str, Any], w
 @pytest.mark.parametrize("where", ["containerStatuses", "initContainerStatuses"])
 def test_hopeless_pod_says_why(reason: str, where: str) -> None:
     """A pod that waiting cannot help says its container, reason, message and exit code."""
-    assert hopeless(pod(reason, where)) == (f"pod shop/web-1, container main: {reason}: back-off (last exit code 137)")
+    assert doomed_reason(pod(reason, where)) == (
+        f"pod shop/web-1, container main: {reason}: back-off (last exit code 137)"
+    )
 
 
 @pytest.mark.parametrize("reason", ["", "ContainerCreating", "PodInitializing"])
 def test_starting_pod_is_not_hopeless(reason: str) -> None:
     """A pod that is still starting is not given up."""
-    assert hopeless(pod(reason)) == ""
+    assert doomed_reason(pod(reason)) == ""
 
 
 def test_workload_selects_its_own_pods() -> None:
     """A workload selects pods of its namespace by its labels; without a selector it selects none."""
-    assert selects(workload(), pod())
-    assert not selects(workload(), pod(namespace="other"))
-    assert not selects(workload(), pod(labels={"app": "api"}))
-    assert not selects({"metadata": {"namespace": "shop", "name": "all"}, "spec": {}}, pod()), "no selector, no pods"
+    assert selects_pod(workload(), pod())
+    assert not selects_pod(workload(), pod(namespace="other"))
+    assert not selects_pod(workload(), pod(labels={"app": "api"}))
+    assert not selects_pod({"metadata": {"namespace": "shop", "name": "all"}, "spec": {}}, pod()), (
+        "no selector, no pods"
+    )
 
 
 def test_unready_workload_is_explained_by_its_pod() -> None:
     """The first unready workload is explained by one of its own pods."""
     fine = workload(readyReplicas=2, updatedReplicas=2)
     others = pod("ImagePullBackOff", labels={"app": "api"})
-    said = explain([fine, workload()], [others, pod("CrashLoopBackOff")])
+    said = explain_unready([fine, workload()], [others, pod("CrashLoopBackOff")])
     assert said.startswith("Deployment shop/web: 0 of 2 ready")
     assert "CrashLoopBackOff" in said
     assert "ImagePullBackOff" not in said
-    assert explain([fine], [pod("CrashLoopBackOff")]) == ""
+    assert explain_unready([fine], [pod("CrashLoopBackOff")]) == ""
 
 
 def test_unscheduled_pod_explains_its_workload() -> None:
     """A pod that no node takes explains its workload."""
     condition = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}
     unscheduled = pod() | {"status": {"conditions": [condition]}}
-    assert explain([workload()], [unscheduled]).endswith("pod shop/web-1 is not scheduled: 0/2 nodes are available")
+    assert explain_unready([workload()], [unscheduled]).endswith(
+        "pod shop/web-1 is not scheduled: 0/2 nodes are available"
+    )

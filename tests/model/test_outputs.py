@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from resources.model.outputs import Outputs, Pending, display, fill_in, pending, pending_fields, plain, token_of
+from resources.model.outputs import (
+    Outputs,
+    Pending,
+    display_pending,
+    fill_in,
+    pending_fields,
+    pending_outputs,
+    plain_document,
+    token_of,
+)
 
 
 class Vpc(Outputs):
@@ -18,7 +27,7 @@ class Vpc(Outputs):
     subnet_ids: tuple[str, ...]
 
 
-PENDING = pending(Vpc, "network")
+PENDING = pending_outputs(Vpc, "network")
 INSPECTIONS: dict[str, Callable[[str], object]] = {
     "split": lambda s: s.split("-"),
     "replace": lambda s: s.replace("a", "b"),
@@ -68,15 +77,15 @@ def test_pending_values_survive_interpolation() -> None:
 
 def test_pending_value_is_displayed_as_known_after_apply() -> None:
     """For people a pending value reads `${unit.output} (known after apply)`."""
-    assert display(f"vpc/{PENDING.vpc_id}") == "vpc/${network.vpc_id} (known after apply)"
+    assert display_pending(f"vpc/{PENDING.vpc_id}") == "vpc/${network.vpc_id} (known after apply)"
 
 
 def test_pending_values_survive_serialization() -> None:
     """Pending values pass through JSON, YAML and pickle."""
     document = {"vpc": PENDING.vpc_id, "subnets": PENDING.subnet_ids}
-    as_json = json.loads(json.dumps(plain(document)))
+    as_json = json.loads(json.dumps(plain_document(document)))
     assert as_json == {"vpc": "⟦network.vpc_id⟧", "subnets": ["⟦network.subnet_ids⟧"]}
-    assert yaml.safe_load(yaml.safe_dump(plain(document), allow_unicode=True)) == as_json
+    assert yaml.safe_load(yaml.safe_dump(plain_document(document), allow_unicode=True)) == as_json
     copy = pickle.loads(pickle.dumps(PENDING.vpc_id))
     assert isinstance(copy, Pending)
     assert copy == PENDING.vpc_id
@@ -84,7 +93,7 @@ def test_pending_values_survive_serialization() -> None:
 
 
 def test_yaml_refuses_pending_value_without_plain() -> None:
-    """YAML refuses a pending value that did not pass through `plain`."""
+    """YAML refuses a pending value that did not pass through `plain_document`."""
     with pytest.raises(yaml.representer.RepresenterError):
         yaml.safe_dump({"vpc": PENDING.vpc_id})
 
@@ -100,12 +109,12 @@ def test_token_of_pending_value_is_plain_str() -> None:
 def test_plain_turns_tuples_into_lists() -> None:
     """JSON types stay as they are; tuples become lists."""
     document: dict[str, Any] = {"n": 1, "b": True, "none": None, "t": ("a", {"k": 2.5})}
-    assert plain(document) == {"n": 1, "b": True, "none": None, "t": ["a", {"k": 2.5}]}
+    assert plain_document(document) == {"n": 1, "b": True, "none": None, "t": ["a", {"k": 2.5}]}
 
 
 def test_plain_writes_keys_as_helm_does() -> None:
     """Keys that are no strings become the strings that helm makes of them."""
-    assert plain({8080: {True: 1, 1.5: 2, 2.0: 3}}) == {"8080": {"true": 1, "1.5": 2, "2": 3}}
+    assert plain_document({8080: {True: 1, 1.5: 2, 2.0: 3}}) == {"8080": {"true": 1, "1.5": 2, "2": 3}}
 
 
 def test_outputs_hold_only_strings_and_tuples_of_strings() -> None:

@@ -19,10 +19,9 @@ from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
 from resources.config.names import queue_name
 from resources.context import Context
-from resources.notifications import messages as events
-from resources.notifications import topic as notification_topic
+from resources.notifications import messages, topic
 from resources.notifications.messages import MESSAGE_BYTES, Notification
-from resources.notifications.topic import publish, topic_arn
+from resources.notifications.topic import send_notification, topic_arn
 from tests.helpers.materialization import Materialize, failure
 
 pytestmark = pytest.mark.sandbox
@@ -72,20 +71,20 @@ def said(account: Environment) -> tuple[Context, list[str]]:
 
 def success(env: Environment) -> Notification:
     """An event that nobody has heard of."""
-    return events.succeeded(env, uuid.uuid4().hex, 61, ["network: created"])
+    return messages.deploy_succeeded(env, uuid.uuid4().hex, 61, ["network: created"])
 
 
 def every_kind(env: Environment) -> list[Notification]:
     digest, run = uuid.uuid4().hex * 2, uuid.uuid4().hex
     finding = {"unit": "network", "layer": "stack", "object": run, "path": "Vpc", "kind": "changed"}
     return [
-        events.approval_needed(env, digest, run, ["network: update"], [f"eks-assets approve {env.name}"]),
-        events.approved(env, digest, ["alice"]),
-        events.rejected(env, digest, "bob", "not today"),
-        events.expired(env, digest, "2026-11-25 20:00 UTC"),
-        events.run_failed(env, run, "network", "the stack failed", "look at it"),
-        events.succeeded(env, run, 61, ["network: created"]),
-        events.drift_found(env, [finding]),
+        messages.approval_needed(env, digest, run, ["network: update"], [f"eks-assets approve {env.name}"]),
+        messages.request_approved(env, digest, ["alice"]),
+        messages.request_rejected(env, digest, "bob", "not today"),
+        messages.request_expired(env, digest, "2026-11-25 20:00 UTC"),
+        messages.run_failed(env, run, "network", "the stack failed", "look at it"),
+        messages.deploy_succeeded(env, run, 61, ["network: created"]),
+        messages.drift_found(env, [finding]),
     ]
 
 
@@ -101,11 +100,11 @@ def test_each_kind_of_notification_is_sent_once(account: Environment, received: 
     def tell(_: int) -> bool:
         context = Context.of(account)
         start.wait()
-        return publish(context, notification)
+        return send_notification(context, notification)
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(tell, range(2))) == [False, True]
-    assert not publish(Context.of(account), notification)
+    assert not send_notification(Context.of(account), notification)
     (message,) = received()
     assert message["Subject"] == notification.sendable_subject()
     assert message["Message"] == notification.sendable_message()
@@ -124,11 +123,11 @@ def test_refused_notification_is_logged_and_sent_later(
     document = json.dumps({"Version": "2012-10-17", "Statement": [refusal]})
     topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=document)
     try:
-        assert not publish(context, notification)
+        assert not send_notification(context, notification)
     finally:
         topics.set_topic_attributes(TopicArn=topic_arn(context), AttributeName="Policy", AttributeValue=before)
     assert "not authorized" in lines[-1]
-    assert publish(context, notification)
+    assert send_notification(context, notification)
     assert len(received()) == 1
 
 
@@ -143,11 +142,11 @@ def test_notification_waits_for_missing_topic(
     stacks.delete_stack(StackName=name)
     stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     notification = success(context.env)
-    assert not publish(context, notification)
+    assert not send_notification(context, notification)
     assert "the topic demo-sandbox-eks-cluster-approval does not exist" in lines[-1]
     assert materialize(notifications).success
-    assert publish(context, notification)
-    assert not publish(context, notification)
+    assert send_notification(context, notification)
+    assert not send_notification(context, notification)
 
 
 def test_disabled_notifications_send_nothing(account: Environment, received: Received) -> None:
@@ -155,7 +154,7 @@ def test_disabled_notifications_send_nothing(account: Environment, received: Rec
     lines: list[str] = []
     addons = {**account.addons, "notifications": Addon(enabled=False)}
     context = Context.of(account.model_copy(update={"addons": addons}), lines.append)
-    assert not publish(context, success(account))
+    assert not send_notification(context, success(account))
     assert "switched off" in lines[0]
     assert received() == []
 
@@ -164,7 +163,7 @@ def test_notification_without_bootstrap_does_not_fail(account: Environment) -> N
     """In an account without bootstrap nothing is sent, and nothing fails."""
     lines: list[str] = []
     context = Context(account.model_copy(update={"target_env": "unmade"}), Context.of(account).aws, lines.append)
-    assert not publish(context, success(context.env))
+    assert not send_notification(context, success(context.env))
     assert "not notified" in lines[0]
 
 
@@ -189,7 +188,7 @@ def test_busy_sns_is_retried(account: Environment, received: Received) -> None:
     """Two answers 503 of SNS are retried, and the message goes out once."""
     context = Context.of(account)
     busy(context, 2)
-    assert publish(context, success(account))
+    assert send_notification(context, success(account))
     assert len(received()) == 1
 
 
@@ -198,10 +197,10 @@ def test_sns_that_stays_busy_fails_nothing(received: Received, said: tuple[Conte
     context, lines = said
     busy(context, 4)
     notification = success(context.env)
-    assert not publish(context, notification)
+    assert not send_notification(context, notification)
     assert "503" in lines[-1]
     assert received() == []
-    assert publish(context, notification)
+    assert send_notification(context, notification)
     assert len(received()) == 1
 
 
@@ -215,16 +214,16 @@ def test_killed_sender_is_replaced_after_its_claim(
 
     patient, hasty = success(account), success(account)
     with monkeypatch.context() as dying:
-        dying.setattr(notification_topic, "_send", die)
+        dying.setattr(topic, "_send", die)
         with pytest.raises(KeyboardInterrupt):
-            publish(Context.of(account), patient)
-        dying.setattr(notification_topic, "CLAIM", dt.timedelta(seconds=-5))
+            send_notification(Context.of(account), patient)
+        dying.setattr(topic, "CLAIM", dt.timedelta(seconds=-5))
         with pytest.raises(KeyboardInterrupt):
-            publish(Context.of(account), hasty)
+            send_notification(Context.of(account), hasty)
     said: list[str] = []
-    assert not publish(Context.of(account, said.append), patient), "somebody may still be sending it"
+    assert not send_notification(Context.of(account, said.append), patient), "somebody may still be sending it"
     assert said == [f"not notified ({patient.subject}): somebody else is sending it just now"], "and may fail yet"
-    assert publish(Context.of(account), hasty)
+    assert send_notification(Context.of(account), hasty)
     (message,) = received()
     assert message["Message"] == hasty.sendable_message()
 
@@ -232,10 +231,10 @@ def test_killed_sender_is_replaced_after_its_claim(
 def test_longest_message_and_odd_subject_fit_sns(account: Environment, received: Received) -> None:
     """The longest summary is cut to SNS's limit, and odd characters of a subject are replaced."""
     summary = [f"{number} " + "ü" * 1000 for number in range(1000)]
-    long = events.approval_needed(account, uuid.uuid4().hex * 2, "réléase", summary, ["eks-assets approve"])
-    odd = events.run_failed(account, uuid.uuid4().hex, "ünit\n" * 60, "\x1b[31mno\x00", "look")
-    assert publish(Context.of(account), long)
-    assert publish(Context.of(account), odd)
+    long = messages.approval_needed(account, uuid.uuid4().hex * 2, "réléase", summary, ["eks-assets approve"])
+    odd = messages.run_failed(account, uuid.uuid4().hex, "ünit\n" * 60, "\x1b[31mno\x00", "look")
+    assert send_notification(Context.of(account), long)
+    assert send_notification(Context.of(account), odd)
     first, second = sorted(received(), key=lambda m: -len(m["Message"]))
     assert MESSAGE_BYTES - 5000 < len(first["Message"].encode()) <= MESSAGE_BYTES
     assert first["Message"].endswith("more lines; see eks-assets plan sandbox")

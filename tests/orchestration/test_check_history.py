@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.orchestration.check_history import since
+from eks_assets.orchestration.check_history import result_since
 
 ENVIRONMENTS = dg.StaticPartitionsDefinition(["blue", "green"])
 PASSES = {"blue": True, "green": True}
@@ -19,7 +19,7 @@ PASSES = {"blue": True, "green": True}
 def edge(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     passed = PASSES[context.partition_key]
     key = dg.AssetCheckKey(context.asset_key, "answers")
-    began = since(context.instance, key, context.partition_key, passed)
+    began = result_since(context.instance, key, context.partition_key, passed)
     yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=passed, metadata={"since": began})])
 
 

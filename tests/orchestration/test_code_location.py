@@ -12,7 +12,7 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.code_location import CodeLocation, read_code_location
 from eks_assets.orchestration.plan_assets import build_plan
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 
 PROJECT = Path(__file__).parents[2]
 REPOSITORY = "https://git.acme.example/platform/eks/blob/3f2a9c1"
@@ -35,14 +35,14 @@ def test_code_location_reads_owners_and_repository(monkeypatch: pytest.MonkeyPat
 def test_asset_has_owners_of_code_location() -> None:
     """Every unit's asset and the plan have the code location's owners."""
     location = CodeLocation(owners=("team:payments", "ops@acme.example"))
-    for asset in [*build_deployed_assets(location), build_plan(registry(), location)]:
+    for asset in [*build_deployed_assets(location), build_plan(load_registry(), location)]:
         assert tuple(asset.owners_by_key[asset.key]) == location.owners
 
 
-@pytest.mark.parametrize("unit", registry().units, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", load_registry().units, ids=lambda unit: unit.name)
 def test_asset_links_to_the_function_of_its_unit(unit: AnyUnit) -> None:
     """The file and the line that an editor opens say `def` or are the decorator above it."""
-    asset = asset_for(unit, registry(), CodeLocation())
+    asset = asset_for(unit, load_registry(), CodeLocation())
     (reference,) = references_of(asset)
     assert isinstance(reference, dg.LocalFileCodeReference)
     file, line = Path(reference.file_path), reference.line_number
@@ -55,8 +55,8 @@ def test_asset_links_to_the_function_of_its_unit(unit: AnyUnit) -> None:
 
 def test_asset_links_into_repository_with_known_url() -> None:
     """With the repository's address an asset links to its line there."""
-    unit = registry()["network"]
-    asset = asset_for(unit, registry(), CodeLocation(source_url=REPOSITORY))
+    unit = load_registry()["network"]
+    asset = asset_for(unit, load_registry(), CodeLocation(source_url=REPOSITORY))
     (reference,) = references_of(asset)
     assert isinstance(reference, dg.UrlCodeReference)
     assert reference.url.startswith(f"{REPOSITORY}/eks_assets/units/network/network.py#L")

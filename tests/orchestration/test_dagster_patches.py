@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy
 
-from eks_assets.orchestration import dagster_patches as sqlite_reuse
+from eks_assets.orchestration import dagster_patches
 
 
 @dg.asset
@@ -17,7 +17,7 @@ def stored(context: dg.AssetExecutionContext) -> None:
 
 def test_dagster_run_uses_one_engine_per_database(tmp_path: Path) -> None:
     """A run is recorded as before, with one SQLAlchemy engine for each database."""
-    sqlite_reuse.install()
+    dagster_patches.install_patches()
     engines: dict[str, set[sqlalchemy.Engine]] = defaultdict(set)
     connections: list[str] = []
 

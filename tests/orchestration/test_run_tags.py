@@ -15,7 +15,7 @@ from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, OWNER_TAG
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.context import silent
+from resources.context import ignore_progress
 from resources.model.errors import OperationFailed
 from sensors.launching import deploy_run
 
@@ -42,8 +42,8 @@ def twice() -> Twice:
 
 def test_reexecuted_run_does_not_inherit_launch(twice: Twice) -> None:
     """A re-executed run holds the environment for itself: the copied launch tag does not count."""
-    assert Platform().open("acme-dev", silent, twice.first).launch == "launch-1"
-    assert Platform().open("acme-dev", silent, twice.again).launch is None
+    assert Platform().open("acme-dev", ignore_progress, twice.first).launch == "launch-1"
+    assert Platform().open("acme-dev", ignore_progress, twice.again).launch is None
 
 
 def test_reexecuted_run_is_planned_again(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from eks_assets.plan.document import build_plan
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.environment import Approval, Environment
 from resources.model.change import FieldChange
 from resources.model.errors import OperationFailed
@@ -76,13 +76,13 @@ def gated(env: Environment) -> Environment:
 
 
 def behind_the_gate(env: Environment) -> tuple[str, ...]:
-    return tuple(u.name for u in registry().units if u.wave == "observability")
+    return tuple(u.name for u in load_registry().units if u.wave == "observability")
 
 
 def test_approval_digest_is_plan_digest_if_only_gated_is_pending(sandbox_env: Environment) -> None:
     """Where only units behind the gate are pending, the digest to approve is the plan's own."""
     env = gated(sandbox_env)
-    units = [planned(u.name, *(GATED if u.name == "loki" else ())) for u in registry().units]
+    units = [planned(u.name, *(GATED if u.name == "loki" else ())) for u in load_registry().units]
     document = reported(env, *units)
     environment_plan = EnvironmentPlan(env.name, tuple(units))
     assert document["release"] == {
@@ -92,8 +92,8 @@ def test_approval_digest_is_plan_digest_if_only_gated_is_pending(sandbox_env: En
         "digest": document["digest"],
     }
     assert faults(document) == []
-    behind = build_plan(environment_plan, registry(), env, SOURCE, behind_the_gate(env))
-    assert behind == build_plan(environment_plan, registry(), env, SOURCE, [u.unit for u in units])
+    behind = build_plan(environment_plan, load_registry(), env, SOURCE, behind_the_gate(env))
+    assert behind == build_plan(environment_plan, load_registry(), env, SOURCE, [u.unit for u in units])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_plan_has_no_approval_digest_while_it_can_change(
 ) -> None:
     """While a unit before the gate is pending, or not every unit is planned, there is no digest to approve."""
     env = gated(sandbox_env)
-    names = [unit.name for unit in registry().units if unit.name != unplanned]
+    names = [unit.name for unit in load_registry().units if unit.name != unplanned]
     document = reported(env, *(planned(name, *(GATED if name in pending else ())) for name in names))
     assert document["release"]["units"] == ["loki"]
     assert document["release"]["digest"] is None

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from eks_assets.plan.markdown import by_wave, markdown, summary
+from eks_assets.plan.markdown import render_by_wave, render_markdown, summary_line
 from tests.helpers.plans import REPLACED, STACK, change, field, report
 
 
 def test_plan_summary_is_one_line() -> None:
     """The summary counts actions, minutes and what could not be planned in one line."""
-    assert summary(report(STACK, REPLACED), 12.0) == "1 to create, 1 to replace, about 12 minutes"
-    assert summary(report(), 0.0) == "nothing to do"
+    assert summary_line(report(STACK, REPLACED), 12.0) == "1 to create, 1 to replace, about 12 minutes"
+    assert summary_line(report(), 0.0) == "nothing to do"
     unknown = [{"unit": "loki", "reason": "no chart"}]
-    assert summary(report(unknown=unknown), 0.0) == "nothing to do; 1 unit could not be planned"
+    assert summary_line(report(unknown=unknown), 0.0) == "nothing to do; 1 unit could not be planned"
 
 
 def test_markdown_has_table_then_folded_waves() -> None:
     """A table of the changes comes first, then one folded section a wave."""
-    comment = markdown(report(STACK, REPLACED))
+    comment = render_markdown(report(STACK, REPLACED))
     assert comment.startswith("## Plan of `demo`: 1 to create, 1 to replace, about 12 minutes\n")
     assert "| network | network | create | 4 | reversible | 1 |" in comment
     assert "| infrastructure | efs | **replace** | 2 | forward-only | 1 |" in comment
@@ -31,8 +31,8 @@ def test_markdown_has_table_then_folded_waves() -> None:
 
 def test_markdown_of_empty_plan_has_no_table() -> None:
     """A plan with nothing to do has a headline and no table."""
-    assert markdown(report()).splitlines()[0] == "## Plan of `demo`: nothing to do"
-    assert "|" not in markdown(report())
+    assert render_markdown(report()).splitlines()[0] == "## Plan of `demo`: nothing to do"
+    assert "|" not in render_markdown(report())
 
 
 def test_markdown_escapes_values() -> None:
@@ -42,7 +42,7 @@ def test_markdown_escapes_values() -> None:
         change("loki", field("values.x", evil, f"````{evil}\n# head"), reason=evil, disrupts=[evil]),
         unknown=[{"unit": "argo_cd", "reason": f"{evil}\n\n# head"}],
     )
-    comment = markdown(plan)
+    comment = render_markdown(plan)
     escaped = r"a \| b \`\`\` &lt;/details&gt; &lt;img&gt; \`x\` \[y\](z)"
     assert f"- loki: {escaped}" in comment
     assert f"- argo_cd: {escaped} # head" in comment
@@ -59,18 +59,18 @@ def test_markdown_fits_github_comment() -> None:
     fields = [field(f"values.f{i}", "x" * 150, "y" * 150) for i in range(60)]
     waves = ("network", "infrastructure", "cluster", "configuration", "applications")
     plan = report(*(change(f"unit_{w}_{i}", *fields, wave=w) for w in waves for i in range(4)))
-    comment = markdown(plan)
+    comment = render_markdown(plan)
     assert 50_000 < len(comment) <= 65_536
     assert comment.count("<details>") == comment.count("</details>")
     assert comment.rstrip().endswith("More than a comment can hold: `eks-assets plan demo --full` shows all.")
     many = report(*(change(f"unit_{i}", field("a", 1, 2), wave=waves[0]) for i in range(3000)))
-    assert len(markdown(many)) <= 65_536
+    assert len(render_markdown(many)) <= 65_536
 
 
 def test_wave_markdown_is_short_enough_for_ui() -> None:
     """Each wave's text has under 1000 characters and counts the units it leaves out."""
     units = [change(f"unit_number_{i}", field("a", 1, 2), disrupts=["pods restart " * 4]) for i in range(60)]
-    waves = by_wave(report(STACK, REPLACED, *units))
+    waves = render_by_wave(report(STACK, REPLACED, *units))
     assert list(waves) == ["network", "infrastructure", "configuration"]
     assert waves["network"] == "- **network**: create, 4 fields"
     assert waves["infrastructure"] == (
@@ -82,4 +82,4 @@ def test_wave_markdown_is_short_enough_for_ui() -> None:
 
 def test_wave_markdown_of_empty_plan_is_empty() -> None:
     """A plan with nothing to do has no waves."""
-    assert by_wave(report()) == {}
+    assert render_by_wave(report()) == {}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from eks_assets.graph.rendering import desired
-from eks_assets.plan.masking import masked
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.plan.masking import mask_fields
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.drivers.registry import driver_of
 from resources.model.change import MASK, FieldChange, Observed, diff, subset_diff
@@ -59,7 +59,7 @@ def test_secret_value_is_masked(sandbox_env: Environment, path: str, value: Any)
 def test_variable_value_is_masked_by_its_name() -> None:
     """The value of an environment variable is masked by the name that stands beside it."""
     fields = (FieldChange("values.env[0].name", None, "DB_PASSWORD"), FieldChange("values.env[0].value", None, PLANTED))
-    assert [(f.after, f.sensitive) for f in masked(fields)] == [("DB_PASSWORD", False), (MASK, True)]
+    assert [(f.after, f.sensitive) for f in mask_fields(fields)] == [("DB_PASSWORD", False), (MASK, True)]
 
 
 @pytest.mark.parametrize("compare", [diff, subset_diff])
@@ -70,7 +70,7 @@ def test_rotated_variable_is_masked_by_unchanged_name(compare: Callable[..., tup
         return {"env": [{"name": "DB_PASSWORD", "value": password}, {"name": "LEVEL", "value": level}]}
 
     fields = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
-    assert [(f.before, f.after) for f in masked(fields)] == [(MASK, MASK), ("info", "debug")]
+    assert [(f.before, f.after) for f in mask_fields(fields)] == [(MASK, MASK), ("info", "debug")]
 
 
 def test_rotated_variable_of_applied_object_is_masked() -> None:
@@ -82,7 +82,7 @@ def test_rotated_variable_of_applied_object_is_masked() -> None:
 
     spec = Manifests(objects=(workload(PLANTED),))
     change = driver_of(spec).plan(spec, Observed("applied", {"Pod shop/app": workload("old-hunter2")}))
-    assert [(f.before, f.after) for f in masked(change.fields)] == [(MASK, MASK)]
+    assert [(f.before, f.after) for f in mask_fields(change.fields)] == [(MASK, MASK)]
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_rotated_variable_of_applied_object_is_masked() -> None:
 )
 def test_reference_to_secret_is_not_masked(path: str, value: Any) -> None:
     """A value that only says where a secret is stays readable."""
-    (field,) = masked([FieldChange(path, None, value)])
+    (field,) = mask_fields([FieldChange(path, None, value)])
     assert (field.after, field.sensitive) == (value, False)
 
 
 def test_published_specs_have_nothing_to_mask(sandbox_env: Environment) -> None:
     """No value of the published environment is masked: else the plan of a new platform would hide what it makes."""
     compared = 0
-    for unit in registry().units:
-        spec = desired(registry(), sandbox_env, unit, {})
+    for unit in load_registry().units:
+        spec = render_spec(load_registry(), sandbox_env, unit, {})
         if isinstance(spec, HelmRelease | Manifests | Stack):
             fields = driver_of(spec).plan(spec, None).fields
             compared += len(fields)
-            assert [f.path for f in masked(fields) if f.sensitive and f not in fields] == []
+            assert [f.path for f in mask_fields(fields) if f.sensitive and f not in fields] == []
     assert compared > 500

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from eks_assets.plan.model import PlanReport
-from eks_assets.plan.terminal import lines
+from eks_assets.plan.terminal import render_lines
 from tests.helpers.plans import REPLACED, STACK, change, field, report
 
 
 def text(plan: PlanReport, width: int = 100, *, full: bool = False) -> list[str]:
-    return [line.plain for line in lines(plan, width, full=full)]
+    return [line.plain for line in render_lines(plan, width, full=full)]
 
 
 def test_terminal_shows_whole_plan() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.probes.applications import trouble
+from resources.probes.applications import application_fault
 
 COMMIT = "1537915ea0f5aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 BRANCH = "develop/demo-sandbox"
@@ -32,7 +32,7 @@ def application(sync: dict[str, Any], **spec: Any) -> dict[str, Any]:
     ],
 )
 def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: dict[str, Any]) -> None:
-    assert trouble(found, FOLLOWED, COMMIT) == ""
+    assert application_fault(found, FOLLOWED, COMMIT) == ""
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: 
     ],
 )
 def test_what_keeps_an_application_from_it(found: dict[str, Any], words: str) -> None:
-    assert trouble(found, FOLLOWED, COMMIT) == words
+    assert application_fault(found, FOLLOWED, COMMIT) == words

@@ -20,7 +20,7 @@ from resources.model.outputs import Outputs
 from resources.model.specs import Parameter
 from resources.records import lease as lease_module
 from resources.records.clock import server_time
-from resources.records.lease import Lease, hold
+from resources.records.lease import Lease, hold_lease
 from resources.records.lease_table import current_holder, read_row
 from tests.helpers.leases import RunOf, expire
 from tests.helpers.waiting import eventually
@@ -40,7 +40,7 @@ def contend(context: Context, start: Barrier, finish: Barrier) -> int | None:
     start.wait(30)
     with ExitStack() as stack:
         try:
-            token = stack.enter_context(hold(context, who="test", keep=False)).token
+            token = stack.enter_context(hold_lease(context, who="test", keep=False)).token
         except LeaseHeld:
             token = None
         finish.wait(30)
@@ -64,25 +64,25 @@ def test_lease_has_one_winner_of_two_at_once(run_of: RunOf) -> None:
 
 def test_lease_is_shared_by_steps_of_one_run(run_of: RunOf) -> None:
     """Steps of one run hold the lease together, with one token, until the run ends."""
-    with hold(run_of("one"), who="first step") as first:
-        with hold(run_of("one"), who="second step") as second:
+    with hold_lease(run_of("one"), who="first step") as first:
+        with hold_lease(run_of("one"), who="second step") as second:
             assert second.token == first.token
         first.check()
         with pytest.raises(LeaseHeld):
             second.check()
-        with pytest.raises(LeaseHeld), hold(run_of("two"), who="other"):
+        with pytest.raises(LeaseHeld), hold_lease(run_of("two"), who="other"):
             pass
 
 
 def test_lease_passes_to_next_step_and_then_to_next_run(run_of: RunOf) -> None:
     """The next step of a run joins its lease; another run gets it soon after the last step, without `wait`."""
     said: list[str] = []
-    with hold(run_of("one"), who="first step") as first:
+    with hold_lease(run_of("one"), who="first step") as first:
         pass
-    with hold(run_of("one"), who="next step") as following:
+    with hold_lease(run_of("one"), who="next step") as following:
         assert following.token == first.token
     began = time.monotonic()
-    with hold(run_of("two", said.append), who="other") as other:
+    with hold_lease(run_of("two", said.append), who="other") as other:
         assert other.token == first.token + 1
         assert time.monotonic() - began < 10
     assert said[0].startswith("environment sandbox: held by run one (first step)")
@@ -91,18 +91,18 @@ def test_lease_passes_to_next_step_and_then_to_next_run(run_of: RunOf) -> None:
 def test_ended_run_releases_lease_at_once(run_of: RunOf) -> None:
     """A run that has ended no longer holds the environment: the next one need not wait."""
     context = run_of("two")
-    with hold(run_of("one"), who="deploy", keep=False):
+    with hold_lease(run_of("one"), who="deploy", keep=False):
         assert current_holder(context) is not None
     assert current_holder(context) is None
-    with hold(context, who="deploy"):
+    with hold_lease(context, who="deploy"):
         pass
 
 
 def test_killed_step_does_not_keep_lease_of_ended_run(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed step never gives its lease back; once its run has ended, the lease still expires soon."""
-    with hold(run_of("one"), who="deploy", keep=False), monkeypatch.context() as killed:
+    with hold_lease(run_of("one"), who="deploy", keep=False), monkeypatch.context() as killed:
         killed.setattr(Lease, "leave", lambda *_, **__: None)
-        with hold(run_of("one"), who="step"):
+        with hold_lease(run_of("one"), who="step"):
             pass
     holder = current_holder(context := run_of("two"))
     assert holder is not None
@@ -111,8 +111,8 @@ def test_killed_step_does_not_keep_lease_of_ended_run(run_of: RunOf, monkeypatch
 
 def test_held_lease_error_names_holder_and_command(run_of: RunOf) -> None:
     """The refusal says who holds the environment, since when and until when, and which command shows the row."""
-    with hold(run_of("one"), who="ann: eks-assets deploy sandbox"):
-        with pytest.raises(LeaseHeld) as refused, hold(run_of("two"), who="ben"):
+    with hold_lease(run_of("one"), who="ann: eks-assets deploy sandbox"):
+        with pytest.raises(LeaseHeld) as refused, hold_lease(run_of("two"), who="ben"):
             pass
         holder = current_holder(run_of("three"))
     assert holder is not None
@@ -127,10 +127,10 @@ def test_waiting_run_gets_lease_when_holder_ends(run_of: RunOf) -> None:
     """A run that waits says so once, and gets the lease as soon as the holder ends."""
     said: list[str] = []
     with ExitStack() as first, ThreadPoolExecutor(1) as pool:
-        first.enter_context(hold(run_of("one"), who="ann", keep=False))
+        first.enter_context(hold_lease(run_of("one"), who="ann", keep=False))
 
         def follow() -> int:
-            with hold(run_of("two", said.append), who="ben", wait=30) as lease:
+            with hold_lease(run_of("two", said.append), who="ben", wait=30) as lease:
                 return lease.token
 
         following = pool.submit(follow)
@@ -143,9 +143,9 @@ def test_waiting_run_gets_lease_when_holder_ends(run_of: RunOf) -> None:
 
 def test_expired_lease_passes_on_and_old_holder_fails(run_of: RunOf, table: Any) -> None:
     """An expired lease passes to the next run; the old holder's check fails, and its leaving ends nothing."""
-    with hold(run_of("one"), who="ann") as old:
+    with hold_lease(run_of("one"), who="ann") as old:
         expire(table)
-        with hold(run_of("two"), who="ben") as new:
+        with hold_lease(run_of("two"), who="ben") as new:
             assert new.token == old.token + 1
             with pytest.raises(LeaseHeld) as lost:
                 old.check()
@@ -157,10 +157,10 @@ def test_expired_lease_passes_on_and_old_holder_fails(run_of: RunOf, table: Any)
 
 def test_late_holder_keeps_expired_lease_nobody_took(run_of: RunOf, table: Any) -> None:
     """A holder that renews after the lease expired keeps it, as long as nobody else has taken it."""
-    with hold(run_of("one"), who="ann") as lease:
+    with hold_lease(run_of("one"), who="ann") as lease:
         expire(table)
         lease.check()
-        with pytest.raises(LeaseHeld), hold(run_of("two"), who="ben"):
+        with pytest.raises(LeaseHeld), hold_lease(run_of("two"), who="ben"):
             pass
 
 
@@ -168,7 +168,7 @@ def test_lease_is_renewed_while_holder_works(run_of: RunOf, monkeypatch: pytest.
     """While the holder works, its lease is extended and stays the same lease."""
     monkeypatch.setattr(lease_module, "TTL", 4.0)
     context = run_of("two")
-    with hold(run_of("one"), who="ann"):
+    with hold_lease(run_of("one"), who="ann"):
         first = current_holder(context)
         time.sleep(6)
         now = current_holder(context)
@@ -183,17 +183,17 @@ def test_lease_ignores_clock_of_machine(run_of: RunOf, table: Any, monkeypatch: 
     """A machine whose clock is an hour off neither loses its lease nor takes another's: AWS's clock decides."""
     right, wrong = run_of("right"), run_of("wrong")
     right_time, clock = server_time(right), time.time
-    with hold(right, who="ann", keep=False) as lease:
+    with hold_lease(right, who="ann", keep=False) as lease:
         with monkeypatch.context() as skewed:
             skewed.setattr(time, "time", lambda: clock() + off)
             assert abs((server_time(wrong) - right_time).total_seconds()) < 30
-            with pytest.raises(LeaseHeld), hold(wrong, who="ben"):
+            with pytest.raises(LeaseHeld), hold_lease(wrong, who="ben"):
                 pass
         lease.check()
     with monkeypatch.context() as skewed:
         skewed.setattr(time, "time", lambda: clock() + off)
-        with hold(wrong, who="ben") as lease:
-            with pytest.raises(LeaseHeld), hold(right, who="ann"):
+        with hold_lease(wrong, who="ben") as lease:
+            with pytest.raises(LeaseHeld), hold_lease(right, who="ann"):
                 pass
             lease.check()
 
@@ -205,9 +205,9 @@ def test_driver_changes_nothing_after_lease_was_lost(run_of: RunOf, table: Any, 
     spec = Parameter[StoredOutputs](name=PARAMETER, value="after")
     context = run_of("one")
     try:
-        with hold(context, who="ann"):
+        with hold_lease(context, who="ann"):
             expire(table)
-            with hold(run_of("two"), who="ben", keep=False):
+            with hold_lease(run_of("two"), who="ben", keep=False):
                 pass
             with pytest.raises(LeaseHeld):
                 ParameterDriver().apply(spec, context)
@@ -222,6 +222,6 @@ def test_lease_of_missing_table_names_bootstrap_command(account: Environment) ->
     """Without a lease table the error says that the environment needs `bootstrap`."""
     nobody = account.model_copy(update={"tenant": "nobody"})
     other = Context(nobody, Aws(nobody, as_deployer=False), run_id="one")
-    with pytest.raises(NotFound, match="nobody-sandbox-lease does not exist") as missing, hold(other, who="ann"):
+    with pytest.raises(NotFound, match="nobody-sandbox-lease does not exist") as missing, hold_lease(other, who="ann"):
         pass
     assert "eks-assets bootstrap sandbox --apply" in missing.value.next_step

@@ -15,7 +15,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.errors import LeaseHeld, WaitTimeout
-from resources.records.lease import hold
+from resources.records.lease import hold_lease
 from resources.records.lease_table import current_holder
 from tests.helpers.leases import RunOf, expire
 from tests.helpers.waiting import eventually
@@ -63,12 +63,12 @@ def busy_stack(admin: Aws) -> Iterator[BusyStack]:
 def test_takeover_waits_for_stacks_in_progress(run_of: RunOf, table: Any, busy_stack: BusyStack) -> None:
     """Who takes over an expired lease waits for the stacks that the other run left in progress, and says so."""
     said: list[str] = []
-    with hold(run_of("one"), who="ann"):
+    with hold_lease(run_of("one"), who="ann"):
         later = threading.Timer(2, busy_stack())
         expire(table)
         began = time.monotonic()
         later.start()
-        with hold(run_of("two", said.append), who="ben"):
+        with hold_lease(run_of("two", said.append), who="ben"):
             assert time.monotonic() - began >= 2
         later.join()
     assert said == [f"waiting for what an earlier run left under way: {STACK} is CREATE_IN_PROGRESS"]
@@ -80,7 +80,7 @@ def test_joining_step_waits_for_stacks_only_while_in_progress(run_of: RunOf, bus
     joined: list[str] = []
 
     def step(said: list[str]) -> None:
-        with hold(run_of("two", said.append), who="step"):
+        with hold_lease(run_of("two", said.append), who="step"):
             pass
 
     with ThreadPoolExecutor(2) as pool:
@@ -88,7 +88,7 @@ def test_joining_step_waits_for_stacks_only_while_in_progress(run_of: RunOf, bus
         eventually("the first step holds it", lambda: current_holder(run_of("three")) is not None)
         second = pool.submit(step, joined)
         eventually("the second step waits", lambda: bool(joined))
-        with pytest.raises(LeaseHeld), hold(run_of("three"), who="other"):
+        with pytest.raises(LeaseHeld), hold_lease(run_of("three"), who="other"):
             pass  # held while it waits
         finish()
         first.result(20)
@@ -108,7 +108,7 @@ def impatient(account: Environment, table: Any) -> Context:
 def test_takeover_ignores_stacks_of_similar_environment(impatient: Context, busy_stack: BusyStack) -> None:
     """Stacks of an environment whose name has ours as its beginning are not waited for."""
     finish = busy_stack("sandbox-lease")
-    with hold(impatient, who="ben", keep=False) as lease:
+    with hold_lease(impatient, who="ben", keep=False) as lease:
         lease.check()
     finish()
 
@@ -119,7 +119,10 @@ def test_takeover_times_out_naming_stacks_and_releases_lease(
 ) -> None:
     """Where stacks stay in progress, the error names them and the environment is free again."""
     finish = busy_stack(tag)
-    with pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"), hold(impatient, who="ben", keep=False):
+    with (
+        pytest.raises(WaitTimeout, match=f"{STACK} is CREATE_IN_PROGRESS"),
+        hold_lease(impatient, who="ben", keep=False),
+    ):
         pass
     assert current_holder(impatient) is None
     finish()

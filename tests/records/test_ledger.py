@@ -14,7 +14,7 @@ from resources.model.change import Change
 from resources.model.errors import PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
-from resources.records.ledger import entries, entry, record
+from resources.records.ledger import change_entry, list_entries, record_change
 from tests.helpers.materialization import Materialize
 
 pytestmark = pytest.mark.sandbox
@@ -30,7 +30,7 @@ def noted(value: str) -> AnyUnit:
 
 
 def mine(context: Context) -> list[dict[str, object]]:
-    return [e for e in entries(context) if e["unit"] == "ledger_test"]
+    return [e for e in list_entries(context) if e["unit"] == "ledger_test"]
 
 
 def test_ledger_entry_has_paths_and_no_values(materialize: Materialize, context: Context) -> None:
@@ -49,18 +49,18 @@ def test_ledger_entry_has_paths_and_no_values(materialize: Materialize, context:
 
 def test_ledger_entry_can_be_sent_twice(context: Context) -> None:
     """An entry that is sent again, since no answer came, is written and no error."""
-    document = entry(context, "ledger_again", Change("create"), "done", 1.0)
-    record(context, document)
-    record(context, document)
-    assert document in entries(context)
+    document = change_entry(context, "ledger_again", Change("create"), "done", 1.0)
+    record_change(context, document)
+    record_change(context, document)
+    assert document in list_entries(context)
 
 
 def test_ledger_entry_is_never_overwritten(context: Context) -> None:
     """Another entry under the same key is refused, and the first one stays."""
-    document = entry(context, "ledger_once", Change("create"), "done", 1.0)
-    record(context, document)
+    document = change_entry(context, "ledger_once", Change("create"), "done", 1.0)
+    record_change(context, document)
     with pytest.raises(PipelineError, match="another entry"):
-        record(context, {**document, "outcome": "forged"})
+        record_change(context, {**document, "outcome": "forged"})
     kept = context.aws.client("s3").get_object(
         Bucket=ledger_bucket(context.env), Key=f"changes/{document['at']}-ledger_once.json"
     )

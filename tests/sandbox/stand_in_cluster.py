@@ -38,7 +38,7 @@ class Cluster:
 
     def __init__(self, root: Path) -> None:
         self.state = StateDirectory(root)
-        self.running = lifecycle.up(Options(pod_seconds=0, state=self.state))
+        self.running = lifecycle.start_sandbox(Options(pod_seconds=0, state=self.state))
         role = self.aws("iam").create_role(RoleName="cluster", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         network = {"subnetIds": self._subnets()}
         self.aws("eks").create_cluster(name=CLUSTER, version="1.34", roleArn=role, resourcesVpcConfig=network)

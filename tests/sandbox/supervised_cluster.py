@@ -44,7 +44,7 @@ class SupervisedCluster:
 
     def process_ids(self) -> dict[str, int]:
         """The processes of the whole sandbox, by name."""
-        return {process["name"]: process["pid"] for process in lifecycle.status(self.state)["processes"]}
+        return {process["name"]: process["pid"] for process in lifecycle.sandbox_status(self.state)["processes"]}
 
     def pod(self, name: str) -> dict[str, Any]:
         """A pod in the namespace `default`; empty where there is none."""

@@ -74,7 +74,7 @@ class Argo(SupervisedCluster):
 
     def processes(self) -> set[str]:
         """Those of Argo CD that `sandbox status` shows to be healthy."""
-        listed = lifecycle.status(self.state)["processes"]
+        listed = lifecycle.sandbox_status(self.state)["processes"]
         return {
             one["name"].rpartition("/")[2]
             for one in listed

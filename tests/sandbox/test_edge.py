@@ -25,7 +25,7 @@ class Edge(SupervisedCluster):
 
     def __init__(self, state: StateDirectory) -> None:
         super().__init__(state, CLUSTER)
-        self.variables = lifecycle.environment(state=state)
+        self.variables = lifecycle.environment_variables(state=state)
 
     def get(self, host: str = DOMAIN, path: str = "/health", trusted: bool = True) -> tuple[int, str]:
         """Status and text, reached as `curl --resolve HOST:443:EDGE --cacert CA https://HOST/health` does."""

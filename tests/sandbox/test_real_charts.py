@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.units import registry as all_units
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from sandbox.charts.packaging import archive_of, package
 from sandbox.real_charts import main, releases, unknown_values
@@ -17,8 +17,8 @@ from tests.helpers.packaged_chart import chart
 
 def test_optional_add_ons_are_rendered_too(sandbox_env: Environment) -> None:
     """Add-ons that the environment leaves off are rendered as well."""
-    releases_by_unit = dict(releases(all_units(), sandbox_env))
-    assert not all_units()["nvidia_device_plugin"].is_enabled(sandbox_env)
+    releases_by_unit = dict(releases(load_registry(), sandbox_env))
+    assert not load_registry()["nvidia_device_plugin"].is_enabled(sandbox_env)
     assert {"nvidia_device_plugin", "karpenter", "aws_load_balancer_controller"} <= set(releases_by_unit)
     assert releases_by_unit["karpenter"].values["settings"]["interruptionQueue"] == "example-queue-name"
 

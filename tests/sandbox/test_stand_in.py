@@ -25,7 +25,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     try:
         yield Cluster(root)
     finally:
-        lifecycle.reset(StateDirectory(root))
+        lifecycle.reset_sandbox(StateDirectory(root))
 
 
 def test_load_balancer_waits_for_controller(cluster: Cluster) -> None:

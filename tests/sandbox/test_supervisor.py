@@ -31,18 +31,18 @@ class Sandbox(SupervisedCluster):
 
     def __init__(self, root: Path) -> None:
         state = StateDirectory(root)
-        lifecycle.up(Options(pod_seconds=0, state=state))
+        lifecycle.start_sandbox(Options(pod_seconds=0, state=state))
         super().__init__(state, CLUSTER)
 
     def up(self) -> None:
-        self.running = lifecycle.up(Options(pod_seconds=0, state=self.state))
+        self.running = lifecycle.start_sandbox(Options(pod_seconds=0, state=self.state))
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
     yield sandbox
-    lifecycle.reset(sandbox.state)
+    lifecycle.reset_sandbox(sandbox.state)
     assert not sandbox.state.root.exists()
 
 
@@ -73,7 +73,7 @@ def test_up_of_running_sandbox_changes_nothing(sandbox: Sandbox) -> None:
     before = sandbox.process_ids()
     sandbox.up()
     assert sandbox.process_ids() == before, "up of a running sandbox has nothing to do"
-    status = lifecycle.status(sandbox.state)
+    status = lifecycle.sandbox_status(sandbox.state)
     names = {process["name"] for process in status["processes"]}
     assert {"supervisor", "registry", f"{CLUSTER}/kube-apiserver", f"{CLUSTER}/kwok"} <= names
     assert status["ready"]
@@ -84,23 +84,23 @@ def test_up_of_running_sandbox_changes_nothing(sandbox: Sandbox) -> None:
 
 def test_environment_points_at_cluster_and_tools(sandbox: Sandbox) -> None:
     """The variables point at the only cluster and the AWS endpoint, and put the tools first on PATH."""
-    variables = lifecycle.environment(state=sandbox.state)
+    variables = lifecycle.environment_variables(state=sandbox.state)
     assert variables["KUBECONFIG"] == str(sandbox.state.cluster(CLUSTER) / "admin.kubeconfig")
     assert (Path(variables["PATH"].split(os.pathsep)[0]) / "kubectl").exists()
     assert variables["AWS_ENDPOINT_URL"] == sandbox.running["aws_endpoint"]
     with pytest.raises(UnknownName, match="nowhere"):
-        lifecycle.environment("nowhere", sandbox.state)
+        lifecycle.environment_variables("nowhere", sandbox.state)
 
 
 def test_up_changes_options_of_running_sandbox(sandbox: Sandbox) -> None:
     """`up` with other options changes the delays of a running sandbox."""
-    lifecycle.up(Options(pod_seconds=3, state=sandbox.state))
+    lifecycle.start_sandbox(Options(pod_seconds=3, state=sandbox.state))
     sandbox.create_pod("slower")
     time.sleep(1)
     assert sandbox.pod("slower")["status"]["phase"] == "Pending"
-    lifecycle.up(Options(pod_seconds=0, delays={"AWS::EKS::Cluster": 1}, state=sandbox.state))
+    lifecycle.start_sandbox(Options(pod_seconds=0, delays={"AWS::EKS::Cluster": 1}, state=sandbox.state))
     assert json.loads(sandbox.state.delays.read_text()) == {"AWS::EKS::Cluster": 1}
-    assert all(process["healthy"] for process in lifecycle.status(sandbox.state)["processes"])
+    assert all(process["healthy"] for process in lifecycle.sandbox_status(sandbox.state)["processes"])
 
 
 def test_killed_child_process_is_restarted(sandbox: Sandbox) -> None:
@@ -109,7 +109,7 @@ def test_killed_child_process_is_restarted(sandbox: Sandbox) -> None:
     os.kill(leftovers(sandbox.state.processes)[name], signal.SIGKILL)
 
     def kwok() -> dict[str, Any]:
-        return next(one for one in lifecycle.status(sandbox.state)["processes"] if one["name"] == name)
+        return next(one for one in lifecycle.sandbox_status(sandbox.state)["processes"] if one["name"] == name)
 
     eventually("it runs again", lambda: kwok()["restarts"] == 1 and kwok()["healthy"])
     assert f"{name} ended with -9" in (sandbox.state.logs / "supervisor.log").read_text()
@@ -119,11 +119,11 @@ def test_killed_child_process_is_restarted(sandbox: Sandbox) -> None:
 
 def test_down_leaves_no_process_and_keeps_objects(sandbox: Sandbox, kept: str) -> None:
     """After `down` no process is left; after `up` the objects are there and pods start."""
-    lifecycle.down(sandbox.state)
+    lifecycle.stop_sandbox(sandbox.state)
     assert processes_of(sandbox.state.root) == []
-    assert not lifecycle.status(sandbox.state)["up"]
+    assert not lifecycle.sandbox_status(sandbox.state)["up"]
     with pytest.raises(SandboxError, match="sandbox up"):
-        lifecycle.environment(state=sandbox.state)
+        lifecycle.environment_variables(state=sandbox.state)
     sandbox.up()
     assert sandbox.is_running(kept)
     sandbox.create_pod("next-day")
@@ -134,7 +134,7 @@ def test_killed_supervisor_leaves_no_process(sandbox: Sandbox, kept: str) -> Non
     """Where the supervisor is killed all its processes end, and `up` brings everything back."""
     os.kill(sandbox.running["supervisor_pid"], signal.SIGKILL)
     eventually("everything is gone", lambda: processes_of(sandbox.state.root) == [])
-    assert not lifecycle.status(sandbox.state)["up"]
+    assert not lifecycle.sandbox_status(sandbox.state)["up"]
     sandbox.up()
     assert sandbox.is_running(kept)
 
@@ -144,12 +144,12 @@ def test_up_over_other_code_restarts_and_keeps_objects(sandbox: Sandbox, kept: s
     written = json.loads(sandbox.state.state.read_text())
     sandbox.state.state.write_text(json.dumps({name: value for name, value in written.items() if name != "code"}))
     before, messages = sandbox.process_ids(), list[str]()
-    sandbox.running = lifecycle.up(Options(state=sandbox.state), messages.append)
+    sandbox.running = lifecycle.start_sandbox(Options(state=sandbox.state), messages.append)
     assert [message for message in messages if "other code" in message] == [lifecycle.OTHER_CODE]
     assert not set(before.values()) & set(sandbox.process_ids().values()), "every process is a new one"
     assert sandbox.is_running(kept)
     assert sandbox.running["code"] == written["code"]
 
     before = sandbox.process_ids()
-    lifecycle.up(Options(state=sandbox.state), messages.append)
+    lifecycle.start_sandbox(Options(state=sandbox.state), messages.append)
     assert sandbox.process_ids() == before

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from eks_assets.units.infrastructure.notifications import notifications
 from resources.approval import record, store
 from resources.approval.decisions import write_decision
@@ -20,7 +20,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.notifications import topic as notification_topic
+from resources.notifications import topic
 from resources.notifications.topic import topic_arn
 from resources.records import clock
 from resources.records.clock import server_time
@@ -106,7 +106,7 @@ def test_the_last_grant_launches_what_lies_behind_the_gate(daemon: Daemon, gated
     assert run.tags[RELEASE] == request.id
     assert "was approved by alice, bob" in run.tags["eks-assets/why"]
     names = {key.to_user_string() for key in run.asset_selection or ()}
-    assert names == {"release_plan", *registry().gated(gated)}
+    assert names == {"release_plan", *load_registry().gated(gated)}
     assert daemon.tick(approval_sensor) == []
     assert f"run {run.run_id[:8]} was launched for it" in daemon.said
 
@@ -196,7 +196,7 @@ def test_what_could_not_be_sent_is_sent_later(
 ) -> None:
     ask(gated)
     with monkeypatch.context() as patch:
-        patch.setattr(notification_topic, "topic_arn", lambda context: topic_arn(context) + "-none")
+        patch.setattr(topic, "topic_arn", lambda context: topic_arn(context) + "-none")
         daemon.tick(approval_sensor)
         assert "not notified" in daemon.said
     assert told() == []

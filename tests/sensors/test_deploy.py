@@ -16,7 +16,7 @@ import pytest
 
 import sensors.deploy
 from eks_assets.graph.registry import Registry
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from sandbox.paths import PROJECT
 from sensors.deploy import deploy_sensor
@@ -85,14 +85,14 @@ def test_changed_code_of_a_unit_deploys_the_environments_that_it_matters_to(
     files.write("acme-dev", addons={"external_dns": False})
     files.write("acme-prod", deploy="automatic")
     daemon.tick(deploy_sensor)
-    old = registry()["external_dns"]
+    old = load_registry()["external_dns"]
 
     @wraps(old.fn)
     def changed(*args: Any, **kwargs: Any) -> Any:
         return old.fn(*args, **kwargs).model_copy(update={"version": "9.9.9"})
 
-    units = Registry.of([replace(old, fn=changed) if u is old else u for u in registry().units])
-    monkeypatch.setattr(sensors.deploy, "registry", lambda: units)
+    units = Registry.of([replace(old, fn=changed) if u is old else u for u in load_registry().units])
+    monkeypatch.setattr(sensors.deploy, "load_registry", lambda: units)
     daemon.tick(deploy_sensor)
     (run,) = daemon.tick(deploy_sensor)
     assert run.tags["dagster/partition"] == "acme-prod"
@@ -263,8 +263,8 @@ def test_without_a_folder_of_environments_nothing_happens(
 
 def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> None:
     program = (
-        "from eks_assets.units import registry; from resources.config.loader import load_environment; "
-        "from sensors.fingerprint import content_of; print(content_of(registry(), load_environment('acme-dev')))"
+        "from eks_assets.units import load_registry; from resources.config.loader import load_environment; "
+        "from sensors.fingerprint import content_of; print(content_of(load_registry(), load_environment('acme-dev')))"
     )
     found = {
         subprocess.run(
@@ -277,4 +277,4 @@ def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> Non
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {content_of(registry(), load_environment("acme-dev"))}
+    assert found == {content_of(load_registry(), load_environment("acme-dev"))}

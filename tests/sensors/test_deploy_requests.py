@@ -166,9 +166,9 @@ def test_environments_without_a_queue_or_a_sandbox_hold_up_no_other(
 def test_an_aws_that_does_not_answer_costs_seconds_and_loses_nothing(
     daemon: Daemon, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer, receive = threading.Event(), sensor.receive
+    answer, receive = threading.Event(), sensor.receive_messages
     monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=0.2))
-    monkeypatch.setattr(sensor, "receive", lambda env: (answer.wait(60), receive(env))[1])
+    monkeypatch.setattr(sensor, "receive_messages", lambda env: (answer.wait(60), receive(env))[1])
     queues.send(id="slow")
     for _ in range(2):
         assert daemon.tick(deploy_requests_sensor) == []

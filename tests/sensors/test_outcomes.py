@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.orchestration.environments import ENVIRONMENTS, failure
+from eks_assets.orchestration.environments import ENVIRONMENTS, step_failure
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING, outcome_tags
 from resources.model.errors import OperationFailed
 from resources.notifications.messages import Notification
@@ -32,7 +32,7 @@ def efs() -> dg.MaterializeResult[Any]:
 @dg.asset(partitions_def=ENVIRONMENTS)
 def certificate() -> None:
     """A unit that fails as the factory lets units fail."""
-    raise failure(OperationFailed("stack acme-dev-certificate: no validation", next_step="add the record"))
+    raise step_failure(OperationFailed("stack acme-dev-certificate: no validation", next_step="add the record"))
 
 
 @dg.asset(partitions_def=ENVIRONMENTS)
@@ -63,7 +63,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, files: Files, daemon: Daemon) -> list[
         found.extend([notification] if is_new else [])
         return is_new
 
-    monkeypatch.setattr(outcomes, "publish", publish)
+    monkeypatch.setattr(outcomes, "send_notification", publish)
     daemon.tick(outcomes_sensor)
     return found
 
@@ -168,7 +168,7 @@ def test_what_could_not_be_sent_is_tried_again(
         return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(outcomes, "publish", fails)
+        patch.setattr(outcomes, "send_notification", fails)
         daemon.tick(outcomes_sensor)
     assert "not notified: SNS is away" in daemon.said
     daemon.tick(outcomes_sensor)

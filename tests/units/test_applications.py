@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from eks_assets.units.applications.application_config import ApplicationConfigOutputs, application_config
 from eks_assets.units.applications.argo_cd import argo_cd
 from eks_assets.units.applications.argo_projects import argo_projects
@@ -77,13 +77,13 @@ def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: E
 
 def test_the_gate_is_closed_before_applications() -> None:
     gated = load_environment("sandbox-gated", PROJECT / "environments")
-    behind = {u.name for u in registry().units if u.is_gated(gated)}
+    behind = {u.name for u in load_registry().units if u.is_gated(gated)}
     assert "argo_cd" in behind
     assert "karpenter" not in behind
-    assert set(registry().gated(gated)) == {
-        one.name for one in registry().units if one.wave in ("applications", "observability")
+    assert set(load_registry().gated(gated)) == {
+        one.name for one in load_registry().units if one.wave in ("applications", "observability")
     }
 
 
 def test_no_gate_without_approval_settings(sandbox_env: Environment) -> None:
-    assert not any(unit.is_gated(sandbox_env) for unit in registry().units)
+    assert not any(unit.is_gated(sandbox_env) for unit in load_registry().units)

@@ -12,7 +12,7 @@ from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
 from resources.config.environment import Environment, Roles
 from resources.config.network_settings import Network
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from tests.helpers.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
 
 ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -66,7 +66,7 @@ def test_cluster_takes_the_private_subnets_or_those_that_the_config_names(sandbo
     assert subnets() == "subnet-a,subnet-b"
     assert subnets(subnets=named) == "subnet-1,subnet-2,subnet-3,subnet-4"
     assert subnets(subnets=named, controlPlaneSubnetIDs=["subnet-8", "subnet-9"]) == "subnet-8,subnet-9"
-    before = cluster(sandbox_env, pending(VpcOutputs, "vpc_lookup"))
+    before = cluster(sandbox_env, pending_outputs(VpcOutputs, "vpc_lookup"))
     assert pending_fields(before.parameters) == ("vpc_lookup.private_subnet_ids",)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from eks_assets.units.cluster.identity import IdentityOutputs, identity
 from eks_assets.units.cluster.irsa_roles import irsa_roles, role_arn, role_name
 from resources.config.environment import Environment
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Stack
 from tests.helpers.published import (
     CLUSTER,
@@ -146,7 +146,9 @@ def test_irsa_roles_have_names_that_are_known_beforehand_and_fit(sandbox_env: En
 
 
 def test_irsa_roles_wait_for_the_clusters_issuer(sandbox_env: Environment) -> None:
-    spec = irsa_roles(with_account(sandbox_env, attachPolicyARNs=[POLICY]), pending(IdentityOutputs, "identity"))
+    spec = irsa_roles(
+        with_account(sandbox_env, attachPolicyARNs=[POLICY]), pending_outputs(IdentityOutputs, "identity")
+    )
     assert pending_fields(spec.template) == ("identity.oidc_provider",)
 
 

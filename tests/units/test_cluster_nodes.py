@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES
 from eks_assets.units.cluster.fargate_profiles import fargate_profiles
 from eks_assets.units.cluster.karpenter_stack import karpenter_stack
@@ -16,7 +16,7 @@ from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.config.environment import Environment
 from resources.config.network_settings import Network
 from resources.model.errors import ConfigError
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from tests.helpers.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of
 
 SHARED_ROLE = {"Fn::GetAtt": ["NodeRole", "Arn"]}
@@ -110,7 +110,7 @@ def test_node_groups_with_policies_of_their_own_do_not_share_them(sandbox_env: E
 def test_node_groups_lie_in_the_private_subnets_the_named_ones_or_those_of_the_zones(sandbox_env: Environment) -> None:
     assert group_of(sandbox_env)["Subnets"] == {"Ref": "SubnetIds"}
     assert group_of(sandbox_env, subnets=["subnet-1", "subnet-2"])["Subnets"] == ["subnet-1", "subnet-2"]
-    spec = node_groups(sandbox_env, CLUSTER, pending(VpcOutputs, "vpc_lookup"), GROUPS)
+    spec = node_groups(sandbox_env, CLUSTER, pending_outputs(VpcOutputs, "vpc_lookup"), GROUPS)
     assert pending_fields(spec.parameters) == ("vpc_lookup.private_subnet_ids",)
     named = {"private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}}}
     chosen = configured(joined(sandbox_env), vpc={"subnets": named})
@@ -217,7 +217,7 @@ def test_karpenter_stack_lets_the_controller_end_only_nodes_of_its_own(sandbox_e
 
 def test_auto_mode_switches_off_what_it_replaces(sandbox_env: Environment) -> None:
     auto = configured(sandbox_env, autoModeConfig={"enabled": True}, managedNodeGroups=[])
-    off = {u.name for u in registry().units if u.is_enabled(sandbox_env) and not u.is_enabled(auto)}
+    off = {u.name for u in load_registry().units if u.is_enabled(sandbox_env) and not u.is_enabled(auto)}
     assert off == {
         "karpenter_stack",
         "node_groups",

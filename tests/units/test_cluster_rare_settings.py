@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.model.specs import Stack
 from tests.conftest import Lint
@@ -74,9 +74,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
 def test_templates_of_rare_settings_have_no_faults(which: str, sandbox_env: Environment, lint: Lint) -> None:
     env = configured(joined(sandbox_env), **CONFIGS[which])
     linted = []
-    for unit in registry().units:
+    for unit in load_registry().units:
         if unit.wave == "cluster" and unit.is_enabled(env):
-            spec = desired(registry(), env, unit, {"identity": IDENTITY})
+            spec = render_spec(load_registry(), env, unit, {"identity": IDENTITY})
             if isinstance(spec, Stack):
                 # Not every region has Fargate; the environment's has.
                 found = [f for f in lint(spec.template) if not f.startswith("E3006") or f"'{env.region}'" in f]

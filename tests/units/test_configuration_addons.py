@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from eks_assets.units.configuration.aws_load_balancer_controller import aws_load_balancer_controller
 from eks_assets.units.configuration.external_dns import external_dns
 from eks_assets.units.configuration.external_secrets import external_secrets
@@ -32,7 +32,7 @@ def test_aws_load_balancer_controller_knows_its_vpc_without_asking_the_node(sand
 
 def test_aws_load_balancer_controller_takes_the_environments_values_and_time(prod_env: Environment) -> None:
     name = "aws_load_balancer_controller"
-    spec = desired(registry(), prod_env, registry()[name], {})
+    spec = render_spec(load_registry(), prod_env, load_registry()[name], {})
     assert isinstance(spec, HelmRelease)
     assert (spec.values["replicaCount"], spec.timeout) == (3, 600)
     assert spec.values["clusterName"] == "acme-prod-cluster", "values are merged, not replaced"
@@ -72,7 +72,7 @@ def test_karpenter_watches_its_queue_and_leaves_its_kinds_to_their_own_release(s
 
 def test_karpenter_crds_are_of_the_same_version_and_come_first(sandbox_env: Environment) -> None:
     assert karpenter_crds(sandbox_env).version == karpenter(sandbox_env, KARPENTER).version == "1.14.1"
-    order = [u.name for u in registry().units]
+    order = [u.name for u in load_registry().units]
     assert order.index("karpenter_crds") < order.index("karpenter") < order.index("node_pools")
 
 
@@ -89,4 +89,4 @@ def test_nvidia_device_plugin_is_on_where_there_are_gpus_or_somebody_asks(
 
 @pytest.mark.parametrize("name", ["external_dns", "external_secrets", "karpenter", "aws_load_balancer_controller"])
 def test_add_ons_wait_for_dns_and_for_their_roles(name: str) -> None:
-    assert {"access_entries", "pod_addons", "identity"} <= set(registry().needs[name])
+    assert {"access_entries", "pod_addons", "identity"} <= set(load_registry().needs[name])

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from eks_assets.graph.rendering import desired
+from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit, unit
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.model.outputs import NoOutputs, plain
+from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack, output_key
 from sandbox.paths import PROJECT
 from tests.conftest import Lint
 
 ENVIRONMENTS = ("acme-dev", "acme-prod", "sandbox", "sandbox-gated")
-UNITS = tuple(u.name for u in registry().units)
+UNITS = tuple(u.name for u in load_registry().units)
 INLINE_TEMPLATE_BYTES = 51_200
 # Property that names a resource -> what AWS accepts.
 NAMES = {
@@ -41,15 +41,15 @@ KUBERNETES_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> Environment:
-    return load_environment(request.param, PROJECT / "environments", known_units=registry().by_name)
+    return load_environment(request.param, PROJECT / "environments", known_units=load_registry().by_name)
 
 
 def rendered(env: Environment, name: str) -> Spec[Any]:
-    return desired(registry(), env, registry()[name], {})
+    return render_spec(load_registry(), env, load_registry()[name], {})
 
 
 def stacks(env: Environment) -> Iterator[Stack[Any]]:
-    for u in registry().units:
+    for u in load_registry().units:
         if u.is_enabled(env):
             spec = rendered(env, u.name)
             if isinstance(spec, Stack):
@@ -82,7 +82,7 @@ def test_every_unit_has_a_test_that_renders_it() -> None:
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_says_what_it_is(name: str) -> None:
-    u = registry()[name]
+    u = load_registry()[name]
     first, *_ = (u.fn.__doc__ or "").strip().splitlines()
     assert len(first) > 20, "the first line of the docstring is what the UI shows"
     assert first.endswith((".", ",")) or len(first) > 80
@@ -103,7 +103,7 @@ def unread_parameters(reader: AnyUnit) -> list[str]:
 @pytest.mark.parametrize("name", UNITS)
 def test_unit_reads_every_parameter_that_it_takes(name: str) -> None:
     """A parameter carries data; an order without data is `after=`, and follows from the spec's type for the cluster."""
-    assert unread_parameters(registry()[name]) == []
+    assert unread_parameters(load_registry()[name]) == []
 
 
 def test_unread_parameters_are_reported() -> None:
@@ -115,15 +115,15 @@ def test_unread_parameters_are_reported() -> None:
     assert unread_parameters(deaf) == ["env"]
 
 
-@pytest.mark.parametrize("name", [u.name for u in registry().units if u.spec_type.needs_cluster])
+@pytest.mark.parametrize("name", [u.name for u in load_registry().units if u.spec_type.needs_cluster])
 def test_unit_in_the_cluster_comes_after_access_to_it(name: str) -> None:
-    assert registry().needs[name][0] == "access_entries"
+    assert load_registry().needs[name][0] == "access_entries"
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_rendering_is_deterministic(environment: Environment, name: str) -> None:
     def text() -> str:
-        return json.dumps(plain(rendered(environment, name).model_dump(mode="python")))
+        return json.dumps(plain_document(rendered(environment, name).model_dump(mode="python")))
 
     assert text() == text()
 
@@ -131,10 +131,10 @@ def test_rendering_is_deterministic(environment: Environment, name: str) -> None
 @pytest.mark.parametrize("name", UNITS)
 def test_templates_have_no_faults(environment: Environment, name: str, lint: Lint) -> None:
     spec = rendered(environment, name)
-    if not isinstance(spec, Stack) or not registry()[name].is_enabled(environment):
+    if not isinstance(spec, Stack) or not load_registry()[name].is_enabled(environment):
         return
     assert lint(spec.template) == []
-    assert len(json.dumps(plain(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
+    assert len(json.dumps(plain_document(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
 
 
 def test_a_stack_gives_exactly_the_parameters_that_its_template_declares(environment: Environment) -> None:
@@ -167,7 +167,7 @@ def test_stacks_are_found_by_the_names_of_their_units(environment: Environment) 
 
 def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
     for spec in stacks(environment):
-        for title, resource in plain(spec.template)["Resources"].items():
+        for title, resource in plain_document(spec.template)["Resources"].items():
             for key, pattern in NAMES.items():
                 value = resource.get("Properties", {}).get(key)
                 assert not isinstance(value, str) or re.fullmatch(pattern, value), f"{spec.name} {title} {key} {value}"
@@ -184,7 +184,7 @@ def test_parameters_lie_under_the_environments_path(environment: Environment) ->
     own = environment.parameter_path("")
     found = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
     for spec in stacks(environment):
-        resources = plain(spec.template)["Resources"].values()
+        resources = plain_document(spec.template)["Resources"].values()
         found += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
     assert len(found) == len(set(found)) >= 3
     assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in found), found
@@ -203,7 +203,7 @@ def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
 
 def made_before(env: Environment, name: str) -> set[str]:
     """The namespaces that charts have made when a unit's turn comes."""
-    above = [n for n in UNITS if name in registry().descendants([n])]
+    above = [n for n in UNITS if name in load_registry().descendants([n])]
     return {s.namespace for n in above for s in [rendered(env, n)] if isinstance(s, HelmRelease)}
 
 
@@ -211,12 +211,12 @@ def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: En
     env = environment.model_copy(update={"namespaces": ()})
     needed: dict[str, str] = {}
     for name in UNITS:
-        spec = rendered(env, name) if registry()[name].is_enabled(env) else None
+        spec = rendered(env, name) if load_registry()[name].is_enabled(env) else None
         objects = spec.objects if isinstance(spec, Manifests) else ()
         for namespace in {item["metadata"].get("namespace") for item in objects} & {*environment.namespaces}:
             if namespace not in made_before(env, name):
                 needed[namespace] = name
-    enabled = [unit for unit in registry().units if unit.is_enabled(env)]
+    enabled = [unit for unit in load_registry().units if unit.is_enabled(env)]
     assert needed == {unit.needed_namespace: unit.name for unit in enabled if unit.needed_namespace}
 
 
@@ -224,7 +224,9 @@ def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> 
     seen: dict[tuple[str, str, str], str] = {}
     for name in UNITS:
         spec = rendered(environment, name)
-        for item in spec.objects if isinstance(spec, Manifests) and registry()[name].is_enabled(environment) else ():
+        for item in (
+            spec.objects if isinstance(spec, Manifests) and load_registry()[name].is_enabled(environment) else ()
+        ):
             about = item["metadata"]
             key = (item["kind"], str(about.get("namespace", "")), str(about["name"]))
             assert item["apiVersion"]

@@ -15,7 +15,7 @@ from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.config.environment import Environment, Parameters, Roles
 from resources.config.network_settings import Network
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
@@ -65,7 +65,11 @@ def test_efs_has_a_mount_target_in_each_zone(sandbox_env: Environment, prod_env:
 
 
 def test_efs_renders_before_the_network_exists(sandbox_env: Environment) -> None:
-    spec = efs(sandbox_env, pending(NetworkOutputs, "network"), pending(SecurityGroupsOutputs, "security_groups"))
+    spec = efs(
+        sandbox_env,
+        pending_outputs(NetworkOutputs, "network"),
+        pending_outputs(SecurityGroupsOutputs, "security_groups"),
+    )
     assert pending_fields(spec.parameters) == ("network.private_subnet_ids", "security_groups.efs_security_group_id")
     assert spec.template == efs(sandbox_env, NETWORK, GROUPS).template
 

@@ -17,7 +17,7 @@ from resources.config.environment import Environment
 from resources.config.network_settings import Network
 from resources.drivers.stack.driver import stack_outputs
 from resources.model.errors import ConfigError
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Lookup, Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
@@ -159,7 +159,7 @@ def test_zone_id_is_the_made_one_or_the_named_one(sandbox_env: Environment, prod
 
 
 def test_security_groups_let_in_no_more_than_they_say(sandbox_env: Environment) -> None:
-    spec = security_groups(sandbox_env, pending(NetworkOutputs, "network"))
+    spec = security_groups(sandbox_env, pending_outputs(NetworkOutputs, "network"))
     groups = of_type(spec, "EC2::SecurityGroup")
     (nfs,) = groups["EfsSecurityGroup"]["SecurityGroupIngress"]
     assert (nfs["FromPort"], nfs["ToPort"], nfs["CidrIp"]) == (2049, 2049, {"Ref": "CidrBlock"})
@@ -171,7 +171,7 @@ def test_security_groups_let_in_no_more_than_they_say(sandbox_env: Environment) 
 
 
 def test_security_groups_take_the_vpc_as_parameters(sandbox_env: Environment) -> None:
-    unknown = security_groups(sandbox_env, pending(NetworkOutputs, "network"))
+    unknown = security_groups(sandbox_env, pending_outputs(NetworkOutputs, "network"))
     assert pending_fields(unknown.parameters) == ("network.cidr_block", "network.vpc_id")
     assert pending_fields(unknown.template) == ()
     known = NetworkOutputs(
@@ -191,4 +191,4 @@ def test_security_groups_take_the_vpc_as_parameters(sandbox_env: Environment) ->
 def test_network_templates_pass_cfn_lint(which: str, request: pytest.FixtureRequest, lint: Lint) -> None:
     env: Environment = request.getfixturevalue(which)
     assert lint(stack_of(env).template) == []
-    assert lint(security_groups(env, pending(NetworkOutputs, "network")).template) == []
+    assert lint(security_groups(env, pending_outputs(NetworkOutputs, "network")).template) == []

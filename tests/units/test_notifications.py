@@ -11,7 +11,7 @@ from eks_assets.units.infrastructure.deploy_requests import DeployRequestsOutput
 from eks_assets.units.infrastructure.notifications import NotificationsOutputs, notifications
 from resources.config.environment import Environment
 from resources.config.names import queue_name
-from resources.notifications import messages as events
+from resources.notifications import messages
 from resources.notifications.messages import MESSAGE_BYTES, Notification
 from tests.helpers.published import properties_of, resources_of
 
@@ -75,15 +75,17 @@ def test_others_read_the_topic_and_the_queues() -> None:
 
 def every_kind(env: Environment) -> list[Notification]:
     return [
-        events.approval_needed(
+        messages.approval_needed(
             env, DIGEST, "r1", ["network: update"], ["eks-assets approve x --digest y"], "https://d"
         ),
-        events.approved(env, DIGEST, ["arn:aws:iam::444455556666:user/alice"], release="r1"),
-        events.rejected(env, DIGEST, "arn:aws:iam::444455556666:user/bob", "not on a Friday", release="r1"),
-        events.expired(env, DIGEST, "2026-11-25 20:00 UTC", release="r1"),
-        events.run_failed(env, "run1", "external_dns", "pod crashed\nexit 1", "read its log"),
-        events.succeeded(env, "run1", 843.2, ["network: created", "efs: created"]),
-        events.drift_found(env, [FINDING]),
+        messages.request_approved(env, DIGEST, ["arn:aws:iam::444455556666:user/alice"], request_id="r1"),
+        messages.request_rejected(
+            env, DIGEST, "arn:aws:iam::444455556666:user/bob", "not on a Friday", request_id="r1"
+        ),
+        messages.request_expired(env, DIGEST, "2026-11-25 20:00 UTC", request_id="r1"),
+        messages.run_failed(env, "run1", "external_dns", "pod crashed\nexit 1", "read its log"),
+        messages.deploy_succeeded(env, "run1", 843.2, ["network: created", "efs: created"]),
+        messages.drift_found(env, [FINDING]),
     ]
 
 
@@ -121,7 +123,7 @@ def test_a_success_says_how_long_and_what(prod_env: Environment) -> None:
     text = text_of(prod_env, "succeeded")
     assert "in 14 min 3 s: 2 changes" in text
     assert "Changed:\n  network: created" in text
-    assert "nothing had to change" in events.succeeded(prod_env, "run2", 4, []).sendable_message()
+    assert "nothing had to change" in messages.deploy_succeeded(prod_env, "run2", 4, []).sendable_message()
 
 
 def test_drift_names_places_and_culprits_but_no_values(prod_env: Environment) -> None:
@@ -133,10 +135,10 @@ def test_drift_names_places_and_culprits_but_no_values(prod_env: Environment) ->
 
 def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) -> None:
     other = {**FINDING, "unit": "efs"}
-    first = events.drift_found(prod_env, [FINDING, other])
-    assert events.drift_found(prod_env, [other, FINDING]).event_id == first.event_id
-    assert events.drift_found(prod_env, [FINDING]).event_id != first.event_id
-    assert events.drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
+    first = messages.drift_found(prod_env, [FINDING, other])
+    assert messages.drift_found(prod_env, [other, FINDING]).event_id == first.event_id
+    assert messages.drift_found(prod_env, [FINDING]).event_id != first.event_id
+    assert messages.drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) 
     ],
 )
 def test_subjects_are_one_short_line_of_ascii(prod_env: Environment, subject: str, sent: str) -> None:
-    made = replace(events.succeeded(prod_env, "run", 1, []), subject=subject).sendable_subject()
+    made = replace(messages.deploy_succeeded(prod_env, "run", 1, []), subject=subject).sendable_subject()
     assert made == sent
     assert len(made) < 100
 
@@ -157,15 +159,15 @@ def test_subjects_are_one_short_line_of_ascii(prod_env: Environment, subject: st
 def test_mail_names_the_owner_of_the_environment(prod_env: Environment) -> None:
     """Below the environment; an environment that names nobody has no such line."""
     owned, other = (prod_env.model_copy(update={"owner": owner}) for owner in ("team:payments", None))
-    lines = events.succeeded(owned, "run", 1, []).lines
+    lines = messages.deploy_succeeded(owned, "run", 1, []).lines
     assert lines[lines.index("Owner:       team:payments") - 1].startswith("Environment: acme-prod")
-    assert not [line for line in events.succeeded(other, "run", 1, []).lines if line.startswith("Owner")]
+    assert not [line for line in messages.deploy_succeeded(other, "run", 1, []).lines if line.startswith("Owner")]
 
 
 @pytest.mark.parametrize("line", ["x" * 500, "é" * 1500, "😀" * 5000], ids=["ascii", "two bytes", "four bytes"])
 def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: str) -> None:
     summary = [f"{number} {line}" for number in range(2000)]
-    message = events.approval_needed(prod_env, DIGEST, "r1", summary, ["eks-assets approve"]).sendable_message()
+    message = messages.approval_needed(prod_env, DIGEST, "r1", summary, ["eks-assets approve"]).sendable_message()
     assert MESSAGE_BYTES - 10_000 < len(message.encode()) <= MESSAGE_BYTES
     *_, before, last = message.splitlines()
     shown = int(before.split()[0]) + 1
@@ -175,7 +177,7 @@ def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: 
 
 def test_what_aws_would_refuse_is_left_out(prod_env: Environment) -> None:
     reason = "\x1b[31mred\x00\ud83d\ttab"
-    message = events.run_failed(prod_env, "run", "network", reason, "").sendable_message()
+    message = messages.run_failed(prod_env, "run", "network", reason, "").sendable_message()
     assert "  [31mred    tab\n" in message
     assert message.encode()
     assert "Next:" not in message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from eks_assets.units.observability.dashboards import dashboards
 from eks_assets.units.observability.grafana_credentials import grafana_credentials
 from eks_assets.units.observability.loki import loki
@@ -41,7 +41,7 @@ def test_dashboards(sandbox_env: Environment) -> None:
 
 def test_validation_is_last_and_has_a_check_for_each_promise(sandbox_env: Environment) -> None:
     validation()
-    assert registry().units[-1].name == "validation"
+    assert load_registry().units[-1].name == "validation"
     assert [check.name for check in validation.checks] == [
         "endpoint_answers",
         "nodes_ready",

@@ -14,7 +14,7 @@ from eks_assets.units.post_deploy.external_dns_role import external_dns_role
 from eks_assets.units.post_deploy.service_account_roles import service_account_roles
 from resources.config.environment import Environment
 from resources.config.git_settings import Git
-from resources.model.outputs import pending, pending_fields
+from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Stack
 
 Lint = Callable[[dict[str, Any]], list[str]]
@@ -52,7 +52,7 @@ def test_roles_are_under_the_permissions_boundary(sandbox_env: Environment, prod
 
 
 def test_external_dns_writes_one_zone(sandbox_env: Environment) -> None:
-    spec = external_dns_role(sandbox_env, pending(HostedZoneOutputs, "hosted_zone"))
+    spec = external_dns_role(sandbox_env, pending_outputs(HostedZoneOutputs, "hosted_zone"))
     assert pending_fields(spec.parameters) == ("hosted_zone.zone_id",)
     write, read = statements_of(roles_of(spec)["ExternalDnsRole"])
     assert write["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:route53:::hostedzone/${HostedZoneId}"}

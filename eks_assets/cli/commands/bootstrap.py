@@ -28,8 +28,8 @@ def bootstrap(
         )
     env = load_environment(environment)
     if print_:
-        print(json.dumps(stack.template(env), indent=2, sort_keys=True))
+        print(json.dumps(stack.build_bootstrap_template(env), indent=2, sort_keys=True))
         return
-    outputs = stack.apply(env, typer.echo)
+    outputs = stack.apply_bootstrap(env, typer.echo)
     for name, value in outputs.model_dump().items():
         typer.echo(f"{name}: {value}")

@@ -11,15 +11,15 @@ import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, LogFormat, LogFormatOption, Only, WaveOption
-from eks_assets.cli.runs.approval_stop import at_the_gate
-from eks_assets.cli.runs.event_log import Event, event_log, refusals, run_finished
+from eks_assets.cli.runs.approval_stop import stop_at_gate
+from eks_assets.cli.runs.event_log import Event, event_log, log_refusals, run_finished
 from eks_assets.cli.runs.launcher import Launcher
 from eks_assets.cli.runs.result import DeployResult
-from eks_assets.cli.selection import selected
+from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_environment
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.plan.unit_plan import EnvironmentPlan
-from eks_assets.units import registry as all_units
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.errors import PipelineError, Transient
@@ -45,11 +45,11 @@ def deploy(
     # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.
     stream = os.fdopen(os.dup(2 if json_output else 1), "w")
     console = Console(file=stream, soft_wrap=True, quiet=log_format is LogFormat.JSON)
-    registry = all_units()
+    registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
     log = event_log(log_format is LogFormat.JSON, stream, env.name, registry)
-    chosen = selected(registry, only, wave)
-    with refusals(log):
+    chosen = select_units(registry, only, wave)
+    with log_refusals(log):
         launcher = Launcher(env, registry, console, log, wait)
         plan = plan_environment(registry, Context.of(env), only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
@@ -60,7 +60,7 @@ def deploy(
     if json_output:
         print(json.dumps(result.as_json(env.name, seconds)))
     else:
-        show(result, env.name, seconds, console)
+        print_result(result, env.name, seconds, console)
     raise SystemExit(result.exit_code)
 
 
@@ -77,7 +77,7 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> DeployR
         rows = launcher.run(free, tags) if free else {}
         if len(free) == len(names) or any(unit.state != "done" for unit in rows.values()):
             return DeployResult(len(plan.units), rows)
-        gate = at_the_gate(registry, env, plan, console, log)
+        gate = stop_at_gate(registry, env, plan, console, log)
         behind = [name for name in gate.names if name in names]
         return DeployResult(len(plan.units), rows | (launcher.run(behind) if behind else {}), gate.waiting)
 
@@ -88,11 +88,11 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
     errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, Transient)}
     if errors:
         first = next(iter(errors.values()))
-        words = "\n".join(f"{unit}: {error.message}" for unit, error in errors.items())
-        raise PipelineError(words, next_step=first.next_step, bad_input=first.exit_code == 2) from first
+        lines = "\n".join(f"{unit}: {error.message}" for unit, error in errors.items())
+        raise PipelineError(lines, next_step=first.next_step, bad_input=first.exit_code == 2) from first
 
 
-def show(result: DeployResult, environment: str, seconds: float, console: Console) -> None:
+def print_result(result: DeployResult, environment: str, seconds: float, console: Console) -> None:
     """The last lines: failed units first, each with its reason, then the command that continues."""
     for name, reason in result.failed.items():
         console.print(f"[red]failed[/] {name}: {reason}", highlight=False)

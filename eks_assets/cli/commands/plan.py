@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
-from eks_assets.cli.selection import selected
+from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_report
 from eks_assets.graph.registry import Registry
-from eks_assets.plan.markdown import markdown as as_markdown
+from eks_assets.plan.markdown import render_markdown
 from eks_assets.plan.model import PlanReport
-from eks_assets.plan.terminal import lines
+from eks_assets.plan.terminal import render_lines
 from eks_assets.plan.unit_plan import UnitPlan
-from eks_assets.units import registry as all_units
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -42,24 +42,24 @@ def plan(
     Exit 0, 1 where a unit cannot be planned, 4 with --detailed-exitcode where something differs."""
     if json_output and markdown:
         raise ConfigError("--json and --markdown are two forms of one output", next_step="choose one of them")
-    registry = all_units()
+    registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
-    report = _planned(registry, env, selected(registry, only, wave))
+    report = _planned(registry, env, select_units(registry, only, wave))
     if json_output:
         print(json.dumps(report.model_dump(mode="json"), indent=2, ensure_ascii=False))
     elif markdown:
-        print(as_markdown(report))
+        print(render_markdown(report))
     else:
-        show(report, Console(), full=full)
+        print_plan(report, Console(), full=full)
     if report.unknown:
         raise SystemExit(1)
     raise SystemExit(4 if report.changes and detailed_exitcode else 0)
 
 
-def show(report: PlanReport, console: Console, *, full: bool = False) -> None:
+def print_plan(report: PlanReport, console: Console, *, full: bool = False) -> None:
     """The plan for people."""
     width = console.width if console.is_terminal else max(console.width, PIPE_WIDTH)
-    for line in lines(report, width, full=full):
+    for line in render_lines(report, width, full=full):
         console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from eks_assets.cli.arguments import EnvironmentName
-from eks_assets.cli.gated import Digest, Reason, decide
+from eks_assets.cli.gated import Digest, Reason, record_decision
 
 
 def reject(environment: EnvironmentName, digest: Digest, reason: Reason) -> None:
     """Reject the plan with that digest; that ends its request, and every grant before it."""
-    decide(environment, "reject", digest, reason)
+    record_decision(environment, "reject", digest, reason)

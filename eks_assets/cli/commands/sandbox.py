@@ -47,7 +47,9 @@ def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
     began = time.monotonic()
     seconds = _read_delays(delays) if delays else None
     with _errors():
-        state = lifecycle.up(lifecycle.Options(pod_seconds, seconds), lambda message: print(message, file=sys.stderr))
+        state = lifecycle.start_sandbox(
+            lifecycle.Options(pod_seconds, seconds), lambda message: print(message, file=sys.stderr)
+        )
     print(f"The sandbox is up after {time.monotonic() - began:.1f} s: AWS at {state['aws_endpoint']}")
     print('To use it in this shell: eval "$(eks-assets sandbox env)"')
 
@@ -56,7 +58,7 @@ def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
 def down() -> None:
     """Stop every process of the sandbox; what it holds stays for the next `up`."""
     with _errors():
-        lifecycle.down()
+        lifecycle.stop_sandbox()
     print("The sandbox is down.")
 
 
@@ -64,7 +66,7 @@ def down() -> None:
 def status(json_output: AsJson = False) -> None:
     """Show what runs, where, and how much memory it takes. Exit 0 up and healthy, 1 otherwise."""
     with _errors():
-        state = lifecycle.status()
+        state = lifecycle.sandbox_status()
     if json_output:
         print(json.dumps(state, indent=2))
     else:
@@ -77,7 +79,7 @@ def status(json_output: AsJson = False) -> None:
 def reset() -> None:
     """Stop the sandbox and remove everything it holds. The tools in the cache stay."""
     with _errors():
-        lifecycle.reset()
+        lifecycle.reset_sandbox()
     print("The sandbox is removed.")
 
 
@@ -85,7 +87,7 @@ def reset() -> None:
 def env(environment: EnvironmentName = None, person: Person = "root") -> None:
     """Print shell exports that point AWS, Kubernetes and Helm tools at the sandbox."""
     with _errors():
-        variables = lifecycle.environment(environment, person=person)
+        variables = lifecycle.environment_variables(environment, person=person)
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
     print("unset AWS_SESSION_TOKEN")  # of the person chosen before

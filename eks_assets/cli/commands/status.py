@@ -15,7 +15,7 @@ from rich.text import Text
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
-from eks_assets.units import registry as all_units
+from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
 
@@ -35,15 +35,15 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
 
     Exit 0 all well, 1 something failed, 4 something pending."""
     began = time.monotonic()
-    registry = all_units()
+    registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
     plan = plan_environment(registry, Context.of(env))
     if json_output:
-        print(json.dumps(as_json(plan), indent=2))
+        print(json.dumps(status_report(plan), indent=2))
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        show(plan, console, time.monotonic() - began)
+        print_status(plan, console, time.monotonic() - began)
     raise SystemExit(exit_code(plan))
 
 
@@ -57,7 +57,7 @@ def exit_code(plan: EnvironmentPlan) -> int:
     return 4 if "pending" in states else 3 if "waiting" in states else 0
 
 
-def as_json(plan: EnvironmentPlan) -> dict[str, Any]:
+def status_report(plan: EnvironmentPlan) -> dict[str, Any]:
     """What `status --json` prints: docs/status.md, docs/status.schema.json."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
@@ -86,20 +86,20 @@ def _check(check: CheckState, now: str) -> dict[str, Any]:
     }
 
 
-def show(plan: EnvironmentPlan, console: Console, seconds: float) -> None:
+def print_status(plan: EnvironmentPlan, console: Console, seconds: float) -> None:
     """The table for people, and a last line that counts the states. `seconds`: how long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
     for u in plan.units:
         red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
-        words = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
-        good = u.checks[-1].detail if u.checks and not words else ""
+        detail = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
+        good = u.checks[-1].detail if u.checks and not detail else ""
         table.add_row(
             Text(u.wave, style="dim"),
             u.unit,
             Text(u.state, style=_STYLE[u.state]),
-            Text(words or good, style="" if words else "dim"),
+            Text(detail or good, style="" if detail else "dim"),
         )
     console.print(table)
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}

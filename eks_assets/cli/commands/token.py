@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from resources.kubernetes.exec_credential import taken
+from resources.kubernetes.exec_credential import take_credential
 
 
 def token() -> None:
@@ -23,7 +23,7 @@ def print_token(argv: Sequence[str]) -> int:
     parser.add_argument("environment", help="name of the environment")
     parser.add_argument("--aws", action="store_true", help="AWS credentials of the deployer role")
     arguments = parser.parse_args(argv)
-    answer = None if arguments.aws else taken(arguments.environment)
+    answer = None if arguments.aws else take_credential(arguments.environment)
     if answer is not None:
         print(json.dumps(answer))
         return 0

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.config.loader import check_all, find_folder, list_environments
-from resources.config.problems import shown
+from resources.config.problems import display_path
 from resources.model.errors import ConfigError
 
 Names = Annotated[
@@ -24,8 +24,10 @@ def validate(names: Names = None) -> None:
     not, 2 where any is not."""
     wanted = names or list_environments(find_folder())
     if not wanted:
-        raise ConfigError(f"there is no environment in {shown(find_folder())}", next_step="Add a file NAME.yaml to it.")
-    problems = check_all(wanted, known_units=registry().by_name)
+        raise ConfigError(
+            f"there is no environment in {display_path(find_folder())}", next_step="Add a file NAME.yaml to it."
+        )
+    problems = check_all(wanted, known_units=load_registry().by_name)
     for problem in problems:
         typer.echo(str(problem), err=problem.warning)
     errors = [problem for problem in problems if not problem.warning]

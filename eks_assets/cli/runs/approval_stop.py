@@ -11,7 +11,7 @@ from eks_assets.cli.runs.event_log import Event, EventLog
 from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import critical_minutes
-from eks_assets.plan.markdown import summary
+from eks_assets.plan.markdown import summary_line
 from eks_assets.plan.unit_plan import EnvironmentPlan
 from resources.approval.rules import RequestState
 from resources.config.environment import Environment
@@ -19,43 +19,43 @@ from resources.context import Context
 
 
 @dataclass(frozen=True)
-class AtTheGate:
+class GateStop:
     """`names`: units behind the gate that may run now. `waiting`: what is missing, for `--json`; empty when nothing."""
 
     names: tuple[str, ...]
     waiting: dict[str, Any]
 
 
-def at_the_gate(
+def stop_at_gate(
     registry: Registry, env: Environment, before: EnvironmentPlan, console: Console, log: EventLog
-) -> AtTheGate:
+) -> GateStop:
     """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
     if env.approval is None:
-        return AtTheGate((), {})
+        return GateStop((), {})
     unhealthy = [u.unit for u in before.units if u.state == "failed" and registry[u.unit].is_gated(env)]
     if not unhealthy and not any(registry[name].is_gated(env) for name in before.to_run(registry)):
-        return AtTheGate((), {})
+        return GateStop((), {})
     pending = request_approval(registry, Context.of(env), env.approval)
     if pending.state is None:
-        return AtTheGate(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
+        return GateStop(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
     line = describe_state(pending.state, env.approval.approvers)
     if pending.is_granted:
         console.print(line, style="green", highlight=False, markup=False)
         log(Event("release_granted", line))
-        return AtTheGate(tuple(dict.fromkeys([*pending.planned.to_run(registry), *unhealthy])), {})
+        return GateStop(tuple(dict.fromkeys([*pending.planned.to_run(registry), *unhealthy])), {})
     to_decide = decision_commands(env, pending.state.request)
     for refusal in pending.refusals:
         console.print(
             f"an earlier approval does not cover this: {refusal}", style="yellow", highlight=False, markup=False
         )
-    words = summary(pending.plan, critical_minutes(pending.plan.units, registry))
-    console.print(f"behind the gate: {words}\n{line}", style="yellow", highlight=False, markup=False)
+    changes = summary_line(pending.plan, critical_minutes(pending.plan.units, registry))
+    console.print(f"behind the gate: {changes}\n{line}", style="yellow", highlight=False, markup=False)
     for command in (f"eks-assets plan {env.name}", *to_decide):
         console.print(f"  {command}", highlight=False, markup=False)
     log(Event("waiting_for_approval", line, level="warning"))
-    return AtTheGate((), _as_json(pending.state, pending.plan.units, to_decide))
+    return GateStop((), _as_json(pending.state, pending.plan.units, to_decide))
 
 
 def _as_json(state: RequestState, units: tuple[str, ...], to_decide: list[str]) -> dict[str, Any]:

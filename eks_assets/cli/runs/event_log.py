@@ -66,7 +66,7 @@ class JsonLines:
 
 
 @contextmanager
-def refusals(log: EventLog) -> Iterator[None]:
+def log_refusals(log: EventLog) -> Iterator[None]:
     """Within it, an error is also an event: nothing is started after it."""
     try:
         yield
@@ -77,6 +77,6 @@ def refusals(log: EventLog) -> Iterator[None]:
 
 def run_finished(outcome: str, failed: dict[str, str], continue_with: str, duration: float) -> Event:
     """The last event: failed units first, each with its reason, then the command that continues."""
-    words = [f"failed {name}: {reason}" for name, reason in failed.items()]
-    words += [f"Fix the cause and continue with: {continue_with}"] if failed else []
-    return Event("run_finished", "\n".join([*words, outcome]), level="error" if failed else "info", duration=duration)
+    lines = [f"failed {name}: {reason}" for name, reason in failed.items()]
+    lines += [f"Fix the cause and continue with: {continue_with}"] if failed else []
+    return Event("run_finished", "\n".join([*lines, outcome]), level="error" if failed else "info", duration=duration)

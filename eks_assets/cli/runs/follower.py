@@ -15,7 +15,7 @@ from rich.table import Table
 
 from eks_assets.cli.runs.dagster_events import event_of
 from eks_assets.cli.runs.event_log import Event, EventLog, no_log
-from eks_assets.cli.runs.live_table import Row, live_table, missing
+from eks_assets.cli.runs.live_table import Row, describe_wait, live_table
 from eks_assets.cli.runs.result import UnitResult
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.run_tags import WAITING
@@ -136,7 +136,7 @@ class Follower:
         )
 
     def _waits_for(self, name: str) -> str:
-        return f"it waits for {missing(name, self._rows, self._registry)}"
+        return f"it waits for {describe_wait(name, self._rows, self._registry)}"
 
     def _table(self, *, whole: bool = False) -> Table:
         return live_table(self._env, self._rows, self._registry, None if whole else self._console.height)

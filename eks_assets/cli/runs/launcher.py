@@ -18,10 +18,10 @@ from eks_assets.orchestration import forkserver
 from eks_assets.orchestration.home import dagster_home
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, owner_tag
 from eks_assets.plan.unit_plan import UnitPlan
-from resources.aws.session import caller
+from resources.aws.session import caller_arn
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 
 
 def _dagster_output_in_a_file() -> AbstractContextManager[None]:
@@ -32,7 +32,7 @@ def _dagster_output_in_a_file() -> AbstractContextManager[None]:
 @cache
 def _start_forkserver() -> None:
     with _dagster_output_in_a_file():
-        forkserver.start()
+        forkserver.start_forkserver()
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Launcher:
         context = Context.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
         context.launch = self.launch
         wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
-        with hold(context, who=f"{caller(self.env)}, command line", wait=wait, keep=False):
+        with hold_lease(context, who=f"{caller_arn(self.env)}, command line", wait=wait, keep=False):
             yield
 
     def prepare(self, planned: UnitPlan) -> None:

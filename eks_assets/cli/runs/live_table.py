@@ -36,7 +36,7 @@ class Row:
     message: str = ""
 
 
-def missing(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
+def describe_wait(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
     """What a unit still waits for, in words."""
     open_ = [need for need in registry.needs[name] if need in rows and rows[need].state != "done"]
     return ", ".join(open_) or "the run"
@@ -66,7 +66,7 @@ def live_table(env: str, rows: Mapping[str, Row], registry: Registry, height: in
 def _words(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
     row = rows[name]
     if row.state == "waiting":
-        return f"waits for {missing(name, rows, registry)}"
+        return f"waits for {describe_wait(name, rows, registry)}"
     return row.message.splitlines()[0] if row.message and row.state != "done" else ""
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, eks
 
-from eks_assets.units.cluster._pod_roles import digest, pod_role
-from resources.cloudformation import aws_policy, pod_identity_trust, role, text_parameter
+from eks_assets.units.cluster._pod_roles import pod_role, short_digest
+from resources.cloudformation import aws_policy, build_role, pod_identity_trust, text_parameter
 from resources.config.eksctl.addons import DEFAULT_ROLES, Addon
 from resources.config.environment import Environment
 
@@ -32,7 +32,7 @@ def addon_template(
                 RoleArn=association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn"),
             )
             for association in addon.pod_identity_associations
-            for title in [f"Role{digest(f'{addon.name}/{association.service_account_name}')}"]
+            for title in [f"Role{short_digest(f'{addon.name}/{association.service_account_name}')}"]
         ]
         if addon.use_default_pod_identity_associations:
             if addon.name in role_arns:
@@ -62,7 +62,7 @@ def _default_association(
         arn = text_parameter(template, f"{title}Arn", f"Role of the add-on {addon.name}")
     else:
         managed = [aws_policy(env, policy) for policy in policies]
-        arn = GetAtt(template.add_resource(role(env, title, pod_identity_trust(env), managed=managed)), "Arn")
+        arn = GetAtt(template.add_resource(build_role(env, title, pod_identity_trust(env), managed=managed)), "Arn")
     return eks.PodIdentityAssociationProperty(ServiceAccount=account, RoleArn=arn)
 
 

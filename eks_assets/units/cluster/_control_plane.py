@@ -9,7 +9,7 @@ from troposphere.iam import Role
 from troposphere.kms import Key
 from troposphere.logs import LogGroup
 
-from resources.cloudformation import arn, aws_policy, boundary, trust
+from resources.cloudformation import aws_policy, boundary_properties, build_arn, trust_policy
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import Environment
 
@@ -28,7 +28,7 @@ def add_cluster_role(template: Template, env: Environment) -> Role:
     """The role that EKS acts under."""
     names = _CLUSTER_POLICIES + (_AUTO_MODE_POLICIES if env.cluster.auto_mode else ())
     # Auto Mode tags its sessions.
-    trusts = trust({"Service": "eks.amazonaws.com"}, "sts:AssumeRole", "sts:TagSession")
+    trusts = trust_policy({"Service": "eks.amazonaws.com"}, "sts:AssumeRole", "sts:TagSession")
     return _add_role(template, env, "ClusterRole", trusts, names)
 
 
@@ -110,7 +110,7 @@ def _compute(template: Template, env: Environment) -> eks.ComputeConfig:
     auto = env.cluster.auto_mode_config
     compute = eks.ComputeConfig(Enabled=True, NodePools=list(auto.node_pools))
     if auto.node_pools:
-        trusts = trust({"Service": "ec2.amazonaws.com"})
+        trusts = trust_policy({"Service": "ec2.amazonaws.com"})
         compute.NodeRoleArn = auto.node_role_arn or GetAtt(
             _add_role(template, env, "AutoModeNodeRole", trusts, _AUTO_MODE_NODE_POLICIES), "Arn"
         )
@@ -122,7 +122,7 @@ def _add_role(
 ) -> Role:
     managed = [aws_policy(env, name) for name in policies]
     role: Role = template.add_resource(
-        Role(title, AssumeRolePolicyDocument=trusts, ManagedPolicyArns=managed, **boundary(env))
+        Role(title, AssumeRolePolicyDocument=trusts, ManagedPolicyArns=managed, **boundary_properties(env))
     )
     return role
 
@@ -130,7 +130,7 @@ def _add_role(
 def _add_key(template: Template, env: Environment) -> Key:
     """The key of Secrets. Its policy leaves it to IAM who may use it; EKS gets a grant from whoever creates the
     cluster, who needs kms:CreateGrant and kms:DescribeKey."""
-    root = arn(env, "iam", "root", region="")
+    root = build_arn(env, "iam", "root", region="")
     everything = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
     key: Key = template.add_resource(
         Key(

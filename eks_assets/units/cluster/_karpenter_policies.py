@@ -12,7 +12,7 @@ POLICY_NAMES = ("NodeLifecycle", "IAMIntegration", "EKSIntegration", "Interrupti
 _TAGGED = ("fleet", "instance", "volume", "network-interface", "launch-template", "spot-instances-request")
 
 
-def policies(cluster: str, node_role_arn: Any, queue_arn: Any) -> dict[str, dict[str, Any]]:
+def controller_policies(cluster: str, node_role_arn: Any, queue_arn: Any) -> dict[str, dict[str, Any]]:
     """Policy documents by the short name in `KarpenterController<name>Policy-<cluster>`."""
     statements: dict[str, list[Statement]] = {
         "NodeLifecycle": _node_lifecycle(cluster),

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Output, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster._pod_roles import digest
+from eks_assets.units.cluster._pod_roles import short_digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from resources.cloudformation import cluster_tags, text_parameter
@@ -28,7 +28,7 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
     template = Template(Description=f"Who may do what in {env.cluster_name}")
     name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     parameters = {"ClusterName": cluster.name}
-    for entry in entries(env):
+    for entry in list_access_entries(env):
         template.add_resource(_resource(env, entry, name))
     if karpenter is not None:
         node_role = text_parameter(template, "KarpenterNodeRoleArn", "Role of Karpenter's nodes")
@@ -46,7 +46,7 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
     )
 
 
-def entries(env: Environment) -> list[AccessEntry]:
+def list_access_entries(env: Environment) -> list[AccessEntry]:
     """The ClusterConfig's entries but for Karpenter's node role, which has its own; that of whoever deploys: the
     deployer role, else the pipeline's own identity; and that of the planner, which reads everything."""
     karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
@@ -61,7 +61,7 @@ def entries(env: Environment) -> list[AccessEntry]:
 
 def _resource(env: Environment, entry: AccessEntry, cluster_name: Ref) -> eks.AccessEntry:
     # The principal is part of the id: an entry for another principal is another entry, not a replacement of this one.
-    title = f"Entry{digest(entry.principal_arn)}"
+    title = f"Entry{short_digest(entry.principal_arn)}"
     properties: dict[str, Any] = {"ClusterName": cluster_name, "PrincipalArn": entry.principal_arn, "Type": entry.type}
     if entry.kubernetes_groups:
         properties["KubernetesGroups"] = list(entry.kubernetes_groups)

@@ -10,11 +10,11 @@ from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.cloudformation import (
     aws_policy,
-    boundary,
+    boundary_properties,
     cluster_tags,
     list_parameter,
     text_parameter,
-    trust,
+    trust_policy,
 )
 from resources.config.eksctl.nodes import FargateProfile
 from resources.config.environment import Environment
@@ -31,9 +31,9 @@ def fargate_profiles(env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs)
     role = template.add_resource(
         Role(
             "PodExecutionRole",
-            AssumeRolePolicyDocument=trust({"Service": "eks-fargate-pods.amazonaws.com"}),
+            AssumeRolePolicyDocument=trust_policy({"Service": "eks-fargate-pods.amazonaws.com"}),
             ManagedPolicyArns=[aws_policy(env, "AmazonEKSFargatePodExecutionRolePolicy")],
-            **boundary(env),
+            **boundary_properties(env),
         )
     )
     before: dict[str, Any] = {}

@@ -11,12 +11,12 @@ from troposphere.iam import OIDCProvider
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES, policy_name
-from eks_assets.units.cluster._pod_roles import digest, pod_role
+from eks_assets.units.cluster._pod_roles import pod_role, short_digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import karpenter_stack
 from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutputs
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
-from resources.cloudformation import add_outputs, arn, cluster_tags, text_parameter
+from resources.cloudformation import add_outputs, build_arn, cluster_tags, text_parameter
 from resources.config.eksctl.iam import PodIdentityAssociation
 from resources.config.environment import Environment
 from resources.model.outputs import Outputs
@@ -54,8 +54,8 @@ def identity(
     issuer = text_parameter(template, "OidcIssuer", "OIDC issuer of the cluster")
     if env.cluster.iam.with_oidc:
         template.add_resource(OIDCProvider("OidcProvider", Url=issuer, ClientIdList=["sts.amazonaws.com"]))
-    for association in associations(env):
-        title = f"Role{digest(f'{association.namespace}/{association.service_account_name}')}"
+    for association in list_associations(env):
+        title = f"Role{short_digest(f'{association.namespace}/{association.service_account_name}')}"
         role = association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn")
         namespace, account = association.namespace, association.service_account_name
         _associate(template, cluster_name, namespace, account, role, association.tags)
@@ -65,7 +65,7 @@ def identity(
         "LoadBalancerControllerRoleArn": roles.load_balancer_controller_role_arn,
         "LokiRoleArn": roles.loki_role_arn,
     }
-    parameters = _associate_ours(template, cluster_name, role_arns, associations(env))
+    parameters = _associate_ours(template, cluster_name, role_arns, list_associations(env))
     # The slashes and the // make the parts exist while a change set is created and the issuer is not known.
     add_outputs(
         template,
@@ -81,7 +81,7 @@ def identity(
     )
 
 
-def associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
+def list_associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
     """Those of the ClusterConfig, and Karpenter's own where it does not have one.
 
     Source: Karpenter, "Getting started with Karpenter", whose ClusterConfig has the same role."""
@@ -94,7 +94,7 @@ def associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
         "namespace": account[0],
         "serviceAccountName": account[1],
         "roleName": f"{env.cluster_name}-karpenter",
-        "permissionPolicyARNs": [arn(env, "iam", f"policy/{name}", region="") for name in names],
+        "permissionPolicyARNs": [build_arn(env, "iam", f"policy/{name}", region="") for name in names],
     }
     return (*declared, PodIdentityAssociation.model_validate(karpenter))
 
@@ -116,7 +116,7 @@ def _associate(
 ) -> None:
     template.add_resource(
         eks.PodIdentityAssociation(
-            f"Association{digest(f'{namespace}/{account}')}",
+            f"Association{short_digest(f'{namespace}/{account}')}",
             ClusterName=cluster_name,
             Namespace=namespace,
             ServiceAccount=account,

@@ -11,8 +11,8 @@ from troposphere.iam import ManagedPolicy, Role
 from troposphere.sqs import Queue, QueuePolicy
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster._karpenter_policies import policies, policy_name
-from resources.cloudformation import add_outputs, aws_policy, boundary, cluster_tags, tls_only, trust
+from eks_assets.units.cluster._karpenter_policies import controller_policies, policy_name
+from resources.cloudformation import add_outputs, aws_policy, boundary_properties, cluster_tags, tls_only, trust_policy
 from resources.config.environment import Environment
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
@@ -49,9 +49,9 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
         Role(
             "KarpenterNodeRole",
             RoleName=f"KarpenterNodeRole-{env.cluster_name}",
-            AssumeRolePolicyDocument=trust({"Service": "ec2.amazonaws.com"}),
+            AssumeRolePolicyDocument=trust_policy({"Service": "ec2.amazonaws.com"}),
             ManagedPolicyArns=[aws_policy(env, name) for name in _NODE_POLICIES],
-            **boundary(env),
+            **boundary_properties(env),
         )
     )
     queue = template.add_resource(
@@ -65,7 +65,7 @@ def karpenter_stack(env: Environment) -> Stack[KarpenterOutputs]:
             UpdateReplacePolicy="Delete",
         )
     )
-    documents = policies(env.cluster_name, GetAtt(role, "Arn").to_dict(), GetAtt(queue, "Arn").to_dict())
+    documents = controller_policies(env.cluster_name, GetAtt(role, "Arn").to_dict(), GetAtt(queue, "Arn").to_dict())
     for name, document in documents.items():
         full_name = policy_name(name, env.cluster_name)
         template.add_resource(ManagedPolicy(f"{name}Policy", ManagedPolicyName=full_name, PolicyDocument=document))

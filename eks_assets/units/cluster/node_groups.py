@@ -19,11 +19,11 @@ from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.cloudformation import (
     add_outputs,
     aws_policy,
-    boundary,
+    boundary_properties,
     cluster_tags,
     list_parameter,
     text_parameter,
-    trust,
+    trust_policy,
 )
 from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
@@ -109,9 +109,9 @@ def _role(env: Environment, title: str, *more: str) -> Role:
     policies = [aws_policy(env, name) for name in _NODE_POLICIES]
     return Role(
         title,
-        AssumeRolePolicyDocument=trust({"Service": "ec2.amazonaws.com"}),
+        AssumeRolePolicyDocument=trust_policy({"Service": "ec2.amazonaws.com"}),
         ManagedPolicyArns=list(dict.fromkeys([*policies, *more])),
-        **boundary(env),
+        **boundary_properties(env),
     )
 
 

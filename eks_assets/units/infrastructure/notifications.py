@@ -7,7 +7,7 @@ import hashlib
 from troposphere import Ref, Template, sns
 
 from eks_assets.graph.unit import unit
-from resources.cloudformation import add_outputs, arn, policy_document, stack_tags, tls_only
+from resources.cloudformation import add_outputs, build_arn, policy_document, stack_tags, tls_only
 from resources.config.environment import Environment
 from resources.config.names import topic_name
 from resources.model.outputs import Outputs
@@ -50,5 +50,5 @@ def _subscription(topic: sns.Topic, address: str) -> sns.SubscriptionResource:
 
 def _policy(env: Environment, topic: sns.Topic) -> sns.TopicPolicy:
     # sns:* is "out of service scope" in a topic's policy; who may publish is left to IAM.
-    document = policy_document(tls_only(["sns:Publish"], arn(env, "sns", topic_name(env))))
+    document = policy_document(tls_only(["sns:Publish"], build_arn(env, "sns", topic_name(env))))
     return sns.TopicPolicy("TopicPolicy", Topics=[Ref(topic)], PolicyDocument=document)

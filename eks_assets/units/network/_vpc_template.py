@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from troposphere import GetAtt, Ref, Tags, Template, ec2, iam, logs
 
 from eks_assets.units.network._address_plan import ZonePlan
-from resources.cloudformation import allow, role, service_trust
+from resources.cloudformation import allow, build_role, service_trust
 from resources.config.environment import Environment
 from resources.config.network_settings import CreateNetwork
 
@@ -152,7 +152,7 @@ def add_flow_logs(template: Template, env: Environment, days: int) -> None:
         UpdateReplacePolicy="Retain",
     )
     write = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-    writer: iam.Role = role(
+    writer: iam.Role = build_role(
         env,
         "FlowLogRole",
         service_trust(env, "vpc-flow-logs.amazonaws.com"),

@@ -10,8 +10,8 @@ from resources.cloudformation import (
     Document,
     add_outputs,
     allow,
+    build_role,
     pod_identity_trust,
-    role,
     stack_tags,
     text_parameter,
 )
@@ -37,7 +37,7 @@ def external_dns_role(env: Environment, hosted_zone: HostedZoneOutputs | None) -
         text_parameter(template, "HostedZoneId", "Zone that the records are written to")
         parameters["HostedZoneId"] = zone_id_of(env, hosted_zone)
         statements = _zone_rights()
-    added = template.add_resource(role(env, "ExternalDnsRole", pod_identity_trust(env), statements))
+    added = template.add_resource(build_role(env, "ExternalDnsRole", pod_identity_trust(env), statements))
     add_outputs(template, ExternalDnsRoleOutputs, role_arn=GetAtt(added, "Arn"))
     return Stack[ExternalDnsRoleOutputs](
         template=template.to_dict(),

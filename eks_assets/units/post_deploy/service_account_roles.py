@@ -12,10 +12,10 @@ from resources.cloudformation import (
     add_outputs,
     add_private_bucket,
     allow,
-    arn,
     aws_policy,
+    build_arn,
+    build_role,
     pod_identity_trust,
-    role,
     stack_tags,
 )
 from resources.config.environment import Environment
@@ -42,7 +42,7 @@ def service_account_roles(env: Environment) -> Stack[ServiceAccountRolesOutputs]
 
     def add(title: str, statements: list[Document] | None = None, managed: str | None = None) -> GetAtt:
         policies = [aws_policy(env, managed)] if managed else []
-        added = template.add_resource(role(env, title, pod_identity_trust(env), statements or [], policies))
+        added = template.add_resource(build_role(env, title, pod_identity_trust(env), statements or [], policies))
         return GetAtt(added, "Arn")
 
     add_outputs(
@@ -64,12 +64,13 @@ def _external_secrets(env: Environment) -> list[Document]:
     """Read-only, and only what belongs to the environment: by its name, or as the secret with its git credentials."""
     read = ["DescribeSecret", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds"]
     path = env.parameter_path("*")
-    own, git = arn(env, "secretsmanager", f"secret:{path}"), git_secret(env)
+    own, git = build_arn(env, "secretsmanager", f"secret:{path}"), git_secret(env)
     elsewhere = git is not None and not git.startswith(own.removesuffix("*"))
     return [
         allow([f"secretsmanager:{verb}" for verb in read], [own, git] if elsewhere else own),
         allow(
-            ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"], arn(env, "ssm", f"parameter{path}")
+            ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
+            build_arn(env, "ssm", f"parameter{path}"),
         ),
     ]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 import yaml
 from pydantic import Field, model_validator
 
-from resources.config.aws_catalog import partition
+from resources.config.aws_catalog import partition_of
 from resources.config.eksctl.base import ConfigModel, Tags
 from resources.config.eksctl.iam import PodRole
 from resources.config.field_types import AddonName, Arn, YamlText
@@ -99,7 +99,7 @@ def with_defaults(declared: tuple[Addon, ...], config: AddonsConfig, auto_mode: 
     names = {addon.name for addon in declared}
     # AWS does not publish metrics-server as an add-on outside its commercial regions.
     missing = [
-        name for name in defaults if name not in names and (name != "metrics-server" or partition(region) == "aws")
+        name for name in defaults if name not in names and (name != "metrics-server" or partition_of(region) == "aws")
     ]
     if config.disable_default_addons:
         missing = []

@@ -146,16 +146,16 @@ class ManagedNodeGroup(ConfigModel):
     @property
     def ami_type(self) -> str:
         """EKS's name of the image that fits the instance types."""
-        if aws_catalog.architecture(self.types[0]) == "arm64":
-            nvidia = aws_catalog.accelerator(self.types[0]) == "nvidia"
+        if aws_catalog.architecture_of(self.types[0]) == "arm64":
+            nvidia = aws_catalog.accelerator_of(self.types[0]) == "nvidia"
             return "AL2023_ARM_64_NVIDIA" if nvidia else "AL2023_ARM_64_STANDARD"
-        kind = {"none": "STANDARD", "nvidia": "NVIDIA", "neuron": "NEURON"}[aws_catalog.accelerator(self.types[0])]
+        kind = {"none": "STANDARD", "nvidia": "NVIDIA", "neuron": "NEURON"}[aws_catalog.accelerator_of(self.types[0])]
         return f"AL2023_x86_64_{kind}"
 
     @property
     def gpu(self) -> bool:
         """Whether the nodes have NVIDIA processors."""
-        return aws_catalog.accelerator(self.types[0]) == "nvidia"
+        return aws_catalog.accelerator_of(self.types[0]) == "nvidia"
 
     @field_validator("min_size", "max_size")
     @classmethod
@@ -177,7 +177,7 @@ class ManagedNodeGroup(ConfigModel):
     def _one_image_fits_all(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if value and info.data.get("instance_type"):
             raise ValueError("stands beside instanceType; allowed: one of them")
-        kinds = {(aws_catalog.architecture(name), aws_catalog.accelerator(name)) for name in value}
+        kinds = {(aws_catalog.architecture_of(name), aws_catalog.accelerator_of(name)) for name in value}
         if len(kinds) > 1:
             raise ValueError(
                 f"{', '.join(value)} need different images; allowed: types with the same processor architecture "

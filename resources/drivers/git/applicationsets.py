@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from resources.config.git_settings import BUILT_IN_VARIABLES
-from resources.config.problems import choices, dotted
-from resources.drivers.git.crd_schema import faults, schema_of
+from resources.config.problems import format_location, suggest_choices
+from resources.drivers.git.crd_schema import find_schema_faults, schema_of
 from resources.model.errors import ConfigError
 from resources.model.outputs import token_of
 from resources.support.yaml_loaders import KubernetesLoader
@@ -53,11 +53,11 @@ def unfilled_variables(path: str, text: str, variables: Mapping[str, str]) -> It
             if name in variables or name in BUILT_IN_VARIABLES:
                 yield f"{path}:{number}: ${{{name}}} has no value in this environment"
             else:
-                allowed = choices(name, variables.keys() | set(BUILT_IN_VARIABLES))
+                allowed = suggest_choices(name, variables.keys() | set(BUILT_IN_VARIABLES))
                 yield f"{path}:{number}: ${{{name}}} is not a variable of this environment; {allowed}"
 
 
-def products(paths: Iterable[str]) -> tuple[str, ...]:
+def list_products(paths: Iterable[str]) -> tuple[str, ...]:
     """The products that have a folder, sorted."""
     folders = {match[1] for path in paths if (match := _PRODUCT.match(path))}
     return tuple(sorted(folders - NO_PRODUCTS))
@@ -65,12 +65,12 @@ def products(paths: Iterable[str]) -> tuple[str, ...]:
 
 def check_products(wanted: Collection[str], paths: Iterable[str], repository: str, branch: str) -> None:
     """Raises ConfigError, listing those that exist, for a product that has no folder."""
-    present = products(paths)
+    present = list_products(paths)
     if missing := [product for product in wanted if product not in present]:
         folders = ", ".join(f"{product}/{product}-app/{FILE_NAME}" for product in missing)
         raise ConfigError(
             f"products_purchased: {', '.join(missing)} has no {folders} in {repository} (for {branch}); "
-            f"{choices(missing[0], present)}",
+            f"{suggest_choices(missing[0], present)}",
             next_step="correct products_purchased, or add the product's folder to the repository",
         )
 
@@ -114,5 +114,5 @@ def _check_object(document: Any, kind: str, definition: Mapping[str, Any] | None
     if not isinstance(name, str) or not name:
         yield "has no metadata.name"
     schema = schema_of(definition, API_VERSION) if definition else None
-    for location, message in faults(document, schema) if schema else ():
-        yield f"{name}: {dotted(location)} {message}"
+    for location, message in find_schema_faults(document, schema) if schema else ():
+        yield f"{name}: {format_location(location)} {message}"

@@ -17,8 +17,8 @@ from resources.drivers.git.merge import (
     TEMPLATE_TRAILER,
     VARIABLES_TRAILER,
     Reading,
+    load_reading,
     read_with,
-    reading,
 )
 from resources.drivers.git.objects import commit_tree
 from resources.drivers.git.repository import BranchMoved, Git, Heads
@@ -37,7 +37,7 @@ class GitTreeDriver(Driver[GitTree[Any]]):
 
     def observe(self, spec: GitTree[Any], context: Context) -> Observed | None:
         """The files of the branch, and those that it should have. Without outputs while there is no branch."""
-        return _observed(spec, reading(spec, context))
+        return _observed(spec, load_reading(spec, context))
 
     def outputs(self, spec: GitTree[Any], context: Context) -> Outputs | None:
         """The head of the branch: what should be on it depends on variables that may be pending here."""

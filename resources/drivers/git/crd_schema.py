@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources.config.problems import Location, choices
+from resources.config.problems import Location, suggest_choices
 
 Fault = tuple[Location, str]
 # Fields of every object, which a CRD's schema leaves out or open.
@@ -30,7 +30,7 @@ def schema_of(definition: Mapping[str, Any], api_version: str) -> Mapping[str, A
     return schema
 
 
-def faults(value: Any, schema: Mapping[str, Any], location: Location = ()) -> Iterator[Fault]:
+def find_schema_faults(value: Any, schema: Mapping[str, Any], location: Location = ()) -> Iterator[Fault]:
     """Every place where the value breaks the schema, with what is allowed there."""
     if value is None and (schema.get("nullable") or not location):
         return
@@ -47,7 +47,7 @@ def faults(value: Any, schema: Mapping[str, Any], location: Location = ()) -> It
         yield from _of_mapping(value, schema, location)
     elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
-            yield from faults(item, schema["items"], (*location, index))
+            yield from find_schema_faults(item, schema["items"], (*location, index))
 
 
 def _of_mapping(value: dict[str, Any], schema: Mapping[str, Any], location: Location) -> Iterator[Fault]:
@@ -60,11 +60,11 @@ def _of_mapping(value: dict[str, Any], schema: Mapping[str, Any], location: Loca
     for name, item in value.items():
         here = (*location, str(name))
         if name in properties:
-            yield from faults(item, properties[name], here)
+            yield from find_schema_faults(item, properties[name], here)
         elif isinstance(others, Mapping):
-            yield from faults(item, others, here)
+            yield from find_schema_faults(item, others, here)
         elif not is_open and not (location == () and name in _OF_EVERY_OBJECT):
-            yield here, f"is not a field; {choices(str(name), properties)}"
+            yield here, f"is not a field; {suggest_choices(str(name), properties)}"
 
 
 def _limits(value: Any, schema: Mapping[str, Any], location: Location) -> Iterator[Fault]:

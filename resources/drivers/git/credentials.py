@@ -99,10 +99,10 @@ def credentials_of(secret: str | None, context: Context) -> Credentials | None:
 def _read(secret: str, context: Context) -> Credentials:
     with aws_call(f"reading the git credentials in the secret {secret}"):
         response = secrets_client(context.aws).get_secret_value(SecretId=secret)
-    return parse(str(response.get("SecretString") or ""), secret)
+    return parse_credentials(str(response.get("SecretString") or ""), secret)
 
 
-def parse(text: str, secret: str) -> Credentials:
+def parse_credentials(text: str, secret: str) -> Credentials:
     """The credentials in a secret's text. Raises ConfigError, which names the secret and never its content."""
     text = text.strip()
     if "PRIVATE KEY-----" in text.partition("\n")[0]:

@@ -19,10 +19,10 @@ from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.merge import rendered_files
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.objects import Object, describe, list_objects
+from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import ConfigError
-from resources.model.outputs import NoOutputs, plain
+from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
 from resources.support.yaml_loaders import KubernetesLoader
 
@@ -37,10 +37,10 @@ class GitManifestsDriver(Driver[GitManifests]):
 
     def observe(self, spec: GitManifests, context: Context) -> Observed | None:
         """The wanted objects of the files, the live ones, and those of the group that no file names any more."""
-        wanted = objects(spec, context)
+        wanted = load_objects(spec, context)
         live = self._manifests.observe(wanted, context)
-        names = {describe(obj) for obj in wanted.objects}
-        strays = [obj for obj in _of_group(spec, context) if describe(obj) not in names]
+        names = {describe_object(obj) for obj in wanted.objects}
+        strays = [obj for obj in _of_group(spec, context) if describe_object(obj) not in names]
         desired = {"wanted": wanted, "live": live, "strays": strays}
         status = live.status if live else "absent"
         names_of_strays = ", ".join(obj["metadata"]["name"] for obj in strays)
@@ -52,7 +52,7 @@ class GitManifestsDriver(Driver[GitManifests]):
         if observed is None:
             return NOTHING_TO_DO
         change = self._manifests.plan(observed.desired["wanted"], observed.desired["live"])
-        strays = [describe(obj) for obj in observed.desired["strays"]]
+        strays = [describe_object(obj) for obj in observed.desired["strays"]]
         if not strays:
             return change
         if spec.prune:
@@ -63,17 +63,17 @@ class GitManifestsDriver(Driver[GitManifests]):
 
     def apply(self, spec: GitManifests, context: Context) -> None:
         """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now."""
-        self._manifests.apply(objects(spec, context), context)
+        self._manifests.apply(load_objects(spec, context), context)
         observed = self.observe(spec, context)
         if spec.prune and observed is not None:
             for stray in observed.desired["strays"]:
-                context.progress(f"removing {describe(stray)}")
+                context.progress(f"removing {describe_object(stray)}")
                 context.before_change()
                 _delete(context, stray)
-        refresh(context)
+        refresh_applications(context)
 
 
-def objects(spec: GitManifests, context: Context) -> Manifests:
+def load_objects(spec: GitManifests, context: Context) -> Manifests:
     """The objects of the files, labelled with the group and annotated with the commit. Raises ConfigError for a path
     that matches no file."""
     files = rendered_files(spec.tree, context)
@@ -91,7 +91,7 @@ def objects(spec: GitManifests, context: Context) -> Manifests:
 def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:
     meta = {"namespace": "argocd", **doc["metadata"]}
     meta["labels"] = {**meta.get("labels", {}), GROUP_LABEL: spec.group}
-    meta["annotations"] = {**meta.get("annotations", {}), COMMIT_ANNOTATION: plain(spec.commit)}
+    meta["annotations"] = {**meta.get("annotations", {}), COMMIT_ANNOTATION: plain_document(spec.commit)}
     return {**doc, "metadata": meta}
 
 
@@ -105,12 +105,12 @@ def _of_group(spec: GitManifests, context: Context) -> list[Object]:
 
 
 def _delete(context: Context, obj: Object) -> None:
-    with kubernetes_call(f"removing {describe(obj)}"):
+    with kubernetes_call(f"removing {describe_object(obj)}"):
         resource = context.cluster.kind(API_VERSION, obj["kind"])
         resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])
 
 
-def refresh(context: Context) -> None:
+def refresh_applications(context: Context) -> None:
     """Ask every ApplicationSet and Application to refresh from git now."""
     for kind, key in (
         ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
@@ -120,7 +120,7 @@ def refresh(context: Context) -> None:
             value = "true" if kind == "ApplicationSet" else "normal"
             context.before_change()
             patch = {"metadata": {"annotations": {key: value}}}
-            with kubernetes_call(f"refreshing {describe(obj)}"):
+            with kubernetes_call(f"refreshing {describe_object(obj)}"):
                 resource = context.cluster.kind(API_VERSION, kind)
                 resource.patch(
                     body=patch,

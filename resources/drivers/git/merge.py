@@ -28,9 +28,9 @@ from resources.drivers.git.applicationsets import (
 )
 from resources.drivers.git.objects import Difference, compare_trees, list_files, merge_trees, read_texts, write_tree
 from resources.drivers.git.repository import Git, Heads
-from resources.kubernetes.objects import read
+from resources.kubernetes.objects import read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
-from resources.model.outputs import plain, token_of
+from resources.model.outputs import plain_document, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
@@ -73,7 +73,7 @@ READINGS: CacheKey[Reading] = CacheKey("reading of the repository, by spec")
 _ARGO_DEFINITIONS: CacheKey[dict[str, Mapping[str, Any]]] = CacheKey("Argo CD's CRDs by kind")
 
 
-def reading(spec: AnyGitTree, context: Context) -> Reading:
+def load_reading(spec: AnyGitTree, context: Context) -> Reading:
     """What is there and what should be, read once for a context.
 
     Raises ConfigError for a template at fault and an unknown product, NotFound, AccessDenied, Transient, and
@@ -81,24 +81,24 @@ def reading(spec: AnyGitTree, context: Context) -> Reading:
     return context.cache.get(READINGS, lambda: _read(spec, context), item=_item(spec))
 
 
-def reread(spec: AnyGitTree, context: Context) -> Reading:
-    """As `reading`, after asking the repository whether a branch has moved."""
-    earlier = reading(spec, context)
+def reload_reading(spec: AnyGitTree, context: Context) -> Reading:
+    """As `load_reading`, after asking the repository whether a branch has moved."""
+    earlier = load_reading(spec, context)
     with Git.open(spec, context) as git:
         if git.heads() == earlier.heads:
             return earlier
     context.cache.invalidate(READINGS)
-    return reading(spec, context)
+    return load_reading(spec, context)
 
 
 def rendered_files(spec: AnyGitTree, context: Context) -> dict[str, str]:
     """The AppProjects (`projects/*.yaml`) and ApplicationSets by path, with variables filled in, as the branch has them
-    once the tree is applied. Raises what `reading` raises."""
-    return dict(reading(spec, context).wanted)
+    once the tree is applied. Raises what `load_reading` raises."""
+    return dict(load_reading(spec, context).wanted)
 
 
 def _item(spec: AnyGitTree) -> str:
-    return json.dumps(plain(spec.model_dump()), sort_keys=True)
+    return json.dumps(plain_document(spec.model_dump()), sort_keys=True)
 
 
 def _read(spec: AnyGitTree, context: Context) -> Reading:
@@ -224,7 +224,7 @@ def _definition(kind: str, context: Context) -> Mapping[str, Any] | None:
     wanted = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}}
     definition: Mapping[str, Any] | None
     try:
-        definition = read(context.cluster, wanted)
+        definition = read_object(context.cluster, wanted)
     except (NotFound, AccessDenied):  # no cluster yet, or not ours to ask: the API server checks when it is applied
         definition = None
     if definition is None and context.env.sandbox:

@@ -17,7 +17,7 @@ from pathlib import Path
 from resources.config.sandbox_state import with_addresses
 from resources.context import Context
 from resources.drivers.git.credentials import Credentials, credentials_of
-from resources.drivers.programs import program, run
+from resources.drivers.programs import find_program, run_program
 from resources.model.errors import (
     AccessDenied,
     CommandFailed,
@@ -68,7 +68,7 @@ class Git:
         self.repository = address_of(spec, context)
         self._spec = spec
         self._credentials = credentials or Credentials()
-        self._git = program("git", context.env)
+        self._git = find_program("git", context.env)
         self._credentials.check(self.repository)
         name, email = parseaddr(spec.author)
         self._environment = {
@@ -98,7 +98,7 @@ class Git:
     def __call__(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
         """The output of `git ARGUMENTS`."""
         try:
-            return run(
+            return run_program(
                 [self._git, *arguments],
                 extra_env=self._environment,
                 cwd=self.folder,
@@ -107,8 +107,8 @@ class Git:
                 interval=0.2,
             )
         except CommandFailed as error:
-            words = self._credentials.redacted(error.stderr_tail.strip())
-        raise _translated(f"git {arguments[0]} of {self.repository}", words)
+            message = self._credentials.redacted(error.stderr_tail.strip())
+        raise _translated(f"git {arguments[0]} of {self.repository}", message)
 
     def heads(self) -> Heads:
         """Asks the remote. Raises NotFound for a repository without commits or without the base branch."""
@@ -193,12 +193,12 @@ def address_of(spec: AnyGitTree, context: Context) -> str:
     return with_addresses(spec.repository, sandbox=context.env.sandbox, where="git.repository")
 
 
-def _translated(doing: str, words: str) -> PipelineError:
-    text = f"{doing}: {words}"
-    if _DENIED.search(words):
+def _translated(doing: str, message: str) -> PipelineError:
+    text = f"{doing}: {message}"
+    if _DENIED.search(message):
         return AccessDenied(text, next_step="check git.credentials: the secret it names, and what its user may do")
-    if _MISSING.search(words):
+    if _MISSING.search(message):
         return NotFound(text, next_step="check git.repository, and that the user of git.credentials may see it")
-    if _PASSING.search(words):
+    if _PASSING.search(message):
         return Transient(text, next_step="check that the repository's host can be reached from here")
     return OperationFailed(text)

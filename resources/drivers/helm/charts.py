@@ -20,7 +20,7 @@ from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.sandbox_state import with_addresses
 from resources.context import Context
-from resources.drivers.helm.command import explained, helm
+from resources.drivers.helm.command import run_helm, translate_helm_error
 from resources.model.errors import CommandFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
 from resources.support.cache import cache_folder
@@ -71,7 +71,7 @@ def package_of(spec: HelmRelease, context: Context) -> Package:
         try:
             return _pulled(reference, context)
         except CommandFailed as error:
-            raise explained(error, spec) from error
+            raise translate_helm_error(error, spec) from error
 
     package = context.cache.get(_PACKAGES, pull, item=tuple(reference))
     check_digest(package, spec)
@@ -82,7 +82,7 @@ def _pulled(reference: list[str], context: Context) -> Package:
     cache = cache_folder("charts") or context.aws.folder
     with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], context) as login:
         argv = ["pull", *reference, "--destination", folder, *registry_flags(context.env), *login]
-        helm(argv, context, timeout=120, with_cluster=False)
+        run_helm(argv, context, timeout=120, with_cluster=False)
         (pulled,) = Path(folder).glob("*.tgz")
         digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
         kept = cache / f"{digest}.tgz"

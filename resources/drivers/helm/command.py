@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from resources.context import Context
-from resources.drivers.programs import program, run
-from resources.kubernetes.exec_credential import handed
+from resources.drivers.programs import find_program, run_program
+from resources.kubernetes.exec_credential import credential_variable
 from resources.model.errors import CommandFailed, OperationFailed, Transient
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import HelmRelease
 
 _TRANSIENT = re.compile(
@@ -24,7 +24,7 @@ _TRANSIENT = re.compile(
 _NOT_LOGGED_IN = re.compile(r"response status code 40[13]\b|basic credential not found")
 
 
-def helm(
+def run_helm(
     argv: Sequence[str],
     context: Context,
     *,
@@ -40,8 +40,10 @@ def helm(
     extra["KUBECONFIG"] = "/dev/null"
     if with_cluster:
         extra["KUBECONFIG"] = str(context.cluster.kubeconfig)
-        extra |= handed(context.env.name, context.cluster.credential())
-    return run([program("helm", context.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch)
+        extra |= credential_variable(context.env.name, context.cluster.credential())
+    return run_program(
+        [find_program("helm", context.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch
+    )
 
 
 @contextmanager
@@ -49,24 +51,24 @@ def values_file(spec: HelmRelease, context: Context) -> Iterator[Path]:
     """The release's values in a file that only we can read, while the context lasts."""
     with NamedTemporaryFile("w", dir=context.aws.folder, prefix="values-", suffix=".json", encoding="utf-8") as file:
         # JSON, not YAML: helm reads an unquoted y, on or 1_000 as something else than a text.
-        json.dump(plain(spec.values), file)
+        json.dump(plain_document(spec.values), file)
         file.flush()
         yield Path(file.name)
 
 
-def where(spec: HelmRelease) -> str:
+def describe_release(spec: HelmRelease) -> str:
     """The release as messages name it."""
     return f"release {spec.name} in {spec.namespace} (chart {spec.chart} {spec.version})"
 
 
-def explained(error: CommandFailed, spec: HelmRelease) -> OperationFailed | Transient:
+def translate_helm_error(error: CommandFailed, spec: HelmRelease) -> OperationFailed | Transient:
     """The failure of a helm command as the project's error."""
     if _TRANSIENT.search(error.stderr_tail):
-        return Transient(f"{where(spec)}: {error.stderr_tail}")
+        return Transient(f"{describe_release(spec)}: {error.stderr_tail}")
     next_step = "fix the chart's values under `addons` in the environment file, then deploy again"
     if _NOT_LOGGED_IN.search(error.stderr_tail):
         next_step = (
             "give the deployer role the right to read that registry, if it is Amazon's; log in to it, if it is not "
             "(docker login, or a file named by HELM_REGISTRY_CONFIG)"
         )
-    return OperationFailed(f"{where(spec)}: helm says: {error.stderr_tail}", next_step=next_step)
+    return OperationFailed(f"{describe_release(spec)}: helm says: {error.stderr_tail}", next_step=next_step)

@@ -14,8 +14,8 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.live_diff import object_diff, title, with_hand_edits_adopted
-from resources.kubernetes.objects import Object, describe
+from resources.kubernetes.live_diff import object_diff, object_title, with_hand_edits_adopted
+from resources.kubernetes.objects import Object, describe_object
 from resources.model.change import FieldChange
 from resources.model.errors import NotFound
 from resources.support.memory_cache import CacheKey
@@ -42,13 +42,13 @@ _CLUSTER_SCOPED = {
 }
 
 
-def drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
+def find_drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
     """Objects of the release's manifest that are missing, and fields of live ones that contradict it, by
     `Kind/namespace/name: path`. Hooks are left out: helm deletes them or runs them again."""
-    return compare(release.objects, release.namespace, context)
+    return compare_objects(release.objects, release.namespace, context)
 
 
-def compare(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
+def compare_objects(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
     """How the live objects would have to change to be as `objects` say; one that is missing is a field of its own.
     `namespace`: of the objects that name none."""
     fields: list[FieldChange] = []
@@ -59,7 +59,7 @@ def compare(objects: Iterable[Mapping[str, Any]], namespace: str, context: Conte
         if live is None:
             fields.append(FieldChange(title_of(obj, namespace), None, EXISTS))
             continue
-        name = title(obj, live["metadata"].get("namespace"))
+        name = object_title(obj, live["metadata"].get("namespace"))
         fields += [
             replace(c, path=f"{name}: {c.path}")
             for c in object_diff(live, obj)
@@ -83,7 +83,7 @@ def live_object(obj: Mapping[str, Any], namespace: str, context: Context) -> Obj
 def title_of(obj: Mapping[str, Any], namespace: str) -> str:
     """`Kind/namespace/name` of an object that may not exist, in a cluster that may not exist."""
     named = obj["metadata"].get("namespace")
-    return title(obj, None if obj["kind"] in _CLUSTER_SCOPED else named or namespace)
+    return object_title(obj, None if obj["kind"] in _CLUSTER_SCOPED else named or namespace)
 
 
 def adopt_hand_edits(release: Release, context: Context) -> None:
@@ -96,9 +96,9 @@ def adopt_hand_edits(release: Release, context: Context) -> None:
             continue
         meta = live["metadata"]
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "managedFields": adopted}}
-        context.progress(f"taking back what was changed by hand: {describe(live)}")
+        context.progress(f"taking back what was changed by hand: {describe_object(live)}")
         context.before_change()
-        with kubernetes_call(f"taking over the fields of {describe(live)}"):
+        with kubernetes_call(f"taking over the fields of {describe_object(live)}"):
             context.cluster.kind(live["apiVersion"], live["kind"]).patch(
                 body=patch,
                 name=meta["name"],

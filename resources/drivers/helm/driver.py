@@ -13,17 +13,17 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, package_of
-from resources.drivers.helm.command import explained, helm, values_file, where
-from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, drift, is_hook
+from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
+from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, find_drift, is_hook
 from resources.drivers.helm.pod_watch import PodWatch
-from resources.drivers.helm.preview import previewed
+from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.rendering import render_once
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
-from resources.kubernetes.dry_run import rehearse
+from resources.kubernetes.dry_run import dry_run_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
 from resources.model.errors import CommandFailed, OperationFailed, Transient
-from resources.model.outputs import NoOutputs, plain
+from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import HelmRelease
 
 DIGEST_LABEL = "eks-assets/spec"
@@ -42,7 +42,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         release = newest_release(context, spec.namespace, spec.name)
         if release is None:
             return None
-        drifted = drift(release, context) if release.status == "deployed" else ()
+        drifted = find_drift(release, context) if release.status == "deployed" else ()
         return Observed(
             status=release.status,
             desired={"chart": release.chart, "version": release.version, "values": release.values, DRIFT: drifted},
@@ -79,7 +79,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
             fields = masked_values(diff({}, wanted_fields(spec)))
-        return previewed(spec, replace(change, fields=fields), context)
+        return preview_release(spec, replace(change, fields=fields), context)
 
     def apply(self, spec: HelmRelease, context: Context) -> None:
         """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
@@ -97,7 +97,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             self._uninstall_other(before, spec, context)
             before = None
         context.cache.invalidate(LIVE_OBJECTS)
-        drifted = before is not None and bool(drift(before, context))
+        drifted = before is not None and bool(find_drift(before, context))
         watch = PodWatch(context, spec.namespace, spec.name)
         context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
         try:
@@ -121,7 +121,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
         rendered = render_once(spec, package, context, installed=installed)
         tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
-        rehearse(tried, context.cluster, manager="helm", namespace=spec.namespace)
+        dry_run_objects(tried, context.cluster, manager="helm", namespace=spec.namespace)
 
     def _upgrade(self, spec: HelmRelease, package: Package, context: Context, watch: PodWatch, *, force: bool) -> None:
         with values_file(spec, context) as values:
@@ -152,7 +152,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.
             argv += ["--server-side", "true", "--force-conflicts"] if force else []
             context.before_change()
-            helm(argv, context, timeout=spec.timeout + 30, watch=watch.check)
+            run_helm(argv, context, timeout=spec.timeout + 30, watch=watch.check)
 
     def _repair(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Bring a release out of the state in which a killed helm left it; helm itself refuses to upgrade it."""
@@ -164,13 +164,13 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             return
         context.before_change()
         try:
-            helm(["rollback", spec.name, "--namespace", spec.namespace], context, timeout=120)
+            run_helm(["rollback", spec.name, "--namespace", spec.namespace], context, timeout=120)
         except CommandFailed as error:
             context.cache.invalidate(RELEASE_SECRETS)
             left = newest_release(context, spec.namespace, spec.name)
             # A rollback to a revision that the cluster refuses ends as a failed one, which can be upgraded.
             if left is not None and _is_unfinished(left):
-                raise explained(error, spec) from error
+                raise translate_helm_error(error, spec) from error
         context.cache.invalidate(RELEASE_SECRETS)
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
@@ -185,16 +185,16 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         argv = ["uninstall", spec.name, "--namespace", spec.namespace, "--wait", "--timeout", f"{spec.timeout:.0f}s"]
         context.before_change()
         try:
-            helm(argv, context, timeout=spec.timeout + 30)
+            run_helm(argv, context, timeout=spec.timeout + 30)
         except CommandFailed as error:
-            raise explained(error, spec) from error
+            raise translate_helm_error(error, spec) from error
         finally:
             context.cache.invalidate(RELEASE_SECRETS)
 
     def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
         if reason := watch.worst():
-            return OperationFailed(f"{where(spec)}: {reason}; helm says: {error.stderr_tail}")
-        return explained(error, spec)
+            return OperationFailed(f"{describe_release(spec)}: {reason}; helm says: {error.stderr_tail}")
+        return translate_helm_error(error, spec)
 
 
 def _is_unfinished(release: Release) -> bool:
@@ -211,15 +211,15 @@ def _replaced(spec: HelmRelease, chart: str, fields: tuple[FieldChange, ...]) ->
     )
 
 
-def _is_only_by_update(words: str) -> bool:
+def _is_only_by_update(message: str) -> bool:
     """Whether helm was refused only because somebody updated fields, and no other manager applies them."""
-    conflicts = len(_CONFLICT.findall(words))
-    return 0 < conflicts == len(_CONFLICT_WITH_UPDATE.findall(words))
+    conflicts = len(_CONFLICT.findall(message))
+    return 0 < conflicts == len(_CONFLICT_WITH_UPDATE.findall(message))
 
 
 def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
     """The spec in the terms in which a live release is observed."""
-    return {"chart": spec.chart, "version": spec.version, "values": plain(spec.values)}
+    return {"chart": spec.chart, "version": spec.version, "values": plain_document(spec.values)}
 
 
 def spec_label(spec: HelmRelease) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.helm.storage import RELEASE_SECRETS, newest_release
 from resources.kubernetes.objects import list_objects
-from resources.kubernetes.workloads import WORKLOADS, hopeless, selects
+from resources.kubernetes.workloads import WORKLOADS, doomed_reason, selects_pod
 from resources.model.errors import OperationFailed, PipelineError, Transient
 
 # Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
@@ -65,11 +65,11 @@ class PodWatch:
         pods = self._pods()
         judged = []
         for workload in workloads:
-            own = [pod for pod in pods if selects(workload, pod)]
+            own = [pod for pod in pods if selects_pod(workload, pod)]
             new = [pod for pod in own if pod["metadata"]["uid"] not in self._old]
             # A broken pod stays until the one that replaces it is ready, however long that takes.
             judged += new if new or early else own
-        return [why for pod in judged if (why := hopeless(pod)) and not (patient and _may_recover(pod))]
+        return [why for pod in judged if (why := doomed_reason(pod)) and not (patient and _may_recover(pod))]
 
 
 def _may_recover(pod: Mapping[str, Any]) -> bool:

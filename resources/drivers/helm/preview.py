@@ -9,8 +9,8 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.charts import package_of
-from resources.drivers.helm.drift import EXISTS, compare, is_hook, live_object, title_of
-from resources.drivers.helm.rendering import cluster_exists, render
+from resources.drivers.helm.drift import EXISTS, compare_objects, is_hook, live_object, title_of
+from resources.drivers.helm.rendering import cluster_exists, render_chart
 from resources.drivers.helm.storage import Release, newest_release
 from resources.kubernetes.live_diff import POD_TEMPLATES, as_stored, removed_fields
 from resources.kubernetes.objects import Object
@@ -20,7 +20,7 @@ from resources.model.specs import HelmRelease
 KEEP = "helm.sh/resource-policy"
 
 
-def previewed(spec: HelmRelease, change: Change, context: Context) -> Change:
+def preview_release(spec: HelmRelease, change: Change, context: Context) -> Change:
     """The change with the fields of the live objects that it would change, make or remove.
 
     `facts`: `chart` (sha256 of the package) and `manifest` (sha256 of what it renders to, without what is volatile);
@@ -28,7 +28,7 @@ def previewed(spec: HelmRelease, change: Change, context: Context) -> Change:
     Transient."""
     package = package_of(spec, context)
     release = newest_release(context, spec.namespace, spec.name) if cluster_exists(context) else None
-    rendering = render(spec, package, context, installed=release is not None)
+    rendering = render_chart(spec, package, context, installed=release is not None)
     facts = {"chart": package.digest}
     if rendering is None:
         return replace(change, facts=facts, reason=f"{change.reason}; rendered once its values are known")
@@ -39,7 +39,7 @@ def previewed(spec: HelmRelease, change: Change, context: Context) -> Change:
         fields=(*masked_where_secret(change.fields, [*rendering.objects, *applied]), *objects),
         facts={**facts, "manifest": rendering.digest},
         volatile=rendering.volatile,
-        disrupts=(*change.disrupts, *disruptions(objects, rendering.objects, spec.namespace)),
+        disrupts=(*change.disrupts, *list_disruptions(objects, rendering.objects, spec.namespace)),
     )
 
 
@@ -49,7 +49,7 @@ def _fields(
     wanted = {title_of(obj, spec.namespace): obj for obj in rendered if not is_hook(obj)}
     if not cluster_exists(context):
         return tuple(FieldChange(name, None, EXISTS) for name in wanted)
-    fields = list(compare(wanted.values(), spec.namespace, context))
+    fields = list(compare_objects(wanted.values(), spec.namespace, context))
     for old in release.objects if release else ():
         name = title_of(old, spec.namespace)
         if is_hook(old) or live_object(old, spec.namespace, context) is None:
@@ -66,7 +66,7 @@ def _is_kept(obj: Mapping[str, Any]) -> bool:
     return (obj["metadata"].get("annotations") or {}).get(KEEP) == "keep"
 
 
-def disruptions(fields: Iterable[FieldChange], objects: Iterable[Object], namespace: str) -> Iterator[str]:
+def list_disruptions(fields: Iterable[FieldChange], objects: Iterable[Object], namespace: str) -> Iterator[str]:
     """A sentence for each workload whose pods the changed fields restart or remove."""
     on_delete = {title_of(obj, namespace) for obj in objects if _waits_for_deletion(obj)}
     named: set[str] = set()

@@ -5,8 +5,8 @@ volatile: it is left out of the digest and of comparisons, and listed. Rendering
 of a plan or step: they can hold secrets.
 
 The API versions that a chart may ask for are those that the cluster serves, those of the chart's own `crds/` folder
-(helm installs it first), and those of the releases that `expect` names and the cluster lacks: the same set whether the
-cluster exists yet or not, and in whatever order units are planned.
+(helm installs it first), and those of the releases that `declare_releases` names and the cluster lacks: the same set
+whether the cluster exists yet or not, and in whatever order units are planned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import yaml
 
 from resources.context import Context
 from resources.drivers.helm.charts import Package, package_of
-from resources.drivers.helm.command import explained, helm, values_file, where
+from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.drift import title_of
 from resources.drivers.helm.storage import manifest_objects, newest_release
 from resources.kubernetes.errors import kubernetes_call
@@ -32,7 +32,7 @@ from resources.kubernetes.live_diff import as_stored
 from resources.kubernetes.objects import Object
 from resources.model.digests import digest_of
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
-from resources.model.outputs import pending_fields, plain
+from resources.model.outputs import pending_fields, plain_document
 from resources.model.specs import HelmRelease
 from resources.support.memory_cache import CacheKey
 
@@ -63,19 +63,19 @@ _API_VERSIONS: CacheKey[frozenset[str]] = CacheKey("API versions that are or wil
 _CHART_CRDS: CacheKey[frozenset[str]] = CacheKey("API versions of a chart's crds/ folder")
 
 
-def expect(releases: Iterable[HelmRelease], context: Context) -> None:
+def declare_releases(releases: Iterable[HelmRelease], context: Context) -> None:
     """Say which releases the environment has, or will have: what their CRDs serve counts as served. Call it before
     the first preview; it costs nothing until then."""
     named = tuple(releases)
     context.cache.get(_EXPECTED, lambda: named)
 
 
-def render(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
+def render_chart(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
     """The chart's objects as apply would render them; None where values that are still pending make it impossible.
 
     `installed`: the release exists, so helm leaves the chart's `crds/` folder alone. Raises OperationFailed."""
     flags = _flags(spec, package, context, installed)
-    inputs = [package.digest, spec.name, spec.namespace, plain(spec.values), flags]
+    inputs = [package.digest, spec.name, spec.namespace, plain_document(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return context.cache.get(_RENDERINGS, lambda: _rendered_twice(spec, package, flags, context), item=key)
 
@@ -178,23 +178,25 @@ def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], conte
         first = _template(spec, package, flags, context)
         # Another second, so that a timestamp shows.
         time.sleep(1 - time.time() % 1)
-        return stable(first, _template(spec, package, flags, context), spec.namespace)
+        return compare_renderings(first, _template(spec, package, flags, context), spec.namespace)
     except (CommandFailed, yaml.YAMLError, UnicodeError) as error:
         # A placeholder is no value: a chart may want a number there, or part of it.
         if pending_fields(spec.values):
             return None
         if isinstance(error, CommandFailed):
-            raise explained(error, spec) from error
-        raise OperationFailed(f"{where(spec)}: the chart renders something that is no YAML: {error}") from error
+            raise translate_helm_error(error, spec) from error
+        raise OperationFailed(
+            f"{describe_release(spec)}: the chart renders something that is no YAML: {error}"
+        ) from error
 
 
 def _template(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> list[Object]:
     with values_file(spec, context) as values:
         argv = ["template", spec.name, str(package.path), "--namespace", spec.namespace, "--values", str(values)]
-        return manifest_objects(helm([*argv, *flags], context, timeout=120, with_cluster=False))
+        return manifest_objects(run_helm([*argv, *flags], context, timeout=120, with_cluster=False))
 
 
-def stable(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
+def compare_renderings(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
     """What two renderings have in common, in the order of their titles, and the paths in which they differ."""
     one, two = ({title_of(obj, namespace): as_stored(obj) for obj in objects} for objects in (first, second))
     objects, volatile = [], [f"{name.rpartition('/')[0]}/*" for name in one.keys() ^ two.keys()]

@@ -77,7 +77,7 @@ def newest_release(context: Context, namespace: str, name: str) -> Release | Non
         return None
     newest = max(mine, key=lambda s: int(s["metadata"]["labels"]["version"]))
     version = (newest["metadata"]["uid"], newest["metadata"]["resourceVersion"])
-    return context.cache.get(_DECODED, lambda: decode(newest), item=version)
+    return context.cache.get(_DECODED, lambda: decode_release(newest), item=version)
 
 
 def newest_releases(context: Context) -> list[Release]:
@@ -85,7 +85,7 @@ def newest_releases(context: Context) -> list[Release]:
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for secret in sorted(_secrets(context), key=lambda s: int(s["metadata"]["labels"]["version"])):
         newest[(secret["metadata"]["namespace"], secret["metadata"]["labels"]["name"])] = secret
-    return [decode(secret) for secret in newest.values()]
+    return [decode_release(secret) for secret in newest.values()]
 
 
 def _secrets(context: Context) -> list[Object]:
@@ -94,7 +94,7 @@ def _secrets(context: Context) -> list[Object]:
     return context.cache.get(RELEASE_SECRETS, lambda: list_objects(context.cluster, "v1", "Secret", labels=labels))
 
 
-def decode(secret: dict[str, Any]) -> Release:
+def decode_release(secret: dict[str, Any]) -> Release:
     """A release from its Secret."""
     document = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
     chart = document["chart"]["metadata"]

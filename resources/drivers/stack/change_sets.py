@@ -20,7 +20,7 @@ from resources.drivers.stack.fields import SECRET, template_body, template_diges
 from resources.drivers.stack.operations import Step, retained_resources
 from resources.drivers.stack.status import describe_stack
 from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 from resources.support.polling import Poll, wait_until
 
@@ -84,7 +84,7 @@ def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTyp
         "StackName": spec.name,
         "ChangeSetName": name,
         "ChangeSetType": step.kind,
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain(spec.parameters).items()],
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in plain_document(spec.parameters).items()],
         "Capabilities": CAPABILITIES,
     }
     if is_inline(spec):
@@ -156,7 +156,7 @@ def _described(spec: Stack[Any], context: Context, name: str) -> DescribeChangeS
     if first["Status"] == "CREATE_COMPLETE":
         return first
     reason = first.get("StatusReason", "no reason given")
-    if any(words in reason for words in _NO_CHANGES):
+    if any(phrase in reason for phrase in _NO_CHANGES):
         return None
     raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}")
 

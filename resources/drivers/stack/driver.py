@@ -15,9 +15,9 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
-from resources.drivers.stack.fields import masked, wanted_fields
+from resources.drivers.stack.fields import mask_fields, wanted_fields
 from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
-from resources.drivers.stack.preview import previewed, refuse_replacements
+from resources.drivers.stack.preview import preview_stack, refuse_replacements
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.errors import OperationFailed
@@ -74,10 +74,10 @@ class StackDriver(Driver[Stack[Any]]):
         wanted = wanted_fields(spec)
         if observed is None or must_be_recreated(observed.status):
             why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
-            return Change("create", masked(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
+            return Change("create", mask_fields(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
         live = observed.desired["template"]
         refuse_cluster_changes(spec.name, live, wanted["template"])
-        if fields := masked(diff(observed.desired, wanted), live, wanted["template"]):
+        if fields := mask_fields(diff(observed.desired, wanted), live, wanted["template"]):
             return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
         if not observed.status.endswith("COMPLETE"):
             return Change(
@@ -90,7 +90,7 @@ class StackDriver(Driver[Stack[Any]]):
         disrupts; `facts` has the template's digest. Changes nothing: an update's change set is deleted again.
 
         Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
-        return previewed(spec, observed, change, context)
+        return preview_stack(spec, observed, change, context)
 
     def apply(self, spec: Stack[Any], context: Context) -> None:
         """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in

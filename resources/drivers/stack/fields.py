@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.model.change import FieldChange
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 
 SECRET = "AWS::SecretsManager::Secret"
@@ -19,7 +19,7 @@ _OF_PARAMETER = re.compile(r"(?:parameters\.(\w+)|template\.Parameters\.(\w+)\.D
 
 def template_body(spec: Stack[Any]) -> str:
     """The template as it is sent."""
-    return json.dumps(plain(spec.template), sort_keys=True, separators=(",", ":"))
+    return json.dumps(plain_document(spec.template), sort_keys=True, separators=(",", ":"))
 
 
 def template_digest(spec: Stack[Any]) -> str:
@@ -29,15 +29,19 @@ def template_digest(spec: Stack[Any]) -> str:
 
 def wanted_fields(spec: Stack[Any]) -> dict[str, Any]:
     """The spec as `StackDriver.observe` describes a live stack."""
-    fields = {"template": plain(spec.template), "parameters": plain(spec.parameters), "tags": dict(spec.tags)}
+    fields = {
+        "template": plain_document(spec.template),
+        "parameters": plain_document(spec.parameters),
+        "tags": dict(spec.tags),
+    }
     if spec.protected:
         fields["protected"] = True
     if spec.policy is not None:
-        fields["policy"] = plain(spec.policy)
+        fields["policy"] = plain_document(spec.policy)
     return fields
 
 
-def masked(fields: tuple[FieldChange, ...], *templates: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+def mask_fields(fields: tuple[FieldChange, ...], *templates: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """The fields with the values of NoEcho parameters, and of what makes a secret's value, replaced by a mask.
     `templates`: those before and after the change."""
     parameters = {

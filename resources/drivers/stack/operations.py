@@ -17,7 +17,7 @@ from resources.context import Context
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import SECRET
 from resources.model.errors import NotFound, OperationFailed
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 
 Kind = Literal["CREATE", "UPDATE", "IMPORT"]
@@ -39,7 +39,7 @@ class Step:
 def create_steps(spec: Stack[Any], retained: Mapping[str, str]) -> tuple[Step, ...]:
     """The creation of the stack. What was `retained` (ARNs by logical id) is imported first, without the stack's tags
     and outputs, which an import may not bring; a cluster's protection follows once the cluster is there."""
-    template = copy.deepcopy(plain(spec.template))
+    template = copy.deepcopy(plain_document(spec.template))
     resources = template.get("Resources", {})
     clusters = [resource["Properties"] for resource in resources.values() if resource.get("Type") == CLUSTER]
     if retained:
@@ -61,7 +61,7 @@ def has_versions(spec: Stack[Any]) -> bool:
 def update_steps(spec: Stack[Any], live: Mapping[str, Any]) -> tuple[Step, ...]:
     """The update of the stack as the one or two that EKS accepts: everything but the versions, then the versions.
     `live`: template, parameters and tags as they are."""
-    wanted = plain(spec.template)
+    wanted = plain_document(spec.template)
     held = copy.deepcopy(wanted)
     moved = list(_moved(live["template"], wanted))
     for logical_id, name, before in moved:
@@ -75,7 +75,11 @@ def update_steps(spec: Stack[Any], live: Mapping[str, Any]) -> tuple[Step, ...]:
         "UPDATE",
         keeps_failure=any(wanted["Resources"][logical_id]["Type"] == CLUSTER for logical_id, _, _ in moved),
     )
-    others = (held, plain(spec.parameters), dict(spec.tags)) != (live["template"], live["parameters"], live["tags"])
+    others = (held, plain_document(spec.parameters), dict(spec.tags)) != (
+        live["template"],
+        live["parameters"],
+        live["tags"],
+    )
     if not moved or not others:
         return (last,)
     return (Step(spec.model_copy(update={"template": held}), "UPDATE"), last)
@@ -99,7 +103,7 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 def retained_resources(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
     """The resources that outlive the stack, by logical id."""
-    resources: dict[str, dict[str, Any]] = plain(spec.template).get("Resources", {})
+    resources: dict[str, dict[str, Any]] = plain_document(spec.template).get("Resources", {})
     return {name: resource for name, resource in resources.items() if resource.get("DeletionPolicy") in _RETAINED}
 
 

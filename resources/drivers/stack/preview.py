@@ -21,7 +21,7 @@ from resources.model.specs import Stack
 _ROLLS_NODES = {"Version", "ReleaseVersion", "LaunchTemplate"}
 
 
-def previewed(spec: Stack[Any], observed: Observed | None, change: Change, context: Context) -> Change:
+def preview_stack(spec: Stack[Any], observed: Observed | None, change: Change, context: Context) -> Change:
     """The change with the resources that an update touches, read from a change set that is deleted again.
 
     A stack that is new, or that accepts no update now, keeps the comparison as it is; so does one whose values are not
@@ -44,7 +44,7 @@ def previewed(spec: Stack[Any], observed: Observed | None, change: Change, conte
 
 def with_resources(change: Change, spec: Stack[Any], observed: Observed, change_set: Mapping[str, Any]) -> Change:
     """The change with one more field a resource of the change set, and with what it disrupts: pure."""
-    replaced = replacements(change_set)
+    replaced = list_replacements(change_set)
     fields = tuple(_field(one, one["LogicalResourceId"] in replaced) for one in resource_changes(change_set))
     return replace(
         change,
@@ -94,7 +94,7 @@ def resource_changes(change_set: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [c["ResourceChange"] for c in change_set.get("Changes", []) if "ResourceChange" in c]
 
 
-def replacements(change_set: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def list_replacements(change_set: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Logical ids of what would be replaced, each with the properties that cause it.
 
     "Conditional" counts as a replacement, but where its only cause is the ARN of a resource of the same stack that
@@ -112,7 +112,7 @@ def replacements(change_set: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 def refuse_replacements(spec: Stack[Any], change_set: Mapping[str, Any]) -> None:
     """Raises Refused where the change set replaces a resource that the spec doesn't say is harmless to replace."""
     kinds = {c["LogicalResourceId"]: c.get("ResourceType") for c in resource_changes(change_set)}
-    for logical_id, causes in replacements(change_set).items():
+    for logical_id, causes in list_replacements(change_set).items():
         if logical_id not in spec.may_replace:
             why = f" (because of {', '.join(causes)})" if causes else ""
             raise Refused(

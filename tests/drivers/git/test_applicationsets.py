@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resources.drivers.git.applicationsets import fill_in_variables, products, unfilled_variables
+from resources.drivers.git.applicationsets import fill_in_variables, list_products, unfilled_variables
 
 
 def test_variables_are_filled_in_and_nothing_else() -> None:
@@ -14,4 +14,4 @@ def test_variables_are_filled_in_and_nothing_else() -> None:
 
 def test_istio_is_no_product() -> None:
     paths = ["istio/istio-app/applicationset.yaml", "a/a-app/applicationset.yaml", "a/b-app/applicationset.yaml"]
-    assert products(paths) == ("a",)
+    assert list_products(paths) == ("a",)

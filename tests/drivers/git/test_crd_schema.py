@@ -19,9 +19,9 @@ def test_a_schema_finds_what_the_api_server_would_refuse_or_drop() -> None:
         },
     }
     good = {"kind": "X", "name": "a", "port": "http", "list": [1], "labels": {"x": "y"}, "free": {"z": [1]}}
-    assert list(crd_schema.faults(good, schema)) == []
+    assert list(crd_schema.find_schema_faults(good, schema)) == []
     bad = {"nam": "a", "port": [], "mode": "three", "list": ["1", True], "labels": {"x": 1}}
-    assert {location: message.split(";")[0] for location, message in crd_schema.faults(bad, schema)} == {
+    assert {location: message.split(";")[0] for location, message in crd_schema.find_schema_faults(bad, schema)} == {
         (): "lacks the required field name",
         ("nam",): "is not a field",
         ("port",): "must be a whole number or text",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.drivers.git.credentials import Credentials, parse
+from resources.drivers.git.credentials import Credentials, parse_credentials
 from resources.model.errors import ConfigError
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----"
@@ -23,13 +23,13 @@ KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY---
     ],
 )
 def test_what_a_secret_may_hold(text: str, wanted: Credentials) -> None:
-    assert parse(text, "/acme/dev/git") == wanted
+    assert parse_credentials(text, "/acme/dev/git") == wanted
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"password": 1}', '{"password": "hunter2', '{"token": "hunter2\\nx"}'])
 def test_a_secret_without_credentials_is_named_and_not_quoted(text: str) -> None:
     with pytest.raises(ConfigError, match="the secret /acme/dev/git holds no git credentials") as caught:
-        parse(text, "/acme/dev/git")
+        parse_credentials(text, "/acme/dev/git")
     assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
     assert caught.value.__cause__ is None
 

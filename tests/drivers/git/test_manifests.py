@@ -26,7 +26,7 @@ def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.
     monkeypatch.setattr(manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
     tree = GitTree[NoOutputs](repository="r", branch="b")
     spec = GitManifests(tree=tree, paths=("shop.yaml",), group="products", commit="abc")
-    (made,) = manifests.objects(spec, cast(Context, None)).objects
+    (made,) = manifests.load_objects(spec, cast(Context, None)).objects
     values = made["spec"]["template"]["spec"]["source"]["helm"]["valuesObject"]
     assert values == {
         "image": {"tag": "2024-05-01"},

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from eks_assets.engine.planner import plan_environment
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.drivers.helm.driver import HelmReleaseDriver
-from resources.drivers.helm.rendering import api_versions, expect
+from resources.drivers.helm.rendering import api_versions, declare_releases
 from resources.model.change import MASK, Change
 from resources.model.errors import OperationFailed, Refused
 from resources.model.outputs import Pending
@@ -54,8 +54,8 @@ def installed(account: Environment, release_namespace: str) -> HelmRelease:
 
 def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) -> None:
     context = Context.of(platform)
-    found = plan_environment(registry(), context, with_checks=False)
-    releases = [u for u in registry().units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)]
+    found = plan_environment(load_registry(), context, with_checks=False)
+    releases = [u for u in load_registry().units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)]
     assert len(releases) >= 8
     assert {u.name: found[u.name].change.fields for u in releases if found[u.name].change.is_needed} == {}
 
@@ -136,8 +136,8 @@ def test_preview_names_what_a_change_takes_away(account: Environment, installed:
 
 
 def test_preview_lists_what_each_rendering_makes_anew_and_shows_no_secret(account: Environment) -> None:
-    unit = registry().by_name["prometheus"]
-    spec = desired(registry(), account, unit, {})
+    unit = load_registry().by_name["prometheus"]
+    spec = render_spec(load_registry(), account, unit, {})
     assert isinstance(spec, HelmRelease)
     password = "hunter2-hunter2"
     values = {**spec.values, "grafana": {"adminUser": password, "admin": {}}}
@@ -169,20 +169,20 @@ def test_preview_of_a_chart_with_another_digest_is_refused(account: Environment)
 
 
 def test_the_crds_of_expected_releases_count_as_served(account: Environment) -> None:
-    crds = desired(registry(), account, registry().by_name["karpenter_crds"], {})
+    crds = render_spec(load_registry(), account, load_registry().by_name["karpenter_crds"], {})
     assert isinstance(crds, HelmRelease)
     context = Context.of(account)
-    expect([crds.model_copy(update={"name": "another"})], context)
+    declare_releases([crds.model_copy(update={"name": "another"})], context)
     assert "karpenter.sh/v1/NodePool" in api_versions(context)
 
 
 def test_comparing_every_release_with_the_cluster_is_quick(platform: Environment) -> None:
     releases = {
         spec.name: spec
-        for u in registry().units
+        for u in load_registry().units
         if issubclass(u.spec_type, HelmRelease)
         and u.is_enabled(platform)
-        and isinstance(spec := desired(registry(), platform, u, {}), HelmRelease)
+        and isinstance(spec := render_spec(load_registry(), platform, u, {}), HelmRelease)
     }
     context = Context.of(platform)
     DRIVER.observe(next(iter(releases.values())), context)  # discovery, the connection, the token

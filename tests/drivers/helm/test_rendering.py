@@ -6,8 +6,8 @@ import base64
 from typing import Any
 
 from resources.drivers.helm.driver import HelmReleaseDriver
-from resources.drivers.helm.preview import disruptions, masked_where_secret
-from resources.drivers.helm.rendering import Rendering, stable
+from resources.drivers.helm.preview import list_disruptions, masked_where_secret
+from resources.drivers.helm.rendering import Rendering, compare_renderings
 from resources.drivers.helm.storage import manifest_objects
 from resources.kubernetes.live_diff import removed_fields
 from resources.model.change import MASK, FieldChange
@@ -25,7 +25,7 @@ def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
 
 
 def test_what_differs_between_two_renderings_is_left_out_and_named() -> None:
-    found = stable([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
+    found = compare_renderings([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
     (obj,) = found.objects
     assert obj["data"] == {"user": "YQ=="}
     assert obj["items"] == [{"same": 1}]
@@ -34,22 +34,22 @@ def test_what_differs_between_two_renderings_is_left_out_and_named() -> None:
 
 def test_volatile_text_of_a_secret_is_named_as_the_data_that_it_becomes() -> None:
     one, two = ({**secret("a", []), "data": None, "stringData": {"p": text}} for text in ("x", "y"))
-    found = stable([one], [two], "ns")
+    found = compare_renderings([one], [two], "ns")
     assert found.volatile == ("Secret/ns/s: data.p",)
     assert [c.path for c in removed_fields(one, found.objects[0])] == ["data.p"]
 
 
 def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() -> None:
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"n": 2**63}}
-    one = stable([secret("a", []), other], [secret("b", []), other], "ns")
-    two = stable([other, secret("c", [])], [other, secret("d", [])], "ns")
+    one = compare_renderings([secret("a", []), other], [secret("b", []), other], "ns")
+    two = compare_renderings([other, secret("c", [])], [other, secret("d", [])], "ns")
     assert one.digest == two.digest
-    changed = stable([secret("a", ["x"]), other], [secret("b", ["x"]), other], "ns")
+    changed = compare_renderings([secret("a", ["x"]), other], [secret("b", ["x"]), other], "ns")
     assert changed.digest != one.digest
 
 
 def test_an_object_with_another_name_each_time_is_volatile() -> None:
-    found = stable([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
+    found = compare_renderings([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
     assert found == Rendering((), ("Secret/ns/*",))
 
 
@@ -97,7 +97,7 @@ def test_workloads_whose_pods_change_are_named_once() -> None:
         FieldChange("DaemonSet/ns/d: spec.template.spec.hostNetwork", None, True),
     ]
     manual = {"kind": "DaemonSet", "metadata": {"name": "d"}, "spec": {"updateStrategy": {"type": "OnDelete"}}}
-    assert list(disruptions(fields, [manual], "ns")) == [
+    assert list(list_disruptions(fields, [manual], "ns")) == [
         "pods of Deployment ns/a restart",
         "pods of StatefulSet ns/c are removed",
     ]

@@ -15,7 +15,7 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.driver import HelmReleaseDriver
-from resources.drivers.programs import program
+from resources.drivers.programs import find_program
 from resources.kubernetes.objects import list_objects
 from resources.model.specs import HelmRelease
 from tests.helpers.releases import DEPLOYMENT, GOOD, NAMESPACE, deployment, revisions, statuses
@@ -41,7 +41,7 @@ class Person:
         self.env = {**os.environ, "KUBECONFIG": str(context.cluster.kubeconfig)}
 
     def runs(self, tool: str, *argv: str) -> subprocess.Popen[str]:
-        command = [program(tool, self.context.env), *argv, "--namespace", NAMESPACE]
+        command = [find_program(tool, self.context.env), *argv, "--namespace", NAMESPACE]
         return subprocess.Popen(command, env=self.env, stderr=subprocess.PIPE, text=True)
 
     def does(self, tool: str, *argv: str) -> str:

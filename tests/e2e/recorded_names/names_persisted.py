@@ -10,8 +10,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from eks_assets.cli.app import app
-from eks_assets.graph.rendering import desired
-from eks_assets.units import registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from resources.approval.decisions import list_decisions, write_decision, write_ui_decision
 from resources.approval.record import record_grant_used
 from resources.approval.rules import ApprovalRequest
@@ -39,21 +39,21 @@ from resources.config.names import (
 from resources.context import Context
 from resources.drivers.stack.change_sets import _uploaded as upload_template
 from resources.model.digests import digest_of
-from resources.model.outputs import plain
+from resources.model.outputs import plain_document
 from resources.notifications.messages import (
     approval_needed,
-    approved,
+    deploy_succeeded,
     drift_found,
-    expired,
-    rejected,
+    request_approved,
+    request_expired,
+    request_rejected,
     run_failed,
-    succeeded,
 )
-from resources.notifications.topic import publish as send_notification
-from resources.records.lease import hold
+from resources.notifications.topic import send_notification
+from resources.records.lease import hold_lease
 from resources.records.lease_table import read_row
-from resources.records.ledger import entries, entry, record
-from sensors.deploy_requests import DeployRequest, Message, settle
+from resources.records.ledger import change_entry, list_entries, record_change
+from sensors.deploy_requests import DeployRequest, Message, settle_messages
 from tests.e2e.recorded_names.names_printed import (
     ANN,
     NO_HASH,
@@ -84,9 +84,11 @@ def write_ledger(aws: StandInAws) -> dict[str, Any]:
     record_use(here, request, "example_application", "done")
     record_grant_used(here, request)
     change = planned_example().units[1].change
-    record(here, {**entry(here, "example_application", change, "done", 1.5), "at": "2025-03-01T12:00:00.000+00:00"})
+    record_change(
+        here, {**change_entry(here, "example_application", change, "done", 1.5), "at": "2025-03-01T12:00:00.000+00:00"}
+    )
     objects = {key: json.loads(body) for key, body in aws.objects.items()}
-    network: Any = desired(registry(), env, registry()["network"], {})
+    network: Any = render_spec(load_registry(), env, load_registry()["network"], {})
     upload_template(network.model_copy(update={"template": {"Resources": {}}}), here)
     (template,) = aws.objects.keys() - objects.keys()
     buckets = {arguments["Bucket"] for operation, arguments in aws.calls if operation == "PutObject"}
@@ -106,7 +108,7 @@ def read_ledger(aws: StandInAws, ledger: dict[str, Any]) -> dict[str, Any]:
         "vote": [ui_decision.verdict, ui_decision.request, ui_decision.digest, ui_decision.reason],
         "rejection": load_rejection(here, request),
         "uses": list_uses(here, request),
-        "entries": len(entries(here)),
+        "entries": len(list_entries(here)),
         "approvals --json": json.loads(printed.stdout),
     }
 
@@ -139,7 +141,7 @@ def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, An
 
 def written_lease(aws: StandInAws) -> dict[str, Any]:
     """The row of a run that has just taken the environment; the member is a random name."""
-    with hold(context(), who="ann, command line", keep=False):
+    with hold_lease(context(), who="ann, command line", keep=False):
         pass
     row = {**aws.rows[0], "members": {"SS": ["MEMBER"]}}
     return {"table": _tables(aws), "row": row}
@@ -157,7 +159,7 @@ def read_lease(aws: StandInAws, row: dict[str, Any]) -> dict[str, Any]:
 
 def written_notification(aws: StandInAws) -> dict[str, Any]:
     """The row of a notification that was sent, with its attributes' types, and what SNS is given beside the words."""
-    send_notification(context(), succeeded(environment(), "run-1", 60.0, []))
+    send_notification(context(), deploy_succeeded(environment(), "run-1", 60.0, []))
     sent = aws.arguments_of("Publish")
     rows = [{**row, "owner": {"S": "OWNER"}} for row in aws.rows]
     return {
@@ -173,11 +175,11 @@ def event_ids() -> dict[str, str]:
     env, digest = environment(), NO_HASH
     events = (
         approval_needed(env, digest, "release-1", [], []),
-        approved(env, digest, [], release="release-1"),
-        rejected(env, digest, ANN, "no", release="release-1"),
-        expired(env, digest, "2025-03-01 16:00 UTC", release="release-1"),
+        request_approved(env, digest, [], request_id="release-1"),
+        request_rejected(env, digest, ANN, "no", request_id="release-1"),
+        request_expired(env, digest, "2025-03-01 16:00 UTC", request_id="release-1"),
         run_failed(env, "run-1", "network", "why", ""),
-        succeeded(env, "run-1", 60.0, []),
+        deploy_succeeded(env, "run-1", 60.0, []),
         drift_found(env, []),
     )
     return {event.kind: event.event_id for event in events}
@@ -194,8 +196,11 @@ def _tables(aws: StandInAws) -> list[str]:
 def rendered_units() -> dict[str, Any]:
     """The spec of each unit that is on, as JSON, with the names of its fields."""
     env = environment()
-    units = [unit for unit in registry().units if unit.is_enabled(env)]
-    return {unit.name: plain(desired(registry(), env, unit, {}).model_dump(mode="python")) for unit in units}
+    units = [unit for unit in load_registry().units if unit.is_enabled(env)]
+    return {
+        unit.name: plain_document(render_spec(load_registry(), env, unit, {}).model_dump(mode="python"))
+        for unit in units
+    }
 
 
 def made_by_units() -> dict[str, Any]:
@@ -246,7 +251,7 @@ def _role(role: Any) -> str:
 
 def deploy_requests(aws: StandInAws) -> dict[str, Any]:
     """The queue, what a message may say, and what goes along with one that cannot be served."""
-    settle(environment(), [], [(Message("message-1", "{}", "https://queue.test", "receipt-1", "ann"), "why")])
+    settle_messages(environment(), [], [(Message("message-1", "{}", "https://queue.test", "receipt-1", "ann"), "why")])
     queues = [arguments["QueueName"] for operation, arguments in aws.calls if operation == "GetQueueUrl"]
     refused = aws.arguments_of("SendMessage")["MessageAttributes"]
     return {

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eks_assets.cli.commands.status import as_json as status_report
+from eks_assets.cli.commands.status import status_report
 from eks_assets.cli.runs.approval_stop import _as_json as missing_approval
 from eks_assets.cli.runs.event_log import Event, JsonLines
 from eks_assets.cli.runs.result import DeployResult, UnitResult
@@ -17,7 +17,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.document import Source, build_report
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, UnitPlan
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.approval.rules import ApprovalRequest, RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
@@ -122,7 +122,7 @@ def printed_deploy() -> dict[str, Any]:
 def logged_line() -> dict[str, Any]:
     """A line of `deploy --log-format json`."""
     out = io.StringIO()
-    log = JsonLines(out, "acme-prod", registry())
+    log = JsonLines(out, "acme-prod", load_registry())
     log(Event("unit_failed", "why", NOW.timestamp(), "error", "run-1", "network", 1.5))
     line: dict[str, Any] = json.loads(out.getvalue())
     return line

@@ -17,11 +17,11 @@ from eks_assets.cli.runs.abandoned import process_tags
 from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
-from eks_assets.units import registry
+from eks_assets.units import load_registry
 from resources.drivers.git.manifests import COMMIT_ANNOTATION, GROUP_LABEL
 from resources.drivers.helm.driver import DIGEST_LABEL
-from resources.kubernetes.access import ClusterAddress, kubeconfig
-from resources.kubernetes.exec_credential import handed
+from resources.kubernetes.access import ClusterAddress, build_kubeconfig
+from resources.kubernetes.exec_credential import credential_variable
 from resources.kubernetes.objects import FIELD_MANAGER
 from sensors.approval import RELEASE
 from sensors.approval import SENSOR as APPROVAL_SENSOR
@@ -103,7 +103,7 @@ def schedules() -> list[str]:
 def run_tags() -> dict[str, Any]:
     """The tags of runs, by what each says; of some the values too."""
     with dg.DagsterInstance.ephemeral() as instance:
-        follower = Follower(instance, "demo", registry(), [], Console())
+        follower = Follower(instance, "demo", load_registry(), [], Console())
     return {
         "partition": PARTITION,
         "what started it": FROM,
@@ -165,10 +165,10 @@ def commands() -> dict[str, list[str]]:
 
 def exec_plugin() -> dict[str, Any]:
     """How a kubeconfig says that tokens are made; the interpreter, a path of this machine, is left out."""
-    document = kubeconfig(ClusterAddress("acme-prod-cluster", "https://cluster.test", b"authority"), "acme-prod")
+    document = build_kubeconfig(ClusterAddress("acme-prod-cluster", "https://cluster.test", b"authority"), "acme-prod")
     (user,) = document["users"]
     plugin = {key: value for key, value in user["user"]["exec"].items() if key != "command"}
-    return {**plugin, "user": user["name"], "token in the environment": sorted(handed("acme-prod", {}))}
+    return {**plugin, "user": user["name"], "token in the environment": sorted(credential_variable("acme-prod", {}))}
 
 
 def code_location() -> dict[str, Any]:
