@@ -9,6 +9,7 @@ from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
 from .iam import sessions, ssm_authorization, ssm_identity
+from .ssm import parameter_policies, versions
 
 
 def install() -> None:
@@ -23,6 +24,8 @@ def install() -> None:
     sessions.install()
     ssm_authorization.install()
     ssm_identity.install()
+    versions.install()
+    parameter_policies.install()
     sns_mail.install()
     replacement.install()
     resource_graph.install()

@@ -13,6 +13,7 @@ from ministack.services.cloudformation import provisioners
 
 from ..cloudformation.resource_handlers import Create, Created, Properties, refuse, wrap_create
 from ..cloudformation.service_role import service_role_of
+from .ssm_authorization import condition_keys
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -51,8 +52,8 @@ def acting_for(stack: str) -> str:
     return f"arn:aws:sts::{role.split(':')[4]}:assumed-role/{role.rsplit('/', 1)[-1]}/AWSCloudFormation"
 
 
-def _require_permission(writer: str, name: str) -> None:
-    """Raises ResourceFailure unless the writer's own policies allow it to put the parameter."""
+def _require_permission(writer: str, name: str, request: Properties) -> None:
+    """Raises ResourceFailure unless the writer's own policies allow it to put the parameter with this request."""
     if writer.endswith(":root"):
         return
     account = get_account_id()
@@ -62,13 +63,14 @@ def _require_permission(writer: str, name: str) -> None:
         kind, policies = "User", iam_evaluator._gather_user_policies(writer.rsplit("/", 1)[-1], account)
     arn = ssm._param_arn(name)
     context = iam_evaluator.EvalContext(writer, kind, account, "ssm:PutParameter", arn, get_region())
+    context.service_context = {key.lower(): value for key, value in condition_keys("PutParameter", request).items()}
     if iam_evaluator.evaluate(context, policies).decision != "Allow":
         raise refuse(f"User: {writer} is not authorized to perform: ssm:PutParameter on resource: {arn}", "Ssm")
 
 
 def _create_in_stack(create: Create, logical_id: str, props: Properties, stack: str) -> Created:
     writer = acting_for(stack)
-    _require_permission(writer, str(props.get("Name") or f"/{stack}/{logical_id}"))
+    _require_permission(writer, str(props.get("Name") or f"/{stack}/{logical_id}"), props)
     pinned = iam_evaluator._request_caller_arn.set(writer)
     try:
         return create(logical_id, props, stack)
@@ -78,7 +80,8 @@ def _create_in_stack(create: Create, logical_id: str, props: Properties, stack: 
 
 def _update_in_stack(physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str) -> Created:
     writer = acting_for(stack)
-    _require_permission(writer, str(new.get("Name") or physical_id))
+    name = str(new.get("Name") or physical_id)
+    _require_permission(writer, name, {**new, "Overwrite": name == physical_id})
     pinned = iam_evaluator._request_caller_arn.set(writer)
     try:
         updated: Created = provisioners._ssm_update(physical_id, old, new, stack, logical_id)

@@ -1,0 +1,1 @@
+"""Parameter Store: how many versions it keeps, and parameters that expire."""
