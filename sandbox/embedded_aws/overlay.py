@@ -8,7 +8,7 @@ from .cloudformation.types import ec2, eks, eks_access, iam, secrets
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
-from .iam import sessions, ssm_authorization, ssm_identity
+from .iam import role_trust, sessions, ssm_authorization, ssm_identity
 from .ssm import parameter_policies, versions
 
 
@@ -24,6 +24,7 @@ def install() -> None:
     sessions.install()
     ssm_authorization.install()
     ssm_identity.install()
+    role_trust.install()
     versions.install()
     parameter_policies.install()
     sns_mail.install()
