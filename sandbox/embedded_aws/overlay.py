@@ -4,11 +4,12 @@ import ministack.app as application
 
 from . import ec2_guards, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
-from .cloudformation.types import ec2, eks, eks_access, iam, secrets
+from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
 from .iam import role_trust, sessions, ssm_authorization, ssm_identity
+from .s3 import conditional_writes, encryption_keys, object_lock
 from .ssm import parameter_policies, versions
 
 
@@ -19,6 +20,7 @@ def install() -> None:
     eks.install()
     eks_access.install()
     iam.install()
+    s3.install()
     secrets.install()
     ec2_guards.install()
     sessions.install()
@@ -27,6 +29,9 @@ def install() -> None:
     role_trust.install()
     versions.install()
     parameter_policies.install()
+    encryption_keys.install()
+    conditional_writes.install()
+    object_lock.install()
     sns_mail.install()
     replacement.install()
     resource_graph.install()

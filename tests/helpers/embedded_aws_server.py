@@ -62,6 +62,7 @@ class Aws:
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
             "STATE_DIR": str(self.folder / "state"),
             "S3_DATA_DIR": str(self.folder / "s3"),
             "IOT_MTLS_ENABLED": "0",
