@@ -78,6 +78,7 @@ def test_the_conditions_of_a_trust_policy_hold_for_the_caller_it_names(aws: Aws,
     guarded = role(aws, "guarded", trusting(CAROL, Condition=conditions))
     assert "AccessDenied" in refused(carol.assume_role, **guarded, ExternalId="id")
     guarded["RoleSessionName"] = "carol"
+    assert "AccessDenied" in refused(carol.assume_role, RoleArn="arn:aws:iam:of-nobody", RoleSessionName="carol")
     for wrong in ({}, {"ExternalId": "other"}):
         assert "AccessDenied" in refused(carol.assume_role, **guarded, **wrong)
     assert carol.assume_role(**guarded, ExternalId="id")["Credentials"]

@@ -19,7 +19,7 @@ _CONDITIONS: ContextVar[dict[str, str] | None] = ContextVar("conditions_of_this_
 
 def trust_policy_for_arn(role_arn: str) -> tuple[Any, str] | None:
     """The trust policy of a role and the account it belongs to; None where there is no such role."""
-    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    account, name = (role_arn.split(":") + [""] * 5)[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
     return (role.get("AssumeRolePolicyDocument", "{}"), account) if role else None
 

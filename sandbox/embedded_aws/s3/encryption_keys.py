@@ -31,11 +31,10 @@ def _find_key(key_id: str) -> dict[str, Any] | None:
     # An ARN says where the key is; a request to S3 may be signed for another region.
     _, _, service, region, account, resource = key_id.split(":", 5) if key_id.count(":") >= 5 else [""] * 6
     if service == "kms" and resource.startswith("key/"):
-        found = kms._keys.get_scoped(account, region, resource.removeprefix("key/"))
-    else:
-        found = kms._resolve_key(key_id)
-    key: dict[str, Any] | None = found
-    return key
+        key: dict[str, Any] | None = kms._keys.get_scoped(account, region, resource.removeprefix("key/"))
+        return key
+    named: dict[str, Any] | None = kms._resolve_key(key_id)
+    return named
 
 
 def _needing_key_to_write(resolve: Callable[..., Any]) -> Callable[..., Any]:
