@@ -26,8 +26,16 @@ from resources.drivers.git.applicationsets import (
     is_project,
     unfilled_variables,
 )
-from resources.drivers.git.objects import Difference, compare_trees, list_files, merge_trees, read_texts, write_tree
-from resources.drivers.git.repository import Git, Heads
+from resources.drivers.git.objects import (
+    Difference,
+    compare_trees,
+    list_files,
+    merge_trees,
+    read_texts,
+    tree_of,
+    write_tree,
+)
+from resources.drivers.git.repository import Git, Heads, check_object_id
 from resources.kubernetes.objects import read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.outputs import plain_document, token_of
@@ -38,6 +46,7 @@ from resources.support.yaml_loaders import Loader
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
 TEMPLATE_TRAILER, VARIABLES_TRAILER = "Eks-Assets-Template", "Eks-Assets-Variables"
+LONGEST_TRAILER = 65536  # characters of variables
 _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
 
 
@@ -143,7 +152,7 @@ def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], environme
     new = _rendered(git, heads.base_commit, variables, complete=True)
     if heads.branch_commit is None:
         return new
-    ours = git("rev-parse", f"{heads.branch_commit}^{{tree}}").strip()
+    ours = tree_of(git, heads.branch_commit)
     tree = merge_trees(git, _last_tree(git, heads, environment), ours, new)
     # People may have written variables on the branch, too.
     return _rendered(git, tree, variables, complete=True)
@@ -160,30 +169,34 @@ def _last_tree(git: Git, heads: Heads, environment: str) -> str:
     if last is not None:
         git.fetch_commit(last.template)
         return _rendered(git, last.template, last.variables, complete=False)
-    common = git("merge-base", heads.base_commit, heads.branch_commit, accept=(0, 1)).strip()
+    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
     if not common:
         raise ConfigError(
             f"the branches {heads.branch} and {heads.base} of {git.repository} have no commit in common",
             next_step=f"delete the branch {heads.branch} if nobody needs it, or set git.branch to another name",
         )
-    return git("rev-parse", f"{common}^{{tree}}").strip()
+    return tree_of(git, common)
 
 
 def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | None:
     trailers = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
     ours = f"^{ENVIRONMENT_TRAILER}: {environment}$"
-    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", branch).strip()
-    if not log:
+    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", operands=[branch])
+    if not log.strip():
         return None
     commit, template, variables = (part.strip() for part in log.split("\0"))
+    where = f"the commit {commit[:12]} on the branch of {git.repository} has no usable"
+    next_step = "someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody needs it"
     try:
+        check_object_id(template, TEMPLATE_TRAILER)
+    except ConfigError as error:
+        raise ConfigError(f"{where} {TEMPLATE_TRAILER} trailer: {error.message}", next_step=next_step) from None
+    try:
+        if len(variables) > LONGEST_TRAILER:
+            raise ValueError
         return _Rendering(template, {str(k): str(v) for k, v in json.loads(variables).items()})
-    except (ValueError, AttributeError):
-        raise ConfigError(
-            f"the commit {commit[:12]} on the branch of {git.repository} has no usable {VARIABLES_TRAILER} trailer",
-            next_step="someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody "
-            "needs it",
-        ) from None
+    except (ValueError, AttributeError, RecursionError):
+        raise ConfigError(f"{where} {VARIABLES_TRAILER} trailer", next_step=next_step) from None
 
 
 def _rendered(git: Git, tree: str, variables: Mapping[str, str], *, complete: bool) -> str:
