@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -49,14 +50,15 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         if observed is None:
             return Change("create", (FieldChange("branch", None, spec.branch),), "the repository is not there yet")
         fields = _changes(observed)
+        notes = _noted(observed.desired["notes"])
         if observed.status == "absent":
-            reason = f"branch {spec.branch} does not exist"
+            reason = f"branch {spec.branch} does not exist{notes}"
             return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason)
         if not fields:
-            return NOTHING_TO_DO
+            return replace(NOTHING_TO_DO, reason=f"{NOTHING_TO_DO.reason}{notes}")
         files = ", ".join(change.path for change in observed.desired["differences"][:3])
         count = len(observed.desired["differences"])
-        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
+        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}{notes}")
 
     def apply(self, spec: GitTree[Any], context: Context) -> None:
         """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
@@ -98,10 +100,20 @@ def _observed(spec: AnyGitTree, current: Reading) -> Observed:
     head = current.heads.branch_commit
     return Observed(
         "pushed" if head else "absent",
-        {"files": current.current, "wanted": current.wanted, "differences": current.differences},
+        {
+            "files": current.current,
+            "wanted": current.wanted,
+            "differences": current.differences,
+            "notes": current.notes,
+        },
         _outputs(spec, current.heads, current.repository),
         {"branch": current.heads.branch, "commit": head or "", "template": current.heads.base_commit},
     )
+
+
+def _noted(notes: Collection[str]) -> str:
+    """What follows a reason: the faults of files that concern nobody here."""
+    return f"; wrong, but the environment does not apply it: {'; '.join(notes)}" if notes else ""
 
 
 def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
@@ -149,6 +161,6 @@ def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
     """The fields that differ; none where only comments do, or one of the texts is no YAML."""
     try:
         old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # of a file that is not applied here
         return ()
     return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

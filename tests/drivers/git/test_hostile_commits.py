@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,6 @@ def test_objects_stand_behind_the_end_of_options(repository: LocalRepository, mo
     assert {command[0] for command in commands} >= {"fetch", "log", "merge-tree", "push", "rev-list", "rev-parse"}
     for command in commands:
         end = command.index("--end-of-options") if "--end-of-options" in command else len(command)
-        options = [
-            word
-            for before, word in zip(command, command[1:end], strict=False)
-            if before not in ("-p", "-m", "--cacheinfo")
-        ]
-        assert not [word for word in options if re.search("[0-9a-f]{40}", word)], command
+        values = {"-p", "-m", "--cacheinfo"}  # of these options, not objects that could be one
+        words = [word for before, word in pairwise(command[:end]) if before not in values]
+        assert not [word for word in words if re.search("[0-9a-f]{40}", word)], command
