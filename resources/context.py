@@ -10,6 +10,7 @@ from typing import Protocol
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.kubernetes.access import ClusterAccess
+from resources.model.change import Observed
 from resources.support.memory_cache import MemoryCache
 
 
@@ -28,7 +29,9 @@ class Fence(Protocol):
 class Context:
     """One environment's reach. `progress` takes one line at a time; `run_id` is the run that acts, for the ledger;
     `launch`: what holds the environment for several runs together, where something does;
-    `lease`: its hold on the environment, while it is held; `cache`: what was read once for all units of a plan, to be
+    `lease`: its hold on the environment, while it is held; `approved`: what was observed of the thing that people
+    approved to change, None where there is no gate: a driver of what others can move meanwhile raises ApprovalStale
+    where it is no longer that; `cache`: what was read once for all units of a plan, to be
     invalidated by whoever changes it. Lives as long as one plan or one step."""
 
     env: Environment
@@ -37,6 +40,7 @@ class Context:
     run_id: str | None = None
     launch: str | None = None
     lease: Fence | None = field(default=None, repr=False)
+    approved: Observed | None = field(default=None, repr=False)
     cache: MemoryCache = field(default_factory=MemoryCache, repr=False)
 
     @classmethod

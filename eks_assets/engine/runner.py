@@ -136,6 +136,7 @@ def _apply_under_lease(
             change = driver.preview(spec, observation.observed, change, context)
         pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observation.observed))
         with approved_change(unit, pending, observation.outputs, context):
+            context.approved = observation.observed if unit.is_gated(context.env) else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
             _apply(unit, driver, spec, change, context)
         return replace(observation, change=change)

@@ -38,6 +38,12 @@ def is_project(path: str) -> bool:
     return bool(re.match(r"^projects/[^/]+\.ya?ml$", path))
 
 
+def is_applied(path: str, products: Collection[str]) -> bool:
+    """Whether an environment with these products applies what is in the file."""
+    product = _PRODUCT.match(path)
+    return is_project(path) or (product is not None and product[1] in {*products, *NO_PRODUCTS})
+
+
 def fill_in_variables(text: str, variables: Mapping[str, str]) -> str:
     """The text with `${NAME}` and `$NAME` replaced for these variables and no other, as envsubst does it."""
     return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2]) or m[0], text)
@@ -75,12 +81,16 @@ def check_products(wanted: Collection[str], paths: Iterable[str], repository: st
         )
 
 
-def check_files(files: Mapping[str, str], definitions: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ConfigError with everything that is wrong with the rendered files. `definitions`: the known CRDs by kind;
-    without them YAML, kind and apiVersion are checked."""
-    problems = [problem for path, text in files.items() for problem in _check_file(path, text, definitions)]
-    if problems:
-        raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
+def check_files(
+    files: Mapping[str, str], products: Collection[str], definitions: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """What is wrong with rendered files that an environment with these products does not apply, a sentence a fault;
+    it concerns nobody here. Raises ConfigError with everything that is wrong with the others. `definitions`: the known
+    CRDs by kind; without them YAML, kind and apiVersion are checked."""
+    problems = {path: list(_check_file(path, text, definitions)) for path, text in files.items()}
+    if wrong := [fault for path, faults in problems.items() if is_applied(path, products) for fault in faults]:
+        raise ConfigError("\n".join(wrong), next_step="correct the file in the repository; nothing was pushed")
+    return tuple(fault for faults in problems.values() for fault in faults)
 
 
 def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -94,6 +104,9 @@ def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any
         return
     except (yaml.YAMLError, ValueError):
         yield f"{path}:1: is not YAML in UTF-8"
+        return
+    except RecursionError:
+        yield f"{path}:1: is nested too deeply"
         return
     if not documents:
         yield f"{path}:1: is empty; allowed: an {kind}"

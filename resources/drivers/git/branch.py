@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from resources.drivers.git.objects import commit_tree
 from resources.drivers.git.repository import BranchMoved, Git, Heads
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import digest_of
-from resources.model.errors import NotFound, OperationFailed
+from resources.model.errors import ApprovalStale, NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
 from resources.model.specs import AnyGitTree, GitTree
 from resources.support.yaml_loaders import KubernetesLoader
@@ -49,20 +50,22 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         if observed is None:
             return Change("create", (FieldChange("branch", None, spec.branch),), "the repository is not there yet")
         fields = _changes(observed)
+        notes = _noted(observed.desired["notes"])
         if observed.status == "absent":
-            reason = f"branch {spec.branch} does not exist"
+            reason = f"branch {spec.branch} does not exist{notes}"
             return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason)
         if not fields:
-            return NOTHING_TO_DO
+            return replace(NOTHING_TO_DO, reason=f"{NOTHING_TO_DO.reason}{notes}")
         files = ", ".join(change.path for change in observed.desired["differences"][:3])
         count = len(observed.desired["differences"])
-        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}")
+        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}{notes}")
 
     def apply(self, spec: GitTree[Any], context: Context) -> None:
-        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
+        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times. Behind
+        the gate only what was approved: on those very heads, and once.
 
-        Raises OperationFailed where the branch is protected or never holds still, AccessDenied, Transient, and
-        NotFound while a variable has no value yet."""
+        Raises ApprovalStale where a branch has moved since it was approved, OperationFailed where the branch is
+        protected or never holds still, AccessDenied, Transient, and NotFound while a variable has no value yet."""
         if missing := pending_fields(spec.variables):
             raise NotFound(f"{', '.join(missing)} is not known yet", next_step="deploy the unit that makes it first")
         context.cache.invalidate(READINGS)
@@ -71,10 +74,13 @@ class GitTreeDriver(Driver[GitTree[Any]]):
                 current = read_with(git, spec, context)
                 if current.is_done:
                     return
+                _check_approved(current, context)
                 try:
                     self._push(git, current, spec, context)
                     return
                 except BranchMoved:
+                    if context.approved is not None:
+                        raise _stale(current.heads.branch, context) from None
                     context.progress(
                         f"{spec.branch} has moved (push {attempt} of {PUSHES}); rebasing onto its new head"
                     )
@@ -98,10 +104,42 @@ def _observed(spec: AnyGitTree, current: Reading) -> Observed:
     head = current.heads.branch_commit
     return Observed(
         "pushed" if head else "absent",
-        {"files": current.current, "wanted": current.wanted, "differences": current.differences},
+        {
+            "files": current.current,
+            "wanted": current.wanted,
+            "differences": current.differences,
+            "notes": current.notes,
+        },
         _outputs(spec, current.heads, current.repository),
         {"branch": current.heads.branch, "commit": head or "", "template": current.heads.base_commit},
     )
+
+
+def _check_approved(current: Reading, context: Context) -> None:
+    """Raises ApprovalStale where what would be pushed, or what it starts from, is not what was approved."""
+    if (approved := context.approved) is None:
+        return
+    heads, detail = current.heads, approved.detail
+    for branch, commit, key in (
+        (heads.base, heads.base_commit, "template"),
+        (heads.branch, heads.branch_commit or "", "commit"),
+    ):
+        if commit != detail[key]:
+            raise _stale(branch, context, f"from {detail[key][:12] or 'none'} to {commit[:12] or 'none'}")
+    if current.differences != approved.desired["differences"]:
+        raise _stale(heads.branch, context, "in what is rendered onto it")
+
+
+def _stale(branch: str, context: Context, how: str = "while it was pushed to") -> ApprovalStale:
+    return ApprovalStale(
+        f"{branch} has moved since it was approved, {how}; nothing was pushed",
+        next_step=f"eks-assets deploy {context.env.name} puts the plan as it is now up for approval",
+    )
+
+
+def _noted(notes: Collection[str]) -> str:
+    """What follows a reason: the faults of files that concern nobody here."""
+    return f"; wrong, but the environment does not apply it: {'; '.join(notes)}" if notes else ""
 
 
 def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
@@ -149,6 +187,6 @@ def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
     """The fields that differ; none where only comments do, or one of the texts is no YAML."""
     try:
         old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # of a file that is not applied here
         return ()
     return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

@@ -62,11 +62,13 @@ class GitManifestsDriver(Driver[GitManifests]):
         return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
 
     def apply(self, spec: GitManifests, context: Context) -> None:
-        """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now."""
-        self._manifests.apply(load_objects(spec, context), context)
-        observed = self.observe(spec, context)
-        if spec.prune and observed is not None:
-            for stray in observed.desired["strays"]:
+        """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now. Behind the
+        gate those that were approved, whatever the branch holds by now."""
+        approved = context.approved
+        self._manifests.apply(approved.desired["wanted"] if approved else load_objects(spec, context), context)
+        if spec.prune and (observed := approved or self.observe(spec, context)):
+            strays = {describe_object(obj) for obj in observed.desired["strays"]}
+            for stray in (obj for obj in _of_group(spec, context) if describe_object(obj) in strays):
                 context.progress(f"removing {describe_object(stray)}")
                 context.before_change()
                 _delete(context, stray)

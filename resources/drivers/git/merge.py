@@ -8,7 +8,7 @@ so do our variables. See docs/adr/0006-gitops-branch.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,20 @@ from resources.drivers.git.applicationsets import (
     check_products,
     fill_in_variables,
     is_application_set,
+    is_applied,
     is_project,
     unfilled_variables,
 )
-from resources.drivers.git.objects import Difference, compare_trees, list_files, merge_trees, read_texts, write_tree
-from resources.drivers.git.repository import Git, Heads
+from resources.drivers.git.objects import (
+    Difference,
+    compare_trees,
+    list_files,
+    merge_trees,
+    read_texts,
+    tree_of,
+    write_tree,
+)
+from resources.drivers.git.repository import Git, Heads, check_object_id
 from resources.kubernetes.objects import read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.outputs import plain_document, token_of
@@ -38,6 +47,7 @@ from resources.support.yaml_loaders import Loader
 
 ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
 TEMPLATE_TRAILER, VARIABLES_TRAILER = "Eks-Assets-Template", "Eks-Assets-Variables"
+LONGEST_TRAILER = 65536  # characters of variables
 _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
 
 
@@ -45,7 +55,7 @@ _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appp
 class Reading:
     """The state of the repository at one time. `tree`: the id of the wanted tree; `current`, `wanted`: the GitOps
     files (AppProjects and ApplicationSets) by path, on the branch and as they should be; `differences`: all files that
-    differ."""
+    differ; `notes`: what is wrong with files that are not applied here, a sentence each."""
 
     repository: str
     heads: Heads
@@ -54,6 +64,7 @@ class Reading:
     current: Mapping[str, str] = field(repr=False)
     differences: tuple[Difference, ...]
     variables: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -115,10 +126,10 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         )
     git.fetch(heads)
     variables = variables_of(spec, context)
-    tree = _wanted_tree(git, heads, variables, context.env.name)
+    tree = _wanted_tree(git, heads, variables, spec, context.env.name)
     wanted = _gitops_files(git, tree)
     check_products(spec.products, wanted, git.repository, spec.branch)
-    check_files(wanted, _definitions(context))
+    notes = (*_unfilled(wanted, variables, spec), *check_files(wanted, spec.products, _definitions(context)))
     before = heads.branch_commit
     return Reading(
         repository=git.repository,
@@ -128,6 +139,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         current=_gitops_files(git, before) if before else {},
         differences=compare_trees(git, before or heads.base_commit, tree),
         variables=variables,
+        notes=notes,
     )
 
 
@@ -139,14 +151,21 @@ def variables_of(spec: AnyGitTree, context: Context) -> dict[str, str]:
     }
 
 
-def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], environment: str) -> str:
-    new = _rendered(git, heads.base_commit, variables, complete=True)
+def _unfilled(files: Mapping[str, str], variables: Mapping[str, str], spec: AnyGitTree) -> Iterator[str]:
+    """A sentence for each variable without a value in files that are not applied here."""
+    for path, text in files.items():
+        if is_application_set(path) and not is_applied(path, spec.products):
+            yield from unfilled_variables(path, text, variables)
+
+
+def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], spec: AnyGitTree, environment: str) -> str:
+    new = _rendered(git, heads.base_commit, variables, spec)
     if heads.branch_commit is None:
         return new
-    ours = git("rev-parse", f"{heads.branch_commit}^{{tree}}").strip()
+    ours = tree_of(git, heads.branch_commit)
     tree = merge_trees(git, _last_tree(git, heads, environment), ours, new)
     # People may have written variables on the branch, too.
-    return _rendered(git, tree, variables, complete=True)
+    return _rendered(git, tree, variables, spec)
 
 
 def _last_tree(git: Git, heads: Heads, environment: str) -> str:
@@ -159,39 +178,43 @@ def _last_tree(git: Git, heads: Heads, environment: str) -> str:
         last = _last_rendering(git, heads.branch_commit, environment)
     if last is not None:
         git.fetch_commit(last.template)
-        return _rendered(git, last.template, last.variables, complete=False)
-    common = git("merge-base", heads.base_commit, heads.branch_commit, accept=(0, 1)).strip()
+        return _rendered(git, last.template, last.variables)
+    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
     if not common:
         raise ConfigError(
             f"the branches {heads.branch} and {heads.base} of {git.repository} have no commit in common",
             next_step=f"delete the branch {heads.branch} if nobody needs it, or set git.branch to another name",
         )
-    return git("rev-parse", f"{common}^{{tree}}").strip()
+    return tree_of(git, common)
 
 
 def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | None:
     trailers = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
     ours = f"^{ENVIRONMENT_TRAILER}: {environment}$"
-    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", branch).strip()
-    if not log:
+    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", operands=[branch])
+    if not log.strip():
         return None
     commit, template, variables = (part.strip() for part in log.split("\0"))
+    where = f"the commit {commit[:12]} on the branch of {git.repository} has no usable"
+    next_step = "someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody needs it"
     try:
+        check_object_id(template, TEMPLATE_TRAILER)
+    except ConfigError as error:
+        raise ConfigError(f"{where} {TEMPLATE_TRAILER} trailer: {error.message}", next_step=next_step) from None
+    try:
+        if len(variables) > LONGEST_TRAILER:
+            raise ValueError
         return _Rendering(template, {str(k): str(v) for k, v in json.loads(variables).items()})
-    except (ValueError, AttributeError):
-        raise ConfigError(
-            f"the commit {commit[:12]} on the branch of {git.repository} has no usable {VARIABLES_TRAILER} trailer",
-            next_step="someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody "
-            "needs it",
-        ) from None
+    except (ValueError, AttributeError, RecursionError):
+        raise ConfigError(f"{where} {VARIABLES_TRAILER} trailer", next_step=next_step) from None
 
 
-def _rendered(git: Git, tree: str, variables: Mapping[str, str], *, complete: bool) -> str:
-    """The tree with its variables filled in. `complete`: raise ConfigError where one of them can't be."""
+def _rendered(git: Git, tree: str, variables: Mapping[str, str], spec: AnyGitTree | None = None) -> str:
+    """The tree with its variables filled in. `spec`: raise ConfigError where one can't be in a file that it applies."""
     files = {p: e for p, e in list_files(git, tree).items() if is_application_set(p)}
     texts = read_texts(git, files)
-    problems = [p for path, text in texts.items() for p in unfilled_variables(path, text, variables)]
-    if problems and complete:
+    applied = {path: text for path, text in texts.items() if spec and is_applied(path, spec.products)}
+    if problems := [p for path, text in applied.items() for p in unfilled_variables(path, text, variables)]:
         raise ConfigError(
             "\n".join(problems),
             next_step="correct the file, or add the variable under git.variables of the environment",

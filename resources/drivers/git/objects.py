@@ -26,10 +26,15 @@ class Difference:
     after: str | None
 
 
+def tree_of(git: Git, commit: str) -> str:
+    """The id of a commit's tree (or of the tree itself)."""
+    return git("rev-parse", "--verify", operands=[f"{commit}^{{tree}}"]).strip()
+
+
 def list_files(git: Git, tree: str) -> dict[str, Entry]:
     """Every file of a tree (or a commit's tree) by path."""
     files = {}
-    for line in git("ls-tree", "-r", "-z", "--full-tree", tree).split("\0"):
+    for line in git("ls-tree", "-r", "-z", "--full-tree", operands=[tree]).split("\0"):
         if line:
             about, _, path = line.partition("\t")
             mode, kind, blob = about.split()
@@ -41,18 +46,18 @@ def list_files(git: Git, tree: str) -> dict[str, Entry]:
 def read_texts(git: Git, files: Mapping[str, Entry]) -> dict[str, str]:
     """The contents of these files by path."""
     git.fetch_blobs({entry.blob for entry in files.values()})
-    return {path: git("cat-file", "blob", entry.blob) for path, entry in files.items()}
+    return {path: git("cat-file", "blob", operands=[entry.blob]) for path, entry in files.items()}
 
 
 def write_tree(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> str:
     """The id of the tree with other texts in these files of it."""
     if not changed:
-        return git("rev-parse", f"{tree}^{{tree}}").strip()
-    git("read-tree", tree)
+        return tree_of(git, tree)
+    git("read-tree", operands=[tree])
     draft = git.folder / "draft"
     for path, (entry, text) in changed.items():
         draft.write_bytes(text.encode("utf-8", "surrogateescape"))
-        blob = git("hash-object", "-w", "--no-filters", str(draft)).strip()
+        blob = git("hash-object", "-w", "--no-filters", operands=[str(draft)]).strip()
         git("update-index", "--cacheinfo", f"{entry.mode},{blob},{path}")
     return git("write-tree", "--missing-ok").strip()
 
@@ -63,11 +68,11 @@ def merge_trees(git: Git, base: str, ours: str, theirs: str) -> str:
     Raises OperationFailed, naming the files, where both changed the same lines."""
     if ours == base or theirs in (base, ours):
         return theirs if ours == base else ours
-    root = git("commit-tree", base, "-m", "base").strip()
-    sides = [git("commit-tree", tree, "-p", root, "-m", "side").strip() for tree in (ours, theirs)]
+    root = git("commit-tree", "-m", "base", operands=[base]).strip()
+    sides = [git("commit-tree", "-p", root, "-m", "side", operands=[tree]).strip() for tree in (ours, theirs)]
     # Exit code 1 means conflicts; their files stand below the tree.
     tree, *conflicts = git(
-        "merge-tree", "--write-tree", "--name-only", "--no-messages", *sides, accept=(0, 1)
+        "merge-tree", "--write-tree", "--name-only", "--no-messages", operands=sides, accept=(0, 1)
     ).splitlines()
     if conflicts:
         raise OperationFailed(
@@ -81,12 +86,12 @@ def merge_trees(git: Git, base: str, ours: str, theirs: str) -> str:
 def commit_tree(git: Git, tree: str, parent: str, paragraphs: Iterable[str]) -> str:
     """The id of a new commit of the tree on top of its parent; the message's paragraphs as given."""
     message = [part for paragraph in paragraphs for part in ("-m", paragraph)]
-    return git("commit-tree", tree, "-p", parent, *message).strip()
+    return git("commit-tree", "-p", parent, *message, operands=[tree]).strip()
 
 
 def compare_trees(git: Git, before: str, after: str) -> tuple[Difference, ...]:
     """The files that differ between two trees, by path."""
-    raw = git("diff-tree", "-r", "-z", "--no-renames", before, after).split("\0")
+    raw = git("diff-tree", "-r", "-z", "--no-renames", operands=[before, after]).split("\0")
     differences = []
     for about, path in zip(raw[0::2], raw[1::2], strict=False):
         _, _, old, new, _ = about.split()

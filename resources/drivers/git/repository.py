@@ -21,6 +21,7 @@ from resources.drivers.programs import find_program, run_program
 from resources.model.errors import (
     AccessDenied,
     CommandFailed,
+    ConfigError,
     NotFound,
     OperationFailed,
     PipelineError,
@@ -30,6 +31,7 @@ from resources.model.specs import AnyGitTree
 
 # Of the branch; one in whose newest commits none is ours is fetched whole.
 NEWEST_COMMITS = 50
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SETTINGS = {"core.hooksPath": "/dev/null", "commit.gpgSign": "false", "gc.auto": "0"}
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled|Permission denied|"
@@ -95,11 +97,12 @@ class Git:
             git("init", "--quiet", "--bare")
             yield git
 
-    def __call__(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
-        """The output of `git ARGUMENTS`."""
+    def __call__(self, *arguments: str, operands: Sequence[str] = (), accept: Collection[int] = (0,)) -> str:
+        """The output of `git ARGUMENTS --end-of-options OPERANDS`: no operand (an object, a remote, a branch) is ever
+        an option."""
         try:
             return run_program(
-                [self._git, *arguments],
+                [self._git, *arguments, *(["--end-of-options", *operands] if operands else [])],
                 extra_env=self._environment,
                 cwd=self.folder,
                 timeout=self._spec.timeout,
@@ -116,12 +119,12 @@ class Git:
         base = f"refs/heads/{self._spec.base}" if self._spec.base else "HEAD"
         references: dict[str, str] = {}
         # What has no default branch yet (an empty repository) has no symbolic reference either.
-        for line in self("ls-remote", "--symref", "origin", base, branch).splitlines():
+        for line in self("ls-remote", "--symref", operands=("origin", base, branch)).splitlines():
             value, _, name = line.partition("\t")
             if value.startswith("ref: "):
                 references["symbolic"] = value.removeprefix("ref: ")
             else:
-                references[name] = value
+                references[name] = check_object_id(value, f"{name} of {self.repository}")
         if base not in references:
             raise NotFound(
                 f"the repository {self.repository} has no {self._spec.base or 'default branch'}",
@@ -162,12 +165,12 @@ class Git:
         if not objects:
             return []
         options = ("--objects", "--no-object-names", "--no-walk", "--ignore-missing", "--missing=allow-any")
-        return sorted(set(objects) - set(self("rev-list", *options, *objects).split()))
+        return sorted(set(objects) - set(self("rev-list", *options, operands=list(objects)).split()))
 
     def push(self, commit: str) -> None:
         """Moves the branch forward to the commit, never by force. Raises BranchMoved where that needs force."""
         try:
-            self("push", "--quiet", "origin", f"{commit}:refs/heads/{self._spec.branch}")
+            self("push", "--quiet", operands=("origin", f"{commit}:refs/heads/{self._spec.branch}"))
         except OperationFailed as error:
             if _MOVED.search(error.message):
                 raise BranchMoved(error.message) from None
@@ -177,7 +180,7 @@ class Git:
             ) from None
 
     def _fetch(self, option: str, objects: Sequence[str]) -> None:
-        self("fetch", "--quiet", "--no-tags", "--filter=blob:none", option, "origin", *objects)
+        self("fetch", "--quiet", "--no-tags", "--filter=blob:none", option, operands=("origin", *objects))
 
 
 def _settings(settings: dict[str, str], credentials: Credentials, repository: str) -> dict[str, str]:
@@ -186,6 +189,17 @@ def _settings(settings: dict[str, str], credentials: Credentials, repository: st
     numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
     numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
     return {**numbered, "GIT_CONFIG_COUNT": str(len(pairs))}
+
+
+def check_object_id(text: str, what: str) -> str:
+    """The text, which came from outside and names an object of git. Raises ConfigError for anything but an id: git
+    would read it as an option, a range or another revision."""
+    if not _OBJECT_ID.fullmatch(text):
+        raise ConfigError(
+            f"{what} is {text[:80]!r}, which is no object of git; allowed: 40 or 64 hexadecimal digits",
+            next_step="correct what names it; nothing was read from it",
+        )
+    return text
 
 
 def address_of(spec: AnyGitTree, context: Context) -> str:
