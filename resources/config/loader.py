@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.environment import Environment, merge_mappings
+from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
 from resources.config.placeholders import cluster_variables, substitute_placeholders
 from resources.config.problems import Location, Problem, did_you_mean, display_path, suggest_choices
@@ -52,31 +53,53 @@ def list_environments(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in files if not file.name.startswith(".")))
 
 
+def is_environment_name(text: str) -> bool:
+    """Whether a file may have this name; a path is none."""
+    return re.fullmatch(ENVIRONMENT_NAME.strip("^$"), text) is not None
+
+
 def load_environment(
     name_or_path: str | Path, folder: Path | None = None, known_units: KnownUnits | None = None
 ) -> Environment:
-    """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
+    """The environment of that name in the folder (default: `find_folder()`). A text is a name and never a path, since
+    it may come from anybody who can start a run; only a `Path` names a file somewhere else.
     `known_units`: the units of the graph by name, which may stand under `addons` and need their namespaces; None
     leaves both unchecked. Raises ConfigError with every problem; warnings are left to `check_environment_file`."""
-    environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
+    is_path = isinstance(name_or_path, Path)
+    file = environment_file(name_or_path) if is_path else _file_in_folder(str(name_or_path), folder or find_folder())
+    environment, problems = read_environment(file, known_units)
     if environment is None:
         raise ConfigError("\n".join(str(problem) for problem in problems if not problem.warning))
     return environment
 
 
 def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Path:
-    """The file that a name or a path means. Raises ConfigError where there is no such file."""
+    """The file that a name or a path means, both as a person types them. Raises ConfigError where there is no such
+    file."""
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or os.sep in text:
         file = Path(name_or_path)
         if not file.is_file():
             raise ConfigError(f"there is no file {file}")
         return file
-    where = folder or find_folder()
-    file = where / f"{text}.yaml"
+    return _file_in_folder(text, folder or find_folder())
+
+
+def _file_in_folder(name: str, folder: Path) -> Path:
+    """The file of that name in the folder, and nothing outside of it: no path, no link that leads away. Raises
+    ConfigError."""
+    if not is_environment_name(name):
+        allowed = f"the name of a file in {display_path(folder)}, without .yaml"
+        raise ConfigError(
+            f"{ascii(name[:100])} is not the name of an environment; allowed: {allowed}",
+            next_step="eks-assets validate takes paths of files, too" if os.sep in name else "",
+        )
+    file = folder / f"{name}.yaml"
     if not file.is_file():
-        choices = suggest_choices(text, list_environments(where))
-        raise ConfigError(f"there is no environment {text} in {display_path(where)}; {choices}")
+        choices = suggest_choices(name, list_environments(folder))
+        raise ConfigError(f"there is no environment {name} in {display_path(folder)}; {choices}")
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"the file of environment {name} is a link out of {display_path(folder)}; allowed: a file")
     return file
 
 
