@@ -22,7 +22,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         with the UI can add one); nothing is contacted yet."""
         env = load_environment(name, known_units=load_registry().by_name)
         if env.name != name:
-            raise ConfigError(f"the partition {ascii(name)} opens environment {env.name}; allowed: its own name")
+            raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
         env_context = Context.of(env, progress, run.run_id)
         env_context.launch = launch_of(run)
         return env_context

@@ -132,9 +132,7 @@ class Environment(Model):
     """What one file in `environments/` says, with the files it refers to already read."""
 
     # Set by the loader: no field of the file, so neither the schema nor a list of allowed fields has it.
-    name: SkipJsonSchema[str] = Field(
-        description="The file's name without .yaml", pattern=ENVIRONMENT_NAME
-    )
+    name: SkipJsonSchema[str] = Field(description="The file's name without .yaml", pattern=ENVIRONMENT_NAME)
     tenant: Label
     target_env: Label
     account: AccountId

@@ -14,7 +14,7 @@ from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
 from resources.config.placeholders import cluster_variables, substitute_placeholders
-from resources.config.problems import Location, Problem, did_you_mean, display_path, suggest_choices
+from resources.config.problems import MOST_EXPLAINED, Location, Problem, did_you_mean, display_path, suggest_choices
 from resources.config.validation import beyond_json, cross_checks, find_clashes
 from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
@@ -91,7 +91,7 @@ def _file_in_folder(name: str, folder: Path) -> Path:
     if not is_environment_name(name):
         allowed = f"the name of a file in {display_path(folder)}, without .yaml"
         raise ConfigError(
-            f"{ascii(name[:100])} is not the name of an environment; allowed: {allowed}",
+            f"{name[:100]!a} is not the name of an environment; allowed: {allowed}",
             next_step="eks-assets validate takes paths of files, too" if os.sep in name else "",
         )
     file = folder / f"{name}.yaml"
@@ -157,13 +157,16 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
 
 def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:
     problems = []
-    for detail in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for detail in errors[:MOST_EXPLAINED]:
         detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
         if location[:1] != ("cluster",):
             problems.append(document.problem(location, explain_error(detail, Environment, document)))
         elif cluster is not None:
             detail["loc"] = location[1:]
             problems.append(cluster.problem(location[1:], explain_error(detail, ClusterConfig, cluster)))
+    if len(errors) > MOST_EXPLAINED:
+        problems.append(document.problem((), f"has {len(errors) - MOST_EXPLAINED} more faults"))
     return problems
 
 

@@ -18,7 +18,7 @@ from resources.config.problems import format_location, suggest_choices
 from resources.drivers.git.crd_schema import find_schema_faults, schema_of
 from resources.model.errors import ConfigError
 from resources.model.outputs import token_of
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.support.yaml_limits import InputTooLarge, load_documents, read_limits
 
 FILE_NAME = "applicationset.yaml"
 API_VERSION = "argoproj.io/v1alpha1"
@@ -87,7 +87,11 @@ def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any
     kind = "ApplicationSet" if is_application_set(path) else "AppProject"
     try:
         text.encode()
-        documents = [document for document in yaml.load_all(text, KubernetesLoader) if document is not None]
+        documents = [document for document in load_documents(text, read_limits()) if document is not None]
+    except InputTooLarge as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        yield f"{path}:{line}: {error.problem}"
+        return
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         yield f"{path}:{mark.line + 1 if mark else 1}: is not valid YAML: {error.problem or error.context}"

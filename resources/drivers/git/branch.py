@@ -27,7 +27,7 @@ from resources.model.digests import digest_of
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
 from resources.model.specs import AnyGitTree, GitTree
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.support.yaml_limits import load_documents, read_limits
 
 PUSHES = 5
 
@@ -148,7 +148,7 @@ def _changes(observed: Observed) -> tuple[FieldChange, ...]:
 def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
     """The fields that differ; none where only comments do, or one of the texts is no YAML."""
     try:
-        old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
+        old, new = (list(load_documents(text, read_limits())) for text in (before, after))
     except yaml.YAMLError:
         return ()
     return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)
