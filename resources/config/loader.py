@@ -15,7 +15,7 @@ from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_ma
 from resources.config.explanations import explain_error
 from resources.config.placeholders import cluster_variables, substitute_placeholders
 from resources.config.problems import MOST_EXPLAINED, Location, Problem, did_you_mean, display_path, suggest_choices
-from resources.config.validation import beyond_json, cross_checks, find_clashes
+from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks
 from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
 from resources.config.yaml_document import Document, read_yaml
@@ -176,9 +176,9 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
     if not isinstance(name, str):
         what = "is required" if "cluster" not in document.data else "is not a path"
         return None, [document.problem(("cluster",), f"{what}; allowed: a ClusterConfig file, such as clusters/x.yaml")]
-    file = document.file.parent / name
-    if not file.is_file():
-        return None, [document.problem(("cluster",), f"there is no file {display_path(file)}{_neighbour(file)}")]
+    file, missing = _referred_file(document, ("cluster",), name)
+    if file is None:
+        return None, missing
     cluster, problems = read_yaml(file)
     if cluster is None:
         return None, problems
@@ -202,16 +202,16 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
         if not isinstance(name, str):
             continue
         location: Location = ("addons", str(unit), "values_file")
-        file = document.file.parent / name
-        if not file.is_file():
-            problems.append(document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}"))
+        file, missing = _referred_file(document, location, name)
+        problems += missing
+        if file is None:
             continue
         values, faults = read_yaml(file)
         problems += faults
         if values and not isinstance(values.data, dict | None):
             problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
         elif values:
-            problems += beyond_json(values)
+            problems += [*beyond_json(values), *pending_marks(values)]
             if isinstance(own, dict):
                 # As plain JSON, so that a port is one key whether it is written as 8080 or "8080".
                 result[unit] = {
@@ -219,6 +219,23 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
                     "values": merge_mappings(plain_document(values.data or {}), plain_document(own)),
                 }
     return result, problems
+
+
+def _referred_file(document: Document, location: Location, name: str) -> tuple[Path | None, list[Problem]]:
+    """The file that the document names at the location, relative to itself; none where it is missing or, links
+    followed, not below the document's own folder: what lies there is not the environment's, and would be shown."""
+    folder = document.file.parent
+    file = folder / name
+    try:
+        is_inside = file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the name
+        is_inside = False
+    if not is_inside:
+        message = f"{name[:200]!a} is not inside of {display_path(folder)}; allowed: a file in that folder"
+        return None, [document.problem(location, message)]
+    if not file.is_file():
+        return None, [document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}")]
+    return file, []
 
 
 def _neighbour(file: Path) -> str:

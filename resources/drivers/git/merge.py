@@ -24,6 +24,7 @@ from resources.drivers.git.applicationsets import (
     fill_in_variables,
     is_application_set,
     is_project,
+    pending_marks,
     unfilled_variables,
 )
 from resources.drivers.git.objects import Difference, compare_trees, list_files, merge_trees, read_texts, write_tree
@@ -140,6 +141,8 @@ def variables_of(spec: AnyGitTree, context: Context) -> dict[str, str]:
 
 
 def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], environment: str) -> str:
+    for commit in filter(None, (heads.base_commit, heads.branch_commit)):
+        _refuse_pending_marks(_gitops_files(git, commit))
     new = _rendered(git, heads.base_commit, variables, complete=True)
     if heads.branch_commit is None:
         return new
@@ -199,6 +202,13 @@ def _rendered(git: Git, tree: str, variables: Mapping[str, str], *, complete: bo
     filled = {path: fill_in_variables(text, variables) for path, text in texts.items()}
     changed = {path: (files[path], text) for path, text in filled.items() if text != texts[path]}
     return write_tree(git, tree, changed)
+
+
+def _refuse_pending_marks(files: Mapping[str, str]) -> None:
+    """Before variables are filled in: ours may be known after apply, and have the marks."""
+    problems = [problem for path, text in files.items() for problem in pending_marks(path, text)]
+    if problems:
+        raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
 
 
 def _gitops_files(git: Git, tree: str) -> dict[str, str]:
