@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,15 @@ from resources.config.validation_units import KnownUnits, missing_namespaces, un
 from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain_document
+from resources.support.private_folders import is_open_to_others
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
 
 
 def find_folder(start: Path | None = None) -> Path:
     """The folder of the environment files: $EKS_ASSETS_ENVIRONMENTS, else the nearest `environments/` from `start`
-    (default: the current folder) upwards, else the one beside the program. Raises ConfigError where there is none."""
+    (default: the current folder) upwards, else the one beside the program. The way up ends where others can write, as
+    what lies there may be planted. Raises ConfigError where there is none."""
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         folder = Path(named).expanduser()
@@ -38,13 +42,22 @@ def find_folder(start: Path | None = None) -> Path:
         return folder
     here = (start or Path.cwd()).resolve()
     beside_program = Path(__file__).resolve().parents[2]
-    for parent in (here, *here.parents, beside_program):
+    for parent in (*_searched(here), beside_program):
         if (parent / "environments").is_dir():
             return parent / "environments"
     raise ConfigError(
         f"there is no folder environments/ in {here} or above it",
         next_step=f"Change to the project's folder, or set {FOLDER_VARIABLE}.",
     )
+
+
+def _searched(here: Path) -> Iterator[Path]:
+    """The folder and those above it, up to one that others can write to. Somebody who stands in another user's folder
+    means it; a folder in which everybody can write is not searched even then."""
+    if not here.stat().st_mode & stat.S_IWOTH:
+        yield here
+    if not is_open_to_others(here):
+        yield from takewhile(lambda folder: not is_open_to_others(folder), here.parents)
 
 
 def list_environments(folder: Path | None = None) -> tuple[str, ...]:

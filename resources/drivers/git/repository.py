@@ -31,6 +31,8 @@ from resources.model.specs import AnyGitTree
 # Of the branch; one in whose newest commits none is ours is fetched whole.
 NEWEST_COMMITS = 50
 _SETTINGS = {"core.hooksPath": "/dev/null", "commit.gpgSign": "false", "gc.auto": "0"}
+# It answers where the environment names no credentials.
+_SSH_AGENT = ("SSH_AUTH_SOCK",)
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled|Permission denied|"
     r"Host key verification failed|returned error: 40[13]|HTTP 40[13]|[Aa]ccess denied"
@@ -101,6 +103,7 @@ class Git:
             return run_program(
                 [self._git, *arguments],
                 extra_env=self._environment,
+                inherit=_SSH_AGENT,
                 cwd=self.folder,
                 timeout=self._spec.timeout,
                 accept=accept,
