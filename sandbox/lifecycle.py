@@ -16,6 +16,7 @@ from typing import Any
 import urllib3
 
 from resources.config.names import cluster_name, resource_prefix
+from resources.support.private_folders import make_private_folder
 from resources.support.processes import start_ticks
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.install.python_environments import ensure_embedded_aws, exclusive
@@ -140,10 +141,10 @@ def environment_variables(
         "AWS_EC2_METADATA_DISABLED": "true",
         "PATH": _path(running["tools"], str(Path(sys.executable).parent)),
         # The command line's own default, so that `dagster` and `eks-assets` see the same runs.
-        "DAGSTER_HOME": str(_made(Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster"))),
-        "HELM_CACHE_HOME": str(_made(state.root / "helm" / "cache")),
-        "HELM_CONFIG_HOME": str(_made(state.root / "helm" / "config")),
-        "HELM_DATA_HOME": str(_made(state.root / "helm" / "data")),
+        "DAGSTER_HOME": str(make_private_folder(Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster"))),
+        "HELM_CACHE_HOME": str(make_private_folder(state.root / "helm" / "cache")),
+        "HELM_CONFIG_HOME": str(make_private_folder(state.root / "helm" / "config")),
+        "HELM_DATA_HOME": str(make_private_folder(state.root / "helm" / "data")),
         "EKS_ASSETS_SANDBOX_DIR": str(state.root),
         **running["variables"],
     }
@@ -218,6 +219,7 @@ def _tell_options(supervisor_url: str, options: Options) -> None:
 
 def _start(state: StateDirectory, tools: Path, aws_python: Path, progress: Progress) -> State:
     state.state.unlink(missing_ok=True)
+    make_private_folder(state.root)
     state.logs.mkdir(parents=True, exist_ok=True)
     log = state.logs / "supervisor.log"
     log.touch()
@@ -313,8 +315,3 @@ def _kubeconfig(state: StateDirectory, chosen: Mapping[str, Any]) -> Path | None
         name = cluster_name(resource_prefix(chosen["tenant"], chosen["target_env"]))
         return next((path for path in present if path.parent.name == name), None)
     return present[0] if len(present) == 1 else None
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory

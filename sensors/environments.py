@@ -10,10 +10,10 @@ from pydantic import Field, ValidationError
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.units import load_registry
 from resources.config.field_types import Model
-from resources.config.loader import find_folder, list_environments, load_environment
+from resources.config.loader import find_folder, is_environment_name, list_environments
 from resources.model.errors import ConfigError
 from sensors.launching import is_destroyed
-from sensors.polling import first_line
+from sensors.polling import first_line, read_bounded_environment
 
 
 class Cursor(Model):
@@ -35,9 +35,11 @@ def environments_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     """Adds a partition for a new file and removes that of a file that is gone. Its runs and materializations stay, and
     so does what it describes: each tick reports it until the file is back or the environment was destroyed."""
     try:
-        wanted = set(list_environments(find_folder()))
+        names = list_environments(find_folder())
     except ConfigError as error:
         return dg.SkipReason(f"{first_line(error)}; partitions are left as they are")
+    # Dagster refuses some texts as keys, and then all of the tick's.
+    wanted = {name for name in names if is_environment_name(name)}
     have = set(context.instance.get_dynamic_partitions("environments"))
     added, gone = sorted(wanted - have), sorted(have - wanted)
     before = _read_cursor(context, wanted)
@@ -46,6 +48,7 @@ def environments_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     today = dt.datetime.now(dt.UTC).date().isoformat()
     removed = {**before.removed, **{name: today for name in gone if name not in before.removed}}
     lines, missing = _missing(context.instance, removed, platforms, wanted)
+    lines += [f"{name!a}.yaml is left out: no name of an environment" for name in names if name not in wanted]
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if added:
         requests.append(ENVIRONMENTS.build_add_request(added))
@@ -86,7 +89,7 @@ def _missing(
 def _platform(name: str) -> str:
     """What a file describes, the same under another name; nothing where the file cannot be read."""
     try:
-        env = load_environment(name)
+        env = read_bounded_environment(name, find_folder(), {})
     # Whatever is wrong with one file, the others are followed.
     except Exception:
         return ""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
@@ -18,12 +20,14 @@ from resources.config.loader import find_folder, list_environments, load_environ
 from resources.config.validation_units import KnownUnits
 from resources.context import Context, ignore_progress
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
+from resources.support.yaml_limits import read_limits, setting_of
 
 T = TypeVar("T")
 SECONDS = 4.0
 
 _lock = threading.Lock()
 _under_way: dict[tuple[str, str], Future[Any]] = {}
+_began: dict[tuple[str, str], float] = {}
 _clients: dict[str, Aws] = {}
 
 
@@ -38,9 +42,9 @@ def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], 
     platforms: dict[tuple[str, str, str], str] = {}
     for name in list_environments(folder):
         try:
-            env = load_environment(name, folder, known_units)
-        except Exception as error:
-            faults[name] = fault_of(error)
+            env = read_bounded_environment(name, folder, known_units)
+        except PipelineError as error:
+            faults[name] = first_line(error)
             continue
         usable[name] = env
         other = platforms.setdefault((env.account, env.region, env.resource_prefix), name)
@@ -48,6 +52,24 @@ def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], 
             faults[name] = f"its tenant, target_env, account and region are those of {other} too"
             faults.setdefault(other, f"its tenant, target_env, account and region are those of {name} too")
     return {name: env for name, env in usable.items() if name not in faults}, faults
+
+
+def read_bounded_environment(name: str, folder: Path, known_units: KnownUnits) -> Environment:
+    """The environment, read in a thread of its own that this one does not wait for longer than the limit: a file that
+    takes for ever holds up a single tick, and no other environment. Raises PipelineError."""
+    seconds = read_limits().seconds
+    key = ("file and units" if known_units else "file", str(folder / name))
+    with _lock:
+        earlier = _under_way.get(key)
+        if earlier is not None and earlier.done():
+            del _under_way[key]  # came too late for an earlier tick; the file may have changed since
+    future = _started(key, lambda: load_environment(name, folder, known_units))
+    wait([future], timeout=max(0.0, _began[key] + seconds - time.monotonic()))
+    late = f"is not read within {seconds:g} s; allowed: a smaller file ({setting_of('seconds')} sets this bound)"
+    env = _outcome(key, future, late)
+    if isinstance(env, PipelineError):
+        raise env
+    return cast(Environment, env)
 
 
 def look_at_each(
@@ -58,7 +80,8 @@ def look_at_each(
     `kind` names the calls; of a kind there is one at a time for an environment."""
     pending = {name: _started((kind, name), call) for name, call in calls.items()}
     wait(pending.values(), timeout=seconds)
-    return {name: _outcome((kind, name), future, seconds) for name, future in pending.items()}
+    late = f"AWS has not answered within {seconds:.0f} s; the next tick waits for the answer"
+    return {name: _outcome((kind, name), future, late) for name, future in pending.items()}
 
 
 def context_of(env: Environment, say: Callable[[str], None] = ignore_progress) -> Context:
@@ -90,7 +113,7 @@ def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
         if key in _under_way:
             return _under_way[key]
         future: Future[T] = Future()
-        _under_way[key] = future
+        _under_way[key], _began[key] = future, time.monotonic()
 
     def run() -> None:
         try:
@@ -104,9 +127,9 @@ def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:
     return future
 
 
-def _outcome(key: tuple[str, str], future: Future[Any], seconds: float) -> Any:
+def _outcome(key: tuple[str, str], future: Future[Any], late: str) -> Any:
     if not future.done():
-        return WaitTimeout(f"AWS has not answered within {seconds:.0f} s; the next tick waits for the answer")
+        return WaitTimeout(late)
     with _lock:
         _under_way.pop(key, None)
         error = future.exception()

@@ -11,6 +11,7 @@ from eks_assets.plan.document import Source
 from resources.aws.errors import aws_call
 from resources.config.loader import find_folder
 from resources.context import Context
+from resources.drivers.programs import child_environment
 from resources.model.errors import NotFound
 from resources.support.memory_cache import CacheKey
 
@@ -48,7 +49,7 @@ def _hash(parts: list[bytes]) -> str:
 def _git(folder: Path, *arguments: str) -> bytes:
     """What git answers. Raises OSError, subprocess.SubprocessError."""
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+    return subprocess.run(command, capture_output=True, check=True, timeout=30, env=child_environment()).stdout
 
 
 def source_of(context: Context) -> Source:

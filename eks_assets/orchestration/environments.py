@@ -9,7 +9,7 @@ from eks_assets.orchestration.run_tags import launch_of
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.model.errors import ApprovalMissing, PipelineError, Transient
+from resources.model.errors import ApprovalMissing, ConfigError, PipelineError, Transient
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 
@@ -18,8 +18,12 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
     def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> Context:
-        """Raises ConfigError for a file that is wrong; nothing is contacted yet."""
-        env_context = Context.of(load_environment(name, known_units=load_registry().by_name), progress, run.run_id)
+        """Raises ConfigError for a file that is wrong and for a partition key that is no environment's name (anybody
+        with the UI can add one); nothing is contacted yet."""
+        env = load_environment(name, known_units=load_registry().by_name)
+        if env.name != name:
+            raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
+        env_context = Context.of(env, progress, run.run_id)
         env_context.launch = launch_of(run)
         return env_context
 

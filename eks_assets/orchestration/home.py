@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.model.errors import ConfigError
+from resources.support.private_folders import make_private_folder
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -16,12 +17,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def dagster_home() -> Path:
-    """DAGSTER_HOME, else `.dagster` in the project, made on first use with the project's `dagster.yaml`. Raises
-    ConfigError where it can't be made."""
+    """DAGSTER_HOME, else `.dagster` in the project, made on first use, for us alone, with the project's `dagster.yaml`.
+    Raises ConfigError where it can't be made."""
     home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
     settings = home / "dagster.yaml"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(home)
         if not settings.exists():
             shutil.copyfile(PROJECT / "dagster.yaml", settings)
     except OSError as error:

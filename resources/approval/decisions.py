@@ -8,6 +8,7 @@ Source: SSM API reference, GetParameterHistory.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -75,17 +76,26 @@ def write_ui_decision(context: Context, request: ApprovalRequest, verdict: str, 
 
 
 def find_request(context: Context, digest: str) -> ApprovalRequest:
-    """The newest request for a digest, of which the first 12 characters are enough. Raises ConfigError, saying which
-    there are."""
+    """The newest request for a digest, of which the first 12 hexadecimal digits are enough where no other plan's begins
+    with them. Raises ConfigError, saying which there are."""
     wanted = digest.removeprefix("sha256:")
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST_DIGEST},64}}", wanted):
+        raise ConfigError(
+            f"{digest[:100]!a} is no digest of a plan; allowed: its first {SHORTEST_DIGEST} or more of 64 "
+            "hexadecimal digits",
+            next_step=f"see: eks-assets approvals {context.env.name}",
+        )
     requests = list_requests(context, OPEN_LIVES * context.env.expires_seconds / 3600)
-    matching = [
-        r for r in requests if len(wanted) >= SHORTEST_DIGEST and r.digest.removeprefix("sha256:").startswith(wanted)
-    ]
-    if len({r.digest for r in matching}) != 1:
+    matching = [r for r in requests if r.digest.removeprefix("sha256:").startswith(wanted)]
+    if len(plans := {r.digest for r in matching}) > 1:
+        raise ConfigError(
+            f"the digests of {len(plans)} plans begin with {wanted}",
+            next_step=f"write more of the digest: {', '.join(sorted(plans))}",
+        )
+    if not plans:
         digests = dict.fromkeys(r.digest.removeprefix("sha256:")[:SHORTEST_DIGEST] for r in requests)
         raise ConfigError(
-            f"no plan of {context.env.name} that waits for approval has the digest {digest or '(empty)'}",
+            f"no plan of {context.env.name} that waits for approval has the digest {digest}",
             next_step=f"there are: {', '.join(digests) or 'none'}; see: eks-assets approvals {context.env.name}",
         )
     return matching[-1]

@@ -124,6 +124,7 @@ class Deadlines(Model):
     probe: Seconds = 300
 
 
+ENVIRONMENT_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 DEFAULT_NAMESPACES = ("istio-system", "argocd", "observability", "keycloak")
 
 
@@ -131,9 +132,7 @@ class Environment(Model):
     """What one file in `environments/` says, with the files it refers to already read."""
 
     # Set by the loader: no field of the file, so neither the schema nor a list of allowed fields has it.
-    name: SkipJsonSchema[str] = Field(
-        description="The file's name without .yaml", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
-    )
+    name: SkipJsonSchema[str] = Field(description="The file's name without .yaml", pattern=ENVIRONMENT_NAME)
     tenant: Label
     target_env: Label
     account: AccountId

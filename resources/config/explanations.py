@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from typing import Any, Union, get_args, get_origin
 
@@ -16,6 +17,8 @@ from resources.config.problems import EMPTY, Location, suggest_choices
 from resources.config.yaml_document import Document
 
 _KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+_USER = re.compile(r"://[^/?#\s]*@")  # of an address, with its password
 
 _EXPECTED = {
     "model_type": "a mapping",
@@ -148,7 +151,7 @@ def _kind(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else _plain(value)
+    return f'"{_USER.sub("://***@", value)}"' if isinstance(value, str) else _plain(value)
 
 
 def _plain(value: Any) -> str:

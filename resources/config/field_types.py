@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from resources.config import aws_catalog
 from resources.config.problems import suggest_choices
 from resources.model.outputs import plain_document
+from resources.support.yaml_limits import InputTooLarge, load_document, read_limits
+from resources.support.yaml_loaders import Loader
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
 Arn = Annotated[
@@ -113,7 +115,9 @@ def _access_policy(value: str) -> str:
 
 def _yaml_mapping(value: str) -> str:
     try:
-        content: Any = yaml.safe_load(value)
+        content: Any = load_document(value, read_limits(), Loader)
+    except InputTooLarge as error:
+        raise ValueError(str(error.problem)) from None
     except yaml.YAMLError as error:
         raise ValueError(f"is neither JSON nor YAML: {' '.join(str(error).split())}") from None
     if isinstance(content, dict):

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.environment import Environment, merge_mappings
+from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
 from resources.config.placeholders import cluster_variables, substitute_placeholders
-from resources.config.problems import Location, Problem, did_you_mean, display_path, suggest_choices
-from resources.config.validation import beyond_json, cross_checks, find_clashes
+from resources.config.problems import MOST_EXPLAINED, Location, Problem, did_you_mean, display_path, suggest_choices
+from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks
 from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
 from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain_document
+from resources.support.private_folders import is_open_to_others
 
 FOLDER_VARIABLE = "EKS_ASSETS_ENVIRONMENTS"
 
 
 def find_folder(start: Path | None = None) -> Path:
     """The folder of the environment files: $EKS_ASSETS_ENVIRONMENTS, else the nearest `environments/` from `start`
-    (default: the current folder) upwards, else the one beside the program. Raises ConfigError where there is none."""
+    (default: the current folder) upwards, else the one beside the program. The way up ends where others can write, as
+    what lies there may be planted. Raises ConfigError where there is none."""
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         folder = Path(named).expanduser()
@@ -37,7 +42,7 @@ def find_folder(start: Path | None = None) -> Path:
         return folder
     here = (start or Path.cwd()).resolve()
     beside_program = Path(__file__).resolve().parents[2]
-    for parent in (here, *here.parents, beside_program):
+    for parent in (*_searched(here), beside_program):
         if (parent / "environments").is_dir():
             return parent / "environments"
     raise ConfigError(
@@ -46,37 +51,68 @@ def find_folder(start: Path | None = None) -> Path:
     )
 
 
+def _searched(here: Path) -> Iterator[Path]:
+    """The folder and those above it, up to one that others can write to. Somebody who stands in another user's folder
+    means it; a folder in which everybody can write is not searched even then."""
+    if not here.stat().st_mode & stat.S_IWOTH:
+        yield here
+    if not is_open_to_others(here):
+        yield from takewhile(lambda folder: not is_open_to_others(folder), here.parents)
+
+
 def list_environments(folder: Path | None = None) -> tuple[str, ...]:
     """The names of the environments in the folder, sorted. Hidden files are none."""
     files = (folder or find_folder()).glob("*.yaml")
     return tuple(sorted(file.stem for file in files if not file.name.startswith(".")))
 
 
+def is_environment_name(text: str) -> bool:
+    """Whether a file may have this name; a path is none."""
+    return re.fullmatch(ENVIRONMENT_NAME.strip("^$"), text) is not None
+
+
 def load_environment(
     name_or_path: str | Path, folder: Path | None = None, known_units: KnownUnits | None = None
 ) -> Environment:
-    """The environment of that name in the folder (default: `find_folder()`), or in the file at that path.
+    """The environment of that name in the folder (default: `find_folder()`). A text is a name and never a path, since
+    it may come from anybody who can start a run; only a `Path` names a file somewhere else.
     `known_units`: the units of the graph by name, which may stand under `addons` and need their namespaces; None
     leaves both unchecked. Raises ConfigError with every problem; warnings are left to `check_environment_file`."""
-    environment, problems = read_environment(environment_file(name_or_path, folder), known_units)
+    is_path = isinstance(name_or_path, Path)
+    file = environment_file(name_or_path) if is_path else _file_in_folder(str(name_or_path), folder or find_folder())
+    environment, problems = read_environment(file, known_units)
     if environment is None:
         raise ConfigError("\n".join(str(problem) for problem in problems if not problem.warning))
     return environment
 
 
 def environment_file(name_or_path: str | Path, folder: Path | None = None) -> Path:
-    """The file that a name or a path means. Raises ConfigError where there is no such file."""
+    """The file that a name or a path means, both as a person types them. Raises ConfigError where there is no such
+    file."""
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or os.sep in text:
         file = Path(name_or_path)
         if not file.is_file():
             raise ConfigError(f"there is no file {file}")
         return file
-    where = folder or find_folder()
-    file = where / f"{text}.yaml"
+    return _file_in_folder(text, folder or find_folder())
+
+
+def _file_in_folder(name: str, folder: Path) -> Path:
+    """The file of that name in the folder, and nothing outside of it: no path, no link that leads away. Raises
+    ConfigError."""
+    if not is_environment_name(name):
+        allowed = f"the name of a file in {display_path(folder)}, without .yaml"
+        raise ConfigError(
+            f"{name[:100]!a} is not the name of an environment; allowed: {allowed}",
+            next_step="eks-assets validate takes paths of files, too" if os.sep in name else "",
+        )
+    file = folder / f"{name}.yaml"
     if not file.is_file():
-        choices = suggest_choices(text, list_environments(where))
-        raise ConfigError(f"there is no environment {text} in {display_path(where)}; {choices}")
+        choices = suggest_choices(name, list_environments(folder))
+        raise ConfigError(f"there is no environment {name} in {display_path(folder)}; {choices}")
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"the file of environment {name} is a link out of {display_path(folder)}; allowed: a file")
     return file
 
 
@@ -134,13 +170,16 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
 
 def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:
     problems = []
-    for detail in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for detail in errors[:MOST_EXPLAINED]:
         detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
         if location[:1] != ("cluster",):
             problems.append(document.problem(location, explain_error(detail, Environment, document)))
         elif cluster is not None:
             detail["loc"] = location[1:]
             problems.append(cluster.problem(location[1:], explain_error(detail, ClusterConfig, cluster)))
+    if len(errors) > MOST_EXPLAINED:
+        problems.append(document.problem((), f"has {len(errors) - MOST_EXPLAINED} more faults"))
     return problems
 
 
@@ -150,9 +189,9 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
     if not isinstance(name, str):
         what = "is required" if "cluster" not in document.data else "is not a path"
         return None, [document.problem(("cluster",), f"{what}; allowed: a ClusterConfig file, such as clusters/x.yaml")]
-    file = document.file.parent / name
-    if not file.is_file():
-        return None, [document.problem(("cluster",), f"there is no file {display_path(file)}{_neighbour(file)}")]
+    file, missing = _referred_file(document, ("cluster",), name)
+    if file is None:
+        return None, missing
     cluster, problems = read_yaml(file)
     if cluster is None:
         return None, problems
@@ -176,16 +215,16 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
         if not isinstance(name, str):
             continue
         location: Location = ("addons", str(unit), "values_file")
-        file = document.file.parent / name
-        if not file.is_file():
-            problems.append(document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}"))
+        file, missing = _referred_file(document, location, name)
+        problems += missing
+        if file is None:
             continue
         values, faults = read_yaml(file)
         problems += faults
         if values and not isinstance(values.data, dict | None):
             problems.append(values.problem((), "is not a mapping; allowed: Helm values"))
         elif values:
-            problems += beyond_json(values)
+            problems += [*beyond_json(values), *pending_marks(values)]
             if isinstance(own, dict):
                 # As plain JSON, so that a port is one key whether it is written as 8080 or "8080".
                 result[unit] = {
@@ -193,6 +232,23 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
                     "values": merge_mappings(plain_document(values.data or {}), plain_document(own)),
                 }
     return result, problems
+
+
+def _referred_file(document: Document, location: Location, name: str) -> tuple[Path | None, list[Problem]]:
+    """The file that the document names at the location, relative to itself; none where it is missing or, links
+    followed, not below the document's own folder: what lies there is not the environment's, and would be shown."""
+    folder = document.file.parent
+    file = folder / name
+    try:
+        is_inside = file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the name
+        is_inside = False
+    if not is_inside:
+        message = f"{name[:200]!a} is not inside of {display_path(folder)}; allowed: a file in that folder"
+        return None, [document.problem(location, message)]
+    if not file.is_file():
+        return None, [document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}")]
+    return file, []
 
 
 def _neighbour(file: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 Location = tuple[str | int, ...]
 LISTED_AT_MOST = 24
+MOST_EXPLAINED = 200  # faults of one kind: each takes milliseconds, and a file may have 100,000 wrong fields
 EMPTY = "is empty; allowed: a value, or leave the field out"
 
 

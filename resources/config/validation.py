@@ -4,6 +4,7 @@ even where other fields are at fault, and skip what they cannot use."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations, filterfalse
 from typing import Any
@@ -17,6 +18,7 @@ from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, format_location, suggest_choices
 from resources.config.validation_cluster import block_of, cluster_checks
 from resources.config.yaml_document import Document
+from resources.model.outputs import PENDING_MARKS
 
 SANDBOX_ACCOUNT = "000000000000"
 # The running sandbox's addresses, and where each may stand; `git.variables` takes both.
@@ -33,16 +35,17 @@ ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
 )
 # Below these anything may stand, such as Helm values and policy documents.
 FREE_FORM = frozenset({"values", "permissionPolicy", "attachPolicy"})
+WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*:[^/?#\s]*@")
 LARGEST = 2**53 - 1  # the largest whole number that every reader of JSON keeps exactly
 
 
 def cross_checks(environment: Document, cluster: Document | None, units: Iterable[str] = ()) -> list[Problem]:
     """Every problem between the fields of an environment file and its ClusterConfig. `units`: the names of all."""
-    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _versions)
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _mirror, _versions)
     problems = [problem for check in checks for problem in check(environment)]
     problems += _names(environment, units)
     for document in (environment, cluster) if cluster else (environment,):
-        problems += [*_empty(document), *beyond_json(document)]
+        problems += [*_empty(document), *beyond_json(document), *pending_marks(document), *_passwords(document)]
     return problems + (list(cluster_checks(environment, cluster)) if cluster else [])
 
 
@@ -60,6 +63,31 @@ def beyond_json(document: Document) -> Iterator[Problem]:
         for wrong in filterfalse(_is_in_json, (value, *keys)):
             allowed = f"text in quotes, or a number from -{LARGEST} to {LARGEST}"
             yield document.problem(location, f"{wrong} cannot be written as JSON; allowed: {allowed}")
+
+
+def pending_marks(document: Document) -> Iterator[Problem]:
+    """The characters around what is known after apply: written in a file, they would forge it in a plan."""
+    for location, value in document.parts():
+        texts = (*value, "") if isinstance(value, dict) else (value,)
+        if any(isinstance(text, str) and not PENDING_MARKS.isdisjoint(text) for text in texts):
+            allowed = "any other characters"
+            yield document.problem(location, f"holds one of {' '.join(sorted(PENDING_MARKS))}; allowed: {allowed}")
+
+
+def _passwords(document: Document) -> Iterator[Problem]:
+    """Addresses with a password, which would be in plans, logs and lists of processes. The message does not repeat
+    them; the repository's own check says more."""
+    for location, text in document.texts():
+        if location != ("git", "repository") and not FREE_FORM & set(location) and WITH_PASSWORD.search(text):
+            allowed = "the address alone; secrets belong in Secrets Manager"
+            yield document.problem(location, f"is an address with a password; allowed: {allowed}")
+
+
+def _mirror(environment: Document) -> Iterator[Problem]:
+    location: Location = ("charts", "mirror")
+    host = (environment.at(location, str) or "").partition("://")[2].partition("/")[0]
+    if "@" in host and ":" not in host.partition("@")[0]:
+        yield environment.problem(location, "names a user; allowed: the address alone (helm has a login of its own)")
 
 
 def _is_in_json(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
 from resources.config.environment import Environment
-from resources.config.problems import Problem, suggest_choices
+from resources.config.problems import MOST_EXPLAINED, Problem, suggest_choices
 from resources.config.yaml_document import Document
 
 
@@ -30,7 +30,8 @@ def unknown_units(document: Document, known_units: KnownUnits) -> list[Problem]:
     addons = document.at(("addons",), dict) or {}
     unknown = [str(name) for name in addons if known_units and name not in known_units]
     return [
-        document.problem(("addons", name), f"is not a unit; {suggest_choices(name, known_units)}") for name in unknown
+        document.problem(("addons", name), f"is not a unit; {suggest_choices(name, known_units)}")
+        for name in unknown[:MOST_EXPLAINED]
     ]
 
 

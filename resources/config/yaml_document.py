@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from resources.config.problems import Location, Problem, display_path, format_location
+from resources.support.yaml_limits import InputTooLarge, NodeCounter, read_limits, refuse_size
 from resources.support.yaml_loaders import KubernetesLoader
 
 T = TypeVar("T")
@@ -71,8 +72,15 @@ class Document:
 
 def read_yaml(file: Path) -> tuple[Document | None, list[Problem]]:
     """The file's one document and what is wrong with it as YAML; no document where it cannot be read at all."""
+    limits = read_limits()
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            # One byte more than allowed, whatever size the folder says that the file has.
+            content = opened.read(limits.bytes + 1)
+        refuse_size(max(len(content), file.stat().st_size), limits)
+        text = content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except InputTooLarge as error:
+        return None, [Problem(display_path(file), 1, "(document)", str(error.problem))]
     except OSError as error:
         return None, [Problem(display_path(file), 1, "(document)", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError:
@@ -84,6 +92,9 @@ def parse_yaml(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
     """As `read_yaml`, for text that is at hand; `file` is only named in problems."""
     try:
         return _parsed(text, file)
+    except InputTooLarge as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return None, [Problem(display_path(file), line, "(document)", str(error.problem))]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, why = mark.line + 1 if mark else 1, " ".join(filter(None, (error.context, error.problem)))
@@ -95,6 +106,7 @@ def parse_yaml(text: str, file: Path) -> tuple[Document | None, list[Problem]]:
 
 
 def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
+    counter = NodeCounter(text, read_limits())
     loader = KubernetesLoader(text)
     lines: dict[Location, int] = {}
     scalars: dict[Location, str] = {}
@@ -103,7 +115,9 @@ def _parsed(text: str, file: Path) -> tuple[Document, list[Problem]]:
         node = loader.get_single_node()
         if node is None:
             return Document(file, None, lines, scalars), []
-        for location, part, line in _walk(node, (), node.start_mark.line + 1, (), duplicates):
+        counter.count(node)
+        for location, part, line in _walk(node, (), node.start_mark.line + 1, duplicates):
+            counter.check_time(part)
             lines[location] = line
             if isinstance(part, yaml.ScalarNode):
                 scalars[location] = part.value
@@ -125,16 +139,13 @@ def _walk(
     node: yaml.Node,
     location: Location,
     line: int,
-    above: tuple[yaml.Node, ...],
     duplicates: list[tuple[Location, int]],
 ) -> Iterator[tuple[Location, yaml.Node, int]]:
     """Every value with its location and line. A mapping's value stands in the line of its key."""
-    if node in above:
-        raise yaml.MarkedYAMLError(problem="an alias refers to a part that it stands in", problem_mark=node.start_mark)
     yield location, node, line
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _walk(item, (*location, index), item.start_mark.line + 1, (*above, node), duplicates)
+            yield from _walk(item, (*location, index), item.start_mark.line + 1, duplicates)
     elif isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
@@ -145,4 +156,4 @@ def _walk(
                 duplicates.append((here, key.start_mark.line + 1))
                 continue
             keys.add(key.value)
-            yield from _walk(value, here, key.start_mark.line + 1, (*above, node), duplicates)
+            yield from _walk(value, here, key.start_mark.line + 1, duplicates)

@@ -15,6 +15,24 @@ from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import CommandFailed, ToolMissing
 
+# What a program needs to run, to find its user's own settings, and to reach the network as the machine does. Nothing
+# that holds a secret, and nothing that changes what helm or git do (HELM_*, KUBECONFIG, GIT_*).
+_LOCALE = {"LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ"}
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+_AUTHORITIES = {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+INHERITED = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR"}
+    | _LOCALE
+    | _PROXIES
+    | {name.lower() for name in _PROXIES}
+    | _AUTHORITIES
+)
+
+
+def child_environment(also: Collection[str] = ()) -> dict[str, str]:
+    """What a child process gets of our environment: INHERITED, and the variables that it needs beside them."""
+    return {name: value for name, value in os.environ.items() if name in INHERITED or name in also}
+
 
 def find_program(name: str, env: Environment) -> str:
     """The path of a program. Raises ToolMissing."""
@@ -33,6 +51,7 @@ def run_program(
     argv: Sequence[str],
     *,
     extra_env: Mapping[str, str],
+    inherit: Collection[str] = (),
     cwd: Path,
     timeout: float,
     watch: Callable[[], None] = lambda: None,
@@ -41,6 +60,7 @@ def run_program(
 ) -> str:
     """Run a program to its end and return its output; bytes that are no UTF-8 come as surrogates.
 
+    Its environment is `extra_env`, INHERITED, and the variables of ours that `inherit` names.
     `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
     SIGTERM first. Raises CommandFailed for an exit code that `accept` lacks, and for a run longer than `timeout`
     seconds.
@@ -49,9 +69,8 @@ def run_program(
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="", dir=cwd) as out,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=cwd) as err,
     ):
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **extra_env}
-        )
+        env = {**child_environment(inherit), **extra_env}
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env)
         try:
             code = _wait(process, timeout, watch, interval)
         finally:

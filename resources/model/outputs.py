@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
+PENDING_MARKS = frozenset("⟦⟧")  # what people write may not hold them: it would be taken for a token
 _TOKEN = re.compile("⟦([a-z0-9_]+)\\.([a-z0-9_]+)⟧")
 
 

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from resources.support.private_folders import make_private_folder
+
 
 def cache_folder(name: str) -> Path | None:
     """A folder of the cache; None where there is no home to write to."""
     try:
-        folder = Path.home() / ".cache" / "eks-assets" / name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_private_folder(Path.home() / ".cache" / "eks-assets") / name
+        make_private_folder(folder)
     except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK) else None

@@ -12,7 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from eks_assets.cli.commands.token import print_token
-from resources.kubernetes.exec_credential import credential_variable, take_credential
+from resources.kubernetes.exec_credential import (
+    credential_variable,
+    renew_credential,
+    renewal_variable,
+    take_credential,
+)
 from resources.kubernetes.token import exec_credential
 
 
@@ -86,3 +91,18 @@ def test_token_command_ignores_unusable_handed_over_token(
     monkeypatch.setenv(name, value or written)
     assert take_credential("no-such-environment") is None
     assert print_token(["no-such-environment"]) == 2
+
+
+def test_later_token_is_taken_from_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait of helm that outlives its token finds the next one in the pipeline's folder, and needs no AWS
+    credentials."""
+    now = dt.datetime.now(dt.UTC)
+    old, new = exec_credential("k8s-aws-v1.old", now - dt.timedelta(hours=1)), exec_credential("k8s-aws-v1.new", now)
+    for name, value in {**credential_variable("acme", old), **renewal_variable(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    assert take_credential("acme") is None
+    renew_credential(tmp_path, "acme", new)
+    assert take_credential("acme") == new
+    assert take_credential("another") is None
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,6 +16,16 @@ from eks_assets.cli.commands import schema, validate
 from resources.config.loader import environment_file, find_folder
 from resources.model.errors import ConfigError
 from tests.helpers.environment_folder import EXAMPLES, edit
+
+
+def owned_by(user: int, stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    """A `Path.stat` for which every file is that user's."""
+
+    def with_owner(path: Path, **options: Any) -> os.stat_result:
+        fields = list(stat(path, **options))
+        return os.stat_result([*fields[:4], user, *fields[5:]])
+
+    return with_owner
 
 
 class TestFolder:
@@ -28,6 +40,32 @@ class TestFolder:
         monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "nowhere"))
         with pytest.raises(ConfigError, match="not a folder"):
             find_folder()
+
+    def test_way_up_ends_where_others_can_write(
+        self, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A folder that somebody planted in or above a folder in which everybody can write is not found."""
+        below = tmp_path / "shared/mine"
+        below.mkdir(parents=True)
+        monkeypatch.chdir(below)
+        assert find_folder() == folder
+        (tmp_path / "shared/environments").mkdir()
+        assert find_folder() == tmp_path / "shared/environments"
+        for mode in (0o1777, 0o777):
+            (tmp_path / "shared").chmod(mode)
+            assert find_folder() == EXAMPLES
+            monkeypatch.chdir(tmp_path / "shared")
+            assert find_folder() == EXAMPLES
+            monkeypatch.chdir(below)
+
+    def test_way_up_ends_at_another_users_folder(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The folder of another user is searched only by somebody who stands in it."""
+        monkeypatch.setattr("os.geteuid", lambda: 4711)
+        monkeypatch.setattr(Path, "stat", owned_by(4712, Path.stat))
+        assert find_folder() == folder
+        (folder.parent / "below").mkdir()
+        monkeypatch.chdir(folder.parent / "below")
+        assert find_folder() == EXAMPLES
 
     def test_a_misspelt_name(self, folder: Path) -> None:
         with pytest.raises(ConfigError, match="did you mean"):

@@ -17,14 +17,15 @@ from resources.config.git_settings import BUILT_IN_VARIABLES
 from resources.config.problems import format_location, suggest_choices
 from resources.drivers.git.crd_schema import find_schema_faults, schema_of
 from resources.model.errors import ConfigError
-from resources.model.outputs import token_of
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.model.outputs import PENDING_MARKS, token_of
+from resources.support.yaml_limits import InputTooLarge, load_documents, read_limits
 
 FILE_NAME = "applicationset.yaml"
 API_VERSION = "argoproj.io/v1alpha1"
 # Folders of the specification's layout that are no product.
 NO_PRODUCTS = frozenset({"istio"})
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
+_MARK = re.compile(rf"[{''.join(PENDING_MARKS)}]|\\u27e[67]|\\U000027e[67]", re.IGNORECASE)
 _PRODUCT = re.compile(r"^([^/]+)/\1-app/applicationset\.yaml$")
 
 
@@ -63,6 +64,14 @@ def unfilled_variables(path: str, text: str, variables: Mapping[str, str]) -> It
                 yield f"{path}:{number}: ${{{name}}} is not a variable of this environment; {allowed}"
 
 
+def pending_marks(path: str, text: str) -> Iterator[str]:
+    """A sentence for a template that holds the characters around what is known after apply, as they are or escaped:
+    they would forge it in a plan."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _MARK.search(line):
+            yield f"{path}:{number}: holds one of {' '.join(sorted(PENDING_MARKS))}; allowed: any other characters"
+
+
 def list_products(paths: Iterable[str]) -> tuple[str, ...]:
     """The products that have a folder, sorted."""
     folders = {match[1] for path in paths if (match := _PRODUCT.match(path))}
@@ -97,7 +106,11 @@ def _check_file(path: str, text: str, definitions: Mapping[str, Mapping[str, Any
     kind = "ApplicationSet" if is_application_set(path) else "AppProject"
     try:
         text.encode()
-        documents = [document for document in yaml.load_all(text, KubernetesLoader) if document is not None]
+        documents = [document for document in load_documents(text, read_limits()) if document is not None]
+    except InputTooLarge as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        yield f"{path}:{line}: {error.problem}"
+        return
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         yield f"{path}:{mark.line + 1 if mark else 1}: is not valid YAML: {error.problem or error.context}"

@@ -28,7 +28,7 @@ from resources.model.digests import digest_of
 from resources.model.errors import ApprovalStale, NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
 from resources.model.specs import AnyGitTree, GitTree
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.support.yaml_limits import load_documents, read_limits
 
 PUSHES = 5
 
@@ -61,8 +61,8 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}{notes}")
 
     def apply(self, spec: GitTree[Any], context: Context) -> None:
-        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times. Behind
-        the gate only what was approved: on those very heads, and once.
+        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
+        Behind the gate only what was approved: on those very heads, and once.
 
         Raises ApprovalStale where a branch has moved since it was approved, OperationFailed where the branch is
         protected or never holds still, AccessDenied, Transient, and NotFound while a variable has no value yet."""
@@ -186,7 +186,7 @@ def _changes(observed: Observed) -> tuple[FieldChange, ...]:
 def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
     """The fields that differ; none where only comments do, or one of the texts is no YAML."""
     try:
-        old, new = (list(yaml.load_all(text, KubernetesLoader)) for text in (before, after))
+        old, new = (list(load_documents(text, read_limits())) for text in (before, after))
     except (yaml.YAMLError, ValueError, RecursionError):  # of a file that is not applied here
         return ()
     return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

@@ -7,7 +7,7 @@ instead of at its next poll.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.errors import ConfigError
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.support.yaml_limits import load_documents, read_limits
 
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 
@@ -86,8 +86,15 @@ def load_objects(spec: GitManifests, context: Context) -> Manifests:
             raise ConfigError(
                 f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
             )
-        documents += [doc for name in matching for doc in yaml.load_all(files[name], KubernetesLoader) if doc]
+        documents += [doc for name in matching for doc in _documents(name, files[name]) if doc]
     return Manifests(objects=tuple(_marked(doc, spec) for doc in documents))
+
+
+def _documents(path: str, text: str) -> Iterator[Any]:
+    try:
+        yield from load_documents(text, read_limits())
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{path}: {error.problem or error.context}", next_step="correct the file") from None
 
 
 def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from resources.drivers.git.applicationsets import (
     is_application_set,
     is_applied,
     is_project,
+    pending_marks,
     unfilled_variables,
 )
 from resources.drivers.git.objects import (
@@ -159,6 +160,9 @@ def _unfilled(files: Mapping[str, str], variables: Mapping[str, str], spec: AnyG
 
 
 def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], spec: AnyGitTree, environment: str) -> str:
+    for commit in filter(None, (heads.base_commit, heads.branch_commit)):
+        files = _gitops_files(git, commit)
+        _refuse_pending_marks({path: text for path, text in files.items() if is_applied(path, spec.products)})
     new = _rendered(git, heads.base_commit, variables, spec)
     if heads.branch_commit is None:
         return new
@@ -222,6 +226,13 @@ def _rendered(git: Git, tree: str, variables: Mapping[str, str], spec: AnyGitTre
     filled = {path: fill_in_variables(text, variables) for path, text in texts.items()}
     changed = {path: (files[path], text) for path, text in filled.items() if text != texts[path]}
     return write_tree(git, tree, changed)
+
+
+def _refuse_pending_marks(files: Mapping[str, str]) -> None:
+    """Before variables are filled in: ours may be known after apply, and have the marks."""
+    problems = [problem for path, text in files.items() for problem in pending_marks(path, text)]
+    if problems:
+        raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
 
 
 def _gitops_files(git: Git, tree: str) -> dict[str, str]:

@@ -33,6 +33,8 @@ from resources.model.specs import AnyGitTree
 NEWEST_COMMITS = 50
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SETTINGS = {"core.hooksPath": "/dev/null", "commit.gpgSign": "false", "gc.auto": "0"}
+# It answers where the environment names no credentials.
+_SSH_AGENT = ("SSH_AUTH_SOCK",)
 _DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|terminal prompts disabled|Permission denied|"
     r"Host key verification failed|returned error: 40[13]|HTTP 40[13]|[Aa]ccess denied"
@@ -104,6 +106,7 @@ class Git:
             return run_program(
                 [self._git, *arguments, *(["--end-of-options", *operands] if operands else [])],
                 extra_env=self._environment,
+                inherit=_SSH_AGENT,
                 cwd=self.folder,
                 timeout=self._spec.timeout,
                 accept=accept,

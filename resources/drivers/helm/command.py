@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from resources.context import Context
 from resources.drivers.programs import find_program, run_program
-from resources.kubernetes.exec_credential import credential_variable
-from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.kubernetes.exec_credential import credential_variable, renew_credential, renewal_variable
+from resources.model.errors import CommandFailed, OperationFailed, PipelineError, Transient
 from resources.model.outputs import plain_document
 from resources.model.specs import HelmRelease
 
@@ -21,6 +21,9 @@ _TRANSIENT = re.compile(
     r"|status(?: code)?:? (?:429|5\d\d)|\b50[0234] (?:Internal|Bad|Service|Gateway)|failed calling webhook",
     re.MULTILINE,
 )
+# Logins to registries, which people name to us; what our exec plugin needs to start.
+_LOGINS = ("HELM_REGISTRY_CONFIG", "DOCKER_CONFIG")
+_PLUGIN = ("PYTHONPATH",)
 _NOT_LOGGED_IN = re.compile(r"response status code 40[13]\b|basic credential not found")
 
 
@@ -41,8 +44,21 @@ def run_helm(
     if with_cluster:
         extra["KUBECONFIG"] = str(context.cluster.kubeconfig)
         extra |= credential_variable(context.env.name, context.cluster.credential())
+        extra |= renewal_variable(folder)
+
+    def watch_and_renew() -> None:
+        watch()
+        if with_cluster:
+            with suppress(PipelineError):  # helm's own next call says what is wrong
+                renew_credential(folder, context.env.name, context.cluster.credential())
+
     return run_program(
-        [find_program("helm", context.env), *argv], extra_env=extra, cwd=folder, timeout=timeout, watch=watch
+        [find_program("helm", context.env), *argv],
+        extra_env=extra,
+        inherit=(*_LOGINS, *_PLUGIN),
+        cwd=folder,
+        timeout=timeout,
+        watch=watch_and_renew,
     )
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from resources.context import Context
 from resources.kubernetes.objects import Object, list_objects
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
-from resources.support.yaml_loaders import KubernetesLoader
+from resources.support.yaml_limits import RENDERED, load_document, read_limits
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def _document(text: str) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    return yaml.load(text, Loader=KubernetesLoader)
+    return load_document(text, read_limits().scaled(RENDERED))
 
 
 def newest_release(context: Context, namespace: str, name: str) -> Release | None:
