@@ -29,42 +29,43 @@ class RegistryContent:
     def save(self, folder: Path) -> None:
         """Write all of it to a new folder. Raises SandboxError when the registry does not answer."""
         (folder / "blobs").mkdir(mode=0o700, parents=True)
-        tags = self._tags()
+        tags = self.tags()
         for repository, digests in tags.items():
             for digest in digests.values():
-                manifest = self._request("GET", f"{repository}/manifests/{digest}").data
+                manifest = self.request("GET", f"{repository}/manifests/{digest}").data
                 (folder / "blobs" / digest).write_bytes(manifest)
                 for blob in blobs_of(manifest):
-                    (folder / "blobs" / blob).write_bytes(self._request("GET", f"{repository}/blobs/{blob}").data)
+                    (folder / "blobs" / blob).write_bytes(self.request("GET", f"{repository}/blobs/{blob}").data)
         write_json(folder / "index.json", tags)
 
     def put_back(self, folder: Path) -> None:
         """Make the registry hold exactly the tags that `folder` has. Raises SandboxError as `save` does."""
         wanted: Tags = read_json(folder / "index.json")
-        present = self._tags()
+        present = self.tags()
         for repository, digests in wanted.items():
             for tag, digest in digests.items():
                 if present.get(repository, {}).get(tag) != digest:
                     self._push(repository, tag, (folder / "blobs" / digest).read_bytes(), folder / "blobs")
         for repository, digests in present.items():
             for tag in digests.keys() - wanted.get(repository, {}).keys():
-                self._request("DELETE", f"{repository}/manifests/{tag}")
+                self.request("DELETE", f"{repository}/manifests/{tag}")
 
     def _push(self, repository: str, tag: str, manifest: bytes, blobs: Path) -> None:
         for blob in blobs_of(manifest):
-            self._request("POST", f"{repository}/blobs/uploads/?digest={blob}", (blobs / blob).read_bytes())
-        self._request("PUT", f"{repository}/manifests/{tag}", manifest)
+            self.request("POST", f"{repository}/blobs/uploads/?digest={blob}", (blobs / blob).read_bytes())
+        self.request("PUT", f"{repository}/manifests/{tag}", manifest)
 
-    def _tags(self) -> Tags:
+    def tags(self) -> Tags:
         """{repository: {tag: digest of its manifest}}."""
         found: Tags = {}
-        for repository in self._request("GET", "_catalog?n=10000").json()["repositories"] or []:
-            tags = self._request("GET", f"{repository}/tags/list?n=10000").json()["tags"] or []
-            heads = {tag: self._request("HEAD", f"{repository}/manifests/{tag}") for tag in tags}
+        for repository in self.request("GET", "_catalog?n=10000").json()["repositories"] or []:
+            tags = self.request("GET", f"{repository}/tags/list?n=10000").json()["tags"] or []
+            heads = {tag: self.request("HEAD", f"{repository}/manifests/{tag}") for tag in tags}
             found[repository] = {tag: head.headers["Docker-Content-Digest"] for tag, head in heads.items()}
         return found
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
+    def request(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
+        """The answer to a request below /v2/. Raises SandboxError unless it succeeds."""
         headers = {"Accept": MANIFEST, "Content-Type": MANIFEST}
         try:
             answer = self._http.request(method, f"http://{self._registry}/v2/{path}", body=body, headers=headers)

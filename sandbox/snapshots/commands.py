@@ -21,10 +21,10 @@ from sandbox.install.sources import digest_code
 from sandbox.install.toolchain import ensure_tools
 from sandbox.lifecycle import Progress, State, call, running_state, silent, start_supervisor, stop_processes
 from sandbox.paths import StateDirectory, read_json, write_json
+from sandbox.processes.ports import SHARED_PORTS
 from sandbox.processes.supervised import end_leftovers
 from sandbox.snapshots.charts import RegistryContent
 from sandbox.snapshots.contents import copy_state, decide_restore, finish_restore, prepare_restore
-from sandbox.supervisor.supervisor import SHARED_PORTS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -41,7 +41,7 @@ class Snapshot:
 def list_snapshots(state: StateDirectory | None = None) -> list[Snapshot]:
     """The snapshots, oldest first."""
     folder = (state or StateDirectory.default()).snapshots
-    found = [Snapshot(**read_json(file)) for file in folder.glob("[!.]*/snapshot.json")]
+    found = [_read(file.parent) for file in folder.glob("[!.]*/snapshot.json")]
     return sorted(found, key=lambda one: (one.made, one.name))
 
 
@@ -79,7 +79,7 @@ def restore_snapshot(name: str, state: StateDirectory | None = None, progress: P
     """
     state = state or StateDirectory.default()
     folder = _known(name, state)
-    if Snapshot(**read_json(folder / "snapshot.json")).code != digest_code():
+    if _read(folder).code != digest_code():
         raise InvalidRequest(
             f"The snapshot {name!r} is of other code: deploy again and make a new one. "
             f"`eks-assets sandbox snapshot --delete {name}` removes it."
@@ -122,6 +122,12 @@ def _known(name: str, state: StateDirectory) -> Path:
     if name not in names:
         raise UnknownName(f"There is no snapshot {name!r}; there are: {', '.join(names) or 'none'}.")
     return state.snapshots / name
+
+
+def _read(folder: Path) -> Snapshot:
+    """What a snapshot's file says; other code may have written it."""
+    content = read_json(folder / "snapshot.json")
+    return Snapshot(folder.name, content.get("code", ""), content.get("made", ""))
 
 
 def _copy(state: StateDirectory, running: State | None, draft: Path) -> None:

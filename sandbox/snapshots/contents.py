@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sandbox.errors import InvalidRequest
+from sandbox.errors import InvalidRequest, SandboxError
 from sandbox.paths import StateDirectory
 
 FOLDERS = ("clusters", "embedded-aws", "git", "edge")
@@ -22,8 +22,15 @@ def copy_state(source: Path, target: Path) -> None:
     """Copy the state in the folder `source` to the new folder `target`. Nobody may write to `source` meanwhile.
 
     What `source` has not is copied as empty, so that a restore leaves nothing of what came later. Plain copies: etcd
-    and git change files in place. Raises OSError.
+    and git change files in place. Raises SandboxError, as when the disk is full.
     """
+    try:
+        _copy(source, target)
+    except OSError as error:
+        raise SandboxError(f"The sandbox's state in {source} cannot be copied to {target}: {error}") from error
+
+
+def _copy(source: Path, target: Path) -> None:
     target.mkdir(mode=0o700, parents=True)
     for name in FOLDERS:
         if (source / name).exists():
@@ -39,7 +46,7 @@ def copy_state(source: Path, target: Path) -> None:
 
 
 def prepare_restore(state: StateDirectory, copy: Path) -> None:
-    """Lay a copy of the state ready beside it, while the sandbox may still run. Raises OSError."""
+    """Lay a copy of the state ready beside it, while the sandbox may still run. Raises SandboxError."""
     shutil.rmtree(state.draft_restore, ignore_errors=True)
     copy_state(copy, state.draft_restore)
 

@@ -21,7 +21,7 @@ from sandbox.paths import SANDBOX, StateDirectory, read_json, write_json
 from sandbox.plane.cluster import Cluster, ClusterRecord, Surroundings, check_name, check_version, free_service_network
 from sandbox.plane.kubernetes_api import KubernetesApi
 from sandbox.processes.frozen import frozen
-from sandbox.processes.ports import PortBook
+from sandbox.processes.ports import SHARED_PORTS, PortBook
 from sandbox.processes.readiness import answers, wait_until_ready
 from sandbox.processes.supervised import Launcher, SupervisedProcess, memory_bytes
 from sandbox.snapshots.contents import copy_state, decide_restore, finish_restore
@@ -31,7 +31,6 @@ from sandbox.supervisor.services import embedded_aws_spec, push_charts, registry
 log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
-SHARED_PORTS = ("supervisor", "aws", "registry", "git", "edge")
 
 
 @dataclass(frozen=True)
