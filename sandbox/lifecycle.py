@@ -24,6 +24,7 @@ from sandbox.install.sources import digest_code
 from sandbox.install.toolchain import ensure_tools
 from sandbox.paths import PROJECT, StateDirectory, read_json, write_json
 from sandbox.processes.supervised import end_leftovers, leftovers
+from sandbox.snapshots.contents import finish_restore
 
 Progress = Callable[[str], None]
 State = dict[str, Any]
@@ -66,12 +67,12 @@ def start_sandbox(options: Options | None = None, progress: Progress = silent) -
         running = running_state(state)
         if running and running.get("code") != digest_code():
             progress(OTHER_CODE)
-            _stop(state, running)
+            stop_processes(state, running)
             running = None
         if running is None:
             _save_options(state, options)
             end_leftovers(state.processes)
-            running = _start(state, tools, aws_python, progress)
+            running = start_supervisor(state, tools, aws_python, progress)
         else:
             _tell_options(running["supervisor_url"], options)
     for warning in call(running["supervisor_url"], "GET", "/status")["warnings"]:
@@ -85,18 +86,24 @@ def stop_sandbox(state: StateDirectory | None = None) -> None:
     if not state.root.exists():
         return
     with exclusive(state.root / "lifecycle.lock"):
-        _stop(state, running_state(state))
+        stop_processes(state, running_state(state))
 
 
 def reset_sandbox(state: StateDirectory | None = None) -> None:
-    """Stop the sandbox and remove its state folder: clusters, the embedded AWS, logs. Raises SandboxError."""
+    """Stop the sandbox and remove its state: clusters, the embedded AWS, logs; snapshots stay. Raises SandboxError."""
     state = state or StateDirectory.default()
     stop_sandbox(state)
     if state.root.exists() and not state.ports.exists() and any(state.root.iterdir()):
-        known = {"lifecycle.lock"}
+        known = {"lifecycle.lock", state.snapshots.name}
         if strange := {path.name for path in state.root.iterdir()} - known:
             raise SandboxError(f"{state.root} holds {', '.join(sorted(strange))} and is no sandbox: remove it by hand.")
-    shutil.rmtree(state.root, ignore_errors=True)
+    for path in state.root.iterdir() if state.root.exists() else ():
+        if path.is_dir() and path != state.snapshots:
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.is_dir():
+            path.unlink()
+    if state.root.exists() and not any(state.root.iterdir()):
+        state.root.rmdir()
 
 
 def sandbox_status(state: StateDirectory | None = None) -> dict[str, Any]:
@@ -200,8 +207,11 @@ def _save_options(state: StateDirectory, options: Options) -> None:
         write_json(state.delays, dict(options.delays or {}))
 
 
-def _stop(state: StateDirectory, running: State | None) -> None:
-    """End every process that the state folder remembers, whatever code it runs; ask the supervisor first."""
+def stop_processes(state: StateDirectory, running: State | None) -> None:
+    """End every process that the state folder remembers, whatever code it runs; ask the supervisor first.
+
+    Whoever calls holds the lock of the state folder. Raises SandboxError.
+    """
     if running:
         call(running["supervisor_url"], "POST", "/down")
         _wait_for_end(running["supervisor_pid"], state)
@@ -217,8 +227,13 @@ def _tell_options(supervisor_url: str, options: Options) -> None:
         call(supervisor_url, "PUT", "/options", told)
 
 
-def _start(state: StateDirectory, tools: Path, aws_python: Path, progress: Progress) -> State:
+def start_supervisor(state: StateDirectory, tools: Path, aws_python: Path, progress: Progress) -> State:
+    """Start the daemon where nothing runs, after an interrupted restore was finished; return when it is ready.
+
+    Whoever calls holds the lock of the state folder. Raises SandboxError.
+    """
     state.state.unlink(missing_ok=True)
+    finish_restore(state)
     make_private_folder(state.root)
     state.logs.mkdir(parents=True, exist_ok=True)
     log = state.logs / "supervisor.log"

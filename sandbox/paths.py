@@ -102,6 +102,26 @@ class StateDirectory:
         return self.root / "git"
 
     @property
+    def snapshots(self) -> Path:
+        """The folder of named snapshots, which `reset` leaves."""
+        return self.root / "snapshots"
+
+    @property
+    def draft_state(self) -> Path:
+        """Where the state is copied to while a snapshot is made."""
+        return self.snapshots / ".draft" / "state"
+
+    @property
+    def draft_restore(self) -> Path:
+        """A copy of a snapshot that may become the state."""
+        return self.root / ".restoring"
+
+    @property
+    def restoring(self) -> Path:
+        """The same, once decided: what is in it is to take the state's place."""
+        return self.root / "restoring"
+
+    @property
     def clusters(self) -> Path:
         return self.root / "clusters"
 

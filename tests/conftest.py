@@ -29,6 +29,7 @@ from sandbox.install.toolchain import ensure_tools
 from sandbox.lifecycle import Options, silent, start_sandbox, stop_sandbox
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.ports import PortBook
+from sandbox.snapshots.commands import make_snapshot, restore_snapshot
 from tests.helpers.environment_folder import EXAMPLES
 from tests.helpers.gate import PEOPLE, Gate
 from tests.helpers.releases import NAMESPACE
@@ -166,6 +167,24 @@ def platform(account: Environment, eks_assets: Cli) -> Environment:
     done = eks_assets("deploy", "sandbox")
     assert done.returncode == 0, done.stdout + done.stderr
     return account
+
+
+@pytest.fixture(scope="session")
+def deployed_snapshot(platform: Environment, sandbox: StateDirectory) -> str:
+    """The name of a snapshot of the deployed sandbox, made at the first use (about a second)."""
+    return make_snapshot("deployed", sandbox).name
+
+
+@pytest.fixture
+def restored(platform: Environment, deployed_snapshot: str, sandbox: StateDirectory) -> Iterator[Environment]:
+    """The environment `sandbox`, deployed, for a test that breaks things: it goes back to the snapshot afterwards.
+
+    That takes 5 to 10 s and undoes everything since the snapshot in AWS, the cluster, git and the registry, also what
+    other fixtures of a longer life made; DAGSTER_HOME stays. AWS sessions that were opened since are not known any
+    more, so the test makes its Context and clients itself or takes those of this folder's fixtures.
+    """
+    yield platform
+    restore_snapshot(deployed_snapshot, sandbox)
 
 
 @pytest.fixture

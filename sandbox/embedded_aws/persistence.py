@@ -13,12 +13,14 @@ import ministack.app as application
 from ministack.core import persistence
 
 from . import recovery
+from .request_log import Application, Message, Receive, Send
 from .settings import settings
 
 logger = logging.getLogger(__name__)
 
-_SAVE_LOCK = threading.Lock()
+_SAVE_LOCK, _ROUND_LOCK = threading.Lock(), threading.Lock()
 _SNAPSHOT_SECONDS = 10.0
+SAVE_PATH = "/_ministack/save"
 
 _ministack_load = application._load_persisted_state
 _ministack_save_all = application.save_all
@@ -44,13 +46,39 @@ class StateSaver(threading.Thread):
 
     def save_changes(self) -> None:
         """Write the services whose state changed since the last call."""
-        for service, state in _snapshot(application._build_persistence_save_dict()).items():
-            text = json.dumps(state, default=persistence._json_default)
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            if self._written.get(service) != digest:
-                with _SAVE_LOCK:
-                    persistence.save_state(service, state)
-                self._written[service] = digest
+        with _ROUND_LOCK:  # or an older copy would be written over a newer one
+            for service, state in _snapshot(application._build_persistence_save_dict()).items():
+                text = json.dumps(state, default=persistence._json_default)
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                if self._written.get(service) != digest:
+                    with _SAVE_LOCK:
+                        persistence.save_state(service, state)
+                    self._written[service] = digest
+
+
+class SaveOnRequest:
+    """An ASGI application that answers POST /_ministack/save when all state is on disk, and leaves the rest to `inner`.
+
+    200, or 503 with the reason when it could not be saved.
+    """
+
+    def __init__(self, inner: Application) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", SAVE_PATH):
+            await self._inner(scope, receive, send)
+            return
+        status, reason = 200, b""
+        try:
+            # In a thread, as it copies the state on the event loop; a saver of its own, which writes all.
+            await asyncio.to_thread(StateSaver(settings().save_interval).save_changes)
+        except (RuntimeError, OSError, TimeoutError, CancelledError) as failure:
+            status, reason = 503, str(failure).encode()
+        headers = [(b"content-length", str(len(reason)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": reason})
 
 
 def _snapshot(readers: dict[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -80,3 +108,4 @@ def install() -> None:
     """Make MiniStack load and save through this module."""
     application._load_persisted_state = _load
     application.save_all = _save_all
+    application.app = SaveOnRequest(application.app)

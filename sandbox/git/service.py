@@ -35,6 +35,10 @@ class GitService:
     def stop(self) -> None:
         self._process.stop()
 
+    @property
+    def process(self) -> SupervisedProcess:
+        return self._process
+
     def describe(self) -> dict[str, object]:
         """The process as GET /status shows it."""
         return self._process.describe(self.repository, self._answers())

@@ -8,7 +8,8 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sandbox.plane.argo_cd.processes import ArgoCdConfig
 from sandbox.plane.control_plane import PORTS, ControlPlane, ControlPlaneConfig
 from sandbox.plane.kubernetes_api import KubernetesApi, Object
 from sandbox.plane.stages import FIELD_MANAGER, CustomStages, core_stages
+from sandbox.processes.frozen import frozen
 from sandbox.processes.ports import PortBook
 from sandbox.processes.supervised import Launcher, ProcessSpec, SupervisedProcess
 
@@ -140,6 +142,19 @@ class Cluster:
             if self._plane:
                 self._plane.stop()
             self._plane = self._stages = self._stand_in = self._argo_cd = None
+
+    def kill(self) -> None:
+        """Stop everything at once, where the data is not needed any more."""
+        with self._lock:
+            for process in self.processes:
+                process.kill()
+            self.stop()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let everything of the cluster stand still for a moment. Raises SandboxError."""
+        with self._lock, frozen(self.processes):
+            yield
 
     def update(self, version: str, token_webhook_url: str) -> None:
         """Restart the control plane where its version or token webhook differs: same etcd, same address.

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 # Below the range that Linux hands out for outgoing connections, which would otherwise take a port while we are down.
 FIRST, LAST = 20000, 32000
+# Of what all clusters share.
+SHARED_PORTS = ("supervisor", "aws", "registry", "git", "edge")
 
 
 class PortBook:

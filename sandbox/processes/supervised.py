@@ -114,9 +114,11 @@ class SupervisedProcess:
 
     def start(self) -> None:
         """Start the child and the thread that watches it."""
-        self._stopping.clear()
+        # Each start has its own event: the thread that watched the process before still looks at the old one.
+        self._stopping = threading.Event()
         self._launch()
-        threading.Thread(target=self._watch, name=f"watch {self.spec.name}", daemon=True).start()
+        name = f"watch {self.spec.name}"
+        threading.Thread(target=self._watch, args=(self._stopping,), name=name, daemon=True).start()
 
     def stop(self) -> None:
         """SIGTERM, a wait, then SIGKILL, for the child and what it has started. Does nothing when it does not run."""
@@ -131,6 +133,13 @@ class SupervisedProcess:
             log.warning("%s did not end within %g s of SIGTERM; killing it", self.spec.name, self.spec.stop_seconds)
             _signal_group(process, signal.SIGKILL)
             process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, for the child and what it has started, where nothing that it would save is needed."""
+        self._stopping.set()
+        if self._process is not None:
+            _signal_group(self._process, signal.SIGKILL)
+            self._process.wait()
 
     @property
     def pid(self) -> int | None:
@@ -169,18 +178,18 @@ class SupervisedProcess:
         self._process = self._launcher.run(self.spec)
         self._started_at = time.monotonic()
 
-    def _watch(self) -> None:
+    def _watch(self, stopping: threading.Event) -> None:
         pause = FIRST_BACKOFF_SECONDS
         while self._process:
             code = self._process.wait()
-            if self._stopping.is_set():
+            if stopping.is_set():
                 return
             if time.monotonic() - self._started_at > HEALTHY_AFTER_SECONDS:
                 pause = FIRST_BACKOFF_SECONDS
             log.warning(
                 "%s ended with %d; starting it again in %g s (log: %s)", self.spec.name, code, pause, self.spec.log
             )
-            if self._stopping.wait(pause):
+            if stopping.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_BACKOFF_SECONDS)
             try:

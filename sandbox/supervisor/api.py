@@ -5,6 +5,8 @@
 | GET /status | | what runs |
 | POST /down | | 202; everything stops |
 | PUT /options | pod_seconds, delays (each may be absent) | 200 |
+| POST /snapshot | | 200; a copy of the state is in the snapshots' draft |
+| POST /restore | | 200; what lay ready is the state (sandbox/snapshots/contents.py) |
 | PUT, GET, DELETE /clusters/NAME | account, region, version, token_webhook_url | endpoint, certificate_authority_data |
 | PUT, DELETE /clusters/NAME/node-groups/GROUP | version, nodes | 200 |
 | PUT, GET, DELETE /clusters/NAME/addons/ADDON | version, configuration | ready, detail |
@@ -41,6 +43,16 @@ def _status(supervisor: Supervisor, body: Body, names: list[str]) -> object:
 
 def _down(supervisor: Supervisor, body: Body, names: list[str]) -> object:
     supervisor.stopping.set()
+    return {}
+
+
+def _snapshot(supervisor: Supervisor, body: Body, names: list[str]) -> object:
+    supervisor.copy_state()
+    return {}
+
+
+def _restore(supervisor: Supervisor, body: Body, names: list[str]) -> object:
+    supervisor.restore()
     return {}
 
 
@@ -108,6 +120,8 @@ _NAME = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/status", _status),
     ("POST", "/down", _down),
+    ("POST", "/snapshot", _snapshot),
+    ("POST", "/restore", _restore),
     ("PUT", "/options", _options),
     ("PUT", f"/clusters/{_NAME}", _put_cluster),
     ("GET", f"/clusters/{_NAME}", _get_cluster),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +17,20 @@ from sandbox.edge import Edge
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.git.service import GitService
 from sandbox.install.sources import digest_code
-from sandbox.paths import PROJECT, SANDBOX, StateDirectory, read_json, write_json
+from sandbox.paths import SANDBOX, StateDirectory, read_json, write_json
 from sandbox.plane.cluster import Cluster, ClusterRecord, Surroundings, check_name, check_version, free_service_network
 from sandbox.plane.kubernetes_api import KubernetesApi
-from sandbox.processes.ports import PortBook
+from sandbox.processes.frozen import frozen
+from sandbox.processes.ports import SHARED_PORTS, PortBook
 from sandbox.processes.readiness import answers, wait_until_ready
-from sandbox.processes.supervised import Launcher, ProcessSpec, SupervisedProcess, memory_bytes
+from sandbox.processes.supervised import Launcher, SupervisedProcess, memory_bytes
+from sandbox.snapshots.contents import copy_state, decide_restore, finish_restore
 from sandbox.supervisor.seeding import seed_aws
-from sandbox.supervisor.services import embedded_aws_spec, registry_spec
+from sandbox.supervisor.services import embedded_aws_spec, push_charts, registry_spec, save_embedded_aws
 
 log = logging.getLogger(__name__)
 
-CHARTS = "sandbox.charts"
-START_SECONDS, CHARTS_SECONDS = 60.0, 120.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Supervisor:
         self._state = settings.state
         self._begun = time.monotonic()
         ports = PortBook(self._state.ports)
-        self._ports = ports.claim(("supervisor", "aws", "registry", "git", "edge"))
+        self._ports = ports.claim(SHARED_PORTS)
         self.url = f"http://127.0.0.1:{self._ports['supervisor']}"
         self.registry = f"127.0.0.1:{self._ports['registry']}"
         self.aws_endpoint = f"http://127.0.0.1:{self._ports['aws']}"
@@ -81,18 +80,63 @@ class Supervisor:
         """Start everything side by side; a cluster that fails is a warning. Raises SandboxError."""
         names = ("the embedded AWS", "the chart registry", "the git host", *self._clusters)
         self.phase = f"starting {', '.join(names)}"
+        self._start_all(self._start_aws, self._start_registry, self._git.start)
+        self._seed_aws()
+        self._finish_start()
+        log.info("ready after %.1f s", time.monotonic() - self._begun)
+
+    def copy_state(self) -> None:
+        """Copy the state as it is at one moment, while everything stands still, to `draft_state` of the state folder.
+
+        Raises SandboxError.
+        """
+        begun = time.monotonic()
+        with self._lock, ExitStack() as stack:
+            for cluster in self._clusters.values():
+                stack.enter_context(cluster.frozen())
+            stack.enter_context(frozen([self._git.process]))
+            save_embedded_aws(self.aws_endpoint)
+            stack.enter_context(frozen([self._aws]))
+            copy_state(self._state.root, self._state.draft_state)
+        log.info("the state was copied in %.1f s", time.monotonic() - begun)
+
+    def restore(self) -> None:
+        """Go on with the state that lies ready (sandbox/snapshots/contents.py). The registry stays as it is.
+
+        What holds state is killed: nothing that it could still write is wanted. Raises SandboxError.
+        """
+        begun = time.monotonic()
+        decide_restore(self._state)
+        self.phase = "restoring"
+        self._state.state.unlink(missing_ok=True)
+        self._edge.stop()
+        with self._lock:
+            kills = [self._aws.kill, self._git.process.kill, *(cluster.kill for cluster in self._clusters.values())]
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                for job in [pool.submit(kill) for kill in kills]:
+                    job.result()
+            finish_restore(self._state)
+            self._pod_seconds = float(read_json(self._state.options).get("pod_seconds", 0))
+            self._clusters = {one.record.name: one for one in Cluster.known(self._around, self._pod_seconds)}
+            self._edge = Edge(self._ports["edge"], self._state.edge, self._api_of)
+        self.warnings.clear()
+        self._start_all(self._start_aws, self._git.start)
+        self._finish_start()
+        log.info("restored after %.1f s", time.monotonic() - begun)
+
+    def _start_all(self, *shared: Callable[[], None]) -> None:
         with ThreadPoolExecutor(max_workers=8) as pool:
-            needed = [pool.submit(self._start_aws), pool.submit(self._start_registry), pool.submit(self._git.start)]
+            needed = [pool.submit(start) for start in shared]
             clusters = {name: pool.submit(cluster.start) for name, cluster in list(self._clusters.items())}
             for job in needed:
                 job.result()
             for name, job in clusters.items():
                 self._warn_if_failed(f"cluster {name} does not run", job)
         self._edge.start()
-        self._seed_aws()
+
+    def _finish_start(self) -> None:
         write_json(self._state.state, self._state_file())
         self.phase = "ready"
-        log.info("ready after %.1f s", time.monotonic() - self._begun)
 
     def stop(self) -> None:
         """Stop everything; the embedded AWS saves its state first."""
@@ -235,24 +279,9 @@ class Supervisor:
 
     def _push_charts(self) -> None:
         """The registry keeps charts in memory only, so they are pushed at each of its starts."""
-        if importlib.util.find_spec(f"{CHARTS}.__main__") is None:
-            return
-        spec = ProcessSpec(
-            name="charts",
-            log=self._state.logs / "charts.log",
-            directory=PROJECT,
-            command=[sys.executable, "-m", CHARTS, "--registry", self.registry, "--tools", str(self._settings.tools)],
-        )
-        process = self._around.launcher.run(spec)
-        try:
-            problem = f"failed with {code}" if (code := process.wait(CHARTS_SECONDS)) else ""
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            problem = f"took more than {CHARTS_SECONDS:g} s"
-        if problem:
-            self.warnings.append(f"Pushing the charts {problem}; see {spec.log}.")
-            log.warning(self.warnings[-1])
+        if problem := push_charts(self._state, self._around.launcher, self._settings.tools, self.registry):
+            self.warnings.append(problem)
+            log.warning(problem)
 
     def _warn_if_failed(self, what: str, job: Future[None]) -> None:
         try:

@@ -18,6 +18,7 @@ from rich.table import Table
 from sandbox import lifecycle
 from sandbox.errors import InvalidRequest, SandboxError, ToolMissing, UnknownName
 from sandbox.mail import messages
+from sandbox.snapshots.commands import delete_snapshot, list_snapshots, make_snapshot, restore_snapshot
 
 FIRST_START = "about a quarter of an hour on two cores"
 
@@ -38,6 +39,9 @@ EnvironmentName = Annotated[
 Person = Annotated[
     str, typer.Option("--as", metavar="NAME", help="Whose keys: root, initiator, alice, bob or outsider.")
 ]
+SnapshotName = Annotated[str | None, typer.Argument(help="A name for the snapshot.", show_default=False)]
+ShowList = Annotated[bool, typer.Option("--list", help="Show the snapshots.")]
+Delete = Annotated[bool, typer.Option("--delete", help="Remove the snapshot of that name.")]
 Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")]
 
 
@@ -77,7 +81,7 @@ def status(json_output: AsJson = False) -> None:
 
 @sandbox.command()
 def reset() -> None:
-    """Stop the sandbox and remove everything it holds. The tools in the cache stay."""
+    """Stop the sandbox and remove everything it holds. Its snapshots and the tools in the cache stay."""
     with _errors():
         lifecycle.reset_sandbox()
     print("The sandbox is removed.")
@@ -107,6 +111,33 @@ def mail(json_output: AsJson = False, last: Last = None) -> None:
         print(f"Subject: {message['subject']}\n\n{message['message']}\n")
     if not mails:
         print("No e-mail was sent.")
+
+
+@sandbox.command()
+def snapshot(name: SnapshotName = None, show_list: ShowList = False, delete: Delete = False) -> None:
+    """Keep the whole state under a name: clusters, AWS, git, charts. A sandbox that is up goes on."""
+    if (name is None) is not show_list or (show_list and delete):
+        print("error: give either a NAME or --list", file=sys.stderr)
+        raise SystemExit(2)
+    with _errors():
+        if name is None:
+            lines = [f"{one.name}  made {one.made}" for one in list_snapshots()]
+            print("\n".join(lines) or "There is no snapshot.")
+        elif delete:
+            delete_snapshot(name)
+            print(f"The snapshot {name} is removed.")
+        else:
+            make_snapshot(name)
+            print(f"The snapshot {name} is made: `eks-assets sandbox restore {name}` goes back to it.")
+
+
+@sandbox.command()
+def restore(name: Annotated[str, typer.Argument(help="A snapshot.")]) -> None:
+    """Replace the state by a snapshot's, and start the sandbox where it is down."""
+    began = time.monotonic()
+    with _errors():
+        restore_snapshot(name, progress=lambda message: print(message, file=sys.stderr))
+    print(f"The sandbox is as in the snapshot {name}, after {time.monotonic() - began:.1f} s.")
 
 
 @contextmanager
