@@ -56,7 +56,8 @@ def stacks(env: Environment) -> Iterator[Stack[Any]]:
                 yield spec
 
 
-def test_the_environments_are_those_that_are_published() -> None:
+def test_environments_are_the_published_ones() -> None:
+    """The list above holds every published environment."""
     published = {file.stem for file in (PROJECT / "environments").glob("*.yaml")}
     assert published == set(ENVIRONMENTS)
 
@@ -75,13 +76,15 @@ def calls_of_tests(file: Path) -> set[str]:
 
 
 def test_every_unit_has_a_test_that_renders_it() -> None:
+    """Each unit is called by a test of this folder."""
     here = Path(__file__)
     called = {name for file in here.parent.glob("test_*.py") if file != here for name in calls_of_tests(file)}
     assert [name for name in UNITS if name not in called] == [], "units without a test in tests/units"
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_says_what_it_is(name: str) -> None:
+def test_unit_says_what_it_is(name: str) -> None:
+    """The first sentence of the docstring is what the UI shows."""
     u = load_registry()[name]
     first, *_ = (u.fn.__doc__ or "").strip().splitlines()
     assert len(first) > 20, "the first line of the docstring is what the UI shows"
@@ -107,6 +110,8 @@ def test_unit_reads_every_parameter_that_it_takes(name: str) -> None:
 
 
 def test_unread_parameters_are_reported() -> None:
+    """The test above can fail."""
+
     @unit(wave="network")
     def deaf(env: Environment) -> Manifests:
         """Takes an environment for nothing."""
@@ -117,11 +122,14 @@ def test_unread_parameters_are_reported() -> None:
 
 @pytest.mark.parametrize("name", [u.name for u in load_registry().units if u.spec_type.needs_cluster])
 def test_unit_in_the_cluster_comes_after_access_to_it(name: str) -> None:
+    """Whatever lives in the cluster waits for the access entries."""
     assert load_registry().needs[name][0] == "access_entries"
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_rendering_is_deterministic(environment: Environment, name: str) -> None:
+    """Rendered twice, a spec is the same text."""
+
     def text() -> str:
         return json.dumps(plain_document(rendered(environment, name).model_dump(mode="python")))
 
@@ -129,7 +137,8 @@ def test_rendering_is_deterministic(environment: Environment, name: str) -> None
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_templates_have_no_faults(environment: Environment, name: str, lint: Lint) -> None:
+def test_stack_template_passes_cfn_lint_and_fits(environment: Environment, name: str, lint: Lint) -> None:
+    """The template has no findings and is short enough to be sent inline."""
     spec = rendered(environment, name)
     if not isinstance(spec, Stack) or not load_registry()[name].is_enabled(environment):
         return
@@ -137,18 +146,21 @@ def test_templates_have_no_faults(environment: Environment, name: str, lint: Lin
     assert len(json.dumps(plain_document(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
 
 
-def test_a_stack_gives_exactly_the_parameters_that_its_template_declares(environment: Environment) -> None:
+def test_stack_gives_the_parameters_its_template_declares(environment: Environment) -> None:
+    """Neither more nor fewer parameters than the template declares."""
     for spec in stacks(environment):
         assert spec.parameters.keys() == spec.template.get("Parameters", {}).keys(), spec.name
 
 
-def test_a_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
+def test_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
+    """Every field of the outputs class is an output of the template."""
     for spec in stacks(environment):
         wanted = {output_key(field) for field in spec.outputs_type().model_fields}
         assert spec.template.get("Outputs", {}).keys() >= wanted, spec.name
 
 
 def test_stack_names_are_the_environments_own(environment: Environment) -> None:
+    """Stack names differ, are valid and hold the environment's prefix."""
     names = [spec.name for spec in stacks(environment)]
     assert len(names) == len(set(names))
     for name in names:
@@ -166,6 +178,7 @@ def test_stacks_are_found_by_the_names_of_their_units(environment: Environment) 
 
 
 def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
+    """Names of roles, policies, queues and groups match what AWS accepts."""
     for spec in stacks(environment):
         for title, resource in plain_document(spec.template)["Resources"].items():
             for key, pattern in NAMES.items():
@@ -173,7 +186,8 @@ def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
                 assert not isinstance(value, str) or re.fullmatch(pattern, value), f"{spec.name} {title} {key} {value}"
 
 
-def test_stack_tags_are_the_same_from_deploy_to_deploy(environment: Environment) -> None:
+def test_stack_tags_are_the_same_in_every_deploy(environment: Environment) -> None:
+    """The environment's tag, for the cluster also the config's; no commit or run id."""
     for spec in stacks(environment):
         assert spec.tags["eks-assets:environment"] == environment.name
         assert spec.tags.items() <= {**environment.cluster.metadata.tags, **spec.tags}.items()
@@ -181,6 +195,7 @@ def test_stack_tags_are_the_same_from_deploy_to_deploy(environment: Environment)
 
 
 def test_parameters_lie_under_the_environments_path(environment: Environment) -> None:
+    """Every SSM parameter is below the environment's path, and no two are the same."""
     own = environment.parameter_path("")
     found = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
     for spec in stacks(environment):
@@ -191,6 +206,7 @@ def test_parameters_lie_under_the_environments_path(environment: Environment) ->
 
 
 def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
+    """Releases have exact versions, valid names, and no two the same name in a namespace."""
     releases = [s for u in UNITS for s in [rendered(environment, u)] if isinstance(s, HelmRelease)]
     assert len({(r.namespace, r.name) for r in releases}) == len(releases)
     for release in releases:
@@ -207,7 +223,8 @@ def made_before(env: Environment, name: str) -> set[str]:
     return {s.namespace for n in above for s in [rendered(env, n)] if isinstance(s, HelmRelease)}
 
 
-def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: Environment) -> None:
+def test_unit_declares_the_namespace_it_needs(environment: Environment) -> None:
+    """`needed_namespace` is set where a unit writes into a namespace that only the environment makes."""
     env = environment.model_copy(update={"namespaces": ()})
     needed: dict[str, str] = {}
     for name in UNITS:
@@ -221,6 +238,7 @@ def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: En
 
 
 def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:
+    """No two units write the same Kubernetes object."""
     seen: dict[tuple[str, str, str], str] = {}
     for name in UNITS:
         spec = rendered(environment, name)
