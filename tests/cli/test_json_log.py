@@ -73,7 +73,8 @@ def dagster_log(run: str) -> list[dg.EventLogEntry]:
         return [record.event_log_entry for record in instance.get_records_for_run(run).records]
 
 
-def test_a_deploy_of_three_units(deploy: Cli) -> None:
+def test_json_log_has_every_event_of_a_deploy(deploy: Cli) -> None:
+    """Plan, run, units, checks and progress are events with times and durations, as in Dagster's log."""
     began = datetime.now(UTC)
     done = deploy("hosted_zone", "security_groups", "network")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -107,14 +108,16 @@ def test_a_deploy_of_three_units(deploy: Cli) -> None:
     assert all(message in said for message in progress)
 
 
-def test_nothing_to_do_has_a_last_line_too(deploy: Cli) -> None:
+def test_json_log_of_nothing_to_do_has_a_last_event(deploy: Cli) -> None:
+    """A deploy without changes ends with `run_finished`, too."""
     deploy("hosted_zone")
     done = deploy("hosted_zone")
     (only,) = events(done)
     assert (only["event"], only["message"], only["run"]) == ("run_finished", "nothing to do", None)
 
 
-def test_failed_retried_and_skipped_units(deploy: Cli) -> None:
+def test_json_log_has_failed_retried_and_skipped_units(deploy: Cli) -> None:
+    """Retries are warnings, failures errors with the next step, and skipped units name what they wait for."""
     done = deploy("hosted_zone", "certificate", "application_config", "argo_projects")
     assert done.returncode == 1, done.stdout + done.stderr
     found = events(done)
@@ -132,7 +135,8 @@ def test_failed_retried_and_skipped_units(deploy: Cli) -> None:
     assert "continue with: eks-assets deploy logged" in last["message"]
 
 
-def test_wrong_input_is_an_event_and_an_error(deploy: Cli, folder: Path) -> None:
+def test_json_log_has_bad_input_as_event_and_error(deploy: Cli, folder: Path) -> None:
+    """Bad input is an event on stdout and an error on stderr."""
     file = folder / "logged.yaml"
     good = file.read_text()
     file.write_text(good.replace("demo-logged-deployer", "nobody"))
@@ -147,7 +151,8 @@ def test_wrong_input_is_an_event_and_an_error(deploy: Cli, folder: Path) -> None
     assert "error: cannot act as" in done.stderr
 
 
-def test_json_document_and_json_lines_keep_apart(deploy: Cli, folder: Path, eks_assets: Cli) -> None:
+def test_json_document_and_json_log_are_separate(deploy: Cli, folder: Path, eks_assets: Cli) -> None:
+    """With `--json` the events go to stderr."""
     deploy("hosted_zone")
     arguments = ("deploy", "logged", "--only", "hosted_zone", "--json", "--log-format", "json")
     done = eks_assets(*arguments, EKS_ASSETS_ENVIRONMENTS=str(folder))
