@@ -25,7 +25,8 @@ def partitions(daemon: Daemon) -> list[str]:
     return sorted(daemon.instance.get_dynamic_partitions("environments"))
 
 
-def test_a_removed_file_is_named_at_each_tick_until_it_is_back(daemon: Daemon, seen: Files) -> None:
+def test_removed_file_is_reported_until_it_is_back(daemon: Daemon, seen: Files) -> None:
+    """A removed file destroys nothing and is reported at each tick."""
     text = (seen.folder / "acme-dev.yaml").read_text()
     (seen.folder / "acme-dev.yaml").unlink()
     for _ in range(3):
@@ -41,7 +42,8 @@ def test_a_removed_file_is_named_at_each_tick_until_it_is_back(daemon: Daemon, s
     assert partitions(daemon) == ["acme-dev", "acme-prod"]
 
 
-def test_a_removed_file_is_named_until_it_has_been_destroyed(daemon: Daemon, seen: Files) -> None:
+def test_removed_file_is_reported_until_it_is_destroyed(daemon: Daemon, seen: Files) -> None:
+    """After a destroy the removed file is no longer reported."""
     (seen.folder / "acme-dev.yaml").unlink()
     daemon.tick(environments_sensor)
     daemon.add("acme-dev", job_name="destroy", status=dg.DagsterRunStatus.SUCCESS, tags={OUTCOME_TAG: DESTROYED})
@@ -51,7 +53,8 @@ def test_a_removed_file_is_named_until_it_has_been_destroyed(daemon: Daemon, see
     assert daemon.said == "1 environments, none added or removed"
 
 
-def test_a_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> None:
+def test_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> None:
+    """A renamed file changes the partition and nothing else."""
     (seen.folder / "acme-dev.yaml").rename(seen.folder / "acme-development.yaml")
     daemon.tick(environments_sensor)
     assert "acme-dev is now acme-development: the same platform" in daemon.said
@@ -60,7 +63,8 @@ def test_a_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> Non
     assert daemon.said == "2 environments, none added or removed"
 
 
-def test_removing_a_partition_loses_nothing_and_a_lost_cursor_finds_it_again(daemon: Daemon, seen: Files) -> None:
+def test_removed_partition_keeps_its_history(daemon: Daemon, seen: Files) -> None:
+    """Materializations and runs stay; without a cursor the removed environment is reported again."""
     key = dg.AssetKey("network")
     for name in ("acme-dev", "acme-prod"):
         daemon.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=name))
@@ -75,9 +79,10 @@ def test_removing_a_partition_loses_nothing_and_a_lost_cursor_finds_it_again(dae
     assert daemon.status(run) == dg.DagsterRunStatus.SUCCESS
 
 
-def test_a_folder_that_is_gone_removes_no_partition(
+def test_missing_folder_removes_no_partition(
     daemon: Daemon, seen: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A missing folder is reported and changes nothing."""
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "none"))
     daemon.tick(environments_sensor)
     assert "partitions are left as they are" in daemon.said
