@@ -7,7 +7,8 @@ import inspect
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,40 +40,52 @@ SSM_NAME = re.compile(r"(/[\w.-]+){1,15}")
 KUBERNETES_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
+@cache
+def published(name: str) -> Environment:
+    """The published environment of that name, validated with the units."""
+    return load_environment(name, PROJECT / "environments", known_units=load_registry().by_name)
+
+
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> Environment:
-    return load_environment(request.param, PROJECT / "environments", known_units=load_registry().by_name)
+    """Each published environment in turn."""
+    return published(request.param)
 
 
 def rendered(env: Environment, name: str) -> Spec[Any]:
     return render_spec(load_registry(), env, load_registry()[name], {})
 
 
-def stacks(env: Environment) -> Iterator[Stack[Any]]:
-    for u in load_registry().units:
-        if u.is_enabled(env):
-            spec = rendered(env, u.name)
-            if isinstance(spec, Stack):
-                yield spec
+def stacks_by_unit(env: Environment) -> dict[str, Stack[Any]]:
+    """The stacks of the environment's enabled units, by the unit's name."""
+    enabled = [u.name for u in load_registry().units if u.is_enabled(env)]
+    return {name: spec for name in enabled if isinstance(spec := rendered(env, name), Stack)}
+
+
+def stacks(env: Environment) -> Iterable[Stack[Any]]:
+    """The stacks of the environment's enabled units."""
+    return stacks_by_unit(env).values()
+
+
+STACKS = [(name, unit_name) for name in ENVIRONMENTS for unit_name in stacks_by_unit(published(name))]
 
 
 def test_environments_are_the_published_ones() -> None:
     """The list above holds every published environment."""
-    published = {file.stem for file in (PROJECT / "environments").glob("*.yaml")}
-    assert published == set(ENVIRONMENTS)
+    assert {file.stem for file in (PROJECT / "environments").glob("*.yaml")} == set(ENVIRONMENTS)
 
 
 def calls_of_tests(file: Path) -> set[str]:
     """The names that the file's tests call, also through functions of the same file."""
     functions = {node.name: node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
-    found: set[str] = set()
+    called: set[str] = set()
     waiting = [name for name in functions if name.startswith("test_")]
     while waiting:
         for node in ast.walk(functions[waiting.pop()]):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in found:
-                found.add(node.func.id)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in called:
+                called.add(node.func.id)
                 waiting += [node.func.id] if node.func.id in functions else []
-    return found
+    return called
 
 
 def test_every_unit_has_a_test_that_renders_it() -> None:
@@ -84,11 +97,12 @@ def test_every_unit_has_a_test_that_renders_it() -> None:
 
 @pytest.mark.parametrize("name", UNITS)
 def test_unit_says_what_it_is(name: str) -> None:
-    """The first sentence of the docstring is what the UI shows."""
+    """The docstring, which the UI shows, begins with whole sentences; the outputs have one of their own."""
     u = load_registry()[name]
-    first, *_ = (u.fn.__doc__ or "").strip().splitlines()
-    assert len(first) > 20, "the first line of the docstring is what the UI shows"
-    assert first.endswith((".", ",")) or len(first) > 80
+    description, *_ = (u.fn.__doc__ or "").strip().split("\n\n")
+    assert len(description) > 20
+    assert not description[0].islower()
+    assert description.endswith(".")
     assert u.minutes > 0
     if u.outputs is not NoOutputs:
         assert (u.outputs.__doc__ or "").strip(), f"{u.outputs.__name__} needs a docstring"
@@ -136,12 +150,11 @@ def test_rendering_is_deterministic(environment: Environment, name: str) -> None
     assert text() == text()
 
 
-@pytest.mark.parametrize("name", UNITS)
-def test_stack_template_passes_cfn_lint_and_fits(environment: Environment, name: str, lint: Lint) -> None:
-    """The template has no findings and is short enough to be sent inline."""
-    spec = rendered(environment, name)
-    if not isinstance(spec, Stack) or not load_registry()[name].is_enabled(environment):
-        return
+@pytest.mark.parametrize(("environment_name", "name"), STACKS)
+def test_stack_template_passes_cfn_lint_and_fits(environment_name: str, name: str, lint: Lint) -> None:
+    """The template of an enabled unit has no findings and is short enough to be sent inline."""
+    spec = rendered(published(environment_name), name)
+    assert isinstance(spec, Stack)
     assert lint(spec.template) == []
     assert len(json.dumps(plain_document(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
 
@@ -170,10 +183,8 @@ def test_stack_names_are_the_environments_own(environment: Environment) -> None:
 
 def test_stacks_are_found_by_the_names_of_their_units(environment: Environment) -> None:
     """All but one, which has the name that Karpenter's own guide gives it."""
-    stacks_by_unit = {name: spec.name for name in UNITS if isinstance(spec := rendered(environment, name), Stack)}
-    others = {
-        unit_name: name for unit_name, name in stacks_by_unit.items() if name != environment.stack_name(unit_name)
-    }
+    stack_names = {name: spec.name for name in UNITS if isinstance(spec := rendered(environment, name), Stack)}
+    others = {unit: name for unit, name in stack_names.items() if name != environment.stack_name(unit)}
     assert others == {"karpenter_stack": f"Karpenter-{environment.cluster_name}"}
 
 
@@ -187,22 +198,23 @@ def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
 
 
 def test_stack_tags_are_the_same_in_every_deploy(environment: Environment) -> None:
-    """The environment's tag, for the cluster also the config's; no commit or run id."""
-    for spec in stacks(environment):
-        assert spec.tags["eks-assets:environment"] == environment.name
-        assert spec.tags.items() <= {**environment.cluster.metadata.tags, **spec.tags}.items()
+    """The environment's tag, on the cluster's stacks also the config's tags; no commit or run id."""
+    own = {"eks-assets:environment": environment.name}
+    for name, spec in stacks_by_unit(environment).items():
+        is_cluster = load_registry()[name].wave == "cluster"
+        assert spec.tags == ({**environment.cluster.metadata.tags, **own} if is_cluster else own), name
         assert not any(re.search(r"[0-9a-f]{16,}", value) for value in spec.tags.values()), "a commit or a run id?"
 
 
 def test_parameters_lie_under_the_environments_path(environment: Environment) -> None:
     """Every SSM parameter is below the environment's path, and no two are the same."""
     own = environment.parameter_path("")
-    found = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
+    names = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
     for spec in stacks(environment):
         resources = plain_document(spec.template)["Resources"].values()
-        found += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
-    assert len(found) == len(set(found)) >= 3
-    assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in found), found
+        names += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
+    assert len(names) == len(set(names)) >= 3
+    assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in names), names
 
 
 def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
@@ -239,7 +251,7 @@ def test_unit_declares_the_namespace_it_needs(environment: Environment) -> None:
 
 def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:
     """No two units write the same Kubernetes object."""
-    seen: dict[tuple[str, str, str], str] = {}
+    owners: dict[tuple[str, str, str], str] = {}
     for name in UNITS:
         spec = rendered(environment, name)
         for item in (
@@ -248,4 +260,4 @@ def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> 
             about = item["metadata"]
             key = (item["kind"], str(about.get("namespace", "")), str(about["name"]))
             assert item["apiVersion"]
-            assert seen.setdefault(key, name) == name, key
+            assert owners.setdefault(key, name) == name, key
