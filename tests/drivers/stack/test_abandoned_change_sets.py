@@ -51,12 +51,15 @@ def context(cloudformation: CloudFormation, sandbox_env: Any) -> Context:
     return cast(Context, found)
 
 
-def test_one_that_somebody_plans_with_is_left_alone(cloudformation: CloudFormation, context: Context) -> None:
+def test_change_set_in_creation_is_left_alone(cloudformation: CloudFormation, context: Context) -> None:
+    """A change set that another plan is creating is not deleted."""
     drop_abandoned(context, "demo")
     assert cloudformation.deleted == [f"{PREFIX}killed"]
 
 
-def test_what_interrupts_its_making_comes_out(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_of_change_set_creation_is_raised(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption is not replaced by the error of the cleanup."""
+
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
