@@ -32,13 +32,13 @@ def on_a_terminal(*argv: str) -> str:
         stderr=its,
     )
     os.close(its)
-    seen = b""
+    output = b""
     with suppress(OSError):  # the end of a terminal that nobody holds any more
         while part := os.read(ours, 65536):
-            seen += part
+            output += part
     os.close(ours)
-    assert process.wait(60) == 0, seen.decode()
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
+    assert process.wait(60) == 0, output.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.decode()).replace("\r", "")
 
 
 def test_deploy_on_terminal_shows_table_without_dagster(platform: Environment, admin: Aws) -> None:

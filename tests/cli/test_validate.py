@@ -89,11 +89,11 @@ class TestCommands:
     def test_schema_describes_environment_and_cluster_files(self, run: Callable[..., tuple[int, str]]) -> None:
         """The schema has the fields of the files, and none that the loader adds."""
         code, output = run("schema")
-        found = json.loads(output)
+        json_schema = json.loads(output)
         assert code == 0
-        assert found["properties"]["cluster"]["type"] == "string"
-        assert found["properties"]["deploy"]["enum"] == ["automatic", "manual"]
-        assert "name" not in found["properties"]
+        assert json_schema["properties"]["cluster"]["type"] == "string"
+        assert json_schema["properties"]["deploy"]["enum"] == ["automatic", "manual"]
+        assert "name" not in json_schema["properties"]
         assert "file_values" not in output
         code, output = run("schema", "--cluster")
         assert "managedNodeGroups" in json.loads(output)["properties"]

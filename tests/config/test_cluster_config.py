@@ -38,28 +38,28 @@ class TestAddons:
 
     def test_declared_addon_replaces_the_default(self) -> None:
         """A declared add-on is used instead of the default of that name."""
-        found = config(addons=[{"name": "coredns", "version": "v1.12.4-eksbuild.1"}]).addons
-        assert names(found).count("coredns") == 1
-        assert found[0].version == "v1.12.4-eksbuild.1"
+        addons = config(addons=[{"name": "coredns", "version": "v1.12.4-eksbuild.1"}]).addons
+        assert names(addons).count("coredns") == 1
+        assert addons[0].version == "v1.12.4-eksbuild.1"
 
     def test_default_addons_can_be_disabled(self) -> None:
         """With `disableDefaultAddons` only declared add-ons and the agent remain."""
-        found = config(addons=[{"name": "vpc-cni"}], addonsConfig={"disableDefaultAddons": True})
-        assert names(found.addons) == ["vpc-cni", "eks-pod-identity-agent"]
+        cluster = config(addons=[{"name": "vpc-cni"}], addonsConfig={"disableDefaultAddons": True})
+        assert names(cluster.addons) == ["vpc-cni", "eks-pod-identity-agent"]
 
     def test_addons_are_split_into_daemons_and_pods(self) -> None:
         """Add-ons that nodes need are apart from those that need nodes."""
-        found = config(addons=[{"name": "eks-pod-identity-agent"}, {"name": "aws-ebs-csi-driver"}])
-        assert set(names(found.daemon_addons)) == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
-        assert set(names(found.pod_addons)) == {"coredns", "metrics-server", "aws-ebs-csi-driver"}
+        cluster = config(addons=[{"name": "eks-pod-identity-agent"}, {"name": "aws-ebs-csi-driver"}])
+        assert set(names(cluster.daemon_addons)) == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
+        assert set(names(cluster.pod_addons)) == {"coredns", "metrics-server", "aws-ebs-csi-driver"}
 
     def test_auto_mode_omits_built_in_addons(self) -> None:
         """Auto Mode runs these add-ons itself."""
-        found = config(
+        cluster = config(
             autoModeConfig={"enabled": True},
             addons=[{"name": "coredns"}, {"name": "eks-pod-identity-agent"}, {"name": "aws-efs-csi-driver"}],
         )
-        assert set(names(found.addons)) == {"aws-efs-csi-driver", "metrics-server"}
+        assert set(names(cluster.addons)) == {"aws-efs-csi-driver", "metrics-server"}
 
     def test_metrics_server_is_no_default_in_other_partitions(self) -> None:
         """AWS publishes the metrics-server add-on in some partitions only."""
@@ -68,8 +68,8 @@ class TestAddons:
 
     def test_addon_settings_are_read_from_json_or_yaml(self) -> None:
         """`configurationValues` may be JSON or YAML."""
-        found = config(addons=[{"name": "coredns", "configurationValues": '{"replicaCount": 3}'}])
-        assert found.addons[0].configuration == {"replicaCount": 3}
+        cluster = config(addons=[{"name": "coredns", "configurationValues": '{"replicaCount": 3}'}])
+        assert cluster.addons[0].configuration == {"replicaCount": 3}
 
     def test_marketplace_addons_are_accepted(self) -> None:
         """Add-ons of the marketplace have names that no catalog lists."""
@@ -189,16 +189,16 @@ def test_every_well_known_policy_grants_something() -> None:
 
 def test_cluster_config_defaults_are_cautious() -> None:
     """Standard support, access entries, and no hidden administrator."""
-    found = config()
-    assert found.upgrade_policy.support_type == "STANDARD"
-    assert found.access_config.authentication_mode == "API"
-    assert found.access_config.bootstrap_cluster_creator_admin_permissions is False
+    cluster = config()
+    assert cluster.upgrade_policy.support_type == "STANDARD"
+    assert cluster.access_config.authentication_mode == "API"
+    assert cluster.access_config.bootstrap_cluster_creator_admin_permissions is False
 
 
 def test_log_types_star_means_all() -> None:
     """ "*" becomes the list of all log types."""
-    found = config(cloudWatch={"clusterLogging": {"enableTypes": ["*"], "logRetentionInDays": 30}})
-    assert found.cloud_watch.cluster_logging.types == (
+    cluster = config(cloudWatch={"clusterLogging": {"enableTypes": ["*"], "logRetentionInDays": 30}})
+    assert cluster.cloud_watch.cluster_logging.types == (
         "api",
         "audit",
         "authenticator",
@@ -272,5 +272,5 @@ def test_names_of_other_letters_are_refused(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("namespace", ["jobs", "jobs-*", "team-?", "*"])
 def test_fargate_profile_accepts_wildcard_namespaces(namespace: str) -> None:
     """Fargate selectors may have wildcards."""
-    found = config(fargateProfiles=[{"name": "jobs", "selectors": [{"namespace": namespace}]}])
-    assert found.fargate_profiles[0].selectors[0].namespace == namespace
+    cluster = config(fargateProfiles=[{"name": "jobs", "selectors": [{"namespace": namespace}]}])
+    assert cluster.fargate_profiles[0].selectors[0].namespace == namespace

@@ -104,9 +104,9 @@ CLUSTER_FAULTS = [
 def test_environment_fault_is_reported_at_its_line(folder: Path, old: str, new: str, path: str, words: str) -> None:
     """Each fault is reported at its line, with what is allowed."""
     line = edit(folder / "sandbox.yaml", old, new)
-    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
-    assert [(p.file, p.line) for p in found] == [("environments/sandbox.yaml", line)]
-    assert words in found[0].message
+    problems = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [(p.file, p.line) for p in problems] == [("environments/sandbox.yaml", line)]
+    assert words in problems[0].message
 
 
 @pytest.mark.parametrize(("old", "new", "path", "words"), CLUSTER_FAULTS)
@@ -115,11 +115,11 @@ def test_cluster_fault_is_reported_in_the_clusters_file(
 ) -> None:
     """Faults of the ClusterConfig are reported in its own file."""
     line = edit(folder / "clusters/sandbox.yaml", old, new)
-    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
-    assert [p.file for p in found] == ["environments/clusters/sandbox.yaml"]
-    assert words in found[0].message
+    problems = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [p.file for p in problems] == ["environments/clusters/sandbox.yaml"]
+    assert words in problems[0].message
     if new:
-        assert found[0].line == line
+        assert problems[0].line == line
 
 
 def test_derived_names_that_are_too_long_are_refused(folder: Path) -> None:

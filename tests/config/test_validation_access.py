@@ -57,9 +57,7 @@ def test_environment_without_administrator_is_refused(folder: Path, roles: str) 
         ),
     ],
 )
-def test_environment_without_roles_may_name_administrator(
-    folder: Path, before: str, administrator: str
-) -> None:
+def test_environment_without_roles_may_name_administrator(folder: Path, before: str, administrator: str) -> None:
     """An administrator in the ClusterConfig is enough."""
     edit(folder / "clusters/sandbox.yaml", before, administrator + before)
     assert check_environment_file(without_roles(folder)) == []

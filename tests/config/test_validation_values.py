@@ -33,8 +33,8 @@ def test_dates_and_times_in_values_are_text(folder: Path) -> None:
     values = "{tag: 2024-05-01, closes: 12:30, since: 2024-05-01T00:00:00Z}"
     file.write_text(file.read_text() + f"addons:\n  karpenter:\n    values: {values}\n")
     assert check_environment_file(file, UNITS) == []
-    found = load_environment("sandbox", folder).addons["karpenter"].values
-    assert found == {"tag": "2024-05-01", "closes": "12:30", "since": "2024-05-01T00:00:00Z"}
+    loaded = load_environment("sandbox", folder).addons["karpenter"].values
+    assert loaded == {"tag": "2024-05-01", "closes": "12:30", "since": "2024-05-01T00:00:00Z"}
 
 
 def test_keys_in_values_are_text(folder: Path) -> None:
@@ -43,5 +43,5 @@ def test_keys_in_values_are_text(folder: Path) -> None:
     values.write_text("tcp: {8080: {from: file, kept: true}}\n")
     addon = '{values_file: values.yaml, values: {tcp: {"8080": {from: here}}}}'
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
-    found = load_environment("sandbox", folder).addons["karpenter"].values
-    assert found == {"tcp": {"8080": {"from": "here", "kept": True}}}
+    merged = load_environment("sandbox", folder).addons["karpenter"].values
+    assert merged == {"tcp": {"8080": {"from": "here", "kept": True}}}

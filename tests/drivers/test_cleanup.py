@@ -26,7 +26,7 @@ REFUSED_VALUE = {"policy": "no-such-policy"}
 
 def clients() -> list[int]:
     """This process's own children that push and still run; the test's git server has children, too."""
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             _, _, rest = (folder / "stat").read_text().rpartition(")")
@@ -34,8 +34,8 @@ def clients() -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(rest.split()[1]) == os.getpid() and b"push" in words:
-            found.append(int(folder.name))
-    return found
+            processes.append(int(folder.name))
+    return processes
 
 
 class TestGitTree:

@@ -64,9 +64,9 @@ def clean(platform: Environment, context: Context) -> Iterator[Context]:
 
 
 def live(context: Context) -> dict[str, Any]:
-    found = read_object(context.cluster, config_map())
-    assert found is not None
-    return found
+    config_map_now = read_object(context.cluster, config_map())
+    assert config_map_now is not None
+    return config_map_now
 
 
 def change(context: Context, manager: str, patch: dict[str, Any], content_type: str, **options: Any) -> None:
@@ -119,9 +119,9 @@ def test_field_of_another_manager_is_a_conflict(materialize: Materialize, clean:
 def test_crd_is_established_before_its_objects(materialize: Materialize, clean: Context) -> None:
     """A CRD is waited for before objects of its kind are applied."""
     assert materialize(manifests(CRD, BOX)).success
-    found = read_object(clean.cluster, BOX)
-    assert found is not None
-    assert found["size"] == 3
+    box = read_object(clean.cluster, BOX)
+    assert box is not None
+    assert box["size"] == 3
 
 
 def test_unknown_kind_is_refused_with_next_step(materialize: Materialize, platform: Environment) -> None:

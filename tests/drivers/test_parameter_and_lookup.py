@@ -102,10 +102,10 @@ def test_parameter_is_created_updated_and_left_alone(materialize: Materialize, s
 def test_lookup_finds_vpc_and_tells_subnets_apart(materialize: Materialize, make_vpc: MakeVpc) -> None:
     """Private and public subnets are told apart by their tags."""
     vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": INTERNAL, "us-west-2c": EXTERNAL})
-    found = shown(materialize(lookup()), "found")
-    assert found["result"].startswith("nothing to do")
-    assert f"| `vpc_id` | `{vpc}` |" in found["outputs"]
-    assert "| `zones` | `us-west-2a, us-west-2b` |" in found["outputs"]
+    metadata = shown(materialize(lookup()), "found")
+    assert metadata["result"].startswith("nothing to do")
+    assert f"| `vpc_id` | `{vpc}` |" in metadata["outputs"]
+    assert "| `zones` | `us-west-2a, us-west-2b` |" in metadata["outputs"]
 
 
 def test_lookup_of_missing_vpc_names_its_tags(materialize: Materialize, account: Environment) -> None:

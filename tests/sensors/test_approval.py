@@ -67,13 +67,13 @@ def told(
     subscribed = sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True)
 
     def look() -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
+        received: list[tuple[str, str]] = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 sent: dict[str, Any] = json.loads(message["Body"])
-                found.append((sent["MessageAttributes"]["kind"]["Value"], sent["Message"]))
+                received.append((sent["MessageAttributes"]["kind"]["Value"], sent["Message"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return received
 
     yield look
     sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])

@@ -287,7 +287,7 @@ def test_content_is_the_same_in_every_process(dev: Files) -> None:
         "from eks_assets.units import load_registry; from resources.config.loader import load_environment; "
         "from sensors.fingerprint import content_of; print(content_of(load_registry(), load_environment('acme-dev')))"
     )
-    found = {
+    fingerprints = {
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=PROJECT,
@@ -298,4 +298,4 @@ def test_content_is_the_same_in_every_process(dev: Files) -> None:
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {content_of(load_registry(), load_environment("acme-dev"))}
+    assert fingerprints == {content_of(load_registry(), load_environment("acme-dev"))}

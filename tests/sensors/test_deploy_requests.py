@@ -51,12 +51,12 @@ class Queues:
 
     def refused(self) -> list[tuple[str, str]]:
         """Body and reason of what is in the dead-letter queue."""
-        found = self._sqs.receive_message(
+        messages = self._sqs.receive_message(
             QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
-        for message in found:
+        for message in messages:
             self._sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=message["ReceiptHandle"])
-        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in found]
+        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in messages]
 
     def empty(self) -> None:
         for url in (self.url, self.dead):
@@ -72,9 +72,9 @@ def queues(
     monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=60))
     files.keep("sandbox")
     materialize(deploy_requests)
-    found = Queues(account, admin)
-    yield found
-    found.empty()
+    both = Queues(account, admin)
+    yield both
+    both.empty()
 
 
 def test_request_starts_one_run_and_is_deleted_after_it(daemon: Daemon, queues: Queues) -> None:

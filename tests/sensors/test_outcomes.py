@@ -56,16 +56,16 @@ def sent(monkeypatch: pytest.MonkeyPatch, files: Files, daemon: Daemon) -> list[
     """What was handed to SNS; the sensor has looked once before."""
     files.keep("acme-dev")
     daemon.instance.add_dynamic_partitions("environments", ["acme-dev"])
-    found: list[Notification] = []
+    published: list[Notification] = []
 
     def publish(context: Any, notification: Notification) -> bool:
-        is_new = notification.event_id not in [one.event_id for one in found]
-        found.extend([notification] if is_new else [])
+        is_new = notification.event_id not in [one.event_id for one in published]
+        published.extend([notification] if is_new else [])
         return is_new
 
     monkeypatch.setattr(outcomes, "send_notification", publish)
     daemon.tick(outcomes_sensor)
-    return found
+    return published
 
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -76,9 +76,9 @@ def run(daemon: Daemon) -> Run:
     """Runs assets as the job of that name, in this process, as the command line does."""
 
     def execute(*assets: dg.AssetsDefinition, job: str = "deploy", **tags: str) -> dg.ExecuteInProcessResult:
-        found = dg.Definitions(assets=assets, jobs=[dg.define_asset_job(job, selection="*")]).resolve_job_def(job)
+        definitions = dg.Definitions(assets=assets, jobs=[dg.define_asset_job(job, selection="*")])
         with dg.DagsterInstance.from_ref(daemon.instance.get_ref()) as instance:
-            return found.execute_in_process(
+            return definitions.resolve_job_def(job).execute_in_process(
                 partition_key="acme-dev", instance=instance, raise_on_error=False, tags=tags
             )
 

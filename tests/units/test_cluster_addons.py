@@ -22,8 +22,8 @@ def with_addon(env: Environment, **fields: Any) -> Environment:
 
 
 def addon_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    (found,) = properties_of(pod_addons(with_addon(env, **fields), CLUSTER, ROLES), "EKS::Addon")
-    return found
+    (addon,) = properties_of(pod_addons(with_addon(env, **fields), CLUSTER, ROLES), "EKS::Addon")
+    return addon
 
 
 def test_daemon_addons_come_before_nodes_and_others_after(sandbox_env: Environment) -> None:
@@ -87,8 +87,8 @@ def test_pod_addons_take_a_role_that_exists(sandbox_env: Environment) -> None:
     arn = "arn:aws:iam::000000000000:role/mine"
     assert addon_of(sandbox_env, name="aws-efs-csi-driver", serviceAccountRoleARN=arn)["ServiceAccountRoleArn"] == arn
     association = {"serviceAccountName": "efs-csi-controller-sa", "roleARN": arn}
-    found = addon_of(sandbox_env, name="aws-efs-csi-driver", podIdentityAssociations=[association])
-    assert found["PodIdentityAssociations"] == [{"ServiceAccount": "efs-csi-controller-sa", "RoleArn": arn}]
+    addon = addon_of(sandbox_env, name="aws-efs-csi-driver", podIdentityAssociations=[association])
+    assert addon["PodIdentityAssociations"] == [{"ServiceAccount": "efs-csi-controller-sa", "RoleArn": arn}]
 
 
 def test_pod_addons_make_role_that_association_describes(sandbox_env: Environment) -> None:
@@ -111,7 +111,7 @@ def test_pod_addons_make_role_that_association_describes(sandbox_env: Environmen
 
 def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Environment) -> None:
     """Version, settings, conflict resolution and tags are passed on; "latest" leaves the version to EKS."""
-    found = addon_of(
+    addon = addon_of(
         sandbox_env,
         name="coredns",
         version="v1.12.4-eksbuild.1",
@@ -119,7 +119,7 @@ def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Envir
         resolveConflicts="preserve",
         tags={"team": "dns"},
     )
-    assert found == {
+    assert addon == {
         "ClusterName": {"Ref": "ClusterName"},
         "AddonName": "coredns",
         "AddonVersion": "v1.12.4-eksbuild.1",

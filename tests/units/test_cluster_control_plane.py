@@ -19,8 +19,8 @@ ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
 def control_plane(env: Environment) -> dict[str, Any]:
-    (found,) = properties_of(cluster(env, VPC), "EKS::Cluster")
-    return found
+    (properties,) = properties_of(cluster(env, VPC), "EKS::Cluster")
+    return properties
 
 
 def policies(env: Environment, title: str = "ClusterRole") -> list[str]:
@@ -177,8 +177,8 @@ def test_access_entries_without_deployer_admit_the_pipeline(sandbox_env: Environ
 
 def test_access_entries_are_the_configs_in_the_partition(prod_env: Environment) -> None:
     """The config's entries are kept; ARNs of policies follow the partition of the region."""
-    found = properties_of(access_entries(prod_env, CLUSTER, None), "EKS::AccessEntry")
-    on_call = next(e for e in found if e["PrincipalArn"].endswith("acme-on-call"))
+    own_entries = properties_of(access_entries(prod_env, CLUSTER, None), "EKS::AccessEntry")
+    on_call = next(e for e in own_entries if e["PrincipalArn"].endswith("acme-on-call"))
     assert on_call["AccessPolicies"][0] == {
         "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy",
         "AccessScope": {"Type": "cluster"},

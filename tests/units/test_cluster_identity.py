@@ -33,12 +33,12 @@ def of(env: Environment) -> Stack[IdentityOutputs]:
 
 def associations(env: Environment) -> dict[str, Any]:
     """Role by namespace/account."""
-    found = properties_of(of(env), "EKS::PodIdentityAssociation")
-    return {f"{a['Namespace']}/{a['ServiceAccount']}": a["RoleArn"] for a in found}
+    properties = properties_of(of(env), "EKS::PodIdentityAssociation")
+    return {f"{a['Namespace']}/{a['ServiceAccount']}": a["RoleArn"] for a in properties}
 
 
-def with_associations(env: Environment, *found: dict[str, Any]) -> Environment:
-    return configured(env, iam={"withOIDC": True, "podIdentityAssociations": list(found)})
+def with_associations(env: Environment, *associations: dict[str, Any]) -> Environment:
+    return configured(env, iam={"withOIDC": True, "podIdentityAssociations": list(associations)})
 
 
 def with_account(env: Environment, **fields: Any) -> Environment:
@@ -48,21 +48,21 @@ def with_account(env: Environment, **fields: Any) -> Environment:
 
 
 def role_of(env: Environment) -> dict[str, Any]:
-    (found,) = properties_of(irsa_roles(env, IDENTITY), "IAM::Role")
-    return found
+    (role,) = properties_of(irsa_roles(env, IDENTITY), "IAM::Role")
+    return role
 
 
 def test_identity_gives_each_of_our_add_ons_its_role(sandbox_env: Environment) -> None:
     """Each of our add-ons has an association with its role."""
-    found = associations(sandbox_env)
-    assert found.keys() == {
+    roles = associations(sandbox_env)
+    assert roles.keys() == {
         "kube-system/karpenter",
         "external-dns/external-dns",
         "external-secrets/external-secrets",
         "kube-system/aws-load-balancer-controller",
         "observability/loki",
     }
-    assert found["external-dns/external-dns"] == {"Ref": "ExternalDnsRoleArn"}
+    assert roles["external-dns/external-dns"] == {"Ref": "ExternalDnsRoleArn"}
     assert of(sandbox_env).parameters["ExternalDnsRoleArn"] == EXTERNAL_DNS.role_arn
 
 
@@ -147,11 +147,11 @@ def test_irsa_roles_carry_policies_boundary_and_tags(sandbox_env: Environment) -
 
 def test_irsa_roles_have_predictable_names_that_fit(sandbox_env: Environment) -> None:
     """The role's ARN is known before it exists; long names are cut to IAM's limit."""
-    (found,) = with_account(sandbox_env, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
-    assert role_arn(sandbox_env, found) == "arn:aws:iam::000000000000:role/demo-sandbox-cluster-reports-reader"
+    (account,) = with_account(sandbox_env, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert role_arn(sandbox_env, account) == "arn:aws:iam::000000000000:role/demo-sandbox-cluster-reports-reader"
     long = {"name": "a" * 60, "namespace": "reports"}
-    (found,) = with_account(sandbox_env, metadata=long, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
-    assert len(role_name(sandbox_env, found)) == 64
+    (account,) = with_account(sandbox_env, metadata=long, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert len(role_name(sandbox_env, account)) == 64
 
 
 def test_irsa_roles_wait_for_the_clusters_issuer(sandbox_env: Environment) -> None:

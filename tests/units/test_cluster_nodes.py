@@ -32,14 +32,14 @@ def groups_of(env: Environment) -> list[dict[str, Any]]:
 
 
 def group_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    (found,) = groups_of(with_group(env, **fields))
-    return found
+    (group,) = groups_of(with_group(env, **fields))
+    return group
 
 
 def launch_of(env: Environment, **fields: Any) -> dict[str, Any]:
     spec = node_groups(with_group(env, **fields), CLUSTER, VPC, GROUPS)
-    (found,) = properties_of(spec, "EC2::LaunchTemplate")
-    data: dict[str, Any] = found["LaunchTemplateData"]
+    (launch_template,) = properties_of(spec, "EC2::LaunchTemplate")
+    data: dict[str, Any] = launch_template["LaunchTemplateData"]
     return data
 
 
@@ -78,8 +78,8 @@ def test_node_groups_follow_cluster_version_unless_pinned(sandbox_env: Environme
 
 def test_node_groups_write_max_unavailable_as_integers(sandbox_env: Environment, prod_env: Environment) -> None:
     """CloudFormation refuses 25.0, so percentages and counts are written as integers."""
-    found = [groups_of(prod_env)[0]["UpdateConfig"], groups_of(sandbox_env)[0]["UpdateConfig"]]
-    assert json.dumps(found) == '[{"MaxUnavailablePercentage": 25}, {"MaxUnavailable": 1}]'
+    update_configs = [groups_of(prod_env)[0]["UpdateConfig"], groups_of(sandbox_env)[0]["UpdateConfig"]]
+    assert json.dumps(update_configs) == '[{"MaxUnavailablePercentage": 25}, {"MaxUnavailable": 1}]'
 
 
 def test_node_groups_that_must_be_replaced_get_another_name(sandbox_env: Environment) -> None:
@@ -173,8 +173,9 @@ def test_node_groups_use_reserved_capacity_as_the_config_says(sandbox_env: Envir
     """Each way to name a capacity reservation is passed on."""
 
     def reservation(**fields: Any) -> dict[str, Any]:
-        found: dict[str, Any] = launch_of(sandbox_env, capacityReservation=fields)["CapacityReservationSpecification"]
-        return found
+        data = launch_of(sandbox_env, capacityReservation=fields)
+        specification: dict[str, Any] = data["CapacityReservationSpecification"]
+        return specification
 
     group = "arn:aws:resource-groups:us-west-2:000000000000:group/reserved"
     assert reservation(capacityReservationPreference="none") == {"CapacityReservationPreference": "none"}

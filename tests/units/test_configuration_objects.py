@@ -20,8 +20,8 @@ def with_accounts(env: Environment, *accounts: dict[str, Any]) -> Environment:
 
 
 def node_class(env: Environment) -> dict[str, Any]:
-    found, _ = node_pools(env, CLUSTER, VPC, KARPENTER).objects
-    spec: dict[str, Any] = found["spec"]
+    manifest, _ = node_pools(env, CLUSTER, VPC, KARPENTER).objects
+    spec: dict[str, Any] = manifest["spec"]
     return spec
 
 

@@ -33,13 +33,13 @@ ZONE = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))
 
 
 def resources_of(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = spec.template["Resources"]
-    return found
+    resources: dict[str, dict[str, Any]] = spec.template["Resources"]
+    return resources
 
 
 def properties_of(spec: Stack[Any], title: str) -> dict[str, Any]:
-    found: dict[str, Any] = resources_of(spec)[title]["Properties"]
-    return found
+    properties: dict[str, Any] = resources_of(spec)[title]["Properties"]
+    return properties
 
 
 def test_efs_is_encrypted_backed_up_and_kept(sandbox_env: Environment) -> None:
@@ -57,8 +57,8 @@ def test_efs_has_a_mount_target_in_each_zone(sandbox_env: Environment, prod_env:
     """One mount target per zone, also in a VPC that is looked up."""
 
     def targets(env: Environment) -> dict[str, Any]:
-        found = resources_of(efs(env, NETWORK, GROUPS)).items()
-        return {k: r["Properties"]["SubnetId"]["Fn::Select"] for k, r in found if r["Type"].endswith("MountTarget")}
+        resources = resources_of(efs(env, NETWORK, GROUPS)).items()
+        return {k: r["Properties"]["SubnetId"]["Fn::Select"] for k, r in resources if r["Type"].endswith("MountTarget")}
 
     subnets = {"Ref": "SubnetIds"}
     assert targets(sandbox_env) == {"MountTargetA": [0, subnets], "MountTargetB": [1, subnets]}

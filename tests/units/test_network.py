@@ -37,8 +37,8 @@ def stack_of(env: Environment) -> Stack[NetworkOutputs]:
 
 
 def of_type(spec: Stack[Any], kind: str) -> dict[str, dict[str, Any]]:
-    found = {k: r for k, r in spec.template["Resources"].items() if r["Type"] == f"AWS::{kind}"}
-    return {title: resource["Properties"] for title, resource in found.items()}
+    resources = {k: r for k, r in spec.template["Resources"].items() if r["Type"] == f"AWS::{kind}"}
+    return {title: resource["Properties"] for title, resource in resources.items()}
 
 
 def tags_of(properties: dict[str, Any]) -> dict[str, str]:

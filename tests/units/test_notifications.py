@@ -95,8 +95,8 @@ def every_kind(env: Environment) -> list[Notification]:
 
 
 def text_of(env: Environment, kind: str) -> str:
-    (found,) = [n.sendable_message() for n in every_kind(env) if n.kind == kind]
-    return found
+    (message,) = [n.sendable_message() for n in every_kind(env) if n.kind == kind]
+    return message
 
 
 def test_mail_of_every_kind_names_environment_and_command(prod_env: Environment) -> None:

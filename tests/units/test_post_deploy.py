@@ -22,8 +22,8 @@ ZONE = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))
 
 
 def roles_of(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
-    found = spec.template["Resources"].items()
-    return {title: r["Properties"] for title, r in found if r["Type"] == "AWS::IAM::Role"}
+    resources = spec.template["Resources"].items()
+    return {title: r["Properties"] for title, r in resources if r["Type"] == "AWS::IAM::Role"}
 
 
 def statements_of(role: dict[str, Any]) -> list[dict[str, Any]]:

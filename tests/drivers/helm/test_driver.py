@@ -66,13 +66,13 @@ def test_chart_with_another_digest_is_refused(materialize: Materialize, context:
     """A chart with another digest than the pinned one is not installed."""
     pinned = "sha256:" + "0" * 64
     said = failure(materialize(release(digest=pinned)))
-    found = re.search(r"package of chart external-dns 1\.21\.1 has the digest (sha256:[0-9a-f]{64})", said)
-    assert found, said
+    digest = re.search(r"package of chart external-dns 1\.21\.1 has the digest (sha256:[0-9a-f]{64})", said)
+    assert digest, said
     assert pinned in said
     assert "charts.digests" in said
     assert statuses(context) == []
 
-    assert materialize(release(digest=found[1])).success
+    assert materialize(release(digest=digest[1])).success
     assert statuses(context) == ["deployed"]
 
 

@@ -55,10 +55,10 @@ def installed(account: Environment, release_namespace: str) -> HelmRelease:
 def test_deployed_releases_have_nothing_to_do(platform: Environment) -> None:
     """After a deploy no release differs from the cluster."""
     context = Context.of(platform)
-    found = plan_environment(load_registry(), context, with_checks=False)
+    plans = plan_environment(load_registry(), context, with_checks=False)
     releases = [u for u in load_registry().units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)]
     assert len(releases) >= 8
-    assert {u.name: found[u.name].change.fields for u in releases if found[u.name].change.is_needed} == {}
+    assert {u.name: plans[u.name].change.fields for u in releases if plans[u.name].change.is_needed} == {}
 
 
 @pytest.mark.parametrize(

@@ -26,19 +26,19 @@ def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
 
 def test_rendering_leaves_out_and_names_volatile_fields() -> None:
     """What differs between two renderings is not compared."""
-    found = compare_renderings([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
-    (obj,) = found.objects
+    rendering = compare_renderings([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
+    (obj,) = rendering.objects
     assert obj["data"] == {"user": "YQ=="}
     assert obj["items"] == [{"same": 1}]
-    assert found.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
+    assert rendering.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
 
 
 def test_rendering_names_volatile_string_data_as_data() -> None:
     """`stringData` becomes `data` in the cluster."""
     one, two = ({**secret("a", []), "data": None, "stringData": {"p": text}} for text in ("x", "y"))
-    found = compare_renderings([one], [two], "ns")
-    assert found.volatile == ("Secret/ns/s: data.p",)
-    assert [c.path for c in removed_fields(one, found.objects[0])] == ["data.p"]
+    rendering = compare_renderings([one], [two], "ns")
+    assert rendering.volatile == ("Secret/ns/s: data.p",)
+    assert [c.path for c in removed_fields(one, rendering.objects[0])] == ["data.p"]
 
 
 def test_rendering_digest_ignores_volatile_fields_and_order() -> None:
@@ -53,8 +53,8 @@ def test_rendering_digest_ignores_volatile_fields_and_order() -> None:
 
 def test_rendering_treats_object_with_changing_name_as_volatile() -> None:
     """An object whose name differs each time is left out as a whole."""
-    found = compare_renderings([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
-    assert found == Rendering((), ("Secret/ns/*",))
+    rendering = compare_renderings([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
+    assert rendering == Rendering((), ("Secret/ns/*",))
 
 
 def test_values_that_are_in_secrets_alone_are_masked() -> None:
@@ -69,8 +69,8 @@ def test_values_that_are_in_secrets_alone_are_masked() -> None:
         FieldChange("values.replicas", 1, 2),
         FieldChange("values.name", None, ""),
     ]
-    found = masked_where_secret(fields, [config, old, public])
-    assert [(f.before, f.after) for f in found] == [(None, MASK), (None, "8080"), (MASK, None), (1, 2), (None, "")]
+    masked = masked_where_secret(fields, [config, old, public])
+    assert [(f.before, f.after) for f in masked] == [(None, MASK), (None, "8080"), (MASK, None), (1, 2), (None, "")]
 
 
 def test_plain_scalars_are_read_as_by_kubernetes() -> None:

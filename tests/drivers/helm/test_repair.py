@@ -76,11 +76,11 @@ def apply(env: Environment) -> list[str]:
 
 
 def assert_all_is_well(env: Environment, context: Context) -> None:
-    found = revisions(context)
-    assert found[-1].status == "deployed"
-    assert found[-1].values == WANTED.values
-    assert [r.status for r in found].count("deployed") == 1
-    assert len({r.revision for r in found}) == len(found)
+    history = revisions(context)
+    assert history[-1].status == "deployed"
+    assert history[-1].values == WANTED.values
+    assert [r.status for r in history].count("deployed") == 1
+    assert len({r.revision for r in history}) == len(history)
     assert DRIVER.plan(WANTED, DRIVER.observe(WANTED, Context.of(env))).action == "none"
 
 

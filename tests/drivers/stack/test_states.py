@@ -67,15 +67,15 @@ def cloudformation(admin: Aws) -> Iterator[Any]:
 
 def status(client: Any) -> str | None:
     """The stack's status; None where it does not exist."""
-    found = [s for s in client.list_stacks()["StackSummaries"] if s["StackName"] == STACK]
-    return next((s["StackStatus"] for s in found if s["StackStatus"] != "DELETE_COMPLETE"), None)
+    summaries = [s for s in client.list_stacks()["StackSummaries"] if s["StackName"] == STACK]
+    return next((s["StackStatus"] for s in summaries if s["StackStatus"] != "DELETE_COMPLETE"), None)
 
 
 def settled(client: Any, wanted: str) -> None:
     """Wait until the stack is in a status."""
     deadline = time.monotonic() + 30
-    while (found := status(client)) != wanted:
-        assert time.monotonic() < deadline, f"the stack is {found}, not {wanted}"
+    while (current := status(client)) != wanted:
+        assert time.monotonic() < deadline, f"the stack is {current}, not {wanted}"
         time.sleep(0.1)
 
 
@@ -87,14 +87,14 @@ def by_hand(client: Any, resources: dict[str, Any]) -> None:
 
 def resources_of(client: Any) -> dict[str, str]:
     """Physical ids by logical id."""
-    found = client.describe_stack_resources(StackName=STACK)["StackResources"]
-    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in found}
+    resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
+    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources}
 
 
 def open_change_sets(client: Any) -> list[str]:
     """Change sets that nobody executed."""
-    found = client.list_change_sets(StackName=STACK)["Summaries"]
-    return [s["ChangeSetName"] for s in found if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+    summaries = client.list_change_sets(StackName=STACK)["Summaries"]
+    return [s["ChangeSetName"] for s in summaries if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
 
 
 def signal(client: Any, outcome: str) -> None:
@@ -219,8 +219,8 @@ def test_failed_update_rolls_back_and_reverting_it_is_a_no_op(
     assert admin.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "one"
     undone = materialize(good)
     assert shown(undone, "states")["result"].startswith("nothing to do")
-    passed, seen = checks(undone)["stack_complete"]
-    assert passed, seen
+    passed, detail = checks(undone)["stack_complete"]
+    assert passed, detail
 
 
 def test_update_without_rollback_is_continued(materialize: Materialize, cloudformation: Any) -> None:
@@ -257,9 +257,9 @@ def test_protection_and_policy_are_set_and_restored(materialize: Materialize, cl
     assert materialize(guarded).success
 
     def is_guarded() -> tuple[bool, Any]:
-        found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        description = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         body = cloudformation.get_stack_policy(StackName=STACK).get("StackPolicyBody")
-        return found["EnableTerminationProtection"], json.loads(body or "{}")
+        return description["EnableTerminationProtection"], json.loads(body or "{}")
 
     assert is_guarded() == (True, GUARD)
     assert shown(materialize(guarded), "states")["result"].startswith("nothing to do")

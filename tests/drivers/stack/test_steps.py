@@ -89,10 +89,10 @@ def test_node_group_gets_its_version_after_its_labels(stacks: Stacks, values: di
     spec = stacks.spec({"Cluster": both, "Group": moved})
     assert "nodes of node group workers are replaced" in stacks.preview(spec).disrupts
     stacks.deploy(spec)
-    found = stacks.context.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")[
+    live_group = stacks.context.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")[
         "nodegroup"
     ]
-    assert (found["version"], found["labels"]) == ("1.35", {"team": "b"})
+    assert (live_group["version"], live_group["labels"]) == ("1.35", {"team": "b"})
 
 
 def test_failed_upgrade_is_kept_and_next_deploy_continues(stacks: Stacks, values: dict[str, Any]) -> None:
