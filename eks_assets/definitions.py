@@ -22,7 +22,7 @@ from sensors.outcomes import outcomes_sensor
 
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
-    """What the job `deploy` materializes: an asset a unit, and the plan that is put up for approval."""
+    """What the job `deploy` materializes: an asset a unit, and the plan that is submitted for approval."""
     return [*build_assets(load_registry(), location), build_release_plan(load_registry(), location)]
 
 
@@ -46,7 +46,7 @@ def defs() -> dg.Definitions:
     release_definition = dg.define_asset_job(
         "request_approval",
         selection=dg.AssetSelection.assets(RELEASE_PLAN),
-        description="Plan what lies behind the approval gate and put it up for approval. Changes nothing else.",
+        description="Plan what lies behind the approval gate and submit it for approval. Changes nothing else.",
     )
     return dg.Definitions(
         assets=[*deployed, build_plan(load_registry(), location)],

@@ -92,8 +92,8 @@ def lint() -> Lint:
     from cfnlint.api import lint_all
 
     def find(template: dict[str, Any]) -> list[str]:
-        found = lint_all(json.dumps(plain_document(template)))
-        return [f"{m.rule.id} {m.message} {list(m.path)}" for m in found if m.rule.id not in ACCEPTED_RULES]
+        matches = lint_all(json.dumps(plain_document(template)))
+        return [f"{m.rule.id} {m.message} {list(m.path)}" for m in matches if m.rule.id not in ACCEPTED_RULES]
 
     return find
 

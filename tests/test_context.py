@@ -12,7 +12,8 @@ from resources.support.memory_cache import CacheKey
 WORD: CacheKey[str] = CacheKey("word")
 
 
-def test_repr_of_context_shows_no_cached_value(sandbox_env: Environment) -> None:
+def test_context_repr_shows_no_cached_value(sandbox_env: Environment) -> None:
+    """Cached values may be secrets."""
     context = Context(sandbox_env, cast(Aws, None))
     context.cache.get(WORD, lambda: "a-secret")
     assert "a-secret" not in repr(context)

@@ -24,7 +24,8 @@ def importing(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("package", "least"), [("resources", 40), ("eks_assets", 40), ("sensors", 1)])
-def test_importing_touches_nothing(package: str, least: int) -> None:
+def test_imports_touch_nothing(package: str, least: int) -> None:
+    """No module of the package connects anywhere or reads variables while it is imported."""
     done = importing(package)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= least
@@ -34,7 +35,8 @@ def test_importing_touches_nothing(package: str, least: int) -> None:
     ("offence", "words"),
     [("--connect", "a name lookup while importing"), ("--read", "reads the variable EKS_ASSETS_ENVIRONMENTS")],
 )
-def test_the_guard_would_notice(offence: str, words: str) -> None:
+def test_import_guard_notices_offences(offence: str, words: str) -> None:
+    """The test above can fail."""
     done = importing("sensors", offence)
     assert done.returncode != 0
     assert words in done.stderr

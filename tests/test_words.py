@@ -52,7 +52,7 @@ def test_public_functions_are_named_verb_and_noun() -> None:
 
 
 def test_release_is_helms_word() -> None:
-    """What is put up for approval is an approval request."""
+    """What is submitted for approval is an approval request."""
     named = [
         f"{path}: {node.name}"
         for path, tree in modules().items()

@@ -27,7 +27,7 @@ from resources.notifications.topic import send_notification
 @dataclass(frozen=True)
 class PendingApproval:
     """What is pending behind the gate. `planned`: as the planner found it; `plan`: as people sign it; `state`: how its
-    request stands, None where nothing is pending; `is_new`: whether this call put it up; `refusals`: why an earlier
+    request stands, None where nothing is pending; `is_new`: whether this call submitted it; `refusals`: why an earlier
     grant does not cover it."""
 
     planned: EnvironmentPlan
@@ -141,7 +141,7 @@ def describe_newest_request(context: Context) -> tuple[bool, str]:
         return True, f"{context.env.name} has no approval gate"
     states = ApprovalRecord.read(context, approval).states
     if not states:
-        return True, "nothing has been put up for approval"
+        return True, "nothing has been submitted for approval"
     newest = states[-1]
     line = describe_state(newest, approval.approvers)
     if newest.status == "waiting":

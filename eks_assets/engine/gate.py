@@ -50,7 +50,7 @@ def approved_change(
 
 
 def load_approved_plan(context: Context, digest: str) -> Plan:
-    """The plan that was put up under that digest. Raises NotFound; ApprovalStale where what the ledger has there is
+    """The plan that was submitted under that digest. Raises NotFound; ApprovalStale where what the ledger has there is
     something else, or is no plan."""
     try:
         return Plan.model_validate_json(load_plan(context, digest))
@@ -70,8 +70,8 @@ def approval_missing(
     waiting = [state for state in states if state.status == "waiting"]
     if not waiting:
         return ApprovalMissing(
-            f"{unit.name} in {name} is waiting for approval, and no plan of it has been put up yet",
-            next_step=f"eks-assets deploy {name} puts it up (in the UI: materialize release_plan)",
+            f"{unit.name} in {name} is waiting for approval, and no plan of it has been submitted yet",
+            next_step=f"eks-assets deploy {name} submits it (in the UI: materialize release_plan)",
         )
     digest, missing = waiting[-1].request.digest[:19], waiting[-1].missing
     return ApprovalMissing(

@@ -152,7 +152,7 @@ def _compare(
         if with_preview and change.is_needed:
             change = driver.preview(spec, observed, change, context)
     except PipelineError as error:
-        # What it reads may be half made (a VPC without its subnets): it is planned again when that is done.
+        # What it reads may be incomplete (a VPC without its subnets): it is planned again when that is done.
         if not any(p.needs_a_run for p in needs) or isinstance(error, ConfigError | Transient):
             raise
         observed, change = None, _planned_later(driver, spec, error)

@@ -53,7 +53,7 @@ def build_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinitio
 
 
 def build_release_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinition:
-    """The plan of what lies behind the gate, written to the ledger under its digest, and put up for approval."""
+    """The plan of what lies behind the gate, written to the ledger under its digest, and submitted for approval."""
     names = [unit.name for unit in registry.units if not unit.is_behind("approval")]
     needed = {need for name in names for need in registry.needs[name]}
 

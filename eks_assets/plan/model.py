@@ -141,7 +141,7 @@ class Gated(_Model):
     approvers: int = Described(ge=1, description="How many approvals it takes.")
     units: tuple[str, ...] = Described(description="The changing units behind the gate.")
     digest: Digest | None = Described(
-        description="The digest that a deploy puts up for approval; null while something before the gate is pending, "
+        description="The digest that a deploy submits for approval; null while something before the gate is pending, "
         "or not all behind it was planned."
     )
 

@@ -1,1 +1,1 @@
-"""Plans put up for approval, the decisions on them, and what they amount to."""
+"""Plans submitted for approval, the decisions on them, and what they amount to."""

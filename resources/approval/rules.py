@@ -1,7 +1,8 @@
 """What the decisions on an approval request amount to. Pure; who wrote them is AWS's word (`decisions.py`).
 
-An **approval request** is one plan put up for approval: the digest of the plan, and an id of its own, so that a grant
-can be used once though the same plan may come up again. A **decision** is one version of the request's SSM parameter.
+An **approval request** is one plan submitted for approval: the digest of the plan, and an id of its own, so that a
+grant can be used once though the same plan may come up again. A **decision** is one version of the request's SSM
+parameter.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Electorate(Protocol):
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """A plan put up for approval. `initiator`: the ARN of whoever asked; `number` counts the requests, so
+    """A plan submitted for approval. `initiator`: the ARN of whoever asked; `number` counts the requests, so
     that two of one second have an order. Its `id` is a hash of all of this, so a request that was edited is another
     one, which nobody has approved."""
 

@@ -1,4 +1,4 @@
-"""Approval in the ledger: the plans put up for it, the requests, the rejections, and what was done under a grant.
+"""Approval in the ledger: the plans submitted for it, the requests, the rejections, and what was done under a grant.
 
     releases/<digest>.json              a plan behind the gate, immutable, named by its own SHA-256 (RFC 8785 JSON)
     requests/<time>-<id>.json           "please approve that digest": who asked, when, how often before

@@ -1,7 +1,7 @@
 """dagster-aws's resources as the deployer role of an environment, and the two patches that they need.
 
 They take a profile or keys. A profile cannot carry session tags (botocore's assume-role provider has none), and a
-`credential_process` would cost a step 0.7 s; so they get the short-lived keys of our own session, afresh on each call,
+`credential_process` would cost a step 0.7 s; so they get the short-lived keys of our own session, new on each call,
 and never as configuration that the UI would show (docs/adr/0005-dagster-aws.md).
 """
 

@@ -203,7 +203,11 @@ class Aws:
             if not self._chain:
                 raise
             arn, external_id = self._chain[-1]
-            trusts = "does it trust you, and is its external id the environment's?" if external_id else "may you be it?"
+            trusts = (
+                "does it trust you, and is its external id the environment's?"
+                if external_id
+                else "are you allowed to assume it?"
+            )
             raise AccessDenied(
                 f"cannot act as {arn}: {error.message}",
                 next_step=f"does the role exist (eks-assets bootstrap {self.env.name} --apply), {trusts}",

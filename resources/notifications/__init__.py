@@ -1,1 +1,1 @@
-"""What people are told by mail, and the topic that it goes to."""
+"""What people are notified of by mail, and the topic that it goes to."""

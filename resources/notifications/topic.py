@@ -38,7 +38,7 @@ _SNS: CacheKey[Any] = CacheKey("SNS client for notifications")
 
 def send_notification(context: Context, notification: Notification) -> bool:
     """Send it, and return whether it went out now: False where it did before, where somebody else is sending it,
-    and where it cannot be sent. The last two are said through `context.progress`, and tried again by the next call.
+    and where it cannot be sent. The last two are reported through `context.progress`, and retried by the next call.
 
     Needs a bootstrapped environment and the unit `notifications`; raises nothing that AWS may have caused."""
     if not context.env.addon(UNIT).enabled:

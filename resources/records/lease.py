@@ -180,7 +180,7 @@ def _renewed(lease: Lease) -> Iterator[None]:
 
 
 def _leave(lease: Lease, keep: bool) -> None:
-    """Leaving must not hide why the run ends: what fails here, time mends."""
+    """Leaving must not hide why the run ends; a lease that is not given back expires by itself."""
     try:
         lease.leave(keep=keep)
     except PipelineError as error:

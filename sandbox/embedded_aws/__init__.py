@@ -1,4 +1,4 @@
-"""The embedded AWS: MiniStack with what an EKS pipeline needs added or mended.
+"""The embedded AWS: MiniStack with what an EKS pipeline needs added or fixed.
 
 Runs in a virtual environment of its own (`requirements/embedded-aws.lock`) as `python -m sandbox.embedded_aws` and
 imports nothing else of the project. `overlay.install` replaces functions of the MiniStack version that the lock

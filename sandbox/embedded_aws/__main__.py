@@ -1,4 +1,4 @@
-"""`python -m sandbox.embedded_aws`: MiniStack, mended, on GATEWAY_PORT."""
+"""`python -m sandbox.embedded_aws`: MiniStack with our fixes, on GATEWAY_PORT."""
 
 from .overlay import main
 

@@ -63,7 +63,7 @@ def digests_of(value: Any, depth: int = 2) -> set[str]:
 
 @pytest.mark.sandbox
 def test_digest_passes_through_the_listed_files(gate: Gate) -> None:
-    """A request is put up, two people decide, and a unit goes through its gate: whoever held the digest is listed."""
+    """A request is submitted, two people decide, a unit passes its gate: whoever held the digest is listed."""
     carriers = Carriers()
     with carriers.watching():
         request = gate.request()

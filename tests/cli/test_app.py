@@ -19,17 +19,20 @@ def first_paragraph(help_text: str | None) -> str:
 
 
 def test_every_command_file_is_listed() -> None:
+    """The lazy list of commands holds every file of `cli/commands/`."""
     assert set(COMMANDS) == COMMAND_FILES
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_listed_help_is_the_first_paragraph_of_the_commands_own(name: str) -> None:
+def test_listed_help_is_first_paragraph_of_commands_help(name: str) -> None:
+    """The help in the list is what the command itself says."""
     command = load_command(name)
     assert command.name == name
     assert first_paragraph(command.help) == COMMANDS[name]
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
+    """`--help` imports neither commands nor AWS's and Dagster's libraries."""
     check = (
         "import sys; from typer.testing import CliRunner; from eks_assets.cli.app import app\n"
         "print(CliRunner().invoke(app, ['--help']).stdout)\n"
@@ -43,7 +46,8 @@ def test_help_lists_every_command_and_imports_none() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sandbox"])
-def test_help_of_a_command_shows_its_own_options(name: str) -> None:
+def test_help_of_command_shows_its_options(name: str) -> None:
+    """Every option of the command is in its help."""
     result = CliRunner().invoke(app, [name, "--help"])
     assert result.exit_code == 0
     options = [option for parameter in load_command(name).params for option in parameter.opts if option[0] == "-"]
@@ -51,18 +55,21 @@ def test_help_of_a_command_shows_its_own_options(name: str) -> None:
 
 
 def test_sandbox_is_a_group_of_commands() -> None:
+    """`sandbox --help` lists the commands of the group."""
     result = CliRunner().invoke(app, ["sandbox", "--help"])
     assert result.exit_code == 0
     assert {"up", "down", "status", "reset", "env", "mail"} <= set(result.stdout.split())
 
 
-def test_unknown_command_is_bad_input_with_a_suggestion() -> None:
+def test_unknown_command_exits_2_with_suggestion() -> None:
+    """A misspelt command exits with 2 and names the nearest one."""
     result = CliRunner().invoke(app, ["deplay"])
     assert result.exit_code == 2
     assert "deploy" in result.stderr
 
 
-def test_version_is_the_packages() -> None:
+def test_version_option_prints_the_packages_version() -> None:
+    """`--version` prints the version of pyproject.toml."""
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, "eks-assets 0.1.0\n")
 

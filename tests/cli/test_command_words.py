@@ -45,7 +45,8 @@ def sandbox_commands() -> set[str]:
 
 
 @pytest.mark.parametrize("file", texts(), ids=lambda file: str(file.relative_to(PROJECT)))
-def test_commands_in_a_file_exist(file: Path) -> None:
+def test_commands_that_a_file_names_exist(file: Path) -> None:
+    """Every `eks-assets WORD` in the file is a command."""
     assert unknown_commands(file.read_text(errors="replace")) == []
 
 
@@ -58,5 +59,6 @@ def test_commands_in_a_file_exist(file: Path) -> None:
         ("`eks-assets/holder`, eks-assets --version", []),
     ],
 )
-def test_unknown_commands_are_noticed(text: str, unknown: list[str]) -> None:
+def test_unknown_commands_are_reported(text: str, unknown: list[str]) -> None:
+    """The test above can fail."""
     assert unknown_commands(text) == unknown

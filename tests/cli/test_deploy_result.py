@@ -31,21 +31,23 @@ MISSING = {"digest": "sha256:00", "missing": 1}
         ([INTERRUPTED], MISSING, 130, "interrupted"),
     ],
 )
-def test_exit_code_and_outcome(
+def test_deploy_result_follows_from_units_and_approval(
     units: list[UnitResult], missing: dict[str, object], exit_code: int, outcome: str
 ) -> None:
+    """Exit code and outcome from the states of units and the missing approvals."""
     rows = {f"unit_{number}": unit for number, unit in enumerate(units)}
     result = DeployResult(planned=9, rows=rows, waiting=missing)
     assert (result.exit_code, result.outcome) == (exit_code, outcome)
 
 
-def test_units_counts_those_deployed_or_all_planned() -> None:
+def test_deploy_result_counts_deployed_or_planned_units() -> None:
     """Where nothing was launched the last line counts the units that were looked at."""
     assert DeployResult(planned=9).units == 9
     assert DeployResult(planned=9, rows={"network": DONE, "cluster": FAILED}).units == 1
 
 
-def test_as_json_names_failures_and_the_missing_approval() -> None:
+def test_deploy_result_as_json_names_failures_and_approval() -> None:
+    """The JSON document names failed units, and the approval only where one is missing."""
     result = DeployResult(planned=9, rows={"loki": FAILED, "network": DONE}, waiting=MISSING)
     assert result.as_json("acme-prod", 1.5) == {
         "environment": "acme-prod",

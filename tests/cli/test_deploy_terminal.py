@@ -32,16 +32,17 @@ def on_a_terminal(*argv: str) -> str:
         stderr=its,
     )
     os.close(its)
-    seen = b""
+    output = b""
     with suppress(OSError):  # the end of a terminal that nobody holds any more
         while part := os.read(ours, 65536):
-            seen += part
+            output += part
     os.close(ours)
-    assert process.wait(60) == 0, seen.decode()
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
+    assert process.wait(60) == 0, output.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.decode()).replace("\r", "")
 
 
-def test_a_terminal_shows_the_table_and_nothing_of_dagster(platform: Environment, admin: Aws) -> None:
+def test_deploy_on_terminal_shows_table_without_dagster(platform: Environment, admin: Aws) -> None:
+    """A terminal shows the live table; Dagster's own log stays away."""
     admin.client("ssm").delete_parameter(Name=platform.oidc_parameter)
     shown = on_a_terminal("deploy", "sandbox", "--only", "oidc_parameter")
     assert "deploy sandbox: 0 of 1 units done" in shown
@@ -51,7 +52,8 @@ def test_a_terminal_shows_the_table_and_nothing_of_dagster(platform: Environment
     assert " DEBUG " not in shown
 
 
-def test_in_a_pipe_the_status_of_a_unit_is_one_line(platform: Environment, eks_assets: Cli) -> None:
+def test_status_in_a_pipe_is_one_line_per_unit(platform: Environment, eks_assets: Cli) -> None:
+    """In a pipe nothing is wrapped at the terminal's width."""
     done = eks_assets("status", "sandbox", COLUMNS="80")
     assert done.returncode == 0, done.stdout
     heading, *rows, last = done.stdout.splitlines()

@@ -13,16 +13,19 @@ from sandbox.paths import PROJECT
 NOT_SENT_YET = {"drift_found"}
 
 
-def test_documents_list_the_notifications_that_are_sent() -> None:
+def test_documents_list_sent_notifications() -> None:
+    """docs/notifications.md lists the kinds that the program sends."""
     table = re.findall(r"^\| `(\w+)` \|", (PROJECT / "docs/notifications.md").read_text(), re.MULTILINE)[1:]
     assert set(table) == set(get_args(Kind)) - NOT_SENT_YET
 
 
-def test_first_start_of_the_sandbox_takes_the_same_time_everywhere() -> None:
+def test_documents_agree_on_time_of_first_start() -> None:
+    """README and program say the same about the sandbox's first start."""
     for file in ("README.md", "sandbox/lifecycle.py"):
         assert FIRST_START in " ".join((PROJECT / file).read_text().split()), file
 
 
-def test_documents_name_no_text_outside_the_repository() -> None:
+def test_documents_name_no_file_outside_the_repository() -> None:
+    """No document refers to a text that readers do not have."""
     for file in [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("eks_assets/**/*.py")]:
         assert "design.md" not in file.read_text(), file

@@ -57,14 +57,14 @@ def deploy(logged: Environment, folder: Path, eks_assets: Cli) -> Cli:
 
 def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     """Every line of the output; one that is no JSON fails the test."""
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(list(event) == FIELDS for event in found), done.stdout
-    return found
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(list(event) == FIELDS for event in lines), done.stdout
+    return lines
 
 
-def of(unit: str | None, found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def of(unit: str | None, all_events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The unit's events by kind; of a kind that came several times, the last."""
-    return {event["event"]: event for event in found if event["unit"] == unit}
+    return {event["event"]: event for event in all_events if event["unit"] == unit}
 
 
 def dagster_log(run: str) -> list[dg.EventLogEntry]:
@@ -73,20 +73,21 @@ def dagster_log(run: str) -> list[dg.EventLogEntry]:
         return [record.event_log_entry for record in instance.get_records_for_run(run).records]
 
 
-def test_a_deploy_of_three_units(deploy: Cli) -> None:
+def test_json_log_has_every_event_of_a_deploy(deploy: Cli) -> None:
+    """Plan, run, units, checks and progress are events with times and durations, as in Dagster's log."""
     began = datetime.now(UTC)
     done = deploy("hosted_zone", "security_groups", "network")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = events(done)
+    all_events = events(done)
 
-    whole = of(None, found)
+    whole = of(None, all_events)
     assert list(whole) == ["planned", "run_started", "run_finished"]
     assert whole["planned"]["message"] == "3 of 3 units have something to do"
     assert (whole["run_finished"]["level"], whole["run_finished"]["message"]) == ("info", "deployed")
     assert whole["run_finished"]["duration"] > 0
-    (run,) = {event["run"] for event in found} - {None}
+    (run,) = {event["run"] for event in all_events} - {None}
 
-    zone = of("hosted_zone", found)
+    zone = of("hosted_zone", all_events)
     assert next(iter(zone)) == "unit_started"
     assert list(zone)[-1] == "unit_succeeded"
     assert zone["check_passed"]["message"].startswith("check zone_served: logged.test. is served by ")
@@ -95,44 +96,47 @@ def test_a_deploy_of_three_units(deploy: Cli) -> None:
     assert zone["unit_started"]["duration"] is None
     assert {(e["environment"], e["wave"]) for e in zone.values()} == {("logged", "network")}
 
-    times = [datetime.fromisoformat(event["time"]) for event in found]
+    times = [datetime.fromisoformat(event["time"]) for event in all_events]
     assert all(began < time < datetime.now(UTC) for time in times)
     kept = dagster_log(run)
     last = kept[-1].dagster_event
     assert last
     assert last.event_type == dg.DagsterEventType.RUN_SUCCESS, "nothing follows the end of a run"
     said = "\n".join(map(repr, kept))
-    progress = [event["message"] for event in found if event["event"] == "progress"]
+    progress = [event["message"] for event in all_events if event["event"] == "progress"]
     assert progress
     assert all(message in said for message in progress)
 
 
-def test_nothing_to_do_has_a_last_line_too(deploy: Cli) -> None:
+def test_json_log_of_nothing_to_do_has_a_last_event(deploy: Cli) -> None:
+    """A deploy without changes ends with `run_finished`, too."""
     deploy("hosted_zone")
     done = deploy("hosted_zone")
     (only,) = events(done)
     assert (only["event"], only["message"], only["run"]) == ("run_finished", "nothing to do", None)
 
 
-def test_failed_retried_and_skipped_units(deploy: Cli) -> None:
+def test_json_log_has_failed_retried_and_skipped_units(deploy: Cli) -> None:
+    """Retries are warnings, failures errors with the next step, and skipped units name what they wait for."""
     done = deploy("hosted_zone", "certificate", "application_config", "argo_projects")
     assert done.returncode == 1, done.stdout + done.stderr
-    found = events(done)
-    failed, skipped = of("application_config", found), of("argo_projects", found)
-    assert [e["event"] for e in found if e["unit"] == "application_config"].count("unit_retry") == 2
+    all_events = events(done)
+    failed, skipped = of("application_config", all_events), of("argo_projects", all_events)
+    assert [e["event"] for e in all_events if e["unit"] == "application_config"].count("unit_retry") == 2
     assert (failed["unit_retry"]["level"], failed["unit_failed"]["level"]) == ("warning", "error")
     assert "Failed to connect" in failed["unit_retry"]["message"]
     assert "Next: check that the repository's host can be reached from here" in failed["unit_failed"]["message"]
     assert failed["unit_failed"]["duration"] > 2, "two pauses of a second"
     assert list(skipped) == ["unit_skipped"]
     assert skipped["unit_skipped"]["message"] == "it waits for application_config"
-    last = found[-1]
+    last = all_events[-1]
     assert (last["event"], last["level"]) == ("run_finished", "error")
     assert last["message"].startswith("failed application_config: git ls-remote of http://127.0.0.1:9/")
     assert "continue with: eks-assets deploy logged" in last["message"]
 
 
-def test_wrong_input_is_an_event_and_an_error(deploy: Cli, folder: Path) -> None:
+def test_json_log_has_bad_input_as_event_and_error(deploy: Cli, folder: Path) -> None:
+    """Bad input is an event on stdout and an error on stderr."""
     file = folder / "logged.yaml"
     good = file.read_text()
     file.write_text(good.replace("demo-logged-deployer", "nobody"))
@@ -147,7 +151,8 @@ def test_wrong_input_is_an_event_and_an_error(deploy: Cli, folder: Path) -> None
     assert "error: cannot act as" in done.stderr
 
 
-def test_json_document_and_json_lines_keep_apart(deploy: Cli, folder: Path, eks_assets: Cli) -> None:
+def test_json_document_and_json_log_are_separate(deploy: Cli, folder: Path, eks_assets: Cli) -> None:
+    """With `--json` the events go to stderr."""
     deploy("hosted_zone")
     arguments = ("deploy", "logged", "--only", "hosted_zone", "--json", "--log-format", "json")
     done = eks_assets(*arguments, EKS_ASSETS_ENVIRONMENTS=str(folder))

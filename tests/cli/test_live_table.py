@@ -23,7 +23,8 @@ def in_the_middle_of_a_deploy() -> dict[str, Row]:
     return rows | {"cluster": Row("running", 1, message="AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS\nmore")}
 
 
-def test_every_unit_has_a_line_where_there_is_room() -> None:
+def test_live_table_has_a_line_per_unit_if_there_is_room() -> None:
+    """With enough lines every unit is shown, with the first line of its message."""
     rows = in_the_middle_of_a_deploy()
     shown = lines(rows, None)
     assert len(shown) == len(rows) + 2
@@ -32,7 +33,8 @@ def test_every_unit_has_a_line_where_there_is_room() -> None:
     assert cluster.endswith("AWS::EKS::Cluster Cluster: CREATE_IN_PROGRESS")
 
 
-def test_a_low_terminal_shows_what_runs_and_failed_before_what_waits_and_is_done() -> None:
+def test_live_table_on_low_terminal_prefers_running_and_failed() -> None:
+    """Running and failed units come first, then waiting ones, then those that are done."""
     rows = in_the_middle_of_a_deploy() | {"validation": Row("failed", 1, 2, "no answer")}
     shown = lines(rows, 10)
     assert len(shown) == 9, "and the cursor's line"
@@ -44,6 +46,7 @@ def test_a_low_terminal_shows_what_runs_and_failed_before_what_waits_and_is_done
     assert len(lines(rows, 24)) == 23
 
 
-def test_a_line_is_never_broken_in_two() -> None:
+def test_live_table_never_wraps_a_line() -> None:
+    """A long list of needs is cut instead of wrapped."""
     rows = {name: Row() for name in ("validation", *load_registry().needs["validation"])}
     assert len(lines(rows, None)) == len(rows) + 2

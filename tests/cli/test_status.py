@@ -31,7 +31,8 @@ def example() -> dict[str, Any]:
     )
 
 
-def test_json_is_as_the_schema_says() -> None:
+def test_status_json_is_valid_against_schema() -> None:
+    """The document fits docs/status.schema.json, with and without units."""
     assert schema_faults(example(), SCHEMA) == []
     assert schema_faults(status_report(environment()), SCHEMA) == []
 
@@ -40,18 +41,21 @@ def test_json_is_as_the_schema_says() -> None:
     "change",
     [{"more": 1}, {"state": "fine"}, {"checks": [{"name": "x"}]}, {"error": None}],
 )
-def test_schema_refuses_another_form(change: dict[str, Any]) -> None:
+def test_status_schema_refuses_other_forms(change: dict[str, Any]) -> None:
+    """Unknown and missing fields are faults."""
     document = example()
     document["units"][0] |= change
     assert schema_faults(document, SCHEMA)
 
 
-def test_schema_and_document_list_every_state() -> None:
+def test_schema_and_page_list_every_state() -> None:
+    """Schema, page and program have the same states."""
     listed = re.findall(r"^\| `(\w+)` \|", (PROJECT / "docs/status.md").read_text(), re.MULTILINE)[1:]
     assert set(listed) == set(SCHEMA["$defs"]["unit"]["properties"]["state"]["enum"]) == set(STATES)
 
 
-def test_since_is_the_time_of_the_command_where_nobody_keeps_it() -> None:
+def test_status_since_defaults_to_now() -> None:
+    """A check without history has been so since the command ran."""
     passed, failed = status_report(environment(UnitPlan("a", "network", "failed", checks=(PASSED, FAILED))))["units"][
         0
     ]["checks"]
@@ -71,10 +75,12 @@ def test_since_is_the_time_of_the_command_where_nobody_keeps_it() -> None:
         (["unknown", "in_sync"], 1),
     ],
 )
-def test_exit_code(states: list[State], code: int) -> None:
+def test_status_exit_code_follows_from_states(states: list[State], code: int) -> None:
+    """Failed and unknown units are 1, waiting ones 3, pending ones 4."""
     assert exit_code(environment(*(UnitPlan(state, "network", state) for state in states))) == code
 
 
-def test_exit_code_counts_a_failing_check_where_nothing_is_pending() -> None:
+def test_status_exit_code_counts_failing_checks() -> None:
+    """A failing check is 1 unless something is pending."""
     assert exit_code(environment(UnitPlan("a", "network", "in_sync", checks=(FAILED,)))) == 1
     assert exit_code(environment(UnitPlan("a", "network", "pending", checks=(FAILED,)))) == 4

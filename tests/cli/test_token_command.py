@@ -43,20 +43,23 @@ users:
 BELOW = ["resources", "sensors", *(f"eks_assets/{layer}" for layer in ("graph", "units", "plan", "engine"))]
 
 
-def test_kubeconfig_names_the_command() -> None:
+def test_kubeconfig_names_the_token_command() -> None:
+    """The kubeconfig's exec entry is the command that the program set."""
     install_token_command()
     written = yaml.safe_dump(build_kubeconfig(ADDRESS, "acme-prod"))
     assert written == KUBECONFIG.replace("PYTHON", sys.executable)
 
 
-def test_kubeconfig_needs_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kubeconfig_without_token_command_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a command that was set there is no kubeconfig."""
     monkeypatch.setattr(exec_credential, "_command", [])
     with pytest.raises(RuntimeError, match="no command that prints tokens was set"):
         build_kubeconfig(ADDRESS, "acme-prod")
 
 
 @pytest.mark.parametrize("layer", [*BELOW, "eks_assets/orchestration"])
-def test_layers_below_the_command_line_do_not_spell_it(layer: str) -> None:
+def test_lower_layers_do_not_spell_the_token_command(layer: str) -> None:
+    """No layer below the command line names `eks_assets.cli`."""
     sources = list((PROJECT / layer).rglob("*.py"))
     assert sources
     assert [str(file) for file in sources if "eks_assets.cli" in file.read_text()] == []

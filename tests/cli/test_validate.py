@@ -29,12 +29,16 @@ def owned_by(user: int, stat: Callable[..., os.stat_result]) -> Callable[..., os
 
 
 class TestFolder:
-    def test_it_is_found_from_below(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_environments_folder_is_found_from_below(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The folder is looked for in the parents of the current one."""
         (folder.parent / "a/b").mkdir(parents=True)
         monkeypatch.chdir(folder.parent / "a/b")
         assert find_folder() == folder
 
-    def test_the_variable_wins(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_environments_variable_overrides_the_folder(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """EKS_ASSETS_ENVIRONMENTS wins, and must name a folder."""
         monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(EXAMPLES))
         assert find_folder() == EXAMPLES
         monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "nowhere"))
@@ -67,7 +71,8 @@ class TestFolder:
         monkeypatch.chdir(folder.parent / "below")
         assert find_folder() == EXAMPLES
 
-    def test_a_misspelt_name(self, folder: Path) -> None:
+    def test_misspelt_environment_is_refused_with_suggestion(self, folder: Path) -> None:
+        """A misspelt name is answered with the nearest."""
         with pytest.raises(ConfigError, match="did you mean"):
             environment_file("sandbx", folder)
 
@@ -85,14 +90,16 @@ class TestCommands:
 
         return run
 
-    def test_valid_environments_exit_0(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+    def test_validate_exits_0_for_valid_environments(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        """Valid environments are counted."""
         assert run("validate") == (0, "1 environment is valid\n")
         assert run("validate", *(str(EXAMPLES / f"{n}.yaml") for n in ("sandbox", "acme-dev", "acme-prod"))) == (
             0,
             "3 environments are valid\n",
         )
 
-    def test_faults_exit_2_and_are_counted(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+    def test_validate_exits_2_and_counts_faults(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        """One line per fault, and their number at the end."""
         edit(folder / "sandbox.yaml", "attempts: 3", "attempts: 0")
         edit(folder / "clusters/sandbox.yaml", "maxSize: 4", "maxSize: 1")
         code, output = run("validate", "sandbox")
@@ -102,24 +109,29 @@ class TestCommands:
         assert lines[-1] == "2 problems in 2 files"
         assert len(lines) == 3
 
-    def test_an_unknown_name_is_one_of_the_faults(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+    def test_validate_counts_unknown_name_as_fault(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+        """An unknown name is a fault like others."""
         code, output = run("validate", "sandbox", "sandbux")
         assert code == 2
         assert 'did you mean "sandbox"?' in output
 
-    def test_two_environments_of_one_name_in_aws(self, folder: Path, run: Callable[..., tuple[int, str]]) -> None:
+    def test_validate_refuses_two_files_for_one_platform(
+        self, folder: Path, run: Callable[..., tuple[int, str]]
+    ) -> None:
+        """Two files with the same tenant and target_env are a fault."""
         (folder / "twin.yaml").write_text((folder / "sandbox.yaml").read_text())
         code, output = run("validate")
         assert code == 2
         assert "twin.yaml:3: target_env:" in output
 
-    def test_the_schema_is_that_of_the_files(self, run: Callable[..., tuple[int, str]]) -> None:
+    def test_schema_describes_environment_and_cluster_files(self, run: Callable[..., tuple[int, str]]) -> None:
+        """The schema has the fields of the files, and none that the loader adds."""
         code, output = run("schema")
-        found = json.loads(output)
+        json_schema = json.loads(output)
         assert code == 0
-        assert found["properties"]["cluster"]["type"] == "string"
-        assert found["properties"]["deploy"]["enum"] == ["automatic", "manual"]
-        assert "name" not in found["properties"]
+        assert json_schema["properties"]["cluster"]["type"] == "string"
+        assert json_schema["properties"]["deploy"]["enum"] == ["automatic", "manual"]
+        assert "name" not in json_schema["properties"]
         assert "file_values" not in output
         code, output = run("schema", "--cluster")
         assert "managedNodeGroups" in json.loads(output)["properties"]

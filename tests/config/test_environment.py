@@ -19,13 +19,15 @@ def prod() -> Environment:
     return load_environment("acme-prod", EXAMPLES)
 
 
-def test_all_published_examples_load() -> None:
+def test_published_environments_load() -> None:
+    """Every file in `environments/` is valid."""
     assert list_environments(EXAMPLES) == ("acme-dev", "acme-prod", "sandbox", "sandbox-gated")
     for name in list_environments(EXAMPLES):
         assert load_environment(name, EXAMPLES).name == name
 
 
-def test_names_follow_the_specification(prod: Environment) -> None:
+def test_names_follow_tenant_and_target_env(prod: Environment) -> None:
+    """Derived names are those that other tools expect."""
     assert prod.resource_prefix == "acme-prod"
     assert prod.cluster_name == "acme-prod-cluster"
     assert prod.vpc_name == "acme-prod-vpc"
@@ -35,7 +37,8 @@ def test_names_follow_the_specification(prod: Environment) -> None:
     assert prod.keycloak_secret == "/acme/prod/keycloak/admin-credentials"
 
 
-def test_the_sandboxes_share_nothing_that_has_a_name_or_an_address() -> None:
+def test_sandboxes_share_no_name_and_no_address() -> None:
+    """Both sandboxes can be deployed into one account."""
     one, other = load_environment("sandbox", EXAMPLES), load_environment("sandbox-gated", EXAMPLES)
     assert one.resource_prefix != other.resource_prefix
     assert one.hosted_zone.name != other.hosted_zone.name
@@ -48,6 +51,7 @@ def test_the_sandboxes_share_nothing_that_has_a_name_or_an_address() -> None:
 
 
 def test_production_is_stricter_than_development(prod: Environment) -> None:
+    """Production needs approvals and has shorter deadlines and more node groups."""
     dev = load_environment("acme-dev", EXAMPLES)
     assert dev.approval is None
     assert prod.approval is not None
@@ -57,7 +61,8 @@ def test_production_is_stricter_than_development(prod: Environment) -> None:
     assert len(prod.cluster.node_groups) == 3
 
 
-def test_placeholders_are_filled_in_but_for_the_vpc(prod: Environment) -> None:
+def test_placeholders_are_filled_in_except_the_vpc(prod: Environment) -> None:
+    """The VPC's id is known only after its deploy."""
     assert prod.cluster.metadata.version == "1.35"
     assert prod.cluster.vpc.id == "${VPC_ID}"
     assert prod.cluster.iam.pod_identity_associations[0].permission_policy_arns[0] == (
@@ -65,7 +70,8 @@ def test_placeholders_are_filled_in_but_for_the_vpc(prod: Environment) -> None:
     )
 
 
-def test_values_win_over_the_values_file(tmp_path: Path) -> None:
+def test_values_override_the_values_file(tmp_path: Path) -> None:
+    """An add-on's values are merged over its values file; lists are replaced."""
     (tmp_path / "clusters").mkdir()
     (tmp_path / "clusters/sandbox.yaml").write_text((EXAMPLES / "clusters/sandbox.yaml").read_text())
     (tmp_path / "base.yaml").write_text("replicas: 2\nlimits: {cpu: 1, memory: 1Gi}\nhosts: [a, b]\n")
@@ -80,7 +86,7 @@ def test_values_win_over_the_values_file(tmp_path: Path) -> None:
     assert env.addon("external_dns").enabled
 
 
-def test_values_of_a_file_keep_their_place_in_what_digests_are_made_of(prod: Environment) -> None:
+def test_values_of_a_file_keep_their_place_in_digests(prod: Environment) -> None:
     """A plan approved, or content deployed, before the loader merged the two must have the same digest today."""
     from_file, own = prod.addon("loki").model_dump(mode="json"), Addon(values={"a": 1}).model_dump(mode="json")
     assert (from_file["values"], list(from_file["file_values"])) == ({}, ["loki"])
@@ -88,25 +94,29 @@ def test_values_of_a_file_keep_their_place_in_what_digests_are_made_of(prod: Env
     assert list(own) == ["enabled", "version", "values", "values_file", "timeout", "file_values"]
 
 
-def test_merging_leaves_both_sides_as_they_were() -> None:
+def test_merge_mappings_leaves_both_sides_unchanged() -> None:
+    """Neither mapping is changed by merging."""
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merge_mappings(below, above) == {"a": {"b": 1, "c": 2}}
     assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("4h", 14400)])
-def test_grants_expire_after_hours_or_minutes(prod: Environment, text: str, seconds: int) -> None:
+def test_approvals_expire_after_hours_or_minutes(prod: Environment, text: str, seconds: int) -> None:
+    """The lifetime is written in hours or minutes."""
     env = prod.model_copy(update={"approval": Approval(expires=text)})
     assert env.expires_seconds == seconds
 
 
 @pytest.mark.parametrize("owner", ["team:payments", "payments@acme.example"])
 def test_owner_is_a_team_or_an_address(owner: str) -> None:
+    """An owner is a team or an e-mail address."""
     assert TypeAdapter(Owner).validate_python(owner) == owner
 
 
 @pytest.mark.parametrize("owner", ["payments", "team:", "team:a b", "@acme.example", ""])
 def test_owner_that_names_nobody_is_refused(owner: str) -> None:
+    """Anything else is refused."""
     with pytest.raises(ValidationError):
         TypeAdapter(Owner).validate_python(owner)
 
@@ -116,6 +126,7 @@ def test_environment_without_an_owner_keeps_its_digest() -> None:
     assert "owner" not in load_environment("acme-dev", EXAMPLES).model_dump()
 
 
-def test_an_environment_cannot_be_changed(prod: Environment) -> None:
+def test_environment_is_frozen(prod: Environment) -> None:
+    """An environment cannot be changed after loading."""
     with pytest.raises(ValidationError, match="frozen"):
         prod.region = "us-east-1"  # type: ignore[misc]

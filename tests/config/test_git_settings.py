@@ -32,7 +32,8 @@ EXAMPLES = Path(__file__).parents[2] / "environments"
         ),
     ],
 )
-def test_faults_are_shown_where_they_stand(tmp_path: Path, old: str, new: str, path: str, words: str) -> None:
+def test_git_faults_are_reported_at_their_path(tmp_path: Path, old: str, new: str, path: str, words: str) -> None:
+    """Each fault in `git` is reported at its path, with what is allowed."""
     folder = Path(shutil.copytree(EXAMPLES, tmp_path / "environments"))
     text = (folder / "acme-dev.yaml").read_text()
     assert text.count(old) == 1
@@ -41,7 +42,8 @@ def test_faults_are_shown_where_they_stand(tmp_path: Path, old: str, new: str, p
     assert any(problem.path == path and words in problem.message for problem in problems), problems
 
 
-def test_products_need_a_repository(tmp_path: Path) -> None:
+def test_products_without_repository_are_refused(tmp_path: Path) -> None:
+    """Purchased products need an application repository."""
     folder = Path(shutil.copytree(EXAMPLES, tmp_path / "environments"))
     text = (folder / "acme-dev.yaml").read_text()
     start, end = text.index("git:\n"), text.index("retry:")
@@ -50,5 +52,6 @@ def test_products_need_a_repository(tmp_path: Path) -> None:
     assert (problem.path, "needs a repository" in problem.message) == ("products_purchased", True)
 
 
-def test_the_branch_follows_the_prefix() -> None:
+def test_git_branch_follows_the_prefix() -> None:
+    """The default branch is named after the environment's prefix."""
     assert load_environment("acme-prod", EXAMPLES).git_branch == "develop/acme-prod"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,10 @@ import pytest
 from eks_assets.units import load_registry
 from resources.config.loader import check_environment_file, load_environment
 from resources.config.names import derived_names
-from resources.config.problems import Problem
 from resources.model.errors import ConfigError
 from tests.helpers.environment_folder import edit
 
 UNITS = load_registry().by_name
-Edit = Callable[..., list[Problem]]
 
 
 ENVIRONMENT_FAULTS = [
@@ -104,119 +101,44 @@ CLUSTER_FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "path", "words"), ENVIRONMENT_FAULTS)
-def test_a_fault_in_the_environment_is_shown_where_it_stands(
-    folder: Path, old: str, new: str, path: str, words: str
-) -> None:
+def test_environment_fault_is_reported_at_its_line(folder: Path, old: str, new: str, path: str, words: str) -> None:
+    """Each fault is reported at its line, with what is allowed."""
     line = edit(folder / "sandbox.yaml", old, new)
-    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
-    assert [(p.file, p.line) for p in found] == [("environments/sandbox.yaml", line)]
-    assert words in found[0].message
+    problems = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [(p.file, p.line) for p in problems] == [("environments/sandbox.yaml", line)]
+    assert words in problems[0].message
 
 
 @pytest.mark.parametrize(("old", "new", "path", "words"), CLUSTER_FAULTS)
-def test_a_fault_in_the_cluster_is_shown_in_the_clusters_file(
+def test_cluster_fault_is_reported_in_the_clusters_file(
     folder: Path, old: str, new: str, path: str, words: str
 ) -> None:
+    """Faults of the ClusterConfig are reported in its own file."""
     line = edit(folder / "clusters/sandbox.yaml", old, new)
-    found = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
-    assert [p.file for p in found] == ["environments/clusters/sandbox.yaml"]
-    assert words in found[0].message
+    problems = [p for p in check_environment_file(folder / "sandbox.yaml", UNITS) if p.path == path]
+    assert [p.file for p in problems] == ["environments/clusters/sandbox.yaml"]
+    assert words in problems[0].message
     if new:
-        assert found[0].line == line
+        assert problems[0].line == line
 
 
-def access_policy(name: str) -> str:
-    return f"""accessConfig:
-  accessEntries:
-    - principalARN: arn:aws:iam::000000000000:role/x
-      accessPolicies:
-        - policyARN: arn:aws:eks::aws:cluster-access-policy/{name}
-          accessScope: {{type: cluster}}
-"""
-
-
-def test_access_policies_are_known_by_name(folder: Path) -> None:
-    cluster = folder / "clusters/sandbox.yaml"
-    edit(cluster, "addons:\n", access_policy("AmazonEKSViewPolicy") + "addons:\n")
-    assert check_environment_file(folder / "sandbox.yaml") == []
-    edit(cluster, "AmazonEKSViewPolicy", "AmazonEKSViewPolcy")
-    (problem,) = check_environment_file(folder / "sandbox.yaml")
-    assert 'did you mean "AmazonEKSViewPolicy"?' in problem.message
-
-
-def without_roles(folder: Path, roles: str = "") -> Path:
-    """The sandbox's environment file with other roles, or none at all."""
-    file = folder / "sandbox.yaml"
-    text = file.read_text()
-    start, end = text.index("roles:"), text.index("hosted_zone:")
-    file.write_text(text[:start] + roles + text[end:])
-    return file
-
-
-@pytest.mark.parametrize("roles", ["", "roles: {}\n", "roles: {planner: 'arn:aws:iam::000000000000:role/planner'}\n"])
-def test_an_environment_that_nobody_could_administer_is_refused(folder: Path, roles: str) -> None:
-    (problem,) = check_environment_file(without_roles(folder, roles))
-    assert problem.path == "roles"
-    assert "allowed: roles.deployer or roles.pipeline" in problem.message
-
-
-@pytest.mark.parametrize(
-    ("before", "administrator"),
-    [
-        ("secretsEncryption:", access_policy("AmazonEKSClusterAdminPolicy")),
-        (
-            "  - arn: arn:${AWS_PARTITION}:iam::${AWS_ACCOUNT_ID}:role/KarpenterNodeRole",
-            "  - {arn: 'arn:aws:iam::000000000000:role/x', groups: ['system:masters']}\n",
-        ),
-    ],
-)
-def test_an_environment_without_roles_is_fine_where_its_cluster_names_an_administrator(
-    folder: Path, before: str, administrator: str
-) -> None:
-    edit(folder / "clusters/sandbox.yaml", before, administrator + before)
-    assert check_environment_file(without_roles(folder)) == []
-
-
-def lookup_with_subnets(folder: Path, private: str) -> list[Problem]:
-    """The sandbox in a VPC that exists, with these private subnets."""
-    environment, cluster = folder / "sandbox.yaml", folder / "clusters/sandbox.yaml"
-    text = environment.read_text()
-    start, end = text.index("network:"), text.index("retry:")
-    environment.write_text(text[:start] + "network: {lookup: {}}\n" + text[end:])
-    edit(cluster, "  id: ${VPC_ID}\n", f"  id: ${{VPC_ID}}\n  subnets: {{private: {private}}}\n")
-    return check_environment_file(environment)
-
-
-def test_subnets_in_two_zones_are_fine(folder: Path) -> None:
-    assert lookup_with_subnets(folder, "{us-west-2a: {id: subnet-0a}, us-west-2b: {id: subnet-0b}}") == []
-
-
-def test_one_zone_is_not_enough(folder: Path) -> None:
-    (problem,) = lookup_with_subnets(folder, "{us-west-2a: {id: subnet-0a}}")
-    assert "two or more zones" in problem.message
-
-
-def test_subnets_that_overlap_are_refused(folder: Path) -> None:
-    (problem,) = lookup_with_subnets(
-        folder, "{us-west-2a: {id: subnet-1, cidr: 10.0.0.0/24}, us-west-2b: {id: subnet-2, cidr: 10.0.0.128/25}}"
-    )
-    assert "overlaps 10.0.0.0/24" in problem.message
-
-
-def test_names_that_aws_would_refuse_for_their_length(folder: Path) -> None:
+def test_derived_names_that_are_too_long_are_refused(folder: Path) -> None:
+    """Names that AWS would refuse are found before a deploy."""
     edit(folder / "sandbox.yaml", "tenant: demo", "tenant: a-very-long-tenant")
     edit(folder / "sandbox.yaml", "target_env: sandbox", "target_env: and-a-very-long-name")
     (role,) = [p for p in check_environment_file(folder / "sandbox.yaml") if "node role" in p.message]
     assert "allowed: 64 characters" in role.message
 
 
-def test_the_longest_stack_is_that_of_the_unit_with_the_longest_name() -> None:
+def test_derived_names_hold_the_longest_stack_name() -> None:
+    """The unit with the longest name decides whether stack names fit."""
     stacks = {n.name: n.longest for n in derived_names("acme-dev", None, ("efs", "service_account_roles", "network"))}
     assert stacks["acme-dev-service-account-roles"] == 128
     assert not {"acme-dev-efs", "acme-dev-network"} & set(stacks)
 
 
-def test_all_faults_come_at_once_and_together(folder: Path) -> None:
+def test_faults_of_all_files_are_reported_at_once(folder: Path) -> None:
+    """Faults of the environment and of its cluster are in one error."""
     edit(folder / "sandbox.yaml", "tenant: demo", "tenant: Demo")
     edit(folder / "sandbox.yaml", "10.0.0.0/16", "10.0.0.0")
     edit(folder / "sandbox.yaml", "attempts: 3", "attempts: 0")
@@ -230,7 +152,8 @@ def test_all_faults_come_at_once_and_together(folder: Path) -> None:
     assert {"managedNodeGroups[0].instanceType", "managedNodeGroups[0].maxSize"} <= set(paths)
 
 
-def test_units_are_known_by_name_where_the_caller_knows_them(folder: Path) -> None:
+def test_addon_of_unknown_unit_is_refused_if_units_are_known(folder: Path) -> None:
+    """Without the units' names, add-ons are not checked."""
     file = folder / "sandbox.yaml"
     file.write_text(file.read_text() + "addons:\n  karpentr: off\n")
     assert check_environment_file(file) == []
@@ -238,7 +161,8 @@ def test_units_are_known_by_name_where_the_caller_knows_them(folder: Path) -> No
     assert 'did you mean "karpenter"?' in problem.message
 
 
-def test_a_namespace_may_be_left_out_where_nothing_needs_it(folder: Path) -> None:
+def test_namespace_may_be_left_out_if_nothing_needs_it(folder: Path) -> None:
+    """Namespaces of disabled units need not be listed."""
     file = folder / "sandbox.yaml"
     file.write_text(
         file.read_text()
@@ -251,7 +175,8 @@ def test_a_namespace_may_be_left_out_where_nothing_needs_it(folder: Path) -> Non
     assert check_environment_file(file, UNITS) == []
 
 
-def test_a_namespace_that_is_left_out_is_no_fault_where_no_units_are_known(folder: Path) -> None:
+def test_namespaces_are_not_checked_without_units(folder: Path) -> None:
+    """Without the units nobody knows which namespaces are needed."""
     edit(folder / "sandbox.yaml", "retry:\n", "namespaces: [shop]\nretry:\n")
     assert check_environment_file(folder / "sandbox.yaml") == []
     assert len(check_environment_file(folder / "sandbox.yaml", UNITS)) == 2
@@ -261,7 +186,8 @@ def test_a_namespace_that_is_left_out_is_no_fault_where_no_units_are_known(folde
     "addon",
     ["{values_file: nope.yaml}", "{values_file: values.yaml, values: [a]}", "{file_values: {a: 1}}", "sometimes"],
 )
-def test_faults_in_an_addon(folder: Path, addon: str) -> None:
+def test_addon_fault_is_reported_at_its_line(folder: Path, addon: str) -> None:
+    """Each fault of an add-on's settings is reported at its line."""
     file = folder / "sandbox.yaml"
     (folder / "values.yaml").write_text("a: 1\n")
     file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
@@ -270,7 +196,8 @@ def test_faults_in_an_addon(folder: Path, addon: str) -> None:
     assert problem.line == file.read_text().count("\n")
 
 
-def test_the_name_is_the_files_and_no_field(folder: Path) -> None:
+def test_name_is_the_files_and_no_field(folder: Path) -> None:
+    """The environment is named after its file; a field for it is refused and never suggested."""
     file = folder / "sandbox.yaml"
     file.write_text(file.read_text() + "name: other\n")
     (problem,) = check_environment_file(file)
@@ -280,38 +207,6 @@ def test_the_name_is_the_files_and_no_field(folder: Path) -> None:
     (problem,) = check_environment_file(file)
     assert problem.path == "nmae"
     assert " name," not in problem.message
-
-
-@pytest.mark.parametrize("value", ["9007199254740992", "-9007199254740992", "1e999"])
-def test_values_that_json_cannot_hold_are_shown_where_they_stand(folder: Path, value: str) -> None:
-    file, values = folder / "sandbox.yaml", folder / "values.yaml"
-    values.write_text(f"a: 1\nlist:\n- b: {value}\n")
-    line = file.read_text().count("\n") + 3
-    file.write_text(
-        file.read_text() + f"addons:\n  karpenter:\n    values: {{80: {value}}}\n    values_file: values.yaml\n"
-    )
-    inline, beside = check_environment_file(file, UNITS)
-    assert (inline.file, inline.line, inline.path) == ("environments/sandbox.yaml", line, "addons.karpenter.values.80")
-    assert (beside.file, beside.line, beside.path) == ("environments/values.yaml", 3, "list[0].b")
-    assert "text in quotes" in inline.message
-
-
-def test_dates_and_times_of_day_are_text_as_they_are_for_helm_and_eksctl(folder: Path) -> None:
-    file = folder / "sandbox.yaml"
-    values = "{tag: 2024-05-01, closes: 12:30, since: 2024-05-01T00:00:00Z}"
-    file.write_text(file.read_text() + f"addons:\n  karpenter:\n    values: {values}\n")
-    assert check_environment_file(file, UNITS) == []
-    found = load_environment("sandbox", folder).addons["karpenter"].values
-    assert found == {"tag": "2024-05-01", "closes": "12:30", "since": "2024-05-01T00:00:00Z"}
-
-
-def test_keys_that_are_no_text_are_the_text_that_they_are_written_as(folder: Path) -> None:
-    file, values = folder / "sandbox.yaml", folder / "values.yaml"
-    values.write_text("tcp: {8080: {from: file, kept: true}}\n")
-    addon = '{values_file: values.yaml, values: {tcp: {"8080": {from: here}}}}'
-    file.write_text(file.read_text() + f"addons:\n  karpenter: {addon}\n")
-    found = load_environment("sandbox", folder).addons["karpenter"].values
-    assert found == {"tcp": {"8080": {"from": "here", "kept": True}}}
 
 
 @pytest.mark.parametrize(
@@ -325,13 +220,15 @@ def test_keys_that_are_no_text_are_the_text_that_they_are_written_as(folder: Pat
         ("kind: ClusterConfig", "is a ClusterConfig"),
     ],
 )
-def test_files_that_are_no_environment_at_all(folder: Path, text: str, words: str) -> None:
+def test_file_that_is_no_environment_is_refused(folder: Path, text: str, words: str) -> None:
+    """Bad YAML, other documents and unsafe tags are one fault each."""
     (folder / "broken.yaml").write_text(text)
     (problem,) = check_environment_file(folder / "broken.yaml")
     assert words in problem.message
 
 
-def test_a_file_that_is_not_text(folder: Path) -> None:
+def test_file_that_is_not_utf_8_is_refused(folder: Path) -> None:
+    """A file in another encoding is one fault."""
     (folder / "broken.yaml").write_bytes(b"\xff\xfe\x00")
     (problem,) = check_environment_file(folder / "broken.yaml")
     assert "UTF-8" in problem.message

@@ -24,7 +24,7 @@ addons:
 """
 
 
-def test_the_catalog_is_what_the_installed_botocore_knows() -> None:
+def test_catalog_is_what_installed_botocore_knows() -> None:
     """After an update of botocore: `make catalog`."""
     assert {key: aws_catalog._BOTOCORE[key] for key in ("partitions", "instance_sizes")} == read_models()
 
@@ -39,18 +39,21 @@ def test_the_catalog_is_what_the_installed_botocore_knows() -> None:
         ("us-isob-east-1", "aws-iso-b"),
     ],
 )
-def test_a_region_lies_in_the_partition_that_botocore_says(region: str, partition: str) -> None:
+def test_region_lies_in_botocores_partition(region: str, partition: str) -> None:
+    """The partition of a region is botocore's."""
     assert aws_catalog.partition_of(region) == partition
 
 
-def test_zones_are_lettered_a_to_c_but_for_the_regions_in_the_table() -> None:
+def test_zones_are_a_to_c_except_in_listed_regions() -> None:
+    """Regions in the table have other zones; unknown regions have none."""
     assert aws_catalog.zones_of("eu-west-1") == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
     assert aws_catalog.zones_of("ca-central-1") == ("ca-central-1a", "ca-central-1b", "ca-central-1d")
     assert aws_catalog.zones_of("xx-nowhere-1") == ()
 
 
 @pytest.mark.parametrize("region", ["us-wset-2", "us-west-9", "aws-global"])
-def test_a_region_that_botocore_does_not_know_is_refused(folder: Path, region: str) -> None:
+def test_unknown_region_is_refused(folder: Path, region: str) -> None:
+    """A region that botocore does not know is an error."""
     edit(folder / "sandbox.yaml", "region: us-west-2", f"region: {region}")
     assert "region" in {
         problem.path for problem in check_environment_file(folder / "sandbox.yaml") if not problem.warning
@@ -69,7 +72,8 @@ def test_a_region_that_botocore_does_not_know_is_refused(folder: Path, region: s
         ),
     ],
 )
-def test_a_name_far_from_all_known_ones_is_a_warning(folder: Path, old: str, new: str, path: str, words: str) -> None:
+def test_unknown_name_is_a_warning_with_a_command(folder: Path, old: str, new: str, path: str, words: str) -> None:
+    """A name unlike any known one may be new: a warning with the AWS command that tells."""
     edit(folder / "clusters/sandbox.yaml", old, new)
     (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert (problem.warning, problem.path) == (True, path)
@@ -79,7 +83,8 @@ def test_a_name_far_from_all_known_ones_is_a_warning(folder: Path, old: str, new
 
 
 @pytest.mark.parametrize("name", ["cordns", "corednss", "corednz", "croedns", "CoreDNS"])
-def test_a_name_within_one_letter_of_a_known_one_is_refused(folder: Path, name: str) -> None:
+def test_misspelt_name_is_refused(folder: Path, name: str) -> None:
+    """A name within one letter of a known one is a typo."""
     edit(folder / "clusters/sandbox.yaml", "name: vpc-cni", f"name: {name}")
     (problem,) = check_environment_file(folder / "sandbox.yaml")
     assert not problem.warning
@@ -88,7 +93,8 @@ def test_a_name_within_one_letter_of_a_known_one_is_refused(folder: Path, name: 
         load_environment("sandbox", folder)
 
 
-def test_an_iam_policy_is_refused_and_not_warned_of_too(folder: Path) -> None:
+def test_iam_policy_as_access_policy_is_refused_once(folder: Path) -> None:
+    """An IAM policy is one error, without a warning beside it."""
     policy = POLICY.replace("eks::aws:cluster-access-policy/AmazonEKSQuantumPolicy", "iam::aws:policy/ReadOnlyAccess")
     edit(folder / "clusters/sandbox.yaml", "addons:\n", policy)
     (problem,) = check_environment_file(folder / "sandbox.yaml")
@@ -108,7 +114,8 @@ def test_an_iam_policy_is_refused_and_not_warned_of_too(folder: Path) -> None:
         ("bcda", False),
     ],
 )
-def test_one_letter_is_one_missing_added_replaced_or_swapped(word: str, misspelt: bool) -> None:
+def test_misspelt_is_one_letter_missing_added_or_changed(word: str, misspelt: bool) -> None:
+    """One letter missing, added, replaced or swapped with its neighbour."""
     assert is_misspelt(word, ["abcd"]) is misspelt
 
 
@@ -123,7 +130,8 @@ def versioned(folder: Path, version: str) -> Path:
     return file
 
 
-def test_a_version_newer_than_the_catalog_is_a_warning(folder: Path) -> None:
+def test_version_newer_than_catalog_is_a_warning(folder: Path) -> None:
+    """EKS may offer it by now: a warning with the AWS command that tells."""
     file = versioned(folder, "1.37")
     (problem,) = check_environment_file(file)
     assert (problem.warning, problem.path) == (True, "kubernetes_version")
@@ -132,13 +140,15 @@ def test_a_version_newer_than_the_catalog_is_a_warning(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.43", "1.99"])
-def test_a_version_that_eks_has_ended_or_cannot_have_yet_is_refused(folder: Path, version: str) -> None:
+def test_version_ended_or_too_new_is_refused(folder: Path, version: str) -> None:
+    """A version that EKS has ended, or cannot have yet, is an error."""
     (problem,) = check_environment_file(versioned(folder, version))
     assert not problem.warning
     assert f"EKS does not offer Kubernetes {version}" in problem.message
 
 
-def test_the_sandbox_runs_no_version_that_the_catalog_does_not_know(folder: Path) -> None:
+def test_sandbox_refuses_version_unknown_to_catalog(folder: Path) -> None:
+    """The sandbox has only the versions of the catalog."""
     edit(folder / "sandbox.yaml", 'version: "1.34"', 'version: "1.37"')
     refused = [problem.message for problem in check_environment_file(folder / "sandbox.yaml") if not problem.warning]
     assert len(refused) == 1
@@ -146,6 +156,7 @@ def test_the_sandbox_runs_no_version_that_the_catalog_does_not_know(folder: Path
 
 
 def test_validate_prints_warnings_on_stderr_and_succeeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Warnings do not change the exit code."""
     edit(folder / "clusters/sandbox.yaml", "name: vpc-cni", "name: quantum-scheduler")
     validate(["sandbox"])
     printed = capsys.readouterr()

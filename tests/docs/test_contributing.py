@@ -69,7 +69,7 @@ def chart_pushed(account: Environment, tmp_path: Path, monkeypatch: pytest.Monke
     push(state.registry, packaging.package(NAME, Path(state.tools), tmp_path), Path(state.tools))
 
 
-def test_new_file_is_registered_without_being_named_anywhere(grown: Registry) -> None:
+def test_new_file_is_registered_by_itself(grown: Registry) -> None:
     """It joins the units that were there, behind the cluster and what it waits for."""
     assert {u.name for u in grown.units} - {u.name for u in load_registry().units} == {NAME}
     assert set(grown.needs[NAME]) >= {"access_entries", "pod_addons"}
@@ -84,7 +84,7 @@ def test_new_unit_is_an_asset_with_its_check(grown: Registry) -> None:
     assert [check.name for check in asset.check_specs] == ["workloads_ready"]
 
 
-def test_new_unit_takes_its_switch_and_overrides_from_the_environment(
+def test_new_unit_takes_switch_and_values_from_environment(
     grown: Registry, sandbox_env: Environment, asking_env: Environment
 ) -> None:
     """Off where nobody asks for it; values under `addons` are merged in."""

@@ -26,7 +26,7 @@ REFUSED_VALUE = {"policy": "no-such-policy"}
 
 def clients() -> list[int]:
     """This process's own children that push and still run; the test's git server has children, too."""
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             _, _, rest = (folder / "stat").read_text().rpartition(")")
@@ -34,12 +34,13 @@ def clients() -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(rest.split()[1]) == os.getpid() and b"push" in words:
-            found.append(int(folder.name))
-    return found
+            processes.append(int(folder.name))
+    return processes
 
 
 class TestGitTree:
-    def test_a_refused_push_leaves_neither_clone_nor_branch(self, deploy: Deployer, repository: Repository) -> None:
+    def test_refused_push_leaves_neither_clone_nor_branch(self, deploy: Deployer, repository: Repository) -> None:
+        """Nothing is left on this machine and in the repository."""
         repository.hook("pre-receive", "echo 'Protected branch update failed' >&2; exit 1")
         context = deploy.context()
         with pytest.raises(OperationFailed, match="does not take a push"):
@@ -48,9 +49,10 @@ class TestGitTree:
         assert not repository.git("branch", "--list", BRANCH)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_an_interrupted_push_leaves_neither_clone_nor_git_nor_branch(
+    def test_interrupted_push_leaves_no_clone_process_or_branch(
         self, deploy: Deployer, repository: Repository, tmp_path: Path, number: signal.Signals
     ) -> None:
+        """A signal ends git and removes the clone."""
         reached, context = tmp_path / "reached", deploy.context()
         repository.hook("pre-receive", f": > '{reached}'; /bin/sleep 20; exit 1")
 
@@ -79,16 +81,16 @@ class TestGitTree:
 @pytest.mark.usefixtures("release_namespace")
 class TestHelmRelease:
     @pytest.mark.parametrize("values", [NO_IMAGE, REFUSED_VALUE], ids=["no image", "values that the schema refuses"])
-    def test_no_file_of_a_failed_release_stays(self, context: Context, values: dict[str, object]) -> None:
+    def test_failed_release_leaves_no_values_file(self, context: Context, values: dict[str, object]) -> None:
+        """The values file, which may hold secrets, is removed."""
         spec = release(values).fn(context.env)
         assert isinstance(spec, HelmRelease)
         with pytest.raises(OperationFailed):
             HelmReleaseDriver().apply(spec.model_copy(update={"timeout": 30.0}), context)
         assert list(context.aws.folder.glob("values-*")) == []
 
-    def test_a_first_install_that_failed_is_repaired_by_the_next_deploy(
-        self, materialize: Materialize, context: Context
-    ) -> None:
+    def test_failed_first_install_is_repaired_by_next_deploy(self, materialize: Materialize, context: Context) -> None:
+        """A failed first install is upgraded."""
         said = failure(materialize(release(NO_IMAGE)))
         assert f"pod {NAMESPACE}/" in said
         assert statuses(context) == ["failed"]

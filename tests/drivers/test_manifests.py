@@ -64,9 +64,9 @@ def clean(platform: Environment, context: Context) -> Iterator[Context]:
 
 
 def live(context: Context) -> dict[str, Any]:
-    found = read_object(context.cluster, config_map())
-    assert found is not None
-    return found
+    config_map_now = read_object(context.cluster, config_map())
+    assert config_map_now is not None
+    return config_map_now
 
 
 def change(context: Context, manager: str, patch: dict[str, Any], content_type: str, **options: Any) -> None:
@@ -82,7 +82,8 @@ def change(context: Context, manager: str, patch: dict[str, Any], content_type: 
     )
 
 
-def test_creates_and_then_touches_nothing(materialize: Materialize, clean: Context) -> None:
+def test_manifests_are_created_and_then_untouched(materialize: Materialize, clean: Context) -> None:
+    """Without changes the object's resourceVersion stays."""
     wanted = manifests(config_map(colour="blue"))
     assert shown(materialize(wanted), "demo")["result"].startswith("created in")
     before = live(clean)
@@ -91,7 +92,8 @@ def test_creates_and_then_touches_nothing(materialize: Materialize, clean: Conte
     assert live(clean)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: Context) -> None:
+def test_change_by_hand_is_reverted_and_additions_kept(materialize: Materialize, clean: Context) -> None:
+    """Our fields are reverted; fields of others stay."""
     wanted = manifests(config_map(colour="blue"))
     assert materialize(wanted).success
     by_hand = {"data": {"colour": "red", "added": "kept"}}
@@ -102,7 +104,8 @@ def test_change_by_hand_is_found_and_put_back(materialize: Materialize, clean: C
     assert live(clean)["data"] == {"colour": "blue", "added": "kept"}
 
 
-def test_field_that_another_manager_applies_is_not_fought_over(materialize: Materialize, clean: Context) -> None:
+def test_field_of_another_manager_is_a_conflict(materialize: Materialize, clean: Context) -> None:
+    """A conflict with another field manager is an error that names it."""
     assert materialize(manifests(config_map(colour="blue"))).success
     theirs = config_map(colour="red")
     change(clean, "their-operator", theirs, "application/apply-patch+yaml", force_conflicts=True)
@@ -113,19 +116,22 @@ def test_field_that_another_manager_applies_is_not_fought_over(materialize: Mate
     assert live(clean)["data"] == {"colour": "red"}
 
 
-def test_definition_is_established_before_what_it_defines(materialize: Materialize, clean: Context) -> None:
+def test_crd_is_established_before_its_objects(materialize: Materialize, clean: Context) -> None:
+    """A CRD is waited for before objects of its kind are applied."""
     assert materialize(manifests(CRD, BOX)).success
-    found = read_object(clean.cluster, BOX)
-    assert found is not None
-    assert found["size"] == 3
+    box = read_object(clean.cluster, BOX)
+    assert box is not None
+    assert box["size"] == 3
 
 
-def test_kind_that_does_not_exist(materialize: Materialize, platform: Environment) -> None:
+def test_unknown_kind_is_refused_with_next_step(materialize: Materialize, platform: Environment) -> None:
+    """The error asks for the unit that brings the CRD."""
     said = failure(materialize(manifests({**BOX, "kind": "Crate"})))
     assert "applying Crate one: the cluster does not know this kind" in said
     assert "is the unit that brings its CRD deployed?" in said
 
 
-def test_namespace_that_does_not_exist(materialize: Materialize, platform: Environment) -> None:
+def test_missing_namespace_is_refused(materialize: Materialize, platform: Environment) -> None:
+    """Kubernetes' answer is in the error."""
     said = failure(materialize(manifests(config_map("absent-namespace"))))
     assert 'applying ConfigMap absent-namespace/driver-test: Kubernetes says 404: namespaces "absent-namespace"' in said

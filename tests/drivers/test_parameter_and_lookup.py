@@ -87,6 +87,7 @@ def make_vpc(admin: Aws) -> Iterator[MakeVpc]:
 
 
 def test_parameter_is_created_updated_and_left_alone(materialize: Materialize, ssm: Any) -> None:
+    """Without changes the parameter gets no version."""
     created = materialize(parameter("one"))
     assert shown(created, "stored")["result"].startswith("created in")
     assert checks(created)["parameter_stored"][0]
@@ -98,21 +99,24 @@ def test_parameter_is_created_updated_and_left_alone(materialize: Materialize, s
     assert ssm.get_parameter(Name=NAME)["Parameter"]["Value"] == "two"
 
 
-def test_lookup_finds_the_vpc_and_tells_its_subnets_apart(materialize: Materialize, make_vpc: MakeVpc) -> None:
+def test_lookup_finds_vpc_and_tells_subnets_apart(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    """Private and public subnets are told apart by their tags."""
     vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": INTERNAL, "us-west-2c": EXTERNAL})
-    found = shown(materialize(lookup()), "found")
-    assert found["result"].startswith("nothing to do")
-    assert f"| `vpc_id` | `{vpc}` |" in found["outputs"]
-    assert "| `zones` | `us-west-2a, us-west-2b` |" in found["outputs"]
+    metadata = shown(materialize(lookup()), "found")
+    assert metadata["result"].startswith("nothing to do")
+    assert f"| `vpc_id` | `{vpc}` |" in metadata["outputs"]
+    assert "| `zones` | `us-west-2a, us-west-2b` |" in metadata["outputs"]
 
 
-def test_lookup_that_finds_nothing_says_what_it_looked_for(materialize: Materialize, account: Environment) -> None:
+def test_lookup_of_missing_vpc_names_its_tags(materialize: Materialize, account: Environment) -> None:
+    """The error names the tags and the setting."""
     said = failure(materialize(lookup()))
     assert "no VPC has the tags Name=driver-test" in said
     assert "network.lookup.tags" in said
 
 
-def test_lookup_that_finds_several_lists_them(materialize: Materialize, make_vpc: MakeVpc) -> None:
+def test_lookup_of_several_vpcs_lists_them(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    """Several matches are an error that lists them."""
     first, second = make_vpc("10.90.0.0/16", {}), make_vpc("10.91.0.0/16", {})
     said = failure(materialize(lookup()))
     assert "2 VPCs have the tags Name=driver-test" in said
@@ -120,7 +124,8 @@ def test_lookup_that_finds_several_lists_them(materialize: Materialize, make_vpc
     assert f"{second} (10.91.0.0/16)" in said
 
 
-def test_lookup_of_a_vpc_with_one_zone_is_refused(materialize: Materialize, make_vpc: MakeVpc) -> None:
+def test_lookup_of_vpc_with_one_zone_is_refused(materialize: Materialize, make_vpc: MakeVpc) -> None:
+    """A cluster needs private subnets in two zones."""
     vpc = make_vpc("10.90.0.0/16", {"us-west-2a": INTERNAL, "us-west-2b": EXTERNAL})
     said = failure(materialize(lookup()))
     assert f"{vpc} has private subnets (tag {INTERNAL}) in 1 zones; a cluster needs two or more" in said
@@ -144,17 +149,20 @@ def zone_id(admin: Aws) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["owned.test", "below.owned.test"])
-def test_zone_that_holds_the_domain_is_found(name: str, zone_id: str, materialize: Materialize) -> None:
+def test_zone_that_holds_the_domain_passes_its_check(name: str, zone_id: str, materialize: Materialize) -> None:
+    """The zone may be the domain's own or its parent's."""
     assert checks(materialize(zone(zone_id, name)))["found"][0]
 
 
 def test_zone_of_another_domain_is_refused(zone_id: str, materialize: Materialize) -> None:
+    """A zone that does not hold the domain is an error."""
     said = failure(materialize(zone(zone_id, "notowned.test")))
     assert f"the hosted zone {zone_id} is owned.test, which does not hold notowned.test" in said
     assert "hosted_zone.id or hosted_zone.name in the file of sandbox" in said
 
 
-def test_zone_that_does_not_exist_is_named(materialize: Materialize, account: Environment) -> None:
+def test_missing_zone_is_named(materialize: Materialize, account: Environment) -> None:
+    """A zone that does not exist is an error with its id."""
     assert "there is no hosted zone id=Z0NOTHERE, name=owned.test" in failure(
         materialize(zone("Z0NOTHERE", "owned.test"))
     )

@@ -40,14 +40,16 @@ def clean(platform: Environment, context: Context) -> Iterator[Context]:
     remove(context, GOOD)
 
 
-def test_nothing_is_written_where_one_object_would_be_refused(materialize: Materialize, clean: Context) -> None:
+def test_rehearsal_writes_nothing_if_one_object_is_refused(materialize: Materialize, clean: Context) -> None:
+    """A dry run of all objects comes before the first write."""
     said = failure(materialize(manifests(GOOD, refused("one"))))
     assert "applying Service default/one" in said
     assert "must be between 1 and 65535" in said
     assert read_object(clean.cluster, GOOD) is None
 
 
-def test_every_refusal_is_said_at_once(materialize: Materialize, clean: Context) -> None:
+def test_rehearsal_reports_every_refusal_at_once(materialize: Materialize, clean: Context) -> None:
+    """All refused objects are in one error."""
     said = failure(materialize(manifests(refused("one"), GOOD, refused("two"))))
     assert "nothing was applied" in said
     assert "Service default/one" in said

@@ -31,7 +31,7 @@ def put(gate: Gate, person: str, name: str, value: str) -> None:
 
 def test_gate_opens_after_required_approvals(gate: Gate) -> None:
     """Nothing is applied before two people have approved, and the whole request afterwards."""
-    with pytest.raises(ApprovalMissing, match="no plan of it has been put up yet"):
+    with pytest.raises(ApprovalMissing, match="no plan of it has been submitted yet"):
         gate.run("first")
     asked = gate.ask()
     assert asked.is_new
@@ -179,12 +179,12 @@ def _edited_plan(gate: Gate) -> None:
         (_another_digest, "2 of 2 missing"),
         (_same_approver_twice, "1 of 2 missing"),
         (_initiator, "1 of 2 missing"),
-        (_rejected, "no plan of it has been put up yet"),
+        (_rejected, "no plan of it has been submitted yet"),
         (_superseded, "approved to become 2, now 1"),
         (_changed_value, "approved to become 1, now 3"),
         (_changed_file, "the environment's files"),
         (_changed_by_hand, "approved to create, now it would update"),
-        (_edited_request, "no plan of it has been put up yet"),
+        (_edited_request, "no plan of it has been submitted yet"),
         (_edited_plan, "was changed after it was written"),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",

@@ -47,7 +47,8 @@ def giving(kind: type[Outputs], name: str, wave: UnitWave = "network", taking: t
     return unit(wave=wave)(fn)
 
 
-def test_units_come_after_what_they_read_and_what_they_wait_for() -> None:
+def test_registry_orders_units_by_inputs_and_after() -> None:
+    """A unit comes after the owners of what it reads and after those that it waits for."""
     first = giving(A, "first")
     second = giving(B, "second", taking=A)
     third = plain("third", after=[second])
@@ -58,12 +59,14 @@ def test_units_come_after_what_they_read_and_what_they_wait_for() -> None:
     assert registry["third"] is third
 
 
-def test_waves_keep_their_order_beside_dependencies() -> None:
+def test_registry_keeps_the_order_of_waves() -> None:
+    """Without dependencies, units are ordered by wave."""
     late, early = plain("late", "configuration"), plain("early", "network")
     assert [u.name for u in Registry.of([late, early]).units] == ["early", "late"]
 
 
-def test_descendants_are_all_that_depend_directly_or_not() -> None:
+def test_descendants_depend_directly_or_indirectly() -> None:
+    """The descendants of units include themselves and everything that depends on them."""
     first, other = giving(A, "first"), plain("other")
     second = giving(B, "second", taking=A)
     third = plain("third", after=[second])
@@ -72,42 +75,50 @@ def test_descendants_are_all_that_depend_directly_or_not() -> None:
     assert registry.descendants(["third", "other"]) == {"third", "other"}
 
 
-def test_outputs_that_nobody_gives_are_refused() -> None:
+def test_registry_refuses_outputs_without_owner() -> None:
+    """An input that no unit outputs is an error."""
     with pytest.raises(RegistryError, match="second needs A, which no registered unit provides"):
         Registry.of([giving(B, "second", taking=A)])
 
 
-def test_waiting_for_a_unit_that_is_not_registered_is_refused() -> None:
+def test_registry_refuses_waiting_for_unregistered_unit() -> None:
+    """`after` may only name registered units."""
     with pytest.raises(RegistryError, match="waiting needs gone"):
         Registry.of([plain("waiting", after=[plain("gone")])])
 
 
-def test_a_cycle_is_refused_with_its_names() -> None:
+def test_registry_refuses_cycle_and_names_it() -> None:
+    """A dependency cycle is an error that lists its units."""
     with pytest.raises(RegistryError, match=r"cycle: .*one.* -> .*other"):
         Registry.of([giving(A, "one", taking=B), giving(B, "other", taking=A)])
 
 
-def test_two_units_of_a_name_are_refused_with_their_modules() -> None:
+def test_registry_refuses_two_units_of_one_name() -> None:
+    """Two units with the same name are an error that names their modules."""
     with pytest.raises(RegistryError, match=f"two units are named same: {__name__} and {__name__}"):
         Registry.of([plain("same"), plain("same")])
 
 
-def test_two_owners_of_outputs_are_refused() -> None:
+def test_registry_refuses_two_owners_of_outputs() -> None:
+    """An outputs class belongs to one unit."""
     with pytest.raises(RegistryError, match="A belongs to one; other cannot own it too"):
         Registry.of([giving(A, "one"), giving(A, "other")])
 
 
-def test_many_units_without_outputs_are_fine() -> None:
+def test_registry_accepts_many_units_without_outputs() -> None:
+    """`NoOutputs` may be shared."""
     assert len(Registry.of([plain("one"), plain("other")]).units) == 2
 
 
-def test_reading_from_a_later_wave_is_refused() -> None:
+def test_registry_refuses_input_of_a_later_wave() -> None:
+    """A unit may not depend on one of a later wave."""
     late = giving(A, "late", "configuration")
     with pytest.raises(RegistryError, match=r"early \(network\) needs late of the later wave configuration"):
         Registry.of([late, giving(B, "early", "network", taking=A)])
 
 
-def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registry_walks_package_and_counts_units_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit imported by another module is registered once."""
     imports = (
         "eks_assets.graph.unit import unit",
         "resources.model.outputs import NoOutputs",
@@ -132,7 +143,8 @@ def test_a_package_is_walked_and_imported_units_count_once(tmp_path: Path, monke
             monkeypatch.delitem(sys.modules, name)
 
 
-def test_the_longest_path_behind_a_unit() -> None:
+def test_minutes_left_is_the_longest_path_behind_a_unit() -> None:
+    """The remaining minutes follow the slowest chain of descendants."""
     first = plain("first")
     long = unit(wave="network", after=[first], minutes=10)(plain("long").fn)
     short = unit(wave="network", after=[first], minutes=2)(plain("short").fn)
@@ -156,7 +168,7 @@ def opening(name: str) -> AnyUnit:
     return unit(wave="cluster", gives_cluster_access=True)(plain(name).fn)
 
 
-def test_registry_adds_the_edge_to_the_cluster_by_the_spec_type() -> None:
+def test_registry_adds_edge_to_cluster_by_spec_type() -> None:
     """What lives in the cluster comes after the unit that gives access to it, and other units do not."""
     release = chart()
     (before,) = release.after
@@ -164,17 +176,20 @@ def test_registry_adds_the_edge_to_the_cluster_by_the_spec_type() -> None:
     assert needs == {"chart": ("access", "before"), "access": (), "before": ()}
 
 
-def test_registry_adds_no_edge_where_no_unit_gives_access() -> None:
+def test_registry_adds_no_edge_without_access_unit() -> None:
+    """Without a unit that gives access there is nothing to wait for."""
     release = chart()
     assert Registry.of([release, *release.after]).needs["chart"] == ("before",)
 
 
-def test_registry_refuses_two_units_that_give_access_to_the_cluster() -> None:
+def test_registry_refuses_two_units_that_give_access() -> None:
+    """One unit alone gives access to the cluster."""
     with pytest.raises(RegistryError, match="one and other both give access to the cluster"):
         Registry.of([opening("one"), opening("other")])
 
 
-def test_registry_refuses_a_spec_that_needs_the_cluster_before_access_to_it() -> None:
+def test_registry_refuses_cluster_spec_in_wave_before_access() -> None:
+    """What needs the cluster cannot be in a wave before access to it."""
     late = unit(wave="observability", gives_cluster_access=True)(plain("late").fn)
     release = chart()
     with pytest.raises(RegistryError, match=r"chart \(configuration\) needs late of the later wave observability"):

@@ -64,25 +64,29 @@ def parameters(env: Environment, **known: Outputs) -> dict[str, str]:
     return spec.parameters
 
 
-def test_what_is_known_is_used_and_the_rest_is_pending(sandbox_env: Environment) -> None:
+def test_rendering_uses_known_outputs_and_leaves_rest_pending(sandbox_env: Environment) -> None:
+    """Known outputs are filled in; unknown ones are placeholders."""
     known = parameters(sandbox_env, vpc=Vpc(vpc_id="vpc-1"), zone=Zone(zone_id="Z1"))
     assert known == {"Vpc": "vpc/vpc-1", "Zone": "Z1"}
     assert pending_fields(parameters(sandbox_env, zone=Zone(zone_id="Z1"))) == ("vpc.vpc_id",)
     assert pending_fields(parameters(sandbox_env)) == ("vpc.vpc_id", "zone.zone_id")
 
 
-def test_an_optional_input_is_none_while_its_owner_is_off(prod_env: Environment, sandbox_env: Environment) -> None:
+def test_optional_input_is_none_if_its_owner_is_disabled(prod_env: Environment, sandbox_env: Environment) -> None:
+    """A disabled owner's outputs are None, even where old ones are known."""
     assert parameters(prod_env, vpc=Vpc(vpc_id="vpc-1"))["Zone"] == "none"
     off = sandbox_env.model_copy(update={"addons": {"zone": Addon(enabled=False)}})
     assert parameters(off, vpc=Vpc(vpc_id="vpc-1"), zone=Zone(zone_id="stale"))["Zone"] == "none"
 
 
-def test_values_are_merged_at_every_depth_and_lists_replaced(sandbox_env: Environment) -> None:
+def test_rendering_merges_values_and_replaces_lists(sandbox_env: Environment) -> None:
+    """The environment's values are merged into the unit's at every depth; lists are replaced."""
     spec = with_chart(sandbox_env, values={"replicas": 3, "service": {"port": 81}, "list": [9]})
     assert spec.values == {"replicas": 3, "service": {"port": 81, "name": "x"}, "list": [9]}
 
 
-def test_merging_changes_neither_side() -> None:
+def test_merge_mappings_changes_neither_side() -> None:
+    """Both mappings stay as they were; null and mappings replace what is below."""
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merge_mappings(below, above) == {"a": {"b": 1, "c": 2}}
     assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
@@ -90,7 +94,8 @@ def test_merging_changes_neither_side() -> None:
     assert merge_mappings({"a": 1}, {"a": {"b": 2}}) == {"a": {"b": 2}}
 
 
-def test_version_time_and_digest_are_the_environments(sandbox_env: Environment) -> None:
+def test_rendering_takes_version_timeout_and_digest(sandbox_env: Environment) -> None:
+    """Version, timeout and digest come from the add-on's settings, then from the environment's."""
     digest = "sha256:" + "0" * 64
     env = sandbox_env.model_copy(
         update={"charts": Charts(digests={"x": digest}), "deadlines": Deadlines(release=77, stack=99)}
@@ -101,7 +106,8 @@ def test_version_time_and_digest_are_the_environments(sandbox_env: Environment) 
     assert (spec.version, spec.timeout) == ("2.0.0", 5)
 
 
-def test_a_stack_waits_as_long_as_the_environment_says_unless_the_unit_knows_better(sandbox_env: Environment) -> None:
+def test_stack_timeout_is_the_environments_unless_unit_sets_it(sandbox_env: Environment) -> None:
+    """A unit's own timeout wins over the environment's."""
     env = sandbox_env.model_copy(update={"deadlines": Deadlines(stack=99)})
     assert render_spec(REGISTRY, env, vpc, {}).model_dump()["timeout"] == 99
     own = Stack[Vpc](name="vpc", template={}, timeout=5)
@@ -109,6 +115,8 @@ def test_a_stack_waits_as_long_as_the_environment_says_unless_the_unit_knows_bet
 
 
 def test_stack_without_a_name_is_named_after_its_unit(sandbox_env: Environment) -> None:
+    """The default name is the environment's prefix and the unit's name."""
+
     def name_of(spec: Stack[Vpc]) -> str:
         return str(with_overrides(sandbox_env, vpc, spec).model_dump()["name"])
 
@@ -117,5 +125,6 @@ def test_stack_without_a_name_is_named_after_its_unit(sandbox_env: Environment) 
 
 
 @pytest.mark.parametrize("name", ["zone", "vpc", "reader"])
-def test_rendering_needs_nothing_that_exists(sandbox_env: Environment, name: str) -> None:
+def test_rendering_works_before_anything_exists(sandbox_env: Environment, name: str) -> None:
+    """Every spec can be rendered with all outputs unknown."""
     assert render_spec(REGISTRY, sandbox_env, REGISTRY[name], {}).model_dump()["name"].endswith(name)

@@ -32,12 +32,14 @@ def taking(env: Environment, vpc: Vpc, zone: Zone | None) -> Stack[NoOutputs]:
     return Stack[NoOutputs](name="taking", template={}, parameters={"Vpc": vpc.vpc_id, "Zone": zone_id})
 
 
-def test_a_unit_is_called_like_the_function_it_is(sandbox_env: Environment) -> None:
+def test_unit_is_called_like_its_function(sandbox_env: Environment) -> None:
+    """Calling a unit returns its spec."""
     assert made(sandbox_env).name == "demo-sandbox-made"
     assert taking(sandbox_env, Vpc(vpc_id="vpc-1"), None).parameters == {"Vpc": "vpc-1", "Zone": "none"}
 
 
-def test_a_unit_knows_what_it_takes_and_gives_from_its_signature() -> None:
+def test_unit_reads_inputs_and_outputs_from_signature() -> None:
+    """Inputs, optional inputs and outputs follow from the annotations."""
     assert (made.name, made.outputs, made.has_outputs) == ("made", Vpc, True)
     assert (taking.inputs["vpc"], taking.inputs["zone"], len(taking.inputs)) == (Vpc, Zone, 2)
     assert taking.optional == {"zone"}
@@ -46,7 +48,8 @@ def test_a_unit_knows_what_it_takes_and_gives_from_its_signature() -> None:
     assert taking.minutes == 4
 
 
-def test_a_unit_has_the_check_of_its_kind_and_its_own() -> None:
+def test_unit_has_default_check_of_its_spec_and_own_checks() -> None:
+    """The default check of the spec's type comes first."""
     assert [c.name for c in taking.checks] == ["stack_complete", "cluster_active"]
 
     @unit(wave="configuration")
@@ -73,9 +76,8 @@ def test_a_unit_has_the_check_of_its_kind_and_its_own() -> None:
     assert names == ["workloads_ready", "objects_exist", "parameter_stored", "found"]
 
 
-def test_a_unit_is_off_where_its_condition_or_the_environment_says_so(
-    sandbox_env: Environment, prod_env: Environment
-) -> None:
+def test_unit_is_disabled_by_condition_or_environment(sandbox_env: Environment, prod_env: Environment) -> None:
+    """`when` or the environment's add-ons disable a unit."""
     assert taking.is_enabled(prod_env)
     assert not taking.is_enabled(sandbox_env)
     off = sandbox_env.model_copy(update={"addons": {"made": Addon(enabled=False)}})
@@ -83,7 +85,8 @@ def test_a_unit_is_off_where_its_condition_or_the_environment_says_so(
     assert not made.is_enabled(off)
 
 
-def test_a_unit_needs_a_docstring() -> None:
+def test_unit_without_docstring_is_refused() -> None:
+    """The docstring is the asset's description."""
     with pytest.raises(TypeError, match="unit silent needs a docstring"):
 
         @unit(wave="network")
@@ -92,7 +95,9 @@ def test_a_unit_needs_a_docstring() -> None:
 
 
 @pytest.mark.parametrize("kind", [str, int | None, Stack[Vpc], Vpc | Zone])
-def test_a_unit_takes_the_environment_and_outputs_only(kind: object) -> None:
+def test_unit_refuses_other_parameters(kind: object) -> None:
+    """Parameters are the environment or outputs classes."""
+
     def wrong(what) -> Stack[Vpc]:  # type: ignore[no-untyped-def]
         """Takes something else."""
         return Stack[Vpc](name="x", template={})
@@ -103,7 +108,9 @@ def test_a_unit_takes_the_environment_and_outputs_only(kind: object) -> None:
 
 
 @pytest.mark.parametrize("kind", [str, None, dict[str, str], Vpc])
-def test_a_unit_returns_a_spec(kind: object) -> None:
+def test_unit_refuses_other_return_types(kind: object) -> None:
+    """A unit returns a spec."""
+
     def wrong():  # type: ignore[no-untyped-def]
         """Returns something else."""
 
@@ -112,7 +119,9 @@ def test_a_unit_returns_a_spec(kind: object) -> None:
         unit(wave="network")(wrong)
 
 
-def test_a_spec_without_its_outputs_is_refused() -> None:
+def test_unit_refuses_spec_without_outputs() -> None:
+    """The spec must say which outputs it has."""
+
     def wrong() -> Stack:  # type: ignore[type-arg]
         """Does not say what it outputs."""
         return Stack[Vpc](name="x", template={})

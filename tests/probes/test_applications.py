@@ -22,7 +22,7 @@ def application(sync: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "live",
     [
         application({"revision": COMMIT}, source=OURS),
         application({"revision": COMMIT}, source={**OURS, "repoURL": "git@git.test:team/config"}),
@@ -31,12 +31,13 @@ def application(sync: dict[str, Any], **spec: Any) -> dict[str, Any]:
         application({"revision": "0" * 40}, source=OTHER),
     ],
 )
-def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: dict[str, Any]) -> None:
-    assert application_fault(found, FOLLOWED, COMMIT) == ""
+def test_application_fault_accepts_sources_at_commit(live: dict[str, Any]) -> None:
+    """Sources that follow our branch must be at its commit; others do not matter."""
+    assert application_fault(live, FOLLOWED, COMMIT) == ""
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("live", "words"),
     [
         (application({"revision": "0" * 40}, source=OURS), "Synced at 000000000000"),
         (application({"revisions": ["1.24.0", "0" * 40]}, sources=[CHART, OURS]), "Synced at 000000000000"),
@@ -45,5 +46,6 @@ def test_an_application_is_at_the_commit_with_the_sources_that_follow_it(found: 
         (application({"status": "OutOfSync", "revision": "1.24.0"}, source=CHART), "OutOfSync at 1.24.0"),
     ],
 )
-def test_what_keeps_an_application_from_it(found: dict[str, Any], words: str) -> None:
-    assert application_fault(found, FOLLOWED, COMMIT) == words
+def test_application_fault_names_status_and_revision(live: dict[str, Any], words: str) -> None:
+    """A source at another commit, or out of sync, is named."""
+    assert application_fault(live, FOLLOWED, COMMIT) == words

@@ -40,16 +40,16 @@ class Daemon:
             cursor=self.cursors.get(sensor.name),
             sensor_name=sensor.name,
         )
-        found = sensor.evaluate_tick(context)
-        for request in found.dynamic_partitions_requests or ():
+        tick = sensor.evaluate_tick(context)
+        for request in tick.dynamic_partitions_requests or ():
             change = self.instance.add_dynamic_partitions
             if isinstance(request, dg.AddDynamicPartitionsRequest):
                 change("environments", list(request.partition_keys))
             else:
                 for key in request.partition_keys:
                     self.instance.delete_dynamic_partition("environments", key)
-        self.cursors[sensor.name], self.said = found.cursor, found.skip_message or ""
-        return [run for request in found.run_requests or () if (run := self._queue(request)) is not None]
+        self.cursors[sensor.name], self.said = tick.cursor, tick.skip_message or ""
+        return [run for request in tick.run_requests or () if (run := self._queue(request)) is not None]
 
     def _queue(self, request: dg.RunRequest) -> dg.DagsterRun | None:
         key = {"dagster/run_key": str(request.run_key)}
@@ -79,9 +79,9 @@ class Daemon:
         self.instance.report_dagster_event(event, run.run_id)
 
     def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
-        found = self.instance.get_run_by_id(run.run_id)
-        assert found is not None
-        return found.status
+        stored_run = self.instance.get_run_by_id(run.run_id)
+        assert stored_run is not None
+        return stored_run.status
 
 
 @pytest.fixture(scope="session")

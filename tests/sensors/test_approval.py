@@ -67,13 +67,13 @@ def told(
     subscribed = sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True)
 
     def look() -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
+        received: list[tuple[str, str]] = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 sent: dict[str, Any] = json.loads(message["Body"])
-                found.append((sent["MessageAttributes"]["kind"]["Value"], sent["Message"]))
+                received.append((sent["MessageAttributes"]["kind"]["Value"], sent["Message"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return received
 
     yield look
     sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
@@ -93,7 +93,8 @@ def decide(env: Environment, request: ApprovalRequest, *people: str, verdict: An
         write_decision(Gate(env, "").as_person(person), request, verdict, f"{person} says so")
 
 
-def test_the_last_grant_launches_what_lies_behind_the_gate(daemon: Daemon, gated: Environment) -> None:
+def test_approval_sensor_launches_gated_units_after_last_vote(daemon: Daemon, gated: Environment) -> None:
+    """The last missing approval launches one run of what is behind the gate."""
     request = ask(gated)
     assert daemon.tick(approval_sensor) == []
     assert f"{request.digest[:19]} is waiting for approval: 0 of 2" in daemon.said
@@ -117,7 +118,8 @@ def granted(env: Environment) -> ApprovalRequest:
     return request
 
 
-def test_a_lost_cursor_or_a_second_daemon_launches_nothing_again(daemon: Daemon, gated: Environment) -> None:
+def test_approval_sensor_without_cursor_launches_nothing_twice(daemon: Daemon, gated: Environment) -> None:
+    """Neither a lost cursor nor a second daemon launches a second run."""
     granted(gated)
     assert len(daemon.tick(approval_sensor)) == 1
     daemon.cursors.clear()
@@ -125,7 +127,8 @@ def test_a_lost_cursor_or_a_second_daemon_launches_nothing_again(daemon: Daemon,
     assert Daemon(daemon.instance).tick(approval_sensor) == []
 
 
-def test_a_deleted_run_launches_nothing_again_once_the_grant_has_been_used(daemon: Daemon, gated: Environment) -> None:
+def test_approval_sensor_does_not_relaunch_used_request(daemon: Daemon, gated: Environment) -> None:
+    """A request that a run has begun to carry out is not launched again if that run is deleted."""
     request = granted(gated)
     (run,) = daemon.tick(approval_sensor)
     store.record_use(Context.of(gated), request, "argo_cd", "started")
@@ -135,7 +138,8 @@ def test_a_deleted_run_launches_nothing_again_once_the_grant_has_been_used(daemo
     assert "a run has begun to carry it out" in daemon.said
 
 
-def test_a_release_whose_run_failed_is_left_to_people(daemon: Daemon, gated: Environment) -> None:
+def test_approval_sensor_leaves_failed_run_to_people(daemon: Daemon, gated: Environment) -> None:
+    """A run that failed is not repeated by the sensor."""
     granted(gated)
     (run,) = daemon.tick(approval_sensor)
     daemon.set(run, STARTED)
@@ -144,7 +148,8 @@ def test_a_release_whose_run_failed_is_left_to_people(daemon: Daemon, gated: Env
     assert "(failure)" in daemon.said
 
 
-def test_a_run_that_could_not_be_started_is_launched_anew_a_few_times(daemon: Daemon, gated: Environment) -> None:
+def test_approval_sensor_retries_run_that_never_started(daemon: Daemon, gated: Environment) -> None:
+    """A run that could not be started is launched again, three times at most."""
     granted(gated)
     for _ in range(3):
         (run,) = daemon.tick(approval_sensor)
@@ -153,7 +158,8 @@ def test_a_run_that_could_not_be_started_is_launched_anew_a_few_times(daemon: Da
     assert "3 runs could not be started" in daemon.said
 
 
-def test_a_rejection_launches_nothing(daemon: Daemon, gated: Environment, told: Told) -> None:
+def test_approval_sensor_launches_nothing_after_rejection(daemon: Daemon, gated: Environment, told: Told) -> None:
+    """A rejected request launches nothing, and people are notified once."""
     request = granted(gated)
     decide(gated, request, "alice", verdict="reject")
     assert daemon.tick(approval_sensor) == []
@@ -163,7 +169,8 @@ def test_a_rejection_launches_nothing(daemon: Daemon, gated: Environment, told: 
     assert "alice says so" in text
 
 
-def test_people_are_told_once_whatever_restarts(daemon: Daemon, gated: Environment, told: Told) -> None:
+def test_approval_sensor_notifies_once_despite_restarts(daemon: Daemon, gated: Environment, told: Told) -> None:
+    """Each event is one notification, without secret values, also after a lost cursor."""
     request = ask(gated)
     daemon.tick(approval_sensor)
     ((kind, text),) = told()
@@ -178,9 +185,10 @@ def test_people_are_told_once_whatever_restarts(daemon: Daemon, gated: Environme
     assert [kind for kind, _ in told()] == ["approved"]
 
 
-def test_expiry_is_said_and_launches_nothing(
+def test_approval_sensor_reports_expiry_and_launches_nothing(
     daemon: Daemon, gated: Environment, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An expired request launches nothing, and people are notified."""
     granted(gated)
     later = server_time(Context.of(gated)) + dt.timedelta(minutes=45)
     for module in (record, store):
@@ -191,9 +199,10 @@ def test_expiry_is_said_and_launches_nothing(
     assert clock.server_time(Context.of(gated)) < later
 
 
-def test_what_could_not_be_sent_is_sent_later(
+def test_approval_sensor_resends_failed_notification(
     daemon: Daemon, gated: Environment, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A notification that could not be sent is sent by a later tick."""
     ask(gated)
     with monkeypatch.context() as patch:
         patch.setattr(topic, "topic_arn", lambda context: topic_arn(context) + "-none")
@@ -204,9 +213,8 @@ def test_what_could_not_be_sent_is_sent_later(
     assert [kind for kind, _ in told()] == ["approval_needed"]
 
 
-def test_an_environment_that_was_never_bootstrapped_holds_up_no_other(
-    daemon: Daemon, gated: Environment, files: Files
-) -> None:
+def test_approval_sensor_skips_environment_without_bootstrap(daemon: Daemon, gated: Environment, files: Files) -> None:
+    """An environment that was never bootstrapped does not hold up others."""
     files.write("other", "sandbox", target_env="other")
     granted(gated)
     (run,) = daemon.tick(approval_sensor)

@@ -47,7 +47,8 @@ def change(daemon: Daemon, files: Files, **fields: Any) -> list[dg.DagsterRun]:
     return daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor)
 
 
-def test_a_changed_file_starts_one_deploy_of_everything(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_starts_one_run_for_a_changed_file(daemon: Daemon, dev: Files) -> None:
+    """A changed file starts one deploy of all units."""
     (run,) = change(daemon, dev, products_purchased=["storefront", "payments"])
     assert run.tags["dagster/partition"] == "acme-dev"
     assert run.tags["eks-assets/why"] == "its files changed"
@@ -56,7 +57,8 @@ def test_a_changed_file_starts_one_deploy_of_everything(daemon: Daemon, dev: Fil
     assert f"run {run.run_id[:8]} was launched for it (queued)" in daemon.said
 
 
-def test_content_that_is_still_being_written_starts_nothing(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_waits_until_content_is_stable(daemon: Daemon, dev: Files) -> None:
+    """Content must be the same in two ticks before it is deployed."""
     for products in (["a"], ["a", "b"], ["a", "b", "c"]):
         dev.write("acme-dev", products_purchased=products)
         assert daemon.tick(deploy_sensor) == []
@@ -65,7 +67,8 @@ def test_content_that_is_still_being_written_starts_nothing(daemon: Daemon, dev:
 
 
 @pytest.mark.parametrize("file", ["clusters/acme-prod.yaml", "values/acme-prod-load-balancer-controller.yaml"])
-def test_a_changed_file_beside_it_counts_as_well(daemon: Daemon, files: Files, file: str) -> None:
+def test_deploy_sensor_notices_cluster_and_values_files(daemon: Daemon, files: Files, file: str) -> None:
+    """The ClusterConfig and values files belong to the environment's content."""
     files.keep("acme-prod")
     files.write("acme-prod", deploy="automatic")
     daemon.tick(deploy_sensor)
@@ -78,9 +81,10 @@ def test_a_changed_file_beside_it_counts_as_well(daemon: Daemon, files: Files, f
     assert run.tags["dagster/partition"] == "acme-prod"
 
 
-def test_changed_code_of_a_unit_deploys_the_environments_that_it_matters_to(
+def test_deploy_sensor_deploys_where_changed_code_matters(
     daemon: Daemon, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Changed code of a unit deploys the environments that have it enabled."""
     files.keep("acme-dev", "acme-prod")
     files.write("acme-dev", addons={"external_dns": False})
     files.write("acme-prod", deploy="automatic")
@@ -99,7 +103,8 @@ def test_changed_code_of_a_unit_deploys_the_environments_that_it_matters_to(
     assert run.tags["eks-assets/why"] == "the units' code changed"
 
 
-def test_the_newest_content_wins_and_never_two_deploy_at_once(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_runs_one_deploy_with_newest_content(daemon: Daemon, dev: Files) -> None:
+    """A running deploy is waited for; a queued one of older content is canceled."""
     (first,) = change(daemon, dev, products_purchased=["a"])
     daemon.set(first, STARTED)
     assert change(daemon, dev, products_purchased=["b"]) == []
@@ -111,27 +116,30 @@ def test_the_newest_content_wins_and_never_two_deploy_at_once(daemon: Daemon, de
     assert [daemon.status(run) for run in (second, third)] == [CANCELED, QUEUED]
 
 
-def test_a_run_that_somebody_queued_by_hand_is_waited_for_not_canceled(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_does_not_cancel_runs_of_people(daemon: Daemon, dev: Files) -> None:
+    """A run that a person queued is waited for."""
     theirs = daemon.add("acme-dev")
     assert change(daemon, dev, products_purchased=["a"]) == []
     assert daemon.status(theirs) == QUEUED
 
 
-def test_content_that_comes_back_is_deployed_again(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_deploys_reverted_content_again(daemon: Daemon, dev: Files) -> None:
+    """Content that was deployed before is deployed again after a change."""
     for products in (["a"], ["b"], ["a"], ["b"]):
         (run,) = change(daemon, dev, products_purchased=products)
         daemon.set(run, SUCCESS)
 
 
-@pytest.mark.parametrize("since", ["before", "after"])
-def test_content_that_comes_back_after_people_deployed_other_is_deployed_again(
-    daemon: Daemon, dev: Files, since: str
+@pytest.mark.parametrize("is_success_noticed", [False, True])
+def test_deploy_sensor_deploys_content_again_after_manual_phase(
+    daemon: Daemon, dev: Files, is_success_noticed: bool
 ) -> None:
+    """Content is deployed again where people may have deployed other content meanwhile."""
     automatic = {"deploy": "automatic", "products_purchased": ["a"]}
     (first,) = change(daemon, dev, **automatic)
     daemon.set(first, SUCCESS)
-    # As soon as it was launched, or once a tick has seen the run.
-    assert since == "before" or daemon.tick(deploy_sensor) == []
+    if is_success_noticed:
+        assert daemon.tick(deploy_sensor) == []
     for _ in range(2):
         assert change(daemon, dev, deploy="manual", products_purchased=["b"]) == []
         (again,) = change(daemon, dev, **automatic)
@@ -139,7 +147,8 @@ def test_content_that_comes_back_after_people_deployed_other_is_deployed_again(
         assert daemon.tick(deploy_sensor) == []
 
 
-def test_a_failed_deploy_is_not_tried_again_by_itself(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_does_not_retry_failed_run(daemon: Daemon, dev: Files) -> None:
+    """A failed deploy is left to people."""
     (run,) = change(daemon, dev, products_purchased=["a"])
     daemon.set(run, FAILURE)
     assert daemon.tick(deploy_sensor) == []
@@ -147,7 +156,8 @@ def test_a_failed_deploy_is_not_tried_again_by_itself(daemon: Daemon, dev: Files
 
 
 @pytest.mark.parametrize("cursor", [None, "", "{", '{"other": 1}'])
-def test_a_lost_cursor_deploys_nothing_twice(daemon: Daemon, dev: Files, cursor: str | None) -> None:
+def test_deploy_sensor_without_cursor_deploys_nothing_twice(daemon: Daemon, dev: Files, cursor: str | None) -> None:
+    """The runs tell what was deployed; changes made meanwhile are deployed."""
     (run,) = change(daemon, dev, products_purchased=["a"])
     daemon.set(run, SUCCESS)
     daemon.cursors["deploy"] = cursor
@@ -158,7 +168,8 @@ def test_a_lost_cursor_deploys_nothing_twice(daemon: Daemon, dev: Files, cursor:
 
 
 @pytest.mark.parametrize("products", [["b"], ["a"]])
-def test_a_cursor_that_was_not_kept_deploys_nothing_twice(daemon: Daemon, dev: Files, products: list[str]) -> None:
+def test_deploy_sensor_with_old_cursor_deploys_nothing_twice(daemon: Daemon, dev: Files, products: list[str]) -> None:
+    """A tick whose cursor was lost after its launch does not launch again."""
     (first,) = change(daemon, dev, deploy="automatic", products_purchased=["a"])
     daemon.set(first, SUCCESS)
     change(daemon, dev, deploy="manual", products_purchased=["c"])
@@ -171,7 +182,8 @@ def test_a_cursor_that_was_not_kept_deploys_nothing_twice(daemon: Daemon, dev: F
     assert [run for _ in range(3) for run in daemon.tick(deploy_sensor)] == []
 
 
-def test_deleted_runs_deploy_nothing_again(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_ignores_deleted_runs(daemon: Daemon, dev: Files) -> None:
+    """Deleting a run does not deploy its content again."""
     (run,) = change(daemon, dev, products_purchased=["a"])
     daemon.instance.delete_run(run.run_id)
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
@@ -179,14 +191,16 @@ def test_deleted_runs_deploy_nothing_again(daemon: Daemon, dev: Files) -> None:
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
 
 
-def test_two_daemons_start_one_run(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_in_two_daemons_starts_one_run(daemon: Daemon, dev: Files) -> None:
+    """The run key keeps two daemons from launching twice."""
     other = Daemon(daemon.instance, dict(daemon.cursors))
     dev.write("acme-dev", products_purchased=["a"])
     started = [run for _ in range(3) for one in (daemon, other) for run in one.tick(deploy_sensor)]
     assert len(started) == 1
 
 
-def test_a_new_file_is_deployed_and_one_that_was_there_is_not(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_deploys_new_files_alone(daemon: Daemon, dev: Files) -> None:
+    """A file that appears is deployed; those that existed at the first tick are not."""
     dev.write("acme-test", "acme-dev", target_env="test")
     daemon.tick(deploy_sensor)
     (run,) = daemon.tick(deploy_sensor)
@@ -195,12 +209,14 @@ def test_a_new_file_is_deployed_and_one_that_was_there_is_not(daemon: Daemon, de
     assert "acme-test" in daemon.instance.get_dynamic_partitions("environments")
 
 
-def test_manual_environments_are_left_alone(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_leaves_manual_environments_alone(daemon: Daemon, dev: Files) -> None:
+    """With `deploy: manual` the sensor names the command instead."""
     assert change(daemon, dev, deploy="manual", products_purchased=["a"]) == []
     assert "deploy: manual; eks-assets deploy acme-dev" in daemon.said
 
 
-def test_a_bad_file_holds_up_itself_alone(daemon: Daemon, files: Files) -> None:
+def test_deploy_sensor_skips_bad_file(daemon: Daemon, files: Files) -> None:
+    """A file with faults is reported and does not hold up others."""
     files.keep("acme-dev", "acme-prod")
     daemon.tick(deploy_sensor)
     files.write("acme-prod", region="nowhere")
@@ -214,9 +230,10 @@ def test_a_bad_file_holds_up_itself_alone(daemon: Daemon, files: Files) -> None:
 
 
 @pytest.mark.parametrize("where", ["sensors.polling.load_environment", "sensors.deploy.content_of"])
-def test_an_error_that_nobody_expected_holds_up_its_environment_alone(
+def test_deploy_sensor_survives_unexpected_error(
     daemon: Daemon, files: Files, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
+    """An unexpected error is reported in one line and does not hold up other environments."""
     files.keep("acme-dev", "acme-prod")
     daemon.tick(deploy_sensor)
     module, _, name = where.rpartition(".")
@@ -234,16 +251,18 @@ def test_an_error_that_nobody_expected_holds_up_its_environment_alone(
     assert "acme-prod: left as it is: unexpected TypeError: nobody expected it\n" in daemon.said + "\n"
 
 
-def test_two_files_for_one_platform_deploy_neither(daemon: Daemon, dev: Files) -> None:
+def test_deploy_sensor_refuses_two_files_for_one_platform(daemon: Daemon, dev: Files) -> None:
+    """Two files with the same names in AWS deploy nothing."""
     dev.write("copy", "acme-dev", products_purchased=["a"])
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
     assert "are those of copy too" in daemon.said
     assert "are those of acme-dev too" in daemon.said
 
 
-def test_a_sandbox_that_is_down_is_waited_for(
+def test_deploy_sensor_waits_for_sandbox_that_is_down(
     daemon: Daemon, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A change is deployed once the sandbox runs."""
     monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(tmp_path / "none"))
     files.keep("sandbox")
     daemon.tick(deploy_sensor)
@@ -253,20 +272,22 @@ def test_a_sandbox_that_is_down_is_waited_for(
     assert "it is deployed later: the sandbox is not running" in daemon.said
 
 
-def test_without_a_folder_of_environments_nothing_happens(
+def test_deploy_sensor_without_folder_does_nothing(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A missing folder is reported."""
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "none"))
     assert daemon.tick(deploy_sensor) == []
     assert "which is not a folder" in daemon.said
 
 
-def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> None:
+def test_content_is_the_same_in_every_process(dev: Files) -> None:
+    """The fingerprint does not depend on the hash seed."""
     program = (
         "from eks_assets.units import load_registry; from resources.config.loader import load_environment; "
         "from sensors.fingerprint import content_of; print(content_of(load_registry(), load_environment('acme-dev')))"
     )
-    found = {
+    fingerprints = {
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=PROJECT,
@@ -277,4 +298,4 @@ def test_the_same_files_are_the_same_content_in_every_process(dev: Files) -> Non
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {content_of(load_registry(), load_environment("acme-dev"))}
+    assert fingerprints == {content_of(load_registry(), load_environment("acme-dev"))}

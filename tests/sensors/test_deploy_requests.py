@@ -51,12 +51,12 @@ class Queues:
 
     def refused(self) -> list[tuple[str, str]]:
         """Body and reason of what is in the dead-letter queue."""
-        found = self._sqs.receive_message(
+        messages = self._sqs.receive_message(
             QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
-        for message in found:
+        for message in messages:
             self._sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=message["ReceiptHandle"])
-        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in found]
+        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in messages]
 
     def empty(self) -> None:
         for url in (self.url, self.dead):
@@ -72,12 +72,13 @@ def queues(
     monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=60))
     files.keep("sandbox")
     materialize(deploy_requests)
-    found = Queues(account, admin)
-    yield found
-    found.empty()
+    both = Queues(account, admin)
+    yield both
+    both.empty()
 
 
-def test_a_request_starts_one_deploy_and_is_deleted_once_that_exists(daemon: Daemon, queues: Queues) -> None:
+def test_request_starts_one_run_and_is_deleted_after_it(daemon: Daemon, queues: Queues) -> None:
+    """The message is deleted by the tick after the launch; a repeated id launches nothing."""
     queues.send(id="build-7", reason="release 7")
     (run,) = daemon.tick(deploy_requests_sensor)
     assert queues.left() == 1
@@ -97,20 +98,23 @@ def test_a_request_starts_one_deploy_and_is_deleted_once_that_exists(daemon: Dae
     assert queues.left() == 0
 
 
-def test_only_some_units(daemon: Daemon, queues: Queues) -> None:
+def test_request_may_select_units(daemon: Daemon, queues: Queues) -> None:
+    """`only` selects the run's units."""
     queues.send(only=["network", "efs"])
     (run,) = daemon.tick(deploy_requests_sensor)
     assert run.asset_selection == {dg.AssetKey("network"), dg.AssetKey("efs")}
 
 
-def test_units_behind_a_gate_are_put_up_for_approval(daemon: Daemon, queues: Queues, files: Files) -> None:
+def test_request_for_gated_units_also_asks_for_approval(daemon: Daemon, queues: Queues, files: Files) -> None:
+    """For units behind the gate the run also plans the approval request."""
     files.write("sandbox", approval={"approvers": 1})
     queues.send(only=["argo_cd"])
     (run,) = daemon.tick(deploy_requests_sensor)
     assert run.asset_selection == {dg.AssetKey("argo_cd"), dg.AssetKey("release_plan")}
 
 
-def test_a_lost_cursor_and_a_message_that_comes_again_start_no_second_run(daemon: Daemon, queues: Queues) -> None:
+def test_request_delivered_twice_starts_one_run(daemon: Daemon, queues: Queues) -> None:
+    """Neither a lost cursor nor a second delivery launches a second run."""
     queues.show_again()
     queues.send(reason="without an id of its own")
     assert len(daemon.tick(deploy_requests_sensor)) == 1
@@ -119,7 +123,8 @@ def test_a_lost_cursor_and_a_message_that_comes_again_start_no_second_run(daemon
     assert queues.left() == 0
 
 
-def test_a_message_whose_run_was_never_made_is_served_when_it_comes_again(daemon: Daemon, queues: Queues) -> None:
+def test_request_without_run_is_served_at_next_delivery(daemon: Daemon, queues: Queues) -> None:
+    """A message whose run does not exist is served when SQS delivers it again."""
     queues.show_again()
     queues.send(id="lost")
     (run,) = daemon.tick(deploy_requests_sensor)
@@ -138,9 +143,8 @@ def test_a_message_whose_run_was_never_made_is_served_when_it_comes_again(daemon
         ('{"environment": "sandbox", "only": ["netwrok"]}', '(did you mean "network"?)'),
     ],
 )
-def test_a_bad_message_goes_to_the_dead_letter_queue_and_stops_nothing(
-    daemon: Daemon, queues: Queues, body: str, reason: str
-) -> None:
+def test_bad_request_goes_to_dead_letter_queue(daemon: Daemon, queues: Queues, body: str, reason: str) -> None:
+    """A bad message is moved with its reason, and does not hold up others."""
     queues.send(body)
     queues.send(id=f"good-{reason}")
     assert len(daemon.tick(deploy_requests_sensor)) == 1
@@ -151,9 +155,10 @@ def test_a_bad_message_goes_to_the_dead_letter_queue_and_stops_nothing(
     assert reason in why
 
 
-def test_environments_without_a_queue_or_a_sandbox_hold_up_no_other(
+def test_environment_without_queue_does_not_hold_up_others(
     daemon: Daemon, queues: Queues, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Environments without a queue, or with faults, are reported."""
     files.write("other", "sandbox", target_env="other")
     files.write("broken", "sandbox", target_env="broken", region=7)
     queues.send(id="beside")
@@ -163,9 +168,10 @@ def test_environments_without_a_queue_or_a_sandbox_hold_up_no_other(
     assert "broken: its requests stay in the queue: " in daemon.said
 
 
-def test_an_aws_that_does_not_answer_costs_seconds_and_loses_nothing(
+def test_slow_aws_costs_seconds_and_loses_no_request(
     daemon: Daemon, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A tick does not wait for AWS; the request is served later."""
     answer, receive = threading.Event(), sensor.receive_messages
     monkeypatch.setattr(sensor, "look_at_each", partial(look_at_each, seconds=0.2))
     monkeypatch.setattr(sensor, "receive_messages", lambda env: (answer.wait(60), receive(env))[1])
@@ -178,9 +184,10 @@ def test_an_aws_that_does_not_answer_costs_seconds_and_loses_nothing(
     assert len(daemon.tick(deploy_requests_sensor)) == 1
 
 
-def test_without_the_sandbox_there_is_a_reason(
+def test_sensor_names_stopped_sandbox_as_reason(
     daemon: Daemon, queues: Queues, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: StateDirectory
 ) -> None:
+    """Where the sandbox does not run, the tick says so."""
     monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(tmp_path))
     assert daemon.tick(deploy_requests_sensor) == []
     assert daemon.said == "sandbox: the sandbox is not running"

@@ -14,7 +14,7 @@ from tests.sensors.conftest import Daemon, Files
 
 
 @pytest.fixture
-def seen(daemon: Daemon, files: Files) -> Files:
+def known_files(daemon: Daemon, files: Files) -> Files:
     files.keep("acme-dev", "acme-prod")
     daemon.tick(environments_sensor)
     assert "added acme-dev, acme-prod" in daemon.said
@@ -25,15 +25,16 @@ def partitions(daemon: Daemon) -> list[str]:
     return sorted(daemon.instance.get_dynamic_partitions("environments"))
 
 
-def test_a_removed_file_is_named_at_each_tick_until_it_is_back(daemon: Daemon, seen: Files) -> None:
-    text = (seen.folder / "acme-dev.yaml").read_text()
-    (seen.folder / "acme-dev.yaml").unlink()
+def test_removed_file_is_reported_until_it_is_back(daemon: Daemon, known_files: Files) -> None:
+    """A removed file destroys nothing and is reported at each tick."""
+    text = (known_files.folder / "acme-dev.yaml").read_text()
+    (known_files.folder / "acme-dev.yaml").unlink()
     for _ in range(3):
         assert daemon.tick(environments_sensor) == []
         assert "acme-dev was removed on" in daemon.said
         assert "nothing was destroyed" in daemon.said
     assert partitions(daemon) == ["acme-prod"]
-    (seen.folder / "acme-dev.yaml").write_text(text)
+    (known_files.folder / "acme-dev.yaml").write_text(text)
     daemon.tick(environments_sensor)
     assert "acme-dev is back" in daemon.said
     daemon.tick(environments_sensor)
@@ -41,8 +42,9 @@ def test_a_removed_file_is_named_at_each_tick_until_it_is_back(daemon: Daemon, s
     assert partitions(daemon) == ["acme-dev", "acme-prod"]
 
 
-def test_a_removed_file_is_named_until_it_has_been_destroyed(daemon: Daemon, seen: Files) -> None:
-    (seen.folder / "acme-dev.yaml").unlink()
+def test_removed_file_is_reported_until_it_is_destroyed(daemon: Daemon, known_files: Files) -> None:
+    """After a destroy the removed file is no longer reported."""
+    (known_files.folder / "acme-dev.yaml").unlink()
     daemon.tick(environments_sensor)
     daemon.add("acme-dev", job_name="destroy", status=dg.DagsterRunStatus.SUCCESS, tags={OUTCOME_TAG: DESTROYED})
     daemon.tick(environments_sensor)
@@ -51,8 +53,9 @@ def test_a_removed_file_is_named_until_it_has_been_destroyed(daemon: Daemon, see
     assert daemon.said == "1 environments, none added or removed"
 
 
-def test_a_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> None:
-    (seen.folder / "acme-dev.yaml").rename(seen.folder / "acme-development.yaml")
+def test_renamed_file_is_the_same_platform(daemon: Daemon, known_files: Files) -> None:
+    """A renamed file changes the partition and nothing else."""
+    (known_files.folder / "acme-dev.yaml").rename(known_files.folder / "acme-development.yaml")
     daemon.tick(environments_sensor)
     assert "acme-dev is now acme-development: the same platform" in daemon.said
     assert partitions(daemon) == ["acme-development", "acme-prod"]
@@ -60,12 +63,13 @@ def test_a_renamed_file_is_the_same_platform(daemon: Daemon, seen: Files) -> Non
     assert daemon.said == "2 environments, none added or removed"
 
 
-def test_removing_a_partition_loses_nothing_and_a_lost_cursor_finds_it_again(daemon: Daemon, seen: Files) -> None:
+def test_removed_partition_keeps_its_history(daemon: Daemon, known_files: Files) -> None:
+    """Materializations and runs stay; without a cursor the removed environment is reported again."""
     key = dg.AssetKey("network")
     for name in ("acme-dev", "acme-prod"):
         daemon.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=name))
     run = daemon.add("acme-dev", status=dg.DagsterRunStatus.SUCCESS)
-    (seen.folder / "acme-dev.yaml").unlink()
+    (known_files.folder / "acme-dev.yaml").unlink()
     daemon.tick(environments_sensor)
     daemon.cursors.clear()
     daemon.tick(environments_sensor)
@@ -75,9 +79,10 @@ def test_removing_a_partition_loses_nothing_and_a_lost_cursor_finds_it_again(dae
     assert daemon.status(run) == dg.DagsterRunStatus.SUCCESS
 
 
-def test_a_folder_that_is_gone_removes_no_partition(
-    daemon: Daemon, seen: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_missing_folder_removes_no_partition(
+    daemon: Daemon, known_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A missing folder is reported and changes nothing."""
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(tmp_path / "none"))
     daemon.tick(environments_sensor)
     assert "partitions are left as they are" in daemon.said

@@ -56,16 +56,16 @@ def sent(monkeypatch: pytest.MonkeyPatch, files: Files, daemon: Daemon) -> list[
     """What was handed to SNS; the sensor has looked once before."""
     files.keep("acme-dev")
     daemon.instance.add_dynamic_partitions("environments", ["acme-dev"])
-    found: list[Notification] = []
+    published: list[Notification] = []
 
     def publish(context: Any, notification: Notification) -> bool:
-        is_new = notification.event_id not in [one.event_id for one in found]
-        found.extend([notification] if is_new else [])
+        is_new = notification.event_id not in [one.event_id for one in published]
+        published.extend([notification] if is_new else [])
         return is_new
 
     monkeypatch.setattr(outcomes, "send_notification", publish)
     daemon.tick(outcomes_sensor)
-    return found
+    return published
 
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -76,16 +76,17 @@ def run(daemon: Daemon) -> Run:
     """Runs assets as the job of that name, in this process, as the command line does."""
 
     def execute(*assets: dg.AssetsDefinition, job: str = "deploy", **tags: str) -> dg.ExecuteInProcessResult:
-        found = dg.Definitions(assets=assets, jobs=[dg.define_asset_job(job, selection="*")]).resolve_job_def(job)
+        definitions = dg.Definitions(assets=assets, jobs=[dg.define_asset_job(job, selection="*")])
         with dg.DagsterInstance.from_ref(daemon.instance.get_ref()) as instance:
-            return found.execute_in_process(
+            return definitions.resolve_job_def(job).execute_in_process(
                 partition_key="acme-dev", instance=instance, raise_on_error=False, tags=tags
             )
 
     return execute
 
 
-def test_a_deploy_that_is_through_says_what_it_changed(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+def test_success_is_notified_once_with_changes(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """A deploy that succeeded is notified once, with what it changed."""
     done = run(network, efs)
     daemon.tick(outcomes_sensor)
     (notification,) = sent
@@ -105,9 +106,10 @@ def test_a_deploy_that_is_through_says_what_it_changed(daemon: Daemon, sent: lis
         (loki, "  check healthy: 2 of 3 pods are not ready", None),
     ],
 )
-def test_a_failure_names_the_unit_the_reason_and_the_next_step(
+def test_failure_is_notified_with_unit_reason_and_next_step(
     daemon: Daemon, sent: list[Notification], run: Run, unit: dg.AssetsDefinition, reason: str, next_step: str | None
 ) -> None:
+    """Expected errors are quoted; unexpected ones are named without their text."""
     run(unit)
     daemon.tick(outcomes_sensor)
     (notification,) = sent
@@ -118,16 +120,16 @@ def test_a_failure_names_the_unit_the_reason_and_the_next_step(
     assert "hunter2" not in notification.sendable_message()
 
 
-def test_a_run_that_never_began_is_told(daemon: Daemon, sent: list[Notification]) -> None:
+def test_run_that_never_started_is_notified(daemon: Daemon, sent: list[Notification]) -> None:
+    """A run that failed before its first step is notified."""
     lost = daemon.add("acme-dev")
     daemon.set(lost, dg.DagsterRunStatus.FAILURE)
     daemon.tick(outcomes_sensor)
     assert [one.subject for one in sent] == ["[acme-dev] deploy failed: the run"]
 
 
-def test_what_waits_for_approval_and_what_only_plans_is_no_success(
-    daemon: Daemon, sent: list[Notification], run: Run
-) -> None:
+def test_waiting_and_planning_runs_are_no_success(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """Runs that wait for approval or only plan are not notified."""
     run(network, **{OUTCOME_TAG: WAITING})
     run(network, job="plan")
     run(certificate, job="approve")
@@ -135,9 +137,8 @@ def test_what_waits_for_approval_and_what_only_plans_is_no_success(
     assert sent == []
 
 
-def test_a_run_that_is_executed_again_is_through_unless_it_waits_itself(
-    daemon: Daemon, sent: list[Notification]
-) -> None:
+def test_retried_run_is_a_success_unless_it_waits_itself(daemon: Daemon, sent: list[Notification]) -> None:
+    """The tag of the first run that it waited says nothing about a retry."""
     first = daemon.add("acme-dev", tags={OUTCOME_TAG: WAITING})
     fields = {"root_run_id": first.run_id, "parent_run_id": first.run_id, "tags": first.tags}
     again, waits = (daemon.add("acme-dev", **fields) for _ in range(2))
@@ -148,9 +149,8 @@ def test_a_run_that_is_executed_again_is_through_unless_it_waits_itself(
     assert [one.event_id for one in sent] == [f"succeeded/{again.run_id}"]
 
 
-def test_runs_that_ended_before_it_first_looked_are_not_told(
-    daemon: Daemon, sent: list[Notification], run: Run
-) -> None:
+def test_runs_before_the_first_tick_are_not_notified(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """The first tick remembers where the history ends."""
     run(network)
     daemon.cursors.clear()
     daemon.tick(outcomes_sensor)
@@ -158,9 +158,10 @@ def test_runs_that_ended_before_it_first_looked_are_not_told(
     assert sent == []
 
 
-def test_what_could_not_be_sent_is_tried_again(
+def test_failed_notification_is_sent_again(
     daemon: Daemon, sent: list[Notification], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A notification that could not be sent is sent by a later tick."""
     run(network)
 
     def fails(context: Any, notification: Notification) -> bool:
@@ -175,7 +176,8 @@ def test_what_could_not_be_sent_is_tried_again(
     assert [one.kind for one in sent] == ["succeeded"]
 
 
-def test_runs_of_other_projects_are_left_alone(daemon: Daemon, sent: list[Notification]) -> None:
+def test_runs_of_other_projects_are_ignored(daemon: Daemon, sent: list[Notification]) -> None:
+    """Runs without a partition of ours are not notified."""
     for name in ("", "somebody-elses"):
         daemon.set(daemon.add(name), dg.DagsterRunStatus.FAILURE)
     daemon.tick(outcomes_sensor)

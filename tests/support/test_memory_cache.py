@@ -19,6 +19,7 @@ def cache() -> MemoryCache:
 
 
 def test_cache_makes_value_once_for_all_threads(cache: MemoryCache) -> None:
+    """Threads that ask at once share one call."""
     calls: list[int] = []
 
     def make() -> int:
@@ -35,6 +36,7 @@ def test_cache_makes_value_once_for_all_threads(cache: MemoryCache) -> None:
 
 @pytest.mark.parametrize(("one", "other"), [("a", "b"), (None, "a")])
 def test_cache_makes_different_items_at_the_same_time(cache: MemoryCache, one: str | None, other: str | None) -> None:
+    """Different items of a key do not wait for each other."""
     both = Barrier(2, timeout=5)  # is passed only by two makers that run at once
     thread = Thread(target=lambda: cache.get(NUMBER, both.wait, item=one))
     thread.start()
@@ -43,12 +45,15 @@ def test_cache_makes_different_items_at_the_same_time(cache: MemoryCache, one: s
 
 
 def test_cache_keeps_keys_of_the_same_name_apart(cache: MemoryCache) -> None:
+    """A key is an object; its name is for people."""
     same_name: CacheKey[str] = CacheKey("word")
     assert cache.get(WORD, lambda: "one") == "one"
     assert cache.get(same_name, lambda: "two") == "two"
 
 
 def test_cache_makes_value_again_after_failure(cache: MemoryCache) -> None:
+    """A failure is not cached."""
+
     def fail() -> str:
         raise Transient("not now")
 
@@ -58,12 +63,14 @@ def test_cache_makes_value_again_after_failure(cache: MemoryCache) -> None:
 
 
 def test_cache_keeps_none_as_a_value(cache: MemoryCache) -> None:
+    """None is a value like others."""
     maybe: CacheKey[str | None] = CacheKey("maybe")
     assert cache.get(maybe, lambda: None) is None
     assert cache.get(maybe, lambda: "late") is None
 
 
 def test_invalidate_drops_all_items_of_its_key_alone(cache: MemoryCache) -> None:
+    """Values of other keys stay."""
     for item in ("a", "b"):
         cache.get(WORD, lambda: "old", item=item)
     cache.get(NUMBER, lambda: 1)
@@ -73,12 +80,14 @@ def test_invalidate_drops_all_items_of_its_key_alone(cache: MemoryCache) -> None
 
 
 def test_clear_drops_values_of_every_key(cache: MemoryCache) -> None:
+    """After `clear` every value is computed again."""
     cache.get(WORD, lambda: "old")
     cache.get(NUMBER, lambda: 1)
     cache.clear()
     assert (cache.get(WORD, lambda: "new"), cache.get(NUMBER, lambda: 2)) == ("new", 2)
 
 
-def test_repr_shows_no_value(cache: MemoryCache) -> None:
+def test_cache_repr_shows_no_value(cache: MemoryCache) -> None:
+    """Cached values may be secrets."""
     cache.get(WORD, lambda: "a-secret")
     assert "a-secret" not in repr(cache)

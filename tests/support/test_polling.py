@@ -19,12 +19,14 @@ def polls(*details: str, value: str | None = None) -> Iterator[Poll[str]]:
 
 
 def test_wait_until_returns_at_once_what_exists() -> None:
+    """A value that exists is returned by the first poll."""
     began = time.monotonic()
     assert wait_until(lambda: Poll("here", "done"), what="x", deadline=60, interval=30) == "here"
     assert time.monotonic() - began < 1
 
 
 def test_wait_until_returns_value_as_soon_as_it_exists() -> None:
+    """The first polls come quickly, so that short waits end early."""
     answers = polls("CREATING", "CREATING", value="ACTIVE")
     began = time.monotonic()
     # The first polls come after a tenth of the interval.
@@ -33,13 +35,15 @@ def test_wait_until_returns_value_as_soon_as_it_exists() -> None:
 
 
 def test_wait_until_times_out_with_last_detail_and_next_step() -> None:
+    """The error has the last detail and the caller's next step."""
     answers = polls("CREATING", "2 of 3 ready")
     with pytest.raises(WaitTimeout, match=r"nodes: not done after 0 s; last seen: 2 of 3 ready") as error:
         wait_until(lambda: next(answers), what="nodes", deadline=0.1, interval=0.02, next_step="look at the nodes")
     assert error.value.next_step == "look at the nodes"
 
 
-def test_wait_until_keeps_deadline_and_polls_at_least_once() -> None:
+def test_wait_until_keeps_deadline_and_polls_once() -> None:
+    """It polls at once and a last time at the deadline."""
     taken: list[float] = []
 
     def poll() -> Poll[str]:
@@ -58,12 +62,15 @@ def test_wait_until_keeps_deadline_and_polls_at_least_once() -> None:
 
 
 def test_wait_until_reports_unchanged_detail_once() -> None:
+    """Progress is reported when the detail changes."""
     answers, reported = polls("CREATING", "CREATING", "UPDATING", "UPDATING", value="ACTIVE"), list[str]()
     wait_until(lambda: next(answers), what="cluster", deadline=10, interval=0.01, progress=reported.append)
     assert reported == ["cluster: CREATING", "cluster: UPDATING"]
 
 
 def test_wait_until_raises_error_of_poll() -> None:
+    """Errors of the poll are not caught."""
+
     def poll() -> Poll[str]:
         raise PermissionError("denied")
 

@@ -19,13 +19,15 @@ CERTIFICATE = CertificateOutputs(certificate_arn="arn:aws:acm:us-west-2:00000000
 CONFIG = ApplicationConfigOutputs(commit="c0ffee", repository="http://host/config.git")
 
 
-def test_argo_cd(sandbox_env: Environment) -> None:
+def test_argo_cd_is_installed_for_the_environments_domain(sandbox_env: Environment) -> None:
+    """Argo CD is a release of its own, under a host of the application domain."""
     release = argo_cd(sandbox_env)
     assert (release.name, release.namespace, release.chart) == ("argocd", "argocd", "argo-cd")
     assert release.values["global"] == {"domain": "argocd.demo-sandbox.sandbox.test"}
 
 
-def test_application_config(sandbox_env: Environment) -> None:
+def test_application_config_passes_certificate_domain_products(sandbox_env: Environment) -> None:
+    """The branch is rendered with the certificate, the domain and the purchased products."""
     tree = application_config(sandbox_env, CERTIFICATE)
     assert tree.branch == "develop/demo-sandbox"
     assert tree.variables["CERTIFICATE_ARN"] == CERTIFICATE.certificate_arn
@@ -33,7 +35,8 @@ def test_application_config(sandbox_env: Environment) -> None:
     assert tree.products == sandbox_env.products_purchased
 
 
-def test_argocd_repository_takes_its_credentials_from_the_store(sandbox_env: Environment) -> None:
+def test_argocd_repository_takes_credentials_from_the_store(sandbox_env: Environment) -> None:
+    """Argo CD's credentials come from the secret store and are merged with the repository's address."""
     (secret,) = argocd_repository(sandbox_env, CONFIG).objects
     assert secret["kind"] == "ExternalSecret"
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/git/credentials"}}]
@@ -43,31 +46,36 @@ def test_argocd_repository_takes_its_credentials_from_the_store(sandbox_env: Env
     assert template["mergePolicy"] == "Merge"
 
 
-def test_keycloak_credentials(sandbox_env: Environment) -> None:
+def test_keycloak_credentials_come_from_the_store(sandbox_env: Environment) -> None:
+    """Keycloak's administrator is copied from the generated secret."""
     (secret,) = keycloak_credentials(sandbox_env).objects
     assert secret["metadata"] == {"name": "keycloak-admin", "namespace": "keycloak"}
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/keycloak/admin-credentials"}}]
 
 
-def test_argo_projects(sandbox_env: Environment) -> None:
+def test_argo_projects_apply_the_branchs_projects(sandbox_env: Environment) -> None:
+    """The projects are those of the branch's commit, and none is pruned."""
     spec = argo_projects(sandbox_env, CONFIG, CERTIFICATE)
     assert (spec.paths, spec.commit, spec.prune) == (("projects/*.yaml",), "c0ffee", False)
 
 
-def test_istio_application(sandbox_env: Environment) -> None:
+def test_istio_application_is_checked_up_to_its_gateway(sandbox_env: Environment) -> None:
+    """Istio comes from one file of the branch; its checks end with the gateway."""
     spec = istio_application(sandbox_env, CONFIG, CERTIFICATE)
     assert spec.paths == ("istio/istio-app/applicationset.yaml",)
     assert {c.name for c in istio_application.checks} == {"in_sync", "applications_healthy", "gateway_ready"}
 
 
-def test_product_applications_are_those_that_were_purchased(sandbox_env: Environment) -> None:
+def test_product_applications_are_the_purchased_ones(sandbox_env: Environment) -> None:
+    """Only purchased products are applied; pruning is the environment's choice."""
     bought = sandbox_env.model_copy(update={"products_purchased": ("payments",), "prune_products": True})
     spec = product_applications(bought, CONFIG, CERTIFICATE)
     assert spec.paths == ("payments/payments-app/applicationset.yaml",)
     assert spec.prune
 
 
-def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: Environment) -> None:
+def test_product_applications_without_products_prunes_old_ones(sandbox_env: Environment) -> None:
+    """Without products the unit stays enabled, so that it can prune those that were purchased before."""
     none_left = sandbox_env.model_copy(update={"products_purchased": (), "prune_products": True})
     assert product_applications.is_enabled(none_left)
     spec = product_applications(none_left, CONFIG, CERTIFICATE)
@@ -75,7 +83,8 @@ def test_without_products_the_unit_still_knows_of_those_that_were(sandbox_env: E
     assert spec.prune
 
 
-def test_the_gate_is_closed_before_applications() -> None:
+def test_gate_is_before_applications() -> None:
+    """Behind the gate are the waves applications and observability, and nothing else."""
     gated = load_environment("sandbox-gated", PROJECT / "environments")
     behind = {u.name for u in load_registry().units if u.is_gated(gated)}
     assert "argo_cd" in behind
@@ -85,5 +94,6 @@ def test_the_gate_is_closed_before_applications() -> None:
     }
 
 
-def test_no_gate_without_approval_settings(sandbox_env: Environment) -> None:
+def test_gate_needs_approval_settings(sandbox_env: Environment) -> None:
+    """An environment without `approval` has no gate."""
     assert not any(unit.is_gated(sandbox_env) for unit in load_registry().units)

@@ -22,11 +22,13 @@ def with_addon(env: Environment, **fields: Any) -> Environment:
 
 
 def addon_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    (found,) = properties_of(pod_addons(with_addon(env, **fields), CLUSTER, ROLES), "EKS::Addon")
-    return found
+    (addon,) = properties_of(pod_addons(with_addon(env, **fields), CLUSTER, ROLES), "EKS::Addon")
+    return addon
 
 
-def test_daemon_addons_come_before_nodes_and_the_others_after(sandbox_env: Environment) -> None:
+def test_daemon_addons_come_before_nodes_and_others_after(sandbox_env: Environment) -> None:
+    """Add-ons that nodes need come before them, those that run as pods after them."""
+
     def names(spec: Any) -> set[str]:
         return {p["AddonName"] for p in properties_of(spec, "EKS::Addon")}
 
@@ -38,7 +40,8 @@ def test_daemon_addons_come_before_nodes_and_the_others_after(sandbox_env: Envir
     assert set(after.may_replace) == set(resources_of(after, "EKS::Addon"))
 
 
-def test_daemon_addons_always_hold_the_agent_that_our_own_roles_need(sandbox_env: Environment) -> None:
+def test_daemon_addons_always_hold_the_pod_identity_agent(sandbox_env: Environment) -> None:
+    """The agent that our own roles need is installed whatever the config disables, except in Auto Mode."""
     bare = configured(sandbox_env, addons=[], addonsConfig={"disableDefaultAddons": True})
     (agent,) = properties_of(daemon_addons(bare, CLUSTER), "EKS::Addon")
     assert agent["AddonName"] == "eks-pod-identity-agent"
@@ -46,7 +49,8 @@ def test_daemon_addons_always_hold_the_agent_that_our_own_roles_need(sandbox_env
     assert not daemon_addons.is_enabled(auto), "Auto Mode has the agent built in"
 
 
-def test_daemon_addons_make_the_role_that_the_network_driver_asks_for(sandbox_env: Environment) -> None:
+def test_daemon_addons_make_role_of_vpc_cni_if_asked(sandbox_env: Environment) -> None:
+    """vpc-cni with default associations gets a role with AWS's CNI policy."""
     env = with_addon(sandbox_env, name="vpc-cni", useDefaultPodIdentityAssociations=True)
     spec = daemon_addons(env, CLUSTER)
     cni = next(p for p in properties_of(spec, "EKS::Addon") if p["AddonName"] == "vpc-cni")
@@ -58,7 +62,8 @@ def test_daemon_addons_make_the_role_that_the_network_driver_asks_for(sandbox_en
     assert spec.may_replace == ("VpcCni", "EksPodIdentityAgent")
 
 
-def test_pod_addons_get_the_roles_of_the_csi_drivers_where_they_ask_for_them(sandbox_env: Environment) -> None:
+def test_pod_addons_get_roles_of_csi_drivers_if_asked(sandbox_env: Environment) -> None:
+    """CSI drivers that ask for their default roles get those of the post-deploy wave."""
     spec = pod_addons(sandbox_env, CLUSTER, ROLES)
     addons = {p["AddonName"]: p for p in properties_of(spec, "EKS::Addon")}
     assert addons["aws-ebs-csi-driver"]["PodIdentityAssociations"] == [
@@ -68,7 +73,8 @@ def test_pod_addons_get_the_roles_of_the_csi_drivers_where_they_ask_for_them(san
     assert "PodIdentityAssociations" not in addons["coredns"]
 
 
-def test_pod_addons_that_ask_for_nothing_get_nothing_unless_all_do(sandbox_env: Environment) -> None:
+def test_pod_addons_without_request_get_no_role_unless_all_do(sandbox_env: Environment) -> None:
+    """An add-on that asks for no role gets one only where the config asks for all."""
     assert "PodIdentityAssociations" not in addon_of(sandbox_env, name="aws-ebs-csi-driver")
     config = {"disableDefaultAddons": True, "autoApplyPodIdentityAssociations": True}
     env = configured(sandbox_env, addons=[{"name": "aws-ebs-csi-driver"}], addonsConfig=config)
@@ -77,14 +83,16 @@ def test_pod_addons_that_ask_for_nothing_get_nothing_unless_all_do(sandbox_env: 
 
 
 def test_pod_addons_take_a_role_that_exists(sandbox_env: Environment) -> None:
+    """A role that exists is used as the service account's role or in the association."""
     arn = "arn:aws:iam::000000000000:role/mine"
     assert addon_of(sandbox_env, name="aws-efs-csi-driver", serviceAccountRoleARN=arn)["ServiceAccountRoleArn"] == arn
     association = {"serviceAccountName": "efs-csi-controller-sa", "roleARN": arn}
-    found = addon_of(sandbox_env, name="aws-efs-csi-driver", podIdentityAssociations=[association])
-    assert found["PodIdentityAssociations"] == [{"ServiceAccount": "efs-csi-controller-sa", "RoleArn": arn}]
+    addon = addon_of(sandbox_env, name="aws-efs-csi-driver", podIdentityAssociations=[association])
+    assert addon["PodIdentityAssociations"] == [{"ServiceAccount": "efs-csi-controller-sa", "RoleArn": arn}]
 
 
-def test_pod_addons_make_the_role_that_an_association_describes(sandbox_env: Environment) -> None:
+def test_pod_addons_make_role_that_association_describes(sandbox_env: Environment) -> None:
+    """An association that lists permissions gets a new role with those, and the tags."""
     association = {
         "serviceAccountName": "s3-csi-driver-sa",
         "permissionPolicyARNs": [POLICY],
@@ -102,7 +110,8 @@ def test_pod_addons_make_the_role_that_an_association_describes(sandbox_env: Env
 
 
 def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Environment) -> None:
-    found = addon_of(
+    """Version, settings, conflict resolution and tags are passed on; "latest" leaves the version to EKS."""
+    addon = addon_of(
         sandbox_env,
         name="coredns",
         version="v1.12.4-eksbuild.1",
@@ -110,7 +119,7 @@ def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Envir
         resolveConflicts="preserve",
         tags={"team": "dns"},
     )
-    assert found == {
+    assert addon == {
         "ClusterName": {"Ref": "ClusterName"},
         "AddonName": "coredns",
         "AddonVersion": "v1.12.4-eksbuild.1",
@@ -135,8 +144,9 @@ def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Envir
         ),
     ],
 )
-def test_addons_that_cannot_get_what_they_ask_for_are_refused(
+def test_addons_refuse_permissions_that_cannot_be_given(
     sandbox_env: Environment, fields: dict[str, Any], message: str
 ) -> None:
+    """Default permissions that do not exist, and two ways to get permissions, are refused."""
     with pytest.raises(ValidationError, match=message):
         with_addon(sandbox_env, **fields)

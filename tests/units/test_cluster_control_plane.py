@@ -19,8 +19,8 @@ ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
 def control_plane(env: Environment) -> dict[str, Any]:
-    (found,) = properties_of(cluster(env, VPC), "EKS::Cluster")
-    return found
+    (properties,) = properties_of(cluster(env, VPC), "EKS::Cluster")
+    return properties
 
 
 def policies(env: Environment, title: str = "ClusterRole") -> list[str]:
@@ -28,7 +28,8 @@ def policies(env: Environment, title: str = "ClusterRole") -> list[str]:
     return [arn.rsplit("/", 1)[1] for arn in arns]
 
 
-def test_cluster_is_the_environments_version_and_has_no_hidden_administrator(sandbox_env: Environment) -> None:
+def test_cluster_has_version_and_no_hidden_administrator(sandbox_env: Environment) -> None:
+    """The cluster has the environment's version, and its creator is no administrator."""
     made = control_plane(sandbox_env)
     assert (made["Name"], made["Version"]) == ("demo-sandbox-cluster", "1.34")
     assert made["AccessConfig"] == {"AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": False}
@@ -36,7 +37,8 @@ def test_cluster_is_the_environments_version_and_has_no_hidden_administrator(san
     assert made["UpgradePolicy"] == {"SupportType": "STANDARD"}
 
 
-def test_cluster_is_never_replaced_and_stays_when_its_creation_fails(sandbox_env: Environment) -> None:
+def test_cluster_is_never_replaced_and_survives_failed_creation(sandbox_env: Environment) -> None:
+    """The cluster is protected from replacement and deletion; a failed creation is kept for inspection."""
     spec = cluster(sandbox_env, VPC)
     assert spec.may_replace == ()
     assert spec.on_failure == "DO_NOTHING"
@@ -47,7 +49,8 @@ def test_cluster_is_never_replaced_and_stays_when_its_creation_fails(sandbox_env
     assert control_plane(sandbox_env)["DeletionProtection"] is True
 
 
-def test_cluster_is_reached_as_the_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
+def test_cluster_endpoints_are_the_configs(prod_env: Environment, sandbox_env: Environment) -> None:
+    """Public and private endpoints, and who reaches the public one, follow the ClusterConfig."""
     private = control_plane(prod_env)["ResourcesVpcConfig"]
     assert (private["EndpointPublicAccess"], private["EndpointPrivateAccess"]) == (False, True)
     vpc = {"clusterEndpoints": {"publicAccess": True, "privateAccess": True}, "publicAccessCIDRs": ["203.0.113.0/24"]}
@@ -55,7 +58,9 @@ def test_cluster_is_reached_as_the_config_says(prod_env: Environment, sandbox_en
     assert office["PublicAccessCidrs"] == ["203.0.113.0/24"]
 
 
-def test_cluster_takes_the_private_subnets_or_those_that_the_config_names(sandbox_env: Environment) -> None:
+def test_cluster_takes_private_subnets_or_the_named_ones(sandbox_env: Environment) -> None:
+    """The control plane's own subnets come first, then the config's, then the VPC's private ones."""
+
     def subnets(**vpc: Any) -> str:
         return cluster(configured(joined(sandbox_env), vpc=vpc), VPC).parameters["SubnetIds"]
 
@@ -70,7 +75,8 @@ def test_cluster_takes_the_private_subnets_or_those_that_the_config_names(sandbo
     assert pending_fields(before.parameters) == ("vpc_lookup.private_subnet_ids",)
 
 
-def test_cluster_logs_are_kept_as_long_as_the_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
+def test_cluster_logs_are_kept_as_long_as_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
+    """The log group exists before the cluster, with the config's retention and log types."""
     spec = cluster(prod_env, VPC)
     (group,) = properties_of(spec, "Logs::LogGroup")
     assert group == {"LogGroupName": "/aws/eks/acme-prod-cluster/cluster", "RetentionInDays": 365}
@@ -81,7 +87,8 @@ def test_cluster_logs_are_kept_as_long_as_the_config_says(prod_env: Environment,
     assert "Logging" not in control_plane(sandbox_env)
 
 
-def test_cluster_secrets_are_encrypted_with_a_key_of_ours_or_the_named_one(sandbox_env: Environment) -> None:
+def test_cluster_secrets_are_encrypted_with_own_or_named_key(sandbox_env: Environment) -> None:
+    """Without a named key, one with rotation is made, and kept when the stack is deleted."""
     (encryption,) = control_plane(sandbox_env)["EncryptionConfig"]
     assert encryption == {"Provider": {"KeyArn": {"Fn::GetAtt": ["SecretsKey", "Arn"]}}, "Resources": ["secrets"]}
     key = resources_of(cluster(sandbox_env, VPC))["SecretsKey"]
@@ -93,13 +100,15 @@ def test_cluster_secrets_are_encrypted_with_a_key_of_ours_or_the_named_one(sandb
     assert resources_of(named, "KMS::Key") == {}
 
 
-def test_cluster_role_has_the_policies_and_the_boundary(prod_env: Environment) -> None:
+def test_cluster_role_has_policies_and_boundary(prod_env: Environment) -> None:
+    """The cluster's role has EKS's two policies, under the permissions boundary."""
     assert policies(prod_env) == ["AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController"]
     role = resources_of(cluster(prod_env, VPC))["ClusterRole"]["Properties"]
     assert role["PermissionsBoundary"] == "arn:aws:iam::444455556666:policy/eks-assets-boundary"
 
 
-def test_cluster_in_auto_mode_has_all_three_parts_and_a_role_for_its_nodes(sandbox_env: Environment) -> None:
+def test_cluster_in_auto_mode_has_all_parts_and_node_role(sandbox_env: Environment) -> None:
+    """Auto Mode switches on compute, storage and load balancing together, with a role for its nodes."""
     auto = configured(sandbox_env, autoModeConfig={"enabled": True})
     made = control_plane(auto)
     assert made["ComputeConfig"] == {
@@ -116,7 +125,8 @@ def test_cluster_in_auto_mode_has_all_three_parts_and_a_role_for_its_nodes(sandb
     ]
 
 
-def test_cluster_in_auto_mode_takes_the_named_role_or_none_without_pools(sandbox_env: Environment) -> None:
+def test_cluster_in_auto_mode_takes_named_role_or_none(sandbox_env: Environment) -> None:
+    """Auto Mode uses the named node role; without node pools it needs none."""
     arn = "arn:aws:iam::000000000000:role/nodes"
     named = configured(sandbox_env, autoModeConfig={"enabled": True, "nodeRoleARN": arn})
     assert control_plane(named)["ComputeConfig"]["NodeRoleArn"] == arn
@@ -126,6 +136,7 @@ def test_cluster_in_auto_mode_takes_the_named_role_or_none_without_pools(sandbox
 
 
 def test_cluster_tags_and_rollback_time_are_the_configs(sandbox_env: Environment) -> None:
+    """Tags and the rollback time are taken from the config's metadata."""
     metadata = {"name": "demo-sandbox-cluster", "region": "us-west-2", "tags": {"team": "platform"}}
     env = configured(sandbox_env, metadata={**metadata, "rollbackConfig": {"timeoutMinutes": 240}})
     assert control_plane(env)["RollbackConfig"] == {"TimeoutMinutes": 240}
@@ -133,14 +144,16 @@ def test_cluster_tags_and_rollback_time_are_the_configs(sandbox_env: Environment
     assert "RollbackConfig" not in control_plane(sandbox_env)
 
 
-def test_vpc_lookup_asks_for_the_environments_vpc_or_the_named_tags(sandbox_env: Environment) -> None:
+def test_vpc_lookup_asks_for_own_vpc_or_named_tags(sandbox_env: Environment) -> None:
+    """The VPC is looked up by its name, or by the tags that the environment gives."""
     assert vpc_lookup(sandbox_env).query == {"Name": "demo-sandbox-vpc"}
     assert vpc_lookup(joined(sandbox_env)).query == {"Name": "demo-sandbox-vpc"}
     tagged = sandbox_env.model_copy(update={"network": Network.model_validate({"lookup": {"tags": {"team": "x"}}})})
     assert vpc_lookup(tagged).query == {"team": "x"}
 
 
-def test_access_entries_let_in_the_deployer_the_planner_and_karpenters_nodes(sandbox_env: Environment) -> None:
+def test_access_entries_admit_deployer_planner_and_nodes(sandbox_env: Environment) -> None:
+    """The deployer administers, the planner reads, and Karpenter's nodes join."""
     spec = access_entries(sandbox_env, CLUSTER, KARPENTER)
     by_principal = {str(e["PrincipalArn"]): e for e in properties_of(spec, "EKS::AccessEntry")}
     deployer = by_principal["arn:aws:iam::000000000000:role/eks-assets-deployer"]
@@ -154,16 +167,18 @@ def test_access_entries_let_in_the_deployer_the_planner_and_karpenters_nodes(san
     assert len(by_principal) == 3, "the config's mapping of Karpenter's role is the same entry"
 
 
-def test_access_entries_of_an_environment_without_a_deployer_name_the_pipeline(sandbox_env: Environment) -> None:
+def test_access_entries_without_deployer_admit_the_pipeline(sandbox_env: Environment) -> None:
+    """Where no deployer is named, the pipeline's own role gets access."""
     arn = "arn:aws:iam::000000000000:role/pipeline"
     env = sandbox_env.model_copy(update={"roles": Roles(pipeline=arn)})
     (entry,) = properties_of(access_entries(env, CLUSTER, None), "EKS::AccessEntry")
     assert entry["PrincipalArn"] == arn
 
 
-def test_access_entries_are_the_configs_with_the_partitions_policies(prod_env: Environment) -> None:
-    found = properties_of(access_entries(prod_env, CLUSTER, None), "EKS::AccessEntry")
-    on_call = next(e for e in found if e["PrincipalArn"].endswith("acme-on-call"))
+def test_access_entries_are_the_configs_in_the_partition(prod_env: Environment) -> None:
+    """The config's entries are kept; ARNs of policies follow the partition of the region."""
+    own_entries = properties_of(access_entries(prod_env, CLUSTER, None), "EKS::AccessEntry")
+    on_call = next(e for e in own_entries if e["PrincipalArn"].endswith("acme-on-call"))
     assert on_call["AccessPolicies"][0] == {
         "PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy",
         "AccessScope": {"Type": "cluster"},
@@ -173,7 +188,9 @@ def test_access_entries_are_the_configs_with_the_partitions_policies(prod_env: E
     assert {e["AccessPolicies"][0]["PolicyArn"].split(":")[1] for e in entries} == {"aws-us-gov"}
 
 
-def test_access_entry_for_another_principal_is_another_resource(sandbox_env: Environment) -> None:
+def test_access_entry_of_other_principal_is_other_resource(sandbox_env: Environment) -> None:
+    """The logical id follows the principal, so that a changed principal replaces nothing in place."""
+
     def titles(arn: str) -> set[str]:
         entries = {"accessEntries": [{"principalARN": arn, "kubernetesGroups": ["dev"]}]}
         return set(resources_of(access_entries(configured(sandbox_env, accessConfig=entries), CLUSTER, None)))
@@ -182,13 +199,15 @@ def test_access_entry_for_another_principal_is_another_resource(sandbox_env: Env
     assert len(one - other) == len(other - one) == 1
 
 
-def test_oidc_parameter_holds_the_id_under_the_specifications_name(sandbox_env: Environment) -> None:
+def test_oidc_parameter_holds_id_under_its_published_name(sandbox_env: Environment) -> None:
+    """The OIDC id is stored where other tools expect it."""
     spec = oidc_parameter(sandbox_env, IDENTITY)
     assert (spec.name, spec.value) == ("/demo/sandbox/eks/oidc-id", "0123ABCD")
 
 
 @pytest.mark.parametrize("field", ["endpoint", "security_group_id"])
 def test_cluster_outputs_come_from_the_cluster(sandbox_env: Environment, field: str) -> None:
+    """Endpoint and security group are read from the cluster itself."""
     assert field in ClusterOutputs.model_fields
     outputs = cluster(sandbox_env, VPC).template["Outputs"]
     key = "".join(part.capitalize() for part in field.split("_"))

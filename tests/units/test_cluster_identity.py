@@ -33,12 +33,12 @@ def of(env: Environment) -> Stack[IdentityOutputs]:
 
 def associations(env: Environment) -> dict[str, Any]:
     """Role by namespace/account."""
-    found = properties_of(of(env), "EKS::PodIdentityAssociation")
-    return {f"{a['Namespace']}/{a['ServiceAccount']}": a["RoleArn"] for a in found}
+    properties = properties_of(of(env), "EKS::PodIdentityAssociation")
+    return {f"{a['Namespace']}/{a['ServiceAccount']}": a["RoleArn"] for a in properties}
 
 
-def with_associations(env: Environment, *found: dict[str, Any]) -> Environment:
-    return configured(env, iam={"withOIDC": True, "podIdentityAssociations": list(found)})
+def with_associations(env: Environment, *associations: dict[str, Any]) -> Environment:
+    return configured(env, iam={"withOIDC": True, "podIdentityAssociations": list(associations)})
 
 
 def with_account(env: Environment, **fields: Any) -> Environment:
@@ -48,24 +48,27 @@ def with_account(env: Environment, **fields: Any) -> Environment:
 
 
 def role_of(env: Environment) -> dict[str, Any]:
-    (found,) = properties_of(irsa_roles(env, IDENTITY), "IAM::Role")
-    return found
+    (role,) = properties_of(irsa_roles(env, IDENTITY), "IAM::Role")
+    return role
 
 
 def test_identity_gives_each_of_our_add_ons_its_role(sandbox_env: Environment) -> None:
-    found = associations(sandbox_env)
-    assert found.keys() == {
+    """Each of our add-ons has an association with its role."""
+    roles = associations(sandbox_env)
+    assert roles.keys() == {
         "kube-system/karpenter",
         "external-dns/external-dns",
         "external-secrets/external-secrets",
         "kube-system/aws-load-balancer-controller",
         "observability/loki",
     }
-    assert found["external-dns/external-dns"] == {"Ref": "ExternalDnsRoleArn"}
+    assert roles["external-dns/external-dns"] == {"Ref": "ExternalDnsRoleArn"}
     assert of(sandbox_env).parameters["ExternalDnsRoleArn"] == EXTERNAL_DNS.role_arn
 
 
-def test_identity_gives_karpenter_its_role_where_the_config_has_none(sandbox_env: Environment) -> None:
+def test_identity_gives_karpenter_a_role_if_config_has_none(sandbox_env: Environment) -> None:
+    """Where the config does not describe Karpenter's role, it is that of Karpenter's guide; none in Auto Mode."""
+
     def roles(env: Environment) -> list[dict[str, Any]]:
         return properties_of(of(env), "IAM::Role")
 
@@ -76,14 +79,16 @@ def test_identity_gives_karpenter_its_role_where_the_config_has_none(sandbox_env
     assert roles(configured(silent, autoModeConfig={"enabled": True})) == []
 
 
-def test_identity_lets_the_config_decide_over_the_role_of_an_account(sandbox_env: Environment) -> None:
+def test_identity_prefers_the_configs_role_of_an_account(sandbox_env: Environment) -> None:
+    """The config's association wins over ours."""
     mine = {"namespace": "external-dns", "serviceAccountName": "external-dns", "roleARN": EXISTING}
     env = with_associations(sandbox_env, mine)
     assert associations(env)["external-dns/external-dns"] == EXISTING
     assert "ExternalDnsRoleArn" not in of(env).parameters
 
 
-def test_identity_makes_the_role_that_an_association_describes(prod_env: Environment) -> None:
+def test_identity_makes_role_that_association_describes(prod_env: Environment) -> None:
+    """An association that lists permissions gets a new role with those, the boundary and the tags."""
     account = {"namespace": "reports", "serviceAccountName": "reader"}
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
     granted = {
@@ -101,13 +106,15 @@ def test_identity_makes_the_role_that_an_association_describes(prod_env: Environ
     assert association["Tags"] == role["Tags"] == [{"Key": "team", "Value": "reports"}]
 
 
-def test_identity_makes_the_oidc_provider_where_it_is_asked_for(sandbox_env: Environment) -> None:
+def test_identity_makes_oidc_provider_if_asked(sandbox_env: Environment) -> None:
+    """The OIDC provider exists where the config says `withOIDC`."""
     (provider,) = properties_of(of(sandbox_env), "IAM::OIDCProvider")
     assert provider == {"Url": {"Ref": "OidcIssuer"}, "ClientIdList": ["sts.amazonaws.com"]}
     assert properties_of(of(configured(sandbox_env, iam={"withOIDC": False})), "IAM::OIDCProvider") == []
 
 
 def test_irsa_roles_trust_one_service_account_of_this_cluster(sandbox_env: Environment) -> None:
+    """A role trusts one service account, through this cluster's OIDC provider alone."""
     role = role_of(with_account(sandbox_env, attachPolicyARNs=[POLICY]))
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Federated": f"arn:aws:iam::000000000000:oidc-provider/{ISSUER}"}
@@ -118,6 +125,7 @@ def test_irsa_roles_trust_one_service_account_of_this_cluster(sandbox_env: Envir
 
 
 def test_irsa_roles_carry_policies_boundary_and_tags(sandbox_env: Environment) -> None:
+    """Policies, boundary, name and tags of the config are those of the role."""
     boundary = "arn:aws:iam::000000000000:policy/mine"
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
     role = role_of(
@@ -137,22 +145,25 @@ def test_irsa_roles_carry_policies_boundary_and_tags(sandbox_env: Environment) -
     assert role["Tags"] == [{"Key": "team", "Value": "reports"}]
 
 
-def test_irsa_roles_have_names_that_are_known_beforehand_and_fit(sandbox_env: Environment) -> None:
-    (found,) = with_account(sandbox_env, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
-    assert role_arn(sandbox_env, found) == "arn:aws:iam::000000000000:role/demo-sandbox-cluster-reports-reader"
+def test_irsa_roles_have_predictable_names_that_fit(sandbox_env: Environment) -> None:
+    """The role's ARN is known before it exists; long names are cut to IAM's limit."""
+    (account,) = with_account(sandbox_env, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert role_arn(sandbox_env, account) == "arn:aws:iam::000000000000:role/demo-sandbox-cluster-reports-reader"
     long = {"name": "a" * 60, "namespace": "reports"}
-    (found,) = with_account(sandbox_env, metadata=long, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
-    assert len(role_name(sandbox_env, found)) == 64
+    (account,) = with_account(sandbox_env, metadata=long, attachPolicyARNs=[POLICY]).cluster.iam.service_accounts
+    assert len(role_name(sandbox_env, account)) == 64
 
 
 def test_irsa_roles_wait_for_the_clusters_issuer(sandbox_env: Environment) -> None:
+    """The trust policy is pending until the OIDC provider is known."""
     spec = irsa_roles(
         with_account(sandbox_env, attachPolicyARNs=[POLICY]), pending_outputs(IdentityOutputs, "identity")
     )
     assert pending_fields(spec.template) == ("identity.oidc_provider",)
 
 
-def test_irsa_roles_are_made_only_where_a_new_role_is_asked_for(sandbox_env: Environment) -> None:
+def test_irsa_roles_are_enabled_if_a_new_role_is_asked_for(sandbox_env: Environment) -> None:
+    """The unit is off where no service account needs a new role."""
     assert not irsa_roles.is_enabled(sandbox_env)
     assert irsa_roles.is_enabled(with_account(sandbox_env, attachPolicyARNs=[POLICY]))
     assert not irsa_roles.is_enabled(with_account(sandbox_env, attachRoleARN=EXISTING))
@@ -174,8 +185,9 @@ def test_irsa_roles_are_made_only_where_a_new_role_is_asked_for(sandbox_env: Env
         ),
     ],
 )
-def test_service_accounts_that_would_be_ignored_in_part_are_refused(
+def test_service_account_that_would_be_ignored_is_refused(
     sandbox_env: Environment, fields: dict[str, Any], message: str
 ) -> None:
+    """Settings that would be ignored, or give nothing, are refused."""
     with pytest.raises(ValidationError, match=message):
         with_account(sandbox_env, **fields)

@@ -32,18 +32,19 @@ def groups_of(env: Environment) -> list[dict[str, Any]]:
 
 
 def group_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    (found,) = groups_of(with_group(env, **fields))
-    return found
+    (group,) = groups_of(with_group(env, **fields))
+    return group
 
 
 def launch_of(env: Environment, **fields: Any) -> dict[str, Any]:
     spec = node_groups(with_group(env, **fields), CLUSTER, VPC, GROUPS)
-    (found,) = properties_of(spec, "EC2::LaunchTemplate")
-    data: dict[str, Any] = found["LaunchTemplateData"]
+    (launch_template,) = properties_of(spec, "EC2::LaunchTemplate")
+    data: dict[str, Any] = launch_template["LaunchTemplateData"]
     return data
 
 
 def test_node_groups_of_production_are_the_configs(prod_env: Environment) -> None:
+    """Names, images, sizes, taints and labels are those of the ClusterConfig."""
     system, applications, gpu = groups_of(prod_env)
     assert [g["NodegroupName"].rsplit("-", 1)[0] for g in (system, applications, gpu)] == [
         "system",
@@ -61,24 +62,28 @@ def test_node_groups_of_production_are_the_configs(prod_env: Environment) -> Non
     assert system["NodeRepairConfig"] == {"Enabled": True}
 
 
-def test_node_groups_with_gpus_carry_the_label_that_the_device_plugin_looks_for(prod_env: Environment) -> None:
+def test_node_groups_with_gpus_have_the_device_plugins_label(prod_env: Environment) -> None:
+    """Groups with GPUs, and no others, carry the label that the device plugin selects."""
     label = "nvidia.com/gpu.present"
     assert [g["Labels"].get(label) for g in groups_of(prod_env)] == [None, None, "true"]
 
 
-def test_node_groups_follow_the_control_planes_version_unless_a_release_is_pinned(sandbox_env: Environment) -> None:
+def test_node_groups_follow_cluster_version_unless_pinned(sandbox_env: Environment) -> None:
+    """A group has the control plane's version, or the release that the config pins."""
     assert group_of(sandbox_env)["Version"] == "1.34"
     pinned = group_of(sandbox_env, releaseVersion="1.34.1-20260101")
     assert pinned["ReleaseVersion"] == "1.34.1-20260101"
     assert "Version" not in pinned
 
 
-def test_node_groups_count_missing_nodes_in_whole_numbers(sandbox_env: Environment, prod_env: Environment) -> None:
-    found = [groups_of(prod_env)[0]["UpdateConfig"], groups_of(sandbox_env)[0]["UpdateConfig"]]
-    assert json.dumps(found) == '[{"MaxUnavailablePercentage": 25}, {"MaxUnavailable": 1}]'
+def test_node_groups_write_max_unavailable_as_integers(sandbox_env: Environment, prod_env: Environment) -> None:
+    """CloudFormation refuses 25.0, so percentages and counts are written as integers."""
+    update_configs = [groups_of(prod_env)[0]["UpdateConfig"], groups_of(sandbox_env)[0]["UpdateConfig"]]
+    assert json.dumps(update_configs) == '[{"MaxUnavailablePercentage": 25}, {"MaxUnavailable": 1}]'
 
 
-def test_node_groups_whose_replacement_is_forced_have_another_name(sandbox_env: Environment) -> None:
+def test_node_groups_that_must_be_replaced_get_another_name(sandbox_env: Environment) -> None:
+    """A change that EKS makes by replacement changes the name; other changes keep it."""
     name = group_of(sandbox_env)["NodegroupName"]
     assert group_of(sandbox_env, labels={"a": "b"}, maxSize=9, volumeSize=100)["NodegroupName"] == name
     replaced: list[dict[str, Any]] = [
@@ -91,12 +96,14 @@ def test_node_groups_whose_replacement_is_forced_have_another_name(sandbox_env: 
     assert len({name, *(group_of(sandbox_env, **fields)["NodegroupName"] for fields in replaced)}) == 6
 
 
-def test_node_groups_may_be_replaced_and_their_roles_may_not(prod_env: Environment) -> None:
+def test_node_groups_may_be_replaced_but_not_their_roles(prod_env: Environment) -> None:
+    """The stack lets node groups be replaced and nothing else."""
     spec = node_groups(prod_env, CLUSTER, VPC, GROUPS)
     assert set(spec.may_replace) == set(resources_of(spec, "EKS::Nodegroup"))
 
 
-def test_node_groups_with_policies_of_their_own_do_not_share_them(sandbox_env: Environment) -> None:
+def test_node_groups_do_not_share_their_own_policies(sandbox_env: Environment) -> None:
+    """A group with policies of its own has a role of its own."""
     policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
     groups = [{"name": "one", "iam": {"attachPolicyARNs": [policy]}}, {"name": "other"}]
     spec = node_groups(configured(sandbox_env, managedNodeGroups=groups), CLUSTER, VPC, GROUPS)
@@ -107,7 +114,8 @@ def test_node_groups_with_policies_of_their_own_do_not_share_them(sandbox_env: E
     assert policy not in roles["NodeRole"]
 
 
-def test_node_groups_lie_in_the_private_subnets_the_named_ones_or_those_of_the_zones(sandbox_env: Environment) -> None:
+def test_node_groups_lie_in_private_or_named_subnets(sandbox_env: Environment) -> None:
+    """Subnets are the group's, then the config's, then the VPC's private ones."""
     assert group_of(sandbox_env)["Subnets"] == {"Ref": "SubnetIds"}
     assert group_of(sandbox_env, subnets=["subnet-1", "subnet-2"])["Subnets"] == ["subnet-1", "subnet-2"]
     spec = node_groups(sandbox_env, CLUSTER, pending_outputs(VpcOutputs, "vpc_lookup"), GROUPS)
@@ -117,22 +125,25 @@ def test_node_groups_lie_in_the_private_subnets_the_named_ones_or_those_of_the_z
     assert node_groups(chosen, CLUSTER, VPC, GROUPS).parameters["SubnetIds"] == "subnet-1,subnet-2"
 
 
-def test_node_groups_in_a_zone_take_its_subnet_whatever_order_the_zones_are_written_in(
+def test_node_groups_in_a_zone_take_its_subnet_in_any_order(
     sandbox_env: Environment,
 ) -> None:
+    """The subnet of a zone is found whatever order the environment lists its zones in."""
     network = {"create": {"cidr": "10.0.0.0/16", "zones": ["us-west-2c", "us-west-2a", "us-west-2b"]}}
     env = sandbox_env.model_copy(update={"network": Network.model_validate(network)})
     # The lookup of the VPC sorts subnets by zone: a, b, c.
     assert group_of(env, availabilityZones=["us-west-2c"])["Subnets"] == [{"Fn::Select": [2, {"Ref": "SubnetIds"}]}]
 
 
-def test_node_groups_in_zones_of_a_vpc_that_is_not_ours_are_refused(sandbox_env: Environment) -> None:
+def test_node_groups_refuse_zones_of_a_vpc_that_exists(sandbox_env: Environment) -> None:
+    """In a VPC that exists, a group must name subnets instead of zones."""
     env = with_group(joined(sandbox_env), availabilityZones=["us-west-2a"])
     with pytest.raises(ConfigError, match="subnets"):
         node_groups(env, CLUSTER, VPC, GROUPS)
 
 
-def test_node_groups_launch_encrypted_disks_and_keep_pods_from_the_metadata_service(sandbox_env: Environment) -> None:
+def test_node_groups_encrypt_disks_and_protect_metadata(sandbox_env: Environment) -> None:
+    """Disks are encrypted, pods do not reach the metadata service, and nothing that EKS refuses is set."""
     data = launch_of(sandbox_env, volumeSize=50, volumeIOPS=4000, volumeThroughput=250)
     assert data["BlockDeviceMappings"][0]["Ebs"] == {
         "VolumeSize": 50,
@@ -148,7 +159,8 @@ def test_node_groups_launch_encrypted_disks_and_keep_pods_from_the_metadata_serv
     assert "DiskSize" not in group_of(sandbox_env), "EKS refuses it beside a launch template"
 
 
-def test_node_groups_join_the_clusters_own_security_group_and_the_shared_one(sandbox_env: Environment) -> None:
+def test_node_groups_join_cluster_and_shared_security_groups(sandbox_env: Environment) -> None:
+    """Nodes are in the cluster's security group and in the one of the network wave."""
     assert launch_of(sandbox_env)["SecurityGroupIds"] == [
         {"Ref": "ClusterSecurityGroupId"},
         {"Ref": "NodeSecurityGroupId"},
@@ -158,9 +170,12 @@ def test_node_groups_join_the_clusters_own_security_group_and_the_shared_one(san
 
 
 def test_node_groups_use_reserved_capacity_as_the_config_says(sandbox_env: Environment) -> None:
+    """Each way to name a capacity reservation is passed on."""
+
     def reservation(**fields: Any) -> dict[str, Any]:
-        found: dict[str, Any] = launch_of(sandbox_env, capacityReservation=fields)["CapacityReservationSpecification"]
-        return found
+        data = launch_of(sandbox_env, capacityReservation=fields)
+        specification: dict[str, Any] = data["CapacityReservationSpecification"]
+        return specification
 
     group = "arn:aws:resource-groups:us-west-2:000000000000:group/reserved"
     assert reservation(capacityReservationPreference="none") == {"CapacityReservationPreference": "none"}
@@ -173,6 +188,7 @@ def test_node_groups_use_reserved_capacity_as_the_config_says(sandbox_env: Envir
 
 
 def test_fargate_profiles_are_made_one_after_the_other(sandbox_env: Environment) -> None:
+    """EKS makes one profile at a time, so each waits for the one before."""
     profiles = [
         {"name": name, "selectors": [{"namespace": name, "labels": labels}], "tags": {"owner": name}}
         for name, labels in (("batch", {"fargate": "yes"}), ("jobs", {}))
@@ -192,6 +208,7 @@ def test_fargate_profiles_are_made_one_after_the_other(sandbox_env: Environment)
 
 
 def test_karpenter_stack_is_that_of_karpenters_guide(sandbox_env: Environment) -> None:
+    """Queue, rules, policies and role have the names that Karpenter's guide gives them."""
     spec = karpenter_stack(sandbox_env)
     assert spec.name == "Karpenter-demo-sandbox-cluster"
     (queue,) = properties_of(spec, "SQS::Queue")
@@ -203,7 +220,8 @@ def test_karpenter_stack_is_that_of_karpenters_guide(sandbox_env: Environment) -
     assert role["RoleName"] == "KarpenterNodeRole-demo-sandbox-cluster"
 
 
-def test_karpenter_stack_lets_the_controller_end_only_nodes_of_its_own(sandbox_env: Environment) -> None:
+def test_karpenter_stack_ends_only_nodes_of_its_cluster(sandbox_env: Environment) -> None:
+    """The controller may terminate nodes tagged with its cluster, and pass one role."""
     by_id = {
         statement["Sid"]: statement
         for policy in properties_of(karpenter_stack(sandbox_env), "IAM::ManagedPolicy")
@@ -216,6 +234,7 @@ def test_karpenter_stack_lets_the_controller_end_only_nodes_of_its_own(sandbox_e
 
 
 def test_auto_mode_switches_off_what_it_replaces(sandbox_env: Environment) -> None:
+    """In Auto Mode the units that EKS replaces are disabled."""
     auto = configured(sandbox_env, autoModeConfig={"enabled": True}, managedNodeGroups=[])
     off = {u.name for u in load_registry().units if u.is_enabled(sandbox_env) and not u.is_enabled(auto)}
     assert off == {

@@ -23,14 +23,16 @@ def with_addon(env: Environment, name: str, **fields: Any) -> Environment:
     return env.model_copy(update={"addons": {**env.addons, name: Addon.model_validate(fields)}})
 
 
-def test_aws_load_balancer_controller_knows_its_vpc_without_asking_the_node(sandbox_env: Environment) -> None:
+def test_aws_load_balancer_controller_is_told_its_vpc(sandbox_env: Environment) -> None:
+    """VPC, region and cluster are values, since pods cannot ask the node's metadata service."""
     values = aws_load_balancer_controller(sandbox_env, VPC).values
     assert (values["clusterName"], values["region"], values["vpcId"]) == ("demo-sandbox-cluster", "us-west-2", "vpc-1")
     assert values["serviceAccount"]["name"] == "aws-load-balancer-controller", "the account that has the role"
     assert values["enableServiceMutatorWebhook"] is False
 
 
-def test_aws_load_balancer_controller_takes_the_environments_values_and_time(prod_env: Environment) -> None:
+def test_aws_load_balancer_controller_takes_overrides(prod_env: Environment) -> None:
+    """The environment's values are merged into the unit's, and its timeout is used."""
     name = "aws_load_balancer_controller"
     spec = render_spec(load_registry(), prod_env, load_registry()[name], {})
     assert isinstance(spec, HelmRelease)
@@ -38,7 +40,8 @@ def test_aws_load_balancer_controller_takes_the_environments_values_and_time(pro
     assert spec.values["clusterName"] == "acme-prod-cluster", "values are merged, not replaced"
 
 
-def test_external_dns_writes_the_environments_zone_and_removes_nothing(sandbox_env: Environment) -> None:
+def test_external_dns_writes_own_zone_and_removes_nothing(sandbox_env: Environment) -> None:
+    """ExternalDNS writes the environment's zone, under its own owner id, and deletes no record."""
     spec = external_dns(sandbox_env)
     assert spec.values["domainFilters"] == ["sandbox.test"]
     assert spec.values["policy"] == "upsert-only"
@@ -48,19 +51,22 @@ def test_external_dns_writes_the_environments_zone_and_removes_nothing(sandbox_e
     assert (spec.namespace, spec.values["serviceAccount"]["name"]) == ("external-dns", "external-dns")
 
 
-def test_external_dns_becomes_the_role_of_the_zones_own_account(prod_env: Environment) -> None:
+def test_external_dns_assumes_role_of_the_zones_account(prod_env: Environment) -> None:
+    """A zone in another account is written through a role of that account."""
     arguments = external_dns(prod_env).values["extraArgs"]
     assert arguments == ["--aws-assume-role=arn:aws:iam::999900001111:role/acme-dns-writer"]
 
 
-def test_external_secrets_brings_its_kinds_and_the_account_that_has_the_role(sandbox_env: Environment) -> None:
+def test_external_secrets_installs_crds_and_uses_its_role(sandbox_env: Environment) -> None:
+    """The release installs its CRDs, checks them, and runs as the account that has the role."""
     spec = external_secrets()
     assert spec.values["installCRDs"] is True
     assert (spec.namespace, spec.values["serviceAccount"]["name"]) == ("external-secrets", "external-secrets")
     assert "crds_established" in [check.name for check in external_secrets.checks]
 
 
-def test_karpenter_watches_its_queue_and_leaves_its_kinds_to_their_own_release(sandbox_env: Environment) -> None:
+def test_karpenter_watches_its_queue_and_skips_crds(sandbox_env: Environment) -> None:
+    """Karpenter reads its interruption queue; its CRDs are a release of their own."""
     spec = karpenter(sandbox_env, KARPENTER)
     assert spec.values["settings"] == {
         "clusterName": "demo-sandbox-cluster",
@@ -71,14 +77,14 @@ def test_karpenter_watches_its_queue_and_leaves_its_kinds_to_their_own_release(s
 
 
 def test_karpenter_crds_are_of_the_same_version_and_come_first(sandbox_env: Environment) -> None:
+    """CRDs, controller and node pools follow in that order, CRDs and controller in one version."""
     assert karpenter_crds(sandbox_env).version == karpenter(sandbox_env, KARPENTER).version == "1.14.1"
     order = [u.name for u in load_registry().units]
     assert order.index("karpenter_crds") < order.index("karpenter") < order.index("node_pools")
 
 
-def test_nvidia_device_plugin_is_on_where_there_are_gpus_or_somebody_asks(
-    prod_env: Environment, sandbox_env: Environment
-) -> None:
+def test_nvidia_device_plugin_is_on_with_gpus_or_if_asked(prod_env: Environment, sandbox_env: Environment) -> None:
+    """The plugin is on with GPUs or where the environment asks for it, and off in Auto Mode."""
     assert nvidia_device_plugin().chart == "nvidia-device-plugin"
     assert nvidia_device_plugin.is_enabled(prod_env)
     assert not nvidia_device_plugin.is_enabled(sandbox_env)
@@ -89,4 +95,5 @@ def test_nvidia_device_plugin_is_on_where_there_are_gpus_or_somebody_asks(
 
 @pytest.mark.parametrize("name", ["external_dns", "external_secrets", "karpenter", "aws_load_balancer_controller"])
 def test_add_ons_wait_for_dns_and_for_their_roles(name: str) -> None:
+    """Releases come after access, CoreDNS and the roles of their pods."""
     assert {"access_entries", "pod_addons", "identity"} <= set(load_registry().needs[name])

@@ -20,12 +20,13 @@ def with_accounts(env: Environment, *accounts: dict[str, Any]) -> Environment:
 
 
 def node_class(env: Environment) -> dict[str, Any]:
-    found, _ = node_pools(env, CLUSTER, VPC, KARPENTER).objects
-    spec: dict[str, Any] = found["spec"]
+    manifest, _ = node_pools(env, CLUSTER, VPC, KARPENTER).objects
+    spec: dict[str, Any] = manifest["spec"]
     return spec
 
 
-def test_namespaces_are_the_environments_with_injection_and_audit(sandbox_env: Environment) -> None:
+def test_namespaces_have_injection_and_audit(sandbox_env: Environment) -> None:
+    """The environment's namespaces have sidecar injection and an audit of pod security."""
     env = sandbox_env.model_copy(update={"namespaces": ("shop", "billing")})
     objects = namespaces(env).objects
     assert [o["metadata"]["name"] for o in objects] == ["shop", "billing"]
@@ -36,6 +37,7 @@ def test_namespaces_are_the_environments_with_injection_and_audit(sandbox_env: E
 
 
 def test_node_pools_start_nodes_that_reach_the_control_plane(sandbox_env: Environment) -> None:
+    """Karpenter's nodes get the security groups, subnets and role that let them join."""
     spec = node_class(sandbox_env)
     tags = {"tags": {"karpenter.sh/discovery": "demo-sandbox-cluster"}}
     assert spec["securityGroupSelectorTerms"] == [{"id": "sg-cluster"}, tags]
@@ -44,7 +46,8 @@ def test_node_pools_start_nodes_that_reach_the_control_plane(sandbox_env: Enviro
     assert spec["metadataOptions"] == {"httpTokens": "required", "httpPutResponseHopLimit": 1}
 
 
-def test_node_pools_find_the_subnets_of_a_vpc_without_our_tags(sandbox_env: Environment) -> None:
+def test_node_pools_name_subnets_of_a_vpc_that_exists(sandbox_env: Environment) -> None:
+    """In a VPC that exists, subnets are selected by id instead of by our tags."""
     assert node_class(joined(sandbox_env))["subnetSelectorTerms"] == [{"id": "subnet-a"}, {"id": "subnet-b"}]
     named = {"private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}}}
     chosen = configured(joined(sandbox_env), vpc={"subnets": named})
@@ -52,18 +55,21 @@ def test_node_pools_find_the_subnets_of_a_vpc_without_our_tags(sandbox_env: Envi
 
 
 def test_node_pools_have_a_limit_and_end_idle_nodes(sandbox_env: Environment) -> None:
+    """The pool has a CPU limit and consolidates nodes that are idle."""
     _, pool = node_pools(sandbox_env, CLUSTER, VPC, KARPENTER).objects
     assert pool["spec"]["limits"] == {"cpu": "1000"}
     assert pool["spec"]["disruption"]["consolidationPolicy"] == "WhenEmptyOrUnderutilized"
     assert pool["spec"]["template"]["spec"]["nodeClassRef"]["name"] == "default"
 
 
-def test_secret_store_reads_the_environments_region_with_the_operators_role(sandbox_env: Environment) -> None:
+def test_secret_store_reads_the_environments_region(sandbox_env: Environment) -> None:
+    """The store reads Secrets Manager in the environment's region, with the operator's own role."""
     (store,) = secret_store(sandbox_env).objects
     assert store["spec"]["provider"]["aws"] == {"service": "SecretsManager", "region": "us-west-2"}
 
 
 def test_storage_classes_are_encrypted_gp3_by_default_and_efs(sandbox_env: Environment) -> None:
+    """gp3 is the default, encrypted, and bound in the pod's zone; Auto Mode has a provisioner of its own."""
     gp3, efs = storage_classes(sandbox_env, EFS).objects
     assert gp3["metadata"]["annotations"] == {"storageclass.kubernetes.io/is-default-class": "true"}
     assert gp3["provisioner"] == "ebs.csi.aws.com"
@@ -74,7 +80,8 @@ def test_storage_classes_are_encrypted_gp3_by_default_and_efs(sandbox_env: Envir
     assert storage_classes(auto, EFS).objects[0]["provisioner"] == "ebs.csi.eks.amazonaws.com"
 
 
-def test_service_accounts_are_made_with_their_role_and_what_the_config_adds(sandbox_env: Environment) -> None:
+def test_service_accounts_carry_role_labels_and_annotations(sandbox_env: Environment) -> None:
+    """Namespace and account are created with the role and the config's labels and annotations."""
     metadata = {"name": "reader", "namespace": "reports", "labels": {"team": "x"}, "annotations": {"note": "y"}}
     env = with_accounts(sandbox_env, {"metadata": metadata, "attachPolicyARNs": [POLICY]})
     namespace, account = service_accounts(env).objects
@@ -90,7 +97,8 @@ def test_service_accounts_are_made_with_their_role_and_what_the_config_adds(sand
     }
 
 
-def test_service_accounts_leave_to_others_what_is_theirs(sandbox_env: Environment) -> None:
+def test_service_accounts_skip_what_others_create(sandbox_env: Environment) -> None:
+    """Accounts of charts and namespaces of the environment are not created here."""
     chart = {"metadata": {"name": "chart"}, "attachPolicyARNs": [POLICY], "roleOnly": True}
     assert not service_accounts.is_enabled(with_accounts(sandbox_env, chart))
     existing = "arn:aws:iam::000000000000:role/mine"

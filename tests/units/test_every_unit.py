@@ -7,7 +7,8 @@ import inspect
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,53 +40,69 @@ SSM_NAME = re.compile(r"(/[\w.-]+){1,15}")
 KUBERNETES_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
+@cache
+def published(name: str) -> Environment:
+    """The published environment of that name, validated with the units."""
+    return load_environment(name, PROJECT / "environments", known_units=load_registry().by_name)
+
+
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> Environment:
-    return load_environment(request.param, PROJECT / "environments", known_units=load_registry().by_name)
+    """Each published environment in turn."""
+    return published(request.param)
 
 
 def rendered(env: Environment, name: str) -> Spec[Any]:
     return render_spec(load_registry(), env, load_registry()[name], {})
 
 
-def stacks(env: Environment) -> Iterator[Stack[Any]]:
-    for u in load_registry().units:
-        if u.is_enabled(env):
-            spec = rendered(env, u.name)
-            if isinstance(spec, Stack):
-                yield spec
+def stacks_by_unit(env: Environment) -> dict[str, Stack[Any]]:
+    """The stacks of the environment's enabled units, by the unit's name."""
+    enabled = [u.name for u in load_registry().units if u.is_enabled(env)]
+    return {name: spec for name in enabled if isinstance(spec := rendered(env, name), Stack)}
 
 
-def test_the_environments_are_those_that_are_published() -> None:
-    published = {file.stem for file in (PROJECT / "environments").glob("*.yaml")}
-    assert published == set(ENVIRONMENTS)
+def stacks(env: Environment) -> Iterable[Stack[Any]]:
+    """The stacks of the environment's enabled units."""
+    return stacks_by_unit(env).values()
+
+
+STACKS = [(name, unit_name) for name in ENVIRONMENTS for unit_name in stacks_by_unit(published(name))]
+
+
+def test_environments_are_the_published_ones() -> None:
+    """The list above holds every published environment."""
+    assert {file.stem for file in (PROJECT / "environments").glob("*.yaml")} == set(ENVIRONMENTS)
 
 
 def calls_of_tests(file: Path) -> set[str]:
     """The names that the file's tests call, also through functions of the same file."""
     functions = {node.name: node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
-    found: set[str] = set()
+    called: set[str] = set()
     waiting = [name for name in functions if name.startswith("test_")]
     while waiting:
         for node in ast.walk(functions[waiting.pop()]):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in found:
-                found.add(node.func.id)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in called:
+                called.add(node.func.id)
                 waiting += [node.func.id] if node.func.id in functions else []
-    return found
+    return called
 
 
 def test_every_unit_has_a_test_that_renders_it() -> None:
+    """Each unit is called by a test of this folder."""
     here = Path(__file__)
     called = {name for file in here.parent.glob("test_*.py") if file != here for name in calls_of_tests(file)}
     assert [name for name in UNITS if name not in called] == [], "units without a test in tests/units"
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_says_what_it_is(name: str) -> None:
+def test_unit_says_what_it_is(name: str) -> None:
+    """The docstring, which the UI shows, begins with whole sentences; the outputs have one of their own."""
     u = load_registry()[name]
-    first, *_ = (u.fn.__doc__ or "").strip().splitlines()
-    assert len(first) > 20, "the first line of the docstring is what the UI shows"
-    assert first.endswith((".", ",")) or len(first) > 80
+    description, *_ = (u.fn.__doc__ or "").strip().split("\n\n")
+    assert len(description) > 20
+    assert not description[0].islower()
+    assert description.endswith(".")
     assert u.minutes > 0
     if u.outputs is not NoOutputs:
         assert (u.outputs.__doc__ or "").strip(), f"{u.outputs.__name__} needs a docstring"
@@ -107,6 +124,8 @@ def test_unit_reads_every_parameter_that_it_takes(name: str) -> None:
 
 
 def test_unread_parameters_are_reported() -> None:
+    """The test above can fail."""
+
     @unit(wave="network")
     def deaf(env: Environment) -> Manifests:
         """Takes an environment for nothing."""
@@ -117,38 +136,44 @@ def test_unread_parameters_are_reported() -> None:
 
 @pytest.mark.parametrize("name", [u.name for u in load_registry().units if u.spec_type.needs_cluster])
 def test_unit_in_the_cluster_comes_after_access_to_it(name: str) -> None:
+    """Whatever lives in the cluster waits for the access entries."""
     assert load_registry().needs[name][0] == "access_entries"
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_rendering_is_deterministic(environment: Environment, name: str) -> None:
+    """Rendered twice, a spec is the same text."""
+
     def text() -> str:
         return json.dumps(plain_document(rendered(environment, name).model_dump(mode="python")))
 
     assert text() == text()
 
 
-@pytest.mark.parametrize("name", UNITS)
-def test_templates_have_no_faults(environment: Environment, name: str, lint: Lint) -> None:
-    spec = rendered(environment, name)
-    if not isinstance(spec, Stack) or not load_registry()[name].is_enabled(environment):
-        return
+@pytest.mark.parametrize(("environment_name", "name"), STACKS)
+def test_stack_template_passes_cfn_lint_and_fits(environment_name: str, name: str, lint: Lint) -> None:
+    """The template of an enabled unit has no findings and is short enough to be sent inline."""
+    spec = rendered(published(environment_name), name)
+    assert isinstance(spec, Stack)
     assert lint(spec.template) == []
     assert len(json.dumps(plain_document(spec.template)).encode()) <= INLINE_TEMPLATE_BYTES
 
 
-def test_a_stack_gives_exactly_the_parameters_that_its_template_declares(environment: Environment) -> None:
+def test_stack_gives_the_parameters_its_template_declares(environment: Environment) -> None:
+    """Neither more nor fewer parameters than the template declares."""
     for spec in stacks(environment):
         assert spec.parameters.keys() == spec.template.get("Parameters", {}).keys(), spec.name
 
 
-def test_a_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
+def test_stack_has_the_outputs_that_others_read(environment: Environment) -> None:
+    """Every field of the outputs class is an output of the template."""
     for spec in stacks(environment):
         wanted = {output_key(field) for field in spec.outputs_type().model_fields}
         assert spec.template.get("Outputs", {}).keys() >= wanted, spec.name
 
 
 def test_stack_names_are_the_environments_own(environment: Environment) -> None:
+    """Stack names differ, are valid and hold the environment's prefix."""
     names = [spec.name for spec in stacks(environment)]
     assert len(names) == len(set(names))
     for name in names:
@@ -158,14 +183,13 @@ def test_stack_names_are_the_environments_own(environment: Environment) -> None:
 
 def test_stacks_are_found_by_the_names_of_their_units(environment: Environment) -> None:
     """All but one, which has the name that Karpenter's own guide gives it."""
-    stacks_by_unit = {name: spec.name for name in UNITS if isinstance(spec := rendered(environment, name), Stack)}
-    others = {
-        unit_name: name for unit_name, name in stacks_by_unit.items() if name != environment.stack_name(unit_name)
-    }
+    stack_names = {name: spec.name for name in UNITS if isinstance(spec := rendered(environment, name), Stack)}
+    others = {unit: name for unit, name in stack_names.items() if name != environment.stack_name(unit)}
     assert others == {"karpenter_stack": f"Karpenter-{environment.cluster_name}"}
 
 
 def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
+    """Names of roles, policies, queues and groups match what AWS accepts."""
     for spec in stacks(environment):
         for title, resource in plain_document(spec.template)["Resources"].items():
             for key, pattern in NAMES.items():
@@ -173,24 +197,28 @@ def test_names_fit_the_limits_of_aws(environment: Environment) -> None:
                 assert not isinstance(value, str) or re.fullmatch(pattern, value), f"{spec.name} {title} {key} {value}"
 
 
-def test_stack_tags_are_the_same_from_deploy_to_deploy(environment: Environment) -> None:
-    for spec in stacks(environment):
-        assert spec.tags["eks-assets:environment"] == environment.name
-        assert spec.tags.items() <= {**environment.cluster.metadata.tags, **spec.tags}.items()
+def test_stack_tags_are_the_same_in_every_deploy(environment: Environment) -> None:
+    """The environment's tag, on the cluster's stacks also the config's tags; no commit or run id."""
+    own = {"eks-assets:environment": environment.name}
+    for name, spec in stacks_by_unit(environment).items():
+        is_cluster = load_registry()[name].wave == "cluster"
+        assert spec.tags == ({**environment.cluster.metadata.tags, **own} if is_cluster else own), name
         assert not any(re.search(r"[0-9a-f]{16,}", value) for value in spec.tags.values()), "a commit or a run id?"
 
 
 def test_parameters_lie_under_the_environments_path(environment: Environment) -> None:
+    """Every SSM parameter is below the environment's path, and no two are the same."""
     own = environment.parameter_path("")
-    found = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
+    names = [s.name for u in UNITS for s in [rendered(environment, u)] if isinstance(s, Parameter)]
     for spec in stacks(environment):
         resources = plain_document(spec.template)["Resources"].values()
-        found += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
-    assert len(found) == len(set(found)) >= 3
-    assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in found), found
+        names += [r["Properties"]["Name"] for r in resources if r["Type"] == "AWS::SSM::Parameter"]
+    assert len(names) == len(set(names)) >= 3
+    assert all(SSM_NAME.fullmatch(name) and name.startswith(own) for name in names), names
 
 
 def test_helm_releases_are_pinned_and_differ(environment: Environment) -> None:
+    """Releases have exact versions, valid names, and no two the same name in a namespace."""
     releases = [s for u in UNITS for s in [rendered(environment, u)] if isinstance(s, HelmRelease)]
     assert len({(r.namespace, r.name) for r in releases}) == len(releases)
     for release in releases:
@@ -207,7 +235,8 @@ def made_before(env: Environment, name: str) -> set[str]:
     return {s.namespace for n in above for s in [rendered(env, n)] if isinstance(s, HelmRelease)}
 
 
-def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: Environment) -> None:
+def test_unit_declares_the_namespace_it_needs(environment: Environment) -> None:
+    """`needed_namespace` is set where a unit writes into a namespace that only the environment makes."""
     env = environment.model_copy(update={"namespaces": ()})
     needed: dict[str, str] = {}
     for name in UNITS:
@@ -221,7 +250,8 @@ def test_a_unit_says_which_namespace_of_the_environment_it_needs(environment: En
 
 
 def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> None:
-    seen: dict[tuple[str, str, str], str] = {}
+    """No two units write the same Kubernetes object."""
+    owners: dict[tuple[str, str, str], str] = {}
     for name in UNITS:
         spec = rendered(environment, name)
         for item in (
@@ -230,4 +260,4 @@ def test_objects_have_names_and_belong_to_one_unit(environment: Environment) -> 
             about = item["metadata"]
             key = (item["kind"], str(about.get("namespace", "")), str(about["name"]))
             assert item["apiVersion"]
-            assert seen.setdefault(key, name) == name, key
+            assert owners.setdefault(key, name) == name, key

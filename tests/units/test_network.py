@@ -37,15 +37,16 @@ def stack_of(env: Environment) -> Stack[NetworkOutputs]:
 
 
 def of_type(spec: Stack[Any], kind: str) -> dict[str, dict[str, Any]]:
-    found = {k: r for k, r in spec.template["Resources"].items() if r["Type"] == f"AWS::{kind}"}
-    return {title: resource["Properties"] for title, resource in found.items()}
+    resources = {k: r for k, r in spec.template["Resources"].items() if r["Type"] == f"AWS::{kind}"}
+    return {title: resource["Properties"] for title, resource in resources.items()}
 
 
 def tags_of(properties: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
 
 
-def test_vpc_is_the_environments_own(sandbox_env: Environment) -> None:
+def test_vpc_has_the_environments_block_name_and_tags(sandbox_env: Environment) -> None:
+    """Block, name and tags are the environment's."""
     spec = stack_of(sandbox_env)
     (vpc,) = of_type(spec, "EC2::VPC").values()
     assert spec.tags == {"eks-assets:environment": "sandbox"}
@@ -53,7 +54,8 @@ def test_vpc_is_the_environments_own(sandbox_env: Environment) -> None:
     assert tags_of(vpc)["Name"] == "demo-sandbox-vpc"
 
 
-def test_subnets_carry_the_tags_that_kubernetes_looks_for(sandbox_env: Environment) -> None:
+def test_subnets_carry_tags_that_kubernetes_selects(sandbox_env: Environment) -> None:
+    """Load balancers and Karpenter find subnets by their tags."""
     subnets = of_type(stack_of(sandbox_env), "EC2::Subnet")
     private, public = tags_of(subnets["PrivateSubnetA"]), tags_of(subnets["PublicSubnetA"])
     assert private["kubernetes.io/role/internal-elb"] == "1"
@@ -66,6 +68,7 @@ def test_subnets_carry_the_tags_that_kubernetes_looks_for(sandbox_env: Environme
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.0.0.0/22"])
 def test_subnets_lie_in_the_block_and_do_not_overlap(cidr: str) -> None:
+    """Subnets of up to six zones fit into the VPC's block."""
     plans = plan_zones(cidr, tuple(f"us-east-1{letter}" for letter in "abcdef"))
     blocks = [ipaddress.IPv4Network(b) for p in plans for b in (p.private_cidr, p.public_cidr)]
     assert all(block.subnet_of(ipaddress.IPv4Network(cidr)) for block in blocks)
@@ -73,13 +76,16 @@ def test_subnets_lie_in_the_block_and_do_not_overlap(cidr: str) -> None:
     assert min(16, *(block.num_addresses for block in blocks)) == 16  # AWS refuses subnets below /28
 
 
-def test_another_zone_moves_no_subnet() -> None:
+def test_subnets_stay_if_a_zone_is_added() -> None:
+    """A subnet's block follows from its zone's letter, not from its place in the list."""
     before = plan_zones("10.0.0.0/16", ("us-west-2c", "us-west-2b"))
     after = plan_zones("10.0.0.0/16", ("us-west-2a", "us-west-2b", "us-west-2c"))
     assert set(before) < set(after)
 
 
-def test_one_nat_gateway_serves_all_zones_or_each_has_its_own(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_nat_gateways_are_one_for_all_zones_or_one_each(sandbox_env: Environment, prod_env: Environment) -> None:
+    """Private routes lead through one NAT gateway or through each zone's own."""
+
     def ways_out(env: Environment) -> list[str]:
         routes = of_type(stack_of(env), "EC2::Route")
         return [r["NatGatewayId"]["Ref"] for title, r in routes.items() if title.startswith("Private")]
@@ -89,6 +95,7 @@ def test_one_nat_gateway_serves_all_zones_or_each_has_its_own(sandbox_env: Envir
 
 
 def test_endpoints_are_gateways_or_interfaces(prod_env: Environment) -> None:
+    """S3 is a gateway endpoint in all route tables, others are interfaces in each zone."""
     endpoints = of_type(stack_of(prod_env), "EC2::VPCEndpoint")
     assert endpoints["S3Endpoint"]["VpcEndpointType"] == "Gateway"
     assert len(endpoints["S3Endpoint"]["RouteTableIds"]) == 4
@@ -99,11 +106,13 @@ def test_endpoints_are_gateways_or_interfaces(prod_env: Environment) -> None:
 
 @pytest.mark.parametrize(("asked", "kept"), [(7, 7), (8, 14), (5000, 3653)])
 def test_flow_logs_are_kept_at_least_as_long_as_asked(sandbox_env: Environment, asked: int, kept: int) -> None:
+    """The retention is the next that CloudWatch offers."""
     (group,) = of_type(stack_of(with_network(sandbox_env, flow_log_days=asked)), "Logs::LogGroup").values()
     assert group["RetentionInDays"] == kept
 
 
 def test_network_outputs_are_read_back(sandbox_env: Environment) -> None:
+    """What the stack outputs as joined text is read as tuples."""
     spec = stack_of(sandbox_env)
     outputs = spec.template["Outputs"]
     assert outputs["Zones"]["Value"] == "us-west-2a,us-west-2b"
@@ -116,6 +125,8 @@ def test_network_outputs_are_read_back(sandbox_env: Environment) -> None:
 
 
 def test_existing_vpc_is_looked_up_by_name_or_by_tags(sandbox_env: Environment) -> None:
+    """A VPC that exists is a lookup with the same outputs as the stack."""
+
     def query(lookup: dict[str, Any]) -> dict[str, str]:
         changed = Network.model_validate({"lookup": lookup})
         spec = network(sandbox_env.model_copy(update={"network": changed}))
@@ -127,9 +138,10 @@ def test_existing_vpc_is_looked_up_by_name_or_by_tags(sandbox_env: Environment) 
     assert query({"tags": {"team": "platform"}}) == {"team": "platform"}
 
 
-def test_hosted_zone_is_made_only_where_the_environment_owns_it(
+def test_hosted_zone_is_made_if_the_environment_owns_it(
     sandbox_env: Environment, prod_env: Environment, lint: Lint
 ) -> None:
+    """The zone is created where the environment says so, and checked for being served."""
     assert hosted_zone.is_enabled(sandbox_env)
     assert not hosted_zone.is_enabled(prod_env)
     spec = hosted_zone(sandbox_env)
@@ -139,9 +151,8 @@ def test_hosted_zone_is_made_only_where_the_environment_owns_it(
     assert lint(spec.template) == []
 
 
-def test_a_zone_that_the_file_names_is_looked_up_unless_it_is_in_another_account(
-    sandbox_env: Environment, prod_env: Environment
-) -> None:
+def test_zone_lookup_reads_named_zone_of_own_account(sandbox_env: Environment, prod_env: Environment) -> None:
+    """A named zone is looked up unless it is in another account."""
     named = prod_env.model_copy(update={"hosted_zone": prod_env.hosted_zone.model_copy(update={"role": None})})
     assert zone_lookup(named).query == {"id": named.hosted_zone.id, "name": named.hosted_zone.name}
     assert zone_lookup.is_enabled(named)
@@ -150,7 +161,8 @@ def test_a_zone_that_the_file_names_is_looked_up_unless_it_is_in_another_account
     assert not zone_lookup.is_enabled(prod_env)
 
 
-def test_zone_id_is_the_made_one_or_the_named_one(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_zone_id_is_made_or_named(sandbox_env: Environment, prod_env: Environment) -> None:
+    """The id comes from the made zone or from the file; a zone switched off is an error."""
     made = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))
     assert zone_id_of(sandbox_env, made) == "ZMADE"
     assert zone_id_of(prod_env, None) == "Z0123456789PRODACME"
@@ -158,7 +170,8 @@ def test_zone_id_is_the_made_one_or_the_named_one(sandbox_env: Environment, prod
         zone_id_of(sandbox_env, None)
 
 
-def test_security_groups_let_in_no_more_than_they_say(sandbox_env: Environment) -> None:
+def test_security_groups_admit_only_declared_ports(sandbox_env: Environment) -> None:
+    """NFS from the VPC, web from everywhere, nodes from the load balancer."""
     spec = security_groups(sandbox_env, pending_outputs(NetworkOutputs, "network"))
     groups = of_type(spec, "EC2::SecurityGroup")
     (nfs,) = groups["EfsSecurityGroup"]["SecurityGroupIngress"]
@@ -171,6 +184,7 @@ def test_security_groups_let_in_no_more_than_they_say(sandbox_env: Environment) 
 
 
 def test_security_groups_take_the_vpc_as_parameters(sandbox_env: Environment) -> None:
+    """The template is the same whether the VPC is known or not."""
     unknown = security_groups(sandbox_env, pending_outputs(NetworkOutputs, "network"))
     assert pending_fields(unknown.parameters) == ("network.cidr_block", "network.vpc_id")
     assert pending_fields(unknown.template) == ()
@@ -189,6 +203,7 @@ def test_security_groups_take_the_vpc_as_parameters(sandbox_env: Environment) ->
 
 @pytest.mark.parametrize("which", ["sandbox_env", "prod_env"])
 def test_network_templates_pass_cfn_lint(which: str, request: pytest.FixtureRequest, lint: Lint) -> None:
+    """cfn-lint has no findings in the wave's templates."""
     env: Environment = request.getfixturevalue(which)
     assert lint(stack_of(env).template) == []
     assert lint(security_groups(env, pending_outputs(NetworkOutputs, "network")).template) == []

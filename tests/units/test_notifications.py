@@ -32,7 +32,8 @@ def with_addresses(env: Environment, *addresses: str) -> Environment:
     return env.model_copy(update={"email_subscriptions": addresses})
 
 
-def test_the_topic_is_named_encrypted_and_only_reached_by_tls(prod_env: Environment, sandbox_env: Environment) -> None:
+def test_topic_is_named_encrypted_and_reached_over_tls(prod_env: Environment, sandbox_env: Environment) -> None:
+    """The topic is encrypted and denies publishing without TLS, except in the sandbox."""
     (topic,) = properties_of(notifications(prod_env), "SNS::Topic")
     assert topic["TopicName"] == topic["DisplayName"] == f"{prod_env.resource_prefix}-eks-cluster-approval"
     assert topic["KmsMasterKeyId"] == "alias/aws/sns"
@@ -44,7 +45,9 @@ def test_the_topic_is_named_encrypted_and_only_reached_by_tls(prod_env: Environm
     assert not resources_of(notifications(sandbox_env), "SNS::TopicPolicy"), "the sandbox's AWS speaks plain HTTP"
 
 
-def test_each_address_has_a_subscription_that_stays_when_another_leaves(sandbox_env: Environment) -> None:
+def test_subscription_stays_if_another_address_leaves(sandbox_env: Environment) -> None:
+    """The logical id of a subscription follows its address."""
+
     def subscribed(*addresses: str) -> dict[str, str]:
         made = resources_of(notifications(with_addresses(sandbox_env, *addresses)), "SNS::Subscription")
         assert {r["Properties"]["Protocol"] for r in made.values()} <= {"email"}
@@ -56,7 +59,8 @@ def test_each_address_has_a_subscription_that_stays_when_another_leaves(sandbox_
     assert subscribed() == {}
 
 
-def test_requests_that_nobody_can_read_end_in_the_dead_letter_queue(prod_env: Environment) -> None:
+def test_unreadable_requests_end_in_the_dead_letter_queue(prod_env: Environment) -> None:
+    """After three attempts a message moves to the dead-letter queue, which keeps it longer."""
     made = resources_of(deploy_requests(prod_env), "SQS::Queue")
     queue, dead = made["Queue"]["Properties"], made["DeadLetterQueue"]["Properties"]
     assert queue["QueueName"] == queue_name(prod_env) == f"{prod_env.resource_prefix}-deploy-requests"
@@ -68,7 +72,8 @@ def test_requests_that_nobody_can_read_end_in_the_dead_letter_queue(prod_env: En
     assert len(properties_of(deploy_requests(prod_env), "SQS::QueuePolicy")) == 2
 
 
-def test_others_read_the_topic_and_the_queues() -> None:
+def test_topic_and_queues_are_outputs() -> None:
+    """Topic and queues are outputs of their units."""
     assert notifications.outputs is NotificationsOutputs
     assert deploy_requests.outputs is DeployRequestsOutputs
 
@@ -90,11 +95,12 @@ def every_kind(env: Environment) -> list[Notification]:
 
 
 def text_of(env: Environment, kind: str) -> str:
-    (found,) = [n.sendable_message() for n in every_kind(env) if n.kind == kind]
-    return found
+    (message,) = [n.sendable_message() for n in every_kind(env) if n.kind == kind]
+    return message
 
 
-def test_every_kind_says_where_and_what_to_do(prod_env: Environment) -> None:
+def test_mail_of_every_kind_names_environment_and_command(prod_env: Environment) -> None:
+    """Every mail names the environment and a command to continue with."""
     for notification in every_kind(prod_env):
         assert notification.sendable_subject().startswith(f"[{prod_env.name}] ")
         text = notification.sendable_message()
@@ -103,7 +109,8 @@ def test_every_kind_says_where_and_what_to_do(prod_env: Environment) -> None:
     assert len({n.event_id for n in every_kind(prod_env)}) == 7
 
 
-def test_a_request_for_approval_has_the_commands_before_the_plan(prod_env: Environment) -> None:
+def test_approval_mail_has_commands_before_the_plan(prod_env: Environment) -> None:
+    """A plan that is cut does not cut the commands."""
     env = prod_env
     text = text_of(env, "approval_needed")
     assert text.index(DIGEST) < text.index("  eks-assets approve x") < text.index("  network: update")
@@ -111,7 +118,8 @@ def test_a_request_for_approval_has_the_commands_before_the_plan(prod_env: Envir
     assert env.approval is None or f"valid for {env.approval.expires}" in text
 
 
-def test_a_failure_names_unit_reason_and_next_step(prod_env: Environment) -> None:
+def test_failure_mail_names_unit_reason_and_next_step(prod_env: Environment) -> None:
+    """A failure is reported with its unit, its reason and the next step."""
     text = text_of(prod_env, "run_failed")
     assert "failed in external_dns" in text
     assert "Reason:\n  pod crashed\n  exit 1\n" in text
@@ -119,21 +127,24 @@ def test_a_failure_names_unit_reason_and_next_step(prod_env: Environment) -> Non
     assert f"  eks-assets deploy {prod_env.name}" in text
 
 
-def test_a_success_says_how_long_and_what(prod_env: Environment) -> None:
+def test_success_mail_names_duration_and_changes(prod_env: Environment) -> None:
+    """A success is reported with its duration and its changes, also if there were none."""
     text = text_of(prod_env, "succeeded")
     assert "in 14 min 3 s: 2 changes" in text
     assert "Changed:\n  network: created" in text
     assert "nothing had to change" in messages.deploy_succeeded(prod_env, "run2", 4, []).sendable_message()
 
 
-def test_drift_names_places_and_culprits_but_no_values(prod_env: Environment) -> None:
+def test_drift_mail_names_places_and_people_but_no_values(prod_env: Environment) -> None:
+    """Drift is reported by path and by who caused it; values may be secrets."""
     text = text_of(prod_env, "drift_found")
     assert f"  network: stack acme-prod-network {FINDING['path']}: changed, by {FINDING['culprit']}" in text
     assert "expected-value" not in text
     assert "observed-value" not in text
 
 
-def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) -> None:
+def test_same_drift_is_one_event_until_it_returns(prod_env: Environment) -> None:
+    """The event id follows the set of findings, in any order, and the day they began."""
     other = {**FINDING, "unit": "efs"}
     first = messages.drift_found(prod_env, [FINDING, other])
     assert messages.drift_found(prod_env, [other, FINDING]).event_id == first.event_id
@@ -151,6 +162,7 @@ def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) 
     ],
 )
 def test_subjects_are_one_short_line_of_ascii(prod_env: Environment, subject: str, sent: str) -> None:
+    """SNS takes subjects of fewer than 100 ASCII characters in one line."""
     made = replace(messages.deploy_succeeded(prod_env, "run", 1, []), subject=subject).sendable_subject()
     assert made == sent
     assert len(made) < 100
@@ -165,7 +177,8 @@ def test_mail_names_the_owner_of_the_environment(prod_env: Environment) -> None:
 
 
 @pytest.mark.parametrize("line", ["x" * 500, "é" * 1500, "😀" * 5000], ids=["ascii", "two bytes", "four bytes"])
-def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: str) -> None:
+def test_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: str) -> None:
+    """A mail never exceeds SNS's limit; what is cut is counted, and the command that shows it named."""
     summary = [f"{number} {line}" for number in range(2000)]
     message = messages.approval_needed(prod_env, DIGEST, "r1", summary, ["eks-assets approve"]).sendable_message()
     assert MESSAGE_BYTES - 10_000 < len(message.encode()) <= MESSAGE_BYTES
@@ -175,7 +188,8 @@ def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: 
     assert "  eks-assets approve\n" in message
 
 
-def test_what_aws_would_refuse_is_left_out(prod_env: Environment) -> None:
+def test_mail_leaves_out_characters_that_sns_refuses(prod_env: Environment) -> None:
+    """Control characters and lone surrogates are removed."""
     reason = "\x1b[31mred\x00\ud83d\ttab"
     message = messages.run_failed(prod_env, "run", "network", reason, "").sendable_message()
     assert "  [31mred    tab\n" in message
@@ -183,7 +197,8 @@ def test_what_aws_would_refuse_is_left_out(prod_env: Environment) -> None:
     assert "Next:" not in message
 
 
-def test_templates_pass_cfn_lint(prod_env: Environment, lint: Any) -> None:
+def test_notification_templates_pass_cfn_lint(prod_env: Environment, lint: Any) -> None:
+    """cfn-lint has no findings in the templates."""
     many = with_addresses(prod_env, "a@acme.test", "b@acme.test")
     assert lint(notifications(many).template) == []
     assert lint(deploy_requests(many).template) == []

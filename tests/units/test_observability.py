@@ -14,13 +14,15 @@ from resources.config.environment import Environment
 from tests.helpers.published import ROLES
 
 
-def test_grafana_credentials(sandbox_env: Environment) -> None:
+def test_grafana_credentials_come_from_the_store(sandbox_env: Environment) -> None:
+    """Grafana's administrator is copied from the generated secret."""
     (secret,) = grafana_credentials(sandbox_env).objects
     assert secret["metadata"] == {"name": "grafana-admin", "namespace": "observability"}
     assert secret["spec"]["dataFrom"] == [{"extract": {"key": "/demo/sandbox/grafana/admin-credentials"}}]
 
 
-def test_prometheus_takes_grafanas_password_from_the_secret(sandbox_env: Environment) -> None:
+def test_prometheus_takes_grafanas_password_from_secret(sandbox_env: Environment) -> None:
+    """The chart reads the password from the secret, and Loki is a data source."""
     release = prometheus()
     assert (release.name, release.chart) == ("prometheus", "kube-prometheus-stack")
     assert release.values["grafana"]["admin"]["existingSecret"] == "grafana-admin"
@@ -28,18 +30,21 @@ def test_prometheus_takes_grafanas_password_from_the_secret(sandbox_env: Environ
 
 
 def test_loki_stores_in_its_bucket(sandbox_env: Environment) -> None:
+    """Loki's chunks go to the bucket of its role."""
     release = loki(sandbox_env, ROLES)
     assert (release.name, release.chart) == ("loki", "loki")
     assert set(release.values["loki"]["storage"]["bucketNames"].values()) == {ROLES.loki_bucket_name}
 
 
-def test_dashboards(sandbox_env: Environment) -> None:
+def test_dashboards_are_a_config_map_that_grafana_loads(sandbox_env: Environment) -> None:
+    """The dashboard is a ConfigMap with the label that Grafana's sidecar selects."""
     (config_map,) = dashboards(sandbox_env).objects
     assert config_map["metadata"]["labels"] == {"grafana_dashboard": "1"}
     assert json.loads(config_map["data"]["platform.json"])["title"] == "Platform demo-sandbox"
 
 
-def test_validation_is_last_and_has_a_check_for_each_promise(sandbox_env: Environment) -> None:
+def test_validation_is_last_and_checks_each_promise(sandbox_env: Environment) -> None:
+    """The last unit has a check for everything that a deploy promises."""
     validation()
     assert load_registry().units[-1].name == "validation"
     assert [check.name for check in validation.checks] == [

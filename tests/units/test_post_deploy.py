@@ -22,15 +22,16 @@ ZONE = HostedZoneOutputs(zone_id="ZMADE", name_servers=("ns-1",))
 
 
 def roles_of(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
-    found = spec.template["Resources"].items()
-    return {title: r["Properties"] for title, r in found if r["Type"] == "AWS::IAM::Role"}
+    resources = spec.template["Resources"].items()
+    return {title: r["Properties"] for title, r in resources if r["Type"] == "AWS::IAM::Role"}
 
 
 def statements_of(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
 
 
-def test_roles_are_taken_by_pods_of_this_cluster_alone(sandbox_env: Environment) -> None:
+def test_roles_trust_pods_of_this_cluster_alone(sandbox_env: Environment) -> None:
+    """Roles trust EKS pod identity of this account and this cluster alone."""
     roles = {**roles_of(service_account_roles(sandbox_env)), **roles_of(external_dns_role(sandbox_env, ZONE))}
     assert len(roles) == 6
     for role in roles.values():
@@ -42,7 +43,9 @@ def test_roles_are_taken_by_pods_of_this_cluster_alone(sandbox_env: Environment)
         assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}
 
 
-def test_roles_are_under_the_permissions_boundary(sandbox_env: Environment, prod_env: Environment) -> None:
+def test_roles_have_the_permissions_boundary(sandbox_env: Environment, prod_env: Environment) -> None:
+    """Every role has the environment's boundary, where it has one."""
+
     def boundaries(env: Environment) -> set[str | None]:
         roles = [*roles_of(service_account_roles(env)).values(), *roles_of(external_dns_role(env, ZONE)).values()]
         return {role.get("PermissionsBoundary") for role in roles}
@@ -51,7 +54,8 @@ def test_roles_are_under_the_permissions_boundary(sandbox_env: Environment, prod
     assert boundaries(sandbox_env) == {None}
 
 
-def test_external_dns_writes_one_zone(sandbox_env: Environment) -> None:
+def test_external_dns_role_writes_one_zone(sandbox_env: Environment) -> None:
+    """Records are written in the environment's zone alone; everything else is read."""
     spec = external_dns_role(sandbox_env, pending_outputs(HostedZoneOutputs, "hosted_zone"))
     assert pending_fields(spec.parameters) == ("hosted_zone.zone_id",)
     write, read = statements_of(roles_of(spec)["ExternalDnsRole"])
@@ -60,7 +64,8 @@ def test_external_dns_writes_one_zone(sandbox_env: Environment) -> None:
     assert all(action.startswith("route53:List") for action in read["Action"])
 
 
-def test_external_dns_becomes_the_role_of_the_zones_account(prod_env: Environment) -> None:
+def test_external_dns_role_assumes_role_of_zones_account(prod_env: Environment) -> None:
+    """For a zone in another account the role may only assume that account's role."""
     spec = external_dns_role(prod_env, None)
     (statement,) = statements_of(roles_of(spec)["ExternalDnsRole"])
     assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
@@ -68,7 +73,8 @@ def test_external_dns_becomes_the_role_of_the_zones_account(prod_env: Environmen
     assert spec.parameters == {}
 
 
-def test_external_secrets_reads_only_the_environments_own(sandbox_env: Environment) -> None:
+def test_external_secrets_role_reads_own_secrets_only(sandbox_env: Environment) -> None:
+    """Secrets and parameters under the environment's path can be read, nothing can be written."""
     statements = statements_of(roles_of(service_account_roles(sandbox_env))["ExternalSecretsRole"])
     assert [s["Resource"] for s in statements] == [
         "arn:aws:secretsmanager:us-west-2:000000000000:secret:/demo/sandbox/*",
@@ -90,9 +96,8 @@ def test_external_secrets_reads_only_the_environments_own(sandbox_env: Environme
         ),
     ],
 )
-def test_external_secrets_reads_the_git_secret_where_it_lies_elsewhere(
-    sandbox_env: Environment, name: str, more: list[str]
-) -> None:
+def test_external_secrets_role_reads_git_secret_elsewhere(sandbox_env: Environment, name: str, more: list[str]) -> None:
+    """A git secret outside the environment's path is added by name."""
     git = Git.model_validate({"repository": "https://git.test/x", "credentials": {"secret": name}})
     spec = service_account_roles(sandbox_env.model_copy(update={"git": git}))
     own = "arn:aws:secretsmanager:us-west-2:000000000000:secret:/demo/sandbox/*"
@@ -100,14 +105,16 @@ def test_external_secrets_reads_the_git_secret_where_it_lies_elsewhere(
     assert secrets == ([own, *more] if more else own)
 
 
-def test_csi_drivers_have_the_policies_that_aws_manages(sandbox_env: Environment) -> None:
+def test_csi_driver_roles_have_aws_managed_policies(sandbox_env: Environment) -> None:
+    """The CSI drivers' roles use the policies that AWS manages."""
     roles = roles_of(service_account_roles(sandbox_env))
     head = "arn:aws:iam::aws:policy/service-role/"
     assert roles["EfsCsiRole"]["ManagedPolicyArns"] == [f"{head}AmazonEFSCSIDriverPolicy"]
     assert roles["EbsCsiRole"]["ManagedPolicyArns"] == [f"{head}AmazonEBSCSIDriverPolicy"]
 
 
-def test_loki_reaches_its_own_closed_bucket(prod_env: Environment) -> None:
+def test_loki_role_reaches_its_own_closed_bucket(prod_env: Environment) -> None:
+    """The bucket is closed to the public, encrypted, kept, and Loki's alone."""
     spec = service_account_roles(prod_env)
     bucket = spec.template["Resources"]["LokiBucket"]
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
@@ -120,7 +127,8 @@ def test_loki_reaches_its_own_closed_bucket(prod_env: Environment) -> None:
     assert spec.template["Outputs"]["LokiBucketName"]["Value"] == {"Ref": "LokiBucket"}
 
 
-def test_load_balancer_controller_changes_only_what_it_tagged() -> None:
+def test_load_balancer_controller_role_changes_tagged_only() -> None:
+    """Load balancers can be deleted only with the controller's tag, in any partition."""
     statements = load_balancer_controller_statements("aws-cn")
     actions = {action: s for s in statements for action in s["Action"]}
     deletion = actions["elasticloadbalancing:DeleteLoadBalancer"]
@@ -132,7 +140,8 @@ def test_load_balancer_controller_changes_only_what_it_tagged() -> None:
     assert "arn:aws:" not in json.dumps(statements)
 
 
-def test_inline_policies_fit(prod_env: Environment) -> None:
+def test_inline_policies_fit_iams_quota(prod_env: Environment) -> None:
+    """The inline policies of a role stay below IAM's quota."""
     for title, role in roles_of(service_account_roles(prod_env)).items():
         size = sum(len(json.dumps(p["PolicyDocument"], separators=(",", ":"))) for p in role.get("Policies", []))
         assert size <= 10_240, title  # IAM's quota for all inline policies of a role
@@ -140,6 +149,7 @@ def test_inline_policies_fit(prod_env: Environment) -> None:
 
 @pytest.mark.parametrize("which", ["sandbox_env", "prod_env"])
 def test_post_deploy_templates_pass_cfn_lint(which: str, request: pytest.FixtureRequest, lint: Lint) -> None:
+    """cfn-lint has no findings in the wave's templates."""
     env: Environment = request.getfixturevalue(which)
     zone = ZONE if env.hosted_zone.create else None
     assert lint(service_account_roles(env).template) == []

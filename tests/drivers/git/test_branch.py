@@ -21,7 +21,8 @@ from tests.helpers.materialization import Materialize, shown
 pytestmark = pytest.mark.sandbox
 
 
-def test_a_new_branch_has_one_commit_that_can_be_traced(deploy: Deployer, repository: Repository) -> None:
+def test_new_branch_has_one_traceable_commit(deploy: Deployer, repository: Repository) -> None:
+    """The commit names environment, plan and template, and the files are rendered."""
     change = deploy(author="ACME Platform <platform@acme.example>")
     assert change.action == "create"
     assert repository.subjects(BRANCH) == ["Render the applications of sandbox", "The example applications"]
@@ -37,7 +38,8 @@ def test_a_new_branch_has_one_commit_that_can_be_traced(deploy: Deployer, reposi
     assert f"\nEks-Assets-Template: {repository.head('main')}\n" in message
 
 
-def test_a_second_run_changes_nothing(deploy: Deployer, repository: Repository) -> None:
+def test_second_apply_changes_nothing(deploy: Deployer, repository: Repository) -> None:
+    """Without changes there is no commit."""
     deploy()
     before = repository.head(BRANCH)
     assert deploy().action == "none"
@@ -45,7 +47,8 @@ def test_a_second_run_changes_nothing(deploy: Deployer, repository: Repository) 
     assert repository.head(BRANCH) == before
 
 
-def test_a_changed_value_is_one_commit_and_named_in_the_plan(deploy: Deployer, repository: Repository) -> None:
+def test_changed_value_is_one_commit_and_one_field(deploy: Deployer, repository: Repository) -> None:
+    """The plan names the file and the field."""
     deploy()
     change = deploy(variables={"APP_DOMAIN": "shop.acme.example"})
     assert (change.action, len(repository.subjects(BRANCH))) == ("update", 3)
@@ -55,7 +58,8 @@ def test_a_changed_value_is_one_commit_and_named_in_the_plan(deploy: Deployer, r
     assert "host: shop.acme.example\n" in repository.read(BRANCH, SHOP)
 
 
-def test_outputs_and_rendered_files_are_those_of_the_branch(deploy: Deployer, repository: Repository) -> None:
+def test_outputs_and_files_are_those_of_the_branch(deploy: Deployer, repository: Repository) -> None:
+    """What is planned is what the branch holds afterwards."""
     planned = rendered_files(deploy.spec(), deploy.context())
     deploy()
     context = deploy.context()
@@ -74,7 +78,8 @@ def test_outputs_and_rendered_files_are_those_of_the_branch(deploy: Deployer, re
     assert f"certificateArn: {ARN}\n" in planned["istio/istio-app/applicationset.yaml"]
 
 
-def test_templates_and_charts_that_change_on_main_reach_the_branch(deploy: Deployer, repository: Repository) -> None:
+def test_changes_on_main_reach_the_branch(deploy: Deployer, repository: Repository) -> None:
+    """New templates and charts of main are rendered into the branch."""
     deploy()
     repository.replace("main", SHOP, "    spec:\n", "    spec:\n      revisionHistoryLimit: 3\n", "Keep less history")
     repository.replace("main", "storefront/chart/values.yaml", "replicas: 2", "replicas: 3", "One more")
@@ -88,7 +93,8 @@ def test_templates_and_charts_that_change_on_main_reach_the_branch(deploy: Deplo
 
 
 class TestPeopleOnTheBranch:
-    def test_a_commit_by_hand_outlives_later_renderings(self, deploy: Deployer, repository: Repository) -> None:
+    def test_commit_by_hand_survives_later_renderings(self, deploy: Deployer, repository: Repository) -> None:
+        """A person's commits on the branch are kept by merging."""
         deploy()
         repository.replace(BRANCH, SHOP, "prune: true", "prune: false", "Prune nothing here")
         repository.commit(BRANCH, {"NOTES.md": "By hand.\n"}, "Notes")
@@ -100,9 +106,10 @@ class TestPeopleOnTheBranch:
         assert repository.read(BRANCH, "NOTES.md") == "By hand.\n"
         assert repository.subjects(BRANCH)[1:3] == ["Notes", "Prune nothing here"]
 
-    def test_between_clone_and_push(
+    def test_commit_between_clone_and_push_is_kept(
         self, deploy: Deployer, repository: Repository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A commit that comes between clone and push is merged and the push repeated."""
         deploy()
         push, pushes = Git.push, []
 
@@ -119,9 +126,10 @@ class TestPeopleOnTheBranch:
         assert "host: shop.acme.example\n" in repository.read(BRANCH, SHOP)
         assert [line for line in deploy.said if "has moved (push 1 of 5)" in line]
 
-    def test_someone_else_makes_the_branch_first(
+    def test_branch_that_someone_creates_first_is_kept(
         self, deploy: Deployer, repository: Repository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A branch that someone creates before our push is merged."""
         push, pushes = Git.push, []
 
         def late(*arguments: Any) -> None:
@@ -135,7 +143,8 @@ class TestPeopleOnTheBranch:
         deploy()
         assert repository.subjects(BRANCH)[:2] == ["Render the applications of sandbox", "Notes"]
 
-    def test_a_branch_that_the_specifications_script_made(self, deploy: Deployer, repository: Repository) -> None:
+    def test_branch_rendered_by_a_script_is_adopted(self, deploy: Deployer, repository: Repository) -> None:
+        """A branch rendered by envsubst is continued."""
         repository.git("branch", BRANCH, "main")
         text = repository.read("main", SHOP).replace("${APP_DOMAIN}", "demo-sandbox.sandbox.test")
         repository.commit(BRANCH, {SHOP: text}, "envsubst")
@@ -145,7 +154,8 @@ class TestPeopleOnTheBranch:
         assert repository.read(BRANCH, "NOTES.md") == "New on main.\n"
         assert deploy().action == "none"
 
-    def test_our_last_commit_is_found_below_many_by_hand(self, deploy: Deployer, repository: Repository) -> None:
+    def test_own_last_commit_is_found_below_sixty_others(self, deploy: Deployer, repository: Repository) -> None:
+        """Our last commit is the merge base, however many commits follow."""
         deploy()
         tree = repository.git("rev-parse", f"{BRANCH}^{{tree}}")
         head = repository.head(BRANCH)
@@ -156,9 +166,8 @@ class TestPeopleOnTheBranch:
         assert len(repository.subjects(BRANCH)) == 63
         assert "host: shop.acme.example\n" in repository.read(BRANCH, SHOP)
 
-    def test_the_same_lines_are_a_conflict_and_nothing_is_pushed(
-        self, deploy: Deployer, repository: Repository
-    ) -> None:
+    def test_conflict_with_a_commit_by_hand_pushes_nothing(self, deploy: Deployer, repository: Repository) -> None:
+        """A conflict is an error that names the file, and nothing is pushed."""
         deploy()
         theirs = repository.replace(BRANCH, SHOP, "host: demo-sandbox.sandbox.test", "host: by.hand", "Mine")
         with pytest.raises(OperationFailed, match=f"change the same lines of {SHOP}"):
@@ -166,9 +175,10 @@ class TestPeopleOnTheBranch:
         assert repository.head(BRANCH) == theirs
 
 
-def test_the_unit_is_materialized_with_its_check(
+def test_git_tree_unit_is_materialized_with_its_check(
     materialize: Materialize, repository: Repository, deploy: Deployer
 ) -> None:
+    """The unit's check passes, and fails after the branch was changed."""
     made = deploy.spec()
 
     def gitops(env: Environment) -> GitTree[Head]:

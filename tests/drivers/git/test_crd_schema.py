@@ -5,7 +5,8 @@ from __future__ import annotations
 from resources.drivers.git import crd_schema
 
 
-def test_a_schema_finds_what_the_api_server_would_refuse_or_drop() -> None:
+def test_crd_schema_finds_what_the_api_server_would_refuse() -> None:
+    """Missing, unknown and mistyped fields are faults, with what is allowed."""
     schema = {
         "type": "object",
         "required": ["name"],

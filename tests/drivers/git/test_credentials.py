@@ -22,12 +22,14 @@ KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY---
         (KEY, Credentials(ssh_key=KEY)),
     ],
 )
-def test_what_a_secret_may_hold(text: str, wanted: Credentials) -> None:
+def test_credentials_are_read_from_json_token_or_key(text: str, wanted: Credentials) -> None:
+    """A secret may hold a user and password, a token or an SSH key."""
     assert parse_credentials(text, "/acme/dev/git") == wanted
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"password": 1}', '{"password": "hunter2', '{"token": "hunter2\\nx"}'])
-def test_a_secret_without_credentials_is_named_and_not_quoted(text: str) -> None:
+def test_secret_without_credentials_is_named_but_not_quoted(text: str) -> None:
+    """The error names the secret and shows nothing of its content."""
     with pytest.raises(ConfigError, match="the secret /acme/dev/git holds no git credentials") as caught:
         parse_credentials(text, "/acme/dev/git")
     assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
@@ -42,19 +44,24 @@ def test_a_secret_without_credentials_is_named_and_not_quoted(text: str) -> None
         (Credentials(ssh_key="k"), "https://git.acme.example/x.git", "holds an ssh key"),
     ],
 )
-def test_credentials_that_do_not_fit_the_address(credentials: Credentials, repository: str, words: str) -> None:
+def test_credentials_that_do_not_fit_the_address_are_refused(
+    credentials: Credentials, repository: str, words: str
+) -> None:
+    """An SSH key needs an ssh address, a password an encrypted one."""
     with pytest.raises(ConfigError, match=words):
         credentials.check(repository)
 
 
-def test_a_token_is_for_one_host_and_in_no_setting() -> None:
+def test_token_is_for_one_host_and_in_no_setting() -> None:
+    """Git gets the token from a helper for one host alone."""
     settings = Credentials("user", "hunter2").settings("https://git.acme.example:8443/x/y.git")
     assert list(settings) == ["credential.helper", "credential.https://git.acme.example:8443.helper"]
     assert "hunter2" not in str(settings)
     assert "hunter2" not in repr(Credentials("user", "hunter2"))
 
 
-def test_a_private_key_is_in_a_file_that_only_we_read(tmp_path: Path) -> None:
+def test_private_key_is_in_a_file_of_mode_600(tmp_path: Path) -> None:
+    """The key's file is readable by its owner alone, and the host's key is verified."""
     environment = Credentials(ssh_key=KEY, known_hosts="git.acme.example ssh-ed25519 AAAA").environment(tmp_path)
     assert (tmp_path / "ssh-key").stat().st_mode & 0o777 == 0o600
     assert "StrictHostKeyChecking=yes" in environment["GIT_SSH_COMMAND"]

@@ -22,7 +22,8 @@ spec: {{template: {{spec: {{source: {{helm: {{valuesObject: {VALUES}}}}}}}}}}}
 """
 
 
-def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dates_and_times_stay_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dates and times in a manifest are text, as for the API server."""
     monkeypatch.setattr(manifests, "rendered_files", lambda *_: {"shop.yaml": APPLICATION_SET})
     tree = GitTree[NoOutputs](repository="r", branch="b")
     spec = GitManifests(tree=tree, paths=("shop.yaml",), group="products", commit="abc")
@@ -36,7 +37,8 @@ def test_a_date_and_a_time_of_day_stay_as_they_were_written(monkeypatch: pytest.
     }
 
 
-def test_a_changed_date_has_a_digest() -> None:
+def test_changed_date_has_a_digest() -> None:
+    """A changed date can be compared and hashed."""
     (change,) = branch._inner_changes("tag: 2024-05-01", "tag: 2024-06-01")
     assert (change.before, change.after) == ("2024-05-01", "2024-06-01")
     assert digest_of({"before": change.before, "after": change.after})

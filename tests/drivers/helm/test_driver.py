@@ -16,7 +16,8 @@ from tests.helpers.releases import GOOD, deployment, release, resource_versions,
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("release_namespace")]
 
 
-def test_installs_does_nothing_and_upgrades_by_one_revision(materialize: Materialize, context: Context) -> None:
+def test_helm_installs_then_does_nothing_then_upgrades(materialize: Materialize, context: Context) -> None:
+    """A release without changes gets no revision."""
     installed = materialize(release())
     assert shown(installed, "demo")["result"].startswith("created in")
     assert checks(installed)["workloads_ready"] == (True, "revision 1: 1 workloads ready")
@@ -32,7 +33,8 @@ def test_installs_does_nothing_and_upgrades_by_one_revision(materialize: Materia
     assert deployment(context)["spec"]["template"]["metadata"]["labels"]["colour"] == "blue"
 
 
-def test_values_that_are_removed_go(materialize: Materialize, context: Context) -> None:
+def test_removed_values_are_removed_from_the_release(materialize: Materialize, context: Context) -> None:
+    """A value that is no longer wanted is reset to the chart's default."""
     assert materialize(release({**GOOD, "podLabels": {"colour": "blue"}, "logLevel": "debug"})).success
     assert materialize(release()).success
     assert revisions(context)[-1].values == GOOD
@@ -40,7 +42,8 @@ def test_values_that_are_removed_go(materialize: Materialize, context: Context) 
     assert "--log-level=info" in deployment(context)["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
-def test_value_of_the_wrong_type_says_what_helm_says(materialize: Materialize, context: Context) -> None:
+def test_value_of_wrong_type_fails_with_helms_message(materialize: Materialize, context: Context) -> None:
+    """Helm's message and the setting to change are in the error."""
     said = failure(materialize(release({**GOOD, "replicaCount": "two"})))
     assert "release driver-test in driver-test (chart external-dns 1.21.1)" in said
     assert re.search(r"replicaCount.*want (integer|number)", said, re.DOTALL), said
@@ -48,9 +51,10 @@ def test_value_of_the_wrong_type_says_what_helm_says(materialize: Materialize, c
     assert statuses(context) == []
 
 
-def test_version_that_does_not_exist_is_not_tried_again(
+def test_missing_chart_version_is_not_retried(
     materialize: Materialize, context: Context, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """A version that does not exist fails at once."""
     said = failure(materialize(release(version="9.9.9")))
     assert "chart external-dns 9.9.9" in said
     assert "external-dns:9.9.9: not found" in said
@@ -59,24 +63,26 @@ def test_version_that_does_not_exist_is_not_tried_again(
 
 
 def test_chart_with_another_digest_is_refused(materialize: Materialize, context: Context) -> None:
+    """A chart with another digest than the pinned one is not installed."""
     pinned = "sha256:" + "0" * 64
     said = failure(materialize(release(digest=pinned)))
-    found = re.search(r"package of chart external-dns 1\.21\.1 has the digest (sha256:[0-9a-f]{64})", said)
-    assert found, said
+    digest = re.search(r"package of chart external-dns 1\.21\.1 has the digest (sha256:[0-9a-f]{64})", said)
+    assert digest, said
     assert pinned in said
     assert "charts.digests" in said
     assert statuses(context) == []
 
-    assert materialize(release(digest=found[1])).success
+    assert materialize(release(digest=digest[1])).success
     assert statuses(context) == ["deployed"]
 
 
-def test_registry_that_is_down_is_tried_again_and_then_fails(
+def test_unreachable_registry_is_retried_and_then_fails(
     materialize: Materialize,
     environments: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    """The environment's number of attempts is used up."""
     file = environments / "sandbox.yaml"
     settings = yaml.safe_load(file.read_text())
     settings["charts"]["mirror"] = "oci://127.0.0.1:1/charts"

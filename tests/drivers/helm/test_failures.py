@@ -20,9 +20,8 @@ CRASHING = {**GOOD, "podAnnotations": {"sandbox/mode": "crash"}}
 SLOW = {**GOOD, "podAnnotations": {"sandbox/ready-delay": "60s"}}
 
 
-def test_image_that_cannot_be_pulled_ends_the_wait_and_the_fix_upgrades(
-    materialize: Materialize, context: Context
-) -> None:
+def test_unpullable_image_ends_the_wait_and_fix_upgrades(materialize: Materialize, context: Context) -> None:
+    """A pod that cannot start fails the release early, with the reason; the next deploy upgrades it."""
     began = time.monotonic()
     said = failure(materialize(release(NO_IMAGE)))
     assert time.monotonic() - began < 30, "the release's own time-out is 300 s"
@@ -38,9 +37,10 @@ def test_image_that_cannot_be_pulled_ends_the_wait_and_the_fix_upgrades(
     assert statuses(context)[1:] == ["deployed"]
 
 
-def test_the_broken_pod_that_a_fix_replaces_does_not_end_it(
+def test_broken_pod_of_old_revision_does_not_end_the_fix(
     materialize: Materialize, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While the fix rolls out, the old revision's broken pod is ignored."""
     monkeypatch.setattr(pod_watch, "_GRACE", 1.0)
     rolling = {"deploymentStrategy": {"type": "RollingUpdate"}}
     failure(materialize(release({**NO_IMAGE, **rolling})))
@@ -49,7 +49,8 @@ def test_the_broken_pod_that_a_fix_replaces_does_not_end_it(
     assert statuses(context)[1:] == ["deployed"]
 
 
-def test_container_that_keeps_crashing_ends_the_wait(materialize: Materialize, context: Context) -> None:
+def test_crash_loop_ends_the_wait(materialize: Materialize, context: Context) -> None:
+    """A crash loop fails the release early, with the exit code."""
     began = time.monotonic()
     said = failure(materialize(release(CRASHING)))
     assert time.monotonic() - began < 60, "the release's own time-out is 300 s"
@@ -58,7 +59,8 @@ def test_container_that_keeps_crashing_ends_the_wait(materialize: Materialize, c
     assert statuses(context) == ["failed"]
 
 
-def test_container_that_crashes_once_at_its_start_is_given_time(materialize: Materialize, context: Context) -> None:
+def test_container_that_crashes_once_is_given_time(materialize: Materialize, context: Context) -> None:
+    """A single crash at the start is no failure."""
     pods = context.cluster.api.resources.get(api_version="v1", kind="Pod")
 
     def recover() -> None:
@@ -80,7 +82,8 @@ def test_container_that_crashes_once_at_its_start_is_given_time(materialize: Mat
     thread.join()
 
 
-def test_install_that_was_killed_is_repaired(materialize: Materialize, context: Context) -> None:
+def test_killed_install_is_repaired_by_next_deploy(materialize: Materialize, context: Context) -> None:
+    """A release left in pending-install is installed again."""
     killer = at_status(context, "pending-install", kill_helm)
     assert not materialize(release(SLOW)).success
     killer.join()
@@ -90,7 +93,8 @@ def test_install_that_was_killed_is_repaired(materialize: Materialize, context: 
     assert statuses(context) == ["deployed"]
 
 
-def test_upgrade_that_was_killed_is_repaired(materialize: Materialize, context: Context) -> None:
+def test_killed_upgrade_is_repaired_by_next_deploy(materialize: Materialize, context: Context) -> None:
+    """A release left in pending-upgrade is upgraded."""
     assert materialize(release()).success
     killer = at_status(context, "pending-upgrade", kill_helm)
     assert not materialize(release(SLOW)).success
@@ -103,9 +107,10 @@ def test_upgrade_that_was_killed_is_repaired(materialize: Materialize, context: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_ends_helm_and_the_next_run_goes_on(
+def test_interruption_ends_helm_and_next_deploy_continues(
     materialize: Materialize, context: Context, number: signal.Signals
 ) -> None:
+    """A signal ends helm; the next deploy finishes the release."""
     interrupter = at_status(context, "pending-install", lambda: os.kill(os.getpid(), number))
     began = time.monotonic()
     assert not materialize(release(SLOW)).success

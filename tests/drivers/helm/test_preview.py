@@ -52,12 +52,13 @@ def installed(account: Environment, release_namespace: str) -> HelmRelease:
     return spec
 
 
-def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) -> None:
+def test_deployed_releases_have_nothing_to_do(platform: Environment) -> None:
+    """After a deploy no release differs from the cluster."""
     context = Context.of(platform)
-    found = plan_environment(load_registry(), context, with_checks=False)
+    plans = plan_environment(load_registry(), context, with_checks=False)
     releases = [u for u in load_registry().units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(platform)]
     assert len(releases) >= 8
-    assert {u.name: found[u.name].change.fields for u in releases if found[u.name].change.is_needed} == {}
+    assert {u.name: plans[u.name].change.fields for u in releases if plans[u.name].change.is_needed} == {}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,10 @@ def test_no_release_of_the_platform_has_anything_to_do(platform: Environment) ->
         (("set", "env", "DEBUG=1"), "spec.template.spec.containers[0].env"),
     ],
 )
-def test_what_was_changed_by_hand_is_found_and_taken_back(
+def test_change_by_hand_is_planned_and_reverted(
     account: Environment, installed: HelmRelease, kubectl: Any, context: Context, edit: tuple[str, ...], path: str
 ) -> None:
+    """A live object that was changed by hand is an update."""
     verb = edit[:-1] if edit[0] == "set" else edit[:1]
     kubectl(*verb, "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", edit[-1])
     change = plan(installed, account)
@@ -83,9 +85,10 @@ def test_what_was_changed_by_hand_is_found_and_taken_back(
     assert statuses(context)[-1] == "deployed"
 
 
-def test_image_that_a_person_set_as_it_was_wanted_later_is_no_conflict(
+def test_image_set_by_hand_and_wanted_later_is_no_conflict(
     account: Environment, installed: HelmRelease, kubectl: Any, context: Context
 ) -> None:
+    """A field that another manager set to the same value does not block later upgrades."""
     image = {"repository": "registry.test/other", "tag": "1"}
     kubectl("set", "image", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "*=registry.test/other:1")
     DRIVER.apply(small({**GOOD, "image": image}), Context.of(account))
@@ -93,9 +96,8 @@ def test_image_that_a_person_set_as_it_was_wanted_later_is_no_conflict(
     assert deployment(context)["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/other:2"
 
 
-def test_an_object_that_was_deleted_is_found_and_made_again(
-    account: Environment, installed: HelmRelease, kubectl: Any
-) -> None:
+def test_deleted_object_is_planned_and_recreated(account: Environment, installed: HelmRelease, kubectl: Any) -> None:
+    """An object that was deleted by hand is recreated."""
     kubectl("delete", "serviceaccount", "--namespace", NAMESPACE, DEPLOYMENT)
     change = plan(installed, account)
     assert [(f.path, f.before, f.after) for f in change.fields] == [
@@ -106,6 +108,7 @@ def test_an_object_that_was_deleted_is_found_and_made_again(
 
 
 def test_replicas_are_left_to_an_autoscaler(account: Environment, installed: HelmRelease, kubectl: Any) -> None:
+    """Where an autoscaler sets the replicas, they are no difference."""
     kubectl("autoscale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--min=2", "--max=4", "--cpu=50%")
     kubectl("scale", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--replicas=2")
     try:
@@ -114,9 +117,8 @@ def test_replicas_are_left_to_an_autoscaler(account: Environment, installed: Hel
         kubectl("delete", "hpa", "--namespace", NAMESPACE, DEPLOYMENT)
 
 
-def test_preview_of_one_changed_value_names_the_live_field_and_the_pods_that_restart(
-    account: Environment, installed: HelmRelease
-) -> None:
+def test_preview_names_live_field_and_restarting_pods(account: Environment, installed: HelmRelease) -> None:
+    """One changed value is the value, the live field and the pods that restart."""
     change = preview(small({**GOOD, "podLabels": {"colour": "blue"}}), account)
     assert paths(change) == [
         "values.podLabels.colour",
@@ -127,7 +129,8 @@ def test_preview_of_one_changed_value_names_the_live_field_and_the_pods_that_res
     assert change.facts == preview(small({**GOOD, "podLabels": {"colour": "blue"}}), account).facts
 
 
-def test_preview_names_what_a_change_takes_away(account: Environment, installed: HelmRelease) -> None:
+def test_preview_names_removed_objects_and_fields(account: Environment, installed: HelmRelease) -> None:
+    """Objects and fields that go are in the plan."""
     DRIVER.apply(small({**GOOD, "podLabels": {"colour": "blue"}}), Context.of(account))
     change = preview(small({**GOOD, "serviceAccount": {"create": False}}), account)
     gone = [(f.path, f.after) for f in change.fields if f.before is not None and not f.path.startswith("values")]
@@ -135,7 +138,8 @@ def test_preview_names_what_a_change_takes_away(account: Environment, installed:
     assert (f"Deployment/{NAMESPACE}/{DEPLOYMENT}: spec.template.metadata.labels.colour", None) in gone
 
 
-def test_preview_lists_what_each_rendering_makes_anew_and_shows_no_secret(account: Environment) -> None:
+def test_preview_lists_volatile_fields_and_shows_no_secret(account: Environment) -> None:
+    """Fields that differ in every rendering are listed; secrets are masked."""
     unit = load_registry().by_name["prometheus"]
     spec = render_spec(load_registry(), account, unit, {})
     assert isinstance(spec, HelmRelease)
@@ -152,23 +156,27 @@ def test_preview_lists_what_each_rendering_makes_anew_and_shows_no_secret(accoun
 
 
 def test_preview_with_pending_values_keeps_their_placeholders(account: Environment) -> None:
+    """Outputs that are unknown stay placeholders."""
     values = {**GOOD, "podLabels": {"vpc": Pending("network", "vpc_id")}, "txtOwnerId": Pending("cluster", "name")}
     change = preview(small(values, name="not-there"), account)
     assert "manifest" in change.facts
     assert next(f for f in change.fields if f.path == "values.podLabels.vpc").after == "⟦network.vpc_id⟧"
 
 
-def test_preview_of_values_that_the_chart_refuses_says_what_helm_says(account: Environment) -> None:
+def test_preview_of_refused_values_fails_with_helms_message(account: Environment) -> None:
+    """Values that the chart's schema refuses fail the plan."""
     with pytest.raises(OperationFailed, match=r"(?s)release driver-test in driver-test.*replicaCount"):
         preview(small({**GOOD, "replicaCount": "two"}), account)
 
 
-def test_preview_of_a_chart_with_another_digest_is_refused(account: Environment) -> None:
+def test_preview_of_chart_with_another_digest_is_refused(account: Environment) -> None:
+    """The pinned digest is compared before a plan."""
     with pytest.raises(Refused, match="has the digest sha256:"):
         preview(small(digest="sha256:" + "0" * 64), account)
 
 
-def test_the_crds_of_expected_releases_count_as_served(account: Environment) -> None:
+def test_crds_of_expected_releases_count_as_served(account: Environment) -> None:
+    """Charts that look for a CRD render as if it were installed."""
     crds = render_spec(load_registry(), account, load_registry().by_name["karpenter_crds"], {})
     assert isinstance(crds, HelmRelease)
     context = Context.of(account)
@@ -176,7 +184,8 @@ def test_the_crds_of_expected_releases_count_as_served(account: Environment) -> 
     assert "karpenter.sh/v1/NodePool" in api_versions(context)
 
 
-def test_comparing_every_release_with_the_cluster_is_quick(platform: Environment) -> None:
+def test_observing_all_releases_takes_less_than_a_second(platform: Environment) -> None:
+    """CPU time, with discovery and connection done before."""
     releases = {
         spec.name: spec
         for u in load_registry().units

@@ -24,22 +24,25 @@ def secret(password: str, args: list[str], name: str = "s") -> dict[str, Any]:
     }
 
 
-def test_what_differs_between_two_renderings_is_left_out_and_named() -> None:
-    found = compare_renderings([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
-    (obj,) = found.objects
+def test_rendering_leaves_out_and_names_volatile_fields() -> None:
+    """What differs between two renderings is not compared."""
+    rendering = compare_renderings([secret("a", ["x", "1"])], [secret("b", ["x", "2"])], "ns")
+    (obj,) = rendering.objects
     assert obj["data"] == {"user": "YQ=="}
     assert obj["items"] == [{"same": 1}]
-    assert found.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
+    assert rendering.volatile == ("Secret/ns/s: data.password", "Secret/ns/s: items[0].args")
 
 
-def test_volatile_text_of_a_secret_is_named_as_the_data_that_it_becomes() -> None:
+def test_rendering_names_volatile_string_data_as_data() -> None:
+    """`stringData` becomes `data` in the cluster."""
     one, two = ({**secret("a", []), "data": None, "stringData": {"p": text}} for text in ("x", "y"))
-    found = compare_renderings([one], [two], "ns")
-    assert found.volatile == ("Secret/ns/s: data.p",)
-    assert [c.path for c in removed_fields(one, found.objects[0])] == ["data.p"]
+    rendering = compare_renderings([one], [two], "ns")
+    assert rendering.volatile == ("Secret/ns/s: data.p",)
+    assert [c.path for c in removed_fields(one, rendering.objects[0])] == ["data.p"]
 
 
-def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() -> None:
+def test_rendering_digest_ignores_volatile_fields_and_order() -> None:
+    """Neither volatile fields nor the order of objects change the digest."""
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"n": 2**63}}
     one = compare_renderings([secret("a", []), other], [secret("b", []), other], "ns")
     two = compare_renderings([other, secret("c", [])], [other, secret("d", [])], "ns")
@@ -48,12 +51,14 @@ def test_the_digest_is_the_same_whatever_is_volatile_and_whatever_the_order() ->
     assert changed.digest != one.digest
 
 
-def test_an_object_with_another_name_each_time_is_volatile() -> None:
-    found = compare_renderings([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
-    assert found == Rendering((), ("Secret/ns/*",))
+def test_rendering_treats_object_with_changing_name_as_volatile() -> None:
+    """An object whose name differs each time is left out as a whole."""
+    rendering = compare_renderings([secret("a", [], "x1")], [secret("a", [], "x2")], "ns")
+    assert rendering == Rendering((), ("Secret/ns/*",))
 
 
-def test_values_that_stand_in_secrets_and_nowhere_else_are_masked() -> None:
+def test_values_that_are_in_secrets_alone_are_masked() -> None:
+    """A value that also is in a public object is shown."""
     config = {"kind": "Secret", "stringData": {"app.yaml": "url: https://hooks.test/T1\nport: 8080\nname: app"}}
     old = {"kind": "Secret", "data": {"t": "b2xkLXRva2Vu"}}
     public = {"kind": "ConfigMap", "data": {"app": "port: 8080"}}
@@ -64,11 +69,12 @@ def test_values_that_stand_in_secrets_and_nowhere_else_are_masked() -> None:
         FieldChange("values.replicas", 1, 2),
         FieldChange("values.name", None, ""),
     ]
-    found = masked_where_secret(fields, [config, old, public])
-    assert [(f.before, f.after) for f in found] == [(None, MASK), (None, "8080"), (MASK, None), (1, 2), (None, "")]
+    masked = masked_where_secret(fields, [config, old, public])
+    assert [(f.before, f.after) for f in masked] == [(None, MASK), (None, "8080"), (MASK, None), (1, 2), (None, "")]
 
 
-def test_plain_scalars_are_read_as_kubernetes_reads_them() -> None:
+def test_plain_scalars_are_read_as_by_kubernetes() -> None:
+    """YAML scalars have the types that Kubernetes gives them."""
     text = "{kind: X, date: 2024-01-01, time: 12:30, is: =, mode: 0644, big: 1e3, yes: on, none: ~, text: '1'}"
     assert manifest_objects(text) == [
         {
@@ -88,7 +94,8 @@ def test_plain_scalars_are_read_as_kubernetes_reads_them() -> None:
     ]
 
 
-def test_workloads_whose_pods_change_are_named_once() -> None:
+def test_disruptions_name_each_workload_once() -> None:
+    """Pods restart or are removed; OnDelete and scaling restart none."""
     fields = [
         FieldChange("Deployment/ns/a: spec.template.spec.containers[0].image", "1", "2"),
         FieldChange("Deployment/ns/a: spec.template.metadata.labels.x", "1", "2"),
@@ -103,7 +110,8 @@ def test_workloads_whose_pods_change_are_named_once() -> None:
     ]
 
 
-def test_values_whose_names_say_that_they_are_secrets_are_masked() -> None:
+def test_values_with_secret_names_are_masked() -> None:
+    """A name such as adminPassword masks its value."""
     values = {"grafana": {"adminPassword": "hunter2", "admin": {"existingSecret": "reference"}}}
     release = HelmRelease(
         name="r", namespace="n", repository="https://charts.example", chart="c", version="1", values=values
@@ -113,7 +121,8 @@ def test_values_whose_names_say_that_they_are_secrets_are_masked() -> None:
     assert planned["values.grafana.admin.existingSecret"] == "reference"
 
 
-def test_a_text_of_which_a_part_looks_secret_is_hidden_whole_where_it_becomes_a_secret() -> None:
+def test_text_with_a_secret_part_is_masked_whole() -> None:
+    """A text that becomes a Secret is masked as a whole."""
     config = "password: hunter2\nhook: https://hooks.example/T0/B0/x"
     release = HelmRelease(
         name="r", namespace="n", repository="https://charts.example", chart="c", version="1", values={"config": config}

@@ -76,15 +76,16 @@ def apply(env: Environment) -> list[str]:
 
 
 def assert_all_is_well(env: Environment, context: Context) -> None:
-    found = revisions(context)
-    assert found[-1].status == "deployed"
-    assert found[-1].values == WANTED.values
-    assert [r.status for r in found].count("deployed") == 1
-    assert len({r.revision for r in found}) == len(found)
+    history = revisions(context)
+    assert history[-1].status == "deployed"
+    assert history[-1].values == WANTED.values
+    assert [r.status for r in history].count("deployed") == 1
+    assert len({r.revision for r in history}) == len(history)
     assert DRIVER.plan(WANTED, DRIVER.observe(WANTED, Context.of(env))).action == "none"
 
 
-def test_rollback_that_was_killed_is_repaired(account: Environment, context: Context, person: Person) -> None:
+def test_killed_rollback_is_repaired(account: Environment, context: Context, person: Person) -> None:
+    """A release left in pending-rollback is rolled back and upgraded."""
     person.does("helm", *person.upgrades(*SLOW))
     apply(account)
     person.is_killed_at("pending-rollback", "rollback", NAMESPACE, "1", "--wait")
@@ -95,9 +96,8 @@ def test_rollback_that_was_killed_is_repaired(account: Environment, context: Con
     assert revisions(context)[-1].revision == 5  # the rollback's own, and one upgrade
 
 
-def test_release_that_helm_3_made_is_upgraded_although_somebody_changed_it(
-    account: Environment, context: Context, person: Person
-) -> None:
+def test_release_of_helm_3_changed_by_hand_is_upgraded(account: Environment, context: Context, person: Person) -> None:
+    """Client-side apply and a change by hand do not block the upgrade."""
     assert not person.does("helm", *person.upgrades("--server-side=false", "--wait"))
     person.does("kubectl", "scale", "deployment", DEPLOYMENT, "--replicas=3")
     apply(account)
@@ -105,9 +105,10 @@ def test_release_that_helm_3_made_is_upgraded_although_somebody_changed_it(
     assert_all_is_well(account, context)
 
 
-def test_uninstall_that_was_killed_is_finished_and_what_goes_away_slowly_is_made_again(
+def test_killed_uninstall_is_finished_and_release_recreated(
     account: Environment, context: Context, person: Person
 ) -> None:
+    """The uninstall is finished, slow finalizers are waited for, and the release is installed."""
     apply(account)
     hold = '{"metadata": {"finalizers": ["test.example/hold"]}}'
     person.does("kubectl", "patch", "service", DEPLOYMENT, "--patch", hold)
@@ -128,9 +129,8 @@ def test_uninstall_that_was_killed_is_finished_and_what_goes_away_slowly_is_made
     assert [(s["metadata"]["name"], s["metadata"].get("deletionTimestamp")) for s in services] == [(DEPLOYMENT, None)]
 
 
-def test_killed_upgrade_after_one_that_the_cluster_refuses_is_repaired(
-    account: Environment, context: Context, person: Person
-) -> None:
+def test_killed_upgrade_after_refused_one_is_repaired(account: Environment, context: Context, person: Person) -> None:
+    """A failed and a killed upgrade in a row are repaired."""
     apply(account)
     assert "a b" in person.does("helm", *person.upgrades("--set", "podLabels.team=a b"))
     person.is_killed_at("pending-upgrade", *person.upgrades(*SLOW, "--wait"))
@@ -140,9 +140,10 @@ def test_killed_upgrade_after_one_that_the_cluster_refuses_is_repaired(
     assert_all_is_well(account, context)
 
 
-def test_uninstalled_release_whose_history_was_kept_is_installed_again(
+def test_uninstalled_release_with_history_is_reinstalled(
     account: Environment, context: Context, person: Person
 ) -> None:
+    """A release that was uninstalled with --keep-history is installed again."""
     apply(account)
     person.does("helm", "uninstall", NAMESPACE, "--keep-history", "--wait")
     assert statuses(context) == ["uninstalled"]

@@ -55,13 +55,13 @@ class Stacks:
 
     def change_sets(self) -> dict[str, str]:
         """Execution status by name."""
-        found = self.cloudformation.list_change_sets(StackName=STACK)["Summaries"]
-        return {s["ChangeSetName"]: s["ExecutionStatus"] for s in found}
+        summaries = self.cloudformation.list_change_sets(StackName=STACK)["Summaries"]
+        return {s["ChangeSetName"]: s["ExecutionStatus"] for s in summaries}
 
     def events(self) -> list[str]:
         """What the stack's events say, oldest first."""
-        found = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"][::-1]
-        return [f"{e['LogicalResourceId']} {e['ResourceStatus']}" for e in found]
+        stack_events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"][::-1]
+        return [f"{e['LogicalResourceId']} {e['ResourceStatus']}" for e in stack_events]
 
     def remove(self) -> None:
         """Delete the stack and wait until it is gone."""

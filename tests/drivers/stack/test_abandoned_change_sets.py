@@ -23,11 +23,11 @@ class CloudFormation:
         self.deleted: list[str] = []
 
     def get_paginator(self, _: str) -> Any:
-        found = [
+        summaries = [
             {"ChangeSetName": f"{PREFIX}plan", "ExecutionStatus": "UNAVAILABLE", "Status": "CREATE_IN_PROGRESS"},
             {"ChangeSetName": f"{PREFIX}killed", "ExecutionStatus": "AVAILABLE", "Status": "CREATE_COMPLETE"},
         ]
-        return SimpleNamespace(paginate=lambda **_: [{"Summaries": found}])
+        return SimpleNamespace(paginate=lambda **_: [{"Summaries": summaries}])
 
     def create_change_set(self, **_: Any) -> None:
         pass
@@ -47,16 +47,19 @@ def cloudformation() -> CloudFormation:
 @pytest.fixture
 def context(cloudformation: CloudFormation, sandbox_env: Any) -> Context:
     aws = SimpleNamespace(client=lambda _: cloudformation)
-    found = SimpleNamespace(aws=aws, env=sandbox_env, progress=lambda _: None, before_change=lambda: None)
-    return cast(Context, found)
+    stand_in = SimpleNamespace(aws=aws, env=sandbox_env, progress=lambda _: None, before_change=lambda: None)
+    return cast(Context, stand_in)
 
 
-def test_one_that_somebody_plans_with_is_left_alone(cloudformation: CloudFormation, context: Context) -> None:
+def test_change_set_in_creation_is_left_alone(cloudformation: CloudFormation, context: Context) -> None:
+    """A change set that another plan is creating is not deleted."""
     drop_abandoned(context, "demo")
     assert cloudformation.deleted == [f"{PREFIX}killed"]
 
 
-def test_what_interrupts_its_making_comes_out(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_of_change_set_creation_is_raised(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption is not replaced by the error of the cleanup."""
+
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 

@@ -45,7 +45,8 @@ def padded(stacks: Stacks, size: int) -> Any:
     return spec.model_copy(update={"name": STACK, "template": template, "protected": False})
 
 
-def test_long_template_goes_through_the_ledger(stacks: Stacks) -> None:
+def test_long_template_is_uploaded_to_the_ledger(stacks: Stacks) -> None:
+    """A template that is too long to be sent is uploaded once."""
     spec = padded(stacks, 60_000)
     stacks.deploy(spec)
     assert stacks.plan(spec).action == "none"
@@ -56,7 +57,8 @@ def test_long_template_goes_through_the_ledger(stacks: Stacks) -> None:
     stacks.deploy(spec)  # the object is there already
 
 
-def test_long_template_without_a_ledger_says_what_to_do(stacks: Stacks) -> None:
+def test_long_template_without_ledger_names_bootstrap(stacks: Stacks) -> None:
+    """Without the ledger's bucket the error names the bootstrap command."""
     bucket, s3 = ledger_bucket(stacks.env), stacks.context.aws.client("s3")
     for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         s3.delete_object(Bucket=bucket, Key=item["Key"])
@@ -68,12 +70,14 @@ def test_long_template_without_a_ledger_says_what_to_do(stacks: Stacks) -> None:
         stacks.make_ledger()
 
 
-def test_template_of_more_than_a_megabyte_is_refused(stacks: Stacks) -> None:
+def test_template_above_one_megabyte_is_refused(stacks: Stacks) -> None:
+    """CloudFormation's limit is checked while planning."""
     with pytest.raises(Refused, match="CloudFormation takes at most 1,000,000 bytes"):
         stacks.plan(padded(stacks, 1_100_000))
 
 
-def test_change_set_of_a_killed_run_is_deleted_by_the_next(stacks: Stacks) -> None:
+def test_change_set_of_killed_run_is_deleted_by_next(stacks: Stacks) -> None:
+    """Our own abandoned change sets are deleted, those of others kept."""
     stacks.deploy(stacks.spec({"Topic": topic(DisplayName="one")}))
     left = stacks.spec({"Topic": topic(DisplayName="killed")}).template
     for name in ("eks-assets-0123456789abcdef", "somebody-elses"):
@@ -87,7 +91,8 @@ def test_change_set_of_a_killed_run_is_deleted_by_the_next(stacks: Stacks) -> No
     assert any("deleting the change set eks-assets-0123456789abcdef" in line for line in stacks.said)
 
 
-def test_retained_resource_is_taken_up_again(stacks: Stacks) -> None:
+def test_retained_resource_is_imported(stacks: Stacks) -> None:
+    """What a deleted stack retained is imported when it is created again."""
     spec = stacks.spec({"Logs": LOG_GROUP, "Topic": topic()})
     stacks.deploy(spec)
     stacks.remove()
@@ -98,7 +103,8 @@ def test_retained_resource_is_taken_up_again(stacks: Stacks) -> None:
     assert stacks.plan(spec).action == "none"
 
 
-def test_retained_secret_is_taken_up_again_with_its_value(stacks: Stacks) -> None:
+def test_retained_secret_is_imported_with_its_value(stacks: Stacks) -> None:
+    """A retained secret keeps its value; one marked for deletion is an error with the command that restores it."""
     generate = {"SecretStringTemplate": '{"username": "admin"}', "GenerateStringKey": "password"}
     properties = {"Name": "/demo/own/credentials", "GenerateSecretString": generate}
     secret = {"Type": "AWS::SecretsManager::Secret", "DeletionPolicy": "Retain", "Properties": properties}

@@ -26,14 +26,16 @@ def template(**properties: Any) -> dict[str, Any]:
         ({"EncryptionConfig": [{"Resources": ["secrets"]}]}, "EncryptionConfig added"),
     ],
 )
-def test_refused(change: dict[str, Any], words: str) -> None:
+def test_cluster_guard_refuses_replacement_and_version_jumps(change: dict[str, Any], words: str) -> None:
+    """Downgrades, skipped minors, replacement and one-way settings are refused."""
     with pytest.raises(Refused) as error:
         refuse_cluster_changes("demo-cluster", template(), template(**change))
     flat = str(error.value).replace("\n", " ")
     assert re.search(words, flat), flat
 
 
-def test_removing_the_cluster_is_refused() -> None:
+def test_cluster_guard_refuses_removal() -> None:
+    """A template without the cluster is refused."""
     with pytest.raises(Refused, match="would delete the EKS cluster Cluster"):
         refuse_cluster_changes("demo-cluster", template(), {"Resources": {}})
 
@@ -42,5 +44,6 @@ def test_removing_the_cluster_is_refused() -> None:
     "change",
     [{"Version": "1.36"}, {"ResourcesVpcConfig": {"EndpointPublicAccess": False}}, {"AccessConfig": {"Mode": "API"}}],
 )
-def test_allowed(change: dict[str, Any]) -> None:
+def test_cluster_guard_allows_other_changes(change: dict[str, Any]) -> None:
+    """The next minor and settings that change in place are allowed."""
     refuse_cluster_changes("demo-cluster", template(), template(**change))

@@ -41,7 +41,8 @@ def no_stack(context: Context) -> None:
     client.get_waiter("stack_delete_complete").wait(StackName="demo-sandbox-notices")
 
 
-def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, context: Context) -> None:
+def test_stack_is_created_updated_and_left_alone(materialize: Materialize, context: Context) -> None:
+    """Without changes CloudFormation is not called to update."""
     created = materialize(topic("one"))
     assert shown(created, "notices")["result"].startswith("created in")
     assert "TopicArn" not in shown(created, "notices")["outputs"]
@@ -61,6 +62,7 @@ def test_creates_updates_and_finds_nothing_to_do(materialize: Materialize, conte
     assert [check.passed for check in same.get_asset_check_evaluations()] == [True]
 
 
-def test_events_of_the_stack_are_in_the_log(materialize: Materialize, capfd: pytest.CaptureFixture[str]) -> None:
+def test_stack_events_are_in_the_log(materialize: Materialize, capfd: pytest.CaptureFixture[str]) -> None:
+    """CloudFormation's events are progress of the step."""
     assert materialize(topic("one")).success
     assert "AWS::SNS::Topic Topic: CREATE_COMPLETE" in capfd.readouterr().err

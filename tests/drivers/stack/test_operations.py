@@ -21,7 +21,8 @@ def live(resources: dict[str, Any]) -> dict[str, Any]:
     return {"template": {"Resources": resources}, "parameters": {}, "tags": {}}
 
 
-def test_versions_wait_for_everything_else() -> None:
+def test_update_changes_versions_last() -> None:
+    """Versions of node groups change in a second operation."""
     before = {"One": group("one", Version="1.34"), "Two": group("two", ReleaseVersion="1.34.1-1")}
     after = {"One": group("one", Version="1.35", Labels={"a": "b"}), "Two": group("two", Version="1.35")}
     first, last = update_steps(stack(after), live(before))
@@ -33,20 +34,24 @@ def test_versions_wait_for_everything_else() -> None:
     assert [step.keeps_failure for step in (first, last)] == [False, False]
 
 
-def test_a_change_of_the_parameters_alone_also_comes_first() -> None:
+def test_update_changes_parameters_before_versions() -> None:
+    """Changed parameters belong to the first operation."""
     before, after = {"One": group("one", Version="1.34")}, {"One": group("one", Version="1.35")}
     first, last = update_steps(stack(after, parameters={"SubnetIds": "a,b"}), live(before))
     assert first.spec.template["Resources"] == before
     assert first.spec.parameters == last.spec.parameters
 
 
-def test_node_group_under_another_name_is_made_with_its_version() -> None:
+def test_update_creates_renamed_node_group_in_one_operation() -> None:
+    """A new node group has its version from the start."""
     before, after = {"One": group("one-a1", Version="1.34")}, {"One": group("one-b2", Version="1.35")}
     (only,) = update_steps(stack(after), live(before))
     assert only.spec.template["Resources"] == after
 
 
-def test_control_plane_that_was_upgraded_does_not_go_back_with_the_stack() -> None:
+def test_update_of_control_plane_version_is_not_rolled_back() -> None:
+    """EKS cannot downgrade, so the failed stack is kept as it is."""
+
     def cluster(version: str) -> dict[str, Any]:
         return {"Cluster": {"Type": "AWS::EKS::Cluster", "Properties": {"Name": "demo", "Version": version}}}
 
@@ -54,7 +59,8 @@ def test_control_plane_that_was_upgraded_does_not_go_back_with_the_stack() -> No
     assert only.keeps_failure
 
 
-def test_what_was_retained_is_imported_before_the_rest() -> None:
+def test_create_imports_retained_resources_first() -> None:
+    """Retained resources are imported, then the rest is created."""
     secret, topic = {"Type": "AWS::SecretsManager::Secret"}, {"Type": "AWS::SNS::Topic"}
     spec = stack({"Secret": secret, "Topic": topic}, tags={"a": "b"})
     first, last = create_steps(spec, {"Secret": "arn:secret"})

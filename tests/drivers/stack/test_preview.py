@@ -32,7 +32,8 @@ def topic(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::SNS::Topic", "Properties": properties}
 
 
-def test_new_stack_is_rendered_locally_and_leaves_nothing_behind(stacks: Stacks) -> None:
+def test_preview_of_new_stack_leaves_nothing_behind(stacks: Stacks) -> None:
+    """A stack that does not exist is planned without CloudFormation."""
     spec = stacks.spec({"Topic": topic(DisplayName="one")})
     change = stacks.preview(spec)
     assert change.action == "create"
@@ -41,7 +42,8 @@ def test_new_stack_is_rendered_locally_and_leaves_nothing_behind(stacks: Stacks)
     assert [s for s in stacks.cloudformation.list_stacks()["StackSummaries"] if s["StackName"] == STACK] == []
 
 
-def test_update_names_its_resources_and_the_change_set_is_gone(stacks: Stacks) -> None:
+def test_preview_of_update_names_resources_and_drops_change_set(stacks: Stacks) -> None:
+    """CloudFormation's own changes are in the plan; the change set is deleted."""
     stacks.deploy(stacks.spec({"Topic": topic(DisplayName="one"), "Old": topic()}))
     before = stacks.events(), stacks.change_sets()
     change = stacks.preview(stacks.spec({"Topic": topic(DisplayName="two"), "New": topic()}))
@@ -56,7 +58,8 @@ def test_update_names_its_resources_and_the_change_set_is_gone(stacks: Stacks) -
     assert (stacks.events(), stacks.change_sets()) == before
 
 
-def test_replacement_is_called_one(stacks: Stacks) -> None:
+def test_preview_marks_replacement(stacks: Stacks) -> None:
+    """A replaced resource makes the action "replace"."""
     stacks.deploy(stacks.spec({"Topic": topic(TopicName="one")}))
     change = stacks.preview(stacks.spec({"Topic": topic(TopicName="two")}))
     assert change.action == "replace"
@@ -66,7 +69,8 @@ def test_replacement_is_called_one(stacks: Stacks) -> None:
     assert stacks.change_sets().keys() == {name for name, s in stacks.change_sets().items() if s == "EXECUTE_COMPLETE"}
 
 
-def test_update_that_is_refused_says_why_and_leaves_nothing(stacks: Stacks) -> None:
+def test_preview_of_refused_update_says_why_and_leaves_nothing(stacks: Stacks) -> None:
+    """CloudFormation's reason is in the error, and no change set stays."""
     stacks.deploy(stacks.spec({"Topic": topic()}))
     before = stacks.change_sets()
     template = {"Parameters": {"Name": {"Type": "String"}}, "Resources": {"Topic": topic(DisplayName={"Ref": "Name"})}}
@@ -75,7 +79,8 @@ def test_update_that_is_refused_says_why_and_leaves_nothing(stacks: Stacks) -> N
     assert stacks.change_sets() == before
 
 
-def test_values_that_nobody_knows_yet_are_compared_locally(stacks: Stacks) -> None:
+def test_preview_with_pending_values_makes_no_change_set(stacks: Stacks) -> None:
+    """Unknown outputs are compared without CloudFormation."""
     parameters = {
         "Parameters": {"Name": {"Type": "String"}},
         "Resources": {"Topic": topic(DisplayName={"Ref": "Name"})},
@@ -88,7 +93,9 @@ def test_values_that_nobody_knows_yet_are_compared_locally(stacks: Stacks) -> No
     assert stacks.change_sets() == before
 
 
-def test_a_secret_value_is_never_shown(stacks: Stacks) -> None:
+def test_preview_shows_no_secret_value(stacks: Stacks) -> None:
+    """Values of secrets and of NoEcho parameters are masked."""
+
     def secret(user: str) -> dict[str, Any]:
         generate = {"SecretStringTemplate": f'{{"username": "{user}"}}', "GenerateStringKey": "password"}
         return {"Type": "AWS::SecretsManager::Secret", "Properties": {"GenerateSecretString": generate}}

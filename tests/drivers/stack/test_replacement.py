@@ -29,25 +29,30 @@ def stack(**more: Any) -> Stack[NoOutputs]:
 
 
 @pytest.mark.parametrize("replacement", ["True", "Conditional"])
-def test_a_replacement_is_refused_with_its_cause(replacement: str) -> None:
+def test_replacement_is_refused_with_its_cause(replacement: str) -> None:
+    """Certain and possible replacements are refused, with the property that causes them."""
     with pytest.raises(Refused, match=r"replace AWS::X::Y Cluster \(because of Name\)"):
         refuse_replacements(stack(), {"Changes": [change("Cluster", replacement, detail("Name"))]})
 
 
-def test_the_arn_of_a_role_that_stays_replaces_nothing() -> None:
+def test_arn_of_unreplaced_role_causes_no_replacement() -> None:
+    """A conditional replacement through an ARN that stays is accepted."""
     changes = [change("Role", "False", detail("Policies", "Never")), change("Cluster", "Conditional", FOLLOWS_ROLE)]
     refuse_replacements(stack(), {"Changes": changes})
 
 
-def test_the_arn_of_a_role_that_goes_does() -> None:
+def test_arn_of_replaced_role_causes_replacement() -> None:
+    """A conditional replacement through an ARN that changes is refused."""
     changes = [change("Role", "True", detail("RoleName")), change("Cluster", "Conditional", FOLLOWS_ROLE)]
     with pytest.raises(Refused, match="Cluster"):
         refuse_replacements(stack(may_replace=("Role",)), {"Changes": changes})
 
 
-def test_what_the_spec_calls_harmless_may_be_replaced() -> None:
+def test_replacement_in_may_replace_is_accepted() -> None:
+    """Resources in `may_replace` may be replaced."""
     refuse_replacements(stack(may_replace=("Group",)), {"Changes": [change("Group", "True", detail("AmiType"))]})
 
 
-def test_an_update_in_place_passes() -> None:
+def test_update_in_place_is_accepted() -> None:
+    """An update without replacement is accepted."""
     refuse_replacements(stack(), {"Changes": [change("Cluster", "False", detail("Logging", "Never"))]})

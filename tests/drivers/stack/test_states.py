@@ -67,15 +67,15 @@ def cloudformation(admin: Aws) -> Iterator[Any]:
 
 def status(client: Any) -> str | None:
     """The stack's status; None where it does not exist."""
-    found = [s for s in client.list_stacks()["StackSummaries"] if s["StackName"] == STACK]
-    return next((s["StackStatus"] for s in found if s["StackStatus"] != "DELETE_COMPLETE"), None)
+    summaries = [s for s in client.list_stacks()["StackSummaries"] if s["StackName"] == STACK]
+    return next((s["StackStatus"] for s in summaries if s["StackStatus"] != "DELETE_COMPLETE"), None)
 
 
 def settled(client: Any, wanted: str) -> None:
     """Wait until the stack is in a status."""
     deadline = time.monotonic() + 30
-    while (found := status(client)) != wanted:
-        assert time.monotonic() < deadline, f"the stack is {found}, not {wanted}"
+    while (current := status(client)) != wanted:
+        assert time.monotonic() < deadline, f"the stack is {current}, not {wanted}"
         time.sleep(0.1)
 
 
@@ -87,14 +87,14 @@ def by_hand(client: Any, resources: dict[str, Any]) -> None:
 
 def resources_of(client: Any) -> dict[str, str]:
     """Physical ids by logical id."""
-    found = client.describe_stack_resources(StackName=STACK)["StackResources"]
-    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in found}
+    resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
+    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources}
 
 
 def open_change_sets(client: Any) -> list[str]:
     """Change sets that nobody executed."""
-    found = client.list_change_sets(StackName=STACK)["Summaries"]
-    return [s["ChangeSetName"] for s in found if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+    summaries = client.list_change_sets(StackName=STACK)["Summaries"]
+    return [s["ChangeSetName"] for s in summaries if s["ExecutionStatus"] != "EXECUTE_COMPLETE"]
 
 
 def signal(client: Any, outcome: str) -> None:
@@ -104,7 +104,8 @@ def signal(client: Any, outcome: str) -> None:
     assert urllib3.request("PUT", url, body=json.dumps(answer), retries=False).status == 200
 
 
-def test_stack_whose_creation_rolled_back_is_created_again(materialize: Materialize, cloudformation: Any) -> None:
+def test_rolled_back_stack_is_recreated(materialize: Materialize, cloudformation: Any) -> None:
+    """A stack in ROLLBACK_COMPLETE is deleted and created."""
     by_hand(cloudformation, {"Role": TAKEN})
     settled(cloudformation, "ROLLBACK_COMPLETE")
     done = materialize(stack({"Topic": topic()}))
@@ -113,7 +114,8 @@ def test_stack_whose_creation_rolled_back_is_created_again(materialize: Material
     assert list(resources_of(cloudformation)) == ["Topic"]
 
 
-def test_failed_create_is_kept_to_look_at_and_then_created_again(materialize: Materialize, cloudformation: Any) -> None:
+def test_failed_creation_is_kept_and_then_recreated(materialize: Materialize, cloudformation: Any) -> None:
+    """With DO_NOTHING the failed stack stays for inspection until the next deploy."""
     failed = failure(materialize(stack({"Role": TAKEN}, on_failure="DO_NOTHING")))
     assert f"stack {STACK} ended in CREATE_FAILED: AWS::IAM::Role Role:" in failed
     assert "already exists" in failed
@@ -124,13 +126,15 @@ def test_failed_create_is_kept_to_look_at_and_then_created_again(materialize: Ma
     assert list(resources_of(cloudformation)) == ["Topic"]
 
 
-def test_failed_create_removes_itself_and_still_says_why(materialize: Materialize, cloudformation: Any) -> None:
+def test_failed_creation_is_removed_and_says_why(materialize: Materialize, cloudformation: Any) -> None:
+    """The failed stack is deleted; the reason is in the error."""
     failed = failure(materialize(stack({"Role": TAKEN})))
     assert "already exists" in failed
     assert status(cloudformation) is None
 
 
-def test_shell_of_a_change_set_never_executed_is_no_obstacle(materialize: Materialize, cloudformation: Any) -> None:
+def test_stack_in_review_is_no_obstacle(materialize: Materialize, cloudformation: Any) -> None:
+    """A stack in REVIEW_IN_PROGRESS is replaced."""
     template = json.dumps({"Resources": {"Topic": topic(DisplayName="abandoned")}})
     cloudformation.create_change_set(
         StackName=STACK, ChangeSetName="abandoned", ChangeSetType="CREATE", TemplateBody=template
@@ -141,9 +145,9 @@ def test_shell_of_a_change_set_never_executed_is_no_obstacle(materialize: Materi
     assert open_change_sets(cloudformation) == []
 
 
-def test_update_whose_rollback_failed_names_the_way_out(
-    materialize: Materialize, cloudformation: Any, admin: Aws
-) -> None:
+def test_failed_update_rollback_names_the_command(materialize: Materialize, cloudformation: Any, admin: Aws) -> None:
+    """UPDATE_ROLLBACK_FAILED is answered with the command that continues."""
+
     def provider(client_id: str) -> dict[str, Any]:
         properties = {"Url": "https://states.test", "ClientIdList": [client_id]}
         return {"Type": "AWS::IAM::OIDCProvider", "Properties": properties}
@@ -171,9 +175,8 @@ def ready_to_signal(client: Any) -> bool:
     return any(e["LogicalResourceId"] == "Patience" for e in events)
 
 
-def test_stack_that_could_not_be_deleted_names_the_way_out(
-    materialize: Materialize, cloudformation: Any, admin: Aws
-) -> None:
+def test_failed_deletion_names_the_command(materialize: Materialize, cloudformation: Any, admin: Aws) -> None:
+    """DELETE_FAILED is answered with the command that shows why."""
     vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.99.0.0/16"}}
     by_hand(cloudformation, {"Vpc": vpc})
     settled(cloudformation, "CREATE_COMPLETE")
@@ -187,7 +190,8 @@ def test_stack_that_could_not_be_deleted_names_the_way_out(
     ec2.delete_subnet(SubnetId=made["Subnet"]["SubnetId"])
 
 
-def test_operation_of_somebody_else_is_waited_for(account: Environment, cloudformation: Any) -> None:
+def test_operation_in_progress_is_waited_for(account: Environment, cloudformation: Any) -> None:
+    """An operation that someone else started is waited for."""
     by_hand(cloudformation, {"Thing": topic(), "Handle": HANDLE, "Patience": PATIENCE})
     settled(cloudformation, "CREATE_IN_PROGRESS")
     said: list[str] = []
@@ -202,9 +206,10 @@ def test_operation_of_somebody_else_is_waited_for(account: Environment, cloudfor
     assert list(resources_of(cloudformation)) == ["Thing"]
 
 
-def test_update_that_fails_rolls_back_and_undoing_it_makes_all_well(
+def test_failed_update_rolls_back_and_reverting_it_is_a_no_op(
     materialize: Materialize, cloudformation: Any, admin: Aws
 ) -> None:
+    """After the rollback the old spec has nothing to do."""
     good = stack({"Topic": topic(DisplayName="one")})
     assert materialize(good).success
     said = failure(materialize(stack({"Topic": topic(DisplayName="two"), "Role": {**TAKEN, "DependsOn": "Topic"}})))
@@ -214,11 +219,12 @@ def test_update_that_fails_rolls_back_and_undoing_it_makes_all_well(
     assert admin.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "one"
     undone = materialize(good)
     assert shown(undone, "states")["result"].startswith("nothing to do")
-    passed, seen = checks(undone)["stack_complete"]
-    assert passed, seen
+    passed, detail = checks(undone)["stack_complete"]
+    assert passed, detail
 
 
-def test_update_that_was_not_rolled_back_is_taken_on(materialize: Materialize, cloudformation: Any) -> None:
+def test_update_without_rollback_is_continued(materialize: Materialize, cloudformation: Any) -> None:
+    """A stack in UPDATE_FAILED is updated."""
     assert materialize(stack({"Topic": topic(DisplayName="one")})).success
     broken = json.dumps({"Resources": {"Topic": topic(DisplayName="one"), "Role": TAKEN}})
     change = {"StackName": STACK, "ChangeSetName": "by-hand"}
@@ -229,7 +235,8 @@ def test_update_that_was_not_rolled_back_is_taken_on(materialize: Materialize, c
     assert status(cloudformation) == "UPDATE_COMPLETE"
 
 
-def test_change_that_would_replace_is_refused_and_leaves_nothing(materialize: Materialize, cloudformation: Any) -> None:
+def test_replacement_is_refused_and_leaves_nothing(materialize: Materialize, cloudformation: Any) -> None:
+    """Neither resources nor change sets are left behind; `may_replace` allows it."""
     assert materialize(stack({"Topic": topic(TopicName="demo-sandbox-one")})).success
     before = resources_of(cloudformation)
     events = len(cloudformation.describe_stack_events(StackName=STACK)["StackEvents"])
@@ -244,14 +251,15 @@ def test_change_that_would_replace_is_refused_and_leaves_nothing(materialize: Ma
     assert resources_of(cloudformation) != before
 
 
-def test_protection_and_policy_are_set_and_put_back(materialize: Materialize, cloudformation: Any) -> None:
+def test_protection_and_policy_are_set_and_restored(materialize: Materialize, cloudformation: Any) -> None:
+    """Termination protection and stack policy are part of the comparison."""
     guarded = stack({"Topic": topic()}, protected=True, policy=GUARD)
     assert materialize(guarded).success
 
     def is_guarded() -> tuple[bool, Any]:
-        found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        description = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         body = cloudformation.get_stack_policy(StackName=STACK).get("StackPolicyBody")
-        return found["EnableTerminationProtection"], json.loads(body or "{}")
+        return description["EnableTerminationProtection"], json.loads(body or "{}")
 
     assert is_guarded() == (True, GUARD)
     assert shown(materialize(guarded), "states")["result"].startswith("nothing to do")
@@ -266,14 +274,14 @@ def test_protection_and_policy_are_set_and_put_back(materialize: Materialize, cl
 
 
 def test_long_template_is_deployed_through_the_ledger(materialize: Materialize, cloudformation: Any) -> None:
+    """A template that is too long to be sent is deployed and compared."""
     long = {"Topic": {**topic(DisplayName="long"), "Metadata": {"padding": "x" * 60_000}}}
     assert shown(materialize(stack(long)), "states")["result"].startswith("created in")
     assert shown(materialize(stack(long)), "states")["result"].startswith("nothing to do")
 
 
-def test_template_that_is_too_long_is_refused_before_anything_starts(
-    materialize: Materialize, cloudformation: Any
-) -> None:
+def test_too_long_template_is_refused_before_anything_starts(materialize: Materialize, cloudformation: Any) -> None:
+    """Above CloudFormation's limit nothing is created."""
     said = failure(materialize(stack({"Topic": {**topic(), "Metadata": {"padding": "x" * 1_000_000}}})))
     assert f"the template of stack {STACK} has" in said
     assert "at most 1,000,000 bytes" in said

@@ -30,13 +30,15 @@ def refusing(env: Environment, words: str) -> Context:
     return Context(env, cast(Aws, SimpleNamespace(client=lambda _: client)))
 
 
-def test_a_stack_that_does_not_exist_is_none_and_not_waited_for(sandbox_env: Environment) -> None:
+def test_missing_stack_is_none_and_not_waited_for(sandbox_env: Environment) -> None:
+    """CloudFormation answers with a ValidationError of a certain text."""
     context = refusing(sandbox_env, "Stack with id s does not exist")
     assert describe_stack(context, "s") is None
     wait_while_busy(context, STACK)
 
 
-def test_another_failure_is_not_taken_for_an_absent_stack(sandbox_env: Environment) -> None:
+def test_other_validation_error_is_no_missing_stack(sandbox_env: Environment) -> None:
+    """Any other ValidationError is an error."""
     context = refusing(sandbox_env, "1 validation error detected")
     with pytest.raises(OperationFailed, match="1 validation error detected"):
         describe_stack(context, "s")

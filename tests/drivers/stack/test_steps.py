@@ -45,7 +45,8 @@ def updates(stacks: Stacks) -> int:
     return stacks.events().count(f"{STACK} UPDATE_COMPLETE")
 
 
-def test_version_moves_after_everything_else(stacks: Stacks, values: dict[str, Any]) -> None:
+def test_version_changes_after_everything_else(stacks: Stacks, values: dict[str, Any]) -> None:
+    """Settings and tags change first, the version in a second update."""
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values)}))
     changed = cluster("demo", values, Version="1.35", UpgradePolicy={"SupportType": "EXTENDED"})
     spec = stacks.spec({"Cluster": changed}, tags={"team": "a"})
@@ -60,13 +61,17 @@ def test_version_moves_after_everything_else(stacks: Stacks, values: dict[str, A
 
 
 def test_version_alone_is_one_update(stacks: Stacks, values: dict[str, Any]) -> None:
+    """Without other changes there is one update."""
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values)}))
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values, Version="1.35")}))
     assert updates(stacks) == 1
 
 
 @pytest.mark.parametrize(("version", "words"), [("1.33", "1.33 is lower"), ("1.36", "one minor at a time")])
-def test_other_versions_are_refused(stacks: Stacks, values: dict[str, Any], version: str, words: str) -> None:
+def test_downgrade_and_skipped_minor_are_refused(
+    stacks: Stacks, values: dict[str, Any], version: str, words: str
+) -> None:
+    """A plan refuses what EKS would refuse."""
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values)}))
     with pytest.raises(Refused, match=words):
         stacks.plan(
@@ -75,6 +80,7 @@ def test_other_versions_are_refused(stacks: Stacks, values: dict[str, Any], vers
 
 
 def test_node_group_gets_its_version_after_its_labels(stacks: Stacks, values: dict[str, Any]) -> None:
+    """Labels change first, the version in a second update."""
     group = {**node_group(values, Version="1.34"), "DependsOn": "Cluster"}
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values), "Group": group}))
     both = cluster("demo", values, Version="1.35")
@@ -83,13 +89,14 @@ def test_node_group_gets_its_version_after_its_labels(stacks: Stacks, values: di
     spec = stacks.spec({"Cluster": both, "Group": moved})
     assert "nodes of node group workers are replaced" in stacks.preview(spec).disrupts
     stacks.deploy(spec)
-    found = stacks.context.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")[
+    live_group = stacks.context.aws.client("eks").describe_nodegroup(clusterName="demo", nodegroupName="workers")[
         "nodegroup"
     ]
-    assert (found["version"], found["labels"]) == ("1.35", {"team": "b"})
+    assert (live_group["version"], live_group["labels"]) == ("1.35", {"team": "b"})
 
 
-def test_upgrade_that_fails_stays_and_the_next_deploy_goes_on(stacks: Stacks, values: dict[str, Any]) -> None:
+def test_failed_upgrade_is_kept_and_next_deploy_continues(stacks: Stacks, values: dict[str, Any]) -> None:
+    """A failed upgrade is not rolled back; the next deploys finish it."""
     old = {**node_group(values, Version="1.32"), "DependsOn": "Cluster"}
     stacks.deploy(stacks.spec({"Cluster": cluster("demo", values, Version="1.35"), "Group": old}))
     upgraded = cluster("demo", values, Version="1.36")
@@ -101,7 +108,8 @@ def test_upgrade_that_fails_stays_and_the_next_deploy_goes_on(stacks: Stacks, va
     assert live_cluster(stacks)["version"] == "1.36"
 
 
-def test_cluster_is_protected_once_it_is_there(stacks: Stacks, values: dict[str, Any]) -> None:
+def test_cluster_is_protected_after_creation(stacks: Stacks, values: dict[str, Any]) -> None:
+    """Deletion protection is switched on after the cluster exists."""
     spec = stacks.spec({"Cluster": cluster("demo", values, DeletionProtection=True)})
     stacks.deploy(spec)
     assert live_cluster(stacks)["deletionProtection"] is True
