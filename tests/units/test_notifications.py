@@ -146,7 +146,7 @@ def test_the_same_drift_is_one_event_until_it_comes_back(prod_env: Environment) 
     [
         ("[x] échec de Zürich", "[x] echec de Zurich"),
         ("[x] 失敗", "[x] ??"),
-        ("[x] two\r\nlines\x1b and\ta tab", "[x] two lines and a tab"),
+        ("[x] two\r\nlines\x1b and\ta tab", "[x] two lines\\x1b and a tab"),
         ("[x] " + "long " * 40, "[x] " + ("long " * 40)[:92] + "..."),
     ],
 )
@@ -175,10 +175,11 @@ def test_a_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: 
     assert "  eks-assets approve\n" in message
 
 
-def test_what_aws_would_refuse_is_left_out(prod_env: Environment) -> None:
+def test_what_aws_would_refuse_is_escaped(prod_env: Environment) -> None:
     reason = "\x1b[31mred\x00\ud83d\ttab"
     message = messages.run_failed(prod_env, "run", "network", reason, "").sendable_message()
-    assert "  [31mred    tab\n" in message
+    assert "  \\x1b[31mred\\x00" in message
+    assert "    tab\n" in message
     assert message.encode()
     assert "Next:" not in message
 
