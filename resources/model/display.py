@@ -2,8 +2,8 @@
 Markdown. Pure.
 
 A reader sees what is there and nothing acts: controls (C0, DEL, C1), what turns the direction of a text, line and
-paragraph separators, and characters without a width come as visible escapes such as `\\x1b` and `\\u202e`. Escaping twice
-changes nothing. Sources: Unicode's general categories; Default_Ignorable_Code_Point in DerivedCoreProperties.txt.
+paragraph separators, and characters without a width come as visible escapes such as `\\x1b` and `\\u202e`. Escaping
+twice changes nothing. Sources: Unicode's general categories; Default_Ignorable_Code_Point in DerivedCoreProperties.txt.
 """
 
 from __future__ import annotations
