@@ -13,8 +13,10 @@ after apply, and fields like `existingSecret`, `secretName` and `passwordKey`. S
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -161,12 +163,8 @@ def _hide_inside(text: str) -> str:
     if _ALONE.search(text) or _SCHEME.match(text):
         return MASK
 
-    def hide(match: re.Match[str]) -> str:
-        before, secret = [group for group in match.groups() if group is not None]
-        return f"{before}{MASK}" if _is_literal(secret.strip("\"'")) else match[0]
-
     for pattern in (_HEADER, _INSIDE, _OPTION, _ADDRESS):
-        text = pattern.sub(hide, text)
+        text = pattern.sub(_masked_end, text)
     return text
 
 
@@ -181,3 +179,58 @@ def _is_literal(text: str) -> bool:
         MASK,
         MASK.strip("()"),
     ) and not _REFERENCE.search(text)
+
+
+def find_secrets(document: Any, name: str = "") -> Iterator[str]:
+    """What `mask_fields` would mask in a document, each as a text: values under names of secrets, data of Kubernetes
+    Secrets (as it is and decoded), what looks like a secret, and the parts of longer texts."""
+    if isinstance(document, dict):
+        if document.get("kind") == "Secret":
+            yield from secret_data(document)
+        beside = document.get("name")
+        above = beside if isinstance(beside, str) else name
+        for key, value in document.items():
+            yield from find_secrets(value, above if str(key).lower() in ("value", "default") else str(key))
+    elif isinstance(document, list | tuple):
+        items = list(document)
+        for place, item in enumerate(items):
+            yield from find_secrets(item, _flag_before(items, place) or name)
+    elif document is not None and not isinstance(document, bool) and document != "":
+        if is_secret_name(name) and _is_literal(str(document)):
+            yield str(document)
+        elif isinstance(document, str) and not document.startswith("arn:"):
+            yield from _find_inside(document)
+
+
+def secret_data(secret: Mapping[str, Any]) -> Iterator[str]:
+    """What a Kubernetes Secret holds, as it is written and decoded."""
+    for value in (secret.get("stringData") or {}).values():
+        yield str(value)
+    for value in (secret.get("data") or {}).values():
+        yield str(value)
+        with suppress(ValueError):
+            yield base64.b64decode(str(value)).decode()
+
+
+def _find_inside(text: str) -> Iterator[str]:
+    if _SCHEME.match(text):
+        yield text
+    yield from (match[0] for match in _ALONE.finditer(text))
+    for pattern in (_HEADER, _INSIDE, _OPTION, _ADDRESS):
+        for match in pattern.finditer(text):
+            _, secret = [group for group in match.groups() if group is not None]
+            if _is_literal(secret.strip("\"'")):
+                yield secret.strip("\"'")
+
+
+def mask_known_forms(text: str) -> str:
+    """A message with a mask in place of what shows by itself that it is a secret, whatever it is called."""
+    masked = _ALONE.sub(MASK, text)
+    for pattern in (_HEADER, _ADDRESS):
+        masked = pattern.sub(_masked_end, masked)
+    return masked
+
+
+def _masked_end(match: re.Match[str]) -> str:
+    before, secret = [group for group in match.groups() if group is not None]
+    return f"{before}{MASK}" if _is_literal(secret.strip("\"'")) else match[0]

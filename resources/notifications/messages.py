@@ -155,7 +155,7 @@ def request_expired(env: Environment, digest: str, at: str, *, request_id: str =
 def run_failed(
     env: Environment, run_id: str, unit: str, reason: str, next_step: str, link: str | None = None
 ) -> Notification:
-    """A deploy ended with a failure. `reason`, `next_step`: the error's own words, which hold no secret."""
+    """A deploy ended with a failure. `reason`, `next_step`: the error's own words, secrets masked."""
     return Notification(
         "run_failed",
         f"[{env.name}] deploy failed: {unit}",
