@@ -19,6 +19,7 @@ from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.config.names import queue_name
 from resources.config.problems import suggest_choices
+from resources.model.display import escape_line
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from sensors.launching import (
     DEPLOY,
@@ -190,7 +191,7 @@ def settle_messages(env: Environment, done: list[tuple[str, str]], refused: list
         for message, why in refused:
             dead = sqs.get_queue_url(QueueName=f"{queue_name(env)}-dlq")["QueueUrl"]
             attributes = {
-                "reason": "".join(c for c in why if c.isprintable())[:REASON_LENGTH],
+                "reason": escape_line(why)[:REASON_LENGTH],
                 "sender": message.sender,
                 "message_id": message.id,
             }

@@ -18,6 +18,7 @@ from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
+from resources.model.display import escape_line
 from resources.model.errors import ConfigError
 from sensors.polling import first_line, read_environments
 
@@ -102,6 +103,7 @@ def tick_result(
     are added."""
     have = set(context.instance.get_dynamic_partitions(str(ENVIRONMENTS.name)))
     missing = sorted({str(r.partition_key) for r in requests} - have)
+    lines = [escape_line(line) for line in lines]
     for line in lines if requests else ():
         context.log.info(line)
     return dg.SensorResult(

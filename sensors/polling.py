@@ -19,6 +19,7 @@ from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
 from resources.config.validation_units import KnownUnits
 from resources.context import Context, ignore_progress
+from resources.model.display import escape_line
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
 from resources.support.yaml_limits import read_limits, setting_of
 
@@ -97,7 +98,7 @@ def context_of(env: Environment, say: Callable[[str], None] = ignore_progress) -
 
 def first_line(error: PipelineError) -> str:
     """What went wrong, on one line."""
-    return error.message.splitlines()[0] if error.message else type(error).__name__
+    return escape_line(error.message.partition("\n")[0]) or type(error).__name__
 
 
 def fault_of(error: Exception) -> str:
@@ -105,7 +106,7 @@ def fault_of(error: Exception) -> str:
     if isinstance(error, PipelineError):
         return first_line(error)
     logging.getLogger(__name__).error("an error that nobody expected", exc_info=error)
-    return f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return escape_line(f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 
 def _started(key: tuple[str, str], call: Callable[[], T]) -> Future[T]:

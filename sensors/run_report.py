@@ -21,7 +21,7 @@ class RunFailure:
 
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> RunFailure:
-    """The first failure of a run. Reasons are the project's own words, which hold no secret; of an error that nobody
+    """The first failure of a run. Reasons are the project's own words, secrets masked; of an error that nobody
     expected it gives only the kind."""
     for entry in _events(instance, run_id, dg.DagsterEventType.STEP_FAILURE):
         unit = entry.step_key or "the run"

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from eks_assets.token_command import install_token_command
+from resources.model.display import escape_lines
 from resources.model.errors import PipelineError
 
 # What `--help` lists. Each command is the function, or the typer application, of its name in
@@ -92,10 +93,15 @@ def run() -> None:
     try:
         app()
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def print_error(error: PipelineError) -> None:
+    """What went wrong, on stderr, its lines after the first indented."""
+    print(escape_lines(f"error: {error}"), file=sys.stderr)
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:

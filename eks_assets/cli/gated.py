@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from eks_assets.cli.console import print_text
 from eks_assets.engine.approval_request import describe_state
 from eks_assets.units import load_registry
 from resources.approval.decisions import find_request, write_decision
@@ -52,14 +53,13 @@ def record_decision(environment: str, verdict: Verdict, digest: str, reason: str
         if state.status == "rejected":
             record_rejection(context, request, state.until, state.by, state.reason)
     except AccessDenied:  # whoever may decide need not be able to read how others did
-        console.print(f"your decision on {request.digest[:19]} is written: {verdict}")
+        print_text(console, f"your decision on {request.digest[:19]} is written: {verdict}")
         return
-    console.print(f"{env.name}: {describe_state(state, approval.approvers)}", highlight=False, markup=False)
+    print_text(console, f"{env.name}: {describe_state(state, approval.approvers)}")
     for line in state.ignored:
-        console.print(f"does not count: {line}", style="yellow", highlight=False, markup=False)
+        print_text(console, f"does not count: {line}", "yellow")
     if state.status == "granted":
-        console.print(
-            f"Where Dagster's daemon runs, the deploy continues by itself; else: eks-assets deploy {env.name}",
-            highlight=False,
+        print_text(
+            console, f"Where Dagster's daemon runs, the deploy continues by itself; else: eks-assets deploy {env.name}"
         )
     raise SystemExit({"granted": 0, "waiting": 3, "rejected": 0 if verdict == "reject" else 1}.get(state.status, 1))

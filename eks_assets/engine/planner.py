@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.provenance import source_of
+from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
@@ -97,15 +98,17 @@ def plan_unit(
         return UnitPlan(unit.name, unit.wave, "disabled")
     needs = [done[name] for name in registry.needs[unit.name]]
     needed_outputs = {p.unit: p.outputs for p in needs if p.outputs is not None and p.change.action != "create"}
+    redaction = Redaction(context)
     try:
-        spec = render_spec(registry, context.env, unit, needed_outputs)
-        observed, change = _compare(spec, context, needs, with_preview=with_preview)
+        with redaction.errors():
+            spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
+            observed, change = _compare(spec, context, needs, with_preview=with_preview)
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
     checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     # A push makes another commit than the one that is there.
     keeps_outputs = not (change.is_needed and isinstance(spec, GitTree))
-    return UnitPlan(
+    planned = UnitPlan(
         unit.name,
         unit.wave,
         unit_state(
@@ -124,6 +127,7 @@ def plan_unit(
         spec=spec,
         seconds=time.monotonic() - began,
     )
+    return redaction.redact_plan(planned)
 
 
 def unit_state(

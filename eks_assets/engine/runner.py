@@ -8,6 +8,7 @@ from typing import Any
 
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.planner import expect_releases, start_of
+from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
@@ -92,31 +93,46 @@ def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
 
     Checks that fail are returned, not raised. Raises PipelineError where it can't be applied, ApprovalMissing where it
     lies behind a closed gate, LeaseHeld where another run holds the environment."""
+    redaction = Redaction(context)
+    with redaction.working():
+        result = _run(registry, unit, context, redaction)
+    change = replace(result.change, reason=redaction.redact_text(result.change.reason))
+    checks = tuple((check, replace(r, detail=redaction.redact_text(r.detail))) for check, r in result.checks)
+    return replace(result, change=change, checks=checks)
+
+
+def _run(registry: Registry, unit: AnyUnit, context: Context, redaction: Redaction) -> Result:
     began = time.monotonic()
     context.aws.check_account()
     held = current_holder(context) if context.launch else None
-    observation = _observe(registry, unit, context)
+    observation = _observe(registry, unit, context, redaction)
     settled = not observation.change.is_needed
     if settled:
         context.progress(f"{unit.name}: nothing to do")
     else:
-        observation = _apply_under_lease(registry, unit, context, observation, held)
+        observation = _apply_under_lease(registry, unit, context, redaction, observation, held)
     checks = run_checks(unit, observation.spec, context)
     driver, spec = observation.driver, observation.spec
     observed = observation.observed if settled else driver.observe(spec, context)
     return Result(observation.change, spec, observed, checks, time.monotonic() - began)
 
 
-def _observe(registry: Registry, unit: AnyUnit, context: Context) -> _Observation:
+def _observe(registry: Registry, unit: AnyUnit, context: Context, redaction: Redaction) -> _Observation:
     outputs = known_outputs(registry, unit, context)
     spec = render_spec(registry, context.env, unit, outputs)
+    redaction.spec = spec
     driver = driver_of(spec)
     observed = driver.observe(spec, context)
     return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
 
 
 def _apply_under_lease(
-    registry: Registry, unit: AnyUnit, context: Context, observation: _Observation, held: Holder | None
+    registry: Registry,
+    unit: AnyUnit,
+    context: Context,
+    redaction: Redaction,
+    observation: _Observation,
+    held: Holder | None,
 ) -> _Observation:
     """Apply what was observed while the environment was held, so that nobody has changed it between the observation,
     the gate and the change. `held`: who held it before the observation. The token grows whenever somebody takes it, so
@@ -126,7 +142,7 @@ def _apply_under_lease(
     with hold_lease(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or (held.run, held.token) != (lease.run, lease.token):
             context.cache.clear()
-            observation = _observe(registry, unit, context)
+            observation = _observe(registry, unit, context, redaction)
         spec, driver, change = observation.spec, observation.driver, observation.change
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
@@ -138,14 +154,17 @@ def _apply_under_lease(
         with approved_change(unit, pending, observation.outputs, context):
             context.approved = observation.observed if unit.is_gated(context.env) else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
-            _apply(unit, driver, spec, change, context)
+            _apply(unit, driver, spec, change, context, redaction)
         return replace(observation, change=change)
 
 
-def _apply(unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, context: Context) -> None:
+def _apply(
+    unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, context: Context, redaction: Redaction
+) -> None:
     began = time.monotonic()
     try:
-        driver.apply(spec, context)
+        with redaction.errors():
+            driver.apply(spec, context)
     except PipelineError as error:
         failed = change_entry(context, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
         try:

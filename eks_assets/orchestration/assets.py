@@ -17,6 +17,7 @@ from eks_assets.orchestration.run_tags import WAITING, outcome_tags
 from resources.config.environment import Environment
 from resources.config.waves import WAVES, Wave
 from resources.model.checks import Check
+from resources.model.display import escape_lines
 from resources.model.errors import ApprovalMissing
 from resources.model.specs import HelmRelease, Manifests, Spec, Stack
 from resources.probes.result import CheckResult
@@ -66,7 +67,7 @@ def asset_for(unit: AnyUnit, registry: Registry, location: CodeLocation) -> dg.A
                 if result is None and unit.is_enabled(unit_context.env):
                     result = run_unit(registry, unit, unit_context)
         except ApprovalMissing as closed:
-            context.log.warning(str(closed))
+            context.log.warning(escape_lines(str(closed)))
             context.instance.add_run_tags(context.run.run_id, outcome_tags(context.run, WAITING))
             yield from _waiting(unit, closed)
         else:
@@ -87,7 +88,7 @@ def _done(
         return dg.AssetCheckResult(
             check_name=check.name,
             passed=outcome.passed,
-            description=outcome.detail,
+            description=escape_lines(outcome.detail),
             metadata={"expected": check.says, "since": began},
         )
 
@@ -98,7 +99,10 @@ def _done(
 def _waiting(unit: AnyUnit, closed: ApprovalMissing) -> Iterator[dg.AssetCheckResult]:
     for check in unit.checks:
         yield dg.AssetCheckResult(
-            check_name=check.name, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(closed)
+            check_name=check.name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=escape_lines(str(closed)),
         )
 
 

@@ -9,6 +9,7 @@ from eks_assets.orchestration.run_tags import launch_of
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.model.display import escape_lines
 from resources.model.errors import ApprovalMissing, ConfigError, PipelineError, Transient
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
@@ -38,7 +39,9 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
     Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
     is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
     try:
-        env_context = platform.open(context.partition_key, context.log.info, context.run)
+        env_context = platform.open(
+            context.partition_key, lambda line: context.log.info(escape_lines(line)), context.run
+        )
     except PipelineError as error:
         raise step_failure(error) from None
     retry = env_context.env.retry
@@ -48,7 +51,7 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
         raise
     except PipelineError as error:
         if isinstance(error, Transient) and context.retry_number < retry.attempts - 1:
-            context.log.warning(f"{step}: attempt {context.retry_number + 1}: {error}")
+            context.log.warning(escape_lines(f"{step}: attempt {context.retry_number + 1}: {error}"))
             delay = error.retry_after or retry.seconds
             raise dg.RetryRequested(retry.attempts - 1, seconds_to_wait=delay) from error
         raise step_failure(error) from error
@@ -56,5 +59,5 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
 
 def step_failure(error: PipelineError) -> dg.Failure:
     """The failure that ends a step, with the next step as metadata."""
-    extra = {"next_step": error.next_step} if error.next_step else {}
-    return dg.Failure(str(error), metadata=extra, allow_retries=False)
+    extra = {"next_step": escape_lines(error.next_step, "")} if error.next_step else {}
+    return dg.Failure(escape_lines(str(error), ""), metadata=extra, allow_retries=False)

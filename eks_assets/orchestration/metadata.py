@@ -1,6 +1,6 @@
 """What the UI shows of a materialization."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,9 +11,11 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.masking import mask_fields
 from resources.config.environment import Environment
 from resources.model.change import FieldChange
+from resources.model.display import code_span, escape_line
 from resources.model.outputs import display_pending, plain_document
 from resources.model.specs import HelmRelease, Manifests, Parameter, Spec, Stack
 
+CELL = 80  # characters of a value
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "none": "nothing to do,"}
 
 
@@ -24,8 +26,7 @@ def build_metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str,
     if result.change.fields:
         entries["changes"] = dg.MetadataValue.md(change_table(result.change.fields))
     if outputs:
-        rows = "\n".join(f"| `{k}` | `{', '.join(v) if isinstance(v, tuple) else v}` |" for k, v in outputs.items())
-        entries["outputs"] = dg.MetadataValue.md(f"| output | value |\n|---|---|\n{rows}")
+        entries["outputs"] = dg.MetadataValue.md(outputs_table(outputs))
     if link := console_link(env, result.spec):
         entries["console"] = dg.MetadataValue.url(link)
     entries["seconds"] = round(result.seconds, 2)
@@ -34,9 +35,18 @@ def build_metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str,
 
 def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
     """The fields of a change as a Markdown table, the first `limit` of them."""
-    rows = [f"| `{f.path}` | {_cell(f.before)} | {_cell(f.after)} |" for f in mask_fields(fields)[:limit]]
+    rows = [f"| {code_span(f.path)} | {_cell(f.before)} | {_cell(f.after)} |" for f in mask_fields(fields)[:limit]]
     more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
     return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
+
+
+def outputs_table(outputs: Mapping[str, str | tuple[str, ...]]) -> str:
+    """What a unit publishes, as a Markdown table."""
+    rows = [
+        f"| {code_span(name)} | {code_span(value if isinstance(value, str) else ', '.join(value))} |"
+        for name, value in outputs.items()
+    ]
+    return "\n".join(["| output | value |", "|---|---|", *rows])
 
 
 def _cell(value: Any) -> str:
@@ -47,7 +57,7 @@ def _cell(value: Any) -> str:
         if isinstance(value, str)
         else yaml.safe_dump(plain_document(value), default_flow_style=True).removesuffix("...\n").strip()
     )
-    return "`" + display_pending(text).replace("|", "\\|").replace("\n", " ")[:80] + "`"
+    return code_span(escape_line(display_pending(text))[:CELL])
 
 
 def console_link(env: Environment, spec: Spec[Any]) -> str | None:

@@ -20,6 +20,7 @@ from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.plan.markdown import render_by_wave, summary_line
 from resources.config.environment import Environment
+from resources.model.display import escape_line, escape_lines, escape_text
 
 APPROVED, PLAN = "approved", "plan"
 
@@ -39,7 +40,7 @@ def build_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinitio
         with open_step(context, platform, PLAN) as unit_context:
             report = plan_report(registry, unit_context)
         waves = {wave: dg.MetadataValue.md(text) for wave, text in render_by_wave(report).items()}
-        unknown = "; ".join(f"{entry.unit}: {entry.reason}" for entry in report.unknown)
+        unknown = "; ".join(f"{entry.unit}: {escape_line(entry.reason)}" for entry in report.unknown)
         yield dg.MaterializeResult(
             metadata={
                 "result": summary_line(report, report.minutes),
@@ -87,7 +88,7 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
     def approved(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
         with open_step(context, platform, APPROVED) as unit_context:
             passed, line = describe_newest_request(unit_context)
-        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=line)
+        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=escape_lines(line))
 
     return approved
 
@@ -102,10 +103,12 @@ def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, An
     entries: dict[str, Any] = {
         "result": f"{count} units would change: {'approved' if pending.is_granted else 'waiting for approval'}",
         "digest": request.digest,
-        "commands": dg.MetadataValue.md("\n".join(f"    {line}" for line in decision_commands(env, request))),
+        "commands": dg.MetadataValue.md(
+            "\n".join(f"    {escape_text(line)}" for line in decision_commands(env, request))
+        ),
     }
     for wave, text in render_by_wave(pending.plan).items():
         entries[wave] = dg.MetadataValue.md(text)
     if pending.refusals:
-        entries["earlier approval"] = "does not cover this: " + "; ".join(pending.refusals[:5])
+        entries["earlier approval"] = "does not cover this: " + escape_line("; ".join(pending.refusals[:5]))
     return entries

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 
 from eks_assets.plan import wording
 from eks_assets.plan.model import Entry, Plan, PlanReport
+from resources.model.display import code_span, escape_markdown
 
 COMMENT = 65_536  # characters that a comment on GitHub may have
 WAVE = 1_000  # characters beyond which Dagster's UI collapses a text
 FIELDS, VALUE = 40, 200
-_SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 
 
 def summary_line(plan: Plan, minutes: float) -> str:
@@ -45,7 +44,7 @@ def render_by_wave(plan: Plan) -> dict[str, str]:
 
 
 def _head(report: PlanReport) -> Iterable[str]:
-    yield f"## Plan of `{report.environment}`: {summary_line(report, report.minutes)}\n"
+    yield f"## Plan of {code_span(report.environment)}: {summary_line(report, report.minutes)}\n"
     if report.changes:
         yield "| Wave | Unit | Action | Fields | Can be undone | Minutes |"
         yield "|---|---|---|--:|---|--:|"
@@ -53,17 +52,17 @@ def _head(report: PlanReport) -> Iterable[str]:
         action = f"**{e.action}**" if e.action in ("replace", "delete") else e.action
         yield f"| {e.wave} | {e.unit} | {action} | {wording.field_count(e)} | {e.reversibility} | {e.minutes:g} |"
     yield ""
-    disrupts = [f"- {entry.unit}: {_text(s)}" for entry in report.changes for s in entry.disrupts]
+    disrupts = [f"- {entry.unit}: {escape_markdown(s)}" for entry in report.changes for s in entry.disrupts]
     yield from _titled("**Disrupts**", disrupts)
-    unknown = [f"- {entry.unit}: {_text(entry.reason)}" for entry in report.unknown]
+    unknown = [f"- {entry.unit}: {escape_markdown(entry.reason)}" for entry in report.unknown]
     yield from _titled("**Could not be planned**", unknown)
-    notes = [f"- {entry.unit}: {_text(entry.note)}" for entry in report.notes]
+    notes = [f"- {entry.unit}: {escape_markdown(entry.note)}" for entry in report.notes]
     yield from _titled("Would not change", notes)
     yield from _titled("Not everything can be undone", [f"- {line}" for line in wording.label_meanings(report)])
-    left_out = [f"- {_text(line)}" for line in wording.volatile_lines(report)]
+    left_out = [f"- {escape_markdown(line)}" for line in wording.volatile_lines(report)]
     yield from _titled("Not compared, since it differs at every render", left_out)
     gate = wording.gate_lines(report)
-    yield from _titled(_text(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
+    yield from _titled(escape_markdown(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
     yield f"Digest `{report.digest}`\n\n"
 
 
@@ -73,7 +72,7 @@ def _titled(title: str, lines: list[str]) -> list[str]:
 
 def _code(line: str) -> str:
     command, _, words_after = line.partition(": ")
-    return f"`{command}`: {_text(words_after)}"
+    return f"{code_span(command)}: {escape_markdown(words_after)}"
 
 
 def _fold(wave: str, entries: Iterable[Entry], left: int) -> tuple[str, bool]:
@@ -101,8 +100,8 @@ def _unit(entry: Entry) -> str:
     made = wording.resources_words(entry)
     return "".join(
         (
-            f"**{entry.unit}**: {entry.action}, {_text(wording.change_reason(entry))}\n\n",
-            f"{_text(made)}\n\n" if made else "",
+            f"**{entry.unit}**: {entry.action}, {escape_markdown(wording.change_reason(entry))}\n\n",
+            f"{escape_markdown(made)}\n\n" if made else "",
             f"{fence}diff\n{text}\n{fence}\n\n" if lines else "",
             more,
         )
@@ -123,14 +122,9 @@ def _short(entries: list[Entry]) -> str:
     for position, entry in enumerate(entries):
         label = "" if entry.reversibility == "reversible" else f", {entry.reversibility}"
         line = f"- **{entry.unit}**: {entry.action}, {wording.size_words(entry)}{label}"
-        line += "".join(f"; {_text(sentence)}" for sentence in entry.disrupts[:2])
+        line += "".join(f"; {escape_markdown(sentence)}" for sentence in entry.disrupts[:2])
         if len(line) >= left:
             return "\n".join((*lines, f"- and {wording.with_plural(len(entries) - position, 'more unit')}"))
         lines.append(line)
         left -= len(line) + 1
     return "\n".join(lines)
-
-
-def _text(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))

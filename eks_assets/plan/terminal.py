@@ -9,6 +9,7 @@ from rich.text import Text
 
 from eks_assets.plan import wording
 from eks_assets.plan.model import Entry, PlanReport
+from resources.model.display import escape_line, escape_text
 
 FIELDS = 12  # of one unit, unless all are asked for
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "-/+": "red"}
@@ -17,7 +18,7 @@ _STYLES = {"+": "green", "~": "yellow", "-": "red", "-/+": "red"}
 def render_lines(report: PlanReport, width: int, *, full: bool = False) -> Iterator[Text]:
     """The whole plan. `full`: every field with its whole value."""
     for wave, entries in wording.by_waves(report).items():
-        yield Text(wave, style="bold")
+        yield _line(wave, "bold")
         for entry in entries:
             yield from _unit(entry, width, full=full)
         yield Text("")
@@ -35,7 +36,7 @@ def _unit(entry: Entry, width: int, *, full: bool) -> Iterator[Text]:
     label = "" if entry.reversibility == "reversible" else f", {entry.reversibility}"
     minutes = f", {wording.duration_words(entry.minutes)}" if entry.minutes > 1 else ""
     head = f"  {mark} {entry.unit}: {entry.action}{minutes}{label}"
-    yield Text(head, style=_STYLES[mark])
+    yield _line(head, _STYLES[mark])
     if reason := wording.change_reason(entry):
         yield from _wrapped(reason, width, "dim", "      ")
     for sentence in entry.disrupts:
@@ -50,7 +51,7 @@ def _unit(entry: Entry, width: int, *, full: bool) -> Iterator[Text]:
         more = (
             f"... and {wording.with_plural(hidden, 'more field')}" if listed else wording.with_plural(hidden, "field")
         )
-        yield Text(f"      {more} (--full shows all)", style="dim")
+        yield _line(f"      {more} (--full shows all)", "dim")
 
 
 def _field(row: wording.Row, width: int, *, full: bool) -> Iterator[Text]:
@@ -59,14 +60,12 @@ def _field(row: wording.Row, width: int, *, full: bool) -> Iterator[Text]:
     both = [value for value in (row.before, row.after) if value is not None]
     line = f"{head}: {' -> '.join(both)}{note}"
     if len(line) <= width:
-        yield Text(line, style=style)
+        yield _line(line, style)
         return
-    yield Text(f"{head if full else wording.cut_text(head, width - len(note))}{note}", style=style)
+    yield _line(f"{head if full else wording.cut_text(head, width - len(note))}{note}", style)
     for mark, value in (("-", row.before), ("+", row.after)):
         if value is not None:
-            yield Text(
-                f"          {mark} {value if full else wording.cut_text(value, width - 12)}", style=_STYLES[mark]
-            )
+            yield _line(f"          {mark} {value if full else wording.cut_text(value, width - 12)}", _STYLES[mark])
 
 
 def _summary(report: PlanReport, width: int) -> Iterator[Text]:
@@ -94,7 +93,7 @@ def _summary(report: PlanReport, width: int) -> Iterator[Text]:
 def _wrapped(text: str, width: int, style: str, indent: str) -> Iterator[Text]:
     """Text in lines broken between words; a word that is longer than a line stays whole."""
     wrapped = textwrap.wrap(
-        text,
+        escape_line(text),
         width,
         initial_indent=indent,
         subsequent_indent=f"{indent}  ",
@@ -102,4 +101,8 @@ def _wrapped(text: str, width: int, style: str, indent: str) -> Iterator[Text]:
         break_on_hyphens=False,
     )
     for line in wrapped:
-        yield Text(line, style=style)
+        yield _line(line, style)
+
+
+def _line(text: str, style: str) -> Text:
+    return Text(escape_text(text), style=style)

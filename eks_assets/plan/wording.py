@@ -11,6 +11,7 @@ from typing import Any
 
 from eks_assets.plan.model import Entry, Field, Plan, PlanReport
 from resources.model.change import MASK
+from resources.model.display import escape_text
 from resources.model.outputs import display_pending
 
 MARKS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
@@ -100,7 +101,7 @@ def _row(field: Field, *, full: bool) -> Row:
     def words(value: Any) -> str | None:
         return None if value is None else value_words(value, full=full)
 
-    return Row(mark, field.path, words(before), words(after), field.replaces)
+    return Row(mark, escape_text(field.path), words(before), words(after), field.replaces)
 
 
 def value_words(value: Any, *, full: bool) -> str:
@@ -113,7 +114,7 @@ def value_words(value: Any, *, full: bool) -> str:
         return f"(text of {with_plural(len(value.splitlines()), 'line')})"
     text = json.dumps(value, ensure_ascii=False)
     displayed = display_pending(text)
-    return displayed.strip('"') if displayed != text or value == MASK else displayed
+    return escape_text(displayed.strip('"') if displayed != text or value == MASK else displayed)
 
 
 def _leaves(value: Any) -> int:

@@ -80,8 +80,18 @@ def run_program(
         text, errors = out.read(), err.read()
     if code not in accept:
         why = errors.strip() or text.strip() or f"no output within {timeout:.0f} s"
-        raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, why[-2000:])
+        raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, _last_lines(why))
     return text
+
+
+def _last_lines(text: str, longest: int = 2000) -> str:
+    """The end of the text, cut between lines (words, where one is longer): a part of a secret would not be recognised
+    as one."""
+    if len(text) <= longest:
+        return text
+    cut = text[-longest:]
+    end = cut.partition("\n" if "\n" in cut else " ")[2]
+    return end or "(one long word)"
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float, watch: Callable[[], None], interval: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,15 @@ from resources.model.outputs import Outputs, plain_document
 
 Action = Literal["create", "update", "replace", "delete", "none"]
 MASK = "(sensitive)"
+_ITEM = re.compile(r"(.*)\[(\d+)\]")
+_OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
 
 @dataclass(frozen=True)
 class FieldChange:
     """One field: dotted `path`, values `before` and `after` (None: absent), and whether it replaces the resource.
-    `sensitive`: the values stand masked. `beside`: the `name` in the same mapping (of a variable, say), which tells
-    what the field holds although the name itself does not differ."""
+    `sensitive`: the values stand masked. `beside`: the `name` in the same mapping (of a variable, say), or the option
+    before it in a list of arguments, which tells what the field holds although it does not differ itself."""
 
     path: str
     before: Any
@@ -86,6 +89,9 @@ def diff(before: Any, after: Any) -> tuple[FieldChange, ...]:
 
 
 def _sibling(path: str, *documents: Mapping[str, Any]) -> str:
+    if item := _ITEM.fullmatch(path):
+        before = f"{item[1]}[{int(item[2]) - 1}]"
+        return next((option for leaves in documents if (option := option_of(leaves.get(before)))), "")
     name = f"{path.rpartition('.')[0]}.name"
     return next((str(leaves[name]) for leaves in documents if isinstance(leaves.get(name), str)), "")
 
@@ -115,9 +121,14 @@ def _subset(live: Any, wanted: Any, path: str, beside: str = "") -> Iterator[Fie
         by_name = {name_of(item): item for item in live if names[name_of(item)] == 1}
         for i, item in enumerate(wanted):
             have = by_name.get(name_of(item), live[i]) if name_of(item) else live[i]
-            yield from _subset(have, item, f"{path}[{i}]", beside)
+            yield from _subset(have, item, f"{path}[{i}]", option_of(wanted[i - 1]) if i else beside)
     elif live != wanted:
         yield FieldChange(path, live, wanted, beside=beside)
+
+
+def option_of(item: Any) -> str:
+    """The item where it is an option of a command whose value comes next, such as `--password`; else empty."""
+    return item if isinstance(item, str) and _OPTION.fullmatch(item) else ""
 
 
 def name_of(item: Any) -> str:

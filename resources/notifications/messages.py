@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from resources.config.environment import Approval, Environment
+from resources.model.display import escape_text
 
 Kind = Literal["approval_needed", "approved", "rejected", "expired", "run_failed", "succeeded", "drift_found"]
 
@@ -43,7 +44,7 @@ class Notification:
 
     def sendable_message(self) -> str:
         """The text as SNS takes it: at most MESSAGE_BYTES of UTF-8, the last line saying how many are left out."""
-        lines = [_shortened(_printable(line), LINE_CHARACTERS) for text in self.lines for line in _split(text)]
+        lines = [_shortened(_printable(line), LINE_CHARACTERS) for line in self.lines]
         used = len(_left_out(len(lines), self.more).encode())
         for kept, line in enumerate(lines):
             used += len(line.encode()) + 1
@@ -154,7 +155,7 @@ def request_expired(env: Environment, digest: str, at: str, *, request_id: str =
 def run_failed(
     env: Environment, run_id: str, unit: str, reason: str, next_step: str, link: str | None = None
 ) -> Notification:
-    """A deploy ended with a failure. `reason`, `next_step`: the error's own words, which hold no secret."""
+    """A deploy ended with a failure. `reason`, `next_step`: the error's own words, secrets masked."""
     return Notification(
         "run_failed",
         f"[{env.name}] deploy failed: {unit}",
@@ -250,12 +251,12 @@ def _brief(digest: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    return text.splitlines() or [""]
+    return text.replace("\r\n", "\n").split("\n")
 
 
 def _printable(line: str) -> str:
-    """Without terminal colours' escapes, control characters and halves of characters, which SNS refuses."""
-    return "".join(c for c in line.replace("\t", "    ") if c.isprintable())
+    """On one line, with escapes for what a mail should not do and what SNS refuses: controls, halves of characters."""
+    return escape_text(line.replace("\t", "    "))
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -45,6 +45,7 @@ class Planted:
     wrong_token = "planted-wrong-git-token-9a27"
     grafana = "planted-grafana-password-c4d6"
     inline = "planted-inline-password-60e9"
+    refused = "planted refused token, 7f12"  # neither a label nor anything else that the API server takes
 
     def __init__(self, sandbox: StateDirectory, admin: Aws) -> None:
         client = admin.client("secretsmanager")
@@ -59,6 +60,7 @@ class Planted:
             "Grafana's password": generated("/demo/sandbox/grafana/admin-credentials"),
             "Grafana's own password": self.grafana,
             INLINE: self.inline,
+            "refused by the cluster": self.refused,
             **self.variables,
         }
 
@@ -166,3 +168,17 @@ def test_inline_secret_is_masked_and_only_in_helm_storage(
     findings = scanner.find(secret_scanner.helm_storage(context))
     assert {finding.secret for finding in findings} == {INLINE}
     assert all(finding.place.startswith("helm values of observability/prometheus ") for finding in findings)
+
+
+def test_secret_that_the_cluster_refuses_leaks_nothing(
+    run: Cli, planted: Planted, change: Change, sandbox: StateDirectory, admin: Aws, context: Context
+) -> None:
+    """The API server refuses a value and quotes it; what the pipeline says and keeps of that has a mask."""
+    change(addons={"external_dns": {"values": {"podLabels": {"session-token": planted.refused}}}})
+    assert run("plan", "sandbox").returncode in (0, 1)
+    refused = run("deploy", "sandbox", "--only", "external_dns", "--log-format", "json")
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "(sensitive)" in refused.stdout
+    change()
+    assert run("deploy", "sandbox", "--only", "external_dns").returncode == 0
+    nowhere(planted, sandbox, admin, context)

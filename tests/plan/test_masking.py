@@ -18,6 +18,11 @@ from resources.model.specs import HelmRelease, Manifests, Stack
 from tests.helpers.built_plans import planned, reported
 
 PLANTED = "hunter2-planted"
+LONG = "hunter2plantedhunter"
+USUAL = """
+sshKey tlsKey masterKey webhookUrl slackApiUrl adminPasswordHash dbPass pass basicAuth pin secretKeyBase tokenValue
+cookieSecretB64 passwordForAdmin DB_PASSWORD_PROD apiKeyV2 user-pass sessionKey jwtSecretOld SMTP_PASS
+"""
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,21 @@ PLANTED = "hunter2-planted"
         ("values.config", f"auth:\n  password: {PLANTED}\n"),
         ("values.config", f'{{"user": "x", "password": "{PLANTED} more"}}'),
         ("values.args[0]", f"--api-token={PLANTED}"),
+        *((f"values.x.{name}", PLANTED) for name in USUAL.split()),
+        ("values.args", ["--password", PLANTED]),
+        ("values.args", ["-v", "--tls-key", PLANTED, "--quiet"]),
+        ("values.command", f"mysql --password {PLANTED} -v"),
+        ("values.args[0]", f"--token={PLANTED}"),
+        ("values.args[0]", f"--db-pass={PLANTED}"),
+        ("values.header", f"Authorization: Bearer {PLANTED}"),
+        ("values.header", f"Bearer {PLANTED}"),
+        ("values.authorization", f"Token {PLANTED}"),
+        ("values.curl", f"curl -H 'Authorization: Basic {PLANTED}' x"),
+        ("values.x", f"sk_live_{LONG}"),
+        ("values.x", f"AIza{LONG}{LONG}"),
+        ("values.x", f"SG.{LONG}.{LONG}"),
+        ("values.x", f"https://hooks.slack.com/services/T0/B0/{LONG}"),
+        ("values.htpasswd", f"admin:$2y$05${LONG}"),
         ("values.tls", f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}"),
     ],
 )
@@ -51,6 +71,7 @@ def test_secret_value_is_masked(sandbox_env: Environment, path: str, value: Any)
         document = reported(sandbox_env, planned("loki", field))
         text = json.dumps(document)
         assert PLANTED not in text
+        assert LONG not in text
         assert "48151623" not in text
         assert MASK in text
         assert document["changes"][0]["fields"][0]["sensitive"]
@@ -71,6 +92,17 @@ def test_rotated_variable_is_masked_by_unchanged_name(compare: Callable[..., tup
 
     fields = compare(variables("old-hunter2", "info"), variables(PLANTED, "debug"))
     assert [(f.before, f.after) for f in mask_fields(fields)] == [(MASK, MASK), ("info", "debug")]
+
+
+@pytest.mark.parametrize("compare", [diff, subset_diff])
+def test_rotated_argument_is_masked_by_unchanged_option(compare: Callable[..., tuple[FieldChange, ...]]) -> None:
+    """An argument that changes is masked by the option before it, though that does not change."""
+
+    def arguments(password: str) -> dict[str, Any]:
+        return {"args": ["--level", password[-3:], "--password", password]}
+
+    fields = compare(arguments("old-hunter2"), arguments(PLANTED))
+    assert [(f.before, f.after) for f in mask_fields(fields)] == [("er2", "ted"), (MASK, MASK)]
 
 
 def test_rotated_variable_of_applied_object_is_masked() -> None:
@@ -105,6 +137,18 @@ def test_rotated_variable_of_applied_object_is_masked() -> None:
         ("Resources.GrafanaSecret", "Modify AWS::SecretsManager::Secret"),
         ("ExternalSecret keycloak/db-password", "applied"),
         ("values.tolerations[0].key", "node-role"),
+        ("values.args", ["--token-ttl", "24h", "--password-file", "pw", "--cluster", "x"]),
+        ("values.passThrough", "all"),
+        ("values.bypass", "yes"),
+        ("values.spin", "fast"),
+        ("values.tlsKey", "tls.key"),
+        ("values.kms.masterKey", "alias/platform"),
+        ("values.passwordPolicy", "strict"),
+        ("values.passwordSecretRef", "grafana"),
+        ("values.secretStoreRef", "platform"),
+        ("values.tokenUrl", "https://login.example/token"),
+        ("values.authorization", "RBAC"),
+        ("values.log", "the Bearer authentication and basic settings"),
         ("values.config", "existingSecret: grafana-admin\nsecretName: tls\npassword: ${X}\n"),
         ("values.url", "https://user@host/x?y=1"),
     ],

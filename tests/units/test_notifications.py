@@ -157,7 +157,7 @@ def test_same_drift_is_one_event_until_it_returns(prod_env: Environment) -> None
     [
         ("[x] échec de Zürich", "[x] echec de Zurich"),
         ("[x] 失敗", "[x] ??"),
-        ("[x] two\r\nlines\x1b and\ta tab", "[x] two lines and a tab"),
+        ("[x] two\r\nlines\x1b and\ta tab", "[x] two lines\\x1b and a tab"),
         ("[x] " + "long " * 40, "[x] " + ("long " * 40)[:92] + "..."),
     ],
 )
@@ -188,11 +188,12 @@ def test_long_plan_is_cut_at_its_end_and_says_so(prod_env: Environment, line: st
     assert "  eks-assets approve\n" in message
 
 
-def test_mail_leaves_out_characters_that_sns_refuses(prod_env: Environment) -> None:
-    """Control characters and lone surrogates are removed."""
+def test_mail_escapes_characters_that_sns_refuses(prod_env: Environment) -> None:
+    """Control characters and lone surrogates are shown as escapes."""
     reason = "\x1b[31mred\x00\ud83d\ttab"
     message = messages.run_failed(prod_env, "run", "network", reason, "").sendable_message()
-    assert "  [31mred    tab\n" in message
+    assert "  \\x1b[31mred\\x00" in message
+    assert "    tab\n" in message
     assert message.encode()
     assert "Next:" not in message
 

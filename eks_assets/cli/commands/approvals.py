@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.cli.console import print_text
 from eks_assets.cli.gated import load_gated, open_as_caller
 from eks_assets.engine.approval_request import decision_commands, describe_state
 from resources.approval.electorate import Approvers
@@ -36,22 +37,21 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
 
 def _show(env: Environment, approval: Approval, states: Sequence[RequestState], warnings: list[str]) -> None:
     console = Console(soft_wrap=True)
-    console.print(
-        f"{env.name}: approvals before {approval.before}: {approval.approvers} needed, good for {approval.expires}",
-        highlight=False,
-    )
+    gate = f"approvals before {approval.before}: {approval.approvers} needed, good for {approval.expires}"
+    print_text(console, f"{env.name}: {gate}")
     for state in states:
         asked = f"asked {state.request.at:%Y-%m-%d %H:%M:%S} UTC by {state.request.initiator}"
-        console.print(f"{describe_state(state, approval.approvers)}\n  {asked}", highlight=False, markup=False)
+        print_text(console, describe_state(state, approval.approvers))
+        print_text(console, f"  {asked}", indent="    ")
         for line in state.ignored:
-            console.print(f"  does not count: {line}", style="yellow", highlight=False, markup=False)
+            print_text(console, f"  does not count: {line}", "yellow", indent="    ")
         if state.status == "waiting":
             for command in decision_commands(env, state.request):
-                console.print(f"  {command}", highlight=False, markup=False)
+                print_text(console, f"  {command}", indent="    ")
     if not states:
-        console.print("nothing was submitted for approval")
+        print_text(console, "nothing was submitted for approval")
     for line in warnings:
-        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False)
+        print_text(console, f"warning: {line}", "yellow")
 
 
 def _as_json(state: RequestState) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 from eks_assets.cli.arguments import EnvironmentName
 from resources.bootstrap import stack
 from resources.config.loader import load_environment
+from resources.model.display import escape_lines
 from resources.model.errors import ConfigError
 
 
@@ -30,6 +31,6 @@ def bootstrap(
     if print_:
         print(json.dumps(stack.build_bootstrap_template(env), indent=2, sort_keys=True))
         return
-    outputs = stack.apply_bootstrap(env, typer.echo)
+    outputs = stack.apply_bootstrap(env, lambda line: typer.echo(escape_lines(line)))
     for name, value in outputs.model_dump().items():
-        typer.echo(f"{name}: {value}")
+        typer.echo(escape_lines(f"{name}: {value}"))

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json, LogFormat, LogFormatOption, Only, WaveOption
+from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.approval_stop import stop_at_gate
 from eks_assets.cli.runs.event_log import Event, event_log, log_refusals, run_finished
 from eks_assets.cli.runs.launcher import Launcher
@@ -22,6 +24,7 @@ from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.model.display import escape_lines
 from resources.model.errors import PipelineError, Transient
 
 Wait = Annotated[
@@ -70,7 +73,7 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> DeployR
     free = [name for name in names if not registry[name].is_gated(env)]
     with launcher.holding():
         if free:
-            console.print(f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")
+            print_text(console, f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")
             log(Event("planned", f"{len(free)} of {len(plan.units)} units have something to do"))
         # What lies behind the gate has not run yet, so the end of this run is not the deploy's.
         tags = {} if len(free) == len(names) else {OUTCOME_TAG: WAITING}
@@ -95,12 +98,12 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
 def print_result(result: DeployResult, environment: str, seconds: float, console: Console) -> None:
     """The last lines: failed units first, each with its reason, then the command that continues."""
     for name, reason in result.failed.items():
-        console.print(f"[red]failed[/] {name}: {reason}", highlight=False)
+        console.print(Text.assemble(("failed", "red"), f" {name}: {escape_lines(reason)}"))
     for name, reason in result.skipped.items():
-        console.print(f"not run {name}: {reason}", style="dim", highlight=False, markup=False)
+        print_text(console, f"not run {name}: {reason}", "dim")
     if result.failed:
-        console.print(f"Fix the cause and continue with: {_command(environment)}", highlight=False)
-    console.print(f"{environment}: {result.outcome}, {result.units} units in {seconds} s", highlight=False)
+        print_text(console, f"Fix the cause and continue with: {_command(environment)}")
+    print_text(console, f"{environment}: {result.outcome}, {result.units} units in {seconds} s")
 
 
 def _command(environment: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.model.display import dump_json
 from resources.model.errors import ConfigError
 
 PIPE_WIDTH = 120  # columns where there is no terminal to ask
@@ -46,7 +46,7 @@ def plan(
     env = load_environment(environment, known_units=registry.by_name)
     report = _planned(registry, env, select_units(registry, only, wave))
     if json_output:
-        print(json.dumps(report.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        print(dump_json(report.model_dump(mode="json")))
     elif markdown:
         print(render_markdown(report))
     else:

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.cli.console import print_text
 from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.model.display import escape_lines
 
 PIPE_WIDTH = 500  # columns where there is no terminal to ask
 _STYLE = {
@@ -97,13 +99,11 @@ def print_status(plan: EnvironmentPlan, console: Console, seconds: float) -> Non
         good = u.checks[-1].detail if u.checks and not detail else ""
         table.add_row(
             Text(u.wave, style="dim"),
-            u.unit,
+            Text(u.unit),
             Text(u.state, style=_STYLE[u.state]),
-            Text(detail or good, style="" if detail else "dim"),
+            Text(escape_lines(detail or good), style="" if detail else "dim"),
         )
     console.print(table)
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
-    console.print(
-        f"{plan.environment}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n) + f" ({seconds:.1f} s)",
-        highlight=False,
-    )
+    counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    print_text(console, f"{plan.environment}: {counted} ({seconds:.1f} s)")

@@ -9,6 +9,7 @@ import typer
 from eks_assets.units import load_registry
 from resources.config.loader import check_all, find_folder, list_environments
 from resources.config.problems import display_path
+from resources.model.display import escape_lines
 from resources.model.errors import ConfigError
 
 Names = Annotated[
@@ -29,7 +30,7 @@ def validate(names: Names = None) -> None:
         )
     problems = check_all(wanted, known_units=load_registry().by_name)
     for problem in problems:
-        typer.echo(str(problem), err=problem.warning)
+        typer.echo(escape_lines(str(problem)), err=problem.warning)
     errors = [problem for problem in problems if not problem.warning]
     if errors:
         files = len({problem.file for problem in errors})

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.event_log import Event, EventLog
 from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
 from eks_assets.graph.registry import Registry
@@ -42,18 +43,17 @@ def stop_at_gate(
         return GateStop(tuple(n for n in registry.descendants(unhealthy) if registry[n].is_enabled(env)), {})
     line = describe_state(pending.state, env.approval.approvers)
     if pending.is_granted:
-        console.print(line, style="green", highlight=False, markup=False)
+        print_text(console, line, "green")
         log(Event("release_granted", line))
         return GateStop(tuple(dict.fromkeys([*pending.planned.to_run(registry), *unhealthy])), {})
     to_decide = decision_commands(env, pending.state.request)
     for refusal in pending.refusals:
-        console.print(
-            f"an earlier approval does not cover this: {refusal}", style="yellow", highlight=False, markup=False
-        )
+        print_text(console, f"an earlier approval does not cover this: {refusal}", "yellow")
     changes = summary_line(pending.plan, critical_minutes(pending.plan.units, registry))
-    console.print(f"behind the gate: {changes}\n{line}", style="yellow", highlight=False, markup=False)
+    print_text(console, f"behind the gate: {changes}", "yellow")
+    print_text(console, line, "yellow")
     for command in (f"eks-assets plan {env.name}", *to_decide):
-        console.print(f"  {command}", highlight=False, markup=False)
+        print_text(console, f"  {command}", indent="    ")
     log(Event("waiting_for_approval", line, level="warning"))
     return GateStop((), _as_json(pending.state, pending.plan.units, to_decide))
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.dagster_events import event_of
 from eks_assets.cli.runs.event_log import Event, EventLog, no_log
 from eks_assets.cli.runs.live_table import Row, describe_wait, live_table
@@ -126,7 +127,7 @@ class Follower:
         self._log(event)
         is_printed = self._live is None and event.kind in _STATE and event.kind != "unit_skipped"
         if row is not None and event.unit and is_printed:
-            self._console.print(self._line(event.unit, row), highlight=False, markup=False, soft_wrap=True)
+            print_text(self._console, self._line(event.unit, row), soft_wrap=True)
 
     def _line(self, name: str, row: Row) -> str:
         stamp = time.strftime("%H:%M:%S", time.gmtime(row.ended))

@@ -10,6 +10,7 @@ from functools import cache
 
 from rich.console import Console
 
+from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.captured_stderr import output_to
 from eks_assets.cli.runs.event_log import EventLog
 from eks_assets.cli.runs.result import UnitResult
@@ -50,7 +51,7 @@ class Launcher:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
-        context = Context.of(self.env, lambda line: self.console.print(line, highlight=False, markup=False))
+        context = Context.of(self.env, lambda line: print_text(self.console, line))
         context.launch = self.launch
         wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
         with hold_lease(context, who=f"{caller_arn(self.env)}, command line", wait=wait, keep=False):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.run_tags import WAITING
+from resources.model.display import escape_line
 
 _STYLE = {
     "waiting": "dim",
@@ -55,7 +56,7 @@ def live_table(env: str, rows: Mapping[str, Row], registry: Registry, height: in
         seconds = (time.time() if row.state == "running" else row.ended) - row.began if row.began else 0.0
         table.add_row(
             Text(registry[name].wave, style="dim"),
-            name,
+            Text(name),
             Text(row.state, style=_STYLE[row.state]),
             f"{seconds:.1f} s" if row.began else "",
             Text(_words(name, rows, registry), style="dim"),
@@ -67,7 +68,7 @@ def _words(name: str, rows: Mapping[str, Row], registry: Registry) -> str:
     row = rows[name]
     if row.state == "waiting":
         return f"waits for {describe_wait(name, rows, registry)}"
-    return row.message.splitlines()[0] if row.message and row.state != "done" else ""
+    return escape_line(row.message.strip().partition("\n")[0]) if row.state != "done" else ""
 
 
 def _fitting(rows: Mapping[str, Row], height: int | None) -> list[str]:

@@ -17,6 +17,7 @@ import re
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from resources.drivers.helm.charts import Package, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.drift import title_of
 from resources.drivers.helm.storage import manifest_objects, newest_release
+from resources.drivers.secrets import learn_secrets
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import as_stored
 from resources.kubernetes.objects import Object
@@ -39,6 +41,7 @@ from resources.support.memory_cache import CacheKey
 _SAFE_INTEGER = 2**53 - 1
 # The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
 _CRD_FILE = re.compile(r"[^/]+/(?:charts/[^/]+/)*crds/.*\.(?:yaml|yml|json)$")
+_SCHEMA_REFUSES = "values don't meet the specifications of the schema"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -193,7 +196,20 @@ def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], conte
 def _template(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> list[Object]:
     with values_file(spec, context) as values:
         argv = ["template", spec.name, str(package.path), "--namespace", spec.namespace, "--values", str(values)]
-        return manifest_objects(run_helm([*argv, *flags], context, timeout=120, with_cluster=False))
+
+        def render(*more: str) -> list[Object]:
+            objects = manifest_objects(run_helm([*argv, *flags, *more], context, timeout=120, with_cluster=False))
+            learn_secrets(spec, objects, context)
+            return objects
+
+        try:
+            return render()
+        except CommandFailed as error:
+            # helm quotes the value that the schema refuses: whether it becomes part of a Secret must be known.
+            if _SCHEMA_REFUSES in error.stderr_tail:
+                with suppress(CommandFailed, yaml.YAMLError, UnicodeError):
+                    render("--skip-schema-validation")
+            raise
 
 
 def compare_renderings(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
