@@ -25,20 +25,19 @@ def learn_secrets(spec: HelmRelease, objects: Iterable[Mapping[str, Any]], conte
     public = "\0".join(text for obj in shown for text in _texts(obj))
     joined = "\0".join(data)
     parts = {text for text in _texts(plain_document(spec.values)) if text in joined and text not in public}
-    context.cache.get(_DATA, set[str], item=_item(spec)).update(data, parts)
+    _learnt(spec, context).update(data, parts)
 
 
 def known_secrets(spec: Spec[Any], context: Context) -> frozenset[str]:
     """What was learnt of the spec; nothing of one that is no release."""
-    return (
-        frozenset(context.cache.get(_DATA, set[str], item=_item(spec)))
-        if isinstance(spec, HelmRelease)
-        else frozenset()
-    )
+    return frozenset(_learnt(spec, context)) if isinstance(spec, HelmRelease) else frozenset()
 
 
-def _item(spec: HelmRelease) -> tuple[str, str]:
-    return spec.namespace, spec.name
+def _learnt(spec: HelmRelease, context: Context) -> set[str]:
+    def make() -> set[str]:
+        return set()
+
+    return context.cache.get(_DATA, make, item=(spec.namespace, spec.name))
 
 
 def _decoded_data(secret: Mapping[str, Any]) -> Iterator[str]:
