@@ -83,7 +83,7 @@ def test_architecture_page_names_every_layer(package: str) -> None:
     assert [layer for layer in sorted(layers) if not re.search(rf"(?<!\w){re.escape(layer)}", tree)] == []
 
 
-def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
+def test_every_documentation_page_is_linked_from_the_readme() -> None:
     """Directly, decisions by their folder."""
     linked = set(LINK.findall((PROJECT / "README.md").read_text()))
     pages = [str(p.relative_to(PROJECT)) for p in PAGES if p.parent.name != "adr" and p.name != "README.md"]

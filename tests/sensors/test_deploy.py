@@ -130,15 +130,13 @@ def test_deploy_sensor_deploys_reverted_content_again(daemon: Daemon, dev: Files
         daemon.set(run, SUCCESS)
 
 
-@pytest.mark.parametrize("is_success_noticed", [False, True])
-def test_deploy_sensor_deploys_content_again_after_manual_phase(
-    daemon: Daemon, dev: Files, is_success_noticed: bool
-) -> None:
+@pytest.mark.parametrize("noticed", [False, True])
+def test_deploy_sensor_deploys_content_again_after_manual_phase(daemon: Daemon, dev: Files, noticed: bool) -> None:
     """Content is deployed again where people may have deployed other content meanwhile."""
     automatic = {"deploy": "automatic", "products_purchased": ["a"]}
     (first,) = change(daemon, dev, **automatic)
     daemon.set(first, SUCCESS)
-    if is_success_noticed:
+    if noticed:  # a tick has seen that the run ended
         assert daemon.tick(deploy_sensor) == []
     for _ in range(2):
         assert change(daemon, dev, deploy="manual", products_purchased=["b"]) == []
