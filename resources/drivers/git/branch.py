@@ -61,8 +61,8 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}{notes}")
 
     def apply(self, spec: GitTree[Any], context: Context) -> None:
-        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times. Behind
-        the gate only what was approved: on those very heads, and once.
+        """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
+        Behind the gate only what was approved: on those very heads, and once.
 
         Raises ApprovalStale where a branch has moved since it was approved, OperationFailed where the branch is
         protected or never holds still, AccessDenied, Transient, and NotFound while a variable has no value yet."""

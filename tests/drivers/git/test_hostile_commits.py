@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from resources.config.environment import Environment
+from resources.drivers import programs
 from resources.drivers.git import merge
 from resources.drivers.git import repository as repository_module
 from resources.drivers.git.branch import GitTreeDriver
@@ -76,7 +77,7 @@ def test_a_server_names_objects_by_id(repository: LocalRepository, monkeypatch: 
 def test_objects_stand_behind_the_end_of_options(repository: LocalRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every command that names an object, should a check before it be missing."""
     commands: list[tuple[str, ...]] = []
-    run = repository_module.run_program
+    run = programs.run_program
 
     def noted(argv: Any, **options: Any) -> str:
         commands.append(tuple(argv[1:]))
