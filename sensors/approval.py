@@ -25,7 +25,17 @@ from resources.model.errors import PipelineError
 from resources.notifications import messages
 from resources.notifications.messages import Notification
 from resources.notifications.topic import send_notification
-from sensors.launching import DEPLOY, FROM, WHY, Environments, deploy_run, reads_environments, runs_with, tick_result
+from sensors.launching import (
+    DEPLOY,
+    FROM,
+    WHY,
+    Environments,
+    deploy_run,
+    free_key,
+    launches_for,
+    reads_environments,
+    tick_result,
+)
 from sensors.polling import context_of, first_line, look_at_each
 
 RELEASE = "eks-assets/release"
@@ -89,7 +99,8 @@ def decide_launch(
         approvers = (env.approval or Approval()).approvers
         return None, describe_state(newest, approvers) if newest else "nothing was submitted for approval"
     short, request_id = grant.request.digest[:19], grant.request.id
-    runs = runs_with(instance, {RELEASE: request_id})
+    selection = [RELEASE_PLAN, *load_registry().gated(env)]
+    runs = launches_for(instance, env.name, request_id, {RELEASE: request_id}, selection)
     started = next((run for run in runs if not _never_began(instance, run)), None)
     if started is not None:
         status = started.status.value.lower()
@@ -105,9 +116,7 @@ def decide_launch(
             f"{short} is approved, but {len(runs)} runs could not be started; try: eks-assets deploy {env.name}",
         )
     tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
-    key = request_id if not runs else f"{request_id}/{len(runs) + 1}"
-    selection = [RELEASE_PLAN, *load_registry().gated(env)]
-    return deploy_run(env, key, tags, selection), f"{short} is approved"
+    return deploy_run(env, free_key(instance, request_id), tags, selection), f"{short} is approved"
 
 
 def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

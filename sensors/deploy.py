@@ -20,7 +20,9 @@ from sensors.launching import (
     WHY,
     Environments,
     deploy_run,
+    free_key,
     is_destroyed,
+    launches_for,
     reads_environments,
     runs_with,
     tick_result,
@@ -60,7 +62,7 @@ def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environment
     for name, env in environments.usable.items():
         try:
             content = content_of(load_registry(), env)
-            newest = next(iter(runs_with(context.instance, {PARTITION: name, FROM: SENSOR}, limit=1)), None)
+            newest = newest_launch(context.instance, name)
             decision = decide_launch(context.instance, env, content, newest, before)
         # Whatever is wrong with one environment, the others are deployed.
         except Exception as error:
@@ -81,6 +83,11 @@ class LaunchDecision:
     reason: str
     is_dealt_with: bool = True
     request: dg.RunRequest | None = None
+
+
+def newest_launch(instance: dg.DagsterInstance, environment: str) -> dg.DagsterRun | None:
+    """The run of the environment that this sensor launched last."""
+    return next(iter(launches_for(instance, environment, environment, {FROM: SENSOR}, ())), None)
 
 
 def decide_launch(
@@ -114,7 +121,9 @@ def decide_launch(
         )
     # The run before it is part of the key: the same content may come back later, and is then deployed again.
     key = f"{name}/{content}/{newest.run_id if newest else noted}"
-    return LaunchDecision(change, request=deploy_run(env, key, {CONTENT: content, FROM: SENSOR, WHY: change}))
+    return LaunchDecision(
+        change, request=deploy_run(env, free_key(instance, key), {CONTENT: content, FROM: SENSOR, WHY: change})
+    )
 
 
 def _unfinished(instance: dg.DagsterInstance, name: str) -> dg.DagsterRun | None:

@@ -27,8 +27,9 @@ from sensors.launching import (
     WHY,
     Environments,
     deploy_run,
+    free_key,
+    launches_for,
     reads_environments,
-    runs_with,
     tick_result,
     with_plan,
 )
@@ -52,12 +53,14 @@ class DeployRequest(Model):
 
 
 class Received(Model):
-    """A message as it was received, while the run that it asks for is on its way."""
+    """A message as it was received, while the run that it asks for is on its way. `selection`: the run's assets, none
+    for all."""
 
     environment: str
     key: str
     url: str
     receipt: str
+    selection: tuple[str, ...] = ()
 
 
 class Cursor(Model):
@@ -124,18 +127,22 @@ class _Work:
             self._refused.setdefault(env.name, []).append((message, error.message))
             return [f"{env.name}: message {message.id} goes to the dead-letter queue: {error.message}"]
         key = f"{env.name}/{asked.id or message.id}"
-        if self._exists(key):
+        selection = tuple(with_plan(load_registry(), env, asked.only))
+        received = Received(
+            environment=env.name, key=key, url=message.url, receipt=message.receipt, selection=selection
+        )
+        if self._exists(received):
             self._done.setdefault(env.name, []).append((message.url, message.receipt))
             return [f"{env.name}: request {key} already has its run"]
         tags = {FROM: SENSOR, WHY: asked.reason or "a request in the queue", REQUEST: key, SENDER: message.sender}
-        self.requests[key] = deploy_run(env, key, tags, with_plan(load_registry(), env, asked.only))
-        self.open.append(Received(environment=env.name, key=key, url=message.url, receipt=message.receipt))
+        self.requests[key] = deploy_run(env, free_key(self._instance, key), tags, selection)
+        self.open.append(received)
         return []
 
     def settle_earlier(self, earlier: Sequence[Received]) -> None:
         """Messages of earlier ticks: those whose run exists by now can be deleted. SQS delivers the others again."""
         for one in earlier:
-            if self._exists(one.key):
+            if self._exists(one):
                 self._done.setdefault(one.environment, []).append((one.url, one.receipt))
 
     def settling(self) -> dict[str, Callable[[], None]]:
@@ -146,8 +153,8 @@ class _Work:
             if name in self._done or name in self._refused
         }
 
-    def _exists(self, key: str) -> bool:
-        return bool(runs_with(self._instance, {REQUEST: key}, limit=1))
+    def _exists(self, one: Received) -> bool:
+        return bool(launches_for(self._instance, one.environment, one.key, {REQUEST: one.key}, one.selection))
 
 
 def receive_messages(env: Environment) -> list[Message]:

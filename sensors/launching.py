@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeAlias
 
 import dagster as dg
@@ -23,7 +24,7 @@ from resources.model.errors import ConfigError
 from sensors.polling import first_line, read_environments
 
 DEPLOY = "deploy"  # the job, which `eks_assets.definitions` makes
-PARTITION = "dagster/partition"
+PARTITION, RUN_KEY = "dagster/partition", "dagster/run_key"
 FROM, WHY = "eks-assets/from", "eks-assets/why"
 # The outcome of a run that destroyed an environment. No run has it yet: the issue on teardown brings the job.
 DESTROYED = "destroyed"
@@ -74,6 +75,31 @@ def runs_with(
 ) -> Sequence[dg.DagsterRun]:
     """The runs with all of these tags, newest first."""
     return instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=UNFINISHED if unfinished else None), limit=limit)
+
+
+def launches_for(
+    instance: dg.DagsterInstance, environment: str, run_key: str, tags: Mapping[str, str], selection: Collection[str]
+) -> list[dg.DagsterRun]:
+    """The runs that a sensor launched under the key (or one after it, see `free_key`), newest first.
+
+    Whoever may launch anything writes such tags; so a run counts by what it does: it is one of the job `deploy` on the
+    environment, has all assets of the selection (of all units where it is empty), and executes no other run again."""
+    wanted = {dg.AssetKey(name) for name in selection or load_registry().by_name}
+    runs = instance.get_runs(dg.RunsFilter(job_name=DEPLOY, tags={PARTITION: environment, **tags}))
+    return [
+        run
+        for run in runs
+        if f"{run.tags.get(RUN_KEY, '')}/".startswith(f"{run_key}/")
+        and (run.asset_selection is None or wanted <= run.asset_selection)
+        and run.parent_run_id is None
+    ]
+
+
+def free_key(instance: dg.DagsterInstance, run_key: str) -> str:
+    """The key, or the first of `<key>/2`, `<key>/3`, ... that no run has: Dagster starts none for a key that is there,
+    whoever wrote it."""
+    keys = (run_key if number == 1 else f"{run_key}/{number}" for number in count(1))
+    return next(key for key in keys if not runs_with(instance, {RUN_KEY: key}, limit=1))
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
