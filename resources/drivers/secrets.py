@@ -34,10 +34,7 @@ def known_secrets(spec: Spec[Any], context: Context) -> frozenset[str]:
 
 
 def _learnt(spec: HelmRelease, context: Context) -> set[str]:
-    def make() -> set[str]:
-        return set()
-
-    return context.cache.get(_DATA, make, item=(spec.namespace, spec.name))
+    return context.cache.get(_DATA, set, item=(spec.namespace, spec.name))
 
 
 def _decoded_data(secret: Mapping[str, Any]) -> Iterator[str]:

@@ -41,6 +41,9 @@ class InputTooLarge(yaml.MarkedYAMLError):
 RENDERED = 20
 
 
+_SCALAR = (1, 0)
+
+
 def setting_of(limit: str) -> str:
     """The environment variable of a limit."""
     return f"EKS_ASSETS_INPUT_{limit.upper()}"
@@ -125,6 +128,8 @@ class NodeCounter:
                 raise yaml.MarkedYAMLError(
                     problem="an alias refers to a part that it stands in", problem_mark=part.start_mark
                 )
+            elif isinstance(part, yaml.ScalarNode):
+                continue  # most of them are; `_size` counts them
             elif part not in sizes:
                 path[part] = _parts(part)
         self._total += sizes[document][0]
@@ -132,7 +137,7 @@ class NodeCounter:
             raise _too_large(self._limits, "nodes", f"has more than {self._limits.nodes} values", document)
 
     def _size(self, node: yaml.Node, sizes: dict[yaml.Node, tuple[int, int]]) -> tuple[int, int]:
-        inside = [sizes[part] for part in _parts(node)]
+        inside = [sizes.get(part, _SCALAR) for part in _parts(node)]
         nodes = 1 + sum(size for size, _ in inside)
         depth = 1 + max((deep for _, deep in inside), default=-1)
         if nodes > self._limits.nodes:
