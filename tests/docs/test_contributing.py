@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from resources.model.specs import HelmRelease
 from sandbox.charts import packaging
 from sandbox.charts.registry import push
 from sandbox.paths import PROJECT
+from tests.sandbox.test_charts import POD, render, workloads
 
 from .code_blocks import code_blocks
 
@@ -57,14 +59,20 @@ def asking_env(sandbox_env: Environment) -> Environment:
 
 
 @pytest.fixture
-def chart_pushed(account: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's stand-in chart, packaged and pushed to the sandbox's registry as `sandbox up` does."""
+def chart_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of stand-in charts that holds the page's alone."""
     charts = tmp_path / "charts"
     for path, text in CHART.items():
         (charts / NAME / path).parent.mkdir(parents=True, exist_ok=True)
         (charts / NAME / path).write_text(text)
     os.symlink(packaging.CHARTS / "_shared", charts / "_shared")
     monkeypatch.setattr(packaging, "CHARTS", charts)
+    return charts
+
+
+@pytest.fixture
+def chart_pushed(account: Environment, chart_folder: Path, tmp_path: Path) -> None:
+    """The page's stand-in chart, packaged and pushed to the sandbox's registry as `sandbox up` does."""
     state = sandbox_state()
     push(state.registry, packaging.package(NAME, Path(state.tools), tmp_path), Path(state.tools))
 
@@ -121,6 +129,16 @@ def test_new_unit_stands_in_the_status(grown: Registry, asking_env: Environment)
     document = status.status_report(plan_environment(grown, Context.of(asking_env)))
     (row,) = [unit for unit in document["units"] if unit["unit"] == NAME]
     assert (row["wave"], row["state"]) == ("configuration", "pending")
+
+
+@pytest.mark.sandbox
+@pytest.mark.usefixtures("chart_folder")
+def test_the_pages_chart_passes_the_tests_of_stand_in_charts(tools: Path, tmp_path: Path) -> None:
+    """With the line of values that the page gives, its pods take the annotation that makes them crash."""
+    (line,) = re.findall(r'`"descheduler": (\{.*\}),`', PAGE.read_text())
+    values = eval(line, {"POD": POD})
+    (workload,) = workloads(render(tools, packaging.package(NAME, tools, tmp_path), NAME, values))
+    assert workload["spec"]["template"]["metadata"]["annotations"]["sandbox/mode"] == "crash"
 
 
 def test_imports_of_the_pages_code_exist() -> None:
