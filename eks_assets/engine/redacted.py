@@ -29,6 +29,7 @@ class Redaction:
     context: Context
     spec: Spec[Any] | None = None
     _made: tuple[frozenset[str], Redactor] | None = None
+    _of_spec: tuple[Spec[Any], frozenset[str]] | None = None
 
     def redact_text(self, text: str) -> str:
         """The text with masks in place of secrets."""
@@ -72,11 +73,16 @@ class Redaction:
     def _redactor(self) -> Redactor:
         secrets = self.context.cache.get(_OF_FILES, self._secrets_of_files)
         if self.spec is not None:
-            secrets |= secrets_of(find_secrets(plain_document(self.spec.model_dump(mode="python"))))
-            secrets |= secrets_of(known_secrets(self.spec, self.context))
+            secrets |= self._secrets_of_spec(self.spec) | secrets_of(known_secrets(self.spec, self.context))
         if self._made is None or self._made[0] != secrets:
             self._made = (secrets, Redactor(secrets))
         return self._made[1]
+
+    def _secrets_of_spec(self, spec: Spec[Any]) -> frozenset[str]:
+        """Kept, since each line of progress asks for them, and a template is large."""
+        if self._of_spec is None or self._of_spec[0] is not spec:
+            self._of_spec = (spec, secrets_of(find_secrets(plain_document(spec.model_dump(mode="python")))))
+        return self._of_spec[1]
 
     def _secrets_of_files(self) -> frozenset[str]:
         return secrets_of(find_secrets(self.context.env.model_dump(mode="json")))
