@@ -214,9 +214,8 @@ def kubectl(context: Context) -> Any:
 
     def call(*arguments: str) -> str:
         extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
-        return run_program(
-            [find_program("kubectl", context.env), *arguments], extra_env=extra, cwd=context.aws.folder, timeout=60
-        )
+        argv = [find_program("kubectl", context.env), *arguments]
+        return run_program(argv, extra_env=extra, inherit=os.environ, cwd=context.aws.folder, timeout=60)
 
     return call
 
@@ -228,7 +227,7 @@ def release_namespace(platform: Environment, context: Context) -> Iterator[str]:
     if newest_release(context, NAMESPACE, NAMESPACE) is not None:
         extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
         argv = [find_program("helm", context.env), "uninstall", NAMESPACE, "--namespace", NAMESPACE, "--wait"]
-        run_program(argv, extra_env=extra, cwd=context.aws.folder, timeout=60)
+        run_program(argv, extra_env=extra, inherit=os.environ, cwd=context.aws.folder, timeout=60)
 
 
 @pytest.fixture
