@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.context import Context
-from resources.drivers.helm.storage import RELEASE_SECRETS, newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, doomed_reason, selects_pod
 from resources.model.errors import OperationFailed, PipelineError, Transient
 
-# Pods that were there before the upgrade may be on their way out; they count only once this many seconds have passed.
+# What an upgrade that leaves its pods alone may still give to pods that were there before it: a ConfigMap, a Secret.
 _GRACE = 15.0
 # A container may crash at its start while what it waits for comes up; three crashes in a row are no such thing.
 _CRASHES = 2
@@ -25,6 +25,9 @@ class PodWatch:
         self._context, self._namespace, self._name = context, namespace, name
         self._began = time.monotonic()
         self._old = {pod["metadata"]["uid"] for pod in self._pods()}
+        before = newest_release(context, namespace, name)
+        self._revision = before.revision if before else 0
+        self._templates = _pod_templates(before) if before else {}
         self._worst = ""
 
     def check(self) -> None:
@@ -54,22 +57,37 @@ class PodWatch:
     def _bad_pods(self, *, patient: bool = True) -> list[str]:
         self._context.cache.invalidate(RELEASE_SECRETS)
         release = newest_release(self._context, self._namespace, self._name)
-        if release is None:
+        if release is None or release.revision == self._revision:
             return []
-        workloads = [
-            {**obj, "metadata": {"namespace": self._namespace, **obj["metadata"]}}
-            for obj in release.objects
-            if obj.get("kind") in WORKLOADS
-        ]
         early = time.monotonic() - self._began < _GRACE
         pods = self._pods()
         judged = []
-        for workload in workloads:
+        templates = _pod_templates(release)
+        for workload in _workloads(release):
             own = [pod for pod in pods if selects_pod(workload, pod)]
             new = [pod for pod in own if pod["metadata"]["uid"] not in self._old]
-            # A broken pod stays until the one that replaces it is ready, however long that takes.
-            judged += new if new or early else own
+            # A broken pod stays until the one that replaces it is ready, however long hooks and controllers take.
+            is_replaced = templates[_identity(workload)] != self._templates.get(_identity(workload))
+            judged += new if new or early or is_replaced else own
         return [why for pod in judged if (why := doomed_reason(pod)) and not (patient and _may_recover(pod))]
+
+
+def _workloads(release: Release) -> list[Mapping[str, Any]]:
+    """The workloads of the rendered manifest, each with its namespace."""
+    return [
+        {**obj, "metadata": {"namespace": release.namespace, **obj["metadata"]}}
+        for obj in release.objects
+        if obj.get("kind") in WORKLOADS
+    ]
+
+
+def _identity(workload: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = workload["metadata"]
+    return str(workload["kind"]), str(metadata["namespace"]), str(metadata["name"])
+
+
+def _pod_templates(release: Release) -> dict[tuple[str, str, str], Any]:
+    return {_identity(w): w.get("spec", {}).get("template") for w in _workloads(release)}
 
 
 def _may_recover(pod: Mapping[str, Any]) -> bool:

@@ -40,13 +40,26 @@ def test_unpullable_image_ends_the_wait_and_fix_upgrades(materialize: Materializ
 def test_broken_pod_of_old_revision_does_not_end_the_fix(
     materialize: Materialize, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the fix rolls out, the old revision's broken pod is ignored."""
-    monkeypatch.setattr(pod_watch, "_GRACE", 1.0)
+    """While the fix rolls out, the old revision's broken pod is ignored, from the first second on."""
+    monkeypatch.setattr(pod_watch, "_GRACE", 0.0)
     rolling = {"deploymentStrategy": {"type": "RollingUpdate"}}
     failure(materialize(release({**NO_IMAGE, **rolling})))
     slow_start = {**GOOD, **rolling, "podAnnotations": {"sandbox/ready-delay": "5s"}}
     assert shown(materialize(release(slow_start)), "demo")["result"].startswith("updated in")
     assert statuses(context)[1:] == ["deployed"]
+
+
+def test_broken_pod_that_the_upgrade_leaves_ends_the_wait(
+    materialize: Materialize, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade that changes no pod template will not replace the broken pod: the wait ends with its reason."""
+    monkeypatch.setattr(pod_watch, "_GRACE", 1.0)
+    failure(materialize(release(NO_IMAGE)))
+    began = time.monotonic()
+    said = failure(materialize(release({**NO_IMAGE, "service": {"annotations": {"example.test/x": "y"}}})))
+    assert time.monotonic() - began < 60, "the release's own time-out is 300 s"
+    assert "ImagePullBackOff" in said
+    assert statuses(context) == ["failed", "failed"]
 
 
 def test_crash_loop_ends_the_wait(materialize: Materialize, context: Context) -> None:
