@@ -3,7 +3,7 @@
 | Name | May |
 |---|---|
 | `initiator` | start the pipeline: assume the pipeline, deployer and planner roles |
-| `alice`, `bob` | approve and reject in every environment, and assume the roles below |
+| `alice`, `bob`, `carol` | approve and reject in every environment, and assume the roles below |
 | `outsider` | read parameters |
 | role `oncall` | approve; alice may assume it, under any session name, so the name proves nothing |
 | role `oncall-named` | approve; its trust policy fixes the session name to the user's own |
@@ -22,7 +22,7 @@ from resources.bootstrap.policies import APPROVERS_READ
 from sandbox.account import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.paths import StateDirectory, read_json, write_json
 
-APPROVERS = ("alice", "bob")
+APPROVERS = ("alice", "bob", "carol")
 PEOPLE = ("initiator", *APPROVERS, "outsider")
 ROLES = {
     "oncall": "/",

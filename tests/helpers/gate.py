@@ -20,7 +20,7 @@ from resources.model.specs import Parameter
 from sandbox.credentials import credentials, session
 
 USERS = "arn:aws:iam::000000000000:user/"
-PEOPLE = (f"{USERS}alice", f"{USERS}bob", "arn:aws:iam::000000000000:role/oncall*", "*AWSReservedSSO*")
+PEOPLE = (f"{USERS}alice", f"{USERS}bob", f"{USERS}carol", "arn:aws:iam::000000000000:role/oncall*", "*AWSReservedSSO*")
 
 
 class FirstOutputs(Outputs):

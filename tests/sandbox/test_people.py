@@ -15,7 +15,7 @@ from resources.model.errors import AccessDenied
 from sandbox.credentials import Keys, credentials, session
 from sandbox.errors import SandboxError
 from sandbox.paths import StateDirectory
-from sandbox.people import PEOPLE, ROLES
+from sandbox.people import APPROVERS, PEOPLE, ROLES
 from sandbox.supervisor import seeding
 from tests.conftest import Cli
 from tests.helpers.embedded_aws_server import refused
@@ -66,7 +66,7 @@ def test_session_name_is_fixed_where_role_says_so(sandbox: StateDirectory) -> No
 
 def test_approvers_write_grants_and_nobody_deletes_them(grant: str) -> None:
     """Approvers write decisions under their own names; nobody deletes or labels one, outsiders write none."""
-    approvers = [credentials("alice"), credentials("bob"), *(session(role, "alice") for role in ROLES)]
+    approvers = [*(credentials(name) for name in APPROVERS), *(session(role, "alice") for role in ROLES)]
     for approver in approvers:
         put(approver.client("ssm"))
     history = credentials("alice").client("ssm").get_parameter_history(Name=grant)["Parameters"]
@@ -168,7 +168,7 @@ def test_sandbox_command_prints_keys_and_mail(eks_assets: Cli, sandbox: StateDir
     assert "unset AWS_SESSION_TOKEN" in shown.stdout
     unknown = eks_assets("sandbox", "env", "--as", "mallory")
     assert unknown.returncode == 2
-    assert "initiator, alice, bob, outsider" in unknown.stderr
+    assert "initiator, alice, bob, carol, outsider" in unknown.stderr
     sns = credentials("root").client("sns")
     topic = sns.create_topic(Name="people-news")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")

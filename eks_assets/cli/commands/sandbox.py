@@ -37,7 +37,7 @@ EnvironmentName = Annotated[
 ]
 
 Person = Annotated[
-    str, typer.Option("--as", metavar="NAME", help="Whose keys: root, initiator, alice, bob or outsider.")
+    str, typer.Option("--as", metavar="NAME", help="Whose keys: root, initiator, alice, bob, carol or outsider.")
 ]
 SnapshotName = Annotated[str | None, typer.Argument(help="A name for the snapshot.", show_default=False)]
 ShowList = Annotated[bool, typer.Option("--list", help="Show the snapshots.")]
