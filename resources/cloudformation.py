@@ -136,10 +136,15 @@ def build_role(
 
 
 def add_private_bucket(
-    template: Template, env: Environment, title: str, encryption: s3.ServerSideEncryptionByDefault, **more: Any
+    template: Template,
+    env: Environment,
+    title: str,
+    encryption: s3.ServerSideEncryptionByDefault,
+    statements: Sequence[Document] = (),
+    **more: Any,
 ) -> s3.Bucket:
-    """An encrypted bucket that nobody reaches without an identity and TLS; it outlives its stack. `more`: further
-    properties of the bucket."""
+    """An encrypted bucket that nobody reaches without an identity and TLS; it outlives its stack. `statements`: what
+    else its policy says; `more`: further properties of the bucket."""
     rule = s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption, BucketKeyEnabled=True)
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     owner = s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")
@@ -153,10 +158,18 @@ def add_private_bucket(
         **more,
     )
     template.add_resource(bucket)
-    if not env.sandbox:  # its AWS is reached over plain HTTP
-        contents = [GetAtt(bucket, "Arn"), Sub(f"${{{title}.Arn}}/*")]
-        policy = policy_document(tls_only(["s3:*"], contents))
-        template.add_resource(s3.BucketPolicy(f"{title}Policy", Bucket=Ref(bucket), PolicyDocument=policy))
+    contents = [GetAtt(bucket, "Arn"), Sub(f"${{{title}.Arn}}/*")]
+    encrypted = [] if env.sandbox else [tls_only(["s3:*"], contents)]  # a sandbox's AWS is reached over plain HTTP
+    if encrypted or statements:
+        policy = policy_document(*encrypted, *statements)
+        template.add_resource(
+            s3.BucketPolicy(
+                f"{title}Policy",
+                Bucket=Ref(bucket),
+                PolicyDocument=policy,
+                **({"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"} if statements else {}),
+            )
+        )
     return bucket
 
 

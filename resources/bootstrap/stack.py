@@ -23,7 +23,7 @@ __all__ = [
     "ledger_bucket",
 ]
 
-_KEPT = ("LedgerBucket", "LedgerKey", "LeaseTable")
+_KEPT = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LeaseTable")
 
 
 def build_bootstrap_stack(env: Environment) -> Stack[BootstrapOutputs]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
 
+from resources.bootstrap.ledger_policy import append_only
 from resources.bootstrap.policies import (
     approver_statements,
     deployer_statements,
@@ -160,6 +161,7 @@ def _add_ledger(document: Template, env: Environment, key: kms.Key) -> s3.Bucket
         env,
         "LedgerBucket",
         s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=GetAtt(key, "Arn")),
+        append_only(env, "LedgerBucket"),
         BucketName=ledger_bucket(env),
         ObjectLockEnabled=True,
         VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
