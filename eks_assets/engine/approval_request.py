@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from eks_assets.engine.coverage import coverage_faults
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.planner import plan_environment
-from eks_assets.engine.provenance import source_of
+from eks_assets.engine.provenance import check_source, source_of
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import build_plan
 from eks_assets.plan.model import Entry, Plan
 from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.plan.wording import source_words
 from resources.approval.decisions import decision_command
 from resources.approval.record import ALL_UNITS, ApprovalRecord, read_request_state, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
@@ -46,12 +47,14 @@ def request_approval(registry: Registry, context: Context, approval: Approval) -
     for the same plan), and tell people. A grant of which nothing is left to do is used up. No unit is changed.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
+    source = source_of(context)
+    check_source(source, approval)
     names = registry.gated(context.env)
     planned = plan_environment(registry, context, only=names, with_checks=False, with_preview=True)
     for unit in planned.errors:
         if unit.error is not None:
             raise unit.error
-    plan = build_plan(planned, registry, context.env, source_of(context), names)
+    plan = build_plan(planned, registry, context.env, source, names)
     record = ApprovalRecord.read(context, approval)
     record.record_rejections()
     grant = record.grant
@@ -100,7 +103,8 @@ def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record:
 def approval_notification(env: Environment, request: ApprovalRequest, plan: Plan) -> Notification:
     """The message that a plan waits for approval: which units and fields would change, never the values."""
     changes = [_change_line(entry) for entry in plan.changes]
-    return approval_needed(env, request.digest, request.id, changes, decision_commands(env, request))
+    commands = decision_commands(env, request)
+    return approval_needed(env, request.digest, request.id, changes, commands, source=source_words(plan))
 
 
 def _change_line(entry: Entry) -> str:
@@ -112,7 +116,7 @@ def _change_line(entry: Entry) -> str:
 
 def decision_commands(env: Environment, request: ApprovalRequest) -> list[str]:
     """How to decide: by our command line, or with the AWS CLI alone."""
-    digest = request.digest.removeprefix("sha256:")[:12]
+    digest = request.digest.removeprefix("sha256:")
     return [
         f"eks-assets approve {env.name} --digest {digest} --reason '...'",
         f"eks-assets reject {env.name} --digest {digest} --reason '...'",

@@ -23,7 +23,8 @@ _SURROUNDINGS = {
     "environment": "the environment",
     "account": "the account",
     "region": "the region",
-    "commit": "the project's commit",
+    "commit": "the commit of the environments' folder",
+    "code_commit": "the commit of the code",
     "inputs": "the environment's files",
     "cluster_version": "the cluster's Kubernetes version",
 }

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 
 from eks_assets.engine.coverage import Progress, coverage_faults
-from eks_assets.engine.provenance import source_of
+from eks_assets.engine.provenance import check_source, source_of
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_entry, build_surroundings
 from eks_assets.plan.model import Plan
@@ -41,7 +41,9 @@ def approved_change(
         raise approval_missing(unit, approval, record.states, context)
     approved = load_approved_plan(context, grant.request.digest)
     progress: Progress = record.uses_of(grant.request).get(unit.name, "")
-    around = build_surroundings(context.env, source_of(context))
+    source = source_of(context)
+    check_source(source, approval)
+    around = build_surroundings(context.env, source)
     if faults := coverage_faults(approved, around, build_entry(pending, unit), outputs, progress):
         raise approval_stale(grant, faults, context)
     record.record_start(grant.request, unit.name)

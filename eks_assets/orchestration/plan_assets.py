@@ -19,6 +19,8 @@ from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.plan.markdown import render_by_wave, summary_line
+from eks_assets.plan.model import Plan
+from eks_assets.plan.wording import source_words
 from resources.config.environment import Environment
 from resources.model.display import escape_line, escape_lines, escape_text
 
@@ -46,6 +48,7 @@ def build_plan(registry: Registry, location: CodeLocation) -> dg.AssetsDefinitio
                 "result": summary_line(report, report.minutes),
                 **({"not planned": unknown} if unknown else {}),
                 **waves,
+                **_source(report),
                 "digest": report.digest,
             }
         )
@@ -93,6 +96,10 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
     return approved
 
 
+def _source(plan: Plan) -> dict[str, str]:
+    return {name.lower(): commit for name, commit in source_words(plan).items()}
+
+
 def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, Any]:
     if pending is None:
         return {"result": f"{env.name} has no approval gate"}
@@ -103,6 +110,7 @@ def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, An
     entries: dict[str, Any] = {
         "result": f"{count} units would change: {'approved' if pending.is_granted else 'waiting for approval'}",
         "digest": request.digest,
+        **_source(pending.plan),
         "commands": dg.MetadataValue.md(
             "\n".join(f"    {escape_text(line)}" for line in decision_commands(env, request))
         ),

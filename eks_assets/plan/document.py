@@ -23,11 +23,12 @@ from resources.model.outputs import plain_document
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plan comes from, beside the environment: `commit` of the project (None outside of git), and the
-    `cluster_version` that the cluster has (None while there is none)."""
+    """Where a plan comes from, beside the environment: `commit` of the environments' folder and `code_commit` of the
+    code (None outside of git), and the `cluster_version` that the cluster has (None while there is none)."""
 
     commit: str | None
     cluster_version: str | None
+    code_commit: str | None = None
 
 
 def build_surroundings(env: Environment, source: Source) -> Surroundings:
@@ -37,6 +38,7 @@ def build_surroundings(env: Environment, source: Source) -> Surroundings:
         account=env.account,
         region=env.region,
         commit=source.commit,
+        code_commit=source.code_commit,
         inputs=inputs_digest(env),
         cluster_version=source.cluster_version,
     )

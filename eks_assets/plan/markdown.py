@@ -63,6 +63,7 @@ def _head(report: PlanReport) -> Iterable[str]:
     yield from _titled("Not compared, since it differs at every render", left_out)
     gate = wording.gate_lines(report)
     yield from _titled(escape_markdown(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
+    yield from (f"{name} {escape_markdown(commit)}\n" for name, commit in wording.source_words(report).items())
     yield f"Digest `{report.digest}`\n\n"
 
 

@@ -96,8 +96,14 @@ class Surroundings(_Model):
     account: str = Described(pattern="^[0-9]{12}$", description="The AWS account.")
     region: str = Described(description="The AWS region.")
     commit: str | None = Described(
-        description="The project's git commit, followed by + and a hash of what differs where files differ from it; "
-        "null outside of git."
+        description="The git commit of the environments' folder, followed by + and a hash of what differs where its "
+        "working tree differs in what can change what runs; null outside of git."
+    )
+    code_commit: str | None = Described(
+        None,
+        exclude_if=lambda commit: commit is None,
+        description="The git commit of the code that runs, in the same form; absent outside of git and in plans of "
+        "older versions.",
     )
     inputs: Digest = Described(description="Of all that the environment's files say.")
     cluster_version: str | None = Described(

@@ -87,6 +87,8 @@ def _summary(report: PlanReport, width: int) -> Iterator[Text]:
             yield from _wrapped(line, width, "dim", "  ")
     for line in wording.gate_lines(report):
         yield from _wrapped(line, width, "yellow", "")
+    for name, commit in wording.source_words(report).items():
+        yield from _wrapped(f"{name} {commit}", width, "yellow" if " with " in commit else "dim", "")
     yield from _wrapped(f"Digest {report.digest}", width, "dim", "")
 
 

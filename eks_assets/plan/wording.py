@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eks_assets.plan.model import Entry, Field, Plan, PlanReport
+from eks_assets.plan.model import Entry, Field, Plan, PlanReport, Surroundings
 from resources.model.change import MASK
 from resources.model.display import escape_text
 from resources.model.outputs import display_pending
@@ -145,6 +145,19 @@ def volatile_lines(plan: Plan) -> list[str]:
     return [f"{entry.unit}: {', '.join(entry.volatile)}" for entry in plan.changes if entry.volatile]
 
 
+def source_words(plan: Surroundings) -> dict[str, str]:
+    """The commits that the plan was made with and how their trees differ from them, each under what it is of."""
+    environments, code = _commit_words(plan.commit), _commit_words(plan.code_commit)
+    return {"Commit": code} if environments == code else {"Code": code, "Files": environments}
+
+
+def _commit_words(commit: str | None) -> str:
+    if commit is None:
+        return "unknown, outside of git"
+    name, _, differs = commit.partition("+")
+    return f"{name} with uncommitted changes {differs}" if differs else name
+
+
 def gate_lines(report: PlanReport) -> list[str]:
     """Which changes wait behind the gate, and how they are approved; none where nothing waits."""
     gated, name = report.release, report.environment
@@ -157,7 +170,7 @@ def gate_lines(report: PlanReport) -> list[str]:
         return [first, f"eks-assets deploy {name}: applies what comes before the gate, then asks for approval."]
     return [
         first,
-        f"eks-assets deploy {name}: asks for approval of {gated.digest[:19]}.",
+        f"eks-assets deploy {name}: asks for approval of {gated.digest}.",
         f"eks-assets approve {name} --digest {gated.digest.removeprefix('sha256:')[:12]} --reason '...': "
         "approves exactly that.",
     ]

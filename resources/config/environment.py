@@ -49,7 +49,8 @@ class Roles(Model):
 class Approval(Model):
     """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds. `allow`:
     ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release.
-    `skip_when`: where nothing would change behind the gate it does not stop, since nobody can approve an empty plan."""
+    `skip_when`: where nothing would change behind the gate it does not stop, since nobody can approve an empty plan.
+    `clean`: `required` refuses code and environments with uncommitted changes, which otherwise are part of the plan."""
 
     before: UnitWave = "applications"
     approvers: int = Field(default=1, ge=1, le=10)
@@ -58,6 +59,7 @@ class Approval(Model):
     allow: tuple[str, ...] = ()
     ui: bool = False
     skip_when: Literal["no_changes"] = "no_changes"
+    clean: Literal["required"] | None = Field(default=None, exclude_if=lambda clean: clean is None)
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> Self:

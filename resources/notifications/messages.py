@@ -60,14 +60,17 @@ def approval_needed(
     summary: Sequence[str],
     commands: Sequence[str],
     link: str | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> Notification:
-    """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject."""
+    """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject;
+    `source`: the commits that the plan was made with, by what they are of."""
     gate = env.approval or Approval()
     needed = "1 approval" if gate.approvers == 1 else f"{gate.approvers} approvals by different people"
     others = "; whoever started the deploy does not count" if gate.exclude_initiator else ""
     facts = {
         "Needed": f"{needed}{others}; valid for {gate.expires}",
         "Plan": digest,
+        **(source or {}),
         "Release": request_id,
         "Open": link,
     }

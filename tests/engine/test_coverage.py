@@ -23,6 +23,7 @@ AROUND = {
     "account": "9" * 12,
     "region": "other",
     "commit": "other",
+    "code_commit": "other",
     "inputs": "sha256:" + "1" * 64,
     "cluster_version": "1.99",
 }

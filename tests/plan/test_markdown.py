@@ -29,6 +29,13 @@ def test_markdown_has_table_then_folded_waves() -> None:
     assert "+ template.Resources.FileSystem.Properties.Encrypted: true  # forces replacement" in comment
 
 
+def test_markdown_shows_commits_and_digest() -> None:
+    """A reviewer reads which code and which files the plan was made with, what is uncommitted, and the whole digest."""
+    comment = render_markdown(report(STACK, commit="ab12", code_commit="cd34+ef56"))
+    assert "Code cd34 with uncommitted changes ef56\n\nFiles ab12\n" in comment
+    assert f"Digest `sha256:{'0' * 64}`" in comment
+
+
 def test_markdown_of_empty_plan_has_no_table() -> None:
     """A plan with nothing to do has a headline and no table."""
     assert render_markdown(report()).splitlines()[0] == "## Plan of `demo`: nothing to do"

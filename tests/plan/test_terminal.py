@@ -41,8 +41,16 @@ def test_terminal_shows_whole_plan() -> None:
         "forward-only: cannot be undone.",
         "Not compared, since it differs at every render:",
         "  loki: Secret/x: data",
+        "Commit unknown, outside of git",
         "Digest sha256:" + "0" * 64,
     ]
+
+
+def test_terminal_shows_commits_and_what_differs() -> None:
+    """The commits stand before the digest, with what is uncommitted; one line where both are the same."""
+    shown = text(report(STACK, commit="ab12", code_commit="cd34+ef56"))
+    assert shown[-3:-1] == ["Code cd34 with uncommitted changes ef56", "Files ab12"]
+    assert text(report(STACK, commit="ab12+0", code_commit="ab12+0"))[-2] == "Commit ab12 with uncommitted changes 0"
 
 
 def test_terminal_shows_empty_plan_in_one_line() -> None:

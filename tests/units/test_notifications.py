@@ -99,6 +99,14 @@ def text_of(env: Environment, kind: str) -> str:
     return message
 
 
+def test_mail_names_commits_and_the_whole_digest(prod_env: Environment) -> None:
+    """Whoever approves by mail reads which code the plan was made with, and all of its digest."""
+    source = {"Code": "cd34 with uncommitted changes ef56", "Files": "ab12"}
+    text = messages.approval_needed(prod_env, DIGEST, "r1", [], [], source=source).sendable_message()
+    assert "Code:        cd34 with uncommitted changes ef56\nFiles:       ab12\n" in text
+    assert f"Plan:        {DIGEST}\n" in text
+
+
 def test_mail_of_every_kind_names_environment_and_command(prod_env: Environment) -> None:
     """Every mail names the environment and a command to continue with."""
     for notification in every_kind(prod_env):

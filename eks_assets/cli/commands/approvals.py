@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +12,14 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.gated import load_gated, open_as_caller
 from eks_assets.engine.approval_request import decision_commands, describe_state
+from eks_assets.engine.gate import load_approved_plan
+from eks_assets.plan.wording import source_words
 from resources.approval.electorate import Approvers
 from resources.approval.record import ApprovalRecord
 from resources.approval.rules import RequestState
-from resources.config.environment import Approval, Environment
+from resources.config.environment import Approval
 from resources.context import Context
-from resources.model.errors import AccessDenied
+from resources.model.errors import AccessDenied, PipelineError
 
 
 def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
@@ -31,11 +33,12 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     if json_output:
         print(json.dumps({"environment": env.name, "releases": [_as_json(state) for state in record.states]}, indent=2))
     else:
-        _show(env, approval, record.states, Approvers(record.context, approval).warnings())
+        _show(record.context, approval, record.states, Approvers(record.context, approval).warnings())
     raise SystemExit(3 if any(state.status == "waiting" for state in record.states) else 0)
 
 
-def _show(env: Environment, approval: Approval, states: Sequence[RequestState], warnings: list[str]) -> None:
+def _show(context: Context, approval: Approval, states: Sequence[RequestState], warnings: list[str]) -> None:
+    env = context.env
     console = Console(soft_wrap=True)
     gate = f"approvals before {approval.before}: {approval.approvers} needed, good for {approval.expires}"
     print_text(console, f"{env.name}: {gate}")
@@ -43,6 +46,8 @@ def _show(env: Environment, approval: Approval, states: Sequence[RequestState], 
         asked = f"asked {state.request.at:%Y-%m-%d %H:%M:%S} UTC by {state.request.initiator}"
         print_text(console, describe_state(state, approval.approvers))
         print_text(console, f"  {asked}", indent="    ")
+        for line in _plan_lines(context, state) if state.status in ("waiting", "granted") else ():
+            print_text(console, f"  {line}", indent="    ")
         for line in state.ignored:
             print_text(console, f"  does not count: {line}", "yellow", indent="    ")
         if state.status == "waiting":
@@ -52,6 +57,17 @@ def _show(env: Environment, approval: Approval, states: Sequence[RequestState], 
         print_text(console, "nothing was submitted for approval")
     for line in warnings:
         print_text(console, f"warning: {line}", "yellow")
+
+
+def _plan_lines(context: Context, state: RequestState) -> Iterator[str]:
+    """The whole digest, and the commits that the plan was made with where the ledger lets them be read."""
+    yield f"plan {state.request.digest}"
+    try:
+        plan = load_approved_plan(context, state.request.digest)
+    except PipelineError as error:
+        yield f"its commits cannot be read: {error.message}"
+        return
+    yield from (f"{name.lower()} {commit}" for name, commit in source_words(plan).items())
 
 
 def _as_json(state: RequestState) -> dict[str, Any]:
