@@ -22,7 +22,7 @@ from resources.drivers.base import AnyDriver
 from resources.drivers.helm.rendering import declare_releases
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange, Observed
-from resources.model.errors import ConfigError, PipelineError, Transient
+from resources.model.errors import ConfigError, OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes.runner import run_probe
@@ -103,9 +103,14 @@ def plan_unit(
         with redaction.errors():
             spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
             observed, change = _compare(spec, context, needs, with_preview=with_preview)
+            checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
-    checks = _check(unit, spec, context) if with_checks and observed is not None else ()
+    except Exception as error:
+        # Whatever is wrong with what this unit reads, the others are planned.
+        unexpected = OperationFailed(f"unexpected {type(error).__name__}: {error}")
+        unexpected.__cause__ = error
+        return UnitPlan(unit.name, unit.wave, "unknown", error=unexpected)
     # A push makes another commit than the one that is there.
     keeps_outputs = not (change.is_needed and isinstance(spec, GitTree))
     planned = UnitPlan(

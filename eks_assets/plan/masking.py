@@ -84,7 +84,11 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest|apikey|negotiate|aws4-\S+)[ \t]+\S", re.IGNORECASE)
-_ADDRESS = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)")
+# `://user:password@host`, up to the last @, since people write passwords as they are; digits and a slash are a port.
+_ADDRESS = re.compile(
+    r"(://[^/\s:]*:)((?!\d{1,5}[/?#])[^\s\"'<>]+)(?=@)|(\b[\w.-]+:)([^\s:\"'<>]+)(?=@(?:tcp|unix)\()"
+    r"|(://)([\w.~%+-]{20,})(?=@)"
+)
 _SECRET_DATA = re.compile(r"Secret[ /]\S+ (?:data|stringData)\b")
 # Titles of objects and resources; their values say what happens to them.
 _TITLE = re.compile(r"Resources\.\w+$|[^.]*/[^.\s]*$")

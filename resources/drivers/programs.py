@@ -13,7 +13,9 @@ from pathlib import Path
 
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
-from resources.model.errors import CommandFailed, ToolMissing
+from resources.model.errors import CommandFailed, OperationFailed, ToolMissing
+from resources.support.archives import UNPACKED
+from resources.support.yaml_limits import read_limits, setting_of
 
 # What a program needs to run, to find its user's own settings, and to reach the network as the machine does. Nothing
 # that holds a secret, and nothing that changes what helm or git do (HELM_*, KUBECONFIG, GIT_*).
@@ -63,18 +65,25 @@ def run_program(
     Its environment is `extra_env`, INHERITED, and the variables of ours that `inherit` names.
     `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
     SIGTERM first. Raises CommandFailed for an exit code that `accept` lacks, and for a run longer than `timeout`
-    seconds.
+    seconds; OperationFailed for more output than the limits of input allow.
     """
+    most = read_limits().scaled(UNPACKED).bytes
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="", dir=cwd) as out,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=cwd) as err,
     ):
         env = {**child_environment(inherit), **extra_env}
+
+        def watch_output() -> None:
+            watch()
+            _refuse_output(out.fileno(), most, argv)
+
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env)
         try:
-            code = _wait(process, timeout, watch, interval)
+            code = _wait(process, timeout, watch_output, interval)
         finally:
             _stop(process)
+        _refuse_output(out.fileno(), most, argv)
         out.seek(0)
         err.seek(0)
         text, errors = out.read(), err.read()
@@ -82,6 +91,14 @@ def run_program(
         why = errors.strip() or text.strip() or f"no output within {timeout:.0f} s"
         raise CommandFailed((Path(argv[0]).name, *argv[1:]), code, _last_lines(why))
     return text
+
+
+def _refuse_output(file: int, most: int, argv: Sequence[str]) -> None:
+    if os.fstat(file).st_size > most:
+        raise OperationFailed(
+            f"{Path(argv[0]).name} {argv[1]} answers with more than {most} bytes",
+            next_step=f"find out what is so large; {setting_of('bytes')} times {UNPACKED} is allowed",
+        )
 
 
 def _last_lines(text: str, longest: int = 2000) -> str:

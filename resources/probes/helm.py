@@ -46,11 +46,12 @@ def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResul
 
 
 def releases_ready(check: Check, _spec: Spec[Any], context: Context) -> CheckResult:
-    releases = newest_releases(context)
+    releases, unreadable = newest_releases(context)
     for release in releases:
         spec = HelmRelease(
             name=release.name, namespace=release.namespace, repository="", chart=release.chart, version=release.version
         )
         if not (result := workloads_ready(check, spec, context)).passed:
             return replace(result, detail=f"release {release.name}: {result.detail}")
-    return CheckResult(bool(releases), f"{len(releases)} releases ready")
+    left_out = "".join(f"; left out: {problem}" for problem in unreadable)
+    return CheckResult(bool(releases), f"{len(releases)} releases ready{left_out}")

@@ -15,6 +15,7 @@ import pytest
 from eks_assets.engine import provenance
 from resources.drivers.helm.command import run_helm
 from resources.drivers.programs import run_program
+from resources.model.errors import OperationFailed
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "planted",
@@ -78,3 +79,14 @@ def test_callers_git_variables_do_not_choose_the_commit(tmp_path: Path) -> None:
         subprocess.run([*git, *command], check=True, env=own)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, env=own, capture_output=True, text=True).stdout
     assert provenance.source_commit(tmp_path) == head.strip()
+
+
+def test_output_of_a_program_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What helm or git answer is not read beyond the limits of input, nor waited for."""
+    monkeypatch.setenv("EKS_ASSETS_INPUT_BYTES", "1000")
+    endless = [sys.executable, "-c", "while True: print('x' * 100_000)"]
+    with pytest.raises(OperationFailed, match="answers with more than 100000 bytes"):
+        run_program(endless, extra_env={}, cwd=tmp_path, timeout=60, interval=0.05)
+    short = [sys.executable, "-c", "print('x' * 100_001)"]
+    with pytest.raises(OperationFailed, match="answers with more than 100000 bytes"):
+        run_program(short, extra_env={}, cwd=tmp_path, timeout=60)

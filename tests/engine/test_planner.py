@@ -219,3 +219,13 @@ def test_wrong_account_ends_plan_before_reading(account: Account, sandbox_env: E
     with pytest.raises(WrongAccount):
         plan_environment(REGISTRY, context)
     assert account.looked_at == []
+
+
+@pytest.mark.parametrize("error", [KeyError("data"), RecursionError("deep"), MemoryError("no more")])
+def test_unexpected_error_of_one_unit_stops_no_other(error: Exception, account: Account, plan: Plan) -> None:
+    """What nobody thought of in what one unit reads is that unit's error; the others are planned."""
+    account.errors["aside"] = error
+    planned = plan()
+    assert planned["aside"].state == "unknown"
+    assert f"unexpected {type(error).__name__}" in str(planned["aside"].error)
+    assert [unit.unit for unit in planned.errors] == ["aside"]

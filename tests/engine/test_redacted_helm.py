@@ -22,7 +22,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.drivers.helm import driver, preview, rendering
-from resources.drivers.helm.charts import Package
+from resources.drivers.helm.charts import Package, file_digest
 from resources.model.errors import OperationFailed
 from resources.model.specs import HelmRelease
 from tests.helpers.packaged_chart import chart
@@ -66,10 +66,13 @@ class Here:
 def here(tmp_path: Path, tools: Path, sandbox_env: Environment, monkeypatch: pytest.MonkeyPatch) -> Here:
     """The release's chart packaged, no cluster, and a ledger that keeps what is written."""
     files = {"values.schema.json": SCHEMA, "templates/secret.yaml": TEMPLATE}
-    package = Package(chart(tmp_path, tools, "x", "1.0.0", files), "sha256:" + "0" * 64)
+    archive = chart(tmp_path, tools, "x", "1.0.0", files)
+    package = Package(archive, file_digest(archive))
     for module in (driver, preview, rendering):
         monkeypatch.setattr(module, "package_of", lambda *_: package)
+    for module in (driver, preview):
         monkeypatch.setattr(module, "newest_release", lambda *_: None)
+    monkeypatch.setattr(rendering, "release_exists", lambda *_: False)
     for module in (preview, rendering):
         monkeypatch.setattr(module, "cluster_exists", lambda _: False)
     monkeypatch.setattr(driver, "PodWatch", lambda *_: SimpleNamespace(worst=lambda: ""))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from resources.drivers.git.repository import Git
 from resources.model.errors import OperationFailed
+from resources.support.yaml_limits import read_limits
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,17 @@ def list_files(git: Git, tree: str) -> dict[str, Entry]:
 
 
 def read_texts(git: Git, files: Mapping[str, Entry]) -> dict[str, str]:
-    """The contents of these files by path."""
+    """The contents of these files by path. One that is larger than input may be is not read: in its place stands a
+    text that is too large as well, so that whoever checks the file refuses it, or leaves it out."""
     git.fetch_blobs({entry.blob for entry in files.values()})
-    return {path: git("cat-file", "blob", operands=[entry.blob]) for path, entry in files.items()}
+    most = read_limits().bytes
+    return {path: _read_text(git, entry.blob, most) for path, entry in files.items()}
+
+
+def _read_text(git: Git, blob: str, most: int) -> str:
+    if int(git("cat-file", "-s", operands=[blob])) > most:
+        return "#" * (most + 1)
+    return git("cat-file", "blob", operands=[blob])
 
 
 def write_tree(git: Git, tree: str, changed: Mapping[str, tuple[Entry, str]]) -> str:

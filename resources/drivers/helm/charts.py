@@ -1,5 +1,5 @@
 """Where the chart of a release comes from: its own repository, or the environment's mirror of all charts; and its
-package, kept in the user's cache under its own digest."""
+package, kept in this process's own folder and read again before each use."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
+import yaml
+
 from resources.aws.dagster_clients import ecr_public_token
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.sandbox_state import with_addresses
 from resources.context import Context
 from resources.drivers.helm.command import run_helm, translate_helm_error
-from resources.model.errors import CommandFailed, PipelineError, Refused
+from resources.model.errors import CommandFailed, OperationFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
-from resources.support.cache import cache_folder
+from resources.support.archives import ARCHIVE_ERRORS, read_members
 from resources.support.memory_cache import CacheKey
+from resources.support.yaml_limits import read_limits
 
 
 def mirror_of(env: Environment) -> str | None:
@@ -49,10 +52,31 @@ def registry_flags(env: Environment) -> list[str]:
 
 @dataclass(frozen=True)
 class Package:
-    """A chart package (.tgz) on this machine. `digest`: `sha256:...` of the file, the same in every registry."""
+    """A chart package (.tgz) on this machine. `digest`: `sha256:...` of the file as it was pulled, the same in every
+    registry."""
 
     path: Path
     digest: str
+
+    def verified(self) -> Path:
+        """The path, for use at once. Raises Refused where the file is no longer the one that was pulled."""
+        try:
+            actual = file_digest(self.path)
+        except OSError as error:
+            actual = f"nothing ({error.strerror})"
+        if actual != self.digest:
+            raise Refused(
+                f"the chart package {self.path.name} was changed on this machine after it was pulled: it was "
+                f"{self.digest}, now it is {actual}",
+                next_step="find out which process of this user writes there, then deploy again",
+            )
+        return self.path
+
+
+def file_digest(file: Path) -> str:
+    """`sha256:...` of the file's bytes. Raises OSError."""
+    with file.open("rb") as opened:
+        return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
 
 
 _PACKAGES: CacheKey[Package] = CacheKey("chart package, by helm's arguments")
@@ -79,15 +103,38 @@ def package_of(spec: HelmRelease, context: Context) -> Package:
 
 
 def _pulled(reference: list[str], context: Context) -> Package:
-    cache = cache_folder("charts") or context.aws.folder
-    with tempfile.TemporaryDirectory(dir=cache, prefix="pull-") as folder, logged_in(reference[0], context) as login:
+    with (
+        tempfile.TemporaryDirectory(dir=context.aws.folder, prefix="pull-") as folder,
+        logged_in(reference[0], context) as login,
+    ):
         argv = ["pull", *reference, "--destination", folder, *registry_flags(context.env), *login]
         run_helm(argv, context, timeout=120, with_cluster=False)
         (pulled,) = Path(folder).glob("*.tgz")
-        digest = hashlib.sha256(pulled.read_bytes()).hexdigest()
-        kept = cache / f"{digest}.tgz"
+        check_archive(pulled)
+        pulled.chmod(0o400)
+        kept = Path(tempfile.mkdtemp(dir=context.aws.folder, prefix="chart-")) / pulled.name
         os.replace(pulled, kept)
-    return Package(kept, f"sha256:{digest}")
+    return Package(kept, file_digest(kept))
+
+
+def check_archive(package: Path) -> None:
+    """Raises OperationFailed for a package that cannot be read within the limits of input."""
+    with readable_chart(package):
+        for _ in read_members(package, read_limits()):
+            pass
+
+
+@contextmanager
+def readable_chart(package: Path) -> Iterator[None]:
+    """Within it, what is wrong with the content of a package comes out as OperationFailed."""
+    try:
+        yield
+    except (*ARCHIVE_ERRORS, yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else "it is no archive of a chart"
+        raise OperationFailed(
+            f"the chart package {package.name} cannot be read: {problem}",
+            next_step="find out who published it; docs/input-limits.md has the bounds",
+        ) from error
 
 
 def check_digest(package: Package, spec: HelmRelease) -> None:

@@ -128,7 +128,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             argv = [
                 "upgrade",
                 spec.name,
-                str(package.path),
+                str(package.verified()),
                 "--install",
                 "--namespace",
                 spec.namespace,

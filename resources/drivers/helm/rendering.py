@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tarfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,10 +23,10 @@ from typing import Any
 import yaml
 
 from resources.context import Context
-from resources.drivers.helm.charts import Package, package_of
+from resources.drivers.helm.charts import Package, package_of, readable_chart
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.drift import title_of
-from resources.drivers.helm.storage import manifest_objects, newest_release
+from resources.drivers.helm.storage import check_objects, manifest_objects, release_exists
 from resources.drivers.secrets import learn_secrets
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import as_stored
@@ -36,7 +35,9 @@ from resources.model.digests import digest_of
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
 from resources.model.outputs import pending_fields, plain_document
 from resources.model.specs import HelmRelease
+from resources.support.archives import read_members
 from resources.support.memory_cache import CacheKey
+from resources.support.yaml_limits import read_limits
 
 _SAFE_INTEGER = 2**53 - 1
 # The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
@@ -144,7 +145,7 @@ def _served(context: Context) -> frozenset[str]:
 
 def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
     """What the CRDs of a release that is not installed yet will serve, from its `crds/` folder and its templates."""
-    if cluster_exists(context) and newest_release(context, spec.namespace, spec.name) is not None:
+    if cluster_exists(context) and release_exists(context, spec.namespace, spec.name):
         return frozenset()
     package = package_of(spec, context)
     flags = [
@@ -153,17 +154,18 @@ def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
         *(["--skip-crds"] if spec.skip_crds else ["--include-crds"]),
     ]
     try:
-        return _crd_versions(_template(spec, package, flags, context))
+        with readable_chart(package.path):
+            return _crd_versions(_template(spec, package, flags, context))
     except CommandFailed:
         return frozenset() if spec.skip_crds else _own_crds(package, context)
 
 
 def _own_crds(package: Package, context: Context) -> frozenset[str]:
     def read() -> frozenset[str]:
-        with tarfile.open(package.path) as archive:
-            members = [m for m in archive if _CRD_FILE.match(m.name)]
-            files = [file.read().decode() for m in members if (file := archive.extractfile(m))]
-        return _crd_versions([obj for text in files for obj in manifest_objects(text)])
+        with readable_chart(package.path):
+            members = read_members(package.verified(), read_limits())
+            files = [content.decode() for name, content in members if _CRD_FILE.match(name)]
+            return _crd_versions([obj for text in files for obj in manifest_objects(text)])
 
     return context.cache.get(_CHART_CRDS, read, item=package.digest)
 
@@ -195,10 +197,11 @@ def _rendered_twice(spec: HelmRelease, package: Package, flags: list[str], conte
 
 def _template(spec: HelmRelease, package: Package, flags: list[str], context: Context) -> list[Object]:
     with values_file(spec, context) as values:
-        argv = ["template", spec.name, str(package.path), "--namespace", spec.namespace, "--values", str(values)]
+        argv = ["template", spec.name, str(package.verified()), "--namespace", spec.namespace, "--values", str(values)]
 
         def render(*more: str) -> list[Object]:
-            objects = manifest_objects(run_helm([*argv, *flags, *more], context, timeout=120, with_cluster=False))
+            rendered = run_helm([*argv, *flags, *more], context, timeout=120, with_cluster=False)
+            objects = check_objects(manifest_objects(rendered))
             learn_secrets(spec, objects, context)
             return objects
 

@@ -6,18 +6,21 @@ Source: helm, pkg/storage/driver/secrets.go and util.go.
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import yaml
+
 from resources.context import Context
-from resources.kubernetes.objects import Object, list_objects
+from resources.kubernetes.objects import Object, describe_object, list_objects
+from resources.model.errors import OperationFailed
+from resources.support.archives import ARCHIVE_ERRORS, unpack_gzip
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
-from resources.support.yaml_limits import RENDERED, load_document, read_limits
+from resources.support.yaml_limits import RENDERED, InputTooLarge, load_document, read_limits, setting_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,17 @@ class Release:
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
-        """The objects of the rendered manifest, as they stand in it: most name no namespace."""
-        return manifest_objects(self.manifest)
+        """The objects of the rendered manifest, as they stand in it: most name no namespace. Raises OperationFailed
+        where somebody has made something else of it."""
+        try:
+            return check_objects(manifest_objects(self.manifest))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else "it is no YAML"
+            raise OperationFailed(
+                f"the manifest of release {self.name} in {self.namespace}, revision {self.revision}, cannot be read: "
+                f"{problem}",
+                next_step=_next_step(self.name, self.namespace),
+            ) from None
 
 
 # To be invalidated by whoever runs helm against the cluster.
@@ -51,7 +63,25 @@ _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
 def manifest_objects(manifest: str) -> list[dict[str, Any]]:
     """The objects of a rendered manifest; those of a `List` one by one. Raises yaml.YAMLError."""
     documents = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
-    return [obj for doc in documents for obj in (doc["items"] if str(doc.get("kind")).endswith("List") else [doc])]
+    return [obj for doc in documents for obj in _items(doc)]
+
+
+def check_objects(objects: list[Object]) -> list[Object]:
+    """The objects. Raises yaml.YAMLError where one is none: whoever reads them relies on kind and name."""
+    if not all(map(_is_object, objects)):
+        raise yaml.MarkedYAMLError(problem="it holds something without apiVersion, kind or metadata.name")
+    return objects
+
+
+def _items(document: dict[str, Any]) -> list[Any]:
+    items = document.get("items")
+    return items if str(document.get("kind")).endswith("List") and isinstance(items, list) else [document]
+
+
+def _is_object(value: Any) -> bool:
+    meta = value.get("metadata") if isinstance(value, dict) else None
+    texts = [value.get("apiVersion"), value.get("kind"), meta.get("name")] if isinstance(meta, dict) else [None]
+    return all(isinstance(text, str) and text for text in texts)
 
 
 def _document(text: str) -> Any:
@@ -64,26 +94,49 @@ def _parsed(text: str) -> Any:
     return load_document(text, read_limits().scaled(RENDERED))
 
 
+def release_exists(context: Context, namespace: str, name: str) -> bool:
+    """Whether helm keeps a revision of the release, readable or not."""
+    return bool(_revisions(context, namespace, name))
+
+
 def newest_release(context: Context, namespace: str, name: str) -> Release | None:
-    """The newest revision; None where the release does not exist. One LIST serves a whole plan."""
-    mine = [
-        s
-        for s in _secrets(context)
-        if s["metadata"]["namespace"] == namespace and s["metadata"].get("labels", {}).get("name") == name
-    ]
+    """The newest revision; None where the release does not exist. One LIST serves a whole plan. Raises OperationFailed
+    where what helm keeps of it cannot be read."""
+    mine = _revisions(context, namespace, name)
     if not mine:
         return None
-    newest = max(mine, key=lambda s: int(s["metadata"]["labels"]["version"]))
+    newest = max(mine, key=_revision)
     version = (newest["metadata"]["uid"], newest["metadata"]["resourceVersion"])
     return context.cache.get(_DECODED, lambda: decode_release(newest), item=version)
 
 
-def newest_releases(context: Context) -> list[Release]:
-    """The newest revision of every release in the cluster."""
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for secret in sorted(_secrets(context), key=lambda s: int(s["metadata"]["labels"]["version"])):
-        newest[(secret["metadata"]["namespace"], secret["metadata"]["labels"]["name"])] = secret
-    return [decode_release(secret) for secret in newest.values()]
+def newest_releases(context: Context) -> tuple[list[Release], list[str]]:
+    """The newest revision of every release in the cluster, and what is wrong with those that cannot be read."""
+    newest: dict[tuple[str, str], Object] = {}
+    for secret in sorted(_secrets(context), key=_revision):
+        newest[(secret["metadata"]["namespace"], _labels(secret).get("name", ""))] = secret
+    releases, problems = [], []
+    for secret in newest.values():
+        try:
+            releases.append(decode_release(secret))
+        except OperationFailed as error:
+            problems.append(error.message)
+    return releases, problems
+
+
+def _revisions(context: Context, namespace: str, name: str) -> list[Object]:
+    mine = [s for s in _secrets(context) if s["metadata"]["namespace"] == namespace]
+    return [s for s in mine if _labels(s).get("name") == name]
+
+
+def _labels(secret: Object) -> dict[str, str]:
+    return secret["metadata"].get("labels") or {}
+
+
+def _revision(secret: Object) -> int:
+    """As the label says; before all others where it says none."""
+    text = _labels(secret).get("version", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
 
 
 def _secrets(context: Context) -> list[Object]:
@@ -92,11 +145,30 @@ def _secrets(context: Context) -> list[Object]:
     return context.cache.get(RELEASE_SECRETS, lambda: list_objects(context.cluster, "v1", "Secret", labels=labels))
 
 
-def decode_release(secret: dict[str, Any]) -> Release:
-    """A release from its Secret."""
-    document = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
+def decode_release(secret: Object) -> Release:
+    """A release from its Secret, which everybody who can write Secrets there may have made. Raises OperationFailed for
+    one that is none, or is beyond the limits of input."""
+    try:
+        return _decoded(secret)
+    except InputTooLarge as error:
+        problem = error.problem
+    except (*ARCHIVE_ERRORS, KeyError, TypeError, AttributeError, RecursionError):
+        problem = "it is no gzip of JSON with the fields of a release"
+    raise OperationFailed(
+        f"the {describe_object({'kind': 'Secret', **secret})} of helm cannot be read: {problem}",
+        next_step=_next_step(_labels(secret).get("name", "RELEASE"), secret["metadata"]["namespace"]),
+    )
+
+
+def _decoded(secret: Object) -> Release:
+    limits = read_limits().scaled(RENDERED)
+    text = unpack_gzip(base64.b64decode(base64.b64decode(secret["data"]["release"])), limits).decode()
+    # A value takes more memory than its text: what could be more of them than allowed is not parsed.
+    if sum(map(text.count, "[{,")) > limits.nodes:
+        raise InputTooLarge(problem=f"has more than {limits.nodes} values ({setting_of('nodes')} sets this bound)")
+    document = json.loads(text)
     chart = document["chart"]["metadata"]
-    return Release(
+    release = Release(
         name=document["name"],
         namespace=document["namespace"],
         revision=int(document["version"]),
@@ -105,5 +177,13 @@ def decode_release(secret: dict[str, Any]) -> Release:
         version=chart["version"],
         values=document.get("config") or {},
         manifest=document.get("manifest") or "",
-        labels=secret["metadata"].get("labels", {}),
+        labels=_labels(secret),
     )
+    texts = (release.name, release.namespace, release.status, release.chart, release.version, release.manifest)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(release.values, dict):
+        raise TypeError
+    return release
+
+
+def _next_step(name: str, namespace: str) -> str:
+    return f"look at it with helm history {name} -n {namespace}; delete the Secret if helm cannot read it either"

@@ -80,3 +80,16 @@ def test_what_is_applied_has_to_be_right(repository: LocalRepository, path: str,
 )
 def test_which_files_are_applied(path: str, wanted: bool) -> None:
     assert is_applied(path, ("storefront",)) is wanted
+
+
+def test_file_that_is_too_large_is_left_as_it_is(repository: LocalRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beyond the limits is not read: of a product that is not bought that is a note, of another an error."""
+    monkeypatch.setenv("EKS_ASSETS_INPUT_BYTES", "5000")
+    large = f"# {'x' * 6000} $APP_DOMAIN\n"
+    repository.commit("main", {ANALYTICS: large}, "Large")
+    GitTreeDriver().apply(repository.spec(), repository.context())
+    assert repository.read(BRANCH, ANALYTICS).strip() == large.strip()
+    assert f"{ANALYTICS}:1: has 5001 bytes; allowed: 5000" in plan(repository).reason
+    repository.commit("main", {SHOP: large}, "Large")
+    with pytest.raises(ConfigError, match=f"{SHOP}:1: has 5001 bytes"):
+        plan(repository)
