@@ -8,15 +8,18 @@ from typing import Any
 from troposphere import GetAtt, Output, Parameter, Ref, Sub, Template, iam, s3
 
 from resources.config.environment import Environment
+from resources.config.names import permissions_boundary
 from resources.model.outputs import Outputs
 from resources.model.specs import output_key
 
 Document = dict[str, Any]
+# The tag of every stack, and so of each resource in it, that says which environment it belongs to.
+ENVIRONMENT_TAG = "eks-assets:environment"
 
 
 def stack_tags(env: Environment) -> dict[str, str]:
     """Tags of every stack. They reach each of its resources, so they stay the same from deploy to deploy."""
-    return {"eks-assets:environment": env.name}
+    return {ENVIRONMENT_TAG: env.name}
 
 
 def text_parameter(template: Template, name: str, description: str) -> Ref:
@@ -107,10 +110,19 @@ def aws_policy(env: Environment, path: str) -> str:
     return f"arn:{env.partition}:iam::aws:policy/{path}"
 
 
+def boundary_arn(env: Environment) -> str:
+    """The permissions boundary of each role that the pipeline makes: the environment's own, else bootstrap's."""
+    return env.roles.permissions_boundary or bootstrap_boundary_arn(env)
+
+
+def bootstrap_boundary_arn(env: Environment) -> str:
+    """The ARN of the boundary that bootstrap makes, whether or not the environment names another."""
+    return build_arn(env, "iam", f"policy/{permissions_boundary(env)}", region="")
+
+
 def boundary_properties(env: Environment) -> dict[str, str]:
-    """The properties that put a role under the environment's permissions boundary."""
-    policy_arn = env.roles.permissions_boundary
-    return {"PermissionsBoundary": policy_arn} if policy_arn else {}
+    """The property that puts a role under the environment's permissions boundary."""
+    return {"PermissionsBoundary": boundary_arn(env)}
 
 
 def build_role(
@@ -127,12 +139,11 @@ def build_role(
     optional: Document = {
         "RoleName": name,
         "Description": description or None,
-        "PermissionsBoundary": env.roles.permissions_boundary,
         "ManagedPolicyArns": list(managed) or None,
         "Policies": [iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))] if statements else None,
     }
     given = {key: value for key, value in optional.items() if value is not None}
-    return iam.Role(title, AssumeRolePolicyDocument=trusts, **given)
+    return iam.Role(title, AssumeRolePolicyDocument=trusts, **boundary_properties(env), **given)
 
 
 def add_private_bucket(

@@ -14,6 +14,7 @@ from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller_arn
+from resources.bootstrap.boundary_check import check_boundaries
 from resources.context import Context
 from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
@@ -21,7 +22,7 @@ from resources.model.change import Change, Observed
 from resources.model.checks import Check
 from resources.model.errors import NotFound, PipelineError
 from resources.model.outputs import Outputs
-from resources.model.specs import Spec
+from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
@@ -147,6 +148,8 @@ def _apply_under_lease(
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
             return observation
+        if isinstance(spec, Stack):
+            check_boundaries(context)
         if unit.is_gated(context.env):
             expect_releases(registry, context)
             change = driver.preview(spec, observation.observed, change, context)

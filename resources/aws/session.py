@@ -48,6 +48,7 @@ _SERVICES = (
     "dynamodb",
     "ec2",
     "eks",
+    "iam",
     "route53",
     "s3",
     "secretsmanager",

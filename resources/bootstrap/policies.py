@@ -17,7 +17,7 @@ _READ_ACTIONS = """
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
     iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListOpenIDConnectProviderTags iam:ListPolicyVersions
-    iam:ListRolePolicies
+    iam:ListRolePolicies iam:SimulateCustomPolicy
     kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags
     logs:Describe* logs:GetDataProtectionPolicy logs:ListTagsForResource
     pricing:GetProducts

@@ -2,15 +2,15 @@
 
 Source: the handler permissions in the CloudFormation resource schemas; tests/bootstrap/test_rights.py compares them
 with the resource types of every unit. Rights end at the environment's names where the service lets resources be named,
-and at its account and region elsewhere. Without a permissions boundary whoever may make roles may make powerful ones:
-name one (`roles.permissions_boundary`) in every account that matters.
+at its tag where resources are chosen by tags, and at its account and region elsewhere. Roles are made under the
+environment's permissions boundary alone.
 """
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from resources.cloudformation import Document, allow, build_arn, deny
+from resources.cloudformation import Document, allow, bootstrap_boundary_arn, boundary_arn, build_arn, deny
 from resources.config.environment import Environment
 from resources.config.names import (
     approver_policy,
@@ -126,11 +126,10 @@ def _own_roles(env: Environment) -> list[str]:
 
 
 def _making_roles(env: Environment, roles: list[str]) -> list[Document]:
-    boundary = env.roles.permissions_boundary
-    under_boundary = {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else {}
+    under = {"iam:PermissionsBoundary": list(dict.fromkeys([boundary_arn(env), *env.cluster.boundaries]))}
     return [
         allow(_verbs("iam", _ROLE_ACTIONS), roles),
-        allow(_verbs("iam", _EMPOWERING_ACTIONS), roles, **under_boundary),
+        allow(_verbs("iam", _EMPOWERING_ACTIONS), roles, StringEquals=under),
     ]
 
 
@@ -168,11 +167,8 @@ def _out_of_reach(env: Environment) -> list[str]:
     names = [f"role{role.path}{role.name}" for role in roles]
     own = f"policy/{env.stack_name('bootstrap')[:_SURE_LENGTH]}*StackRights*"
     approver = f"policy/{approver_policy(env)}"
-    boundary = env.roles.permissions_boundary
-    return [
-        *(build_arn(env, "iam", name, region="") for name in (*names, own, approver)),
-        *([boundary] if boundary else []),
-    ]
+    boundaries = {boundary_arn(env), bootstrap_boundary_arn(env), *env.cluster.boundaries}
+    return [*(build_arn(env, "iam", name, region="") for name in (*names, own, approver)), *sorted(boundaries)]
 
 
 def _eks(env: Environment) -> list[Document]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
 
+from resources.bootstrap.boundary import boundary_statements
 from resources.bootstrap.ledger_policy import append_only
 from resources.bootstrap.policies import (
     approver_statements,
@@ -22,7 +23,6 @@ from resources.cloudformation import (
     Document,
     add_outputs,
     add_private_bucket,
-    boundary_properties,
     build_arn,
     policy_document,
     service_trust,
@@ -36,6 +36,7 @@ from resources.config.names import (
     lease_table,
     ledger_bucket,
     ledger_key_alias,
+    permissions_boundary,
     pipeline_role,
     planner_role,
 )
@@ -50,6 +51,7 @@ class BootstrapOutputs(Outputs):
     planner_role_arn: str
     cloudformation_role_arn: str
     approver_policy_arn: str
+    permissions_boundary_arn: str
     ledger_bucket: str
     lease_table: str
     ledger_key_arn: str
@@ -80,6 +82,7 @@ def build_bootstrap_template(env: Environment) -> dict[str, Any]:
         planner_role_arn=GetAtt(planner, "Arn"),
         cloudformation_role_arn=service_arn,
         approver_policy_arn=Ref(approver),
+        permissions_boundary_arn=Ref(document.add_resource(_boundary(env, key_arn))),
         ledger_bucket=Ref(bucket),
         lease_table=Ref(table),
         ledger_key_arn=key_arn,
@@ -100,6 +103,16 @@ def _approver_policy(env: Environment, key: kms.Key) -> iam.ManagedPolicy:
         ManagedPolicyName=approver_policy(env),
         Description=f"Approve and reject releases of {env.resource_prefix}",
         PolicyDocument=policy_document(*approver_statements(env, GetAtt(key, "Arn"))),
+    )
+
+
+def _boundary(env: Environment, key: Any) -> iam.ManagedPolicy:
+    """Made for an environment with a boundary of its own too, which it may leave out one day."""
+    return iam.ManagedPolicy(
+        "PermissionsBoundary",
+        ManagedPolicyName=permissions_boundary(env),
+        Description=f"Bounds every role that the pipeline makes for {env.resource_prefix}",
+        PolicyDocument=policy_document(*boundary_statements(env, key)),
     )
 
 
@@ -127,7 +140,6 @@ def _add_role(
         AssumeRolePolicyDocument=trusts,
         MaxSessionDuration=3600,
         Policies=[iam.Policy(PolicyName=title, PolicyDocument=policy_document(*statements))],
-        **boundary_properties(env),
     )
     document.add_resource(made)
     return made

@@ -102,6 +102,11 @@ def approver_policy(env: Environment) -> str:
     return shorten_name(f"{env.resource_prefix}-approver", POLICY_LIMIT)
 
 
+def permissions_boundary(env: Environment) -> str:
+    """The managed policy that bounds every role of the environment which names no boundary of its own."""
+    return shorten_name(f"{env.resource_prefix}-boundary", POLICY_LIMIT)
+
+
 def _of_arn(arn: str | None) -> RoleName | None:
     if arn is None:
         return None

@@ -14,7 +14,7 @@ from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
-READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
+READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List", "Simulate")
 # Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest.
 ACTING = {
     "cloudformation:CreateChangeSet",

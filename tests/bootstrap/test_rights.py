@@ -120,7 +120,7 @@ def test_stacks_make_roles_under_boundary_but_never_pipelines(prod_env: Environm
     statements = stack_rights(prod_env)["IdentityStackRights"]
     empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
     boundary = prod_env.roles.permissions_boundary
-    assert empowering["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert empowering["Condition"]["StringEquals"]["iam:PermissionsBoundary"] == [boundary]
     assert empowering["Resource"] == [
         "arn:aws:iam::444455556666:role/acme-prod-*",
         "arn:aws:iam::444455556666:role/KarpenterNodeRole-acme-prod-cluster",
@@ -181,9 +181,9 @@ def test_stacks_reach_only_roles_that_cluster_file_names(prod_env: Environment) 
     assert new == reached(env, "iam:DeleteRolePolicy") - reached(prod_env, "iam:DeleteRolePolicy")
     passed = reached(env, "iam:PassRole") - reached(prod_env, "iam:PassRole")
     assert passed == {*new, "nodes", "path/fargate", "auto", "cni", "ebs", "shop-reader"}
-    boundary = {"StringEquals": {"iam:PermissionsBoundary": prod_env.roles.permissions_boundary}}
     makers = [s for policy in stack_rights(env).values() for s in policy if "iam:CreateRole" in s["Action"]]
-    assert [s["Condition"] for s in makers] == [boundary, boundary]
+    boundaries = [s["Condition"]["StringEquals"]["iam:PermissionsBoundary"] for s in makers]
+    assert boundaries == [[prod_env.roles.permissions_boundary]] * 2
 
 
 def test_policies_with_many_long_roles_fit_iam_quota(prod_env: Environment) -> None:

@@ -94,7 +94,7 @@ def test_names_derive_from_prefix_account_and_region(sandbox_env: Environment) -
 
 
 def test_roles_have_names_from_environment_file(sandbox_env: Environment, prod_env: Environment) -> None:
-    """Roles get the names, the path and the boundary of the environment's file."""
+    """Roles get the names and the path of the environment's file."""
     roles = resources_of(prod_env, "IAM::Role")
     # The pipeline role is of another account, so it is made there.
     assert {t: r["RoleName"] for t, r in roles.items()} == {
@@ -102,7 +102,6 @@ def test_roles_have_names_from_environment_file(sandbox_env: Environment, prod_e
         "PlannerRole": "eks-assets-planner",
         "CloudFormationRole": "eks-assets-cloudformation",
     }
-    assert {r["PermissionsBoundary"] for r in roles.values()} == {prod_env.roles.permissions_boundary}
     named = Roles.model_validate({"cloudformation": "arn:aws:iam::000000000000:role/a/b/maker"})
     with_path = sandbox_env.model_copy(update={"roles": named})
     maker = resources_of(with_path, "IAM::Role")["CloudFormationRole"]

@@ -44,14 +44,14 @@ def test_roles_trust_pods_of_this_cluster_alone(sandbox_env: Environment) -> Non
 
 
 def test_roles_have_the_permissions_boundary(sandbox_env: Environment, prod_env: Environment) -> None:
-    """Every role has the environment's boundary, where it has one."""
+    """Every role has the environment's boundary, else bootstrap's."""
 
     def boundaries(env: Environment) -> set[str | None]:
         roles = [*roles_of(service_account_roles(env)).values(), *roles_of(external_dns_role(env, ZONE)).values()]
         return {role.get("PermissionsBoundary") for role in roles}
 
     assert boundaries(prod_env) == {"arn:aws:iam::444455556666:policy/eks-assets-boundary"}
-    assert boundaries(sandbox_env) == {None}
+    assert boundaries(sandbox_env) == {"arn:aws:iam::000000000000:policy/demo-sandbox-boundary"}
 
 
 def test_external_dns_role_writes_one_zone(sandbox_env: Environment) -> None:

@@ -22,10 +22,12 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.units import load_registry
+from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import PipelineError, Transient
+from resources.model.specs import Stack
 
 Wait = Annotated[
     float | None,
@@ -54,9 +56,12 @@ def deploy(
     chosen = select_units(registry, only, wave)
     with log_refusals(log):
         launcher = Launcher(env, registry, console, log, wait)
-        plan = plan_environment(registry, Context.of(env), only=chosen, progress=launcher.prepare)
+        context = Context.of(env)
+        plan = plan_environment(registry, context, only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
+        if any(issubclass(registry[name].spec_type, Stack) for name in names):
+            check_boundaries(context)
         result = _run(launcher, plan, names) if names else DeployResult(len(plan.units))
     seconds = round(time.monotonic() - began, 1)
     log(run_finished(result.outcome, result.failed, _command(env.name), seconds))

@@ -16,11 +16,13 @@ from eks_assets.plan.model import PlanReport
 from eks_assets.plan.terminal import render_lines
 from eks_assets.plan.unit_plan import UnitPlan
 from eks_assets.units import load_registry
+from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.model.display import dump_json
-from resources.model.errors import ConfigError
+from resources.model.display import dump_json, escape_lines
+from resources.model.errors import ConfigError, PipelineError
+from resources.model.specs import Stack
 
 PIPE_WIDTH = 120  # columns where there is no terminal to ask
 Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
@@ -72,4 +74,16 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
             done.append(unit.unit)
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 
-        return plan_report(registry, Context.of(env, planning=True), only, progress)
+        context = Context.of(env, planning=True)
+        report = plan_report(registry, context, only, progress)
+    if any(issubclass(registry[unit.unit].spec_type, Stack) for unit in report.changes):
+        _warn_of_boundaries(context)
+    return report
+
+
+def _warn_of_boundaries(context: Context) -> None:
+    """What would stop the deploy before its first stack."""
+    try:
+        check_boundaries(context)
+    except PipelineError as error:
+        Console(stderr=True, soft_wrap=True).print(f"A deploy would stop: {escape_lines(str(error))}", markup=False)

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Tags
 from troposphere.iam import Policy, Role
 
-from resources.cloudformation import Document, boundary_properties, pod_identity_trust
+from resources.cloudformation import Document, boundary_arn, pod_identity_trust
 from resources.config.eksctl.iam import PodRole, ServiceAccount, WellKnownPolicies
 from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
 from resources.config.environment import Environment
@@ -64,7 +64,7 @@ def _role(
     documents = {"permissions": inline, "well-known": inline_policy(well_known, env.partition)}
     optional: dict[str, Any] = {
         "RoleName": name,
-        "PermissionsBoundary": permissions_boundary or boundary_properties(env).get("PermissionsBoundary"),
+        "PermissionsBoundary": permissions_boundary or boundary_arn(env),
         "ManagedPolicyArns": [*managed, *managed_policies(well_known, env.partition)],
         "Policies": [
             Policy(PolicyName=key, PolicyDocument=document) for key, document in documents.items() if document

@@ -239,6 +239,13 @@ class ClusterConfig(ConfigModel):
         return tuple(sorted({name for name in (*of_pods, *of_accounts) if name}))
 
     @property
+    def boundaries(self) -> tuple[str, ...]:
+        """The ARNs, sorted, of the permissions boundaries that the ClusterConfig names for its new roles."""
+        of_pods = [role.permissions_boundary_arn for role in self._pod_roles]
+        of_accounts = [account.permissions_boundary for account in self.iam.service_accounts]
+        return tuple(sorted({arn for arn in (*of_pods, *of_accounts) if arn}))
+
+    @property
     def _pod_roles(self) -> list[PodRole]:
         of_addons = [role for addon in self.addons for role in addon.pod_identity_associations]
         return [*self.iam.pod_identity_associations, *of_addons]

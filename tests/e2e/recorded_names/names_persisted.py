@@ -32,6 +32,7 @@ from resources.config.names import (
     lease_table,
     ledger_bucket,
     ledger_key_alias,
+    permissions_boundary,
     pipeline_role,
     planner_role,
     queue_name,
@@ -239,7 +240,8 @@ def bootstrapped() -> dict[str, Any]:
     roles = {"pipeline": pipeline_role, "deployer": deployer_role, "planner": planner_role}
     named = {what: _role(role(env)) for what, role in {**roles, "cloudformation": cloudformation_role}.items()}
     own = {"ledger": ledger_bucket(env), "lease": lease_table(env), "key": ledger_key_alias(env)}
-    return {**own, "approver policy": approver_policy(env), "roles": named, "stack": env.stack_name("bootstrap")}
+    policies = {"approver policy": approver_policy(env), "boundary": permissions_boundary(env)}
+    return {**own, **policies, "roles": named, "stack": env.stack_name("bootstrap")}
 
 
 def _role(role: Any) -> str:

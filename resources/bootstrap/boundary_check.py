@@ -1,0 +1,117 @@
+"""Whether the environment's permissions boundaries hold, asked before the first stack starts."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from resources.aws.errors import aws_call
+from resources.bootstrap.boundary import Demand, demanded_denials, demanded_rights
+from resources.cloudformation import ENVIRONMENT_TAG, bootstrap_boundary_arn, boundary_arn, build_arn
+from resources.config.environment import Environment
+from resources.context import Context
+from resources.drivers.stack.status import describe_stack
+from resources.model.errors import ConfigError, NotFound
+from resources.model.specs import output_key
+from resources.support.memory_cache import CacheKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import ContextEntryTypeDef
+
+_CHECKED: CacheKey[None] = CacheKey("permissions boundary")
+
+
+def check_boundaries(context: Context) -> None:
+    """Raises ConfigError where the boundary of the environment's roles, or one that its ClusterConfig names, does not
+    exist, denies what the platform's roles need, or allows what none of them may do."""
+    env = context.env
+    for arn in dict.fromkeys([boundary_arn(env), *env.cluster.boundaries]):
+        context.cache.get(_CHECKED, partial(_check, arn, context), item=arn)
+
+
+def _check(arn: str, context: Context) -> None:
+    env = context.env
+    document = _read_policy(arn, context)
+    # No role of the pipeline can change the one that bootstrap makes.
+    if arn == bootstrap_boundary_arn(env):
+        return
+    denials = demanded_denials(env, _ledger_key(context))
+    allowed = _decide(document, denials, context, wanted=True)
+    denied = _decide(document, demanded_rights(env), context, wanted=False)
+    faults = [
+        *([f"must deny {_list(allowed)}"] if allowed else []),
+        *([f"must allow {_list(denied)}"] if denied else []),
+    ]
+    if faults:
+        raise ConfigError(
+            f"environment {env.name}: its permissions boundary {arn} {' and '.join(faults)}",
+            next_step=f"change the policy (eks-assets bootstrap {env.name} --print shows one that fits, "
+            "PermissionsBoundary), or leave roles.permissions_boundary out to use bootstrap's",
+        )
+
+
+def _read_policy(arn: str, context: Context) -> str:
+    """The policy's document. Raises ConfigError where there is none."""
+    name, client = context.env.name, context.aws.client("iam")
+    try:
+        with aws_call(f"reading the permissions boundary {arn}"):
+            version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            return json.dumps(client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+    except NotFound as error:
+        is_own = arn != bootstrap_boundary_arn(context.env)
+        step = "create the policy, or leave it out of the environment to use bootstrap's. " if is_own else ""
+        raise ConfigError(
+            f"environment {name}: its roles' permissions boundary {arn} does not exist",
+            next_step=f"{step}An administrator of the account runs: eks-assets bootstrap {name} --apply",
+        ) from error
+
+
+def _ledger_key(context: Context) -> str | None:
+    stack = describe_stack(context, context.env.stack_name("bootstrap"))
+    outputs = stack.get("Outputs", []) if stack else []
+    return next((o["OutputValue"] for o in outputs if o["OutputKey"] == output_key("ledger_key_arn")), None)
+
+
+def _decide(document: str, demands: Iterable[Demand], context: Context, *, wanted: bool) -> list[tuple[str, str]]:
+    """The actions, each with its resource, on which IAM's simulator decides so: `wanted`, allowed."""
+    by_resource: dict[str, list[str]] = defaultdict(list)
+    for actions, resource in demands:
+        by_resource[resource] += actions
+    client, given = context.aws.client("iam"), _circumstances(context.env)
+
+    def simulate(resource: str) -> list[tuple[str, str]]:
+        with aws_call("simulating the permissions boundary"):
+            answer = client.simulate_custom_policy(
+                PolicyInputList=[document],
+                ActionNames=by_resource[resource],
+                ResourceArns=[resource],
+                ContextEntries=given,
+            )
+        results = answer["EvaluationResults"]
+        return [(r["EvalActionName"], resource) for r in results if (r["EvalDecision"] == "allowed") is wanted]
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return [pair for pairs in pool.map(simulate, by_resource) for pair in pairs]
+
+
+def _circumstances(env: Environment) -> list[ContextEntryTypeDef]:
+    """What a request of one of the platform's roles brings along."""
+    values = {
+        "aws:PrincipalArn": build_arn(env, "iam", f"role/{env.resource_prefix}-new", region=""),
+        "aws:RequestedRegion": env.region,
+        "aws:SecureTransport": "true",
+        f"aws:ResourceTag/{ENVIRONMENT_TAG}": env.name,
+        "iam:PassedToService": "ec2.amazonaws.com",
+    }
+    return [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for key, value in values.items()
+    ]
+
+
+def _list(pairs: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{action} on {resource}" for action, resource in pairs)

@@ -1,0 +1,73 @@
+"""Condition keys that MiniStack does not know: the boundary of a role, and the tags of a stack.
+
+Sources: service authorization reference of IAM (`iam:PermissionsBoundary`: of the request where it sets one, else of
+the role) and of CloudFormation (`aws:ResourceTag/...` of stacks).
+"""
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam, tagging
+from ministack.services.cloudformation import _stacks
+
+_SETTING = ("CreateRole", "PutRolePermissionsBoundary")
+_BOUNDARY: ContextVar[str] = ContextVar("boundary_of_this_request", default="")
+
+
+def remembering_boundary(extract: Callable[..., str]) -> Callable[..., str]:
+    """The resource of a request to IAM, whose boundary is kept for `enforce`."""
+
+    def extract_resource_arn(
+        service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], *place: str
+    ) -> str:
+        _BOUNDARY.set(_boundary(query, body) if service == "iam" else "")
+        return extract(service, method, path, headers, body, query, *place)
+
+    return extract_resource_arn
+
+
+def _boundary(query: dict[str, Any], body: bytes) -> str:
+    def parameter(name: str) -> str:
+        return str(iam_actions._param(body, query, name) or "")
+
+    if parameter("Action") in _SETTING:
+        return parameter("PermissionsBoundary")
+    role = iam._roles.get(parameter("RoleName")) or {}
+    return str(role.get("PermissionsBoundary") or "")
+
+
+def with_boundary(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    """The decision about a request to IAM, which knows the boundary of the role."""
+
+    def decide(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        boundary = _BOUNDARY.get() if service == "iam" else ""
+        context = {**(service_context or {}), **({"iam:PermissionsBoundary": boundary} if boundary else {})}
+        return enforce(access_key_id, iam_action, service, region, resource_arn, context)
+
+    return decide
+
+
+def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The tags of every stack, by its ARN and by that of its name alone, which is what a request is decided on."""
+    for stack in _stacks.values():
+        named = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{stack['StackName']}/*"
+        tags = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in stack.get("Tags") or []]
+        yield named, tags
+        yield str(stack.get("StackId", "")), tags
+
+
+def install() -> None:
+    """Put both in front of MiniStack's; it looks them up at each request."""
+    iam_actions.extract_resource_arn = remembering_boundary(iam_actions.extract_resource_arn)
+    iam_evaluator.enforce = with_boundary(iam_evaluator.enforce)
+    tagging._RESOURCE_TAG_COLLECTORS["cloudformation"] = stack_tags
