@@ -18,7 +18,7 @@ import contextlib
 import json
 from typing import Any
 
-from resources.bootstrap.policies import APPROVERS_READ
+from resources.bootstrap.policies import APPROVERS_READ, UNDOING
 from sandbox.account import ACCOUNT, REGION, ROOT_KEY, ROOT_SECRET
 from sandbox.paths import StateDirectory, read_json, write_json
 
@@ -95,10 +95,11 @@ def _approving(*more: Document) -> Document:
     return _policy(
         _allow("ssm:PutParameter ssm:GetParameter ssm:GetParameters ssm:GetParameterHistory", grants),
         _allow("ssm:DescribeParameters", "arn:aws:ssm:*:*:*"),
-        _allow("s3:GetObject", ledgers),
-        _allow("s3:ListBucket", "arn:aws:s3:::*-ledger-*"),
+        _allow("s3:GetObject s3:GetObjectVersion", ledgers),
+        _allow("s3:ListBucket s3:ListBucketVersions", "arn:aws:s3:::*-ledger-*"),
         _allow("kms:Decrypt", f"arn:aws:kms:*:{ACCOUNT}:key/*"),
-        {**_allow("ssm:DeleteParameter ssm:DeleteParameters ssm:LabelParameterVersion", grants), "Effect": "Deny"},
+        _deny(" ".join(f"ssm:{verb}" for verb in UNDOING.split()), grants),
+        {**_deny("ssm:PutParameter", grants), "Condition": {"StringEquals": {"ssm:Policies": "true"}}},
         *more,
     )
 
@@ -118,6 +119,10 @@ def _reading() -> Document:
 
 def _allow(actions: str, resources: str | list[str]) -> Document:
     return {"Effect": "Allow", "Action": actions.split(), "Resource": resources}
+
+
+def _deny(actions: str, resources: str | list[str]) -> Document:
+    return {**_allow(actions, resources), "Effect": "Deny"}
 
 
 def _policy(*statements: Document) -> Document:

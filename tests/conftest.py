@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from eks_assets.token_command import install_token_command
-from resources.approval import record, store
+from resources.approval import store
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
@@ -238,4 +238,4 @@ def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]
     own_gate = Gate(account.model_copy(update={"approval": approval}), name)
     yield own_gate
     for asked in store.list_requests(own_gate.context(), 48):
-        store.record_use(own_gate.context(), asked, record.ALL_UNITS, "done")
+        store.record_use(own_gate.context(), asked, store.ALL_UNITS, "done")

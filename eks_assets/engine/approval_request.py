@@ -14,9 +14,9 @@ from eks_assets.plan.model import Entry, Plan
 from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.plan.wording import source_words
 from resources.approval.decisions import decision_command
-from resources.approval.record import ALL_UNITS, ApprovalRecord, read_request_state, record_grant_used
+from resources.approval.record import ApprovalRecord, read_request_state, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
-from resources.approval.store import create_request, publish_plan
+from resources.approval.store import ALL_UNITS, create_request, publish_plan
 from resources.aws.session import caller_arn
 from resources.config.environment import Approval, Environment
 from resources.context import Context
@@ -134,6 +134,7 @@ def describe_state(state: RequestState, approvers: int) -> str:
         "granted": f"{digest} is approved by {', '.join(state.approvers)}, until {until}",
         "rejected": f"{digest} was rejected by {state.by}: {state.reason or 'no reason given'}",
         "expired": f"{digest} expired at {until} with {counted} approvals{names}",
+        "closed": f"{digest} is closed, and nobody can approve it any more: {state.reason}",
         "used": f"{digest} was approved and has been carried out",
     }[state.status]
 

@@ -70,6 +70,12 @@ def approval_missing(
     """Why the gate is closed, and what opens it."""
     name = context.env.name
     waiting = [state for state in states if state.status == "waiting"]
+    if not waiting and states and states[-1].status == "closed":
+        return ApprovalMissing(
+            f"{unit.name} in {name} is not approved: the request for {states[-1].request.digest[:19]} is closed, "
+            f"{states[-1].reason}",
+            next_step=f"eks-assets deploy {name} asks again",
+        )
     if not waiting:
         return ApprovalMissing(
             f"{unit.name} in {name} is waiting for approval, and no plan of it has been submitted yet",

@@ -7,18 +7,23 @@ Source: SSM API reference, GetParameterHistory.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
+from pydantic import AwareDatetime
+
 from resources.approval.electorate import UI_WRITER
-from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision, Verdict
-from resources.approval.store import list_requests
+from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision, Verdict, describe_history_fault
+from resources.approval.store import CLOCKS_APART, SMALL, list_requests, name_ignored, parse_document
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
+from resources.config.field_types import Model
 from resources.context import Context
-from resources.model.errors import ConfigError, NotFound
+from resources.model.errors import AlreadyThere, ConfigError, NotFound
 from resources.records.clock import server_time
 from resources.records.ledger import list_keys, read_key, write_once
 
@@ -72,7 +77,8 @@ def write_ui_decision(context: Context, request: ApprovalRequest, verdict: str, 
         )
     at = server_time(context).isoformat(timespec="seconds")
     written = {**json.loads(decision_json(request, verdict, reason)), "at": at}
-    write_once(context, f"ui-votes/{request.id}/{at}.json", written)
+    if not write_once(context, f"ui-votes/{request.id}/{at}.json", written):
+        raise AlreadyThere("another decision was written in this second", next_step="decide again")
 
 
 def find_request(context: Context, digest: str) -> ApprovalRequest:
@@ -103,6 +109,16 @@ def find_request(context: Context, digest: str) -> ApprovalRequest:
 
 def list_decisions(context: Context, request: ApprovalRequest) -> list[Decision]:
     """Every decision on a request, oldest first, with AWS's word on who wrote it and when."""
+    decisions = _read_history(context, request)
+    if describe_history_fault(decisions):  # a version that is being written may be on no page of one look
+        decisions = _read_history(context, request)
+    if context.env.approval is not None and context.env.approval.ui:
+        decisions += _list_ui_decisions(context, request)
+    return decisions
+
+
+def _read_history(context: Context, request: ApprovalRequest) -> list[Decision]:
+    """Every version of the request's parameter that AWS still has."""
     versions: list[ParameterHistoryTypeDef] = []
     try:
         with aws_call(f"reading the decisions on {request.digest[:19]}"):
@@ -110,27 +126,58 @@ def list_decisions(context: Context, request: ApprovalRequest) -> list[Decision]
             for page in pages.paginate(Name=decision_parameter_name(context.env, request.id)):
                 versions += page["Parameters"]
     except NotFound:
-        pass
-    decisions = [_read_decision(v["LastModifiedUser"], v["LastModifiedDate"], v["Value"]) for v in versions]
-    if context.env.approval is not None and context.env.approval.ui:
-        for key in list_keys(context, f"ui-votes/{request.id}/"):
-            written = json.loads(read_key(context, key))
-            decisions.append(_read_decision(UI_WRITER, ApprovalRequest.time(written["at"]), json.dumps(written)))
+        return []
+    return [
+        replace(
+            parse_decision(v["LastModifiedUser"], v["LastModifiedDate"], v["Value"]),
+            version=v["Version"],
+            is_to_expire=any(policy.get("PolicyType") == "Expiration" for policy in v.get("Policies", [])),
+        )
+        for v in versions
+    ]
+
+
+class UiDecision(Model):
+    """A decision from Dagster's launchpad, as the ledger has it."""
+
+    decision: str
+    digest: str
+    release: str
+    reason: str
+    at: AwareDatetime
+
+
+def _list_ui_decisions(context: Context, request: ApprovalRequest) -> list[Decision]:
+    decisions = []
+    for key in list_keys(context, f"ui-votes/{request.id}/"):
+        written = parse_document(UiDecision, read_key(context, key, limit=SMALL))
+        if written is None or written.at > server_time(context) + CLOCKS_APART:
+            name_ignored(context, key, "it is no decision of the Dagster UI")
+        else:
+            decisions.append(parse_decision(UI_WRITER, written.at, written.model_dump_json()))
     return decisions
 
 
-def _read_decision(writer: str, at: Any, value: str) -> Decision:
+def parse_decision(writer: str, at: dt.datetime, value: str) -> Decision:
+    """The decision that somebody wrote at that time; one that is `unreadable` counts for nothing."""
     try:
         written = json.loads(value)
-        seconds = written.get("seconds")
+        verdict, seconds = str(written["decision"]), written.get("seconds")
+        if verdict != "reject" and seconds is not None and not _is_duration(seconds):
+            raise ValueError("seconds are a whole number, more than 0")
         return Decision(
             writer,
             at,
-            str(written["decision"]),
+            verdict,
             str(written["release"]),
             str(written["digest"]),
-            str(written.get("reason", ""))[:REASON_LIMIT],
-            seconds if isinstance(seconds, int) else None,
+            # Half a character, which JSON can escape, could be written nowhere.
+            str(written.get("reason", ""))[:REASON_LIMIT].encode("utf-8", "replace").decode(),
+            None if verdict == "reject" else seconds,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Decision(writer, at, "unreadable", "", "", "it is no JSON of a decision")
+
+
+def _is_duration(seconds: Any) -> bool:
+    return isinstance(seconds, int) and not isinstance(seconds, bool) and seconds > 0

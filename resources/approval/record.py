@@ -11,31 +11,43 @@ from dataclasses import dataclass, replace
 from resources.approval.decisions import list_decisions
 from resources.approval.electorate import Approvers
 from resources.approval.rules import LOOK_BACK_LIVES, ApprovalRequest, RequestState, Tally, newest_grant
-from resources.approval.store import Use, list_requests, list_uses, load_rejection, record_rejection, record_use
+from resources.approval.store import (
+    ALL_UNITS,
+    Ended,
+    Use,
+    list_requests,
+    list_uses,
+    load_rejection,
+    record_rejection,
+    record_use,
+)
 from resources.config.environment import Approval
 from resources.context import Context
 from resources.records.clock import server_time
-
-ALL_UNITS = "all"  # in place of a unit: nothing more may be done under the grant
 
 
 @dataclass(frozen=True)
 class ApprovalRecord:
     """`states`: the requests that can still matter, oldest first, also those that are over while what they ended could
-    hold; `uses`: by request id, how far each unit has come under its grant."""
+    hold; `uses`: by request id, how far each unit has come under its grant; `ignored`: objects among the requests that
+    are none."""
 
     context: Context
     states: tuple[RequestState, ...]
     uses: Mapping[str, Mapping[str, Use]]
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, context: Context, approval: Approval) -> ApprovalRecord:
         """All of it as it is now, by AWS's clock. Raises AccessDenied, Transient."""
         hours = LOOK_BACK_LIVES * context.env.expires_seconds / 3600
-        requests = list_requests(context, hours)
-        uses = {request.id: list_uses(context, request) for request in requests}
-        states = tuple(read_request_state(context, request, approval, uses[request.id]) for request in requests)
-        return cls(context, states, uses)
+        ignored: list[str] = []
+        requests = list_requests(replace(context, progress=ignored.append), hours)
+        for line in ignored:
+            context.progress(line)
+        read = [_read_state(context, request, approval) for request in requests]
+        uses = {state.request.id: uses for state, uses in read}
+        return cls(context, tuple(state for state, _ in read), uses, tuple(ignored))
 
     @property
     def grant(self) -> RequestState | None:
@@ -47,10 +59,11 @@ class ApprovalRecord:
         return self.uses.get(request.id, {})
 
     def record_rejections(self) -> None:
-        """Keep the rejections that were read, whatever becomes of the parameters that they were written to."""
+        """Keep the rejections that were read, and the closings, whatever becomes of the parameters that they were
+        written to."""
         for state in self.states:
-            if state.status == "rejected":
-                record_rejection(self.context, state.request, state.decided or state.until, state.by, state.reason)
+            if state.status in ("rejected", "closed"):
+                record_ending(self.context, state)
 
     def record_start(self, request: ApprovalRequest, unit: str) -> None:
         """Note that the unit is about to be changed under the grant."""
@@ -65,21 +78,34 @@ class ApprovalRecord:
             record_grant_used(self.context, request)
 
 
-def read_request_state(
-    context: Context, request: ApprovalRequest, approval: Approval, uses: Mapping[str, Use] | None = None
-) -> RequestState:
-    """How a request stands now, by AWS's clock. A rejection that was kept counts, whatever its parameter says now.
+def read_request_state(context: Context, request: ApprovalRequest, approval: Approval) -> RequestState:
+    """How a request stands now, by AWS's clock. A rejection that was kept counts, whatever its parameter says now."""
+    return _read_state(context, request, approval)[0]
 
-    `uses`: how far units have come under its grant, where that has been read already."""
+
+def _read_state(
+    context: Context, request: ApprovalRequest, approval: Approval
+) -> tuple[RequestState, Mapping[str, Use]]:
+    """How a request stands, and how far units have come under its grant."""
+    ignored: list[str] = []
+    reading = replace(context, progress=ignored.append)
     tally = Tally(request, approval, context.env.expires_seconds, Approvers(context, approval), server_time(context))
-    state = tally.state(list_decisions(context, request))
-    if state.status == "rejected":
-        return state
-    if kept := load_rejection(context, request):
-        at = ApprovalRequest.time(kept["at"])
-        return RequestState(request, "rejected", (), approval.approvers, at, at, kept["by"], kept["reason"])
-    uses = list_uses(context, request) if uses is None else uses
-    return replace(state, status="used") if ALL_UNITS in uses else state
+    state, uses = tally.state(list_decisions(reading, request)), list_uses(reading, request)
+    kept = load_rejection(reading, request) if state.status != "rejected" else None
+    if kept is not None:
+        status, ending = kept
+        state = RequestState(
+            request, status, (), approval.approvers, ending.at, ending.at, ending.by, ending.reason, state.ignored
+        )
+    elif state.status != "rejected" and ALL_UNITS in uses:
+        state = replace(state, status="used")
+    return replace(state, ignored=(*state.ignored, *dict.fromkeys(ignored))), uses
+
+
+def record_ending(context: Context, state: RequestState) -> None:
+    """Keep that a request was rejected or closed."""
+    status: Ended = "closed" if state.status == "closed" else "rejected"
+    record_rejection(context, state.request, state.decided or state.until, state.by, state.reason, status)
 
 
 def record_grant_used(context: Context, request: ApprovalRequest) -> None:

@@ -16,7 +16,9 @@ from resources.config.environment import Approval
 from resources.model.digests import hex_digest_of
 
 Verdict = Literal["approve", "reject"]
-Status = Literal["waiting", "granted", "rejected", "expired", "used"]
+Status = Literal["waiting", "granted", "rejected", "expired", "used", "closed"]
+# SSM keeps 100 versions of a parameter: from so many on, the oldest may be gone before anybody has read it.
+MOST_VERSIONS = 90
 OPEN_LIVES = 2  # lives of a grant after which a request is over: nobody can decide on it, and its grants have ended
 # What ended a grant must be read for as long as that could hold: the decisions of a grant that holds are of the last
 # life, and what has ended it since was decided on a request that was open then.
@@ -74,7 +76,8 @@ class ApprovalRequest:
 @dataclass(frozen=True)
 class Decision:
     """One decision. `writer` and `at` are AWS's; the rest is what was written: `verdict` should be a Verdict, `request`
-    and `digest` name what it is about, `seconds` is a shorter life if one was asked for."""
+    and `digest` name what it is about, `seconds` is a shorter life if one was asked for. `version`: AWS's number of it
+    in the history of the parameter; `is_to_expire`: whether AWS was told with it to delete the parameter some time."""
 
     writer: str
     at: dt.datetime
@@ -83,13 +86,16 @@ class Decision:
     digest: str
     reason: str = ""
     seconds: int | None = None
+    version: int | None = None
+    is_to_expire: bool = False
 
 
 @dataclass(frozen=True)
 class RequestState:
-    """How an approval request stands. `approvers`: people whose grants count now; `ignored`: decisions that do not
-    count, and why. `until`: when the first of the counting grants (or, while waiting, the request) expires; `decided`:
-    when it was granted or rejected; `reason`: the rejecter's words."""
+    """How an approval request stands. `approvers`: people whose grants count now; `ignored`: decisions and objects of
+    the ledger that do not count, and why. `until`: when the first of the counting grants (or, while waiting, the
+    request) expires; `decided`: when it was granted, rejected or closed; `reason`: the rejecter's words, or why it is
+    closed."""
 
     request: ApprovalRequest
     status: Status
@@ -113,11 +119,20 @@ class Tally:
     now: dt.datetime
 
     def state(self, decisions: Iterable[Decision]) -> RequestState:
-        """How the request stands. A rejection ends it for good."""
+        """How the request stands. A rejection ends it for good, and so does a history that may have lost one."""
+        decisions = sorted(decisions, key=lambda d: d.at)
+        state = self._weighed(decisions)
+        fault = describe_history_fault(decisions)
+        if not fault or state.status == "rejected":
+            return state
+        last = max(d.at for d in decisions if d.version is not None)
+        return replace(state, status="closed", approvers=(), until=last, decided=last, reason=fault)
+
+    def _weighed(self, decisions: list[Decision]) -> RequestState:
         grants: dict[str, tuple[Person, Decision]] = {}
         first_approvals: dict[str, dt.datetime] = {}
         ignored: list[str] = []
-        for decision in sorted(decisions, key=lambda d: d.at):
+        for decision in decisions:
             person = self.electorate.voter(decision.writer)
             fault = person if isinstance(person, str) else self._fault(decision, person)
             if isinstance(person, Person) and not fault and decision.verdict == "approve":
@@ -184,8 +199,24 @@ class Tally:
         return RequestState(self.request, status, approvers, missing, until)
 
 
+def describe_history_fault(decisions: Iterable[Decision]) -> str:
+    """Why the decisions on a request cannot be trusted to be all that there were; empty where they can."""
+    numbered = {d.version: d for d in decisions if d.version is not None}
+    if not numbered:
+        return ""
+    newest = max(numbered)
+    if newest >= MOST_VERSIONS:
+        return f"its history has {newest} versions, and AWS keeps 100"
+    if lost := [number for number in range(1, newest + 1) if number not in numbered]:
+        return f"its history has gaps: of {newest} versions {len(lost)} are lost, the first is number {lost[0]}"
+    if expiring := [d for d in numbered.values() if d.is_to_expire]:
+        return f"AWS was told to delete its decisions, by {expiring[0].writer}"
+    return ""
+
+
 def newest_grant(states: Iterable[RequestState]) -> RequestState | None:
-    """The grant that holds: the one decided last. A rejection ends every request that was granted before it."""
+    """The grant that holds: the one decided last. A rejection or a closing ends every request that was granted before
+    it."""
     decided = sorted((s for s in states if s.decided is not None), key=lambda s: s.decided or s.until)
     return decided[-1] if decided and decided[-1].status == "granted" else None
 

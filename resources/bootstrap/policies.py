@@ -79,6 +79,8 @@ def _arn_of(env: Environment, role: RoleName) -> str:
     return build_arn(env, "iam", f"role{role.path}{role.name}", region="")
 
 
+# What takes a decision, or the room for the next ones, away.
+UNDOING = "DeleteParameter DeleteParameters LabelParameterVersion UnlabelParameterVersion"
 # What shows an approver how a release stands.
 APPROVERS_READ = ("rejections", "releases", "requests", "ui-votes", "uses")
 
@@ -91,10 +93,12 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
     return [
         allow([f"ssm:{verb}" for verb in write.split()], grants),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
-        allow(["s3:GetObject"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
-        allow(["s3:ListBucket"], bucket),
+        allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
+        allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket),
         allow(["kms:Decrypt"], key),
-        deny(["ssm:DeleteParameter", "ssm:DeleteParameters", "ssm:LabelParameterVersion"], grants),
+        deny([f"ssm:{verb}" for verb in UNDOING.split()], grants),
+        # Parameter policies can expire a parameter, with every decision in it.
+        deny(["ssm:PutParameter"], grants, StringEquals={"ssm:Policies": "true"}),
     ]
 
 

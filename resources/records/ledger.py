@@ -68,12 +68,24 @@ def _put(context: Context, key: str, document: Mapping[str, Any]) -> None:
         ) from error
 
 
-def read_key(context: Context, key: str) -> bytes:
-    """What was written under the key. Raises NotFound."""
+def read_key(context: Context, key: str, version: str = "", limit: int | None = None) -> bytes:
+    """What was written under the key: now, or as the version that is named; at most `limit` bytes. Raises NotFound."""
     bucket = ledger_bucket(context.env)
     with aws_call(f"reading {key} from the ledger {bucket}"):
-        body: bytes = context.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
+        s3 = context.aws.client("s3")
+        if version:
+            return s3.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read(limit)
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read(limit)
+
+
+def list_versions(context: Context, prefix: str) -> list[tuple[str, str]]:
+    """Key and version of all that was ever written under keys that begin with `prefix`, by key, the first one first:
+    also what has been overwritten or deleted since."""
+    bucket = ledger_bucket(context.env)
+    with aws_call(f"reading the ledger {bucket}"):
+        pages = context.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        newest_first = [(item["Key"], item["VersionId"]) for page in pages for item in page.get("Versions", [])]
+    return sorted(reversed(newest_first), key=lambda version: version[0])
 
 
 def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:

@@ -46,7 +46,7 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
     env = load_environment("sandbox")
     yield env
     for asked in store.list_requests(Context.of(env), 48):
-        store.record_use(Context.of(env), asked, record.ALL_UNITS, "done")
+        store.record_use(Context.of(env), asked, store.ALL_UNITS, "done")
 
 
 @pytest.fixture

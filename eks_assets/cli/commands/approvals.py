@@ -31,9 +31,11 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     except AccessDenied:  # an approver need not be able to deploy
         record = ApprovalRecord.read(open_as_caller(env), approval)
     if json_output:
-        print(json.dumps({"environment": env.name, "releases": [_as_json(state) for state in record.states]}, indent=2))
+        releases = [_as_json(state) for state in record.states]
+        print(json.dumps({"environment": env.name, "releases": releases, "ignored": list(record.ignored)}, indent=2))
     else:
-        _show(record.context, approval, record.states, Approvers(record.context, approval).warnings())
+        warnings = [*record.ignored, *Approvers(record.context, approval).warnings()]
+        _show(record.context, approval, record.states, warnings)
     raise SystemExit(3 if any(state.status == "waiting" for state in record.states) else 0)
 
 
