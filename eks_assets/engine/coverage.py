@@ -127,7 +127,7 @@ def _is_derived(field: Field, entry: Entry, pending: Entry) -> bool:
 def _facts_changed(entry: Entry, pending: Entry, started: bool) -> list[str]:
     """The chart must be the very same; what is rendered too, unless values were unknown when it was approved, or the
     release exists since and helm renders it as an upgrade."""
-    exact = ("chart",) if entry.known_after_apply or started else tuple(Facts.model_fields)
+    exact = ("chart", "commit") if entry.known_after_apply or started else tuple(Facts.model_fields)
     return [
         f"{pending.unit}: the {name} is not what was approved ({_short(approved)}, now {_short(now)})"
         for name in sorted(exact)

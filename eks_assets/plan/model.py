@@ -39,11 +39,17 @@ class Field(_Model):
 
 
 class Facts(_Model):
-    """SHA-256 of what would be applied: of a stack its template; of a release its chart and what that renders to."""
+    """What would be applied, by SHA-256: of a stack its template; of a release its chart and what that renders to. Of
+    objects from the application repository the commit that they are rendered from."""
 
     chart: str | None = Described(None, description="Of the packaged chart.")
-    manifest: str | None = Described(None, description="Of what the chart renders to, without what is volatile.")
+    manifest: str | None = Described(
+        None, description="Of what the chart renders to, hooks too; of what is volatile, where it is and of what type."
+    )
     template: str | None = Described(None, description="Of the stack's template.")
+    commit: str | None = Described(
+        None, description="Of the environment's branch; absent while the branch still has to be pushed."
+    )
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
@@ -65,9 +71,11 @@ class Entry(_Model):
     disrupts: tuple[str, ...] = Described(description="What restarts, is replaced or goes: a sentence each.")
     known_after_apply: tuple[str, ...] = Described(description="The outputs, `unit.output`, that nobody can know yet.")
     volatile: tuple[str, ...] = Described(
-        description="Fields that differ at every render, left out of the comparison and the digest."
+        description="Fields that differ at every render: left out of the comparison; in the digest by their type."
     )
-    facts: Facts = Described(description="SHA-256 of what would be applied: template, or chart and rendered manifest.")
+    facts: Facts = Described(
+        description="SHA-256 of what would be applied: template, or chart and rendered manifest; or its commit."
+    )
     observed: Mapping[str, str] = Described(description="What the change starts from: a status, a revision.")
 
 

@@ -69,6 +69,14 @@ def test_coverage_refuses_change_that_was_not_approved(now: Entry, why: str) -> 
     assert any(why in line for line in reasons), reasons
 
 
+@pytest.mark.parametrize("started", [False, True])
+def test_coverage_refuses_objects_of_another_commit(started: bool) -> None:
+    """What was rendered from another commit of the application repository was not approved, even where it is equal."""
+    approved, now = (entry(A, facts={"commit": commit}) for commit in ("a" * 40, "b" * 40))
+    assert "the commit is not what was approved" in deviations(approved, now, started)[0]
+    assert deviations(entry(A), now, started) == ()
+
+
 def test_coverage_refuses_chart_pushed_again() -> None:
     """A chart with other content under the approved version is a deviation."""
     approved = entry(A, facts={"chart": "sha256:1", "manifest": "sha256:m"})

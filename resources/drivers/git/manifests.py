@@ -16,7 +16,7 @@ import yaml
 from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git.applicationsets import API_VERSION
-from resources.drivers.git.merge import rendered_files
+from resources.drivers.git.merge import load_reading, rendered_files
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
@@ -60,6 +60,13 @@ class GitManifestsDriver(Driver[GitManifests]):
             return Change("update", (*change.fields, *removed), f"no longer wanted, removed: {', '.join(strays)}")
         kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
         return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
+
+    def preview(self, spec: GitManifests, observed: Observed | None, change: Change, context: Context) -> Change:
+        """The change with the commit of the branch that its objects are rendered from (`facts`); without, where the
+        branch still has to be pushed."""
+        reading = load_reading(spec.tree, context)
+        commit = reading.heads.branch_commit
+        return replace(change, facts={"commit": commit}) if commit and reading.is_done else change
 
     def apply(self, spec: GitManifests, context: Context) -> None:
         """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now. Behind the

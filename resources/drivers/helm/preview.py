@@ -46,10 +46,11 @@ def preview_release(spec: HelmRelease, change: Change, context: Context) -> Chan
 def _fields(
     spec: HelmRelease, release: Release | None, rendered: Iterable[Object], volatile: tuple[str, ...], context: Context
 ) -> tuple[FieldChange, ...]:
-    wanted = {title_of(obj, spec.namespace): obj for obj in rendered if not is_hook(obj)}
+    kept = [obj for obj in rendered if not is_hook(obj)]
     if not cluster_exists(context):
-        return tuple(FieldChange(name, None, EXISTS) for name in wanted)
-    fields = list(compare_objects(wanted.values(), spec.namespace, context))
+        return tuple(FieldChange(title_of(obj, spec.namespace), None, EXISTS) for obj in kept)
+    wanted = {title_of(obj, spec.namespace): obj for obj in kept}
+    fields = list(compare_objects(kept, spec.namespace, context))
     for old in release.objects if release else ():
         name = title_of(old, spec.namespace)
         if is_hook(old) or live_object(old, spec.namespace, context) is None:

@@ -1,8 +1,8 @@
 """What a chart renders to with a release's values, and what of it is the same each time.
 
 A chart is rendered twice by the real helm; what differs (random passwords, generated certificates, timestamps) is
-volatile: it is left out of the digest and of comparisons, and listed. Renderings are kept in memory only, for the life
-of a plan or step: they can hold secrets.
+volatile: it is left out of comparisons and listed, and of the digest it is a part by its place and type. Renderings are
+kept in memory only, for the life of a plan or step: they can hold secrets.
 
 The API versions that a chart may ask for are those that the cluster serves, those of the chart's own `crds/` folder
 (helm installs it first), and those of the releases that `declare_releases` names and the cluster lacks: the same set
@@ -17,7 +17,6 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -25,13 +24,11 @@ import yaml
 from resources.context import Context
 from resources.drivers.helm.charts import Package, package_of, readable_chart
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
-from resources.drivers.helm.drift import title_of
+from resources.drivers.helm.comparison import Rendering, compare_renderings
 from resources.drivers.helm.storage import check_objects, manifest_objects, release_exists
 from resources.drivers.secrets import learn_secrets
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.live_diff import as_stored
 from resources.kubernetes.objects import Object
-from resources.model.digests import digest_of
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
 from resources.model.outputs import pending_fields, plain_document
 from resources.model.specs import HelmRelease
@@ -39,24 +36,10 @@ from resources.support.archives import read_members
 from resources.support.memory_cache import CacheKey
 from resources.support.yaml_limits import read_limits
 
-_SAFE_INTEGER = 2**53 - 1
 # The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
 _CRD_FILE = re.compile(r"[^/]+/(?:charts/[^/]+/)*crds/.*\.(?:yaml|yml|json)$")
 _SCHEMA_REFUSES = "values don't meet the specifications of the schema"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """The objects without what differs from one rendering to the next, whose paths are `volatile`."""
-
-    objects: tuple[Object, ...]
-    volatile: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        """`sha256:...` of the objects as RFC 8785 JSON."""
-        return digest_of([_hashable(obj) for obj in self.objects])
 
 
 _EXPECTED: CacheKey[tuple[HelmRelease, ...]] = CacheKey("releases that the environment has or will have")
@@ -213,46 +196,3 @@ def _template(spec: HelmRelease, package: Package, flags: list[str], context: Co
                 with suppress(CommandFailed, yaml.YAMLError, UnicodeError):
                     render("--skip-schema-validation")
             raise
-
-
-def compare_renderings(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
-    """What two renderings have in common, in the order of their titles, and the paths in which they differ."""
-    one, two = ({title_of(obj, namespace): as_stored(obj) for obj in objects} for objects in (first, second))
-    objects, volatile = [], [f"{name.rpartition('/')[0]}/*" for name in one.keys() ^ two.keys()]
-    for name in sorted(one.keys() & two.keys()):
-        paths: list[str] = []
-        objects.append(_common(one[name], two[name], "", paths))
-        volatile += [f"{name}: {path}" for path in paths]
-    return Rendering(tuple(objects), tuple(sorted(set(volatile))))
-
-
-def _common(one: Any, two: Any, path: str, volatile: list[str]) -> Any:
-    """The parts that are equal; a list in which a plain item differs is volatile as a whole."""
-    if isinstance(one, dict) and isinstance(two, dict):
-        same = {}
-        for key in sorted(one.keys() | two.keys(), key=str):
-            below = f"{path}.{key}" if path else str(key)
-            if key in one and key in two and (one[key] == two[key] or _has_parts(one[key], two[key])):
-                same[key] = _common(one[key], two[key], below, volatile)
-            else:
-                volatile.append(below)
-        return same
-    if isinstance(one, list) and isinstance(two, list):
-        return [_common(a, b, f"{path}[{i}]", volatile) for i, (a, b) in enumerate(zip(one, two, strict=True))]
-    return one
-
-
-def _has_parts(one: Any, two: Any) -> bool:
-    if isinstance(one, list) and isinstance(two, list):
-        return len(one) == len(two) and all(a == b or _has_parts(a, b) for a, b in zip(one, two, strict=True))
-    return isinstance(one, dict) and isinstance(two, dict)
-
-
-def _hashable(value: Any) -> Any:
-    """The value in JSON that RFC 8785 can write: it has no large integers."""
-    if isinstance(value, dict):
-        return {str(k): _hashable(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_hashable(v) for v in value]
-    large = isinstance(value, int) and abs(value) > _SAFE_INTEGER
-    return str(value) if large or isinstance(value, bytes) else value

@@ -14,7 +14,7 @@ from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.git.manifests import GitManifestsDriver, load_objects
 from resources.drivers.git.repository import Git
 from resources.drivers.manifests import ManifestsDriver
-from resources.model.change import Observed
+from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ApprovalStale
 from resources.model.outputs import NoOutputs
 from resources.model.specs import GitManifests, GitTree, Manifests
@@ -73,6 +73,17 @@ def test_a_push_that_comes_second_is_not_tried_again(
         GitTreeDriver().apply(repository.spec(), context)
     assert len(pushes) == 1
     assert repository.subjects(BRANCH)[0] == "Notes"
+
+
+def test_commit_of_the_objects_is_a_fact_of_the_plan(repository: LocalRepository) -> None:
+    """Once the branch is pushed the plan says which commit its objects are rendered from; before that, none."""
+    tree = cast(GitTree[NoOutputs], repository.spec())
+    spec = GitManifests(tree=tree, paths=(SHOP,), group="products", commit="abc")
+    driver, change = GitManifestsDriver(), Change("update", (FieldChange("x", 1, 2),), "differs")
+    assert driver.preview(spec, None, change, repository.context()).facts == {}
+    GitTreeDriver().apply(repository.spec(), repository.context())
+    facts = driver.preview(spec, None, change, repository.context()).facts
+    assert facts == {"commit": repository.head(BRANCH)}
 
 
 def test_objects_are_those_that_were_approved(repository: LocalRepository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from resources.drivers.helm.comparison import Rendering, compare_renderings
 from resources.drivers.helm.driver import HelmReleaseDriver
 from resources.drivers.helm.preview import list_disruptions, masked_where_secret
-from resources.drivers.helm.rendering import Rendering, compare_renderings
 from resources.drivers.helm.storage import manifest_objects
 from resources.kubernetes.live_diff import removed_fields
 from resources.model.change import MASK, FieldChange
@@ -49,6 +49,39 @@ def test_rendering_digest_ignores_volatile_fields_and_order() -> None:
     assert one.digest == two.digest
     changed = compare_renderings([secret("a", ["x"]), other], [secret("b", ["x"]), other], "ns")
     assert changed.digest != one.digest
+
+
+def test_rendering_digest_has_types_of_volatile_fields() -> None:
+    """A random value enters by its place and type: something of another type in its place is another rendering."""
+    random = compare_renderings([secret("a", ["x", "1", "same"])], [secret("b", ["x", "2", "same"])], "ns")
+    again = compare_renderings([secret("c", ["x", "3", "same"])], [secret("d", ["x", "4", "same"])], "ns")
+    assert random.digest == again.digest
+    for one, two in (
+        ((["a"], ["x", "1", "same"]), (["b"], ["x", "2", "same"])),
+        (("a", ["x", "1", "--privileged"]), ("b", ["x", "2", "--privileged"])),
+        (("a", ["x", "1"]), ("b", ["x", "2"])),
+        (("a", ["x", "1", "same"]), ("a", ["x", "2", "same"])),
+    ):
+        made: list[Any] = [secret(*one), secret(*two)]
+        assert compare_renderings([made[0]], [made[1]], "ns").digest != random.digest
+
+
+def test_rendering_digest_has_objects_of_one_title() -> None:
+    """A hook, or an object of another API group, that has the kind and name of another is part of the digest."""
+    plain = {"apiVersion": "v1", "kind": "Job", "metadata": {"name": "x"}, "spec": {"image": "good"}}
+    meta = {"name": "x", "annotations": {"helm.sh/hook": "pre-install"}}
+    hook = {**plain, "metadata": meta, "spec": {"image": "evil"}}
+    group = {**plain, "apiVersion": "other/v1"}
+    digests = {compare_renderings(made, made, "ns").digest for made in ([plain], [hook, plain], [plain, group], [hook])}
+    assert len(digests) == 4
+
+
+def test_rendering_digest_has_what_is_the_same_of_renamed_objects() -> None:
+    """An object with a random name enters with what it always has."""
+    one = compare_renderings([secret("a", ["x"], "x1")], [secret("a", ["x"], "x2")], "ns")
+    two = compare_renderings([secret("a", ["x"], "x3")], [secret("a", ["x"], "x4")], "ns")
+    other = compare_renderings([secret("a", ["y"], "x1")], [secret("a", ["y"], "x2")], "ns")
+    assert one.digest == two.digest != other.digest
 
 
 def test_rendering_treats_object_with_changing_name_as_volatile() -> None:
