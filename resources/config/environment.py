@@ -9,6 +9,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from pydantic.json_schema import SkipJsonSchema
 
 from resources.config import aws_catalog, names
+from resources.config.allowed_identities import AllowedIdentities, Identity, PersonName
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.field_types import (
     AccountId,
@@ -48,25 +49,33 @@ class Roles(Model):
 
 class Approval(Model):
     """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds. `allow`:
-    ARNs of users, roles or sessions, with `*`; empty: whoever AWS lets write to the parameter of a release.
-    `skip_when`: where nothing would change behind the gate it does not stop, since nobody can approve an empty plan.
+    who may decide; empty, where one approver is enough: every user and Identity Center session that AWS lets write.
+    `people`: the identities of one person, by their name; where it is given, nobody else counts. `skip_when`: where
+    nothing would change behind the gate it does not stop, since nobody can approve an empty plan.
     `clean`: `required` refuses code and environments with uncommitted changes, which otherwise are part of the plan."""
 
     before: UnitWave = "applications"
     approvers: int = Field(default=1, ge=1, le=10)
     expires: str = Field(default="24h", pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')
     exclude_initiator: bool = True
-    allow: tuple[str, ...] = ()
+    allow: tuple[AllowedIdentities, ...] = ()
+    people: dict[PersonName, tuple[Identity, ...]] = Field(default={}, exclude_if=lambda people: not people)
     ui: bool = False
     skip_when: Literal["no_changes"] = "no_changes"
     clean: Literal["required"] | None = Field(default=None, exclude_if=lambda clean: clean is None)
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> Self:
-        patterns = any("*" in arn for arn in self.allow)
-        if self.allow and not patterns and len(set(self.allow)) < self.approvers:
-            raise ValueError(f"allow names {len(set(self.allow))} people, approvers demands {self.approvers}")
+        patterns = any({"*", "?"} & set(entry) for entry in self.allow)
+        field, count = ("people", len(self.people)) if self.people else ("allow", len(set(self.allow)))
+        if (self.people or (self.allow and not patterns)) and count < self.approvers:
+            raise ValueError(f"{field} names {count} people, approvers demands {self.approvers}")
         return self
+
+    @property
+    def expires_seconds(self) -> int:
+        """How long a grant holds, in seconds."""
+        return int(self.expires[:-1]) * (3600 if self.expires.endswith("h") else 60)
 
 
 class Retry(Model):
@@ -234,8 +243,7 @@ class Environment(Model):
     @property
     def expires_seconds(self) -> int:
         """How long a grant holds, in seconds."""
-        text = (self.approval or Approval()).expires
-        return int(text[:-1]) * (3600 if text.endswith("h") else 60)
+        return (self.approval or Approval()).expires_seconds
 
 
 def merge_mappings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     # Its properties call the functions below.
     from resources.config.environment import Environment
 
+SURE_LENGTH = 20  # characters of a stack's name that are sure to stay in the names that CloudFormation generates
 BUCKET_LIMIT, ROLE_LIMIT, POLICY_LIMIT, TABLE_LIMIT = 63, 64, 128, 255
 
 
@@ -46,6 +47,13 @@ def stack_name(prefix: str, unit: str) -> str:
 def karpenter_stack(prefix: str) -> str:
     """The stack of Karpenter's getting-started guide: `Karpenter-acme-dev-cluster`."""
     return f"Karpenter-{cluster_name(prefix)}"
+
+
+def is_stack_role(role: str, prefix: str) -> bool:
+    """Whether the stacks of the environment with that prefix, and so its deployer, could make a role of that name.
+    CloudFormation shortens a stack's name in those that it generates."""
+    is_karpenter = role.startswith("Karpenter") and role.endswith(f"-{cluster_name(prefix)}")
+    return is_karpenter or role.startswith(f"{prefix}-"[:SURE_LENGTH])
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,11 @@ def cloudformation_role(env: Environment) -> RoleName:
     return _of_arn(env.roles.cloudformation) or RoleName(
         shorten_name(f"{env.resource_prefix}-cloudformation", ROLE_LIMIT)
     )
+
+
+def gate_parameter(env: Environment) -> str:
+    """The SSM parameter in which bootstrap keeps the least gate of the environment."""
+    return env.parameter_path("bootstrap/gate")
 
 
 def approver_policy(env: Environment) -> str:

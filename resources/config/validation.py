@@ -16,6 +16,7 @@ from resources.config.names import derived_names, resource_prefix
 from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, format_location, suggest_choices
+from resources.config.validation_approval import approval_checks, find_foreign_roles
 from resources.config.validation_cluster import block_of, cluster_checks
 from resources.config.yaml_document import Document
 from resources.model.outputs import PENDING_MARKS
@@ -43,7 +44,7 @@ def cross_checks(environment: Document, cluster: Document | None, units: Iterabl
     """Every problem between the fields of an environment file and its ClusterConfig. `units`: the names of all."""
     checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _mirror, _versions)
     problems = [problem for check in checks for problem in check(environment)]
-    problems += _names(environment, units)
+    problems += [*_names(environment, units), *approval_checks(environment, cluster)]
     for document in (environment, cluster) if cluster else (environment,):
         problems += [*_empty(document), *beyond_json(document), *pending_marks(document), *_passwords(document)]
     return problems + (list(cluster_checks(environment, cluster)) if cluster else [])
@@ -237,7 +238,8 @@ def _names(environment: Document, units: Iterable[str]) -> Iterator[Problem]:
 
 
 def find_clashes(files: list[Document]) -> list[Problem]:
-    """Environments that would fight over names: the same tenant and target_env in the same account and region."""
+    """Environments that would fight over names (the same tenant and target_env in the same account and region), or
+    one of which could make an approver of the other."""
     keys = ("account", "region", "tenant", "target_env")
     problems = []
     for first, second in combinations(files, 2):
@@ -245,4 +247,4 @@ def find_clashes(files: list[Document]) -> list[Problem]:
         if mine == other and None not in mine:
             message = f"has the tenant, account and region of {first.file.stem} too; allowed: another target_env"
             problems.append(second.problem(("target_env",), message))
-    return problems
+    return [*problems, *find_foreign_roles(files)]
