@@ -94,7 +94,9 @@ def _approving(*more: Document) -> Document:
     ledgers = [f"arn:aws:s3:::*-ledger-*/{folder}/*" for folder in APPROVERS_READ]
     return _policy(
         _allow("ssm:PutParameter ssm:GetParameter ssm:GetParameters ssm:GetParameterHistory", grants),
+        _allow("ssm:GetParameter", "arn:aws:ssm:*:*:parameter/*/*/bootstrap/gate"),
         _allow("ssm:DescribeParameters", "arn:aws:ssm:*:*:*"),
+        _allow("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
         _allow("s3:GetObject s3:GetObjectVersion", ledgers),
         _allow("s3:ListBucket s3:ListBucketVersions", "arn:aws:s3:::*-ledger-*"),
         _allow("kms:Decrypt", f"arn:aws:kms:*:{ACCOUNT}:key/*"),

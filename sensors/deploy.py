@@ -21,6 +21,7 @@ from sensors.launching import (
     Environments,
     deploy_run,
     free_key,
+    gate_fault,
     is_destroyed,
     launches_for,
     reads_environments,
@@ -115,6 +116,8 @@ def decide_launch(
         Source.of(env)
     except ConfigError as error:
         return LaunchDecision(f"{change}; it is deployed later: {first_line(error)}", False)
+    if fault := gate_fault(env):
+        return LaunchDecision(f"{change}; it is not deployed: {fault}", False)
     if busy := _unfinished(instance, name):
         return LaunchDecision(
             f"{change}; it is deployed after run {busy.run_id[:8]} ({busy.status.value.lower()})", False

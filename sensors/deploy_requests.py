@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.units import load_registry
+from resources.approval.record import check_gate
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.field_types import Model
@@ -93,7 +94,7 @@ def deploy_requests_sensor(context: dg.SensorEvaluationContext, environments: En
     """Every queue is read at the same time, so that an AWS that does not answer holds up no other environment."""
     lines = environments.report_faults("its requests stay in the queue")
     wanted = {name: env for name, env in environments.usable.items() if env.addon(UNIT).enabled}
-    calls = {name: partial(receive_messages, env) for name, env in wanted.items()}
+    calls = {name: partial(receive_if_anchored, env) for name, env in wanted.items()}
     work = _Work(context.instance, wanted)
     work.settle_earlier(_read_cursor(context.cursor))
     for name, messages in look_at_each("deploy requests", calls).items():
@@ -155,6 +156,13 @@ class _Work:
 
     def _exists(self, one: Received) -> bool:
         return bool(launches_for(self._instance, one.environment, one.key, {REQUEST: one.key}, one.selection))
+
+
+def receive_if_anchored(env: Environment) -> list[Message]:
+    """As `receive_messages`. Raises GateNotAnchored where the file asks for less than the anchored gate: the requests
+    stay in the queue."""
+    check_gate(context_of(env))
+    return receive_messages(env)
 
 
 def receive_messages(env: Environment) -> list[Message]:

@@ -17,11 +17,12 @@ from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from eks_assets.units import load_registry
+from resources.approval.record import check_gate
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.display import escape_line
-from resources.model.errors import ConfigError
-from sensors.polling import first_line, read_environments
+from resources.model.errors import ConfigError, GateNotAnchored
+from sensors.polling import context_of, first_line, look_at_each, read_environments
 
 DEPLOY = "deploy"  # the job, which `eks_assets.definitions` makes
 PARTITION, RUN_KEY = "dagster/partition", "dagster/run_key"
@@ -100,6 +101,13 @@ def free_key(instance: dg.DagsterInstance, run_key: str) -> str:
     whoever wrote it."""
     keys = (run_key if number == 1 else f"{run_key}/{number}" for number in count(1))
     return next(key for key in keys if not runs_with(instance, {RUN_KEY: key}, limit=1))
+
+
+def gate_fault(env: Environment) -> str:
+    """Why no sensor deploys the environment: its file asks for less than the anchored gate. Empty where that is not so,
+    or cannot be read now: the run reads it again, and each unit refuses what is less."""
+    answer = look_at_each("gate", {env.name: lambda: check_gate(context_of(env))})[env.name]
+    return first_line(answer) if isinstance(answer, GateNotAnchored) else ""
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:

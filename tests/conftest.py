@@ -19,7 +19,9 @@ import pytest
 from eks_assets.token_command import install_token_command
 from resources.approval import store
 from resources.aws.session import Aws
+from resources.bootstrap.gate import anchor_json
 from resources.config.environment import Approval, Environment
+from resources.config.gate_anchor import anchor_of
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release
@@ -236,6 +238,8 @@ def gate(account: Environment, request: pytest.FixtureRequest) -> Iterator[Gate]
     approval = Approval(before="applications", approvers=2, allow=PEOPLE)
     name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:60]
     own_gate = Gate(account.model_copy(update={"approval": approval}), name)
+    own_gate.anchor()
     yield own_gate
+    own_gate.write_anchor(anchor_json(anchor_of(account)))
     for asked in store.list_requests(own_gate.context(), 48):
         store.record_use(own_gate.context(), asked, store.ALL_UNITS, "done")

@@ -14,7 +14,7 @@ from eks_assets.cli.console import print_text
 from eks_assets.engine.approval_request import describe_state
 from eks_assets.units import load_registry
 from resources.approval.decisions import find_request, write_decision
-from resources.approval.record import read_request_state, record_ending
+from resources.approval.record import read_request_state
 from resources.approval.rules import Verdict
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
@@ -49,8 +49,6 @@ def record_decision(environment: str, verdict: Verdict, digest: str, reason: str
     console = Console(soft_wrap=True)
     try:
         state = read_request_state(context, request, approval)
-        if state.status in ("rejected", "closed"):
-            record_ending(context, state)
     except AccessDenied:  # whoever may decide need not be able to read how others did
         print_text(console, f"your decision on {request.digest[:19]} is written: {verdict}")
         return

@@ -14,6 +14,7 @@ from eks_assets.plan.model import Entry, Plan
 from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.plan.wording import source_words
 from resources.approval.decisions import decision_command
+from resources.approval.least_gate import require_anchor
 from resources.approval.record import ApprovalRecord, read_request_state, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
 from resources.approval.store import ALL_UNITS, create_request, publish_plan
@@ -46,7 +47,8 @@ def request_approval(registry: Registry, context: Context, approval: Approval) -
     """Plan what lies behind the gate; where no grant covers it, write the plan to the ledger, ask for approval (once
     for the same plan), and tell people. A grant of which nothing is left to do is used up. No unit is changed.
 
-    Raises PipelineError where a unit behind the gate cannot be planned."""
+    Raises PipelineError where a unit behind the gate cannot be planned, GateNotAnchored where the gate is less than the
+    anchored one, or not anchored at all."""
     source = source_of(context)
     check_source(source, approval)
     names = registry.gated(context.env)
@@ -66,6 +68,7 @@ def request_approval(registry: Registry, context: Context, approval: Approval) -
     refusals = _refusals(planned, plan, grant, record) if grant is not None else ()
     if grant is not None and not refusals:
         return PendingApproval(planned, plan, grant)
+    require_anchor(context)
     state, is_new = _put_up(plan, record, approval)
     send_notification(context, approval_notification(context.env, state.request, plan))
     return PendingApproval(planned, plan, state, is_new, refusals)

@@ -13,6 +13,7 @@ from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_entry, build_surroundings
 from eks_assets.plan.model import Plan
 from eks_assets.plan.unit_plan import UnitPlan
+from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.approval.record import ApprovalRecord
 from resources.approval.rules import RequestState
 from resources.approval.store import load_plan
@@ -29,7 +30,9 @@ def approved_change(
     """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
-    approved is not what would happen now, or has been done."""
+    approved is not what would happen now, or has been done. Before and behind it the file must ask for as much as an
+    administrator anchored: GateNotAnchored."""
+    refuse_lesser_gate(context)
     approval = context.env.approval
     if approval is None or not unit.is_gated(context.env):
         yield
@@ -38,6 +41,7 @@ def approved_change(
     record.record_rejections()
     grant = record.grant
     if grant is None:
+        require_anchor(context)
         raise approval_missing(unit, approval, record.states, context)
     approved = load_approved_plan(context, grant.request.digest)
     progress: Progress = record.uses_of(grant.request).get(unit.name, "")

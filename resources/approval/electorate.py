@@ -1,120 +1,139 @@
 """Who stands behind an ARN that AWS names as the writer of a decision, and whether that proves a person.
 
-A role's session name is the caller's choice, so it proves nothing, unless Identity Center made the role (its session
-name is the user) or the role's trust policy fixes it to the IAM user's own name (`sts:RoleSessionName` must equal
-`${aws:username}`). Source: IAM user guide, "AWS global condition context keys", "Naming individual sessions"
-and "IAM JSON policy elements: Action".
+A decision counts only for an identity that `approval.allow` names and whose name nobody of the pipeline could choose
+when it was written: an IAM user; a session of an Identity Center role; a session of a role whose trust policy fixes the
+session name, where the role is still the one that an administrator anchored (`resources/config/gate_anchor.py`).
 """
 
 from __future__ import annotations
 
-import fnmatch
-import json
-import urllib.parse
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from resources.approval.rules import Person
 from resources.aws.errors import aws_call
+from resources.aws.role_trust import fixes_session_name, is_pipeline_made, is_sso_role, trust_digest
+from resources.config.allowed_identities import covering_entry, parse_identity
 from resources.config.environment import Approval, Environment
-from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
+from resources.config.gate_anchor import GateAnchor
+from resources.config.names import cloudformation_role, deployer_role, is_stack_role, pipeline_role, planner_role
 from resources.context import Context
-from resources.model.errors import NotFound
+from resources.model.errors import AccessDenied, NotFound
 from resources.support.memory_cache import CacheKey
 
-SSO_PREFIX, SSO_PATH = "AWSReservedSSO_", ":role/aws-reserved/sso.amazonaws.com/"
 UI_WRITER = "dagster-ui"
-ASSUMING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity", "sts:assumeroot")
 _ROLES: CacheKey[Mapping[str, Any]] = CacheKey("IAM role, by name")
 
 
 class Approvers:
-    """The electorate of one environment; reads roles from IAM, each once."""
+    """The electorate of one environment; reads roles from IAM, each once. `anchor`: the gate as an administrator
+    anchored it, None where nobody has yet."""
 
-    def __init__(self, context: Context, approval: Approval) -> None:
-        self._context, self._approval = context, approval
+    def __init__(self, context: Context, approval: Approval, anchor: GateAnchor | None = None) -> None:
+        self._context, self._approval, self._anchor = context, approval, anchor
 
-    def voter(self, arn: str) -> Person | str:
-        """The person behind an ARN, or why it proves nobody who may decide."""
+    def voter(self, arn: str, at: dt.datetime) -> Person | str:
+        """The person behind an ARN that wrote a decision at that time, or why it proves nobody who may decide."""
         if arn == UI_WRITER:
             return Person("pipeline", "the Dagster UI") if self._approval.ui else "the environment has no `ui: true`"
         name, session = _parts(arn)
+        if not name:
+            return "it is no user and no role"
         if name in _own_roles(self._context.env):
             return "it is a role of the pipeline"
-        if self._approval.allow and not any(
-            fnmatch.fnmatchcase(name_or_arn, pattern)
-            for name_or_arn in self._names(arn, name)
-            for pattern in self._approval.allow
-        ):
-            return "it is not in approval.allow"
-        key = self.key(arn)
-        if key.startswith("role:") and (self._approval.approvers > 1 or self._approval.exclude_initiator):
-            return f"the session name {session} of role {name} is the caller's choice and proves no person"
-        return Person(key, session or name) if key else "it is no user and no role"
+        if arn.split(":")[4] != self._context.env.account:
+            return "it is of another account"
+        if self._approval.allow and covering_entry(self._approval.allow, self._identity(arn)) is None:
+            is_unread = session and not self._role(name)
+            return _unread(name) if is_unread else "it is not in approval.allow"
+        fault = self._fault_by_earlier_rule(arn) if self._is_earlier(at) else self._fault(name, session)
+        if fault:
+            return fault
+        if self._approval.people and self._person(arn) is None:
+            return "approval.people maps it to nobody"
+        return Person(self.key(arn), self._person(arn) or session or name)
 
     def key(self, arn: str) -> str:
-        """`user:NAME`, `sso:NAME`, or `role:NAME` where the session name proves nothing; empty for anything else."""
+        """`person:NAME` where `approval.people` maps it; else `user:NAME`, `sso:NAME`, or `role:NAME` where the session
+        name proves nothing; empty for anything else."""
         name, session = _parts(arn)
+        if person := self._person(arn):
+            return f"person:{person}"
         if ":user/" in arn:
             return f"user:{name}"
         if ":assumed-role/" not in arn:
             return f"role:{name}" if ":role/" in arn else ""
         role = self._role(name)
-        if name.startswith(SSO_PREFIX) and SSO_PATH in role.get("Arn", ""):
+        if is_sso_role(role):
             return f"sso:{session.lower()}"
-        return f"user:{session}" if fixes_session_name(role.get("AssumeRolePolicyDocument", {})) else f"role:{name}"
+        fixed = fixes_session_name(role.get("AssumeRolePolicyDocument", {}), self._context.env.account)
+        return f"user:{session}" if fixed else f"role:{name}"
 
     def warnings(self) -> list[str]:
-        """One line for each entry of approval.allow that proves nobody."""
-        warnings = []
-        for pattern in self._approval.allow:
-            if ":user/" in pattern or SSO_PREFIX in pattern or not _parts(pattern)[0]:
-                continue
-            if self.key(pattern.replace(":role/", ":assumed-role/", 1) + "/x").startswith("role:"):
-                warnings.append(f"{pattern}: its session name is the caller's choice, so it proves no person")
-        return warnings
+        """One line for each entry of approval.allow whose sessions prove nobody."""
+        entries = [(text, parse_identity(text)) for text in self._approval.allow]
+        faults = {text: self._fault(e.role, e.names) for text, e in entries if e is not None and e.kind == "session"}
+        return [f"{text}: {fault}" for text, fault in faults.items() if fault]
 
-    def _names(self, arn: str, name: str) -> tuple[str, ...]:
-        """The ARN as it was written, and for a session the ARN of its role."""
-        return (arn, self._role(name).get("Arn", arn)) if ":assumed-role/" in arn else (arn,)
+    def _fault(self, name: str, session: str) -> str:
+        """Why a session of the role proves nobody; empty where it does, and for a user."""
+        if not session:
+            return ""
+        role, command = self._role(name), f"eks-assets bootstrap {self._context.env.name} --apply"
+        anchored = self._anchor.role(name) if self._anchor is not None else None
+        if not role:
+            return _unread(name)
+        if is_pipeline_made(role) or is_stack_role(name, self._context.env.resource_prefix):
+            return f"role {name} is one that stacks can make"
+        if is_sso_role(role):
+            return ""
+        if anchored is None:
+            return f"role {name} is not anchored: name it in approval.allow, and an administrator runs: {command}"
+        if not anchored.fixes_session_name:
+            return f"the session name {session} of role {name} is the caller's choice and proves no person"
+        if role["RoleId"] != anchored.id:
+            return f"role {name} was deleted and created again since it was anchored; an administrator runs: {command}"
+        if trust_digest(role["AssumeRolePolicyDocument"]) != anchored.trust:
+            return f"the trust policy of role {name} is not the anchored one; an administrator runs: {command}"
+        return ""
+
+    def _is_earlier(self, at: dt.datetime) -> bool:
+        """Whether a decision of that time was written before there were anchors, or where there is none yet."""
+        return self._anchor is None or (self._anchor.anchored_at is not None and at < self._anchor.anchored_at)
+
+    def _fault_by_earlier_rule(self, arn: str) -> str:
+        """The rule for decisions of before the anchor, which count until they expire: a role is judged by its trust
+        policy as it is now, and one whose session name is free is one voice where a single approver is asked for."""
+        name, session = _parts(arn)
+        is_strict = self._approval.approvers > 1 or self._approval.exclude_initiator
+        if self.key(arn).startswith("role:") and is_strict:
+            return f"the session name {session} of role {name} is the caller's choice and proves no person"
+        return ""
+
+    def _person(self, arn: str) -> str | None:
+        """The person to whom approval.people maps the identity."""
+        identity = self._identity(arn) if self._approval.people else ""
+        people = self._approval.people.items()
+        return next((person for person, identities in people if covering_entry(identities, identity)), None)
+
+    def _identity(self, arn: str) -> str:
+        """The writer in a form of approval.allow: for a session of Identity Center the role's id and the user."""
+        name, session = _parts(arn)
+        role = self._role(name) if session else {}
+        return f"{role['RoleId']}:{session}" if is_sso_role(role) else arn
 
     def _role(self, name: str) -> Mapping[str, Any]:
+        """The role as IAM describes it; empty where there is none, or where we may not read it: it proves nobody."""
+
         def read() -> Mapping[str, Any]:
             try:
                 with aws_call(f"reading the role {name}"):
                     return self._context.aws.client("iam").get_role(RoleName=name)["Role"]
-            except NotFound:
+            except (NotFound, AccessDenied):
                 return {}
 
         return self._context.cache.get(_ROLES, read, item=name)
-
-
-def fixes_session_name(trust: Any) -> bool:
-    """Whether every way to assume the role demands the caller's own user name as session name."""
-    document = json.loads(urllib.parse.unquote(trust)) if isinstance(trust, str) else trust
-    statements = document.get("Statement", [])
-    allowed = [s for s in _list(statements) if s.get("Effect") == "Allow"]
-    # A statement without Action has NotAction: what that leaves out is not worth reading, it counts as a way in.
-    ways = [s for s in allowed if any(_assumes(action) for action in _list(s.get("Action", "*")))]
-    return bool(ways) and all(_demands_own_name(s.get("Condition", {})) for s in ways)
-
-
-def _assumes(action: str) -> bool:
-    """Whether an action covers a call that begins a session, read as IAM does: in any case, with `*` and `?`."""
-    return any(fnmatch.fnmatchcase(call, action.lower()) for call in ASSUMING)
-
-
-def _demands_own_name(condition: Mapping[str, Any]) -> bool:
-    wanted = {
-        key.lower(): _list(value)
-        for operator in ("StringEquals", "StringLike")
-        for key, value in condition.get(operator, {}).items()
-    }
-    return wanted.get("sts:rolesessionname") == ["${aws:username}"]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _parts(arn: str) -> tuple[str, str]:
@@ -124,6 +143,10 @@ def _parts(arn: str) -> tuple[str, str]:
         name, _, session = rest.partition("/")
         return name, session
     return (rest.rpartition("/")[2], "") if kind in ("user", "role") else ("", "")
+
+
+def _unread(role: str) -> str:
+    return f"its role {role} does not exist, or cannot be read"
 
 
 def _own_roles(env: Environment) -> set[str]:

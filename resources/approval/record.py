@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from resources.approval.decisions import list_decisions
 from resources.approval.electorate import Approvers
+from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.approval.rules import LOOK_BACK_LIVES, ApprovalRequest, RequestState, Tally, newest_grant
 from resources.approval.store import (
     ALL_UNITS,
@@ -21,6 +22,7 @@ from resources.approval.store import (
     record_rejection,
     record_use,
 )
+from resources.bootstrap.gate import read_anchor
 from resources.config.environment import Approval
 from resources.context import Context
 from resources.records.clock import server_time
@@ -39,7 +41,9 @@ class ApprovalRecord:
 
     @classmethod
     def read(cls, context: Context, approval: Approval) -> ApprovalRecord:
-        """All of it as it is now, by AWS's clock. Raises AccessDenied, Transient."""
+        """All of it as it is now, by AWS's clock. Raises GateNotAnchored where the file asks for less than the anchored
+        gate, AccessDenied, Transient."""
+        refuse_lesser_gate(context)
         hours = LOOK_BACK_LIVES * context.env.expires_seconds / 3600
         ignored: list[str] = []
         requests = list_requests(replace(context, progress=ignored.append), hours)
@@ -89,7 +93,8 @@ def _read_state(
     """How a request stands, and how far units have come under its grant."""
     ignored: list[str] = []
     reading = replace(context, progress=ignored.append)
-    tally = Tally(request, approval, context.env.expires_seconds, Approvers(context, approval), server_time(context))
+    electorate = Approvers(context, approval, read_anchor(context))
+    tally = Tally(request, approval, context.env.expires_seconds, electorate, server_time(context))
     state, uses = tally.state(list_decisions(reading, request)), list_uses(reading, request)
     kept = load_rejection(reading, request) if state.status != "rejected" else None
     if kept is not None:
@@ -106,6 +111,15 @@ def record_ending(context: Context, state: RequestState) -> None:
     """Keep that a request was rejected or closed."""
     status: Ended = "closed" if state.status == "closed" else "rejected"
     record_rejection(context, state.request, state.decided or state.until, state.by, state.reason, status)
+
+
+def check_gate(context: Context) -> None:
+    """Raises GateNotAnchored where the file asks for less than the anchored gate, and where its gate is not anchored at
+    all: nothing new is submitted then, and only a grant of before goes on. Also AccessDenied, Transient."""
+    refuse_lesser_gate(context)
+    approval = context.env.approval
+    if approval is None or ApprovalRecord.read(context, approval).grant is None:
+        require_anchor(context)
 
 
 def record_grant_used(context: Context, request: ApprovalRequest) -> None:

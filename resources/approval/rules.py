@@ -35,10 +35,10 @@ class Person:
 
 
 class Electorate(Protocol):
-    """Who may decide: `voter` gives the person behind an ARN, or the reason why it proves nobody who may; `key` the
-    identity behind an ARN whether it may decide or not."""
+    """Who may decide: `voter` gives the person behind an ARN that wrote at that time, or the reason why it proves
+    nobody who may; `key` the identity behind an ARN whether it may decide or not."""
 
-    def voter(self, arn: str) -> Person | str: ...
+    def voter(self, arn: str, at: dt.datetime) -> Person | str: ...
 
     def key(self, arn: str) -> str: ...
 
@@ -133,7 +133,7 @@ class Tally:
         first_approvals: dict[str, dt.datetime] = {}
         ignored: list[str] = []
         for decision in decisions:
-            person = self.electorate.voter(decision.writer)
+            person = self.electorate.voter(decision.writer, decision.at)
             fault = person if isinstance(person, str) else self._fault(decision, person)
             if isinstance(person, Person) and not fault and decision.verdict == "approve":
                 first_approvals.setdefault(person.key, decision.at)

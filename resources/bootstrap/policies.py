@@ -7,7 +7,7 @@ from typing import Any
 from resources.bootstrap.stack_rights import git_secret, other_secrets, parameter_arns
 from resources.cloudformation import Document, allow, build_arn, deny, policy_document
 from resources.config.environment import Environment
-from resources.config.names import RoleName, deployer_role, lease_table, ledger_bucket, planner_role
+from resources.config.names import RoleName, deployer_role, gate_parameter, lease_table, ledger_bucket, planner_role
 
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares.
 _READ_ACTIONS = """
@@ -72,7 +72,7 @@ def _trusts(principals: list[Any], action: str, condition: Document) -> Document
 def pipeline_statements(env: Environment) -> list[Document]:
     """The pipeline role can do nothing but become the deployer or the planner."""
     roles = [_arn_of(env, role) for role in (deployer_role(env), planner_role(env))]
-    return [allow(["sts:AssumeRole", "sts:TagSession"], roles), no_grants(env)]
+    return [allow(["sts:AssumeRole", "sts:TagSession"], roles), no_grants(env), no_anchors(env)]
 
 
 def _arn_of(env: Environment, role: RoleName) -> str:
@@ -92,7 +92,10 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
     return [
         allow([f"ssm:{verb}" for verb in write.split()], grants),
+        allow(["ssm:GetParameter"], build_arn(env, "ssm", f"parameter{gate_parameter(env)}")),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
+        # Whether a session proves a person stands in its role.
+        allow(["iam:GetRole"], build_arn(env, "iam", "role/*", region="")),
         allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
         allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket),
         allow(["kms:Decrypt"], key),
@@ -108,6 +111,15 @@ def no_grants(env: Environment) -> Document:
     return deny([f"ssm:{verb}" for verb in verbs.split()], _grants(env))
 
 
+def no_anchors(env: Environment) -> Document:
+    """No role of the pipeline writes, erases or marks what bootstrap anchored, of any environment."""
+    verbs = """
+        AddTagsToResource DeleteParameter DeleteParameters LabelParameterVersion PutParameter RemoveTagsFromResource
+        UnlabelParameterVersion
+    """
+    return deny([f"ssm:{verb}" for verb in verbs.split()], build_arn(env, "ssm", "parameter/*/bootstrap/*"))
+
+
 def _grants(env: Environment) -> str:
     return build_arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
 
@@ -121,13 +133,14 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
         *_ledger(env, key),
         allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
         no_grants(env),
+        no_anchors(env),
     ]
 
 
 def planner_statements(env: Environment, service_role: Any) -> list[Document]:
     """The planner reads what exists, and makes and deletes the change sets that a plan looks into; it has no part in
     the ledger and in leases. `service_role`: its ARN, which a change set names."""
-    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), no_grants(env)]
+    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), no_grants(env), no_anchors(env)]
 
 
 def _git_secret(env: Environment) -> list[Document]:

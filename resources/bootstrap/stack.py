@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resources.aws.session import Aws
+from resources.bootstrap.gate import make_anchor, write_anchor
 from resources.bootstrap.template import BootstrapOutputs, build_bootstrap_template
 from resources.cloudformation import protect_from_replacement, stack_tags
 from resources.config.environment import Environment, Roles
+from resources.config.gate_anchor import GateAnchor
 from resources.config.names import lease_table, ledger_bucket
 from resources.context import Context, ignore_progress
 from resources.drivers.stack.driver import StackDriver
@@ -26,11 +28,12 @@ __all__ = [
 _KEPT = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LeaseTable")
 
 
-def build_bootstrap_stack(env: Environment) -> Stack[BootstrapOutputs]:
-    """The bootstrap as a stack `<prefix>-bootstrap`; ledger, key and leases cannot be replaced through it."""
+def build_bootstrap_stack(env: Environment, anchor: GateAnchor | None = None) -> Stack[BootstrapOutputs]:
+    """The bootstrap as a stack `<prefix>-bootstrap`; ledger, key and leases cannot be replaced through it. `anchor`: as
+    for `build_bootstrap_template`."""
     return Stack[BootstrapOutputs](
         name=env.stack_name("bootstrap"),
-        template=build_bootstrap_template(env),
+        template=build_bootstrap_template(env, anchor),
         tags=stack_tags(env),
         policy=protect_from_replacement(*_KEPT),
     )
@@ -39,17 +42,20 @@ def build_bootstrap_stack(env: Environment) -> Stack[BootstrapOutputs]:
 def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_progress) -> BootstrapOutputs:
     """Make or update the bootstrap with the caller's own rights: the roles of the environment need not exist yet.
 
-    Needs an administrator's credentials of the environment's account. `progress` takes one line at a time. Raises
-    WrongAccount, AccessDenied, and what `StackDriver.apply` raises.
+    It also anchors the gate that the file asks for, with the roles of approvers as IAM has them. Needs an
+    administrator's credentials of the environment's account. `progress` takes one line at a time. Raises ConfigError
+    for a role that cannot approve, WrongAccount, AccessDenied, and what `StackDriver.apply` raises.
     """
     aws = Aws(env, as_deployer=False)
     progress(f"bootstrapping {env.name} as {aws.check_account()}")
+    anchor = make_anchor(Context(env, aws, progress))
     context = Context(env.model_copy(update={"roles": Roles()}), aws, progress)
-    driver, spec = StackDriver(), build_bootstrap_stack(env)
+    driver, spec = StackDriver(), build_bootstrap_stack(env, anchor)
     change = driver.plan(spec, driver.observe(spec, context))
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:
         _make(driver, spec, context)
+    write_anchor(context, anchor)
     observed = driver.observe(spec, context)
     if observed is None or not isinstance(observed.outputs, BootstrapOutputs):
         raise OperationFailed(

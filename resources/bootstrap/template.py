@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3
+from troposphere import GetAtt, Ref, Tags, Template, dynamodb, iam, kms, s3, ssm
 
 from resources.bootstrap.boundary import boundary_statements
+from resources.bootstrap.gate import anchor_json
 from resources.bootstrap.ledger_policy import append_only
 from resources.bootstrap.policies import (
     approver_statements,
     deployer_statements,
     deployer_trust,
+    no_anchors,
     no_grants,
     pipeline_statements,
     pipeline_trust,
@@ -28,11 +30,13 @@ from resources.cloudformation import (
     service_trust,
 )
 from resources.config.environment import Environment
+from resources.config.gate_anchor import GateAnchor, anchor_of
 from resources.config.names import (
     RoleName,
     approver_policy,
     cloudformation_role,
     deployer_role,
+    gate_parameter,
     lease_table,
     ledger_bucket,
     ledger_key_alias,
@@ -57,15 +61,17 @@ class BootstrapOutputs(Outputs):
     ledger_key_arn: str
 
 
-def build_bootstrap_template(env: Environment) -> dict[str, Any]:
-    """The template: the roles, the approvers' policy, the ledger's bucket and key, the table of leases."""
+def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None) -> dict[str, Any]:
+    """The template: the roles, the approvers' policy, the ledger's bucket and key, the table of leases, the anchored
+    gate. `anchor`: what an administrator's rights have read; without it, what the file says, with no facts of roles."""
     document = Template(Description=f"What the pipeline needs before it can deploy {env.resource_prefix}")
     key = _add_key(document, env)
     bucket = _add_ledger(document, env, key)
     table = document.add_resource(_table(env))
     pipeline, key_arn = _add_pipeline(document, env), GetAtt(key, "Arn")
     trusts = _cloudformation_trust(env)
-    service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, [no_grants(env)])
+    rights = [no_grants(env), no_anchors(env)]
+    service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, rights)
     service_arn = GetAtt(service, "Arn")
     rights = deployer_statements(env, service_arn, key_arn)
     deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
@@ -74,6 +80,7 @@ def build_bootstrap_template(env: Environment) -> dict[str, Any]:
     # Stacks without a service role are made with the deployer's own rights.
     _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
     approver = document.add_resource(_approver_policy(env, key))
+    document.add_resource(_anchored_gate(env, anchor or anchor_of(env)))
     add_outputs(
         document,
         BootstrapOutputs,
@@ -113,6 +120,17 @@ def _boundary(env: Environment, key: Any) -> iam.ManagedPolicy:
         ManagedPolicyName=permissions_boundary(env),
         Description=f"Bounds every role that the pipeline makes for {env.resource_prefix}",
         PolicyDocument=policy_document(*boundary_statements(env, key)),
+    )
+
+
+def _anchored_gate(env: Environment, anchor: GateAnchor) -> ssm.Parameter:
+    return ssm.Parameter(
+        "AnchoredGate",
+        Name=gate_parameter(env),
+        Description=f"The least approval gate of {env.resource_prefix}",
+        Type="String",
+        Tier="Intelligent-Tiering",
+        Value=anchor_json(anchor),
     )
 
 

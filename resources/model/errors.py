@@ -2,6 +2,7 @@
 
     PipelineError
     ├── ConfigError          the user's input is wrong; nothing was changed (exit 2)
+    │   └── GateNotAnchored  the file's approval gate is less than the anchored one, or no administrator anchored it
     ├── ToolMissing          a program that a driver needs is not on PATH (exit 2)
     ├── NotFound             something that must exist does not
     ├── AlreadyThere         a conditional write found that somebody else had written
@@ -46,6 +47,10 @@ class ConfigError(PipelineError):
     """The user's input is wrong."""
 
     exit_code = 2
+
+
+class GateNotAnchored(ConfigError):
+    """An environment's file asks for less than the approval gate that an administrator anchored, or none is."""
 
 
 class ToolMissing(PipelineError):

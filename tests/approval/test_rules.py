@@ -26,7 +26,7 @@ class People:
 
     voters: set[str] = field(default_factory=lambda: {"user:ida", "user:alice", "session:alice", "user:bob"})
 
-    def voter(self, arn: str) -> Person | str:
+    def voter(self, arn: str, at: dt.datetime) -> Person | str:
         name = arn.partition(":")[2]
         return Person(self.key(arn), name) if arn in self.voters else "it is not in approval.allow"
 
@@ -183,6 +183,8 @@ def test_ended_grant_never_comes_back(
         "record_rejection": lambda *_: None,
         "load_rejection": lambda *_: None,
         "list_uses": lambda *_: {},
+        "read_anchor": lambda _: None,
+        "refuse_lesser_gate": lambda _: None,
     }
     for name, answer in answers.items():
         monkeypatch.setattr(record, name, answer)

@@ -223,6 +223,28 @@ def test_pipeline_roles_cannot_write_or_delete_grants(name: str) -> None:
         assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
 
 
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_pipeline_roles_cannot_write_or_delete_anchored_gates(name: str) -> None:
+    """No role of the pipeline may write, delete, label or tag what bootstrap anchored, of no environment."""
+    env = load_environment(name)
+    anchors = build_arn(env, "ssm", "parameter/*/bootstrap/*")
+    refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
+    for title in resources_of(env, "IAM::Role"):
+        denied = [s for s in statements_of(env, title) if s["Effect"] == "Deny" and s.get("Resource") == anchors]
+        assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
+
+
+def test_approvers_read_what_tells_how_a_request_stands(prod_env: Environment) -> None:
+    """The anchored gate, and the roles that others voted through; they write neither."""
+    statements = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]["PolicyDocument"]["Statement"]
+    by_action = {action: s["Resource"] for s in statements if s["Effect"] == "Allow" for action in s["Action"]}
+    assert by_action["iam:GetRole"] == "arn:aws:iam::444455556666:role/*"
+    anchor = "arn:aws:ssm:eu-west-1:444455556666:parameter/acme/prod/bootstrap/gate"
+    readable = [s["Resource"] for s in statements if "ssm:GetParameter" in s["Action"]]
+    assert anchor in readable
+    assert "bootstrap" not in str(by_action["ssm:PutParameter"])
+
+
 def test_approvers_write_grants_but_cannot_delete_them(prod_env: Environment) -> None:
     """The approver policy writes decisions and deletes none, reads the requests, and no stack may change it."""
     policy = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]

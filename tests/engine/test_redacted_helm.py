@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from eks_assets.engine import runner
+from eks_assets.engine import gate, runner
 from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
@@ -78,6 +78,7 @@ def here(tmp_path: Path, tools: Path, sandbox_env: Environment, monkeypatch: pyt
     monkeypatch.setattr(driver, "PodWatch", lambda *_: SimpleNamespace(worst=lambda: ""))
     monkeypatch.setattr("resources.drivers.helm.command.find_program", lambda name, _: str(tools / name))
     ledger: list[Any] = []
+    monkeypatch.setattr(gate, "refuse_lesser_gate", lambda _: None)
     monkeypatch.setattr(runner, "hold_lease", _no_lease)
     monkeypatch.setattr(runner, "caller_arn", lambda _: "somebody")
     monkeypatch.setattr(runner, "record_change", lambda _, entry: ledger.append(entry))

@@ -13,14 +13,16 @@ from resources.approval.decisions import write_decision
 from resources.approval.record import read_request_state
 from resources.approval.rules import ApprovalRequest, RequestState
 from resources.aws.session import Aws, Source
+from resources.bootstrap.gate import anchor_json, make_anchor
 from resources.config.environment import Approval, Environment
+from resources.config.names import gate_parameter
 from resources.context import Context
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Parameter
 from sandbox.credentials import credentials, session
 
-USERS = "arn:aws:iam::000000000000:user/"
-PEOPLE = (f"{USERS}alice", f"{USERS}bob", f"{USERS}carol", "arn:aws:iam::000000000000:role/oncall*", "*AWSReservedSSO*")
+USERS, SESSIONS = "arn:aws:iam::000000000000:user/", "arn:aws:sts::000000000000:assumed-role/"
+PEOPLE = (f"{USERS}alice", f"{USERS}bob", f"{USERS}carol", f"{SESSIONS}oncall/*", f"{SESSIONS}oncall-named/*")
 
 
 class FirstOutputs(Outputs):
@@ -59,6 +61,15 @@ class Gate:
     def approval(self) -> Approval:
         assert self.env.approval is not None
         return self.env.approval
+
+    def anchor(self) -> None:
+        """The account's administrator anchors the gate as it is now, as bootstrap does."""
+        context = Context(self.env, Aws(self.env, as_deployer=False))
+        self.write_anchor(anchor_json(make_anchor(context)))
+
+    def write_anchor(self, text: str) -> None:
+        ssm = self.as_person("root").aws.client("ssm")
+        ssm.put_parameter(Name=gate_parameter(self.env), Value=text, Type="String", Overwrite=True)
 
     def context(self, run: str = "run-1") -> Context:
         return Context.of(self.env, run_id=run)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+import sensors.deploy
 from eks_assets.definitions import defs
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
@@ -139,3 +140,12 @@ def materialize(account: Environment) -> Materialize:
             )
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def anchored_gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What speaks against a deploy by the anchored gates, by environment: nothing, for files of accounts that are
+    not there. tests/sensors/test_least_gate.py reads real anchors."""
+    faults: dict[str, str] = {}
+    monkeypatch.setattr(sensors.deploy, "gate_fault", lambda env: faults.get(env.name, ""))
+    return faults

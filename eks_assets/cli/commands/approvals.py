@@ -17,6 +17,7 @@ from eks_assets.plan.wording import source_words
 from resources.approval.electorate import Approvers
 from resources.approval.record import ApprovalRecord
 from resources.approval.rules import RequestState
+from resources.bootstrap.gate import read_anchor
 from resources.config.environment import Approval
 from resources.context import Context
 from resources.model.errors import AccessDenied, PipelineError
@@ -27,16 +28,19 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     env, approval = load_gated(environment)
     try:
         record = ApprovalRecord.read(Context.of(env), approval)
-        record.record_rejections()
     except AccessDenied:  # an approver need not be able to deploy
         record = ApprovalRecord.read(open_as_caller(env), approval)
     if json_output:
         releases = [_as_json(state) for state in record.states]
         print(json.dumps({"environment": env.name, "releases": releases, "ignored": list(record.ignored)}, indent=2))
     else:
-        warnings = [*record.ignored, *Approvers(record.context, approval).warnings()]
+        warnings = [*record.ignored, *_warnings(record.context, approval)]
         _show(record.context, approval, record.states, warnings)
     raise SystemExit(3 if any(state.status == "waiting" for state in record.states) else 0)
+
+
+def _warnings(context: Context, approval: Approval) -> list[str]:
+    return Approvers(context, approval, read_anchor(context)).warnings()
 
 
 def _show(context: Context, approval: Approval, states: Sequence[RequestState], warnings: list[str]) -> None:

@@ -16,12 +16,18 @@ from resources.model.errors import ConfigError
 
 def bootstrap(
     environment: EnvironmentName,
-    print_: Annotated[bool, typer.Option("--print", help="Print the CloudFormation template, change nothing.")] = False,
+    print_: Annotated[
+        bool,
+        typer.Option(
+            "--print", help="Print the CloudFormation template, without facts of approvers' roles; change nothing."
+        ),
+    ] = False,
     apply: Annotated[
         bool, typer.Option("--apply", help="Create or update the stack, with your own credentials.")
     ] = False,
 ) -> None:
-    """Create what the first deploy needs (roles, ledger, leases), as an administrator of the account."""
+    """Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the file asks for,
+    as an administrator of the account."""
     if print_ == apply:
         raise ConfigError(
             "bootstrap needs exactly one of --print and --apply",

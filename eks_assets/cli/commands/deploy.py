@@ -22,6 +22,7 @@ from eks_assets.engine.planner import plan_environment
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.units import load_registry
+from resources.approval.record import check_gate
 from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -57,6 +58,7 @@ def deploy(
     with log_refusals(log):
         launcher = Launcher(env, registry, console, log, wait)
         context = Context.of(env)
+        check_gate(context)
         plan = plan_environment(registry, context, only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]

@@ -16,6 +16,7 @@ from eks_assets.plan.model import PlanReport
 from eks_assets.plan.terminal import render_lines
 from eks_assets.plan.unit_plan import UnitPlan
 from eks_assets.units import load_registry
+from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -75,6 +76,8 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 
         context = Context.of(env, planning=True)
+        refuse_lesser_gate(context)
+        require_anchor(context)
         report = plan_report(registry, context, only, progress)
     if any(issubclass(registry[unit.unit].spec_type, Stack) for unit in report.changes):
         _warn_of_boundaries(context)

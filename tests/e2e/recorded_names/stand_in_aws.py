@@ -78,6 +78,9 @@ class StandInAws:
         keys = [key for key in self.objects if key.startswith(Prefix) and key > StartAfter]
         return {"Contents": [{"Key": key} for key in sorted(keys)]}
 
+    def _GetParameter(self, Name: str, **_: Any) -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+
     def _GetParameterHistory(self, **_: Any) -> dict[str, Any]:
         return {"Parameters": self.decisions}
 
