@@ -56,8 +56,10 @@ class ClusterGate(Gate):
     def without_gate(self) -> None:
         """Deploy both as they are before anybody asks for anything."""
         env = self.env.model_copy(update={"approval": None})
+        type(self)(env, self.name).anchor()
         for one in self.registry().units:
             run_unit(self.registry(), one, type(self)(env, self.name).context())
+        self.anchor()
 
     def level(self) -> str:
         live = read_object(self.context().cluster, SETTINGS)

@@ -1,21 +1,16 @@
-"""The least gate, on the real ledger, parameters, users and roles: whoever edits a file or a role opens nothing."""
+"""The least gate stands inside each unit: whoever edits the file opens nothing. tests/approval has who decides."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from resources.approval import decisions
 from resources.approval.least_gate import refuse_lesser_gate
-from resources.approval.record import ApprovalRecord, check_gate
+from resources.approval.record import check_gate
 from resources.config.names import gate_parameter
-from resources.context import Context
-from resources.model.errors import AccessDenied, ApprovalMissing, GateNotAnchored
-from sandbox.credentials import credentials
-from tests.helpers.embedded_aws_server import refused
+from resources.model.errors import GateNotAnchored
+from tests.conftest import Cli
 from tests.helpers.gate import PEOPLE, Gate
 
 pytestmark = pytest.mark.sandbox
@@ -87,74 +82,10 @@ def test_gate_without_anchor_and_grant_is_refused(gate: Gate) -> None:
             attempt()
 
 
-def test_pipeline_writes_no_anchor(gate: Gate) -> None:
-    """Deployer, planner and approvers are refused by AWS; they read it."""
-    name = gate_parameter(gate.env)
-    planner = Context.of(gate.env, planning=True)
-    for context in (gate.context(), planner, gate.as_person("alice")):
-        ssm = context.aws.client("ssm")
-        assert ssm.get_parameter(Name=name)["Parameter"]["Value"]
-        for operation, arguments in (
-            (ssm.put_parameter, {"Name": name, "Value": "{}", "Overwrite": True}),
-            (ssm.delete_parameter, {"Name": name}),
-            (ssm.label_parameter_version, {"Name": name, "Labels": ["x"]}),
-            (
-                ssm.add_tags_to_resource,
-                {"ResourceType": "Parameter", "ResourceId": name, "Tags": [{"Key": "a", "Value": "b"}]},
-            ),
-        ):
-            assert "AccessDenied" in refused(operation, **arguments)
-
-
-@pytest.fixture
-def oncall_trust() -> Iterator[Any]:
-    """Changes the trust policy of the role `oncall`, as somebody who may, and puts it back."""
-    iam = credentials("root").client("iam")
-    before = json.dumps(iam.get_role(RoleName="oncall")["Role"]["AssumeRolePolicyDocument"])
-
-    def change(**condition: Any) -> None:
-        document = json.loads(before)
-        document["Statement"][0]["Condition"] = condition
-        iam.update_assume_role_policy(RoleName="oncall", PolicyDocument=json.dumps(document))
-
-    yield change
-    iam.update_assume_role_policy(RoleName="oncall", PolicyDocument=before)
-
-
-def test_votes_in_anybodys_name_do_not_count_after_the_role_was_changed(gate: Gate, oncall_trust: Any) -> None:
-    """Vote as alice and as bob through a role whose session name is free, then make its trust policy demand it."""
-    request = gate.request()
-    for session in ("alice", "bob"):
-        decisions.write_decision(gate.as_session("oncall", session), request, "approve", "forged")
-    oncall_trust(StringEquals={"sts:RoleSessionName": "${aws:username}"})
-    state = gate.decide(request)
-    assert (state.status, state.missing) == ("waiting", 2)
-    assert all("caller's choice" in line for line in state.ignored)
-    with pytest.raises(ApprovalMissing):
-        gate.run("first")
-
-
-def test_voter_of_two_kinds_is_one_person(gate: Gate) -> None:
-    """alice as IAM user and through Identity Center is one voice where both may approve at all."""
-    sso = "AWSReservedSSO_Approver_0123456789abcdef"
-    role_id = credentials("root").client("iam").get_role(RoleName=sso)["Role"]["RoleId"]
-    users = {name: (f"arn:aws:iam::000000000000:user/{name}", f"{role_id}:{name}") for name in ("alice", "bob")}
-    change_gate(gate, allow=tuple(identity for person in users.values() for identity in person), people=users)
-    gate.anchor()
-    request = gate.request()
-    decisions.write_decision(gate.as_session(sso, "alice"), request, "approve", "as alice@sso")
-    state = gate.decide(request, "alice")
-    assert (state.status, state.approvers) == ("waiting", ("alice",))
-    assert gate.decide(request, "bob").status == "granted"
-
-
-def test_approvers_see_how_a_request_stands(gate: Gate) -> None:
-    """With their own policy, after a vote through a role and after a rejection, and they write nothing by looking."""
-    request = gate.request()
-    decisions.write_decision(gate.as_session("oncall-named", "bob"), request, "approve", "as on-call")
-    gate.decide(request, "carol", verdict="reject")
-    states = ApprovalRecord.read(gate.as_person("alice"), gate.approval).states
-    (state,) = [state for state in states if state.request == request]
-    assert (state.status, state.by) == ("rejected", "carol")
-    with pytest.raises(AccessDenied):
-        ApprovalRecord.read(gate.as_person("outsider"), gate.approval)
+@pytest.mark.parametrize("verb", ["plan", "deploy"])
+def test_command_ends_as_wrong_input(verb: str, gate: Gate, eks_assets: Cli) -> None:
+    """The file of `sandbox` has no gate: exit code 2, with the way out, before anything is looked at."""
+    done = eks_assets(verb, "sandbox")
+    assert done.returncode == 2, done.stdout
+    assert "there is no approval; anchored: before applications" in done.stderr
+    assert "an administrator runs: eks-assets bootstrap sandbox --apply" in done.stderr

@@ -33,6 +33,7 @@ def test_launchpad_decision_counts_as_one_approver(
     file.write_text(yaml.safe_dump({**document, "approval": {"approvers": 1, "ui": True}}))
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
     gate.env = load_environment("sandbox", environments)
+    gate.anchor()
 
     def press(decision: str, digest: str) -> dg.ExecuteInProcessResult:
         config = {"digest": digest, "decision": decision, "reason": "pressed"}

@@ -27,7 +27,7 @@ from resources.records.clock import server_time
 from sensors import approval
 from sensors.approval import RELEASE, approval_sensor
 from sensors.polling import look_at_each
-from tests.helpers.gate import Gate
+from tests.helpers.gate import USERS, Gate
 from tests.helpers.plans import change, field, report
 from tests.sensors.conftest import Daemon, Files, Materialize
 
@@ -42,7 +42,8 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
     may take its time."""
     monkeypatch.setattr(approval, "look_at_each", lambda kind, calls, seconds=0: look_at_each(kind, calls, 60))
     files.keep("sandbox")
-    files.write("sandbox", approval={"before": "applications", "approvers": 2, "expires": "30m"})
+    gate = {"before": "applications", "approvers": 2, "expires": "30m", "allow": [f"{USERS}*"]}
+    files.write("sandbox", approval=gate)
     env = load_environment("sandbox")
     yield env
     for asked in store.list_requests(Context.of(env), 48):
