@@ -11,11 +11,12 @@ COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox b
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench charts catalog docs clean
+.PHONY: help venv demo test test-long check bench charts catalog docs clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
 	@echo "make test    every check and test"
+	@echo "make test-long  what takes too long for 'make test'; before an issue is called done"
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
@@ -58,6 +59,11 @@ check: $(READY)
 test: check
 	@$(COMPILE)
 	$(BIN)/python -m pytest
+
+# Random examples in plenty, and the tests marked `long`; docs/testing.md keeps a table of its runs.
+test-long: $(READY)
+	@$(COMPILE)
+	EKS_ASSETS_EXAMPLES=$${EKS_ASSETS_EXAMPLES:-2000} $(BIN)/python -m pytest --long
 
 bench: $(READY)
 	@$(COMPILE)

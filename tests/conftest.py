@@ -33,6 +33,7 @@ from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.ports import PortBook
 from sandbox.snapshots.commands import make_snapshot, restore_snapshot
 from tests.helpers.environment_folder import EXAMPLES
+from tests.helpers.examples import REPEAT
 from tests.helpers.gate import PEOPLE, Gate
 from tests.helpers.releases import NAMESPACE
 
@@ -44,6 +45,27 @@ Lint = Callable[[dict[str, Any]], list[str]]
 
 # I4010 asks for prose in the template's metadata; W3010 for the account's own list of zones, where we name them.
 ACCEPTED_RULES = {"I4010", "W3010"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--long, as `make test-long` has it; docs/testing.md says what belongs there."""
+    parser.addoption("--long", action="store_true", help="what `make test` leaves out, and the property tests alone")
+
+
+def pytest_report_header() -> str:
+    """How to repeat the random examples of this run."""
+    return f"property tests: {REPEAT}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, as a skipped test fails in CI: the long tests, or with --long all others."""
+
+    def belongs(item: pytest.Item) -> bool:
+        long = item.get_closest_marker("long") is not None
+        return long or item.get_closest_marker("property") is not None if config.getoption("--long") else not long
+
+    config.hook.pytest_deselected(items=[item for item in items if not belongs(item)])
+    items[:] = [item for item in items if belongs(item)]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

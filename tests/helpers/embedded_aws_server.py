@@ -9,8 +9,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,9 @@ class Aws:
 
     folder: Path
     supervisor_url: str = ""
+    module: str = "sandbox.embedded_aws"
+    root: tuple[str, str] = ("AKIAROOT", "root-secret")
+    variables: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -71,13 +74,14 @@ class Aws:
             "EKS_ASSETS_DELAYS": str(self.folder / "delays.json"),
             "EKS_ASSETS_ADDON_DEADLINE": "1",
             "EKS_ASSETS_SUPERVISOR_URL": self.supervisor_url,
-            "AWS_ACCESS_KEY_ID": "AKIAROOT",
+            "AWS_ACCESS_KEY_ID": self.root[0],
             "HOME": str(self.folder),
-            "AWS_SECRET_ACCESS_KEY": "root-secret",
+            "AWS_SECRET_ACCESS_KEY": self.root[1],
             "PYTHONPATH": str(PROJECT),
+            **self.variables,
         }
         with (self.folder / "log").open("ab") as log:
-            command = [str(ensure_embedded_aws(lambda _message: None)), "-m", "sandbox.embedded_aws"]
+            command = [str(ensure_embedded_aws(lambda _message: None)), "-m", self.module]
             self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
         wait_for(self.answers, "The embedded AWS answering", 30)
         return self
