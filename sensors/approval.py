@@ -6,7 +6,8 @@ sensor believes, or is made to believe, lets anything through. Expiry is judged 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 
 import dagster as dg
@@ -21,7 +22,7 @@ from resources.approval.rules import RequestState
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
 from resources.context import Context
-from resources.model.errors import PipelineError
+from resources.model.errors import ApprovalStale, NotFound, PipelineError
 from resources.notifications import messages
 from resources.notifications.messages import Notification
 from resources.notifications.topic import send_notification
@@ -67,12 +68,12 @@ def approval_sensor(context: dg.SensorEvaluationContext, environments: Environme
     requests: list[dg.RunRequest] = []
     answered: dict[str, ApprovalRecord] = {}
     records = look_at_each("approval requests", {name: partial(read_record, env) for name, env in gated.items()})
-    for name, record in records.items():
-        if isinstance(record, PipelineError):
-            lines.append(f"{name}: {first_line(record)}")
+    for name, answer in records.items():
+        if isinstance(answer, PipelineError):
+            lines.append(f"{name}: {first_line(answer)}")
             continue
-        answered[name] = record
-        request, reason = decide_launch(context.instance, gated[name], record)
+        answered[name], approved = answer
+        request, reason = decide_launch(context.instance, gated[name], answered[name], approved)
         lines.append(f"{name}: {reason}")
         requests += [request] if request else []
     notified = _notify(gated, answered, _read_cursor(context.cursor), lines)
@@ -81,25 +82,30 @@ def approval_sensor(context: dg.SensorEvaluationContext, environments: Environme
     return tick_result(context, requests, lines, Cursor(told=notified))
 
 
-def read_record(env: Environment) -> ApprovalRecord:
-    """The approval record of an environment with a gate; rejections in it are kept. Raises NotFound where it has not
-    been bootstrapped, AccessDenied, Transient."""
+def read_record(env: Environment) -> tuple[ApprovalRecord, tuple[str, ...]]:
+    """The approval record of an environment with a gate, and the units of the plan that was granted; rejections in it
+    are kept. Raises NotFound where it has not been bootstrapped, AccessDenied, Transient."""
     record = ApprovalRecord.read(context_of(env), env.approval or Approval())
     record.record_rejections()
-    return record
+    if record.grant is None:
+        return record, ()
+    with suppress(ApprovalStale, NotFound):  # the gate says so, too
+        return record, load_approved_plan(record.context, record.grant.request.digest).units
+    return record, ()
 
 
 def decide_launch(
-    instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord
+    instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord, approved: Collection[str] = ()
 ) -> tuple[dg.RunRequest | None, str]:
-    """The run that carries out what was granted, if there is something to start, and why or why not."""
+    """The run that carries out what was granted, if there is something to start, and why or why not. `approved`: the
+    units of the plan that was granted."""
     grant = record.grant
     if grant is None:
         newest = record.states[-1] if record.states else None
         approvers = (env.approval or Approval()).approvers
         return None, describe_state(newest, approvers) if newest else "nothing was submitted for approval"
     short, request_id = grant.request.digest[:19], grant.request.id
-    selection = [RELEASE_PLAN, *load_registry().gated(env)]
+    selection = [RELEASE_PLAN, *_units_of(env, approved)]
     runs = launches_for(instance, env.name, request_id, {RELEASE: request_id}, selection)
     started = next((run for run in runs if not _never_began(instance, run)), None)
     if started is not None:
@@ -117,6 +123,15 @@ def decide_launch(
         )
     tags = {RELEASE: request_id, FROM: SENSOR, WHY: f"{short} was approved by {', '.join(grant.approvers)}"}
     return deploy_run(env, free_key(instance, request_id), tags, selection), f"{short} is approved"
+
+
+def _units_of(env: Environment, approved: Collection[str]) -> list[str]:
+    """What a run that carries out a plan can change: what lies behind the gate, and what the plan changes before it,
+    with what depends on that."""
+    registry = load_registry()
+    gated = registry.gated(env)
+    early = registry.descendants(name for name in approved if name in registry.by_name and name not in gated)
+    return [unit.name for unit in registry.units if unit.name in gated or unit.name in early]
 
 
 def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

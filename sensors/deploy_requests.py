@@ -128,7 +128,7 @@ class _Work:
             self._refused.setdefault(env.name, []).append((message, error.message))
             return [f"{env.name}: message {message.id} goes to the dead-letter queue: {error.message}"]
         key = f"{env.name}/{asked.id or message.id}"
-        selection = tuple(with_plan(load_registry(), env, asked.only))
+        selection = tuple(with_plan(env, asked.only))
         received = Received(
             environment=env.name, key=key, url=message.url, receipt=message.receipt, selection=selection
         )

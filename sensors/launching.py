@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import dagster as dg
 
-from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
@@ -124,10 +123,10 @@ def deploy_run(
     return dg.RunRequest(run_key=run_key, partition_key=env.name, tags={**owner_tag(env), **tags}, asset_selection=keys)
 
 
-def with_plan(registry: Registry, env: Environment, units: Collection[str]) -> list[str]:
-    """The assets of a run of those units: where one lies behind the gate, also its plan for approval."""
-    gated = any(registry[name].is_gated(env) for name in units)
-    return [*units, *([RELEASE_PLAN] if gated else [])]
+def with_plan(env: Environment, units: Collection[str]) -> list[str]:
+    """The assets of a run of those units: where there is a gate, also the plan for approval, since each of them may
+    turn out to lie behind it."""
+    return [*units, *([RELEASE_PLAN] if env.approval is not None and units else [])]
 
 
 def tick_result(

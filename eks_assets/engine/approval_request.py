@@ -8,6 +8,7 @@ from eks_assets.engine.coverage import coverage_faults
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.planner import plan_environment
 from eks_assets.engine.provenance import check_source, source_of
+from eks_assets.engine.reach import is_gate_everywhere
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import build_plan
 from eks_assets.plan.model import Entry, Plan
@@ -39,24 +40,31 @@ class PendingApproval:
     refusals: tuple[str, ...] = ()
 
     @property
+    def reach(self) -> dict[str, tuple[str, ...]]:
+        """What the units before the gate that are behind it change of identity and reach."""
+        return {unit.unit: unit.reach for unit in self.planned.units if unit.reach}
+
+    @property
     def is_granted(self) -> bool:
         return self.state is not None and self.state.status == "granted"
 
 
 def request_approval(registry: Registry, context: Context, approval: Approval) -> PendingApproval:
-    """Plan what lies behind the gate; where no grant covers it, write the plan to the ledger, ask for approval (once
-    for the same plan), and tell people. A grant of which nothing is left to do is used up. No unit is changed.
+    """Plan what lies behind the gate, by its wave or by what it changes; where no grant covers it, write the plan to
+    the ledger, ask for approval (once for the same plan), and tell people. A grant of which nothing is left to do is
+    used up. No unit is changed.
 
     Raises PipelineError where a unit behind the gate cannot be planned, GateNotAnchored where the gate is less than the
     anchored one, or not anchored at all."""
     source = source_of(context)
     check_source(source, approval)
-    names = registry.gated(context.env)
+    # What lies before the gate may be behind it by what it changes, which only its plan can tell.
+    names = None if is_gate_everywhere(context) else registry.gated(context.env)
     planned = plan_environment(registry, context, only=names, with_checks=False, with_preview=True)
     for unit in planned.errors:
         if unit.error is not None:
             raise unit.error
-    plan = build_plan(planned, registry, context.env, source, names)
+    plan = build_plan(planned, registry, context.env, source, planned.gated(registry, context.env))
     record = ApprovalRecord.read(context, approval)
     record.record_rejections()
     grant = record.grant

@@ -27,14 +27,15 @@ from resources.model.outputs import Outputs
 def approved_change(
     unit: AnyUnit, pending: UnitPlan, outputs: Mapping[str, Outputs], context: Context
 ) -> Iterator[None]:
-    """Within it the unit may be changed as `pending` says; outside of the gate that is always so.
+    """Within it the unit may be changed as `pending` says; outside of the gate that is always so. Behind it is what
+    lies in a wave behind it, and what `pending` says to touch identity or reach.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
     approved is not what would happen now, or has been done. Before and behind it the file must ask for as much as an
     administrator anchored: GateNotAnchored."""
     refuse_lesser_gate(context)
     approval = context.env.approval
-    if approval is None or not unit.is_gated(context.env):
+    if approval is None or not (pending.reach or unit.is_gated(context.env)):
         yield
         return
     record = ApprovalRecord.read(context, approval)
@@ -42,7 +43,7 @@ def approved_change(
     grant = record.grant
     if grant is None:
         require_anchor(context)
-        raise approval_missing(unit, approval, record.states, context)
+        raise approval_missing(pending, approval, record.states, context)
     approved = load_approved_plan(context, grant.request.digest)
     progress: Progress = record.uses_of(grant.request).get(unit.name, "")
     source = source_of(context)
@@ -69,25 +70,26 @@ def load_approved_plan(context: Context, digest: str) -> Plan:
 
 
 def approval_missing(
-    unit: AnyUnit, approval: Approval, states: tuple[RequestState, ...], context: Context
+    pending: UnitPlan, approval: Approval, states: tuple[RequestState, ...], context: Context
 ) -> ApprovalMissing:
     """Why the gate is closed, and what opens it."""
     name = context.env.name
+    why = f", since it changes identity or reach ({'; '.join(pending.reach)})" if pending.reach else ""
     waiting = [state for state in states if state.status == "waiting"]
     if not waiting and states and states[-1].status == "closed":
         return ApprovalMissing(
-            f"{unit.name} in {name} is not approved: the request for {states[-1].request.digest[:19]} is closed, "
+            f"{pending.unit} in {name} is not approved: the request for {states[-1].request.digest[:19]} is closed, "
             f"{states[-1].reason}",
             next_step=f"eks-assets deploy {name} asks again",
         )
     if not waiting:
         return ApprovalMissing(
-            f"{unit.name} in {name} is waiting for approval, and no plan of it has been submitted yet",
+            f"{pending.unit} in {name} is waiting for approval, and no plan of it has been submitted yet{why}",
             next_step=f"eks-assets deploy {name} submits it (in the UI: materialize release_plan)",
         )
     digest, missing = waiting[-1].request.digest[:19], waiting[-1].missing
     return ApprovalMissing(
-        f"{unit.name} in {name} is waiting for approval of {digest}: {missing} of {approval.approvers} missing",
+        f"{pending.unit} in {name} is waiting for approval of {digest}: {missing} of {approval.approvers} missing{why}",
         next_step=f"eks-assets approve {name} --digest {digest} --reason ...",
     )
 

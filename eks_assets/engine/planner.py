@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.provenance import source_of
+from eks_assets.engine.reach import is_gate_everywhere, list_gated_reach
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
@@ -49,7 +50,7 @@ def plan_environment(
     Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
     unit is in its `error`."""
     context.aws.check_account()
-    if with_preview:
+    if with_preview or context.env.approval is not None:
         expect_releases(registry, context)
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
@@ -80,7 +81,7 @@ def plan_environment(
         wait(running, timeout=GRACE)
         raise
     chosen = [u.name for u in registry.units if only is None or u.name in only]
-    return EnvironmentPlan(context.env.name, tuple(done[name] for name in chosen))
+    return EnvironmentPlan(context.env.name, tuple(done[name] for name in chosen), is_gate_everywhere(context))
 
 
 def plan_unit(
@@ -103,6 +104,7 @@ def plan_unit(
         with redaction.errors():
             spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
             observed, change = _compare(spec, context, needs, with_preview=with_preview)
+            reach = _reach(unit, spec, observed, change, context, needs)
             checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     except PipelineError as error:
         return UnitPlan(unit.name, unit.wave, "unknown", error=error)
@@ -122,7 +124,7 @@ def plan_unit(
             healthy=all(check.passed for check in checks),
             only_probes=isinstance(spec, Probes),
             needs_are_settled=not any(p.change.is_needed or p.error for p in needs),
-            gated=unit.is_gated(context.env),
+            gated=unit.is_gated(context.env) or bool(reach),
         ),
         change,
         pending_fields(spec.model_dump(mode="python")) if change.is_needed else (),
@@ -131,6 +133,7 @@ def plan_unit(
         observed=start_of(observed),
         spec=spec,
         seconds=time.monotonic() - began,
+        reach=reach,
     )
     return redaction.redact_plan(planned)
 
@@ -168,6 +171,23 @@ def _compare(
         if with_preview and change.fields[0].path:
             change = driver.preview(spec, None, change, context)
     return observed, change
+
+
+def _reach(
+    unit: AnyUnit,
+    spec: Spec[Any],
+    observed: Observed | None,
+    change: Change,
+    context: Context,
+    needs: list[UnitPlan],
+) -> tuple[str, ...]:
+    """What puts a change before the gate behind it. What cannot be told before something else has changed counts."""
+    try:
+        return list_gated_reach(unit, spec, observed, change, context)
+    except PipelineError as error:
+        if not any(p.needs_a_run for p in needs) or isinstance(error, ConfigError | Transient):
+            raise
+        return ("what nobody can tell yet",)
 
 
 def _check(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[CheckState, ...]:

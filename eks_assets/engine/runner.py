@@ -8,6 +8,7 @@ from typing import Any
 
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.planner import expect_releases, start_of
+from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
@@ -150,12 +151,16 @@ def _apply_under_lease(
             return observation
         if isinstance(spec, Stack):
             check_boundaries(context)
-        if unit.is_gated(context.env):
+        if context.env.approval is not None:
             expect_releases(registry, context)
+        reach = list_gated_reach(unit, spec, observation.observed, change, context)
+        is_gated = unit.is_gated(context.env) or bool(reach)
+        if is_gated:
             change = driver.preview(spec, observation.observed, change, context)
-        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start_of(observation.observed))
+        start = start_of(observation.observed)
+        pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start, reach=reach)
         with approved_change(unit, pending, observation.outputs, context):
-            context.approved = observation.observed if unit.is_gated(context.env) else None
+            context.approved = observation.observed if is_gated else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
             _apply(unit, driver, spec, change, context, redaction)
         return replace(observation, change=change)

@@ -13,13 +13,15 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 
+from eks_assets.engine.approval_request import request_approval
 from eks_assets.engine.planner import WIDTH, plan_environment
 from eks_assets.orchestration import dagster_patches
+from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.recorded_results import use_recorded_results
 from eks_assets.orchestration.run_tags import OWNER_TAG, launch_of, owner_tag
-from eks_assets.plan.unit_plan import UnitPlan
+from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import ignore_progress
@@ -47,7 +49,7 @@ class PlanFirstExecutor(dg.Executor):
         _tag_with_owner(plan_context.instance, plan_context.dagster_run)
         steps = list(execution_plan.step_keys_to_execute)
         units = [step for step in steps if step in load_registry().by_name]
-        plans = _in_order(plan_context.dagster_run, units)
+        plans = _in_order(plan_context.dagster_run, units, asks=RELEASE_PLAN in steps)
         if not plans:
             yield from self._processes.execute(plan_context, execution_plan)
             return
@@ -77,17 +79,29 @@ def _tag_with_owner(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
             instance.add_run_tags(run.run_id, tag)
 
 
-def _in_order(run: dg.DagsterRun, units: Collection[str]) -> Mapping[str, UnitPlan]:
-    """The units of a run that have nothing to do, are healthy, and read from none that has something to do."""
+def _in_order(run: dg.DagsterRun, units: Collection[str], *, asks: bool = False) -> Mapping[str, UnitPlan]:
+    """The units of a run that have nothing to do, are healthy, and read from none that has something to do.
+
+    `asks`: whether the run asks for approval. Its step for that comes after the waves before `applications`; where one
+    of their units lies behind the gate, the run asks before its first step."""
     environment = run.tags.get("dagster/partition")
     if environment is None or launch_of(run) or not units:
         return {}
+    registry = load_registry()
     try:
-        plan = plan_environment(load_registry(), Platform().open(environment, ignore_progress, run), only=units)
+        context = Platform().open(environment, ignore_progress, run)
+        plan = plan_environment(registry, context, only=units)
+        gated = set(plan.gated(registry, context.env)) & _changing(plan)
+        if asks and context.env.approval and any(not registry[name].is_behind("approval") for name in gated):
+            request_approval(registry, context, context.env.approval)
     except PipelineError:
         return {}
-    to_run = plan.to_run(load_registry())
+    to_run = plan.to_run(registry)
     return {unit.unit: unit for unit in plan.units if unit.unit not in to_run}
+
+
+def _changing(plan: EnvironmentPlan) -> set[str]:
+    return {unit.unit for unit in plan.units if unit.change.is_needed}
 
 
 def _part(context: PlanOrchestrationContext, whole: ExecutionPlan, steps: list[str]) -> ExecutionPlan:

@@ -127,17 +127,19 @@ def _start_digest(changing: Collection[UnitPlan]) -> str:
 
 def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, source: Source, plan: Plan) -> Gated | None:
     """What waits behind the gate; None without a gate. Its digest is final once nothing before the gate is pending and
-    all that lies behind it has been planned; before that there is none."""
+    all that can lie behind it has been planned; before that there is none."""
     if env.approval is None:
         return None
-    gated = registry.gated(env)
+    gated = planned.gated(registry, env)
+    needed = [u.name for u in registry.units] if planned.is_gate_everywhere else registry.gated(env)
     pending = tuple(name for name in plan.units if name in gated)
-    settled = {p.unit for p in planned.units} >= set(gated) and not plan.unknown and len(pending) == len(plan.changes)
+    settled = {p.unit for p in planned.units} >= set(needed) and not plan.unknown and len(pending) == len(plan.changes)
     part = build_plan(planned, registry, env, source, gated)
     return Gated(
         before=env.approval.before,
         approvers=env.approval.approvers,
         units=pending,
+        reach={p.unit: p.reach for p in planned.units if p.reach},
         digest=part.compute_digest() if pending and settled else None,
     )
 

@@ -154,6 +154,12 @@ class Gated(_Model):
     before: str = Described(description="The wave that the gate stands before.")
     approvers: int = Described(ge=1, description="How many approvals it takes.")
     units: tuple[str, ...] = Described(description="The changing units behind the gate.")
+    reach: Mapping[str, tuple[str, ...]] = Described(
+        default={},
+        exclude_if=lambda reach: not reach,
+        description="Of each unit of a wave before the gate that is behind it: what it changes of identity and reach. "
+        "Left out where there is none.",
+    )
     digest: Digest | None = Described(
         description="The digest that a deploy submits for approval; null while something before the gate is pending, "
         "or not all behind it was planned."

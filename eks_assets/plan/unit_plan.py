@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from eks_assets.graph.registry import Registry
+from resources.config.environment import Environment
 from resources.model.change import Change
 from resources.model.errors import PipelineError
 from resources.model.outputs import Outputs
@@ -29,7 +30,8 @@ class CheckState:
 @dataclass(frozen=True)
 class UnitPlan:
     """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
-    and revision of what the change starts from."""
+    and revision of what the change starts from; `reach`: the parts of a change before the gate that touch identity or
+    reach, and so put it behind the gate."""
 
     unit: str
     wave: str
@@ -42,6 +44,7 @@ class UnitPlan:
     observed: Mapping[str, str] = field(default_factory=dict)
     spec: Spec[Any] | None = field(default=None, repr=False)
     seconds: float = 0.0
+    reach: tuple[str, ...] = ()
 
     @property
     def needs_a_run(self) -> bool:
@@ -51,10 +54,11 @@ class UnitPlan:
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """All units in dependency order."""
+    """All units in dependency order. `is_gate_everywhere`: whether the environment has been through its gate once."""
 
     environment: str
     units: tuple[UnitPlan, ...]
+    is_gate_everywhere: bool = False
 
     def __getitem__(self, name: str) -> UnitPlan:
         return next(u for u in self.units if u.unit == name)
@@ -62,6 +66,10 @@ class EnvironmentPlan:
     @property
     def errors(self) -> tuple[UnitPlan, ...]:
         return tuple(u for u in self.units if u.error is not None)
+
+    def gated(self, registry: Registry, env: Environment) -> tuple[str, ...]:
+        """The units behind the gate: by their wave, or by what they would change."""
+        return tuple(u.unit for u in self.units if u.reach or registry[u.unit].is_gated(env))
 
     def to_run(self, registry: Registry) -> tuple[str, ...]:
         """The units that a deploy launches, in order: those that differ or are unhealthy, and what reads from them."""

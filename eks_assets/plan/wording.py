@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,11 +166,24 @@ def gate_lines(report: PlanReport) -> list[str]:
     waves = dict.fromkeys(entry.wave for entry in report.changes if entry.unit in gated.units)
     what = f"{with_plural(len(gated.units), 'unit')} of {', '.join(waves)}"
     first = f"Behind the gate, waiting for {with_plural(gated.approvers, 'approval')}: {what}."
+    why = reach_lines(gated.reach)
     if gated.digest is None:
-        return [first, f"eks-assets deploy {name}: applies what comes before the gate, then asks for approval."]
+        return [first, *why, f"eks-assets deploy {name}: applies what comes before the gate, then asks for approval."]
     return [
         first,
+        *why,
         f"eks-assets deploy {name}: asks for approval of {gated.digest}.",
         f"eks-assets approve {name} --digest {gated.digest.removeprefix('sha256:')[:12]} --reason '...': "
         "approves exactly that.",
     ]
+
+
+def reach_lines(reach: Mapping[str, Sequence[str]]) -> list[str]:
+    """Why units before the gate are behind it, a line each. `reach`: what each changes of identity and reach."""
+    because = "is behind the gate, since it changes identity or reach"
+    return [f"{unit} {because}: {_listed(parts)}" for unit, parts in reach.items()]
+
+
+def _listed(parts: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(parts) - limit} more" if len(parts) > limit else ""
+    return f"{', '.join(parts[:limit])}{more}"

@@ -16,6 +16,7 @@ from resources.approval.store import (
     ALL_UNITS,
     Ended,
     Use,
+    has_uses,
     list_requests,
     list_uses,
     load_rejection,
@@ -25,7 +26,11 @@ from resources.approval.store import (
 from resources.bootstrap.gate import read_anchor
 from resources.config.environment import Approval
 from resources.context import Context
+from resources.model.errors import AccessDenied
 from resources.records.clock import server_time
+from resources.support.memory_cache import CacheKey
+
+_HAS_PASSED: CacheKey[bool] = CacheKey("whether the environment has been through its gate")
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,19 @@ def check_gate(context: Context) -> None:
     approval = context.env.approval
     if approval is None or ApprovalRecord.read(context, approval).grant is None:
         require_anchor(context)
+
+
+def has_passed_gate(context: Context) -> bool:
+    """Whether the environment has been through its gate once. The ledger is only ever added to, so nobody can take
+    that back. True for a role that may not read it, such as an older planner. Raises Transient."""
+
+    def ask() -> bool:
+        try:
+            return has_uses(context)
+        except AccessDenied:
+            return True
+
+    return context.cache.get(_HAS_PASSED, ask)
 
 
 def record_grant_used(context: Context, request: ApprovalRequest) -> None:

@@ -191,6 +191,11 @@ def list_uses(context: Context, request: ApprovalRequest) -> dict[str, Use]:
     return uses
 
 
+def has_uses(context: Context) -> bool:
+    """Whether anything was ever done under a grant, in any environment that shares the ledger."""
+    return ledger.has_keys(context, "uses/")
+
+
 def record_use(context: Context, request: ApprovalRequest, unit: str, use: Use) -> bool:
     """Record that a unit has `started` or is `done` under the grant; False where that was recorded before."""
     by = {"by": context.run_id or "no run"}

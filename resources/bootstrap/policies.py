@@ -138,9 +138,12 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
 
 
 def planner_statements(env: Environment, service_role: Any) -> list[Document]:
-    """The planner reads what exists, and makes and deletes the change sets that a plan looks into; it has no part in
-    the ledger and in leases. `service_role`: its ARN, which a change set names."""
-    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), no_grants(env), no_anchors(env)]
+    """The planner reads what exists, and makes and deletes the change sets that a plan looks into; of the ledger it
+    sees only whether the environment has been through its gate, and it has no part in leases. `service_role`: its ARN,
+    which a change set names."""
+    bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    uses = allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"})
+    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), uses, no_grants(env), no_anchors(env)]
 
 
 def _git_secret(env: Environment) -> list[Document]:

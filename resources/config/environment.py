@@ -48,13 +48,15 @@ class Roles(Model):
 
 
 class Approval(Model):
-    """A gate before a wave; absent means none. `expires`: hours ("24h") or minutes ("30m") that a grant holds. `allow`:
-    who may decide; empty, where one approver is enough: every user and Identity Center session that AWS lets write.
-    `people`: the identities of one person, by their name; where it is given, nobody else counts. `skip_when`: where
-    nothing would change behind the gate it does not stop, since nobody can approve an empty plan.
+    """A gate before a wave; absent means none. `before`: the first wave behind it, by default the first of all; changes
+    of identity and reach are behind it wherever they are, once the environment has been through it. `expires`: hours
+    ("24h") or minutes ("30m") that a grant holds. `allow`: who may decide; empty, where one approver is enough: every
+    user and Identity Center session that AWS lets write. `people`: the identities of one person, by their name; where
+    it is given, nobody else counts. `skip_when`: where nothing would change behind the gate it does not stop, since
+    nobody can approve an empty plan.
     `clean`: `required` refuses code and environments with uncommitted changes, which otherwise are part of the plan."""
 
-    before: UnitWave = "applications"
+    before: UnitWave = "network"
     approvers: int = Field(default=1, ge=1, le=10)
     expires: str = Field(default="24h", pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')
     exclude_initiator: bool = True

@@ -29,6 +29,11 @@ class Driver(ABC, Generic[S]):
         it is, for drivers whose plan compares every field already."""
         return change
 
+    def list_reach(self, spec: S, observed: Observed | None, change: Change, context: Context) -> tuple[str, ...]:
+        """The parts of a needed change that touch identity or reach (`resources/model/reach.py`), a few words each;
+        empty where it grants nothing. By default all of it, for drivers of what others act on by its name."""
+        return ("all of it",)
+
     @abstractmethod
     def apply(self, spec: S, context: Context) -> None:
         """Make it so, and leave nothing that the next run can't fix."""
@@ -48,6 +53,10 @@ class ReadOnly(Driver[S]):
     def plan(self, spec: S, observed: Observed | None) -> Change:
         """Nothing to do."""
         return NOTHING_TO_DO
+
+    def list_reach(self, spec: S, observed: Observed | None, change: Change, context: Context) -> tuple[str, ...]:
+        """None, since nothing is changed."""
+        return ()
 
     def apply(self, spec: S, context: Context) -> None:
         """Changes nothing."""

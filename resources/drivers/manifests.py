@@ -11,6 +11,7 @@ from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.objects import apply_object, describe_object, find_condition, read_object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
 from resources.model.outputs import NoOutputs, plain_document
+from resources.model.reach import is_reach_of_object
 from resources.model.specs import Manifests
 from resources.support.polling import Poll, wait_until
 
@@ -44,6 +45,18 @@ class ManifestsDriver(Driver[Manifests]):
             tuple(fields),
             f"{len(fields)} differences in {len(spec.objects)} objects",
         )
+
+    def list_reach(
+        self, spec: Manifests, observed: Observed | None, change: Change, context: Context
+    ) -> tuple[str, ...]:
+        """The objects with a field that touches identity or reach, as `Kind namespace/name`."""
+        names: list[str] = []
+        for field in change.fields:
+            kind, _, rest = field.path.partition(" ")
+            name, _, path = rest.partition(" ")
+            if is_reach_of_object(kind, replace(field, path=path)):
+                names.append(f"{kind} {name}")
+        return tuple(dict.fromkeys(names))
 
     def apply(self, spec: Manifests, context: Context) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a

@@ -100,6 +100,17 @@ def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
 
 
+def has_keys(context: Context, prefix: str) -> bool:
+    """Whether any key begins with `prefix`; False where the environment has not been bootstrapped."""
+    bucket = ledger_bucket(context.env)
+    try:
+        with aws_call(f"reading the ledger {bucket}"):
+            answer = context.aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except NotFound:
+        return False
+    return bool(answer.get("Contents"))
+
+
 # Read by tests alone so far: the issue on the audit trail adds the command that lists them.
 def list_entries(context: Context, limit: int = 100) -> list[dict[str, Any]]:
     """The newest entries first."""

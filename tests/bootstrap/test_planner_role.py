@@ -12,6 +12,7 @@ from resources.bootstrap import stack as bootstrap_stack
 from resources.cloudformation import build_arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
+from resources.config.names import ledger_bucket
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
 
 READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List", "Simulate")
@@ -45,7 +46,6 @@ def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
         "dynamodb:GetItem",
         "kms:Decrypt",
         "s3:GetObject",
-        "s3:ListBucket",
         "s3:PutObject",
         "sns:Publish",
         "ssm:PutParameter",
@@ -55,6 +55,14 @@ def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
 def test_planner_cannot_touch_ledger_leases_or_resources(prod_env: Environment, refused: str) -> None:
     """The planner has no right to the ledger, the lease, a message, a parameter or a stack's execution."""
     assert not allows(statements_of(prod_env, "PlannerRole"), refused)
+
+
+def test_planner_lists_uses_of_grants_only(prod_env: Environment) -> None:
+    """Of the ledger the planner sees only whether the environment has been through its gate."""
+    listing = [s for s in statements_of(prod_env, "PlannerRole") if allows([s], "s3:ListBucket")]
+    assert [(s["Resource"], s["Condition"]) for s in listing] == [
+        (f"arn:aws:s3:::{ledger_bucket(prod_env)}", {"StringLike": {"s3:prefix": "uses/*"}})
+    ]
 
 
 def test_planner_makes_change_sets_of_its_environment_only(prod_env: Environment) -> None:

@@ -119,3 +119,48 @@ def test_later_change_needs_new_approval_and_can_be_rejected(environments: Path,
     assert rejected.returncode == 0, rejected.stdout + rejected.stderr
     shown = eks_assets("approvals", GATED, **folder)
     assert "was rejected by bob: not on a Friday" in shown.stdout
+
+
+def with_cluster_admin(environments: Path) -> dict[str, str]:
+    """The environment's files with one more access entry, and a setting behind the gate changed beside it."""
+    file = environments / "clusters/sandbox.yaml"
+    document = yaml.safe_load(file.read_text())
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    entry = {
+        "principalARN": "arn:aws:iam::000000000000:user/outsider",
+        "accessPolicies": [{"policyARN": policy, "accessScope": {"type": "cluster"}}],
+    }
+    document.setdefault("accessConfig", {}).setdefault("accessEntries", []).append(entry)
+    file.write_text(yaml.safe_dump(document))
+    gated = environments / f"{GATED}.yaml"
+    settings = yaml.safe_load(gated.read_text())
+    settings["addons"] = {"prometheus": {"values": {"grafana": {"replicas": 2}}}}
+    gated.write_text(yaml.safe_dump(settings))
+    return {"EKS_ASSETS_ENVIRONMENTS": str(environments)}
+
+
+def test_later_access_entry_waits_before_the_gate(
+    environments: Path, eks_assets: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An access entry lies waves before the gate, and waits all the same: on the command line and in the UI, with what
+    is behind the gate in one request; the grant carries both out."""
+    folder = with_cluster_admin(environments)
+    planned = eks_assets("plan", GATED, **folder)
+    assert "access_entries is behind the gate, since it changes identity or reach" in planned.stdout, planned.stdout
+    done = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["approval"]["units"] == ["access_entries", "prometheus"]
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
+    run = materialize(GATED)
+    assert run.run.tags[OUTCOME_TAG] == WAITING
+    assert "access_entries" not in run.results()
+    again = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
+    assert json.loads(again.stdout)["approval"]["release"] == outcome["approval"]["release"]
+    for person in ("alice", "bob"):
+        digest = outcome["approval"]["digest"]
+        eks_assets("approve", GATED, "--digest", digest, "--reason", "granted", **folder, **as_person(person))
+    finished = eks_assets("deploy", GATED, timeout=900, **folder)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "nothing to do" in eks_assets("deploy", GATED, **folder).stdout

@@ -75,9 +75,10 @@ def deploy(
 
 
 def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> DeployResult:
-    """Run those units that lie before the gate, then those that lie behind it and are approved."""
+    """Run those units that need no approval, then those behind the gate that are approved, and what depends on them."""
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
-    free = [name for name in names if not registry[name].is_gated(env)]
+    held_back = {*plan.gated(registry, env), *registry.descendants(unit.unit for unit in plan.units if unit.reach)}
+    free = [name for name in names if name not in held_back]
     with launcher.holding():
         if free:
             print_text(console, f"{env.name}: {len(free)} of {len(plan.units)} units have something to do")
@@ -85,9 +86,11 @@ def _run(launcher: Launcher, plan: EnvironmentPlan, names: list[str]) -> DeployR
         # What lies behind the gate has not run yet, so the end of this run is not the deploy's.
         tags = {} if len(free) == len(names) else {OUTCOME_TAG: WAITING}
         rows = launcher.run(free, tags) if free else {}
-        if len(free) == len(names) or any(unit.state != "done" for unit in rows.values()):
+        # What another unit's change has turned into one of identity or reach has stopped at the gate by itself.
+        stopped = any(unit.state == WAITING for unit in rows.values())
+        if not stopped and (len(free) == len(names) or any(unit.state != "done" for unit in rows.values())):
             return DeployResult(len(plan.units), rows)
-        gate = stop_at_gate(registry, env, plan, console, log)
+        gate = stop_at_gate(registry, env, plan, console, log, stopped=stopped)
         behind = [name for name in gate.names if name in names]
         return DeployResult(len(plan.units), rows | (launcher.run(behind) if behind else {}), gate.waiting)
 

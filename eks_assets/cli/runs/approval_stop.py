@@ -14,6 +14,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import critical_minutes
 from eks_assets.plan.markdown import summary_line
 from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.plan.wording import reach_lines
 from resources.approval.rules import RequestState
 from resources.config.environment import Environment
 from resources.context import Context
@@ -28,15 +29,23 @@ class GateStop:
 
 
 def stop_at_gate(
-    registry: Registry, env: Environment, before: EnvironmentPlan, console: Console, log: EventLog
+    registry: Registry,
+    env: Environment,
+    before: EnvironmentPlan,
+    console: Console,
+    log: EventLog,
+    *,
+    stopped: bool = False,
 ) -> GateStop:
-    """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy.
+    """Plan what lies behind the gate. `before`: the environment's plan at the start, which knows who is unhealthy;
+    `stopped`: whether a unit that this plan left before the gate has stopped at it.
 
     Raises PipelineError where a unit behind the gate cannot be planned."""
     if env.approval is None:
         return GateStop((), {})
-    unhealthy = [u.unit for u in before.units if u.state == "failed" and registry[u.unit].is_gated(env)]
-    if not unhealthy and not any(registry[name].is_gated(env) for name in before.to_run(registry)):
+    gated = before.gated(registry, env)
+    unhealthy = [u.unit for u in before.units if u.state == "failed" and u.unit in gated]
+    if not stopped and not unhealthy and not set(gated) & set(before.to_run(registry)):
         return GateStop((), {})
     pending = request_approval(registry, Context.of(env), env.approval)
     if pending.state is None:
@@ -51,6 +60,8 @@ def stop_at_gate(
         print_text(console, f"an earlier approval does not cover this: {refusal}", "yellow")
     changes = summary_line(pending.plan, critical_minutes(pending.plan.units, registry))
     print_text(console, f"behind the gate: {changes}", "yellow")
+    for why in reach_lines(pending.reach):
+        print_text(console, why, "yellow")
     print_text(console, line, "yellow")
     for command in (f"eks-assets plan {env.name}", *to_decide):
         print_text(console, f"  {command}", indent="    ")

@@ -23,6 +23,7 @@ from resources.config.environment import Environment
 from resources.config.sandbox_state import with_addresses
 from resources.context import Context
 from resources.drivers.helm.command import run_helm, translate_helm_error
+from resources.model.digests import hex_digest_of
 from resources.model.errors import CommandFailed, OperationFailed, PipelineError, Refused
 from resources.model.specs import HelmRelease
 from resources.support.archives import ARCHIVE_ERRORS, read_members
@@ -43,6 +44,11 @@ def chart_reference(spec: HelmRelease, context: Context) -> list[str]:
     if repository.startswith("oci://"):
         return [f"{repository}/{spec.chart}", "--version", spec.version]
     return [spec.chart, "--repo", repository, "--version", spec.version]
+
+
+def hash_chart_source(spec: HelmRelease, env: Environment) -> str:
+    """A short hash of who supplies the chart, whatever its version: its repository or the mirror, with TLS or not."""
+    return hex_digest_of([env.charts.mirror or spec.repository, env.charts.plain_http])[:16]
 
 
 def registry_flags(env: Environment) -> list[str]:

@@ -34,7 +34,7 @@ class Rendering:
 
 def compare_renderings(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:
     """What two renderings have in common, in the order of their titles, and the paths in which they differ."""
-    one, two = (_by_title(objects, namespace) for objects in (first, second))
+    one, two = (objects_by_title(objects, namespace) for objects in (first, second))
     objects, shapes = [], list[tuple[str, Any]]()
     volatile = [f"{name.rpartition('/')[0]}/*" for name in one.keys() ^ two.keys()]
     for name in sorted(one.keys() & two.keys()):
@@ -48,7 +48,7 @@ def compare_renderings(first: Iterable[Object], second: Iterable[Object], namesp
     return Rendering(tuple(objects), tuple(sorted(set(volatile))), tuple(shapes))
 
 
-def _by_title(objects: Iterable[Object], namespace: str) -> dict[str, Object]:
+def objects_by_title(objects: Iterable[Object], namespace: str) -> dict[str, Object]:
     """By title, as they would be stored. A hook may have the title of another object, and so may an object of another
     API group."""
     titled: dict[str, Object] = {}

@@ -12,11 +12,12 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.base import Driver
-from resources.drivers.helm.charts import Package, package_of
+from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, find_drift, is_hook
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
+from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
 from resources.drivers.helm.rendering import render_once
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.dry_run import dry_run_objects
@@ -80,6 +81,12 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         if observed is None:
             fields = masked_values(diff({}, wanted_fields(spec)))
         return preview_release(spec, replace(change, fields=fields), context)
+
+    def list_reach(
+        self, spec: HelmRelease, observed: Observed | None, change: Change, context: Context
+    ) -> tuple[str, ...]:
+        """See `reach.py`; renders the chart."""
+        return list_release_reach(spec, context)
 
     def apply(self, spec: HelmRelease, context: Context) -> None:
         """`helm upgrade --install --wait`, watching the pods, so that an image that can't be pulled or a container
@@ -146,7 +153,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 "--history-max",
                 "10",
                 "--labels",
-                f"{DIGEST_LABEL}={spec_label(spec)}",
+                f"{DIGEST_LABEL}={spec_label(spec)},{SOURCE_LABEL}={hash_chart_source(spec, context.env)}",
             ]
             argv += ["--skip-crds"] if spec.skip_crds else []
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.

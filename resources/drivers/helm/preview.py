@@ -32,7 +32,7 @@ def preview_release(spec: HelmRelease, change: Change, context: Context) -> Chan
     facts = {"chart": package.digest}
     if rendering is None:
         return replace(change, facts=facts, reason=f"{change.reason}; rendered once its values are known")
-    objects = _fields(spec, release, rendering.objects, rendering.volatile, context)
+    objects = object_fields(spec, release, rendering.objects, rendering.volatile, context)
     applied = release.objects if release else []
     return replace(
         change,
@@ -43,9 +43,10 @@ def preview_release(spec: HelmRelease, change: Change, context: Context) -> Chan
     )
 
 
-def _fields(
+def object_fields(
     spec: HelmRelease, release: Release | None, rendered: Iterable[Object], volatile: tuple[str, ...], context: Context
 ) -> tuple[FieldChange, ...]:
+    """The fields of the live objects that `rendered` would change, make or remove."""
     kept = [obj for obj in rendered if not is_hook(obj)]
     if not cluster_exists(context):
         return tuple(FieldChange(title_of(obj, spec.namespace), None, EXISTS) for obj in kept)

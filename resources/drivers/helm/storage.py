@@ -36,13 +36,22 @@ class Release:
     values: dict[str, Any]
     manifest: str
     labels: dict[str, str]
+    hooks_manifest: str = ""
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The objects of the rendered manifest, as they stand in it: most name no namespace. Raises OperationFailed
         where somebody has made something else of it."""
+        return self._objects_of(self.manifest)
+
+    @cached_property
+    def hooks(self) -> list[dict[str, Any]]:
+        """The objects that helm runs around an upgrade, which stand in no manifest. Raises as `objects` does."""
+        return self._objects_of(self.hooks_manifest)
+
+    def _objects_of(self, manifest: str) -> list[dict[str, Any]]:
         try:
-            return check_objects(manifest_objects(self.manifest))
+            return check_objects(manifest_objects(manifest))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else "it is no YAML"
             raise OperationFailed(
@@ -178,6 +187,7 @@ def _decoded(secret: Object) -> Release:
         values=document.get("config") or {},
         manifest=document.get("manifest") or "",
         labels=_labels(secret),
+        hooks_manifest="\n---\n".join(hook["manifest"] for hook in document.get("hooks") or ()),
     )
     texts = (release.name, release.namespace, release.status, release.chart, release.version, release.manifest)
     if not all(isinstance(text, str) for text in texts) or not isinstance(release.values, dict):

@@ -22,6 +22,7 @@ from resources.drivers.stack.status import EventStream, describe_stack, must_be_
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
+from resources.model.reach import list_template_reach
 from resources.model.specs import Stack, output_key
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ class StackDriver(Driver[Stack[Any]]):
 
         Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
         return preview_stack(spec, observed, change, context)
+
+    def list_reach(
+        self, spec: Stack[Any], observed: Observed | None, change: Change, context: Context
+    ) -> tuple[str, ...]:
+        """The resources that differ in a part that touches identity or reach."""
+        before = observed.desired if observed is not None and not must_be_recreated(observed.status) else {}
+        return list_template_reach(before, wanted_fields(spec))
 
     def apply(self, spec: Stack[Any], context: Context) -> None:
         """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in
