@@ -97,6 +97,7 @@ def _approving(*more: Document) -> Document:
         _allow("ssm:GetParameter", "arn:aws:ssm:*:*:parameter/*/*/bootstrap/gate"),
         _allow("ssm:DescribeParameters", "arn:aws:ssm:*:*:*"),
         _allow("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
+        _allow("iam:GetUser", f"arn:aws:iam::{ACCOUNT}:user/*"),
         _allow("s3:GetObject s3:GetObjectVersion", ledgers),
         _allow("s3:ListBucket s3:ListBucketVersions", "arn:aws:s3:::*-ledger-*"),
         _allow("kms:Decrypt", f"arn:aws:kms:*:{ACCOUNT}:key/*"),

@@ -183,7 +183,7 @@ def notification_of(env_context: Context, state: RequestState) -> Notification |
     env, request = env_context.env, state.request
     digest, request_id = request.digest, request.id
     if state.status == "waiting":
-        return approval_notification(env, request, load_approved_plan(env_context, digest))
+        return approval_notification(env, state, load_approved_plan(env_context, digest))
     if state.status == "granted":
         return messages.request_approved(env, digest, state.approvers, request_id=request_id)
     if state.status == "rejected":

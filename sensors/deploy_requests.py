@@ -13,6 +13,7 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from eks_assets.orchestration.run_tags import SENDER_TAG
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.aws.errors import aws_call
@@ -37,7 +38,7 @@ from sensors.launching import (
 from sensors.polling import context_of, first_line, look_at_each
 
 UNIT = "deploy_requests"
-REQUEST, SENDER = "eks-assets/request", "eks-assets/sender"
+REQUEST, SENDER = "eks-assets/request", SENDER_TAG
 SENSOR = "deploy requests"
 AT_A_TIME = 10
 REASON_LENGTH = 1000

@@ -13,16 +13,18 @@ from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import build_plan
 from eks_assets.plan.model import Entry, Plan
 from eks_assets.plan.unit_plan import EnvironmentPlan
-from eks_assets.plan.wording import source_words
+from eks_assets.plan.wording import source_words, with_plural
 from resources.approval.decisions import decision_command
+from resources.approval.electorate import Approvers
 from resources.approval.least_gate import require_anchor
 from resources.approval.record import ApprovalRecord, read_request_state, record_grant_used
-from resources.approval.rules import ApprovalRequest, RequestState
+from resources.approval.rules import ApprovalRequest, RequestState, describe_unproved
 from resources.approval.store import ALL_UNITS, create_request, publish_plan
 from resources.aws.session import caller_arn
+from resources.bootstrap.gate import read_anchor
 from resources.config.environment import Approval, Environment
 from resources.context import Context
-from resources.model.errors import PipelineError
+from resources.model.errors import ApprovalMissing, PipelineError
 from resources.notifications.messages import Notification, approval_needed
 from resources.notifications.topic import send_notification
 
@@ -49,13 +51,16 @@ class PendingApproval:
         return self.state is not None and self.state.status == "granted"
 
 
-def request_approval(registry: Registry, context: Context, approval: Approval) -> PendingApproval:
+def request_approval(
+    registry: Registry, context: Context, approval: Approval, *, through: str = "", sender: str = ""
+) -> PendingApproval:
     """Plan what lies behind the gate, by its wave or by what it changes; where no grant covers it, write the plan to
     the ledger, ask for approval (once for the same plan), and tell people. A grant of which nothing is left to do is
-    used up. No unit is changed.
+    used up. No unit is changed. `through`, `sender`: who asked, as in `ApprovalRequest`.
 
-    Raises PipelineError where a unit behind the gate cannot be planned, GateNotAnchored where the gate is less than the
-    anchored one, or not anchored at all."""
+    Raises ApprovalMissing where nobody proved who asks and there are too few others to approve; GateNotAnchored where
+    the gate is less than the anchored one, or not anchored at all; PipelineError where a unit behind the gate cannot be
+    planned."""
     source = source_of(context)
     check_source(source, approval)
     # What lies before the gate may be behind it by what it changes, which only its plan can tell.
@@ -77,20 +82,39 @@ def request_approval(registry: Registry, context: Context, approval: Approval) -
     if grant is not None and not refusals:
         return PendingApproval(planned, plan, grant)
     require_anchor(context)
-    state, is_new = _put_up(plan, record, approval)
-    send_notification(context, approval_notification(context.env, state.request, plan))
+    state, is_new = _put_up(plan, record, approval, through, sender)
+    send_notification(context, approval_notification(context.env, state, plan))
     return PendingApproval(planned, plan, state, is_new, refusals)
 
 
-def _put_up(plan: Plan, record: ApprovalRecord, approval: Approval) -> tuple[RequestState, bool]:
-    """The request for the plan that waits, and whether it is a new one."""
+def _put_up(
+    plan: Plan, record: ApprovalRecord, approval: Approval, through: str, sender: str
+) -> tuple[RequestState, bool]:
+    """The request for the plan that waits, whoever asked for it first, and whether it is a new one."""
     context = record.context
     digest = publish_plan(context, plan.document())
     waiting = [s for s in record.states if s.request.digest == digest and s.status == "waiting"]
     if waiting:
         return waiting[-1], False
-    request = create_request(context, digest, caller_arn(context.env), [s.request for s in record.states])
+    initiator, earlier = caller_arn(context.env), [s.request for s in record.states]
+    check_approvers(context, approval, initiator, through)
+    request = create_request(context, digest, initiator, earlier, through, sender)
     return read_request_state(context, request, approval), True
+
+
+def check_approvers(context: Context, approval: Approval, initiator: str, through: str) -> None:
+    """Raises ApprovalMissing where nobody proved who asks, and approval.allow has not that one approver more."""
+    approvers = Approvers(context, approval, read_anchor(context))
+    unproved = describe_unproved(approval, approvers, initiator, through)
+    needed, name = approval.approvers + bool(unproved), context.env.name
+    if not unproved or (voters := approvers.count_voters()) >= needed:
+        return
+    sandbox = f'eval "$(eks-assets sandbox env --as initiator)"; eks-assets deploy {name}'
+    raise ApprovalMissing(
+        f"the plan of {name} was not submitted for approval: nobody proved who asks ({initiator}: {unproved}), so it "
+        f"takes {with_plural(needed, 'approver')}, and approval.allow has {voters:.0f}",
+        next_step=f"ask as a person: {sandbox}" if context.env.sandbox else f"as a person: eks-assets deploy {name}",
+    )
 
 
 def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record: ApprovalRecord) -> tuple[str, ...]:
@@ -111,11 +135,20 @@ def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record:
     return tuple(dict.fromkeys(reasons))
 
 
-def approval_notification(env: Environment, request: ApprovalRequest, plan: Plan) -> Notification:
+def approval_notification(env: Environment, state: RequestState, plan: Plan) -> Notification:
     """The message that a plan waits for approval: which units and fields would change, never the values."""
     changes = [_change_line(entry) for entry in plan.changes]
-    commands = decision_commands(env, request)
-    return approval_needed(env, request.digest, request.id, changes, commands, source=source_words(plan))
+    request, commands = state.request, decision_commands(env, state.request)
+    return approval_needed(
+        env,
+        request.digest,
+        request.id,
+        changes,
+        commands,
+        source=source_words(plan),
+        initiator=describe_initiator(state),
+        is_proved=not state.unproved,
+    )
 
 
 def _change_line(entry: Entry) -> str:
@@ -136,7 +169,8 @@ def decision_commands(env: Environment, request: ApprovalRequest) -> list[str]:
 
 
 def describe_state(state: RequestState, approvers: int) -> str:
-    """One line on how a request stands; `approvers`: how many it takes."""
+    """One line on how a request stands; `approvers`: how many it takes where somebody proved who asked."""
+    approvers += bool(state.unproved)
     digest, until = state.request.digest[:19], f"{state.until:%Y-%m-%d %H:%M} UTC"
     names = f" ({', '.join(state.approvers)})" if state.approvers else ""
     counted = f"{approvers - state.missing} of {approvers}"
@@ -148,6 +182,15 @@ def describe_state(state: RequestState, approvers: int) -> str:
         "closed": f"{digest} is closed, and nobody can approve it any more: {state.reason}",
         "used": f"{digest} was approved and has been carried out",
     }[state.status]
+
+
+def describe_initiator(state: RequestState) -> str:
+    """Who asked, and whether anybody proved it."""
+    request = state.request
+    through = f" through {request.through}" if request.through else ""
+    sender = f", sent by {request.sender}" if request.sender else ""
+    unproved = f"; nobody proved who asked ({state.unproved}): one approver more" if state.unproved else ""
+    return f"{request.initiator}{through}{sender}{unproved}"
 
 
 def describe_newest_request(context: Context) -> tuple[bool, str]:

@@ -87,9 +87,9 @@ def approval_missing(
             f"{pending.unit} in {name} is waiting for approval, and no plan of it has been submitted yet{why}",
             next_step=f"eks-assets deploy {name} submits it (in the UI: materialize release_plan)",
         )
-    digest, missing = waiting[-1].request.digest[:19], waiting[-1].missing
+    digest, missing, needed = waiting[-1].request.digest[:19], waiting[-1].missing, waiting[-1].needed(approval)
     return ApprovalMissing(
-        f"{pending.unit} in {name} is waiting for approval of {digest}: {missing} of {approval.approvers} missing{why}",
+        f"{pending.unit} in {name} is waiting for approval of {digest}: {missing} of {needed} missing{why}",
         next_step=f"eks-assets approve {name} --digest {digest} --reason ...",
     )
 

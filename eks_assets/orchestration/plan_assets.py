@@ -10,6 +10,7 @@ import dagster as dg
 from eks_assets.engine.approval_request import (
     PendingApproval,
     decision_commands,
+    describe_initiator,
     describe_newest_request,
     request_approval,
 )
@@ -18,6 +19,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.assets import RELEASE_PLAN, group_name
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
+from eks_assets.orchestration.run_tags import SENDER_TAG
 from eks_assets.plan.markdown import render_by_wave, summary_line
 from eks_assets.plan.model import Plan
 from eks_assets.plan.wording import source_words
@@ -73,7 +75,13 @@ def build_release_plan(registry: Registry, location: CodeLocation) -> dg.AssetsD
     def release_plan(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[Any]]:
         with open_step(context, platform, RELEASE_PLAN) as unit_context:
             approval = unit_context.env.approval
-            pending = request_approval(registry, unit_context, approval) if approval is not None else None
+            # Whoever pressed, sent a message or pushed a commit: Dagster runs as itself and knows no users.
+            sender = context.run.tags.get(SENDER_TAG, "")
+            pending = (
+                request_approval(registry, unit_context, approval, through="Dagster", sender=sender)
+                if approval is not None
+                else None
+            )
         yield dg.MaterializeResult(metadata=_metadata(pending, unit_context.env))
 
     return release_plan
@@ -110,6 +118,7 @@ def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, An
     entries: dict[str, Any] = {
         "result": f"{count} units would change: {'approved' if pending.is_granted else 'waiting for approval'}",
         "digest": request.digest,
+        "asked by": escape_line(describe_initiator(pending.state)),
         **_source(pending.plan),
         "commands": dg.MetadataValue.md(
             "\n".join(f"    {escape_text(line)}" for line in decision_commands(env, request))

@@ -13,6 +13,8 @@ LAUNCH_TAG = "eks-assets/holder"
 OWNER_TAG = "eks-assets/owner"
 OUTCOME_TAG = "eks-assets/outcome"
 OUTCOME_OF = "eks-assets/outcome-of"
+# Who sent the deploy request that a run was started for: AWS's id. Whoever may launch a run may write any tag.
+SENDER_TAG = "eks-assets/sender"
 WAITING = "waiting for approval"
 
 

@@ -130,7 +130,7 @@ def _read_history(context: Context, request: ApprovalRequest) -> list[Decision]:
     return [
         replace(
             parse_decision(v["LastModifiedUser"], v["LastModifiedDate"], v["Value"]),
-            version=v["Version"],
+            version=v.get("Version"),
             is_to_expire=any(policy.get("PolicyType") == "Expiration" for policy in v.get("Policies", [])),
         )
         for v in versions

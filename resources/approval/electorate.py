@@ -8,13 +8,14 @@ session name, where the role is still the one that an administrator anchored (`r
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from resources.approval.rules import Person
+from resources.approval.rules import UI_KEY, Person
 from resources.aws.errors import aws_call
 from resources.aws.role_trust import fixes_session_name, is_pipeline_made, is_sso_role, trust_digest
-from resources.config.allowed_identities import covering_entry, parse_identity
+from resources.config.allowed_identities import IdentityPattern, covering_entry, parse_identity
 from resources.config.environment import Approval, Environment
 from resources.config.gate_anchor import GateAnchor
 from resources.config.names import cloudformation_role, deployer_role, is_stack_role, pipeline_role, planner_role
@@ -23,6 +24,7 @@ from resources.model.errors import AccessDenied, NotFound
 from resources.support.memory_cache import CacheKey
 
 UI_WRITER = "dagster-ui"
+_USER_IDS: CacheKey[str] = CacheKey("IAM user's id, by name")
 _ROLES: CacheKey[Mapping[str, Any]] = CacheKey("IAM role, by name")
 
 
@@ -36,7 +38,7 @@ class Approvers:
     def voter(self, arn: str, at: dt.datetime) -> Person | str:
         """The person behind an ARN that wrote a decision at that time, or why it proves nobody who may decide."""
         if arn == UI_WRITER:
-            return Person("pipeline", "the Dagster UI") if self._approval.ui else "the environment has no `ui: true`"
+            return Person(UI_KEY, "the Dagster UI") if self._approval.ui else "the environment has no `ui: true`"
         name, session = _parts(arn)
         if not name:
             return "it is no user and no role"
@@ -69,6 +71,47 @@ class Approvers:
             return f"sso:{session.lower()}"
         fixed = fixes_session_name(role.get("AssumeRolePolicyDocument", {}), self._context.env.account)
         return f"user:{session}" if fixed else f"role:{name}"
+
+    def initiator_fault(self, arn: str) -> str:
+        """Why the ARN that asked for approval proves no person that can be told from the approvers; empty where it
+        does."""
+        name, session = _parts(arn)
+        if not name:
+            return "it is no user and no role"
+        if name in _own_roles(self._context.env):
+            return "it is a role of the pipeline"
+        if arn.split(":")[4] != self._context.env.account:
+            return "it is of another account"
+        if fault := self._fault_by_earlier_rule(arn) if self._anchor is None else self._fault(name, session):
+            return fault
+        if self._approval.people:
+            return "" if self._person(arn) else "approval.people maps it to nobody"
+        kinds = {"sso" if entry.kind == "permission set" else "user" for entry in self._entries()}
+        is_other = kinds and self.key(arn).partition(":")[0] not in kinds
+        return "approvers are another kind of identity, and approval.people does not say who is who" if is_other else ""
+
+    def is_sender(self, arn: str, sender: str) -> bool:
+        """Whether the identity behind an ARN is the one that SQS names: `AROA...:SESSION`, or `AIDA...` of a user."""
+        name, session = _parts(arn)
+        if not session:
+            return bool(name) and sender == self._user_id(name)
+        return sender == f"{self._role(name).get('RoleId')}:{session}"
+
+    def count_voters(self) -> float:
+        """How many people approval.allow can mean; infinity where it leaves them open."""
+        allow, ui = self._approval.allow, int(self._approval.ui)
+        if people := self._approval.people:
+            return ui + sum(
+                any(not allow or covering_entry(allow, identity) for identity in identities)
+                for identities in people.values()
+            )
+        proving = [e for e in self._entries() if e.kind != "session" or not self._fault(e.role, e.names)]
+        if not allow or any({"*", "?"} & set(entry.names) for entry in proving):
+            return math.inf
+        return ui + len({entry.names for entry in proving})
+
+    def _entries(self) -> list[IdentityPattern]:
+        return [entry for entry in map(parse_identity, self._approval.allow) if entry is not None]
 
     def warnings(self) -> list[str]:
         """One line for each entry of approval.allow whose sessions prove nobody."""
@@ -122,6 +165,16 @@ class Approvers:
         name, session = _parts(arn)
         role = self._role(name) if session else {}
         return f"{role['RoleId']}:{session}" if is_sso_role(role) else arn
+
+    def _user_id(self, name: str) -> str:
+        def read() -> str:
+            try:
+                with aws_call(f"reading the user {name}"):
+                    return self._context.aws.client("iam").get_user(UserName=name)["User"]["UserId"]
+            except (NotFound, AccessDenied):
+                return ""
+
+        return self._context.cache.get(_USER_IDS, read, item=name)
 
     def _role(self, name: str) -> Mapping[str, Any]:
         """The role as IAM describes it; empty where there is none, or where we may not read it: it proves nobody."""

@@ -103,9 +103,17 @@ def _read_state(
     state, uses = tally.state(list_decisions(reading, request)), list_uses(reading, request)
     kept = load_rejection(reading, request) if state.status != "rejected" else None
     if kept is not None:
-        status, ending = kept
-        state = RequestState(
-            request, status, (), approval.approvers, ending.at, ending.at, ending.by, ending.reason, state.ignored
+        at = ApprovalRequest.time(kept["at"])
+        state = replace(
+            state,
+            status="closed" if kept.get("status") == "closed" else "rejected",
+            approvers=(),
+            missing=approval.approvers,
+            unproved="",
+            until=at,
+            decided=at,
+            by=kept["by"],
+            reason=kept["reason"],
         )
     elif state.status != "rejected" and ALL_UNITS in uses:
         state = replace(state, status="used")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from resources.config.environment import Approval
@@ -23,6 +24,7 @@ OPEN_LIVES = 2  # lives of a grant after which a request is over: nobody can dec
 # What ended a grant must be read for as long as that could hold: the decisions of a grant that holds are of the last
 # life, and what has ended it since was decided on a request that was open then.
 LOOK_BACK_LIVES = OPEN_LIVES + 1
+UI_KEY = "pipeline"  # of the one voice that decisions from Dagster's launchpad have, whoever pressed
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,25 @@ class Person:
 
 class Electorate(Protocol):
     """Who may decide: `voter` gives the person behind an ARN that wrote at that time, or the reason why it proves
-    nobody who may; `key` the identity behind an ARN whether it may decide or not."""
+    nobody who may; `key` the identity behind an ARN whether it may decide or not; `initiator_fault` why the ARN that
+    asked proves no person that can be told from those who may decide, empty where it does; `is_sender` whether the
+    identity behind an ARN is the one with an id that SQS names."""
 
     def voter(self, arn: str, at: dt.datetime) -> Person | str: ...
 
     def key(self, arn: str) -> str: ...
 
+    def initiator_fault(self, arn: str) -> str: ...
+
+    def is_sender(self, arn: str, sender: str) -> bool: ...
+
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """A plan submitted for approval. `initiator`: the ARN of whoever asked; `number` counts the requests, so
-    that two of one second have an order. Its `id` is a hash of all of this, so a request that was edited is another
-    one, which nobody has approved."""
+    """A plan submitted for approval. `initiator`: the ARN that asked; `number` counts the requests, so that two of one
+    second have an order. `through`: what asked in somebody's place, such as Dagster, whoever may be behind it; empty
+    where the initiator asked themself; `sender`: the id of whoever sent the deploy request that led to it, as SQS names
+    it. Its `id` is a hash of all of this, so a request that was edited is another one, which nobody has approved."""
 
     environment: str
     digest: str
@@ -55,9 +64,14 @@ class ApprovalRequest:
     at: dt.datetime
     initiator: str
     run: str
+    through: str = ""
+    sender: str = ""
 
     def document(self) -> dict[str, Any]:
-        return {**vars(self), "at": self.at.isoformat(timespec="seconds")}
+        """As it is hashed and written; what is unset is left out, as requests of earlier versions have it."""
+        optional = {name: value for name in ("through", "sender") if (value := getattr(self, name))}
+        fields = {k: v for k, v in vars(self).items() if k not in ("through", "sender")}
+        return {**fields, **optional, "at": self.at.isoformat(timespec="seconds")}
 
     @property
     def id(self) -> str:
@@ -95,7 +109,7 @@ class RequestState:
     """How an approval request stands. `approvers`: people whose grants count now; `ignored`: decisions and objects of
     the ledger that do not count, and why. `until`: when the first of the counting grants (or, while waiting, the
     request) expires; `decided`: when it was granted, rejected or closed; `reason`: the rejecter's words, or why it is
-    closed."""
+    closed; `unproved`: of one that has not ended, why nobody proved who asked, so that it takes one approver more."""
 
     request: ApprovalRequest
     status: Status
@@ -106,6 +120,11 @@ class RequestState:
     by: str = ""
     reason: str = ""
     ignored: tuple[str, ...] = ()
+    unproved: str = ""
+
+    def needed(self, approval: Approval) -> int:
+        """How many people it takes."""
+        return approval.approvers + bool(self.unproved)
 
 
 @dataclass(frozen=True)
@@ -122,11 +141,13 @@ class Tally:
         """How the request stands. A rejection ends it for good, and so does a history that may have lost one."""
         decisions = sorted(decisions, key=lambda d: d.at)
         state = self._weighed(decisions)
-        fault = describe_history_fault(decisions)
-        if not fault or state.status == "rejected":
+        if state.status == "rejected":
             return state
-        last = max(d.at for d in decisions if d.version is not None)
-        return replace(state, status="closed", approvers=(), until=last, decided=last, reason=fault)
+        if fault := describe_history_fault(decisions):
+            last = max(d.at for d in decisions if d.version is not None)
+            missing = self.approval.approvers
+            return RequestState(self.request, "closed", (), missing, last, last, reason=fault, ignored=state.ignored)
+        return replace(state, unproved=self.unproved)
 
     def _weighed(self, decisions: list[Decision]) -> RequestState:
         grants: dict[str, tuple[Person, Decision]] = {}
@@ -149,9 +170,18 @@ class Tally:
                 grants[person.key] = (person, decision)
         # The N-th person is who decided, not the last one that joined in. It counts for what it supersedes even when
         # the grants have expired since.
-        in_order, needed = sorted(first_approvals.values()), self.approval.approvers
+        in_order, needed = sorted(first_approvals.values()), self._needed
         decided = in_order[needed - 1] if len(in_order) >= needed else None
         return replace(self._counted(list(grants.values())), decided=decided, ignored=tuple(ignored))
+
+    @cached_property
+    def unproved(self) -> str:
+        """As `describe_unproved` says of the request."""
+        return describe_unproved(self.approval, self.electorate, self.request.initiator, self.request.through)
+
+    @property
+    def _needed(self) -> int:
+        return self.approval.approvers + bool(self.unproved)
 
     @property
     def _over(self) -> dt.datetime:
@@ -171,9 +201,19 @@ class Tally:
             return ""
         if decision.verdict != "approve":
             return "it is neither approve nor reject"
-        if self.approval.exclude_initiator and self.electorate.key(self.request.initiator) == person.key:
+        if not self.approval.exclude_initiator:
+            return ""
+        if self._has_asked(decision, person):
             return "whoever asked for approval cannot approve it"
+        kinds = {key.partition(":")[0] for key in (self.electorate.key(self.request.initiator), person.key)}
+        if len(kinds) > 1 and not self.unproved and person.key != UI_KEY:
+            return "it is another kind of identity than that of whoever asked, who may be the same person"
         return ""
+
+    def _has_asked(self, decision: Decision, person: Person) -> bool:
+        if self.electorate.key(self.request.initiator) == person.key:
+            return True
+        return bool(self.request.sender) and self.electorate.is_sender(decision.writer, self.request.sender)
 
     def _rejected(self, decision: Decision, person: Person, ignored: list[str]) -> RequestState:
         return RequestState(
@@ -190,13 +230,23 @@ class Tally:
 
     def _counted(self, grants: list[tuple[Person, Decision]]) -> RequestState:
         approvers = tuple(sorted(person.display_name for person, _ in grants))
-        missing = max(0, self.approval.approvers - len(grants))
+        missing = max(0, self._needed - len(grants))
         asked_until = self.request.at + dt.timedelta(seconds=self.lifetime)
         until = min([self._end(decision) for _, decision in grants], default=asked_until)
         if not missing:
             return RequestState(self.request, "granted", approvers, 0, until)
         status: Status = "waiting" if self.now < max(asked_until, until) else "expired"
         return RequestState(self.request, status, approvers, missing, until)
+
+
+def describe_unproved(approval: Approval, electorate: Electorate, initiator: str, through: str) -> str:
+    """Why nobody proved who asks; empty where somebody did, or where whoever asks may approve. Who is not proved cannot
+    be told from the approvers: of one more than are needed, enough are others."""
+    if not approval.exclude_initiator:
+        return ""
+    if through:
+        return f"it was asked for through {through}, which knows no users"
+    return electorate.initiator_fault(initiator)
 
 
 def describe_history_fault(decisions: Iterable[Decision]) -> str:

@@ -17,6 +17,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field, ValidationError
@@ -34,6 +35,7 @@ Ended = Literal["rejected", "closed"]
 ALL_UNITS = "all"  # in place of a unit: nothing more may be done under the grant
 LAST_NUMBER = 1_000_000
 SMALL = 64 * 1024  # bytes; what is larger is none of these documents, and half of it is no JSON
+READERS = 8  # threads
 MOST_NAMES = 100  # tries for a name that no object of another shape has
 _NUMBERED = r"(\.\d+)?\.json"
 CLOCKS_APART = dt.timedelta(minutes=5)
@@ -48,6 +50,8 @@ class RequestDocument(Model):
     at: AwareDatetime
     initiator: str
     run: str
+    through: str = ""
+    sender: str = ""
 
 
 class Ending(Model):
@@ -119,11 +123,17 @@ def _digest_of_body(body: bytes) -> str:
 
 
 def create_request(
-    context: Context, digest: str, initiator: str, earlier: Iterable[ApprovalRequest]
+    context: Context,
+    digest: str,
+    initiator: str,
+    earlier: Iterable[ApprovalRequest],
+    through: str = "",
+    sender: str = "",
 ) -> ApprovalRequest:
-    """Write a new request for a digest. `earlier`: the requests there are."""
+    """Write a new request for a digest. `earlier`: the requests there are; the others as in `ApprovalRequest`."""
     number = min(LAST_NUMBER, 1 + max((request.number for request in earlier), default=0))
-    request = ApprovalRequest(context.env.name, digest, number, server_time(context), initiator, context.run_id or "")
+    now, run = server_time(context), context.run_id or ""
+    request = ApprovalRequest(context.env.name, digest, number, now, initiator, run, through, sender)
     ledger.write_once(context, _request_key(request), request.document())
     return ApprovalRequest.of(request.document())
 
@@ -160,35 +170,36 @@ def record_rejection(
     _write_document(context, Ending, stem, ending)
 
 
-def load_rejection(context: Context, request: ApprovalRequest) -> tuple[Ended, Ending] | None:
-    """How a request ended, where that was kept: what was written first, and a rejection before a closing."""
+def load_rejection(context: Context, request: ApprovalRequest) -> dict[str, str] | None:
+    """The rejection that was kept, with `at`, `by` and `reason`: the one that was written first. Where there is none,
+    the closing that was kept, with the `status` closed."""
     names = re.compile(rf"rejections/{request.id}(?P<closed>\.closed)?{_NUMBERED}")
-    endings: dict[Ended, Ending] = {}
+    endings: dict[str, dict[str, str]] = {}
     for key, version in ledger.list_versions(context, f"rejections/{request.id}."):
         match = names.fullmatch(key)
         if match is None:
             _ignore_name(context, key)
         elif ending := _read_document(context, Ending, key, version):
-            endings.setdefault("closed" if match["closed"] else "rejected", ending)
-    statuses: tuple[Ended, ...] = ("rejected", "closed")
-    return next(((status, endings[status]) for status in statuses if status in endings), None)
+            kept = {"at": ending.at.isoformat(), "by": ending.by, "reason": ending.reason}
+            endings.setdefault("closed" if match["closed"] else "rejected", kept)
+    closed = {**endings["closed"], "status": "closed"} if "closed" in endings else None
+    return endings.get("rejected") or closed
 
 
 def list_uses(context: Context, request: ApprovalRequest) -> dict[str, Use]:
-    """How far each unit has come under the grant; of a grant that is used up that alone."""
+    """How far each unit has come under the grant."""
     names = re.compile(rf"uses/{request.id}/(?P<unit>[^/.]+)\.(?P<use>started|done){_NUMBERED}")
-    uses: dict[str, Use] = {}
-    versions = ledger.list_versions(context, f"uses/{request.id}/")
-    # In the order in which each makes it needless to read those behind it.
-    for key, version in sorted(versions, key=lambda v: (f"/{ALL_UNITS}." not in v[0], ".done." not in v[0])):
-        match = names.fullmatch(key)
-        if match is None:
+    marks = []
+    for key, version in ledger.list_versions(context, f"uses/{request.id}/"):
+        if match := names.fullmatch(key):
+            marks.append((match, key, version))
+        else:
             _ignore_name(context, key)
-        elif "done" not in (uses.get(match["unit"]), uses.get(ALL_UNITS)) and _read_document(
-            context, UseDocument, key, version
-        ):
-            uses[match["unit"]] = "done" if match["use"] == "done" else "started"
-    return uses
+    with ThreadPoolExecutor(READERS) as pool:  # a grant has two marks for each unit
+        read = pool.map(lambda mark: _read_document(context, UseDocument, *mark[1:]), marks)
+        good = [match for (match, _, _), document in zip(marks, read, strict=True) if document]
+    done = [match["unit"] for match in good if match["use"] == "done"]
+    return {**{match["unit"]: "started" for match in good}, **dict.fromkeys(done, "done")}
 
 
 def has_uses(context: Context) -> bool:

@@ -16,6 +16,7 @@ _READ_ACTIONS = """
     elasticfilesystem:Describe* elasticfilesystem:ListTagsForResource
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
+    iam:GetUser
     iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListOpenIDConnectProviderTags iam:ListPolicyVersions
     iam:ListRolePolicies iam:SimulateCustomPolicy
     kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags
@@ -96,6 +97,7 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         # Whether a session proves a person stands in its role.
         allow(["iam:GetRole"], build_arn(env, "iam", "role/*", region="")),
+        allow(["iam:GetUser"], build_arn(env, "iam", "user/*", region="")),
         allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in APPROVERS_READ]),
         allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket),
         allow(["kms:Decrypt"], key),

@@ -61,14 +61,19 @@ def approval_needed(
     commands: Sequence[str],
     link: str | None = None,
     source: Mapping[str, str] | None = None,
+    initiator: str = "",
+    is_proved: bool = True,
 ) -> Notification:
     """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject;
-    `source`: the commits that the plan was made with, by what they are of."""
+    `source`: the commits that the plan was made with, by what they are of; `initiator`: who asked, as people read it;
+    `is_proved`: whether that proves a person, otherwise it takes one approver more."""
     gate = env.approval or Approval()
-    needed = "1 approval" if gate.approvers == 1 else f"{gate.approvers} approvals by different people"
+    approvers = gate.approvers + (not is_proved)
+    needed = "1 approval" if approvers == 1 else f"{approvers} approvals by different people"
     others = "; whoever started the deploy does not count" if gate.exclude_initiator else ""
     facts = {
         "Needed": f"{needed}{others}; valid for {gate.expires}",
+        "Asked by": initiator or None,
         "Plan": digest,
         **(source or {}),
         "Release": request_id,

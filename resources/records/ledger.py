@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import rfc8785
@@ -18,7 +19,7 @@ from resources.aws.errors import aws_call
 from resources.config.names import ledger_bucket
 from resources.context import Context
 from resources.model.change import Change
-from resources.model.errors import AlreadyThere, NotFound
+from resources.model.errors import AccessDenied, AlreadyThere, NotFound
 
 
 def change_entry(context: Context, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
@@ -80,12 +81,15 @@ def read_key(context: Context, key: str, version: str = "", limit: int | None = 
 
 def list_versions(context: Context, prefix: str) -> list[tuple[str, str]]:
     """Key and version of all that was ever written under keys that begin with `prefix`, by key, the first one first:
-    also what has been overwritten or deleted since."""
+    also what has been overwritten or deleted since. To whoever may not list versions, as approvers by the policy of an
+    earlier bootstrap, what is there now, with an empty version."""
     bucket = ledger_bucket(context.env)
-    with aws_call(f"reading the ledger {bucket}"):
+    newest_first: list[tuple[str, str]] = []
+    with suppress(AccessDenied), aws_call(f"reading the ledger {bucket}"):
         pages = context.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
         newest_first = [(item["Key"], item["VersionId"]) for page in pages for item in page.get("Versions", [])]
-    return sorted(reversed(newest_first), key=lambda version: version[0])
+    versions = sorted(reversed(newest_first), key=lambda version: version[0])
+    return versions or [(key, "") for key in list_keys(context, prefix)]
 
 
 def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:

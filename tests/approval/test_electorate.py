@@ -233,3 +233,55 @@ def test_allow_list_entry_that_proves_nobody_warns(approvers: Callable[..., Appr
     """An entry of `approval.allow` that proves no single person causes a warning."""
     (warning,) = approvers(approvers=2, allow=(USER, session("oncall", "*"), session("named", "*"))).warnings()
     assert "assumed-role/oncall/*: the session name" in warning
+
+
+@pytest.mark.parametrize(
+    ("arn", "why"),
+    [
+        (USER, ""),
+        (session("named", "alice"), ""),
+        (session("oncall", "alice"), "the caller's choice"),
+        (session("unknown", "alice"), "does not exist, or cannot be read"),
+        (session("demo-sandbox-x", "alice"), "one that stacks can make"),
+        (session(SSO_ROLE, "alice@example.com"), "approvers are another kind of identity"),
+        (session("demo-sandbox-pipeline", "eks-assets"), "a role of the pipeline"),
+        (f"arn:aws:iam::{ACCOUNT}:root", "no user and no role"),
+        ("arn:aws:iam::999999999999:user/alice", "of another account"),
+        ("AIDA4EXAMPLE", "no user and no role"),
+    ],
+)
+def test_initiator_is_a_person_by_the_rules_for_approvers(arn: str, why: str, approvers: Any) -> None:
+    """Whoever asks proves a person as approvers do; of another kind than they are, nobody knows which of them it is."""
+    fault = approvers(approvers=2, allow=(f"{USERS}*", f"{session('named', '*')}")).initiator_fault(arn)
+    assert why in fault
+    assert bool(fault) == bool(why)
+
+
+def test_initiator_that_people_do_not_name_is_nobody(approvers: Any) -> None:
+    """Where `people` says who is who, whoever it does not name may be any of them."""
+    people = {"alice": (USER,), "bob": (f"{SSO_ID}:bob",)}
+    some = approvers(approvers=1, allow=(f"{USERS}*", f"{SSO_ID}:*"), people=people)
+    assert some.initiator_fault(USER) == ""
+    assert some.initiator_fault(session(SSO_ROLE, "bob")) == ""
+    assert some.initiator_fault(f"{USERS}carol") == "approval.people maps it to nobody"
+
+
+PEOPLE = {"alice": (USER, f"{SSO_ID}:alice"), "bob": (f"{USERS}bob",)}
+
+
+@pytest.mark.parametrize(
+    ("gate", "count"),
+    [
+        ({"allow": (USER, f"{USERS}bob")}, 2),
+        ({"allow": (USER, session("named", "alice"), f"{USERS}bob")}, 2),
+        ({"allow": (USER, session("oncall", "*"))}, 1),
+        ({"allow": (f"{USERS}*",)}, float("inf")),
+        ({"allow": (USER, session("named", "*"))}, float("inf")),
+        ({"allow": (f"{SSO_ID}:alice", f"{SSO_ID}:bob"), "ui": True}, 3),
+        ({"allow": (f"{USERS}*", f"{SSO_ID}:*"), "people": PEOPLE}, 2),
+        ({}, float("inf")),
+    ],
+)
+def test_voters_are_counted_as_people(gate: dict[str, Any], count: float, approvers: Any) -> None:
+    """Identities of one human are one voter, sessions that prove nobody are none, and a wildcard has no end."""
+    assert approvers(**gate).count_voters() == count

@@ -33,6 +33,12 @@ class People:
     def key(self, arn: str) -> str:
         return f"user:{arn.partition(':')[2]}"
 
+    def initiator_fault(self, arn: str) -> str:
+        return "" if arn in self.voters else "it is nobody"
+
+    def is_sender(self, arn: str, sender: str) -> bool:
+        return sender == f"AIDA{arn}"
+
 
 def vote(writer: str, minutes: float = 1, verdict: str = "approve", **other: object) -> Decision:
     made = Decision(writer, NOW + dt.timedelta(minutes=minutes), verdict, REQUEST.id, REQUEST.digest, "because")
@@ -79,6 +85,48 @@ def test_initiator_may_approve_without_exclude_initiator() -> None:
     """With `exclude_initiator: false` the person who asked may approve."""
     lenient = Approval(before="applications", approvers=1, exclude_initiator=False)
     assert judge(vote("user:ida"), approval=lenient).status == "granted"
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"initiator": "role:daemon"}, "it is nobody"),
+        ({"through": "Dagster"}, "it was asked for through Dagster, which knows no users"),
+    ],
+)
+def test_request_of_nobody_proved_takes_one_approver_more(asked: dict[str, str], why: str) -> None:
+    """Where nobody proved who asked, one of the approvers may have: of one more, enough are others."""
+    request = replace(REQUEST, **asked)  # type: ignore[arg-type]
+    votes = [
+        replace(vote(f"user:{name}", n), request=request.id) for n, name in enumerate(("alice", "bob", "carol"), 1)
+    ]
+
+    def stands(count: int, approval: Approval = TWO) -> RequestState:
+        people = People({"user:alice", "user:bob", "user:carol"})
+        return Tally(request, approval, DAY, people, NOW + dt.timedelta(minutes=10)).state(votes[:count])
+
+    assert [(stands(n).status, stands(n).missing) for n in (2, 3)] == [("waiting", 1), ("granted", 0)]
+    assert stands(3).decided == votes[2].at
+    assert (stands(0).unproved, stands(0).needed(TWO)) == (why, 3)
+    lenient = Approval(before="applications", approvers=2, exclude_initiator=False)
+    assert (stands(2, lenient).status, stands(2, lenient).unproved) == ("granted", "")
+
+
+def test_sender_of_deploy_request_cannot_approve() -> None:
+    """Whoever sent the message that led to the request counts as who asked."""
+    request = replace(REQUEST, through="Dagster", sender="AIDAuser:alice")
+    cast_vote = replace(vote("user:alice"), request=request.id)
+    state = Tally(request, TWO, DAY, People(), NOW + dt.timedelta(minutes=10)).state([cast_vote])
+    assert state.approvers == ()
+    assert "whoever asked for approval cannot approve it" in state.ignored[0]
+
+
+def test_request_without_new_fields_keeps_its_id() -> None:
+    """What is unset is no part of the document, so that requests of earlier versions keep their names."""
+    assert set(REQUEST.document()) == {"environment", "digest", "number", "at", "initiator", "run"}
+    named = replace(REQUEST, through="Dagster", sender="AIDA1")
+    assert ApprovalRequest.of(named.document()) == named
+    assert len({REQUEST.id, named.id, replace(named, sender="").id}) == 3
 
 
 def test_votes_and_requests_expire() -> None:

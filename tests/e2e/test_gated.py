@@ -26,7 +26,7 @@ def waiting(eks_assets: Cli) -> dict[str, Any]:
     """What `deploy` says at the gate of a platform that is there up to it."""
     done = eks_assets("bootstrap", GATED, "--apply")
     assert done.returncode == 0, done.stderr
-    done = eks_assets("deploy", GATED, "--json", timeout=900)
+    done = eks_assets("deploy", GATED, "--json", timeout=900, **as_person("initiator"))
     assert done.returncode == 3, done.stdout + done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome

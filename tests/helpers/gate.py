@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from eks_assets.engine.approval_request import PendingApproval, request_approval
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
@@ -19,7 +21,7 @@ from resources.config.names import gate_parameter
 from resources.context import Context
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import Parameter
-from sandbox.credentials import credentials, session
+from sandbox.credentials import Keys, credentials, session
 
 USERS, SESSIONS = "arn:aws:iam::000000000000:user/", "arn:aws:sts::000000000000:assumed-role/"
 PEOPLE = (f"{USERS}alice", f"{USERS}bob", f"{USERS}carol", f"{SESSIONS}oncall/*", f"{SESSIONS}oncall-named/*")
@@ -74,8 +76,12 @@ class Gate:
     def context(self, run: str = "run-1") -> Context:
         return Context.of(self.env, run_id=run)
 
-    def ask(self) -> PendingApproval:
-        return request_approval(self.registry(), self.context(), self.approval)
+    def ask(self, keys: Keys | None = None, **how: str) -> PendingApproval:
+        """As `initiator`, or whoever has the keys, asks at the command line; `how`: see `request_approval`."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (keys or credentials("initiator")).variables().items():
+                patch.setenv(name, value)
+            return request_approval(self.registry(), self.context(), self.approval, **how)
 
     def request(self) -> ApprovalRequest:
         state = self.ask().state

@@ -11,7 +11,7 @@ from rich.console import Console
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.gated import load_gated, open_as_caller
-from eks_assets.engine.approval_request import decision_commands, describe_state
+from eks_assets.engine.approval_request import decision_commands, describe_initiator, describe_state
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.plan.wording import source_words
 from resources.approval.electorate import Approvers
@@ -32,7 +32,8 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
         record = ApprovalRecord.read(open_as_caller(env), approval)
     if json_output:
         releases = [_as_json(state) for state in record.states]
-        print(json.dumps({"environment": env.name, "releases": releases, "ignored": list(record.ignored)}, indent=2))
+        ignored = {"ignored": list(record.ignored)} if record.ignored else {}
+        print(json.dumps({"environment": env.name, "releases": releases, **ignored}, indent=2))
     else:
         warnings = [*record.ignored, *_warnings(record.context, approval)]
         _show(record.context, approval, record.states, warnings)
@@ -49,7 +50,7 @@ def _show(context: Context, approval: Approval, states: Sequence[RequestState], 
     gate = f"approvals before {approval.before}: {approval.approvers} needed, good for {approval.expires}"
     print_text(console, f"{env.name}: {gate}")
     for state in states:
-        asked = f"asked {state.request.at:%Y-%m-%d %H:%M:%S} UTC by {state.request.initiator}"
+        asked = f"asked {state.request.at:%Y-%m-%d %H:%M:%S} UTC by {describe_initiator(state)}"
         print_text(console, describe_state(state, approval.approvers))
         print_text(console, f"  {asked}", indent="    ")
         for line in _plan_lines(context, state) if state.status in ("waiting", "granted") else ():
@@ -77,7 +78,9 @@ def _plan_lines(context: Context, state: RequestState) -> Iterator[str]:
 
 
 def _as_json(state: RequestState) -> dict[str, Any]:
+    """What is unset in most requests is left out of the others, as scripts have read them so far."""
     request = state.request
+    optional = {"through": request.through, "sender": request.sender, "nobody_proved": state.unproved}
     return {
         "digest": request.digest,
         "release": request.id,
@@ -90,4 +93,5 @@ def _as_json(state: RequestState) -> dict[str, Any]:
         "by": state.by,
         "reason": state.reason,
         "ignored": list(state.ignored),
+        **{key: value for key, value in optional.items() if value},
     }

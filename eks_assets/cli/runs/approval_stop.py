@@ -9,7 +9,12 @@ from rich.console import Console
 
 from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.event_log import Event, EventLog
-from eks_assets.engine.approval_request import decision_commands, describe_state, request_approval
+from eks_assets.engine.approval_request import (
+    decision_commands,
+    describe_initiator,
+    describe_state,
+    request_approval,
+)
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import critical_minutes
 from eks_assets.plan.markdown import summary_line
@@ -63,6 +68,8 @@ def stop_at_gate(
     for why in reach_lines(pending.reach):
         print_text(console, why, "yellow")
     print_text(console, line, "yellow")
+    if pending.state.unproved:
+        print_text(console, f"asked by {describe_initiator(pending.state)}", "yellow")
     for command in (f"eks-assets plan {env.name}", *to_decide):
         print_text(console, f"  {command}", indent="    ")
     log(Event("waiting_for_approval", line, level="warning"))
@@ -76,4 +83,5 @@ def _as_json(state: RequestState, units: tuple[str, ...], to_decide: list[str]) 
         "units": list(units),
         "missing": state.missing,
         "commands": to_decide,
+        **({"nobody_proved": state.unproved} if state.unproved else {}),
     }
