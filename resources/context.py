@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
@@ -32,7 +32,8 @@ class Context:
     `lease`: its hold on the environment, while it is held; `approved`: what was observed of the thing that people
     approved to change, None where there is no gate: a driver of what others can move meanwhile raises ApprovalStale
     where it is no longer that; `cache`: what was read once for all units of a plan, to be
-    invalidated by whoever changes it. Lives as long as one plan or one step."""
+    invalidated by whoever changes it; `hide`: takes secrets out of a document before a digest is made of it. Lives as
+    long as one plan or one step."""
 
     env: Environment
     aws: Aws
@@ -42,6 +43,7 @@ class Context:
     lease: Fence | None = field(default=None, repr=False)
     approved: Observed | None = field(default=None, repr=False)
     cache: MemoryCache = field(default_factory=MemoryCache, repr=False)
+    hide: Callable[[Any], Any] = field(default=lambda document: document, repr=False)
 
     @classmethod
     def of(

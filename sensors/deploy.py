@@ -11,8 +11,9 @@ from eks_assets.units import load_registry
 from resources.aws.session import Source
 from resources.config.environment import Environment
 from resources.config.field_types import Model
-from resources.model.errors import ConfigError
-from sensors.fingerprint import content_of, describe_difference
+from resources.model.errors import ConfigError, PipelineError
+from resources.records.digest_key import load_digest_key
+from sensors.fingerprint import content_of, describe_difference, earlier_content_of, holds_secrets
 from sensors.launching import (
     DEPLOY,
     FROM,
@@ -28,7 +29,7 @@ from sensors.launching import (
     runs_with,
     tick_result,
 )
-from sensors.polling import fault_of, first_line
+from sensors.polling import context_of, fault_of, first_line, look_at_each
 
 CONTENT = "eks-assets/content"
 SENSOR = "deploy sensor"
@@ -62,8 +63,8 @@ def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environment
     requests: list[dg.RunRequest] = []
     for name, env in environments.usable.items():
         try:
-            content = content_of(load_registry(), env)
             newest = newest_launch(context.instance, name)
+            content = read_content(env, newest, before)
             decision = decide_launch(context.instance, env, content, newest, before)
         # Whatever is wrong with one environment, the others are deployed.
         except Exception as error:
@@ -75,6 +76,21 @@ def deploy_sensor(context: dg.SensorEvaluationContext, environments: Environment
         if decision.is_dealt_with and newest:
             now.runs[name] = newest.run_id
     return tick_result(context, requests, lines, now)
+
+
+def read_content(env: Environment, newest: dg.DagsterRun | None, before: Cursor | None) -> str:
+    """The environment's content. Where its files hold secrets it needs the key of the ledger, and is of the form of
+    earlier versions as long as that is what was launched or noted. Raises PipelineError."""
+    registry, name = load_registry(), env.name
+    if not holds_secrets(env):
+        return content_of(registry, env)
+    earlier = earlier_content_of(registry, env)
+    if earlier in (newest.tags.get(CONTENT) if newest else None, before.dealt_with.get(name) if before else None):
+        return earlier
+    key = look_at_each("key of hashes", {name: lambda: load_digest_key(context_of(env))})[name]
+    if isinstance(key, PipelineError):
+        raise key
+    return content_of(registry, env, key)
 
 
 @dataclass(frozen=True)

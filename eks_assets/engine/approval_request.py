@@ -27,6 +27,7 @@ from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError
 from resources.notifications.messages import Notification, approval_needed
 from resources.notifications.topic import send_notification
+from resources.records.digest_key import create_digest_key
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def request_approval(
     Raises ApprovalMissing where nobody proved who asks and there are too few others to approve; GateNotAnchored where
     the gate is less than the anchored one, or not anchored at all; PipelineError where a unit behind the gate cannot be
     planned."""
+    create_digest_key(context)
     source = source_of(context)
     check_source(source, approval)
     # What lies before the gate may be behind it by what it changes, which only its plan can tell.

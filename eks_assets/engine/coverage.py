@@ -94,8 +94,12 @@ def _field_fault(approved: Field | None, now: Field, started: bool) -> str:
         return f"not in the approved plan (would become {_short(now.after)})"
     if approved.after != now.after:
         return f"approved to become {_short(approved.after)}, now {_short(now.after)}"
+    if approved.keyed_after not in (None, now.keyed_after):
+        return "approved to become another secret than it would become now"
     if approved.before != now.before and not started:
         return f"was {_short(approved.before)} when approved and is {_short(now.before)}"
+    if approved.keyed_before not in (None, now.keyed_before) and not started:
+        return "was another secret when approved than it is now"
     if now.replaces and not approved.replaces:
         return "would replace the resource, which was not approved"
     return ""

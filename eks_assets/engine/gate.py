@@ -49,7 +49,7 @@ def approved_change(
     source = source_of(context)
     check_source(source, approval)
     around = build_surroundings(context.env, source)
-    if faults := coverage_faults(approved, around, build_entry(pending, unit), outputs, progress):
+    if faults := coverage_faults(approved, around, build_entry(pending, unit, source), outputs, progress):
         raise approval_stale(grant, faults, context)
     record.record_start(grant.request, unit.name)
     yield

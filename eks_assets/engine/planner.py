@@ -16,6 +16,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_report
+from eks_assets.plan.keyed import secrets_in, without_secrets
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.context import Context
@@ -27,6 +28,7 @@ from resources.model.errors import ConfigError, OperationFailed, PipelineError, 
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes.runner import run_probe
+from resources.records.digest_key import load_digest_key
 from resources.support.background import in_background
 
 WIDTH = 24
@@ -204,7 +206,10 @@ def _planned_later(driver: AnyDriver, spec: Spec[Any], error: PipelineError) -> 
 
 
 def expect_releases(registry: Registry, context: Context) -> None:
-    """What the environment's releases will serve counts when a chart asks the cluster what it serves."""
+    """To be called before previews. What the environment's releases will serve counts when a chart asks the cluster
+    what it serves; secrets of the environment's files are in no digest of what it renders to, but by a keyed hash."""
+    if secrets := secrets_in(context.env.model_dump(mode="json")):
+        context.hide = lambda document: without_secrets(document, load_digest_key(context), secrets)
     enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(context.env))
     declare_releases(
         (spec for u in enabled if isinstance(spec := render_spec(registry, context.env, u, {}), HelmRelease)), context

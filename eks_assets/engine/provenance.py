@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from eks_assets.engine.working_tree import WorkingTree
@@ -17,6 +18,7 @@ from resources.config.environment import Approval
 from resources.config.loader import find_folder
 from resources.context import Context
 from resources.model.errors import ConfigError, NotFound
+from resources.records.digest_key import load_digest_key
 from resources.support.memory_cache import CacheKey
 
 _SOURCE_COMMIT: CacheKey[str | None] = CacheKey("source commit, by folder")
@@ -75,7 +77,8 @@ def source_of(context: Context) -> Source:
         return str(cluster["version"])
 
     cluster_version = context.cache.get(_CLUSTER_VERSION, version)
-    return Source(commit_of(find_folder()), cluster_version, commit_of(code_folder()))
+    key = partial(load_digest_key, context)
+    return Source(commit_of(find_folder()), cluster_version, commit_of(code_folder()), key)
 
 
 def check_source(source: Source, approval: Approval) -> None:

@@ -5,30 +5,38 @@ What is sensitive is masked here, so that neither the ledger nor anything that s
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.keyed import secrets_in, without_secrets
 from eks_assets.plan.masking import mask_fields
 from eks_assets.plan.model import Entry, Facts, Field, Gated, Note, Plan, PlanReport, Surroundings, Unplanned
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from resources.config.environment import Environment
-from resources.model.change import NOTHING_TO_DO
+from resources.model.change import NOTHING_TO_DO, FieldChange
 from resources.model.digests import digest_of
-from resources.model.outputs import plain_document
+from resources.model.keyed_hash import keyed_hash
+from resources.model.outputs import pending_fields, plain_document
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a plan comes from, beside the environment: `commit` of the environments' folder and `code_commit` of the
-    code (None outside of git), and the `cluster_version` that the cluster has (None while there is none)."""
+    code (None outside of git), and the `cluster_version` that the cluster has (None while there is none). `read_key`:
+    asks for the key of hashes that stand for secrets, once there are any: None for who may not read it."""
 
     commit: str | None
     cluster_version: str | None
     code_commit: str | None = None
+    read_key: Callable[[], bytes | None] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> bytes | None:
+        return self.read_key() if self.read_key else None
 
 
 def build_surroundings(env: Environment, source: Source) -> Surroundings:
@@ -39,7 +47,7 @@ def build_surroundings(env: Environment, source: Source) -> Surroundings:
         region=env.region,
         commit=source.commit,
         code_commit=source.code_commit,
-        inputs=inputs_digest(env),
+        inputs=inputs_digest(env, lambda: source.key),
         cluster_version=source.cluster_version,
     )
 
@@ -52,29 +60,20 @@ def build_plan(
     changing = [p for p in chosen if p.change.is_needed]
     return Plan(
         **dict(build_surroundings(env, source)),
-        changes=tuple(build_entry(p, registry[p.unit]) for p in changing),
+        changes=tuple(build_entry(p, registry[p.unit], source) for p in changing),
         unknown=tuple(Unplanned(unit=p.unit, reason=p.error.message) for p in chosen if p.error is not None),
         observed=_start_digest(changing),
     )
 
 
-def build_entry(p: UnitPlan, unit: AnyUnit) -> Entry:
-    """One unit's change, what is sensitive masked."""
+def build_entry(p: UnitPlan, unit: AnyUnit, source: Source) -> Entry:
+    """One unit's change, what is sensitive masked, with keyed hashes of it."""
     return Entry(
         unit=p.unit,
         wave=unit.wave,
         action=p.change.action,
         reason=p.change.reason,
-        fields=tuple(
-            Field(
-                path=f.path,
-                before=_json(f.before),
-                after=_json(f.after),
-                replaces=f.replaces,
-                sensitive=f.sensitive,
-            )
-            for f in mask_fields(p.change.fields)
-        ),
+        fields=tuple(_field(f, source) for f in mask_fields(p.change.fields)),
         reversibility=unit.reversibility,
         minutes=unit.minutes,
         disrupts=p.change.disrupts,
@@ -82,6 +81,24 @@ def build_entry(p: UnitPlan, unit: AnyUnit) -> Entry:
         volatile=p.change.volatile,
         facts=Facts(**p.change.facts),
         observed=p.observed,
+    )
+
+
+def _field(change: FieldChange, source: Source) -> Field:
+    hidden = dict(zip(("keyed_before", "keyed_after"), change.hidden or (), strict=False))
+    key = source.key if hidden else None
+    return Field(
+        path=change.path,
+        before=_json(change.before),
+        after=_json(change.after),
+        replaces=change.replaces,
+        sensitive=change.sensitive,
+        # What is known after apply only has no hash yet.
+        **{
+            name: keyed_hash(key, change.path, _json(value))
+            for name, value in hidden.items()
+            if key and value is not None and not pending_fields(value)
+        },
     )
 
 
@@ -104,10 +121,11 @@ def build_report(planned: EnvironmentPlan, registry: Registry, env: Environment,
     )
 
 
-def inputs_digest(env: Environment) -> str:
-    """The digest of everything that the environment's files say."""
+def inputs_digest(env: Environment, read_key: Callable[[], bytes | None] = lambda: None) -> str:
+    """The digest of everything that the environment's files say, of secrets by keyed hash. `read_key`: asks for the
+    key where there are any; without it the digest does not cover which they are."""
     document = json.loads(json.dumps(env.model_dump(mode="json"), default=str))
-    return digest_of(document)
+    return digest_of(without_secrets(document, read_key()) if secrets_in(document) else document)
 
 
 def critical_minutes(names: Collection[str], registry: Registry) -> float:
@@ -135,6 +153,9 @@ def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, sourc
     pending = tuple(name for name in plan.units if name in gated)
     settled = {p.unit for p in planned.units} >= set(needed) and not plan.unknown and len(pending) == len(plan.changes)
     part = build_plan(planned, registry, env, source, gated)
+    masked = any(field.sensitive for entry in part.changes for field in entry.fields)
+    if source.read_key and (masked or secrets_in(env.model_dump(mode="json"))):
+        settled = settled and source.key is not None  # else the deploy's hashes are not these
     return Gated(
         before=env.approval.before,
         approvers=env.approval.approvers,

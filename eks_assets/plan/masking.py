@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from resources.model.change import MASK, FieldChange
 from resources.model.outputs import plain_document
+
+Mask: TypeAlias = Callable[[Any], str]  # what stands in place of a secret
 
 _KEYS = (
     "api|access|account|aes|auth|cookie|deploy|encryption|fernet|gpg|hmac|jwt|license|master|pgp|private|rsa|secret"
@@ -108,8 +111,10 @@ def _masked(field: FieldChange, texts: Mapping[str, Any]) -> FieldChange:
         return field.masked()
     name = _field_name(field, texts)
     before, after = plain_document(field.before), plain_document(field.after)
-    hidden = replace(field, before=_hide(before, name), after=_hide(after, name))
-    return replace(hidden, sensitive=(hidden.before, hidden.after) != (before, after))
+    shown = replace(field, before=_hide(before, name), after=_hide(after, name))
+    if (shown.before, shown.after) == (before, after):
+        return shown
+    return replace(shown, sensitive=True, hidden=(before, after))
 
 
 def _field_name(field: FieldChange, texts: Mapping[str, Any]) -> str:
@@ -132,20 +137,30 @@ def _last(path: str) -> str:
     return (match[1] or match[2] or "") if match else ""
 
 
-def _hide(value: Any, name: str) -> Any:
+def hide_secrets(document: Any, mask: Mask) -> Any:
+    """A document with what `mask` makes of them in place of its secrets, those that `mask_fields` masks."""
+    return _hide(plain_document(document), "", mask)
+
+
+def _constant(_: Any) -> str:
+    return MASK
+
+
+def _hide(value: Any, name: str, mask: Mask = _constant) -> Any:
     if isinstance(value, dict):
         if value.get("kind") == "Secret":
-            value = {**value, **{key: MASK for key in ("data", "stringData") if value.get(key)}}
+            value = {**value, **{key: mask(value[key]) for key in ("data", "stringData") if value.get(key)}}
         beside = value.get("name")
         above = beside if isinstance(beside, str) else name
-        return {k: _hide(v, above if k.lower() in ("value", "default") else k) for k, v in value.items()}
+        named = {k: above if str(k).lower() in ("value", "default") else str(k) for k in value}
+        return {k: _hide(v, named[k], mask) for k, v in value.items()}
     if isinstance(value, list):
-        return [_hide(item, _flag_before(value, place) or name) for place, item in enumerate(value)]
+        return [_hide(item, _flag_before(value, place) or name, mask) for place, item in enumerate(value)]
     if value is None or isinstance(value, bool) or value == "":
         return value
     if is_secret_name(name) and _is_literal(str(value)):
-        return MASK
-    return _hide_inside(value) if isinstance(value, str) else value
+        return mask(value)
+    return _hide_inside(value, mask) if isinstance(value, str) else value
 
 
 def is_secret_name(name: str) -> bool:
@@ -161,14 +176,14 @@ def _flag_before(items: list[Any], place: int) -> str:
     return str(before) if is_value else ""
 
 
-def _hide_inside(text: str) -> str:
+def _hide_inside(text: str, mask: Mask) -> str:
     if text.startswith("arn:"):
         return text
     if _ALONE.search(text) or _SCHEME.match(text):
-        return MASK
+        return mask(text)
 
     for pattern in (_HEADER, _INSIDE, _OPTION, _ADDRESS):
-        text = pattern.sub(_masked_end, text)
+        text = pattern.sub(partial(_masked_end, mask=mask), text)
     return text
 
 
@@ -235,6 +250,6 @@ def mask_known_forms(text: str) -> str:
     return masked
 
 
-def _masked_end(match: re.Match[str]) -> str:
+def _masked_end(match: re.Match[str], mask: Mask = _constant) -> str:
     before, secret = [group for group in match.groups() if group is not None]
-    return f"{before}{MASK}" if _is_literal(secret.strip("\"'")) else match[0]
+    return f"{before}{mask(secret)}" if _is_literal(secret.strip("\"'")) else match[0]

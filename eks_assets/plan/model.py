@@ -19,6 +19,7 @@ from resources.config.waves import UnitWave
 from resources.model.digests import digest_of
 
 Digest = Annotated[str, Described(pattern="^sha256:[0-9a-f]{64}$", description="A SHA-256.")]
+KeyedHash = Annotated[str, Described(pattern="^hmac-sha256:[0-9a-f]{64}$")]
 Minutes = Annotated[float, Described(ge=0)]
 
 
@@ -36,6 +37,14 @@ class Field(_Model):
     after: JsonValue = Described(description="As before.")
     replaces: bool = Described(description="Whether it recreates a resource.")
     sensitive: bool = Described(description="Whether something in the values is masked, as (sensitive).")
+    keyed_before: KeyedHash | None = Described(
+        None,
+        exclude_if=lambda value: value is None,
+        description="The whole value under a mask, by HMAC with a key of the ledger; absent for who may not read that.",
+    )
+    keyed_after: KeyedHash | None = Described(
+        None, exclude_if=lambda value: value is None, description="As keyed_before; absent until it is known, too."
+    )
 
 
 class Facts(_Model):

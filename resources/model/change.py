@@ -20,7 +20,8 @@ _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 class FieldChange:
     """One field: dotted `path`, values `before` and `after` (None: absent), and whether it replaces the resource.
     `sensitive`: the values stand masked. `beside`: the `name` in the same mapping (of a variable, say), or the option
-    before it in a list of arguments, which tells what the field holds although it does not differ itself."""
+    before it in a list of arguments, which tells what the field holds although it does not differ itself. `hidden`: the
+    two values under the masks, for a keyed hash of them and for nothing that anybody sees."""
 
     path: str
     before: Any
@@ -28,11 +29,13 @@ class FieldChange:
     replaces: bool = False
     sensitive: bool = False
     beside: str = field(default="", compare=False)
+    hidden: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
 
     def masked(self) -> FieldChange:
         """The same field with a marker in place of its values."""
         before, after = (None if value is None else MASK for value in (self.before, self.after))
-        return replace(self, before=before, after=after, sensitive=True)
+        hidden = self.hidden or (self.before, self.after)
+        return replace(self, before=before, after=after, sensitive=True, hidden=hidden)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 
 from eks_assets.engine.coverage import coverage_faults
 from eks_assets.plan.model import Entry, Field
+from resources.model.change import MASK
 from resources.model.outputs import Outputs, Pending
 from tests.helpers.plans import field, report
 
@@ -75,6 +76,22 @@ def test_coverage_refuses_objects_of_another_commit(started: bool) -> None:
     approved, now = (entry(A, facts={"commit": commit}) for commit in ("a" * 40, "b" * 40))
     assert "the commit is not what was approved" in deviations(approved, now, started)[0]
     assert deviations(entry(A), now, started) == ()
+
+
+def test_coverage_refuses_another_secret_under_the_mask() -> None:
+    """Both read (sensitive); which secret it is stands in a keyed hash."""
+
+    def masked(before: str, after: str) -> Entry:
+        keyed = {"keyed_before": f"hmac-sha256:{before * 64}", "keyed_after": f"hmac-sha256:{after * 64}"}
+        return entry(field("a", MASK, MASK, sensitive=True).model_copy(update=keyed))
+
+    assert deviations(masked("1", "2"), masked("1", "2")) == ()
+    assert "a: approved to become another secret" in deviations(masked("1", "2"), masked("1", "3"))[0]
+    assert "a: was another secret when approved" in deviations(masked("1", "2"), masked("3", "2"))[0]
+    assert deviations(masked("1", "2"), masked("3", "2"), started=True) == ()
+    unknown = entry(field("a", MASK, MASK, sensitive=True))
+    assert deviations(masked("1", "2"), unknown) != (), "the key can no longer be read"
+    assert deviations(unknown, masked("1", "2")) == ()
 
 
 def test_coverage_refuses_chart_pushed_again() -> None:

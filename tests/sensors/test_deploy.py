@@ -18,9 +18,10 @@ import sensors.deploy
 from eks_assets.graph.registry import Registry
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
+from resources.model.errors import Transient
 from sandbox.paths import PROJECT
 from sensors.deploy import deploy_sensor
-from sensors.fingerprint import content_of
+from sensors.fingerprint import content_of, earlier_content_of
 from tests.sensors.conftest import Daemon, Files
 
 QUEUED, STARTED, SUCCESS, FAILURE, CANCELED = (
@@ -297,3 +298,51 @@ def test_content_is_the_same_in_every_process(dev: Files) -> None:
         for seed in ("1", "2")
     }
     assert fingerprints == {content_of(load_registry(), load_environment("acme-dev"))}
+
+
+SECRET_VALUES = {"argo_cd": {"values": {"configs": {"secret": {"argocdServerAdminPassword": "hunter2"}}}}}
+
+
+@pytest.fixture
+def secretive(dev: Files, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """The environment with a secret in its files, and a key in its ledger."""
+    monkeypatch.setattr(sensors.deploy, "context_of", lambda env: None)
+    monkeypatch.setattr(sensors.deploy, "load_digest_key", lambda context: b"k" * 32)
+    return dev
+
+
+def test_tag_does_not_tell_the_secret(daemon: Daemon, secretive: Files) -> None:
+    """Who sees the tag of a run, and the rest of the file, cannot try what the secret is; another one is deployed."""
+    (run,) = change(daemon, secretive, addons=SECRET_VALUES)
+    env, registry = load_environment("acme-dev"), load_registry()
+    guesses = (content_of(registry, env), earlier_content_of(registry, env), content_of(registry, env, b"o" * 32))
+    parts = {part for guess in guesses for part in guess.split("-")}
+    assert not parts & set(run.tags["eks-assets/content"].split("-"))
+    assert daemon.tick(deploy_sensor) == []
+    values = {"argo_cd": {"values": {"configs": {"secret": {"argocdServerAdminPassword": "winter1"}}}}}
+    assert len(change(daemon, secretive, addons=values)) == 1
+
+
+def test_tag_of_earlier_form_starts_no_deploy(daemon: Daemon, secretive: Files) -> None:
+    """What an earlier version deployed is not deployed again for the new form's sake; what changes then is."""
+    secretive.write("acme-dev", addons=SECRET_VALUES)
+    content = earlier_content_of(load_registry(), load_environment("acme-dev"))
+    tags = {"eks-assets/from": "deploy sensor", "eks-assets/content": content, "dagster/run_key": "acme-dev/x"}
+    daemon.add("acme-dev", status=SUCCESS, tags=tags)
+    assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
+    assert "was launched for it" in daemon.said
+    (run,) = change(daemon, secretive, products_purchased=["a"])
+    assert run.tags["eks-assets/content"] != content
+
+
+def test_environment_whose_key_cannot_be_read_waits(
+    daemon: Daemon, secretive: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an answer on the key nothing is launched, and the tick says why."""
+
+    def fails(context: Any) -> bytes:
+        raise Transient("AWS does not answer")
+
+    monkeypatch.setattr(sensors.deploy, "load_digest_key", fails)
+    assert change(daemon, secretive, addons=SECRET_VALUES) == []
+    assert "acme-dev: left as it is: AWS does not answer" in daemon.said

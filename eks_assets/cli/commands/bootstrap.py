@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from eks_assets.cli.arguments import EnvironmentName
+from resources.aws.session import Aws
 from resources.bootstrap import stack
 from resources.config.loader import load_environment
+from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import ConfigError
+from resources.records.digest_key import create_digest_key
 
 
 def bootstrap(
@@ -38,5 +41,6 @@ def bootstrap(
         print(json.dumps(stack.build_bootstrap_template(env), indent=2, sort_keys=True))
         return
     outputs = stack.apply_bootstrap(env, lambda line: typer.echo(escape_lines(line)))
+    create_digest_key(Context(env, Aws(env, as_deployer=False)))
     for name, value in outputs.model_dump().items():
         typer.echo(escape_lines(f"{name}: {value}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -28,8 +28,12 @@ class Rendering:
     @property
     def digest(self) -> str:
         """`sha256:...` of objects and shapes as RFC 8785 JSON."""
-        shapes = [[path, _hashable(shape)] for path, shape in self.shapes]
-        return digest_of([*(_hashable(obj) for obj in self.objects), *([shapes] if shapes else [])])
+        return self.digest_with(lambda document: document)
+
+    def digest_with(self, hide: Callable[[Any], Any]) -> str:
+        """The digest over what `hide` leaves of objects and shapes."""
+        shapes = [[path, _hashable(hide(shape))] for path, shape in self.shapes]
+        return digest_of([*(_hashable(hide(obj)) for obj in self.objects), *([shapes] if shapes else [])])
 
 
 def compare_renderings(first: Iterable[Object], second: Iterable[Object], namespace: str) -> Rendering:

@@ -29,6 +29,7 @@ from resources.model.specs import HelmRelease
 
 DIGEST_LABEL = "eks-assets/spec"
 DRIFT = "drift"
+_LABEL_FORM = "chart-"
 # Somebody who updates a field is named with the API version that he used, somebody who applies it is not.
 _CONFLICT = re.compile(r'conflicts? with "')
 _CONFLICT_WITH_UPDATE = re.compile(r'conflicts? with "[^"]+"(?: with subresource "[^"]+")? using')
@@ -44,11 +45,19 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         if release is None:
             return None
         drifted = find_drift(release, context) if release.status == "deployed" else ()
+        label = release.labels.get(DIGEST_LABEL, "")
         return Observed(
             status=release.status,
-            desired={"chart": release.chart, "version": release.version, "values": release.values, DRIFT: drifted},
+            desired={
+                "chart": release.chart,
+                "version": release.version,
+                "values": release.values,
+                DRIFT: drifted,
+                DIGEST_LABEL: label,
+            },
             outputs=NoOutputs(),
-            detail={"revision": str(release.revision), "spec": release.labels.get(DIGEST_LABEL, "")},
+            # One of the earlier form is a hash of the values, which may hold secrets that can be guessed.
+            detail={"revision": str(release.revision), "spec": label if label.startswith(_LABEL_FORM) else ""},
         )
 
     def plan(self, spec: HelmRelease, observed: Observed | None) -> Change:
@@ -59,10 +68,11 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             return Change("create", fields, f"release {spec.name} does not exist")
         live = dict(observed.desired)
         drifted: tuple[FieldChange, ...] = live.pop(DRIFT, ())
+        label = live.pop(DIGEST_LABEL, "")
         fields = masked_values(diff(live, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
-        elif not fields and observed.detail["spec"] != spec_label(spec):
+        elif not fields and label not in (spec_label(spec), earlier_spec_label(spec)):
             fields = (FieldChange("chart", observed.detail["spec"], spec_label(spec)),)
         count = len(fields) + len(drifted)
         if not count:
@@ -230,7 +240,14 @@ def wanted_fields(spec: HelmRelease) -> dict[str, Any]:
 
 
 def spec_label(spec: HelmRelease) -> str:
-    """A short hash of everything that shapes the release, kept as a label on it."""
+    """A short hash of the chart and its pinned package, kept as a label on the release. Values are compared by
+    themselves, and a hash of them would let whoever reads labels guess the secrets among them."""
+    chart = {"chart": spec.chart, "version": spec.version, "digest": spec.digest or ""}
+    return f"{_LABEL_FORM}{hex_digest_of(chart)[:16]}"
+
+
+def earlier_spec_label(spec: HelmRelease) -> str:
+    """The label as earlier versions wrote it, over the values too; such a release needs no upgrade for that alone."""
     return hex_digest_of({**wanted_fields(spec), "digest": spec.digest or ""})[:16]
 
 

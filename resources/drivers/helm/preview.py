@@ -37,7 +37,7 @@ def preview_release(spec: HelmRelease, change: Change, context: Context) -> Chan
     return replace(
         change,
         fields=(*masked_where_secret(change.fields, [*rendering.objects, *applied]), *objects),
-        facts={**facts, "manifest": rendering.digest},
+        facts={**facts, "manifest": rendering.digest_with(context.hide)},
         volatile=rendering.volatile,
         disrupts=(*change.disrupts, *list_disruptions(objects, rendering.objects, spec.namespace)),
     )
