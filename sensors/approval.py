@@ -106,7 +106,7 @@ def decide_launch(
         return None, describe_state(newest, approvers) if newest else "nothing was submitted for approval"
     short, request_id = grant.request.digest[:19], grant.request.id
     selection = [RELEASE_PLAN, *_units_of(env, approved)]
-    runs = launches_for(instance, env.name, request_id, {RELEASE: request_id}, selection)
+    runs = launches_for(instance, approval_sensor.name, env.name, request_id, {RELEASE: request_id})
     started = next((run for run in runs if not _never_began(instance, run)), None)
     if started is not None:
         status = started.status.value.lower()

@@ -104,7 +104,7 @@ class LaunchDecision:
 
 def newest_launch(instance: dg.DagsterInstance, environment: str) -> dg.DagsterRun | None:
     """The run of the environment that this sensor launched last."""
-    return next(iter(launches_for(instance, environment, environment, {FROM: SENSOR}, ())), None)
+    return next(iter(launches_for(instance, deploy_sensor.name, environment, environment, {FROM: SENSOR})), None)
 
 
 def decide_launch(
@@ -134,7 +134,7 @@ def decide_launch(
         return LaunchDecision(f"{change}; it is deployed later: {first_line(error)}", False)
     if fault := gate_fault(env):
         return LaunchDecision(f"{change}; it is not deployed: {fault}", False)
-    if busy := _unfinished(instance, name):
+    if busy := _unfinished(instance, name, newest):
         return LaunchDecision(
             f"{change}; it is deployed after run {busy.run_id[:8]} ({busy.status.value.lower()})", False
         )
@@ -145,10 +145,10 @@ def decide_launch(
     )
 
 
-def _unfinished(instance: dg.DagsterInstance, name: str) -> dg.DagsterRun | None:
-    """A run that goes on in the environment; one of ours that still queues for older content is canceled."""
+def _unfinished(instance: dg.DagsterInstance, name: str, newest: dg.DagsterRun | None) -> dg.DagsterRun | None:
+    """A run that goes on in the environment; our `newest`, where it still queues for older content, is canceled."""
     for run in runs_with(instance, {PARTITION: name}, unfinished=True):
-        if run.status != dg.DagsterRunStatus.QUEUED or run.tags.get(FROM) != SENSOR:
+        if run.status != dg.DagsterRunStatus.QUEUED or newest is None or run.run_id != newest.run_id:
             return run
         instance.report_run_canceled(run, message="The environment changed again before this run began.")
     return None

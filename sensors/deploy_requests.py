@@ -55,8 +55,8 @@ class DeployRequest(Model):
 
 
 class Received(Model):
-    """A message as it was received, while the run that it asks for is on its way. `selection`: the run's assets, none
-    for all."""
+    """A message as it was received, while the run that it asks for is on its way. `selection`:
+    written by older versions."""
 
     environment: str
     key: str
@@ -129,14 +129,12 @@ class _Work:
             self._refused.setdefault(env.name, []).append((message, error.message))
             return [f"{env.name}: message {message.id} goes to the dead-letter queue: {error.message}"]
         key = f"{env.name}/{asked.id or message.id}"
-        selection = tuple(with_plan(env, asked.only))
-        received = Received(
-            environment=env.name, key=key, url=message.url, receipt=message.receipt, selection=selection
-        )
+        received = Received(environment=env.name, key=key, url=message.url, receipt=message.receipt)
         if self._exists(received):
             self._done.setdefault(env.name, []).append((message.url, message.receipt))
             return [f"{env.name}: request {key} already has its run"]
         tags = {FROM: SENSOR, WHY: asked.reason or "a request in the queue", REQUEST: key, SENDER: message.sender}
+        selection = with_plan(env, asked.only)
         self.requests[key] = deploy_run(env, free_key(self._instance, key), tags, selection)
         self.open.append(received)
         return []
@@ -156,7 +154,8 @@ class _Work:
         }
 
     def _exists(self, one: Received) -> bool:
-        return bool(launches_for(self._instance, one.environment, one.key, {REQUEST: one.key}, one.selection))
+        sensor, tags = deploy_requests_sensor.name, {REQUEST: one.key}
+        return bool(launches_for(self._instance, sensor, one.environment, one.key, tags))
 
 
 def receive_if_anchored(env: Environment) -> list[Message]:

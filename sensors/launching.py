@@ -11,6 +11,7 @@ from itertools import count
 from typing import TypeAlias
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
@@ -28,6 +29,9 @@ PARTITION, RUN_KEY = "dagster/partition", "dagster/run_key"
 FROM, WHY = "eks-assets/from", "eks-assets/why"
 # The outcome of a run that destroyed an environment. No run has it yet: the issue on teardown brings the job.
 DESTROYED = "destroyed"
+# How many ticks that launched something are read, the newest first.
+TICKS = 500
+_LAUNCHING = [TickStatus.STARTED, TickStatus.SUCCESS]
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -78,21 +82,28 @@ def runs_with(
 
 
 def launches_for(
-    instance: dg.DagsterInstance, environment: str, run_key: str, tags: Mapping[str, str], selection: Collection[str]
+    instance: dg.DagsterInstance, sensor: str, environment: str, run_key: str, tags: Mapping[str, str]
 ) -> list[dg.DagsterRun]:
-    """The runs that a sensor launched under the key (or one after it, see `free_key`), newest first.
+    """The runs that the sensor of that name launched under the key (or one after it, see `free_key`), newest first.
 
-    Whoever may launch anything writes such tags; so a run counts by what it does: it is one of the job `deploy` on the
-    environment, has all assets of the selection (of all units where it is empty), and executes no other run again."""
-    wanted = {dg.AssetKey(name) for name in selection or load_registry().by_name}
+    Whoever may launch anything writes such tags, and copies them; what the sensor launched stands in its ticks."""
     runs = instance.get_runs(dg.RunsFilter(job_name=DEPLOY, tags={PARTITION: environment, **tags}))
-    return [
-        run
-        for run in runs
-        if f"{run.tags.get(RUN_KEY, '')}/".startswith(f"{run_key}/")
-        and (run.asset_selection is None or wanted <= run.asset_selection)
-        and run.parent_run_id is None
+    own = _launched_by(instance, sensor) if runs else set()
+    return [run for run in runs if run.run_id in own and f"{run.tags.get(RUN_KEY, '')}/".startswith(f"{run_key}/")]
+
+
+def _launched_by(instance: dg.DagsterInstance, sensor: str) -> set[str]:
+    """The ids of the runs that Dagster's daemon launched for the sensor: it notes them in the tick that asked for them,
+    and nobody writes there from the UI."""
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+    ticks = [
+        tick
+        for state in states
+        if state.name == sensor
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=_LAUNCHING, limit=TICKS)
     ]
+    # The daemon reserves the ids first, and may have ended before it noted that the runs exist.
+    return {run for tick in ticks for run in (*tick.run_ids, *(tick.tick_data.reserved_run_ids or ()))}
 
 
 def free_key(instance: dg.DagsterInstance, run_key: str) -> str:
@@ -112,7 +123,7 @@ def gate_fault(env: Environment) -> str:
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
     """Whether the last run on the environment destroyed it."""
     newest = next(iter(runs_with(instance, {PARTITION: environment}, limit=1)), None)
-    return newest is not None and outcome_of(newest) == DESTROYED
+    return newest is not None and outcome_of(instance, newest) == DESTROYED
 
 
 def deploy_run(

@@ -88,7 +88,7 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
         failed = failure_of(instance, run.run_id)
         return messages.run_failed(env, run.run_id, failed.unit, failed.reason, failed.next_step)
     # A plan changes nothing, and what waits for approval is not complete.
-    if run.job_name != DEPLOY or outcome_of(run):
+    if run.job_name != DEPLOY or outcome_of(instance, run):
         return None
     seconds = (record.end_time or 0.0) - (record.start_time or record.end_time or 0.0)
     return messages.deploy_succeeded(env, run.run_id, seconds, changes_of(instance, run.run_id))

@@ -27,7 +27,7 @@ from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
-from resources.records.lease_table import Holder, current_holder
+from resources.records.lease_table import Holder, launch_hold
 from resources.records.ledger import change_entry, record_change
 from resources.support.memory_cache import CacheKey
 
@@ -106,7 +106,7 @@ def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
 def _run(registry: Registry, unit: AnyUnit, context: Context, redaction: Redaction) -> Result:
     began = time.monotonic()
     context.aws.check_account()
-    held = current_holder(context) if context.launch else None
+    held = launch_hold(context)
     observation = _observe(registry, unit, context, redaction)
     settled = not observation.change.is_needed
     if settled:
@@ -137,12 +137,12 @@ def _apply_under_lease(
     held: Holder | None,
 ) -> _Observation:
     """Apply what was observed while the environment was held, so that nobody has changed it between the observation,
-    the gate and the change. `held`: who held it before the observation. The token grows whenever somebody takes it, so
-    the same token means that the launch has held it all the time; else it is observed again."""
+    the gate and the change. `held`: the launch's hold before the observation. The token grows whenever somebody takes
+    it, so the same token means that the launch has held it all the time; else it is observed again."""
     # Who joins what his own launch holds need not say again who he is.
-    who = held.who if held and held.run == context.launch else f"{caller_arn(context.env)}, {unit.name}"
+    who = held.who if held else f"{caller_arn(context.env)}, {unit.name}"
     with hold_lease(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
-        if held is None or (held.run, held.token) != (lease.run, lease.token):
+        if held is None or held.token != lease.token:
             context.cache.clear()
             observation = _observe(registry, unit, context, redaction)
         spec, driver, change = observation.spec, observation.driver, observation.change

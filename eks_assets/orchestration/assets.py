@@ -13,7 +13,7 @@ from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.orchestration.metadata import build_metadata
 from eks_assets.orchestration.recorded_results import recorded_result
-from eks_assets.orchestration.run_tags import WAITING, outcome_tags
+from eks_assets.orchestration.run_tags import WAITING, record_outcome
 from resources.config.environment import Environment
 from resources.config.waves import WAVES, Wave
 from resources.model.checks import Check
@@ -68,7 +68,7 @@ def asset_for(unit: AnyUnit, registry: Registry, location: CodeLocation) -> dg.A
                     result = run_unit(registry, unit, unit_context)
         except ApprovalMissing as closed:
             context.log.warning(escape_lines(str(closed)))
-            context.instance.add_run_tags(context.run.run_id, outcome_tags(context.run, WAITING))
+            record_outcome(context.instance, context.run, WAITING)
             yield from _waiting(unit, closed)
         else:
             yield _done(context, unit, result, unit_context.env) if result else _disabled(unit, unit_context.env)

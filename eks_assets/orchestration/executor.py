@@ -20,12 +20,20 @@ from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.forkserver import PRELOAD
 from eks_assets.orchestration.recorded_results import use_recorded_results
-from eks_assets.orchestration.run_tags import OWNER_TAG, launch_of, owner_tag
+from eks_assets.orchestration.run_tags import (
+    OUTCOME_TAG,
+    OWNER_TAG,
+    PROCESS_TAG,
+    launch_of,
+    owner_tag,
+    record_tags,
+)
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import ignore_progress
 from resources.model.errors import PipelineError
+from resources.records.launch import leave_parents_launch
 
 
 class PlanFirstExecutor(dg.Executor):
@@ -46,6 +54,8 @@ class PlanFirstExecutor(dg.Executor):
     ) -> Iterator[dg.DagsterEvent]:
         """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
         dagster_patches.install_patches()
+        leave_parents_launch()
+        _record_own_tags(plan_context.instance, plan_context.dagster_run)
         _tag_with_owner(plan_context.instance, plan_context.dagster_run)
         steps = list(execution_plan.step_keys_to_execute)
         units = [step for step in steps if step in load_registry().by_name]
@@ -67,6 +77,12 @@ class PlanFirstExecutor(dg.Executor):
             )
         if there := [step for step in steps if step not in here]:
             yield from self._processes.execute(plan_context, _part(plan_context, execution_plan, there))
+
+
+def _record_own_tags(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Record what the command line, in whose process we are, says of its run."""
+    if launch_of(run):
+        record_tags(instance, run, {tag: run.tags[tag] for tag in (OUTCOME_TAG, PROCESS_TAG) if tag in run.tags})
 
 
 def _tag_with_owner(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:

@@ -1,6 +1,7 @@
 """The lease: one run at a time may change an environment.
 
-A run holds it, not a process: the steps of one run, each a process, are its members, and each renews it. A run that
+A run holds it, not a process: the steps of one run, each a process, are its members, and each renews it. Only those
+that inherited the secret of the launch that took it can join (`launch.py`); a run's name proves nothing. A run that
 takes it over raises the fencing `token`, a number that only grows, so whoever held it before finds out at its next
 change (`Context.before_change`). It is a row of a DynamoDB table; see `lease_table.py`.
 """
@@ -22,6 +23,7 @@ from resources.context import Context
 from resources.drivers.stack.status import describe_stack, is_busy
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.records.clock import server_time
+from resources.records.launch import launch_proof
 from resources.records.lease_table import Holder, Item, current_holder, read_row, write_row
 from resources.support.polling import Poll, wait_until
 
@@ -34,10 +36,11 @@ OUTLIVES_A_DEAD_HOLDER = TTL + 15.0  # seconds of waiting after which a run that
 LINGER = 5.0  # seconds that the next step of the same run has to join after the last one left
 _POLL = 2.0
 _OURS = "#run = :run AND #token = :token"
+_JOIN = f"{_OURS} AND #proof = :proof"
 _MEMBER = f"{_OURS} AND contains(#members, :member)"
 _TAKE = (
     "SET #run = :run, #who = :who, #since = :since, #until = :until, #members = :member, #token = :next, "
-    "#unsettled = :yes"
+    "#unsettled = :yes, #proof = :proof"
 )
 _AS_SEEN = "attribute_not_exists(#environment) OR (#token = :token AND #until = :seen)"
 # An end that lies in the past, however much two looks at AWS's clock differ.
@@ -139,9 +142,10 @@ def _join_or_take(context: Context, run: str, who: str, member: str) -> tuple[bo
             "until": _text(now + dt.timedelta(seconds=TTL)),
             "member": {"SS": [member]},
             "token": {"N": str(before.token if before else 0)},
+            "proof": {"S": launch_proof()},
         }
-        if before and before.run == run:
-            done, item = write_row(context, "SET #until = :until ADD #members :member", _OURS, values)
+        if before and (before.run, before.proof) == (run, launch_proof()):
+            done, item = write_row(context, "SET #until = :until ADD #members :member", _JOIN, values)
         elif before and before.until > now:
             return False, before
         else:

@@ -17,6 +17,7 @@ from resources.config.names import lease_table
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.records.clock import clock_of, server_time
+from resources.records.launch import launch_proof
 
 Item = dict[str, Any]
 
@@ -26,7 +27,8 @@ class Holder:
     """Who holds an environment: the run and its own words (`who`), since when, and until when unless it renews.
 
     `token`: grows with each take-over. `members`: how many of its steps are at work. `unsettled`: nobody has yet waited
-    for the stacks that an earlier run may have left under way."""
+    for the stacks that an earlier run may have left under way. `proof`: of the launch that holds it (`launch.py`),
+    whose processes alone join; empty where an older version does, which nobody joins."""
 
     run: str
     who: str
@@ -35,6 +37,7 @@ class Holder:
     token: int
     members: int = 0
     unsettled: bool = False
+    proof: str = ""
 
     @classmethod
     def of(cls, item: Item) -> Holder:
@@ -47,6 +50,7 @@ class Holder:
             token=int(item["token"]["N"]),
             members=len(item.get("members", {}).get("SS", [])),
             unsettled="unsettled" in item,
+            proof=item.get("proof", {}).get("S", ""),
         )
 
     def __str__(self) -> str:
@@ -58,6 +62,13 @@ def current_holder(context: Context) -> Holder | None:
     """Who holds the environment now; None where nobody does. Raises as `read_row`."""
     holder = read_row(context)
     return holder if holder and holder.until > server_time(context) else None
+
+
+def launch_hold(context: Context) -> Holder | None:
+    """The hold of `context.launch`, where this process belongs to the launch that has it. Raises as `read_row`."""
+    holder = current_holder(context) if context.launch else None
+    is_own = holder is not None and (holder.run, holder.proof) == (context.launch, launch_proof())
+    return holder if is_own else None
 
 
 def read_row(context: Context) -> Holder | None:

@@ -1,8 +1,11 @@
-"""Leases whose holder died."""
+"""Leases whose holder died, and processes that hold none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from resources.context import Context
@@ -18,3 +21,14 @@ def expire(table: Any) -> None:
         ExpressionAttributeNames={"#until": "until"},
         ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000+00:00"},
     )
+
+
+@contextmanager
+def another_launch() -> Iterator[None]:
+    """What runs here runs as in a process that somebody else started."""
+    process = multiprocessing.current_process()
+    before, process.authkey = process.authkey, os.urandom(32)
+    try:
+        yield
+    finally:
+        process.authkey = before

@@ -22,7 +22,7 @@ from resources.records import lease as lease_module
 from resources.records.clock import server_time
 from resources.records.lease import Lease, hold_lease
 from resources.records.lease_table import current_holder, read_row
-from tests.helpers.leases import RunOf, expire
+from tests.helpers.leases import RunOf, another_launch, expire
 from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
@@ -72,6 +72,27 @@ def test_lease_is_shared_by_steps_of_one_run(run_of: RunOf) -> None:
             second.check()
         with pytest.raises(LeaseHeld), hold_lease(run_of("two"), who="other"):
             pass
+
+
+def test_made_up_run_name_holds_nothing(run_of: RunOf, table: Any) -> None:
+    """A process that only names the run that holds the lease is refused, while it works and while it lingers; two that
+    make up one name hold it one after the other."""
+    with hold_lease(run_of("one"), who="ann", keep=False) as lease:
+        with another_launch(), pytest.raises(LeaseHeld), hold_lease(run_of("one"), who="ben"):
+            pass
+        lease.check()
+        with hold_lease(run_of("one"), who="step"):
+            pass
+    with another_launch():
+        with hold_lease(run_of("made-up"), who="ben") as first, another_launch():
+            with pytest.raises(LeaseHeld), hold_lease(run_of("made-up"), who="carol"):
+                pass
+            first.check()
+        expire(table)
+        with another_launch(), hold_lease(run_of("made-up"), who="carol") as second:
+            assert second.token == first.token + 1
+            with pytest.raises(LeaseHeld):
+                first.check()
 
 
 def test_lease_passes_to_next_step_and_then_to_next_run(run_of: RunOf) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,19 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    TickData,
+    TickStatus,
+)
 
 import sensors.deploy
 from eks_assets.definitions import defs
@@ -21,6 +34,7 @@ from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from resources.config.environment import Environment
 
+_REPOSITORY = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eks"), "__repository__")
 Materialize = Callable[[AnyUnit], None]
 
 
@@ -50,24 +64,41 @@ class Daemon:
                 for key in request.partition_keys:
                     self.instance.delete_dynamic_partition("environments", key)
         self.cursors[sensor.name], self.said = tick.cursor, tick.skip_message or ""
-        return [run for request in tick.run_requests or () if (run := self._queue(request)) is not None]
+        return [run for one in tick.run_requests or () if (run := self.launch(sensor.name, one)) is not None]
 
-    def _queue(self, request: dg.RunRequest) -> dg.DagsterRun | None:
+    def launch(self, sensor: str, request: dg.RunRequest) -> dg.DagsterRun | None:
+        """The run that the sensor asks for, which the tick notes; None where there is one with its key."""
         key = {"dagster/run_key": str(request.run_key)}
         if self.instance.get_runs(dg.RunsFilter(tags=key)):
             return None
         selection = frozenset(request.asset_selection) if request.asset_selection else None
-        return self.add(asset_selection=selection, tags={**request.tags, **key})
+        run = self.add(str(request.partition_key or ""), asset_selection=selection, tags={**request.tags, **key})
+        self.note(sensor, run)
+        return run
+
+    def note(self, sensor: str, run: dg.DagsterRun) -> None:
+        """A tick of the sensor that launched the run."""
+        origin, kind = RemoteInstigatorOrigin(_REPOSITORY, sensor), InstigatorType.SENSOR
+        state = InstigatorState(origin, kind, InstigatorStatus.DECLARED_IN_CODE)
+        if self.instance.get_instigator_state(state.instigator_origin_id, state.selector_id) is None:
+            self.instance.add_instigator_state(state)
+        tick = TickData(
+            instigator_origin_id=state.instigator_origin_id,
+            instigator_name=sensor,
+            instigator_type=kind,
+            status=TickStatus.SUCCESS,
+            timestamp=time.time(),
+            run_ids=[run.run_id],
+            selector_id=state.selector_id,
+        )
+        self.instance.create_tick(tick)
 
     def add(self, environment: str = "", **fields: Any) -> dg.DagsterRun:
         """A run in the history; queued unless `status` says otherwise."""
         tags = {"dagster/partition": environment} if environment else {}
         fields = {"job_name": "deploy", "status": dg.DagsterRunStatus.QUEUED, **fields}
         fields["tags"] = {**tags, **fields.get("tags", {})}
-        origin = RemoteJobOrigin(
-            RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eks"), "__repository__"), "deploy"
-        )
-        return self.instance.add_run(dg.DagsterRun(**fields, remote_job_origin=origin))
+        return self.instance.add_run(dg.DagsterRun(**fields, remote_job_origin=RemoteJobOrigin(_REPOSITORY, "deploy")))
 
     def set(self, run: dg.DagsterRun, status: dg.DagsterRunStatus) -> None:
         """The run as it goes on or ends."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eks_assets.orchestration.run_tags import OUTCOME_TAG
+from eks_assets.orchestration.run_tags import OUTCOME_OF, OUTCOME_TAG, record_outcome
 from sensors.environments import environments_sensor
 from sensors.launching import DESTROYED
 from tests.sensors.conftest import Daemon, Files
@@ -43,10 +43,15 @@ def test_removed_file_is_reported_until_it_is_back(daemon: Daemon, known_files: 
 
 
 def test_removed_file_is_reported_until_it_is_destroyed(daemon: Daemon, known_files: Files) -> None:
-    """After a destroy the removed file is no longer reported."""
+    """After a destroy the removed file is no longer reported; a tag that nobody recorded changes nothing."""
     (known_files.folder / "acme-dev.yaml").unlink()
     daemon.tick(environments_sensor)
-    daemon.add("acme-dev", job_name="destroy", status=dg.DagsterRunStatus.SUCCESS, tags={OUTCOME_TAG: DESTROYED})
+    made_up = daemon.add("acme-dev", status=dg.DagsterRunStatus.SUCCESS, tags={OUTCOME_TAG: DESTROYED})
+    daemon.instance.add_run_tags(made_up.run_id, {OUTCOME_OF: made_up.run_id})
+    daemon.tick(environments_sensor)
+    assert "nothing was destroyed" in daemon.said
+    destroyed = daemon.add("acme-dev", job_name="destroy", status=dg.DagsterRunStatus.SUCCESS)
+    record_outcome(daemon.instance, destroyed, DESTROYED)
     daemon.tick(environments_sensor)
     assert "acme-dev was removed and has been destroyed" in daemon.said
     daemon.tick(environments_sensor)

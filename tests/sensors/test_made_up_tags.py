@@ -1,4 +1,4 @@
-"""Tags of runs prove nothing: whoever may launch anything in Dagster can write them. Red team, finding 21."""
+"""Tags of runs prove nothing: whoever may launch anything in Dagster can write them, and copy all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from resources.approval.record import ApprovalRecord
 from resources.config.environment import Approval, Environment
 from sensors import approval, deploy
-from sensors.deploy_requests import Message, _Work
+from sensors.deploy_requests import Message, _Work, deploy_requests_sensor
 from tests.sensors.conftest import Daemon
 
 SUCCESS, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED
@@ -21,15 +21,17 @@ PREPARED: Any = {
     "another environment": {"environment": "acme-dev"},
     "no run key": {"without": "dagster/run_key"},
     "a run executed again": {"parent_run_id": "11111111-1111-1111-1111-111111111111", "root_run_id": "1"},
+    "the same run": {},
+    "the same run, stopped": {"status": CANCELED},
+    "one step": {"step_keys_to_execute": ["network"]},
 }
 
 
-def launch(daemon: Daemon, request: dg.RunRequest) -> dg.DagsterRun:
+def launch(daemon: Daemon, sensor: dg.SensorDefinition, request: dg.RunRequest) -> dg.DagsterRun:
     """What Dagster's daemon makes of the request."""
-    key = {"dagster/run_key": str(request.run_key)}
-    assert not daemon.instance.get_runs(dg.RunsFilter(tags=key))
-    selection = frozenset(request.asset_selection) if request.asset_selection else None
-    return daemon.add(str(request.partition_key), asset_selection=selection, tags={**request.tags, **key})
+    run = daemon.launch(sensor.name, request)
+    assert run is not None
+    return run
 
 
 def forge(daemon: Daemon, request: dg.RunRequest, **made_up: Any) -> None:
@@ -58,7 +60,7 @@ def test_what_was_approved_is_launched(daemon: Daemon, prod_env: Environment, ma
         forge(daemon, expected, **made_up)
     request, reason = decide(daemon, env)
     assert request is not None, reason
-    run = launch(daemon, request)
+    run = launch(daemon, approval.approval_sensor, request)
     again, reason = decide(daemon, env)
     assert again is None
     assert f"run {run.run_id[:8]} was launched for it" in reason
@@ -83,7 +85,7 @@ def test_a_request_is_served(daemon: Daemon, prod_env: Environment, body: str, m
     later.settle_earlier(first.open)
     assert not later.settling()
     (request,) = look().requests.values()
-    launch(daemon, request)
+    launch(daemon, deploy_requests_sensor, request)
     assert not look().requests
     later.settle_earlier(first.open)
     assert later.settling()
@@ -103,7 +105,7 @@ def test_changed_content_is_deployed(daemon: Daemon, prod_env: Environment, made
     forge(daemon, expected, **made_up)
     request = look().request
     assert request is not None
-    run = launch(daemon, request)
+    run = launch(daemon, deploy.deploy_sensor, request)
     assert f"run {run.run_id[:8]} was launched for it" in look().reason
 
 
@@ -111,7 +113,7 @@ def test_many_made_up_runs_hide_no_real_one(daemon: Daemon, prod_env: Environmen
     env = prod_env.model_copy(update={"approval": Approval()})
     request, _ = decide(daemon, env)
     assert request is not None
-    launch(daemon, request)
+    launch(daemon, approval.approval_sensor, request)
     for _ in range(12):
         forge(daemon, request, asset_selection=frozenset([dg.AssetKey("network")]))
     assert decide(daemon, env)[0] is None

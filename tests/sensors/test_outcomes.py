@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 
 from eks_assets.orchestration.environments import ENVIRONMENTS, step_failure
-from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING, outcome_tags
+from eks_assets.orchestration.run_tags import OUTCOME_OF, OUTCOME_TAG, WAITING, record_outcome
 from resources.model.errors import OperationFailed
 from resources.notifications.messages import Notification
 from sensors import outcomes
+from sensors.launching import DESTROYED
 from sensors.outcomes import outcomes_sensor
 from tests.sensors.conftest import Daemon, Files
 
@@ -130,7 +131,7 @@ def test_run_that_never_started_is_notified(daemon: Daemon, sent: list[Notificat
 
 def test_waiting_and_planning_runs_are_no_success(daemon: Daemon, sent: list[Notification], run: Run) -> None:
     """Runs that wait for approval or only plan are not notified."""
-    run(network, **{OUTCOME_TAG: WAITING})
+    record_outcome(daemon.instance, run(network).dagster_run, WAITING)
     run(network, job="plan")
     run(certificate, job="approve")
     daemon.tick(outcomes_sensor)
@@ -139,14 +140,24 @@ def test_waiting_and_planning_runs_are_no_success(daemon: Daemon, sent: list[Not
 
 def test_retried_run_is_a_success_unless_it_waits_itself(daemon: Daemon, sent: list[Notification]) -> None:
     """The tag of the first run that it waited says nothing about a retry."""
-    first = daemon.add("acme-dev", tags={OUTCOME_TAG: WAITING})
-    fields = {"root_run_id": first.run_id, "parent_run_id": first.run_id, "tags": first.tags}
+    first = daemon.add("acme-dev")
+    record_outcome(daemon.instance, first, WAITING)
+    fields = {"root_run_id": first.run_id, "parent_run_id": first.run_id, "tags": {OUTCOME_TAG: WAITING}}
     again, waits = (daemon.add("acme-dev", **fields) for _ in range(2))
-    daemon.instance.add_run_tags(waits.run_id, outcome_tags(waits, WAITING))
+    record_outcome(daemon.instance, waits, WAITING)
     for run in (first, again, waits):
         daemon.set(run, dg.DagsterRunStatus.SUCCESS)
     daemon.tick(outcomes_sensor)
     assert [one.event_id for one in sent] == [f"succeeded/{again.run_id}"]
+
+
+@pytest.mark.parametrize("outcome", [WAITING, DESTROYED, "anything"])
+def test_made_up_outcome_hides_no_success(daemon: Daemon, sent: list[Notification], run: Run, outcome: str) -> None:
+    """Whoever launches a run can give it any tag; only an outcome that the pipeline recorded counts."""
+    done = run(network, **{OUTCOME_TAG: outcome})
+    daemon.instance.add_run_tags(done.run_id, {OUTCOME_OF: done.run_id})
+    daemon.tick(outcomes_sensor)
+    assert [one.event_id for one in sent] == [f"succeeded/{done.run_id}"]
 
 
 def test_runs_before_the_first_tick_are_not_notified(daemon: Daemon, sent: list[Notification], run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller_arn
 from resources.config.environment import Environment
 from resources.context import Context
+from resources.records.launch import new_launch_name
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 
 
@@ -46,7 +46,7 @@ class Launcher:
     console: Console
     log: EventLog
     wait: float | None = None
-    launch: str = field(default_factory=lambda: f"launch-{uuid.uuid4().hex[:12]}")
+    launch: str = field(default_factory=new_launch_name)
 
     @contextmanager
     def holding(self) -> Iterator[None]:

@@ -141,10 +141,10 @@ def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, An
 
 
 def written_lease(aws: StandInAws) -> dict[str, Any]:
-    """The row of a run that has just taken the environment; the member is a random name."""
+    """The row of a run that has just taken the environment; its member and proof are random."""
     with hold_lease(context(), who="ann, command line", keep=False):
         pass
-    row = {**aws.rows[0], "members": {"SS": ["MEMBER"]}}
+    row = {**aws.rows[0], "members": {"SS": ["MEMBER"]}, "proof": {"S": "PROOF"}}
     return {"table": _tables(aws), "row": row}
 
 
