@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.bootstrap.own_names import own_roles
+from resources.bootstrap.ownership import bootstrap_roles, every_ledger, marked_as_anothers, own_roles
 from resources.cloudformation import (
-    ENVIRONMENT_TAG,
     Document,
     allow,
     bootstrap_boundary_arn,
@@ -21,16 +20,7 @@ from resources.cloudformation import (
     deny,
 )
 from resources.config.environment import Environment
-from resources.config.names import (
-    RoleName,
-    approver_policy,
-    cloudformation_role,
-    deployer_role,
-    lease_table,
-    ledger_bucket,
-    pipeline_role,
-    planner_role,
-)
+from resources.config.names import approver_policy, lease_table, ledger_bucket
 
 # Whoever may use these makes identities, or acts with rights that no boundary holds.
 _IDENTITY_SERVICES = ("account", "cloudformation", "iam", "identitystore", "organizations", "sso", "sso-directory")
@@ -79,39 +69,14 @@ def boundary_statements(env: Environment, ledger_key: Any) -> list[Document]:
     ]
 
 
-def marked_as_anothers(env: Environment) -> Document:
-    """The conditions under which a resource is another environment's."""
-    key = f"aws:ResourceTag/{ENVIRONMENT_TAG}"
-    # A negated operator holds for a resource without the tag too.
-    return {"Null": {key: "false"}, "StringNotEquals": {key: env.name}}
-
-
-def bootstrap_roles(env: Environment) -> list[str]:
-    """The ARNs of the roles that bootstrap makes, and of the pipeline's where it is of another account."""
-    own = [deployer_role(env), planner_role(env), cloudformation_role(env)]
-    if (pipeline := pipeline_role(env)) is not None:
-        own.append(pipeline)
-    named = [env.roles.pipeline] if pipeline is None and env.roles.pipeline else []
-    return [*(role_arn(env, role) for role in own), *named]
-
-
-def role_arn(env: Environment, role: RoleName) -> str:
-    return _iam(env, f"role{role.path}{role.name}")
-
-
 def kept_parameters(env: Environment) -> list[str]:
-    """Parameters that people alone write: decisions, of any environment of the account, and what bootstrap keeps."""
-    return [
-        build_arn(env, "ssm", "parameter/*/approvals/*"),
-        build_arn(env, "ssm", f"parameter{env.parameter_path('bootstrap/*')}"),
-    ]
+    """Parameters that people alone write, of any environment of the account: decisions, and what bootstrap anchored."""
+    return [build_arn(env, "ssm", f"parameter/*/{kept}/*") for kept in ("approvals", "bootstrap")]
 
 
 def _records(env: Environment) -> list[str]:
     """The ledgers and leases of the account's environments."""
-    buckets = f"arn:{env.partition}:s3:::*-ledger-*"
-    ledger = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
-    return [buckets, ledger, f"{ledger}/*", _lease(env), build_arn(env, "dynamodb", "table/*-lease")]
+    return [*every_ledger(env), _lease(env), build_arn(env, "dynamodb", "table/*-lease")]
 
 
 def _iam(env: Environment, resource: str) -> str:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.bootstrap.stack_rights import git_secret, other_secrets, parameter_arns
+from resources.bootstrap.ownership import (
+    carries_tag,
+    no_changes_elsewhere,
+    own_cluster,
+    own_requests,
+    own_stacks,
+    role_arn,
+)
+from resources.bootstrap.stack_rights import git_secret, loki_buckets, other_secrets, parameter_arns
 from resources.cloudformation import Document, allow, build_arn, deny, policy_document
 from resources.config.environment import Environment
-from resources.config.names import RoleName, deployer_role, gate_parameter, lease_table, ledger_bucket, planner_role
+from resources.config.names import (
+    deployer_role,
+    gate_parameter,
+    lease_table,
+    ledger_bucket,
+    planner_role,
+    topic_name,
+)
 
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares.
 _READ_ACTIONS = """
@@ -72,12 +87,8 @@ def _trusts(principals: list[Any], action: str, condition: Document) -> Document
 
 def pipeline_statements(env: Environment) -> list[Document]:
     """The pipeline role can do nothing but become the deployer or the planner."""
-    roles = [_arn_of(env, role) for role in (deployer_role(env), planner_role(env))]
+    roles = [role_arn(env, role) for role in (deployer_role(env), planner_role(env))]
     return [allow(["sts:AssumeRole", "sts:TagSession"], roles), no_grants(env), no_anchors(env)]
-
-
-def _arn_of(env: Environment, role: RoleName) -> str:
-    return build_arn(env, "iam", f"role{role.path}{role.name}", region="")
 
 
 # What takes a decision, or the room for the next ones, away.
@@ -126,16 +137,23 @@ def _grants(env: Environment) -> str:
     return build_arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
 
 
+def cloudformation_statements(env: Environment, key: Any) -> list[Document]:
+    """What the service role is denied, whatever its stack rights allow. `key`: the ARN of the ledger's key."""
+    return [no_grants(env), no_anchors(env), _keeps_key(key), *no_changes_elsewhere(env)]
+
+
 def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
     """The deployer asks CloudFormation, reads what exists, and writes the ledger. `service_role`, `key`: their ARNs."""
+    # A resource that a stack takes over gets the environment's tag, and with it the environment's rights over it.
+    taking_over = {"cloudformation:ImportResourceTypes": "AWS::SecretsManager::Secret"}
     return [
         *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
+        deny(["cloudformation:CreateChangeSet"], **{"ForAnyValue:StringNotEquals": taking_over}),
         *_reading(env),
         *_platform(env),
         *_ledger(env, key),
-        allow(_READ_BUCKETS, f"arn:{env.partition}:s3:::{env.resource_prefix}-*"),
-        no_grants(env),
-        no_anchors(env),
+        allow(_READ_BUCKETS, loki_buckets(env)),
+        *cloudformation_statements(env, key),
     ]
 
 
@@ -145,7 +163,20 @@ def planner_statements(env: Environment, service_role: Any) -> list[Document]:
     which a change set names."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
     uses = allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"})
-    return [*_stacks(env, service_role, _PLANNING_ACTIONS), *_reading(env), uses, no_grants(env), no_anchors(env)]
+    return [
+        *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
+        *_reading(env),
+        uses,
+        no_grants(env),
+        no_anchors(env),
+        *no_changes_elsewhere(env),
+    ]
+
+
+def _keeps_key(key: Any) -> Document:
+    """The ledger is read and written with its key; nobody of the pipeline changes the key."""
+    using = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Get*", "kms:List*"]
+    return {"Effect": "Deny", "NotAction": using, "Resource": key}
 
 
 def _git_secret(env: Environment) -> list[Document]:
@@ -155,22 +186,29 @@ def _git_secret(env: Environment) -> list[Document]:
     return [*reading, other_secrets(env)]
 
 
-def _stacks(env: Environment, service_role: Any, verbs: str) -> list[Document]:
-    def stack(name: str) -> str:
-        return build_arn(env, "cloudformation", f"stack/{name}/*")
+def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: bool = False) -> list[Document]:
+    """`existing_only`: change sets of stacks that exist, and so have the tag; that of another one would leave an empty
+    stack behind."""
 
-    to_cloudformation = {"iam:PassedToService": "cloudformation.amazonaws.com"}
-    change = "CreateChangeSet DeleteStack ExecuteChangeSet RollbackStack SetStackPolicy UpdateTerminationProtection"
+    def stacks(*names: str) -> list[str]:
+        return [build_arn(env, "cloudformation", f"stack/{name}/*") for name in names]
+
+    actions = [f"cloudformation:{name}" for name in verbs.split()]
+    own, bootstrap = stacks(*own_stacks(env)), stacks(env.stack_name("bootstrap"))
+    if existing_only:
+        actions.remove("cloudformation:CreateChangeSet")
     return [
-        allow(
-            [f"cloudformation:{name}" for name in verbs.split()],
-            [stack(f"{env.resource_prefix}-*"), stack(env.karpenter_stack)],
-        ),
+        allow(actions, own),
+        *([allow(["cloudformation:CreateChangeSet"], own, StringEquals=carries_tag(env))] if existing_only else []),
+        allow(["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], bootstrap),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
-        # The roles' own rights are in this stack.
-        deny([f"cloudformation:{name}" for name in change.split()], stack(env.stack_name("bootstrap"))),
-        allow(["iam:PassRole"], service_role, StringEquals=to_cloudformation),
+        allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"}),
     ]
+
+
+def reading_statements() -> list[Document]:
+    """What deployer and planner read of any resource: a policy of its own, as an inline one would be too long."""
+    return [allow(_READ_ACTIONS.split())]
 
 
 def _reading(env: Environment) -> list[Document]:
@@ -178,8 +216,7 @@ def _reading(env: Environment) -> list[Document]:
     images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, build_arn(env, "ecr", "repository/*"))]
     return [
-        allow(_READ_ACTIONS.split()),
-        allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], _cluster(env)),
+        allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], own_cluster(env)),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
@@ -195,17 +232,11 @@ def _platform(env: Environment) -> list[Document]:
     """What is changed or told without CloudFormation."""
     queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
     return [
-        allow(["eks:StartInsightsRefresh"], _cluster(env)),
+        allow(["eks:StartInsightsRefresh"], own_cluster(env)),
         allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
-        allow(["sns:Publish"], build_arn(env, "sns", f"{env.resource_prefix}-*")),
-        allow(
-            [f"sqs:{verb}" for verb in queue.split()], build_arn(env, "sqs", f"{env.resource_prefix}-deploy-requests*")
-        ),
+        allow(["sns:Publish"], build_arn(env, "sns", topic_name(env))),
+        allow([f"sqs:{verb}" for verb in queue.split()], own_requests(env)),
     ]
-
-
-def _cluster(env: Environment) -> list[str]:
-    return [build_arn(env, "eks", f"*/{env.cluster_name}"), build_arn(env, "eks", f"*/{env.cluster_name}/*")]
 
 
 def _ledger(env: Environment, key: Any) -> list[Document]:

@@ -11,14 +11,14 @@ from resources.bootstrap.gate import anchor_json
 from resources.bootstrap.ledger_policy import append_only
 from resources.bootstrap.policies import (
     approver_statements,
+    cloudformation_statements,
     deployer_statements,
     deployer_trust,
-    no_anchors,
-    no_grants,
     pipeline_statements,
     pipeline_trust,
     planner_statements,
     planner_trust,
+    reading_statements,
 )
 from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import (
@@ -69,14 +69,14 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     bucket = _add_ledger(document, env, key)
     table = document.add_resource(_table(env))
     pipeline, key_arn = _add_pipeline(document, env), GetAtt(key, "Arn")
-    trusts = _cloudformation_trust(env)
-    rights = [no_grants(env), no_anchors(env)]
+    trusts, rights = _cloudformation_trust(env), cloudformation_statements(env, key_arn)
     service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, rights)
     service_arn = GetAtt(service, "Arn")
     rights = deployer_statements(env, service_arn, key_arn)
     deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
     rights = planner_statements(env, service_arn)
     planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
+    document.add_resource(_read_rights(deployer, planner))
     # Stacks without a service role are made with the deployer's own rights.
     _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
     approver = document.add_resource(_approver_policy(env, key))
@@ -102,6 +102,11 @@ def _add_stack_rights(document: Template, env: Environment, makers: list[iam.Rol
     roles = [Ref(maker) for maker in makers]
     for title, statements in stack_rights(env).items():
         document.add_resource(iam.ManagedPolicy(title, PolicyDocument=policy_document(*statements), Roles=roles))
+
+
+def _read_rights(*roles: iam.Role) -> iam.ManagedPolicy:
+    document = policy_document(*reading_statements())
+    return iam.ManagedPolicy("ReadRights", PolicyDocument=document, Roles=[Ref(role) for role in roles])
 
 
 def _approver_policy(env: Environment, key: kms.Key) -> iam.ManagedPolicy:

@@ -18,9 +18,17 @@ def resources_of(env: Environment, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def statements_of(env: Environment, title: str) -> list[dict[str, Any]]:
-    role = resources_of(env, "IAM::Role")[title]
-    return [s for p in role.get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
+    """What a role may do by itself: without what it may do to make stacks."""
+    inline = resources_of(env, "IAM::Role")[title].get("Policies", [])
+    managed = resources_of(env, "IAM::ManagedPolicy").items()
+    attached = [p for t, p in managed if {"Ref": title} in p.get("Roles", []) and not t.endswith("StackRights")]
+    return [s for p in (*inline, *attached) for s in p["PolicyDocument"]["Statement"]]
 
 
 def actions(statements: Iterable[dict[str, Any]], effect: str = "Allow") -> list[str]:
-    return [action for s in statements if s["Effect"] == effect for action in s["Action"]]
+    return [action for s in statements if s["Effect"] == effect for action in s.get("Action", [])]
+
+
+def lists(statement: dict[str, Any], action: str) -> bool:
+    """Whether the statement names the action as it is written."""
+    return action in statement.get("Action", [])

@@ -13,7 +13,9 @@ import pytest
 
 from eks_assets.graph.rendering import render_spec
 from eks_assets.units import load_registry
+from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES, policy_name
 from resources.bootstrap import stack as bootstrap_stack
+from resources.bootstrap.ownership import KARPENTER_POLICIES, UNITS_WITH_ROLES, UNITS_WITH_STACKS
 from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import build_arn
 from resources.config.environment import Environment
@@ -21,7 +23,7 @@ from resources.config.loader import load_environment
 from resources.config.network_settings import HostedZone
 from resources.model.outputs import plain_document
 from resources.model.specs import Stack
-from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 from tests.helpers.published import configured
 
 # Permissions of CloudFormation's handlers that our stacks have no use for: features that no template switches on, and
@@ -76,6 +78,27 @@ def missing(wanted: Iterable[str], allowed: Iterable[str]) -> set[str]:
     return {action for action in wanted if not any(fnmatchcase(action, pattern) for pattern in patterns)}
 
 
+def test_names_of_stacks_are_those_of_the_units(prod_env: Environment) -> None:
+    """Rights over stacks and roles name every unit that has some, and no other."""
+    # A network that is looked up has no stack.
+    stacks = {unit.name for unit in load_registry().units if issubclass(unit.spec_type, Stack)} | {"network"}
+    assert set(UNITS_WITH_STACKS) == stacks - {"karpenter_stack"}
+    everything = configured(prod_env, **CLUSTER_ROLES)
+    with_roles = {unit for env in (prod_env, everything) for unit in units_with_roles(env)}
+    assert with_roles <= {*UNITS_WITH_ROLES, "karpenter_stack"}
+    assert [policy_name(name, "c") for name in sorted(POLICY_NAMES)] == [
+        f"KarpenterController{name}Policy-c" for name in KARPENTER_POLICIES
+    ]
+
+
+def units_with_roles(env: Environment) -> Iterator[str]:
+    for unit in load_registry().units:
+        spec = render_spec(load_registry(), env, unit, {}) if unit.is_enabled(env) else None
+        if isinstance(spec, Stack):
+            kinds = {r["Type"] for r in plain_document(spec.template)["Resources"].values()}
+            yield from [unit.name] if "AWS::IAM::Role" in kinds else []
+
+
 def test_stack_rights_go_to_role_that_cloudformation_uses(sandbox_env: Environment, prod_env: Environment) -> None:
     """The rights of stacks go to the role that CloudFormation acts as; in the sandbox to the deployer, too."""
 
@@ -117,15 +140,17 @@ def test_stack_rights_never_allow_whole_service(prod_env: Environment) -> None:
 
 def test_stacks_make_roles_under_boundary_but_never_pipelines(prod_env: Environment) -> None:
     """Stacks make roles under the permissions boundary only, and change neither it nor the pipeline's roles."""
-    statements = stack_rights(prod_env)["IdentityStackRights"]
-    empowering = next(s for s in statements if "iam:CreateRole" in s["Action"])
+    making = stack_rights(prod_env)["RoleStackRights"]
     boundary = prod_env.roles.permissions_boundary
-    assert empowering["Condition"]["StringEquals"]["iam:PermissionsBoundary"] == [boundary]
-    assert empowering["Resource"] == [
-        "arn:aws:iam::444455556666:role/acme-prod-*",
-        "arn:aws:iam::444455556666:role/KarpenterNodeRole-acme-prod-cluster",
-    ]
-    (denied,) = [s for s in statements if s["Effect"] == "Deny"]
+    for action in ("iam:CreateRole", "iam:PutRolePolicy"):
+        empowering = next(s for s in making if lists(s, action))
+        assert empowering["Condition"]["StringEquals"]["iam:PermissionsBoundary"] == [boundary]
+        head = "arn:aws:iam::444455556666:role"
+        assert {f"{head}/acme-prod-network-*", f"{head}/KarpenterNodeRole-acme-prod-cluster"} < set(
+            empowering["Resource"]
+        )
+        assert f"{head}/acme-prod-*" not in empowering["Resource"]
+    (denied,) = [s for s in stack_rights(prod_env)["IdentityStackRights"] if s["Effect"] == "Deny"]
     assert {"arn:aws:iam::444455556666:role/eks-assets-deployer", boundary} < set(denied["Resource"])
     assert any(fnmatchcase("iam:PutRolePolicy", pattern) for pattern in denied["Action"])
 
@@ -168,7 +193,7 @@ CLUSTER_ROLES = {
 def reached(env: Environment, action: str) -> set[str]:
     """The roles, without what all ARNs begin with, that statements allow the action on, and none denies it on."""
     statements = [s for policy in stack_rights(env).values() for s in policy]
-    matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s["Action"])]
+    matching = [s for s in statements if any(fnmatchcase(action, pattern) for pattern in s.get("Action", []))]
     roles = {e: {r for s in matching if s["Effect"] == e for r in s["Resource"]} for e in ("Allow", "Deny")}
     return {role.removeprefix(f"{HEAD}/") for role in roles["Allow"] - roles["Deny"] if role.startswith(HEAD)}
 
@@ -177,13 +202,13 @@ def test_stacks_reach_only_roles_that_cluster_file_names(prod_env: Environment) 
     """A role that the cluster's file names is made or passed by stacks as needed, and no other."""
     env = configured(prod_env, **CLUSTER_ROLES)
     new = reached(env, "iam:CreateRole") - reached(prod_env, "iam:CreateRole")
-    assert new == {"shop-irsa", "shop-uploader"}
+    assert new == {"acme-prod-x", "shop-irsa", "shop-uploader"}
     assert new == reached(env, "iam:DeleteRolePolicy") - reached(prod_env, "iam:DeleteRolePolicy")
     passed = reached(env, "iam:PassRole") - reached(prod_env, "iam:PassRole")
     assert passed == {*new, "nodes", "path/fargate", "auto", "cni", "ebs", "shop-reader"}
-    makers = [s for policy in stack_rights(env).values() for s in policy if "iam:CreateRole" in s["Action"]]
+    makers = [s for policy in stack_rights(env).values() for s in policy if lists(s, "iam:CreateRole")]
     boundaries = [s["Condition"]["StringEquals"]["iam:PermissionsBoundary"] for s in makers]
-    assert boundaries == [[prod_env.roles.permissions_boundary]] * 2
+    assert boundaries == [[prod_env.roles.permissions_boundary]] * len(makers)
 
 
 def test_policies_with_many_long_roles_fit_iam_quota(prod_env: Environment) -> None:
@@ -203,8 +228,8 @@ def test_stacks_change_records_in_own_zone_only(sandbox_env: Environment) -> Non
     """DNS records are changed in the environment's hosted zone alone, as soon as its id is known."""
 
     def zones(env: Environment) -> str:
-        rights = stack_rights(env)["PlatformStackRights"]
-        zone: str = next(s for s in rights if "route53:Change*" in s["Action"])["Resource"]
+        rights = stack_rights(env)["NamesStackRights"]
+        zone: str = next(s for s in rights if "route53:Change*" in s.get("Action", []))["Resource"]
         return zone
 
     assert zones(sandbox_env) == "arn:aws:route53:::hostedzone/*"  # its id is known only once it exists
@@ -220,7 +245,7 @@ def test_pipeline_roles_cannot_write_or_delete_grants(name: str) -> None:
     refused = ("AddTagsToResource", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "PutParameter")
     for title in resources_of(env, "IAM::Role"):
         denied = [s for s in statements_of(env, title) if s["Effect"] == "Deny" and s.get("Resource") == grants]
-        assert {action for s in denied for action in s["Action"]} >= {f"ssm:{verb}" for verb in refused}, title
+        assert {action for s in denied for action in s.get("Action", [])} >= {f"ssm:{verb}" for verb in refused}, title
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -250,10 +275,10 @@ def test_approvers_write_grants_but_cannot_delete_them(prod_env: Environment) ->
     policy = resources_of(prod_env, "IAM::ManagedPolicy")["ApproverPolicy"]
     assert policy["ManagedPolicyName"] == "acme-prod-approver"
     statements = policy["PolicyDocument"]["Statement"]
-    writing = next(s for s in statements if "ssm:PutParameter" in s["Action"])
+    writing = next(s for s in statements if lists(s, "ssm:PutParameter"))
     assert writing["Resource"] == "arn:aws:ssm:eu-west-1:444455556666:parameter/acme/prod/approvals/*"
     assert "ssm:DeleteParameter" in actions(statements, "Deny")
-    (reading,) = [s["Resource"] for s in statements if "s3:GetObject" in s["Action"]]
+    (reading,) = [s["Resource"] for s in statements if lists(s, "s3:GetObject")]
     assert [name.rsplit(":", 1)[-1] for name in reading] == [
         f"{bootstrap_stack.ledger_bucket(prod_env)}/{folder}/*"
         for folder in ("rejections", "releases", "requests", "ui-votes", "uses")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from resources.bootstrap import stack as bootstrap_stack
-from resources.bootstrap.stack_rights import name_pattern
+from resources.bootstrap.ownership import generated_names
 from resources.config.environment import Environment, Roles
 from resources.config.loader import load_environment
 from resources.config.names import (
@@ -22,7 +22,7 @@ from resources.config.names import (
 )
 from resources.drivers.stack.driver import stack_outputs
 from resources.model.outputs import plain_document
-from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, resources_of, statements_of
+from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 
 Lint = Callable[[dict[str, Any]], list[str]]
 
@@ -40,10 +40,11 @@ def test_template_passes_cfn_lint_and_size_limit(name: str, lint: Lint) -> None:
     assert read.ledger_bucket == "LedgerBucket"
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_policies_fit_iam_quotas(name: str) -> None:
-    """Managed policies and inline policies of a role stay within IAM's quotas."""
-    env = load_environment(name)
+@pytest.mark.parametrize("name", [*ENVIRONMENTS, "longest"])
+def test_policies_fit_iam_quotas(name: str, sandbox_env: Environment) -> None:
+    """Managed policies and inline policies of a role stay within IAM's quotas, with the longest prefix too."""
+    names = {"tenant": "t" * 20, "target_env": "e" * 20, "region": "ap-northeast-1", "roles": Roles()}
+    env = sandbox_env.model_copy(update=names) if name == "longest" else load_environment(name)
 
     def size(document: Any) -> int:
         return len(json.dumps(document, separators=(",", ":")))
@@ -70,13 +71,13 @@ def test_names_fit_aws_limits_with_longest_prefix(sandbox_env: Environment) -> N
     assert max(len(role.name) for role in (pipeline, *others)) <= 64
     assert len(bootstrap_stack.build_bootstrap_stack(longest).name) <= 128
     # CloudFormation keeps at least 24 characters of the stack's name in what it generates.
-    assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", name_pattern(longest))
+    assert fnmatchcase(longest.stack_name("efs")[:24] + "-Role-ABC", generated_names(longest.stack_name("efs")))
 
 
 def test_karpenter_rule_names_match_shortened_pattern(sandbox_env: Environment) -> None:
     """The pattern matches the names of Karpenter's rules, which keep 24 characters of the stack's name."""
     env = sandbox_env.model_copy(update={"tenant": "contoso", "target_env": "production"})
-    assert fnmatchcase(env.karpenter_stack[:24] + "-RebalanceRule-ABC", name_pattern(env, "Karpenter-"))
+    assert fnmatchcase(env.karpenter_stack[:24] + "-RebalanceRule-ABC", generated_names(env.karpenter_stack))
 
 
 def test_names_derive_from_prefix_account_and_region(sandbox_env: Environment) -> None:
@@ -143,10 +144,10 @@ def test_ledger_is_versioned_encrypted_and_private(prod_env: Environment) -> Non
 def test_deployer_reads_only_git_secret_and_keeps_ledger(prod_env: Environment) -> None:
     """The deployer reads the git credentials alone, deletes nothing of the ledger, and makes no resource itself."""
     statements = statements_of(prod_env, "DeployerRole")
-    denied = next(s for s in statements if s["Effect"] == "Deny" and "secretsmanager:GetSecretValue" in s["Action"])
+    denied = next(s for s in statements if s["Effect"] == "Deny" and lists(s, "secretsmanager:GetSecretValue"))
     git = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:/acme/prod/git/credentials-??????"
     assert denied["NotResource"] == [git]
-    allowing = [s for s in statements if s["Effect"] == "Allow" and "secretsmanager:GetSecretValue" in s["Action"]]
+    allowing = [s for s in statements if s["Effect"] == "Allow" and lists(s, "secretsmanager:GetSecretValue")]
     assert [s["Resource"] for s in allowing] == [git]
     allowed = actions(statements)
     for refused in (
@@ -162,12 +163,14 @@ def test_deployer_reads_only_git_secret_and_keeps_ledger(prod_env: Environment) 
 def test_deployer_changes_stacks_of_its_environment_only(prod_env: Environment) -> None:
     """The deployer executes change sets of the environment's stacks, except bootstrap, with CloudFormation's role."""
     statements = statements_of(prod_env, "DeployerRole")
-    change = next(s for s in statements if "cloudformation:ExecuteChangeSet" in s["Action"] and s["Effect"] == "Allow")
+    change = next(s for s in statements if lists(s, "cloudformation:ExecuteChangeSet") and s["Effect"] == "Allow")
     head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
-    assert change["Resource"] == [f"{head}/acme-prod-*/*", f"{head}/Karpenter-acme-prod-cluster/*"]
-    own = next(s for s in statements if "cloudformation:ExecuteChangeSet" in s["Action"] and s["Effect"] == "Deny")
-    assert own["Resource"] == f"{head}/acme-prod-bootstrap/*"
-    (passing,) = [s for s in statements if "iam:PassRole" in s["Action"]]
+    assert f"{head}/acme-prod-network/*" in change["Resource"]
+    assert not [name for name in change["Resource"] if "bootstrap" in name or name.count("*") > 1]
+    (kept,) = [s for s in statements if s.get("Resource") == f"{head}/*-bootstrap/*"]
+    assert kept["Effect"] == "Deny"
+    assert not [verb for verb in kept["NotAction"] if verb.split(":")[1].strip("*") not in ("Describe", "Get", "List")]
+    (passing,) = [s for s in statements if lists(s, "iam:PassRole")]
     assert passing["Resource"] == {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
 
@@ -182,6 +185,6 @@ def test_deployer_writes_parameters_outside_own_path(sandbox_env: Environment) -
     """A parameter that the environment names outside of its own path may be written, too."""
     own = sandbox_env.parameters.model_copy(update={"efs_file_system_id": "/shared/efs"})
     changed = sandbox_env.model_copy(update={"parameters": own})
-    put = next(s for s in statements_of(changed, "DeployerRole") if "ssm:PutParameter" in s["Action"])
+    put = next(s for s in statements_of(changed, "DeployerRole") if lists(s, "ssm:PutParameter"))
     head = "arn:aws:ssm:us-west-2:000000000000:parameter"
     assert put["Resource"] == [f"{head}/demo/sandbox/*", f"{head}/shared/efs"]

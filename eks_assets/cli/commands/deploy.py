@@ -62,7 +62,7 @@ def deploy(
         plan = plan_environment(registry, context, only=chosen, progress=launcher.prepare)
         refuse_errors(plan)
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
-        if any(issubclass(registry[name].spec_type, Stack) for name in names):
+        if any(unit.unit in names and isinstance(unit.spec, Stack) for unit in plan.units):
             check_boundaries(context)
         result = _run(launcher, plan, names) if names else DeployResult(len(plan.units))
     seconds = round(time.monotonic() - began, 1)

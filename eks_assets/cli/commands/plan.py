@@ -23,7 +23,6 @@ from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import dump_json, escape_lines
 from resources.model.errors import ConfigError, PipelineError
-from resources.model.specs import Stack
 
 PIPE_WIDTH = 120  # columns where there is no terminal to ask
 Markdown = Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")]
@@ -79,7 +78,7 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
         refuse_lesser_gate(context)
         require_anchor(context)
         report = plan_report(registry, context, only, progress)
-    if any(issubclass(registry[unit.unit].spec_type, Stack) for unit in report.changes):
+    if report.changes:
         _warn_of_boundaries(context)
     return report
 
