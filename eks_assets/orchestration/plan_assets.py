@@ -22,7 +22,7 @@ from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_s
 from eks_assets.orchestration.run_tags import SENDER_TAG
 from eks_assets.plan.markdown import render_by_wave, summary_line
 from eks_assets.plan.model import Plan
-from eks_assets.plan.wording import source_words
+from eks_assets.plan.wording import reach_lines, source_words
 from resources.config.environment import Environment
 from resources.model.display import escape_line, escape_lines, escape_text
 
@@ -126,6 +126,8 @@ def _metadata(pending: PendingApproval | None, env: Environment) -> dict[str, An
     }
     for wave, text in render_by_wave(pending.plan).items():
         entries[wave] = dg.MetadataValue.md(text)
+    if pending.reach:
+        entries["before the gate"] = escape_line("; ".join(reach_lines(pending.reach)))
     if pending.refusals:
         entries["earlier approval"] = "does not cover this: " + escape_line("; ".join(pending.refusals[:5]))
     return entries

@@ -72,6 +72,8 @@ def _titled(title: str, lines: list[str]) -> list[str]:
 
 
 def _code(line: str) -> str:
+    if not line.startswith("eks-assets "):
+        return escape_markdown(line)
     command, _, words_after = line.partition(": ")
     return f"{code_span(command)}: {escape_markdown(words_after)}"
 

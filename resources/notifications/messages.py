@@ -83,8 +83,8 @@ def approval_needed(
         "approval_needed",
         f"[{env.name}] approval needed: plan {_brief(digest)}",
         (
-            f"A deploy of {env.name} waits for approval. The wave {gate.before} and what comes after it stay as they "
-            "are until exactly this plan is approved.",
+            f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
+            "plan names of earlier waves stay as they are until exactly this plan is approved.",
             "",
             *_facts(env, **facts),
             "",

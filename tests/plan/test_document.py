@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from eks_assets.plan.document import build_plan
+from eks_assets.plan.document import build_plan, build_report
+from eks_assets.plan.markdown import render_markdown
+from eks_assets.plan.terminal import render_lines
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from eks_assets.units import load_registry
 from resources.config.environment import Approval, Environment
 from resources.model.change import FieldChange
+from resources.model.display import escape_markdown
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Pending
 from tests.helpers.built_plans import SOURCE, planned, reported
@@ -111,3 +115,25 @@ def test_plan_has_no_approval_digest_while_it_can_change(
     assert document["release"]["units"] == ["loki"]
     assert document["release"]["digest"] is None
     assert faults(document) == []
+
+
+def test_plan_names_what_is_behind_the_gate_by_what_it_changes(sandbox_env: Environment) -> None:
+    """A unit before the gate that changes identity or reach is behind it: JSON, text and Markdown name the parts that
+    put it there. Its digest is the request's once every unit is planned."""
+    env = gated(sandbox_env)
+    units = [planned(u.name, *(GATED if u.name in ("identity", "loki") else ())) for u in load_registry().units]
+    early = tuple(replace(u, reach=("Role (AWS::IAM::Role): Policies",) if u.unit == "identity" else ()) for u in units)
+    registry = load_registry()
+    report = build_report(EnvironmentPlan(env.name, early, is_gate_everywhere=True), registry, env, SOURCE)
+    document = report.model_dump(mode="json")
+    assert document["release"]["units"] == ["identity", "loki"]
+    assert document["release"]["reach"] == {"identity": ["Role (AWS::IAM::Role): Policies"]}
+    assert document["release"]["digest"] == document["digest"]
+    assert faults(document) == []
+    line = "identity is behind the gate, since it changes identity or reach: Role (AWS::IAM::Role): Policies"
+    assert line in "\n".join(text.plain for text in render_lines(report, 200))
+    assert escape_markdown(line) in render_markdown(report)
+    part = tuple(unit for unit in early if unit.unit != "network")
+    report = build_report(EnvironmentPlan(env.name, part, is_gate_everywhere=True), registry, env, SOURCE)
+    assert report.release is not None
+    assert report.release.digest is None
