@@ -119,9 +119,9 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
 
 
 def no_grants(env: Environment) -> Document:
-    """No role of the pipeline writes, erases or marks a grant, whatever else it may do."""
+    """No role of the pipeline writes, erases or marks a grant, of any environment, whatever else it may do."""
     verbs = "AddTagsToResource DeleteParameter DeleteParameters LabelParameterVersion PutParameter"
-    return deny([f"ssm:{verb}" for verb in verbs.split()], _grants(env))
+    return deny([f"ssm:{verb}" for verb in verbs.split()], build_arn(env, "ssm", "parameter/*/approvals/*"))
 
 
 def no_anchors(env: Environment) -> Document:

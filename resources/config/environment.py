@@ -13,14 +13,16 @@ from resources.config.allowed_identities import AllowedIdentities, Identity, Per
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.field_types import (
     AccountId,
-    Arn,
     HelmValues,
     KubernetesName,
     KubernetesVersionName,
     Label,
     Model,
     Owner,
+    ParameterName,
+    PolicyArn,
     Region,
+    RoleArn,
     Seconds,
 )
 from resources.config.git_settings import Git
@@ -31,20 +33,20 @@ from resources.config.waves import UnitWave
 class DeployerRole(Model):
     """The role in the target account that every AWS call runs as."""
 
-    arn: Arn
+    arn: RoleArn
     external_id: str | None = None
 
 
 class Roles(Model):
     """Who acts. `pipeline`: the identity that starts; `planner`: the role that `eks-assets plan` reads with, else the
-    deployer's; `cloudformation`: the service role of every stack; `permissions_boundary`: attached to each role that we
-    create."""
+    deployer's; `cloudformation`: the service role of every stack; `permissions_boundary`: attached to each role that
+    stacks create, instead of bootstrap's."""
 
-    pipeline: Arn | None = None
+    pipeline: RoleArn | None = None
     deployer: DeployerRole | None = None
-    planner: Arn | None = None
-    cloudformation: Arn | None = None
-    permissions_boundary: Arn | None = None
+    planner: RoleArn | None = None
+    cloudformation: RoleArn | None = None
+    permissions_boundary: PolicyArn | None = None
 
 
 class Approval(Model):
@@ -123,9 +125,9 @@ class Addon(Model):
 class Parameters(Model):
     """Other SSM names than the specification's `/<tenant>/<env>/...`."""
 
-    certificate_arn: str | None = None
-    efs_file_system_id: str | None = None
-    oidc_id: str | None = None
+    certificate_arn: ParameterName | None = None
+    efs_file_system_id: ParameterName | None = None
+    oidc_id: ParameterName | None = None
 
 
 class Deadlines(Model):

@@ -23,6 +23,35 @@ Arn = Annotated[
         description="an ARN, such as arn:aws:iam::111122223333:role/deployer",
     ),
 ]
+# These stand in policies, where `*` would be a pattern.
+RoleArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+        description="the ARN of one role, such as arn:aws:iam::111122223333:role/deployer",
+    ),
+]
+PolicyArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:policy/[A-Za-z0-9_+=,.@/-]+$",
+        description="the ARN of a policy of the account, such as arn:aws:iam::111122223333:policy/boundary (AWS's own "
+        "deny nothing of the environment)",
+    ),
+]
+KeyArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$",
+        description="the ARN of one KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab",
+    ),
+]
+ParameterName = Annotated[
+    str,
+    Field(
+        pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", description="a name in Parameter Store, such as /shared/efs"
+    ),
+]
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description='12 digits in quotes, such as "111122223333"')]
 Owner = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from resources.config.field_types import Arn, Cidr, Model, ServiceNames, Zone
+from resources.config.field_types import Cidr, Model, RoleArn, ServiceNames, Zone
 
 CREATED_OR_EXISTING = "allowed: either create: true, or the id of a zone that exists"
 CREATE_OR_LOOKUP = "allowed: exactly one of create and lookup (lookup: {} finds the VPC by its Name tag)"
@@ -22,7 +22,7 @@ class HostedZone(Model):
     )
     create: bool = False
     id: str | None = Field(default=None, pattern=r"^Z[A-Z0-9]{1,31}$", description="a zone id, such as Z0123456789ABC")
-    role: Arn | None = None
+    role: RoleArn | None = None
 
     @model_validator(mode="after")
     def _created_or_existing(self) -> Self:

@@ -15,6 +15,7 @@ from tests.helpers.environment_folder import edit
 UNITS = load_registry().by_name
 
 
+ELSEWHERE = "arn:aws:iam::999900001111"
 ENVIRONMENT_FAULTS = [
     ("tenant: demo", "tenant: Demo", "tenant", "1 to 20 of a-z"),
     ("tenant: demo", "tenannt: demo", "tenannt", 'did you mean "tenant"?'),
@@ -27,6 +28,23 @@ ENVIRONMENT_FAULTS = [
     ("000:role/eks-assets-deployer", "111:role/eks-assets-deployer", "roles.deployer.arn", "in account 000000000111"),
     ("000:role/eks-assets-planner", "111:role/eks-assets-planner", "roles.planner", "in account 000000000111"),
     ("role/eks-assets-planner", "role/eks-assets-deployer", "roles.planner", "is roles.deployer.arn too"),
+    ("role/eks-assets-planner", "root", "roles.planner", "the ARN of one role"),
+    ("role/eks-assets-deployer", "user/deployer", "roles.deployer.arn", "the ARN of one role"),
+    ("  planner:", f"  pipeline: {ELSEWHERE}:root\n  planner:", "roles.pipeline", "the ARN of one role"),
+    (
+        "  planner:",
+        "  pipeline: arn:aws:iam::999900001111:user/ci\n  planner:",
+        "roles.pipeline",
+        "the ARN of one role",
+    ),
+    ("  planner:", f"  pipeline: {ELSEWHERE}:role/*\n  planner:", "roles.pipeline", "the ARN of one role"),
+    (
+        "  planner:",
+        "  permissions_boundary: arn:aws:iam::aws:policy/AdministratorAccess\n  planner:",
+        "roles.permissions_boundary",
+        "AWS's own deny nothing",
+    ),
+    ("retry:\n", "parameters: {oidc_id: /*}\nretry:\n", "parameters.oidc_id", "a name in Parameter Store"),
     ("name: sandbox.test", "name: sandbox.test.", "hosted_zone.name", "without a dot at its end"),
     ('version: "1.34"', "version: 1.30", "kubernetes_version", "1.30 without quotes is a number and becomes 1.3"),
     ('version: "1.34"', 'version: "1.99"', "kubernetes_version", "EKS does not offer Kubernetes 1.99"),

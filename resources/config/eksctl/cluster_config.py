@@ -30,7 +30,7 @@ from resources.config.eksctl.nodes import (
     FargateProfile,
     ManagedNodeGroup,
 )
-from resources.config.field_types import Arn, Cidr, SubnetId, Zone
+from resources.config.field_types import Cidr, KeyArn, SubnetId, Zone
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 # Only what can be a role's ARN: in a policy a * would stand for every role.
@@ -134,7 +134,7 @@ class KubernetesNetworkConfig(ConfigModel):
 class SecretsEncryption(ConfigModel):
     """Envelope encryption of Secrets. Without `key_arn` (which eksctl demands) the cluster's stack makes a key."""
 
-    key_arn: Arn | None = None
+    key_arn: KeyArn | None = None
 
 
 class ZonalShiftConfig(ConfigModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from resources.config.eksctl.base import ConfigModel, PolicyDocument, Tags
-from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName
+from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn
 
 CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
@@ -53,7 +53,7 @@ class ServiceAccount(ConfigModel):
     attach_policy: PolicyDocument | None = None
     attach_role_arn: Arn | None = None
     well_known_policies: WellKnownPolicies = WellKnownPolicies()
-    permissions_boundary: Arn | None = None
+    permissions_boundary: PolicyArn | None = None
     role_name: RoleName | None = None
     role_only: bool = False
     tags: Tags = Field(default={})
@@ -92,7 +92,7 @@ class PodRole(ConfigModel):
     role_name: RoleName | None = None
     permission_policy_arns: tuple[Arn, ...] = Field(default=(), alias="permissionPolicyARNs")
     permission_policy: PolicyDocument | None = None
-    permissions_boundary_arn: Arn | None = None
+    permissions_boundary_arn: PolicyArn | None = None
     well_known_policies: WellKnownPolicies = WellKnownPolicies()
     tags: Tags = Field(default={})
 
