@@ -113,7 +113,7 @@ def test_votes_through_a_role_of_the_pipelines_making_do_not_count(account: Acco
 def test_human_of_two_kinds_is_one_person(aws_account: Account, account: Account) -> None:
     """alice as IAM user and through Identity Center is one voice, where both may approve at all."""
     role = account.aws("root").client("iam").get_role(RoleName=SSO)["Role"]["RoleId"]
-    people = {name: (f"{USERS}{name}", f"{role}:{name}") for name in ("alice", "bob")}
+    people = {name: (f"{USERS}{name}", f"{role}:{name}") for name in ("alice", "bob", "initiator")}
     identities = tuple(identity for person in people.values() for identity in person)
     mapped = anchored(aws_account, allow=identities, people=people)
     request = mapped.ask("two kinds")

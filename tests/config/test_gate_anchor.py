@@ -11,7 +11,9 @@ from resources.config.gate_anchor import GateAnchor, anchor_of, lesser_terms
 
 USER = "arn:aws:iam::000000000000:user/"
 SET = "AROA4EXAMPLE5APPROVER"
-GATE = Approval(approvers=2, expires="4h", clean="required", allow=(f"{USER}alice", f"{USER}bo*"))
+GATE = Approval(
+    before="applications", approvers=2, expires="4h", clean="required", allow=(f"{USER}alice", f"{USER}bo*")
+)
 
 
 def changed(**fields: Any) -> Approval:
