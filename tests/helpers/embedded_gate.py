@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from eks_assets.engine.approval_request import PendingApproval, request_approval
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit, unit
 from resources.aws.session import Aws, Source
@@ -20,6 +21,7 @@ from resources.context import Context
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
 from sandbox.account import ACCOUNT
+from sandbox.credentials import Keys
 from sandbox.paths import StateDirectory, read_json
 from sandbox.people import ensure_people
 from tests.helpers.embedded_aws_server import Aws as Server
@@ -71,6 +73,9 @@ class EmbeddedGate(Gate):
             units.append(more)
         return Registry.of(units)
 
+    def ask(self, keys: Keys | None = None, **how: str) -> PendingApproval:
+        return request_approval(self.registry(), self.context(), self.approval, **how)
+
     def as_person(self, name: str) -> Context:
         keys = self.keys[name]
         source = Source(self.env.region, self.endpoint, keys["access_key_id"], keys["secret_access_key"])
@@ -86,8 +91,8 @@ class GateAccount:
 
     def gate(self, env: Environment, name: str) -> EmbeddedGate:
         """A gate before the applications, of which two of the sandbox's people may decide, in a new environment."""
-        # Who may do what is the roles' own test; here whoever deploys is the administrator.
-        approval = Approval(before="applications", approvers=2, allow=PEOPLE)
+        # Who may do what is the roles' own test; here whoever deploys and asks is the administrator.
+        approval = Approval(before="applications", approvers=2, allow=PEOPLE, exclude_initiator=False)
         own_env = env.model_copy(update={"target_env": name, "roles": Roles(), "approval": approval})
         apply_bootstrap(own_env)
         values = {"first": "1", "rights": "s3:GetObject", "size": "30", "tag": "a"}
