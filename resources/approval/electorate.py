@@ -91,11 +91,10 @@ class Approvers:
         return "approvers are another kind of identity, and approval.people does not say who is who" if is_other else ""
 
     def is_sender(self, arn: str, sender: str) -> bool:
-        """Whether the identity behind an ARN is the one that SQS names: `AROA...:SESSION`, or `AIDA...` of a user."""
+        """Whether the person behind an ARN is the one that SQS names: `AROA...:SESSION`, or `AIDA...` of a user."""
         name, session = _parts(arn)
-        if not session:
-            return bool(name) and sender == self._user_id(name)
-        return sender == f"{self._role(name).get('RoleId')}:{session}"
+        own_id = f"{self._role(name).get('RoleId')}:{session}" if session else self._user_id(name)
+        return bool(name) and (sender == own_id or self._key_of_session(sender) == self.key(arn))
 
     def count_voters(self) -> float:
         """How many people approval.allow can mean; infinity where it leaves them open."""
@@ -165,6 +164,17 @@ class Approvers:
         name, session = _parts(arn)
         role = self._role(name) if session else {}
         return f"{role['RoleId']}:{session}" if is_sso_role(role) else arn
+
+    def _key_of_session(self, sender: str) -> str:
+        """The key of a session that is named by its role's id; empty where nobody knows the role."""
+        role_id, _, session = sender.partition(":")
+        for person, identities in self._approval.people.items():
+            if covering_entry(identities, sender):
+                return f"person:{person}"
+        if any(entry.role == role_id for entry in self._entries() if entry.kind == "permission set"):
+            return f"sso:{session.lower()}"
+        anchored = [role for role in (self._anchor.roles if self._anchor else ()) if role.id == role_id]
+        return f"user:{session}" if anchored and anchored[0].fixes_session_name else ""
 
     def _user_id(self, name: str) -> str:
         def read() -> str:

@@ -8,7 +8,7 @@ from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
-from .iam import condition_keys, role_trust, sessions, simulation, ssm_authorization, ssm_identity
+from .iam import condition_keys, role_trust, sessions, simulation, sqs_senders, ssm_authorization, ssm_identity
 from .s3 import conditional_writes, encryption_keys, object_lock
 from .ssm import parameter_policies, versions
 
@@ -29,6 +29,7 @@ def install() -> None:
     role_trust.install()
     condition_keys.install()
     simulation.install()
+    sqs_senders.install()
     versions.install()
     parameter_policies.install()
     encryption_keys.install()

@@ -113,6 +113,8 @@ def test_later_change_needs_new_approval_and_can_be_rejected(environments: Path,
     assert done.returncode == 3, done.stdout + done.stderr
     approval = json.loads(done.stdout)["approval"]
     assert approval["units"] == ["prometheus"]
+    # The account's root proves no person.
+    assert (approval["missing"], approval["nobody_proved"]) == (3, "it is no user and no role")
     rejected = eks_assets(
         "reject", GATED, "--digest", approval["digest"], "--reason", "not on a Friday", **folder, **as_person("bob")
     )
