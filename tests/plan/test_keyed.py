@@ -112,3 +112,10 @@ def test_digest_to_approve_is_unknown_without_the_key(key: bytes | None, sandbox
     report = build_report(plans, load_registry(), env, replace(SOURCE, read_key=lambda: key))
     assert report.release is not None
     assert report.release.digest == (report.digest if key else None)
+
+
+def test_any_value_has_a_keyed_hash() -> None:
+    """Large numbers, keys that are no texts and bytes have one; the order of keys does not matter, the place does."""
+    odd = {True: 2**70, "a": b"x", "b": [None, 1.5, "\ud800"]}
+    assert keyed_hash(KEY, "x", odd) == keyed_hash(KEY, "x", dict(reversed(odd.items())))
+    assert len({keyed_hash(KEY, "x", odd), keyed_hash(KEY, "y", odd), keyed_hash(OTHER, "x", odd)}) == 3

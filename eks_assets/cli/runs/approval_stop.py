@@ -19,7 +19,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import critical_minutes
 from eks_assets.plan.markdown import summary_line
 from eks_assets.plan.unit_plan import EnvironmentPlan
-from eks_assets.plan.wording import reach_lines
+from eks_assets.plan.wording import reach_lines, source_words
 from resources.approval.rules import RequestState
 from resources.config.environment import Environment
 from resources.context import Context
@@ -68,6 +68,8 @@ def stop_at_gate(
     for why in reach_lines(pending.reach):
         print_text(console, why, "yellow")
     print_text(console, line, "yellow")
+    for name, commit in source_words(pending.plan).items():
+        print_text(console, f"{name.lower()} {commit}", "yellow")
     if pending.state.unproved:
         print_text(console, f"asked by {describe_initiator(pending.state)}", "yellow")
     for command in (f"eks-assets plan {env.name}", *to_decide):

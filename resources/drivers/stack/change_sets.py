@@ -108,8 +108,10 @@ def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTyp
 
 
 def _uploaded(spec: Stack[Any], context: Context) -> str:
-    """The address of the template in the ledger's bucket, under its digest, so that it is written once."""
+    """The address of the template in the ledger's bucket, under its digest, so that it is written once. Raises Refused
+    where something else is under that name."""
     refuse_long_template(spec)
+    body = template_body(spec).encode()
     bucket, key = ledger_bucket(context.env), f"templates/{template_digest(spec)}.json"
     client = s3_client(context.aws)
     try:
@@ -118,13 +120,19 @@ def _uploaded(spec: Stack[Any], context: Context) -> str:
                 client.put_object(
                     Bucket=bucket,
                     Key=key,
-                    Body=template_body(spec).encode(),
+                    Body=body,
                     IfNoneMatch="*",
                     ContentType="application/json",
                 )
             except ClientError as error:
                 if error_code(error) != "PreconditionFailed":
                     raise
+                # A name proves nothing: whoever may write to the ledger may have been there first.
+                if client.get_object(Bucket=bucket, Key=key)["Body"].read(len(body) + 1) != body:
+                    raise Refused(
+                        f"{key} in the ledger {bucket} is not the template of stack {spec.name}, which has that name",
+                        next_step="find out who wrote it; an administrator deletes it, then deploy again",
+                    ) from None
     except NotFound as error:
         raise NotFound(
             f"the template of stack {spec.name} is too long to be sent as it is, and the ledger bucket {bucket} that "

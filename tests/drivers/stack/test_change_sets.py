@@ -57,6 +57,16 @@ def test_long_template_is_uploaded_to_the_ledger(stacks: Stacks) -> None:
     stacks.deploy(spec)  # the object is there already
 
 
+def test_template_of_somebody_else_under_the_name_of_ours_is_refused(stacks: Stacks) -> None:
+    """What lies in the ledger under a template's digest is read before CloudFormation gets its address."""
+    spec, evil = padded(stacks, 61_000), b'{"Resources": {"Evil": {"Type": "AWS::SNS::Topic"}}}'
+    key = f"templates/{template_digest(spec)}.json"
+    stacks.context.aws.client("s3").put_object(Bucket=ledger_bucket(stacks.env), Key=key, Body=evil)
+    with pytest.raises(Refused, match=f"{key} in the ledger .* is not the template of stack {STACK}"):
+        stacks.deploy(spec)
+    stacks.context.aws.client("s3").delete_object(Bucket=ledger_bucket(stacks.env), Key=key)
+
+
 def test_long_template_without_ledger_names_bootstrap(stacks: Stacks) -> None:
     """Without the ledger's bucket the error names the bootstrap command."""
     bucket, s3 = ledger_bucket(stacks.env), stacks.context.aws.client("s3")
