@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -21,26 +22,28 @@ from resources.config.validation_units import KnownUnits
 from resources.context import Context, ignore_progress
 from resources.model.display import escape_line
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout
+from resources.records.platform import check_incumbent, platform_of
 from resources.support.yaml_limits import read_limits, setting_of
 
 T = TypeVar("T")
 SECONDS = 4.0
+RECHECKED = 60.0  # seconds for which an environment is known to be the file of its platform
 
 _lock = threading.Lock()
 _under_way: dict[tuple[str, str], Future[Any]] = {}
 _began: dict[tuple[str, str], float] = {}
 _clients: dict[str, Aws] = {}
+_checked: dict[str, float] = {}
 
 
 def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], dict[str, str]]:
     """The environments that can be used, by name, and for each other one the first thing that is wrong with it.
 
-    Two files for one platform are both held back: nobody knows which of them is meant. Raises ConfigError where there
-    is no folder of environments."""
+    Of two files for one platform the one that its stacks name goes on; while AWS does not say which, both are held
+    back. Raises ConfigError where there is no folder of environments."""
     folder = find_folder()
     usable: dict[str, Environment] = {}
     faults: dict[str, str] = {}
-    platforms: dict[tuple[str, str, str], str] = {}
     for name in list_environments(folder):
         try:
             env = read_bounded_environment(name, folder, known_units)
@@ -48,11 +51,22 @@ def read_environments(known_units: KnownUnits) -> tuple[dict[str, Environment], 
             faults[name] = first_line(error)
             continue
         usable[name] = env
-        other = platforms.setdefault((env.account, env.region, env.resource_prefix), name)
-        if other != name:
-            faults[name] = f"its tenant, target_env, account and region are those of {other} too"
-            faults.setdefault(other, f"its tenant, target_env, account and region are those of {name} too")
+    faults |= _second_files(usable)
     return {name: env for name, env in usable.items() if name not in faults}, faults
+
+
+def _second_files(environments: Mapping[str, Environment]) -> dict[str, str]:
+    """Why each of these must wait that describes a platform of another one and is not the file that its stacks name."""
+    names: dict[str, list[str]] = {}
+    for name, env in environments.items():
+        names.setdefault(platform_of(env), []).append(name)
+    shared = {name: platform for platform, same in names.items() if len(same) > 1 for name in same}
+    asked = look_at_each("incumbents", {name: partial(context_of, environments[name]) for name in shared})
+    return {
+        name: f"{', '.join(n for n in names[platform] if n != name)} describes {platform} too: {first_line(error)}"
+        for name, platform in shared.items()
+        if isinstance(error := asked[name], PipelineError)
+    }
 
 
 def read_bounded_environment(name: str, folder: Path, known_units: KnownUnits) -> Environment:
@@ -87,13 +101,21 @@ def look_at_each(
 
 def context_of(env: Environment, say: Callable[[str], None] = ignore_progress) -> Context:
     """A fresh context on clients that are kept from tick to tick, so that no tick assumes a role again. Raises
-    ConfigError for a sandbox that is down."""
+    ConfigError for a sandbox that is down and for an environment whose platform another file describes, which AWS is
+    asked once in a while; AccessDenied, Transient."""
     source = Source.of(env)
     with _lock:
         aws = _clients.get(env.name)
         if aws is None or aws.env != env or aws.source != source:
             aws = _clients[env.name] = Aws(env, source)
-    return Context(env, aws, say)
+            _checked.pop(env.name, None)
+        is_checked = _checked.get(env.name, -RECHECKED) > time.monotonic() - RECHECKED
+    context = Context(env, aws, say)
+    if not is_checked:
+        check_incumbent(context)
+        with _lock:
+            _checked[env.name] = time.monotonic()
+    return context
 
 
 def first_line(error: PipelineError) -> str:
@@ -137,6 +159,7 @@ def _outcome(key: tuple[str, str], future: Future[Any], late: str) -> Any:
         if error is not None:
             # Keys may have run out: the next call reads them again.
             _clients.pop(key[1], None)
+            _checked.pop(key[1], None)
     if isinstance(error, PipelineError):
         return error
     return future.result()

@@ -5,6 +5,7 @@ A decision is written as whoever calls, not as the pipeline: AWS names its autho
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.errors import AccessDenied, ConfigError
+from resources.records.platform import check_incumbent
 
 Digest = Annotated[str, typer.Option("--digest", help="The digest of the plan; its first 12 characters are enough.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
@@ -35,8 +37,12 @@ def load_gated(environment: str) -> tuple[Environment, Approval]:
 
 
 def open_as_caller(env: Environment) -> Context:
-    """The environment as whoever calls, who takes no role of the pipeline."""
-    return Context(env, Aws(env, as_deployer=False))
+    """The environment as whoever calls, who takes no role of the pipeline. Raises ConfigError where another file
+    describes its platform."""
+    context = Context(env, Aws(env, as_deployer=False))
+    with suppress(AccessDenied):  # whoever may decide need not be able to read stacks
+        check_incumbent(context)
+    return context
 
 
 def record_decision(environment: str, verdict: Verdict, digest: str, reason: str) -> None:

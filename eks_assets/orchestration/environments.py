@@ -11,6 +11,7 @@ from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import ApprovalMissing, ConfigError, PipelineError, Transient
+from resources.records.platform import check_incumbent
 
 ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 
@@ -46,6 +47,7 @@ def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[C
         raise step_failure(error) from None
     retry = env_context.env.retry
     try:
+        check_incumbent(env_context)
         yield env_context
     except ApprovalMissing:
         raise

@@ -34,6 +34,7 @@ from resources.config.loader import load_environment
 from resources.context import ignore_progress
 from resources.model.errors import PipelineError
 from resources.records.launch import leave_parents_launch
+from resources.records.platform import check_incumbent
 
 
 class PlanFirstExecutor(dg.Executor):
@@ -106,6 +107,7 @@ def _in_order(run: dg.DagsterRun, units: Collection[str], *, asks: bool = False)
     registry = load_registry()
     try:
         context = Platform().open(environment, ignore_progress, run)
+        check_incumbent(context)
         plan = plan_environment(registry, context, only=units)
         gated = set(plan.gated(registry, context.env)) & _changing(plan)
         if asks and context.env.approval and any(not registry[name].is_behind("approval") for name in gated):

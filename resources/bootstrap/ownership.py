@@ -118,9 +118,14 @@ def role_arn(env: Environment, role: RoleName) -> str:
     return build_arn(env, "iam", f"role{role.path}{role.name}", region="")
 
 
-def carries_tag(env: Environment) -> dict[str, str]:
+def carries_tag(env: Environment) -> Document:
     """For StringEquals: the resource is the environment's."""
-    return {f"aws:ResourceTag/{ENVIRONMENT_TAG}": env.name}
+    return {f"aws:ResourceTag/{ENVIRONMENT_TAG}": _names(env)}
+
+
+def _names(env: Environment) -> str | list[str]:
+    """The tag's values; after a rename two, until `deploy` has moved the tags and bootstrap ends this."""
+    return [env.name, env.former_name] if env.former_name else env.name
 
 
 def sets_tag(env: Environment) -> dict[str, str]:
@@ -132,7 +137,7 @@ def marked_as_anothers(env: Environment) -> Document:
     """The conditions under which a resource is another environment's."""
     key = f"aws:ResourceTag/{ENVIRONMENT_TAG}"
     # A negated operator holds for a resource without the tag too.
-    return {"Null": {key: "false"}, "StringNotEquals": {key: env.name}}
+    return {"Null": {key: "false"}, "StringNotEquals": {key: _names(env)}}
 
 
 def no_changes_elsewhere(env: Environment) -> list[Document]:

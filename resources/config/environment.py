@@ -148,6 +148,8 @@ class Environment(Model):
 
     # Set by the loader: no field of the file, so neither the schema nor a list of allowed fields has it.
     name: SkipJsonSchema[str] = Field(description="The file's name without .yaml", pattern=ENVIRONMENT_NAME)
+    # Set by bootstrap at a rename: the platform's resources carry it until they have been deployed under the new name.
+    former_name: SkipJsonSchema[str | None] = Field(default=None, exclude=True)
     tenant: Label
     target_env: Label
     account: AccountId

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
+from resources.config.names import platform_name
 from resources.config.placeholders import cluster_variables, substitute_placeholders
 from resources.config.problems import MOST_EXPLAINED, Location, Problem, did_you_mean, display_path, suggest_choices
-from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks
+from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks, platform_in
 from resources.config.validation_catalog import catalog_warnings
 from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
 from resources.config.yaml_document import Document, read_yaml
@@ -116,6 +117,24 @@ def _file_in_folder(name: str, folder: Path) -> Path:
     return file
 
 
+def list_namesakes(env: Environment, folder: Path | None = None) -> tuple[str, ...]:
+    """The names of the other files in the folder that describe the environment's platform, sorted. Only the fields that
+    say so are read; a file that cannot be read is none of them, since it must hold up nobody else."""
+    try:
+        folder = folder or find_folder()
+    except ConfigError:
+        return ()
+    documents = _read_files(folder / f"{name}.yaml" for name in list_environments(folder) if name != env.name)
+    own = platform_name(env.account, env.region, env.resource_prefix)
+    return tuple(document.file.stem for document in documents if platform_in(document) == own)
+
+
+def _read_files(files: Iterable[Path]) -> list[Document]:
+    """What those of the files hold that can be read."""
+    documents = (read_yaml(file)[0] for file in files if file.is_file())
+    return [document for document in documents if document is not None]
+
+
 def check_environment_file(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with an environment file and the files that it refers to, in the order of lines,
     warnings included."""
@@ -124,7 +143,7 @@ def check_environment_file(file: Path, known_units: KnownUnits | None = None) ->
 
 def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> list[Problem]:
     """Everything that is wrong with the environments of these names or files, each problem once, and with any two of
-    them together, warnings included. A name without a file is a problem too."""
+    them together or with another file in their folder, warnings included. A name without a file is a problem too."""
     problems: list[Problem] = []
     documents: list[Document] = []
     for name in names:
@@ -136,7 +155,11 @@ def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> li
         problems += check_environment_file(file, known_units)
         document, _ = read_yaml(file)
         documents += [document] if document else []
-    return sorted({*problems, *find_clashes(documents)})
+    own = {document.file.resolve() for document in documents}
+    folders = {document.file.parent for document in documents}
+    neighbours = [folder / f"{name}.yaml" for folder in sorted(folders) for name in list_environments(folder)]
+    others = _read_files(file for file in neighbours if file.resolve() not in own)
+    return sorted({*problems, *find_clashes(documents, others)})
 
 
 def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple[Environment | None, list[Problem]]:
@@ -151,6 +174,8 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
         return None, [document.problem((), f"is a ClusterConfig; allowed: {allowed}")]
     if "name" in document.data:
         problems.append(document.problem(("name",), "is not a field; the name is the file's name without .yaml"))
+    if "former_name" in document.data:
+        problems.append(document.problem(("former_name",), "is not a field; bootstrap --renamed-from sets it"))
     data: dict[str, Any] = {**document.data, "name": file.stem}
     cluster, cluster_problems = _read_cluster(document)
     problems += cluster_problems

@@ -24,6 +24,11 @@ def resource_prefix(tenant: str, target_env: str) -> str:
     return f"{tenant}-{target_env}"
 
 
+def platform_name(account: str, region: str, prefix: str) -> str:
+    """What an environment is written to: `111122223333/us-west-2/acme-dev`. One file describes it."""
+    return f"{account}/{region}/{prefix}"
+
+
 def cluster_name(prefix: str) -> str:
     """The EKS cluster: `acme-dev-cluster`."""
     return f"{prefix}-cluster"

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from itertools import combinations, filterfalse
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, filterfalse, product
 from typing import Any
 from urllib.parse import urlsplit
 
 from resources.config import aws_catalog
 from resources.config.git_settings import BUILT_IN_VARIABLES
-from resources.config.names import derived_names, resource_prefix
+from resources.config.names import derived_names, platform_name, resource_prefix
 from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, format_location, suggest_choices
@@ -237,14 +237,22 @@ def _names(environment: Document, units: Iterable[str]) -> Iterator[Problem]:
             yield environment.problem(location, message)
 
 
-def find_clashes(files: list[Document]) -> list[Problem]:
-    """Environments that would fight over names (the same tenant and target_env in the same account and region), or
-    one of which could make an approver of the other."""
-    keys = ("account", "region", "tenant", "target_env")
+def platform_in(document: Document) -> str | None:
+    """The platform that an environment file describes; None where a field that says so is missing."""
+    fields = (document.at((key,), str) for key in ("account", "region", "tenant", "target_env"))
+    account, region, tenant, target = fields
+    if account is None or region is None or tenant is None or target is None:
+        return None
+    return platform_name(account, region, resource_prefix(tenant, target))
+
+
+def find_clashes(files: list[Document], others: Sequence[Document] = ()) -> list[Problem]:
+    """Environments that would fight over names, as they describe one platform, or one of which could make an approver
+    of the other. `others`: files that are not checked themselves."""
     problems = []
-    for first, second in combinations(files, 2):
-        mine, other = ([document.at((key,), str) for key in keys] for document in (first, second))
-        if mine == other and None not in mine:
-            message = f"has the tenant, account and region of {first.file.stem} too; allowed: another target_env"
+    for first, second in (*combinations(files, 2), *product(others, files)):
+        platform = platform_in(second)
+        if platform is not None and platform == platform_in(first):
+            message = f"describes the platform of {first.file.stem} too, {platform}; allowed: another target_env"
             problems.append(second.problem(("target_env",), message))
     return [*problems, *find_foreign_roles(files)]

@@ -1,35 +1,34 @@
-"""The lease: one run at a time may change an environment.
+"""The lease: one run at a time may change a platform, whichever file describes it.
 
 A run holds it, not a process: the steps of one run, each a process, are its members, and each renews it. Only those
 that inherited the secret of the launch that took it can join (`launch.py`); a run's name proves nothing. A run that
 takes it over raises the fencing `token`, a number that only grows, so whoever held it before finds out at its next
 change (`Context.before_change`). It is a row of a DynamoDB table; see `lease_table.py`.
+
+Older versions hold a row under the name of the environment's file instead. Until bootstrap has noted that none of them
+runs, a run takes that one too, after the platform's, so that old and new never write side by side.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from resources.aws.errors import aws_call
-from resources.cloudformation import stack_tags
 from resources.config.names import lease_table
 from resources.context import Context
-from resources.drivers.stack.status import describe_stack, is_busy
 from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
+from resources.records.busy_stacks import wait_for_stacks
 from resources.records.clock import server_time
 from resources.records.launch import launch_proof
-from resources.records.lease_table import Holder, Item, current_holder, read_row, write_row
+from resources.records.lease_table import Holder, Item, current_holder, platform_row, read_row, write_row
+from resources.records.platform import check_incumbent
 from resources.support.polling import Poll, wait_until
-
-if TYPE_CHECKING:
-    from botocore.model import StringShape
-    from mypy_boto3_cloudformation.literals import StackStatusType
 
 TTL = 60.0  # seconds that a lease lasts without renewal; it is renewed four times as often
 OUTLIVES_A_DEAD_HOLDER = TTL + 15.0  # seconds of waiting after which a run that holds it is alive
@@ -42,69 +41,82 @@ _TAKE = (
     "SET #run = :run, #who = :who, #since = :since, #until = :until, #members = :member, #token = :next, "
     "#unsettled = :yes, #proof = :proof"
 )
-_AS_SEEN = "attribute_not_exists(#environment) OR (#token = :token AND #until = :seen)"
+_AS_SEEN = "attribute_not_exists(#token) OR (#token = :token AND #until = :seen)"
 # An end that lies in the past, however much two looks at AWS's clock differ.
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
 class Lease:
-    """One member's part in its run's hold on an environment. `token`: the fencing token."""
+    """One member's part in its run's hold on a platform. `tokens`: the token of each row that it holds, in the order in
+    which they were taken."""
 
     context: Context = field(repr=False)
     run: str
     member: str
-    token: int
+    tokens: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def token(self) -> int:
+        """The fencing token, which is the platform's."""
+        return self.tokens[platform_row(self.context.env)]
 
     def check(self) -> None:
         """Renew the lease, which works only while it is ours: nobody can have taken it between look and renewal.
 
         Raises LeaseHeld, naming who took it, and Transient or AccessDenied where DynamoDB does not answer."""
-        done, item = self._write("SET #until = :until", _MEMBER, until=_text(self._in(TTL)))
-        if not done:
-            raise _lost(self, Holder.of(item) if item else None)
+        for row in self.tokens:
+            done, item = self._write(row, "SET #until = :until", _MEMBER, until=_text(self._in(TTL)))
+            if not done:
+                raise _lost(self, row, Holder.of(item) if item else None)
 
     def settle(self) -> None:
         """Note that nothing of an earlier run is under way any more."""
-        self._write("REMOVE #unsettled", _MEMBER)
+        for row in self.tokens:
+            self._write(row, "REMOVE #unsettled", _MEMBER)
 
     def leave(self, *, keep: bool) -> None:
         """Stop being a member. The last one ends the lease: at once, or with `keep` in time for the run's next step.
         Without `keep`, members that are left must renew it soon; those of them that died do not."""
-        done, item = self._write("DELETE #members :leaving", _MEMBER, leaving={"SS": [self.member]})
+        for row in reversed(self.tokens):
+            self._leave_row(row, keep)
+
+    def _leave_row(self, row: str, keep: bool) -> None:
+        done, item = self._write(row, "DELETE #members :leaving", _MEMBER, leaving={"SS": [self.member]})
         if done and "members" not in item:
             end = self._in(LINGER) if keep else _LONG_AGO
-            self._write("SET #until = :until", f"{_OURS} AND attribute_not_exists(#members)", until=_text(end))
+            self._write(row, "SET #until = :until", f"{_OURS} AND attribute_not_exists(#members)", until=_text(end))
         elif done and not keep:
-            self._write("SET #until = :until", _OURS, until=_text(self._in(TTL / 3)))
+            self._write(row, "SET #until = :until", _OURS, until=_text(self._in(TTL / 3)))
 
     def _in(self, seconds: float) -> dt.datetime:
         return server_time(self.context) + dt.timedelta(seconds=seconds)
 
-    def _write(self, update: str, condition: str, **values: Any) -> tuple[bool, Item]:
-        values |= {"run": {"S": self.run}, "token": {"N": str(self.token)}}
+    def _write(self, row: str, update: str, condition: str, **values: Any) -> tuple[bool, Item]:
+        values |= {"run": {"S": self.run}, "token": {"N": str(self.tokens[row])}}
         if condition == _MEMBER:
             values["member"] = {"S": self.member}
-        return write_row(self.context, update, condition, values)
+        return write_row(self.context, row, update, condition, values)
 
 
 @contextmanager
 def hold_lease(context: Context, *, who: str, wait: float = 0.0, keep: bool = True) -> Iterator[Lease]:
-    """Hold the environment for the run `context.run_id` (all runs of `context.launch`, where it is set), together with
+    """Hold the platform for the run `context.run_id` (all runs of `context.launch`, where it is set), together with
     its other steps; it is `context.lease` meanwhile.
 
     `who`: words for people, such as a user and a command. `wait`: seconds to wait for another run to end. `keep`: leave
     the run's next step LINGER seconds to join; False where the run ends here. Whoever holds it first waits until no
     stack of the environment is under way, since CloudFormation knows no fence.
 
-    Raises LeaseHeld where another run holds it, WaitTimeout for stacks that stay busy, NotFound where the environment
-    has not been bootstrapped, AccessDenied, Transient."""
-    lease, unsettled = _acquire(context, who, wait)
+    Raises LeaseHeld where another run holds it, ConfigError where another file describes its platform, WaitTimeout for
+    stacks that stay busy, NotFound where the environment has not been bootstrapped, AccessDenied, Transient."""
+    check_incumbent(context)
+    lease, holders = _acquire(context, who, wait)
     before, context.lease = context.lease, lease
     try:
         with _renewed(lease):
-            if unsettled:
-                _wait_for_stacks(context)
+            if any(holder.unsettled for holder in holders):
+                wait_for_stacks(context, holders[0].names)
                 lease.check()
                 lease.settle()
             yield lease
@@ -113,50 +125,74 @@ def hold_lease(context: Context, *, who: str, wait: float = 0.0, keep: bool = Tr
         _leave(lease, keep)
 
 
-def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, bool]:
-    """The lease, and whether stacks must be waited for."""
-    run, member = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, list[Holder]]:
+    """The lease, and its rows as they are now: the platform's first, then those of older versions."""
+    run = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}"
+    lease, end = Lease(context, run, uuid.uuid4().hex), time.monotonic() + wait
+    holders: list[Holder] = []
+    rows = [platform_row(context.env)]
+    try:
+        while len(holders) < len(rows):
+            row = rows[len(holders)]
+            holders.append(_take_row(lease, row, who, max(0.0, end - time.monotonic())))
+            lease = replace(lease, tokens={**lease.tokens, row: holders[-1].token})
+            rows = [rows[0], *holders[0].older_rows]
+    except BaseException:
+        _leave(lease, keep=True)
+        raise
+    return lease, holders
+
+
+def _take_row(lease: Lease, row: str, who: str, wait: float) -> Holder:
+    """The row, once the run holds it. Raises LeaseHeld where another one does after `wait` seconds."""
+    context = lease.context
     printed: dict[int, str] = {}
 
     def poll() -> Poll[Holder]:
-        done, holder = _join_or_take(context, run, who, member)
+        lease.check()  # a row that is held already must not end while we wait for the next
+        done, holder = _join_or_take(lease, row, who)
         return Poll(holder if done else None, printed.setdefault(holder.token, f"held by {holder}"))
 
     # A lease without members ends by itself within LINGER seconds: always worth waiting for.
-    before = current_holder(context)
+    before = current_holder(context, row)
     patience = max(wait, LINGER + _POLL if before and not before.members else 0)
     try:
         what = f"environment {context.env.name}"
-        ours = wait_until(poll, what=what, deadline=patience, interval=_POLL, progress=context.progress)
+        return wait_until(poll, what=what, deadline=patience, interval=_POLL, progress=context.progress)
     except WaitTimeout:
-        raise _held(context) from None
-    return Lease(context, run, member, ours.token), ours.unsettled
+        raise _held(context, row) from None
 
 
-def _join_or_take(context: Context, run: str, who: str, member: str) -> tuple[bool, Holder]:
-    """Join our run's lease, or take one that nobody holds: whether that was possible, and who holds it now."""
+def _join_or_take(lease: Lease, row: str, who: str) -> tuple[bool, Holder]:
+    """Join our run's hold on the row, or take a row that nobody holds: whether that was possible, and who holds it."""
+    context, env = lease.context, lease.context.env
     while True:
-        before, now = read_row(context), server_time(context)
+        before, now = read_row(context, row), server_time(context)
+        is_own = before is not None and (before.run, before.proof) == (lease.run, launch_proof())
+        if before and not is_own and before.until > now:
+            return False, before
         values: dict[str, Any] = {
-            "run": {"S": run},
+            "run": {"S": lease.run},
             "until": _text(now + dt.timedelta(seconds=TTL)),
-            "member": {"SS": [member]},
+            "member": {"SS": [lease.member]},
             "token": {"N": str(before.token if before else 0)},
             "proof": {"S": launch_proof()},
         }
-        if before and (before.run, before.proof) == (run, launch_proof()):
-            done, item = write_row(context, "SET #until = :until ADD #members :member", _JOIN, values)
-        elif before and before.until > now:
-            return False, before
+        if is_own:
+            update, condition = "SET #until = :until ADD #members :member", _JOIN
         else:
+            update, condition = f"{_TAKE} ADD #names :name", _AS_SEEN
+            # The platform's first token is beyond those of the row that older versions hold.
+            last = before or (read_row(context, env.name) if row == platform_row(env) else None)
             values |= {
                 "who": {"S": who},
                 "since": _text(now),
                 "seen": _text(before.until if before else _LONG_AGO),
-                "next": {"N": str(before.token + 1 if before else 1)},
+                "next": {"N": str(last.token + 1 if last else 1)},
                 "yes": {"BOOL": True},
+                "name": {"SS": [env.name]},
             }
-            done, item = write_row(context, _TAKE, _AS_SEEN, values)
+        done, item = write_row(context, row, update, condition, values)
         if done:
             return True, Holder.of(item)
         # Another run, or another step of ours, was quicker: look again at what it made of it.
@@ -191,52 +227,18 @@ def _leave(lease: Lease, keep: bool) -> None:
         lease.context.progress(f"the lease could not be given back, so it ends within {TTL:.0f} s: {error.message}")
 
 
-def _wait_for_stacks(context: Context) -> None:
-    env, client = context.env, context.aws.client("cloudformation")
-    every_status = cast("StringShape", client.meta.service_model.shape_for("StackStatus"))
-    statuses = cast("list[StackStatusType]", [status for status in every_status.enum if is_busy(status)])
-
-    def poll() -> Poll[bool]:
-        with aws_call(f"listing the stacks of {env.name} that are under way"):
-            pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
-            status_by_stack = {s["StackName"]: s["StackStatus"] for page in pages for s in page["StackSummaries"]}
-        alike = [
-            n for n in sorted(status_by_stack) if n.startswith(f"{env.resource_prefix}-") or n == env.karpenter_stack
-        ]
-        names = [name for name in alike if _is_own(context, name)]
-        return Poll(None if names else True, ", ".join(f"{name} is {status_by_stack[name]}" for name in names))
-
-    wait_until(
-        poll,
-        what="waiting for what an earlier run left under way",
-        deadline=max(env.deadlines.stack, env.deadlines.cluster),
-        interval=5,
-        progress=context.progress,
-        next_step="aws cloudformation describe-stack-events --stack-name STACK says what it waits for",
-    )
-
-
-def _is_own(context: Context, name: str) -> bool:
-    """Whether the stack, named like the environment's, is not another's: acme-dev-2-cluster begins as the stacks of
-    acme-dev do, and carries the tag of its own environment."""
-    stack = describe_stack(context, name)
-    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])} if stack else {}
-    return stack is not None and all(tags.get(key, mine) == mine for key, mine in stack_tags(context.env).items())
-
-
-def _held(context: Context) -> LeaseHeld:
-    name, table = context.env.name, lease_table(context.env)
-    key = f'{{"environment": {{"S": "{name}"}}}}'
+def _held(context: Context, row: str) -> LeaseHeld:
+    table, key = lease_table(context.env), f'{{"environment": {{"S": "{row}"}}}}'
     return LeaseHeld(
-        f"environment {name} is held by {read_row(context)}",
+        f"environment {context.env.name} is held by {read_row(context, row)}",
         next_step="wait for that run to end, or stop it, and run again; who holds it now: "
         f"aws dynamodb get-item --consistent-read --table-name {table} --key '{key}'",
     )
 
 
-def _lost(lease: Lease, holder: Holder | None) -> LeaseHeld:
+def _lost(lease: Lease, row: str, holder: Holder | None) -> LeaseHeld:
     why = f"it was taken over by {holder}" if holder else "its row is gone from the lease table"
-    if holder and holder.token == lease.token:
+    if holder and holder.token == lease.tokens[row]:
         why = "it has given it back"
     return LeaseHeld(
         f"run {lease.run} no longer holds environment {lease.context.env.name}: {why}; nothing more was changed",

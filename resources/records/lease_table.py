@@ -1,4 +1,4 @@
-"""The row of the lease table that says who holds an environment.
+"""The rows of the lease table that say who holds a platform.
 
 Every write is conditional on what was read. Times are AWS's own, so that a machine whose clock is wrong neither loses a
 lease nor steals one.
@@ -13,22 +13,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.aws.errors import aws_call
+from resources.config.environment import Environment
 from resources.config.names import lease_table
 from resources.context import Context
-from resources.model.errors import NotFound, OperationFailed
+from resources.model.errors import LeaseHeld, NotFound, OperationFailed
 from resources.records.clock import clock_of, server_time
 from resources.records.launch import launch_proof
+from resources.records.platform import platform_of
 
 Item = dict[str, Any]
+_ANY = "attribute_exists(#environment) OR attribute_not_exists(#environment)"
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds an environment: the run and its own words (`who`), since when, and until when unless it renews.
+    """Who holds a platform: the run and its own words (`who`), since when, and until when unless it renews.
 
     `token`: grows with each take-over. `members`: how many of its steps are at work. `unsettled`: nobody has yet waited
     for the stacks that an earlier run may have left under way. `proof`: of the launch that holds it (`launch.py`),
-    whose processes alone join; empty where an older version does, which nobody joins."""
+    whose processes alone join; empty where an older version does, which nobody joins. `names`: those that the file of
+    the platform has had."""
 
     run: str
     who: str
@@ -38,6 +42,8 @@ class Holder:
     members: int = 0
     unsettled: bool = False
     proof: str = ""
+    names: frozenset[str] = frozenset()
+    no_older_version: bool = False
 
     @classmethod
     def of(cls, item: Item) -> Holder:
@@ -51,16 +57,28 @@ class Holder:
             members=len(item.get("members", {}).get("SS", [])),
             unsettled="unsettled" in item,
             proof=item.get("proof", {}).get("S", ""),
+            names=frozenset(item.get("names", {}).get("SS", [])),
+            no_older_version="no_older_version" in item,
         )
+
+    @property
+    def older_rows(self) -> list[str]:
+        """The rows that a run takes after the platform's, while versions may run that know them alone."""
+        return [] if self.no_older_version else sorted(self.names)
 
     def __str__(self) -> str:
         since, until = (f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (self.since, self.until))
         return f"run {self.run} ({self.who}) since {since}, until {until} unless it renews"
 
 
-def current_holder(context: Context) -> Holder | None:
-    """Who holds the environment now; None where nobody does. Raises as `read_row`."""
-    holder = read_row(context)
+def platform_row(env: Environment) -> str:
+    """The key of the platform's row: what is written to, whichever file says so."""
+    return f"platform:{platform_of(env)}"
+
+
+def current_holder(context: Context, row: str | None = None) -> Holder | None:
+    """Who holds the platform, or another row, now; None where nobody does. Raises as `read_row`."""
+    holder = read_row(context, row)
     return holder if holder and holder.until > server_time(context) else None
 
 
@@ -71,15 +89,35 @@ def launch_hold(context: Context) -> Holder | None:
     return holder if is_own else None
 
 
-def read_row(context: Context) -> Holder | None:
-    """Who holds the environment, or held it last; None where nobody ever did.
+def read_row(context: Context, row: str | None = None) -> Holder | None:
+    """Who holds the platform, or another row, or held it last; None where nobody ever did.
 
     Raises NotFound where the environment has not been bootstrapped, AccessDenied, Transient."""
-    answer = _call(context, "get_item", ConsistentRead=True)
-    return Holder.of(answer["Item"]) if "Item" in answer else None
+    answer = _call(context, row or platform_row(context.env), "get_item", ConsistentRead=True)
+    return Holder.of(answer["Item"]) if "run" in answer.get("Item", {}) else None
 
 
-def write_row(context: Context, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Item]:
+def note_versions(context: Context, former: str | None, *, no_older_version: bool) -> None:
+    """Note in the platform's row the `former` name of its file, and that no older version of this program runs, where
+    the caller says so: runs then hold the platform's row alone.
+
+    Raises LeaseHeld where a run of an older version holds the environment, and as `read_row`."""
+    row, env = platform_row(context.env), context.env
+    if former is not None:
+        write_row(context, row, "ADD #names :former", _ANY, {"former": {"SS": [former]}})
+    if no_older_version:
+        newer = current_holder(context)
+        for name in sorted({env.name, *([former] if former else []), *(newer.names if newer else [])}):
+            older = current_holder(context, name)
+            if older is not None and (newer is None or older.run != newer.run):
+                raise LeaseHeld(
+                    f"a run of an older version holds environment {name}: {older}",
+                    next_step="wait for it to end, see that nobody starts another of that version, and run this again",
+                )
+        write_row(context, row, "SET #no_older_version = :yes", _ANY, {"yes": {"BOOL": True}})
+
+
+def write_row(context: Context, row: str, update: str, condition: str, values: Mapping[str, Any]) -> tuple[bool, Item]:
     """Whether the condition held, and the row: as it is now, or (where it did not hold) as it was found.
 
     In the expressions `#name` is an attribute and `:name` one of `values`. Raises as `read_row`."""
@@ -88,6 +126,7 @@ def write_row(context: Context, update: str, condition: str, values: Mapping[str
     try:
         answer = _call(
             context,
+            row,
             "update_item",
             UpdateExpression=update,
             ConditionExpression=condition,
@@ -105,12 +144,12 @@ def write_row(context: Context, update: str, condition: str, values: Mapping[str
     return True, answer["Attributes"]
 
 
-def _call(context: Context, operation: str, **arguments: Any) -> Item:
+def _call(context: Context, row: str, operation: str, **arguments: Any) -> Item:
     table, env = lease_table(context.env), context.env
     try:
-        with aws_call(f"{operation} of {env.name} in the lease table {table}"):
+        with aws_call(f"{operation} of {row} in the lease table {table}"):
             call = getattr(context.aws.client("dynamodb"), operation)
-            answer: Item = call(TableName=table, Key={"environment": {"S": env.name}}, **arguments)
+            answer: Item = call(TableName=table, Key={"environment": {"S": row}}, **arguments)
     except NotFound as error:
         raise NotFound(
             f"the lease table {table} does not exist", next_step=f"eks-assets bootstrap {env.name} --apply"

@@ -122,7 +122,21 @@ class TestCommands:
         (folder / "twin.yaml").write_text((folder / "sandbox.yaml").read_text())
         code, output = run("validate")
         assert code == 2
-        assert "twin.yaml:3: target_env:" in output
+        assert "twin.yaml:3: target_env: describes the platform of sandbox too" in output
+
+    @pytest.mark.parametrize("name", ["sandbox", "twin"])
+    def test_validate_of_one_file_names_its_twin(
+        self, folder: Path, run: Callable[..., tuple[int, str]], name: str
+    ) -> None:
+        """A file is compared with the others in its folder, also by its path; a broken neighbour stops nothing."""
+        (folder / "twin.yaml").write_text((folder / "sandbox.yaml").read_text())
+        (folder / "broken.yaml").write_text("[")
+        other = {"sandbox": "twin", "twin": "sandbox"}[name]
+        for argument in (name, f"environments/{name}.yaml"):
+            code, output = run("validate", argument)
+            assert code == 2
+            assert f"{name}.yaml:3: target_env: describes the platform of {other} too" in output
+            assert "broken.yaml" not in output
 
     def test_schema_describes_environment_and_cluster_files(self, run: Callable[..., tuple[int, str]]) -> None:
         """The schema has the fields of the files, and none that the loader adds."""

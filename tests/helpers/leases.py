@@ -11,16 +11,21 @@ from typing import Any
 from resources.context import Context
 
 RunOf = Callable[..., Context]
+ContextOf = Callable[..., Context]
+
+
+OLDER_ROW, PLATFORM_ROW = "sandbox", "platform:000000000000/us-west-2/demo-sandbox"
 
 
 def expire(table: Any) -> None:
     """Let time pass, as if the holder had died and not renewed."""
-    table.update_item(
-        Key={"environment": "sandbox"},
-        UpdateExpression="SET #until = :past",
-        ExpressionAttributeNames={"#until": "until"},
-        ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000+00:00"},
-    )
+    for row in (OLDER_ROW, PLATFORM_ROW):
+        table.update_item(
+            Key={"environment": row},
+            UpdateExpression="SET #until = :past",
+            ExpressionAttributeNames={"#until": "until"},
+            ExpressionAttributeValues={":past": "2020-01-01T00:00:00.000+00:00"},
+        )
 
 
 @contextmanager

@@ -33,6 +33,9 @@ from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from resources.config.environment import Environment
+from resources.context import Context
+from resources.model.errors import ConfigError
+from sensors import polling
 
 _REPOSITORY = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eks"), "__repository__")
 Materialize = Callable[[AnyUnit], None]
@@ -148,6 +151,23 @@ class Files:
         for file in self.folder.glob("*.yaml"):
             if file.stem not in names:
                 file.unlink()
+
+
+@pytest.fixture(autouse=True)
+def incumbents(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the stacks of an environment's platform say that its file is called, in place of AWS; by default, the same.
+    Without a name, nothing exists of it yet."""
+    names: dict[str, str] = {}
+
+    def check(context: Context) -> None:
+        incumbent = names.get(context.env.name, context.env.name)
+        if incumbent != context.env.name:
+            raise ConfigError(f"its stacks name {incumbent or 'nobody'}")
+
+    monkeypatch.setattr(polling, "check_incumbent", check)
+    for kept in ("_clients", "_checked"):
+        monkeypatch.setattr(polling, kept, {})
+    return names
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ import pytest
 import sensors.deploy
 from eks_assets.graph.registry import Registry
 from eks_assets.units import load_registry
+from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.model.errors import Transient
+from resources.model.errors import ConfigError, Transient
 from sandbox.paths import PROJECT
+from sensors import polling
 from sensors.deploy import deploy_sensor
 from sensors.fingerprint import content_of, earlier_content_of
 from tests.sensors.conftest import Daemon, Files
@@ -250,12 +252,39 @@ def test_deploy_sensor_survives_unexpected_error(
     assert "acme-prod: left as it is: unexpected TypeError: nobody expected it\n" in daemon.said + "\n"
 
 
-def test_deploy_sensor_refuses_two_files_for_one_platform(daemon: Daemon, dev: Files) -> None:
-    """Two files with the same names in AWS deploy nothing."""
+def test_two_files_for_one_platform_wait_while_nobody_knows_which(
+    daemon: Daemon, dev: Files, incumbents: dict[str, str]
+) -> None:
+    """While no stack says which of them is meant, both are left as they are."""
+    incumbents.update({"acme-dev": "", "copy": ""})
     dev.write("copy", "acme-dev", products_purchased=["a"])
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
-    assert "are those of copy too" in daemon.said
-    assert "are those of acme-dev too" in daemon.said
+    platform = "111122223333/eu-west-1/acme-dev"
+    assert f"acme-dev: left as it is: copy describes {platform} too: its stacks name nobody" in daemon.said
+    assert f"copy: left as it is: acme-dev describes {platform} too: its stacks name nobody" in daemon.said
+
+
+def test_second_file_holds_up_no_incumbent(daemon: Daemon, dev: Files, incumbents: dict[str, str]) -> None:
+    """The file that the platform's stacks name is deployed; the second one waits, and says for which."""
+    incumbents["copy"] = "acme-dev"
+    dev.write("copy", "acme-dev", products_purchased=["b"])
+    (run,) = change(daemon, dev, products_purchased=["a"])
+    assert run.tags["dagster/partition"] == "acme-dev"
+    assert daemon.tick(deploy_sensor) == []
+    assert "copy: left as it is: acme-dev describes" in daemon.said
+    assert "its stacks name acme-dev" in daemon.said
+
+
+def test_file_is_asked_for_its_platform_once_a_minute(
+    prod_env: Environment, incumbents: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was true at one tick is asked again a minute later: the file may have been renamed."""
+    polling.context_of(prod_env)
+    incumbents["acme-prod"] = "renamed"
+    polling.context_of(prod_env)
+    monkeypatch.setattr(polling, "RECHECKED", 0.0)
+    with pytest.raises(ConfigError, match="its stacks name renamed"):
+        polling.context_of(prod_env)
 
 
 def test_deploy_sensor_waits_for_sandbox_that_is_down(
@@ -328,7 +357,7 @@ def test_tag_of_earlier_form_starts_no_deploy(daemon: Daemon, secretive: Files) 
     secretive.write("acme-dev", addons=SECRET_VALUES)
     content = earlier_content_of(load_registry(), load_environment("acme-dev"))
     tags = {"eks-assets/from": "deploy sensor", "eks-assets/content": content, "dagster/run_key": "acme-dev/x"}
-    daemon.add("acme-dev", status=SUCCESS, tags=tags)
+    daemon.note("deploy", daemon.add("acme-dev", status=SUCCESS, tags=tags))
     assert daemon.tick(deploy_sensor) + daemon.tick(deploy_sensor) == []
     assert "was launched for it" in daemon.said
     (run,) = change(daemon, secretive, products_purchased=["a"])

@@ -11,6 +11,7 @@ from rich.console import Console
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.gated import load_gated, open_as_caller
+from eks_assets.cli.opened import open_environment
 from eks_assets.engine.approval_request import decision_commands, describe_initiator, describe_state
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.plan.wording import source_words
@@ -27,7 +28,7 @@ def approvals(environment: EnvironmentName, json_output: Json = False) -> None:
     """Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting."""
     env, approval = load_gated(environment)
     try:
-        record = ApprovalRecord.read(Context.of(env), approval)
+        record = ApprovalRecord.read(open_environment(env), approval)
     except AccessDenied:  # an approver need not be able to deploy
         record = ApprovalRecord.read(open_as_caller(env), approval)
     if json_output:

@@ -15,6 +15,8 @@ from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import ConfigError
 from resources.records.digest_key import create_digest_key
+from resources.records.lease_table import note_versions
+from resources.records.platform import check_incumbent
 
 
 def bootstrap(
@@ -28,6 +30,12 @@ def bootstrap(
     apply: Annotated[
         bool, typer.Option("--apply", help="Create or update the stack, with your own credentials.")
     ] = False,
+    renamed_from: Annotated[
+        str | None, typer.Option("--renamed-from", help="The name that the environment's file had until now.")
+    ] = None,
+    no_older_version: Annotated[
+        bool, typer.Option("--no-older-version", help="Note that no older version runs any more; see ADR 15.")
+    ] = False,
 ) -> None:
     """Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the file asks for,
     as an administrator of the account."""
@@ -40,7 +48,10 @@ def bootstrap(
     if print_:
         print(json.dumps(stack.build_bootstrap_template(env), indent=2, sort_keys=True))
         return
-    outputs = stack.apply_bootstrap(env, lambda line: typer.echo(escape_lines(line)))
-    create_digest_key(Context(env, Aws(env, as_deployer=False)))
+    context = Context(env, Aws(env, as_deployer=False), lambda line: typer.echo(escape_lines(line)))
+    check_incumbent(context, renamed_from)
+    outputs = stack.apply_bootstrap(env.model_copy(update={"former_name": renamed_from}), context.progress)
+    create_digest_key(context)
+    note_versions(context, renamed_from, no_older_version=no_older_version)
     for name, value in outputs.model_dump().items():
         typer.echo(escape_lines(f"{name}: {value}"))

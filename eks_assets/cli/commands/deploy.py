@@ -13,6 +13,7 @@ from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json, LogFormat, LogFormatOption, Only, WaveOption
 from eks_assets.cli.console import print_text
+from eks_assets.cli.opened import open_environment
 from eks_assets.cli.runs.approval_stop import stop_at_gate
 from eks_assets.cli.runs.event_log import Event, event_log, log_refusals, run_finished
 from eks_assets.cli.runs.launcher import Launcher
@@ -25,7 +26,6 @@ from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.loader import load_environment
-from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import PipelineError, Transient
 from resources.model.specs import Stack
@@ -57,7 +57,7 @@ def deploy(
     chosen = select_units(registry, only, wave)
     with log_refusals(log):
         launcher = Launcher(env, registry, console, log, wait)
-        context = Context.of(env)
+        context = open_environment(env)
         check_gate(context)
         plan = plan_environment(registry, context, only=chosen, progress=launcher.prepare)
         refuse_errors(plan)

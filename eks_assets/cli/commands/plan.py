@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
+from eks_assets.cli.opened import open_environment
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_report
 from eks_assets.graph.registry import Registry
@@ -74,7 +75,7 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
             done.append(unit.unit)
             status.update(f"planning {env.name}: {len(done)} of {len(registry.units)} units")
 
-        context = Context.of(env, planning=True)
+        context = open_environment(env, planning=True)
         refuse_lesser_gate(context)
         require_anchor(context)
         report = plan_report(registry, context, only, progress)

@@ -14,11 +14,11 @@ from rich.text import Text
 
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
+from eks_assets.cli.opened import open_environment
 from eks_assets.engine.planner import plan_environment
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
-from resources.context import Context
 from resources.model.display import escape_lines
 
 PIPE_WIDTH = 500  # columns where there is no terminal to ask
@@ -39,7 +39,7 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     began = time.monotonic()
     registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
-    plan = plan_environment(registry, Context.of(env))
+    plan = plan_environment(registry, open_environment(env))
     if json_output:
         print(json.dumps(status_report(plan), indent=2))
     else:

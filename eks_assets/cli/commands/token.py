@@ -31,14 +31,15 @@ def print_token(argv: Sequence[str]) -> int:
 
 
 def _print_fresh(environment: str, *, for_aws: bool) -> int:
-    from resources.aws.session import Aws
     from resources.config.loader import load_environment
-    from resources.kubernetes.access import ClusterAccess
+    from resources.context import Context
     from resources.model.errors import PipelineError
+    from resources.records.platform import check_incumbent
 
     try:
-        aws = Aws(load_environment(environment))
-        answer = process_credentials(aws) if for_aws else ClusterAccess(aws).credential()
+        context = Context.of(load_environment(environment))
+        answer = process_credentials(context.aws) if for_aws else context.cluster.credential()
+        check_incumbent(context)
     except PipelineError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -52,7 +52,7 @@ from resources.notifications.messages import (
 )
 from resources.notifications.topic import send_notification
 from resources.records.lease import hold_lease
-from resources.records.lease_table import read_row
+from resources.records.lease_table import platform_row, read_row
 from resources.records.ledger import change_entry, list_entries, record_change
 from sensors.deploy_requests import DeployRequest, Message, settle_messages
 from tests.e2e.recorded_names.names_printed import (
@@ -141,17 +141,21 @@ def read_decision(aws: StandInAws, document: dict[str, Any], value: dict[str, An
 
 
 def written_lease(aws: StandInAws) -> dict[str, Any]:
-    """The row of a run that has just taken the environment; its member and proof are random."""
+    """The rows of a run that has just taken the platform: the platform's, and the one that older versions hold. The
+    member and the launch's proof are random."""
     with hold_lease(context(), who="ann, command line", keep=False):
         pass
-    row = {**aws.rows[0], "members": {"SS": ["MEMBER"]}, "proof": {"S": "PROOF"}}
-    return {"table": _tables(aws), "row": row}
+    made_up = {"members": {"SS": ["MEMBER"]}, "proof": {"S": "PROOF"}}
+    taken = {row["environment"]["S"]: {**row, **made_up} for row in reversed(aws.rows)}
+    keys = {"row": environment().name, "platform's row": platform_row(environment())}
+    return {"table": _tables(aws), **{what: taken[key] for what, key in keys.items()}}
 
 
 def read_lease(aws: StandInAws, row: dict[str, Any]) -> dict[str, Any]:
     """What is read from a row, as recorded."""
-    aws.row = row
-    holder = read_row(context())
+    key = row["environment"]["S"]
+    aws.items[key] = row
+    holder = read_row(context(), key)
     assert holder is not None
     times = {"since": holder.since.isoformat(), "until": holder.until.isoformat()}
     counts = {"members": holder.members, "token": holder.token, "unsettled": holder.unsettled}

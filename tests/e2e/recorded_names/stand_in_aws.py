@@ -31,14 +31,14 @@ _ANSWERS: dict[str, dict[str, Any]] = {
 
 
 class StandInAws:
-    """`objects`: S3, by key; `row`: the only row of DynamoDB; `rows`: each state of each row that was written;
+    """`objects`: S3, by key; `items`: the rows of DynamoDB, by key; `rows`: each state of each row that was written;
     `decisions`: the versions of the only SSM parameter; `calls`: operation and arguments."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.rows: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.row: dict[str, Any] = {}
+        self.items: dict[str, dict[str, Any]] = {}
         self.decisions: list[dict[str, Any]] = []
 
     def install(self, patch: pytest.MonkeyPatch) -> StandInAws:
@@ -81,11 +81,16 @@ class StandInAws:
     def _GetParameter(self, Name: str, **_: Any) -> dict[str, Any]:
         raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
 
+    def _DescribeStacks(self, StackName: str, **_: Any) -> dict[str, Any]:
+        message = f"Stack with id {StackName} does not exist"
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+
     def _GetParameterHistory(self, **_: Any) -> dict[str, Any]:
         return {"Parameters": self.decisions}
 
-    def _GetItem(self, **_: Any) -> dict[str, Any]:
-        return {"Item": self.row} if self.row else {}
+    def _GetItem(self, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
+        item = self.items.get(Key["environment"]["S"])
+        return {"Item": item} if item else {}
 
     def _PutItem(self, Item: dict[str, Any], **_: Any) -> dict[str, Any]:
         self.rows.append(Item)
@@ -98,7 +103,8 @@ class StandInAws:
         ExpressionAttributeValues: dict[str, Any],
         **_: Any,
     ) -> dict[str, Any]:
-        row = {**self.row, **Key}
+        key = Key["environment"]["S"]
+        row = {**self.items.get(key, {}), **Key}
         verb = ""
         for word, name, value in re.findall(r"\b(SET|ADD|REMOVE|DELETE)\b|#(\w+)(?: =)?(?: (:\w+))?", UpdateExpression):
             verb = word or verb
@@ -106,6 +112,6 @@ class StandInAws:
                 row[name] = ExpressionAttributeValues[value]
             elif name:
                 row.pop(name, None)
-        self.row = row
+        self.items[key] = row
         self.rows.append(row)
         return {"Attributes": row}

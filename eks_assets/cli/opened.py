@@ -1,0 +1,15 @@
+"""What every command that asks AWS begins with: the environment, once it is known to be the one that it says."""
+
+from __future__ import annotations
+
+from resources.config.environment import Environment
+from resources.context import Context
+from resources.records.platform import check_incumbent
+
+
+def open_environment(env: Environment, *, planning: bool = False) -> Context:
+    """The environment as the deployer, or as the planner. Raises ConfigError where another file describes its platform,
+    and what `Context.of` and AWS raise."""
+    context = Context.of(env, planning=planning)
+    check_incumbent(context)
+    return context
