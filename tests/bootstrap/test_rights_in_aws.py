@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from resources.aws.session import Aws, Source
+from resources.bootstrap.boundary_check import check_boundaries
 from resources.bootstrap.stack import BootstrapOutputs, build_bootstrap_stack
 from resources.cloudformation import ENVIRONMENT_TAG, boundary_arn, build_arn
 from resources.config.environment import DeployerRole, Environment, Roles
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
+from resources.model.outputs import plain_document
+from resources.model.specs import Stack
 from tests.helpers.embedded_aws_server import Aws as Server
 from tests.helpers.embedded_aws_server import refused
 
@@ -140,3 +145,50 @@ def test_planner_leaves_no_empty_stack_behind(account: Account) -> None:
     root.create_stack(StackName=existing, TemplateBody=TOPIC, Tags=tags)
     root.get_waiter("stack_create_complete").wait(StackName=existing, WaiterConfig={"Delay": 1})
     planner.create_change_set(StackName=existing, ChangeSetType="UPDATE", **change)
+
+
+@pytest.mark.parametrize("name", ["deploy_requests", "network", "secrets", "service_account_roles"])
+def test_deployer_makes_the_units_stacks_and_planner_previews_them(account: Account, name: str) -> None:
+    """The rights are enough: the deployer makes a stack, in which roles are under the boundary, and the planner plans
+    a change of it."""
+    env, registry = account.ours, load_registry()
+    spec = render_spec(registry, env, registry[name], {})
+    assert isinstance(spec, Stack)
+    driver, deployer = StackDriver(), Context(env, account.aws(env))
+    check_boundaries(deployer)
+    driver.apply(spec, deployer)
+    assert not driver.plan(spec, driver.observe(spec, deployer)).is_needed
+    planner = Context(env, account.aws(env, planning=True))
+    changed = spec.model_copy(update={"tags": {**spec.tags, "more": "1"}})
+    observed = driver.observe(changed, planner)
+    assert observed is not None
+    change = driver.preview(changed, observed, driver.plan(changed, observed), planner)
+    assert change.action == "update"
+
+
+@pytest.mark.parametrize("name", ["network", "service_account_roles"])
+def test_stacks_of_before_get_the_boundary_without_replacement(account: Account, name: str) -> None:
+    """Stacks whose roles were deployed without a boundary are updated in place: no plan shows a replacement."""
+    env, registry = account.theirs, load_registry()
+    spec = render_spec(registry, env, registry[name], {})
+    assert isinstance(spec, Stack)
+    template = plain_document(spec.template)
+    for resource in template["Resources"].values():
+        resource["Properties"].pop("PermissionsBoundary", None)
+    driver = StackDriver()
+    driver.apply(spec.model_copy(update={"template": template}), Context(env, account.aws(env, as_deployer=False)))
+    roles = role_ids(account, spec.name)
+    planner, deployer = Context(env, account.aws(env, planning=True)), Context(env, account.aws(env))
+    observed = driver.observe(spec, planner)
+    assert observed is not None
+    change = driver.preview(spec, observed, driver.plan(spec, observed), planner)
+    assert change.action == "update"
+    assert not [field.path for field in change.fields if field.replaces]
+    driver.apply(spec, deployer)
+    assert role_ids(account, spec.name) == roles
+
+
+def role_ids(account: Account, stack: str) -> dict[str, str]:
+    resources = account.server.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    names = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::IAM::Role"]
+    return {name: account.server.client("iam").get_role(RoleName=name)["Role"]["RoleId"] for name in names}
