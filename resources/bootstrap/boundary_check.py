@@ -34,12 +34,19 @@ def check_boundaries(context: Context) -> None:
 
 
 def _check(arn: str, context: Context) -> None:
-    env = context.env
-    document = _read_policy(arn, context)
-    # No role of the pipeline can change the one that bootstrap makes.
+    env, outputs = context.env, _bootstrap_outputs(context)
+    if outputs is not None and output_key("permissions_boundary_arn") not in outputs:
+        raise ConfigError(
+            f"environment {env.name} was bootstrapped by an older version, which made no permissions boundary",
+            next_step=f"an administrator of the account runs {_command(env)}",
+        )
     if arn == bootstrap_boundary_arn(env):
+        # No role of the pipeline can change it. A stack of that name tells of it where IAM cannot be reached, too.
+        if outputs is None:
+            _read_policy(arn, context)
         return
-    denials = demanded_denials(env, _ledger_key(context))
+    document, ledger_key = _read_policy(arn, context), (outputs or {}).get(output_key("ledger_key_arn"))
+    denials = demanded_denials(env, ledger_key)
     allowed = _decide(document, denials, context, wanted=True)
     denied = _decide(document, demanded_rights(env), context, wanted=False)
     faults = [
@@ -54,26 +61,34 @@ def _check(arn: str, context: Context) -> None:
         )
 
 
+def _bootstrap_outputs(context: Context) -> dict[str, str] | None:
+    """The outputs of bootstrap's stack; None where there is none."""
+    stack = describe_stack(context, context.env.stack_name("bootstrap"))
+    return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])} if stack else None
+
+
 def _read_policy(arn: str, context: Context) -> str:
     """The policy's document. Raises ConfigError where there is none."""
-    name, client = context.env.name, context.aws.client("iam")
+    client = context.aws.client("iam")
     try:
         with aws_call(f"reading the permissions boundary {arn}"):
             version = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
             return json.dumps(client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
     except NotFound as error:
-        is_own = arn != bootstrap_boundary_arn(context.env)
-        step = "create the policy, or leave it out of the environment to use bootstrap's. " if is_own else ""
-        raise ConfigError(
-            f"environment {name}: its roles' permissions boundary {arn} does not exist",
-            next_step=f"{step}An administrator of the account runs: eks-assets bootstrap {name} --apply",
-        ) from error
+        raise _absent(arn, context.env) from error
 
 
-def _ledger_key(context: Context) -> str | None:
-    stack = describe_stack(context, context.env.stack_name("bootstrap"))
-    outputs = stack.get("Outputs", []) if stack else []
-    return next((o["OutputValue"] for o in outputs if o["OutputKey"] == output_key("ledger_key_arn")), None)
+def _absent(arn: str, env: Environment) -> ConfigError:
+    create = "create the policy, or leave it out of the file, so that bootstrap's is used; then "
+    step = "" if arn == bootstrap_boundary_arn(env) else create
+    return ConfigError(
+        f"environment {env.name}: its roles' permissions boundary {arn} does not exist",
+        next_step=f"{step}an administrator of the account runs {_command(env)}",
+    )
+
+
+def _command(env: Environment) -> str:
+    return f"eks-assets bootstrap {env.name} --apply"
 
 
 def _decide(document: str, demands: Iterable[Demand], context: Context, *, wanted: bool) -> list[tuple[str, str]]:

@@ -40,13 +40,24 @@ def bounded(env: Environment, server: Server, name: str, *statements: dict[str, 
     return context_of(env.model_copy(update={"roles": Roles(permissions_boundary=f"{POLICY}/{name}")}), server)
 
 
-def test_bootstrap_of_before_is_told_to_administrator(sandbox_env: Environment, server: Server) -> None:
-    """Where bootstrap has made no boundary yet, nothing starts, and the error names the command."""
+def test_account_without_bootstrap_is_told_to_administrator(sandbox_env: Environment, server: Server) -> None:
+    """Where bootstrap has made no boundary, nothing starts, and the error names the command."""
     with pytest.raises(ConfigError) as caught:
         check_boundaries(context_of(sandbox_env, server))
     assert f"{POLICY}/demo-sandbox-boundary does not exist" in caught.value.message
     assert "administrator" in caught.value.next_step
     assert "eks-assets bootstrap sandbox --apply" in caught.value.next_step
+
+
+@pytest.mark.parametrize("own", [None, f"{POLICY}/own"])
+def test_older_bootstrap_is_told_to_administrator(sandbox_env: Environment, server: Server, own: str | None) -> None:
+    """A stack of bootstrap that knows no boundary is an older version's, whose deployer could not simulate either."""
+    target = "own" if own else "older"
+    env = sandbox_env.model_copy(update={"target_env": target, "roles": Roles(permissions_boundary=own)})
+    server.deploy(env.stack_name("bootstrap"), {"Topic": resource("SNS::Topic")})
+    with pytest.raises(ConfigError, match="bootstrapped by an older version") as caught:
+        check_boundaries(context_of(env, server))
+    assert "administrator of the account runs eks-assets bootstrap sandbox --apply" in caught.value.next_step
 
 
 def test_boundary_that_denies_nothing_is_refused(sandbox_env: Environment, server: Server) -> None:
