@@ -24,6 +24,7 @@ from eks_assets.orchestration.run_tags import (
     OUTCOME_TAG,
     OWNER_TAG,
     PROCESS_TAG,
+    SENDER_TAG,
     launch_of,
     owner_tag,
     record_tags,
@@ -111,7 +112,9 @@ def _in_order(run: dg.DagsterRun, units: Collection[str], *, asks: bool = False)
         plan = plan_environment(registry, context, only=units)
         gated = set(plan.gated(registry, context.env)) & _changing(plan)
         if asks and context.env.approval and any(not registry[name].is_behind("approval") for name in gated):
-            request_approval(registry, context, context.env.approval)
+            # As the step of the release plan does: Dagster runs as itself and knows no users.
+            sender = run.tags.get(SENDER_TAG, "")
+            request_approval(registry, context, context.env.approval, through="Dagster", sender=sender)
     except PipelineError:
         return {}
     to_run = plan.to_run(registry)
