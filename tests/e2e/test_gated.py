@@ -144,25 +144,27 @@ def with_cluster_admin(environments: Path) -> dict[str, str]:
 def test_later_access_entry_waits_before_the_gate(
     environments: Path, eks_assets: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An access entry lies waves before the gate, and waits all the same: on the command line and in the UI, with what
-    is behind the gate in one request; the grant carries both out."""
+    """An access entry lies waves before the gate, and waits all the same, in one request with what is behind the gate:
+    a run of the UI asks before its first step, `deploy` finds its request, and the grant carries both out."""
     folder = with_cluster_admin(environments)
     planned = eks_assets("plan", GATED, **folder)
     assert "access_entries is behind the gate, since it changes identity or reach" in planned.stdout, planned.stdout
-    done = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
-    assert done.returncode == 3, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["approval"]["units"] == ["access_entries", "prometheus"]
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
     run = materialize(GATED)
     assert run.run.tags[OUTCOME_TAG] == WAITING
-    assert "access_entries" not in run.results()
-    again = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
-    assert json.loads(again.stdout)["approval"]["release"] == outcome["approval"]["release"]
-    for person in ("alice", "bob"):
-        digest = outcome["approval"]["digest"]
-        eks_assets("approve", GATED, "--digest", digest, "--reason", "granted", **folder, **as_person(person))
+    assert {"access_entries", "release_plan"} & set(run.results()) == set()
+    asked = json.loads(eks_assets("approvals", GATED, "--json", **folder).stdout)["releases"][-1]
+    assert asked["status"] == "waiting"
+    done = eks_assets("deploy", GATED, "--json", timeout=600, **folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    approval = json.loads(done.stdout)["approval"]
+    assert approval["units"] == ["access_entries", "prometheus"]
+    assert approval["digest"] == asked["digest"]
+    # Nobody proved who asked, so one more has to approve.
+    for person in ("alice", "bob", "carol"):
+        decision = ("--digest", approval["digest"], "--reason", "granted")
+        eks_assets("approve", GATED, *decision, **folder, **as_person(person))
     finished = eks_assets("deploy", GATED, timeout=900, **folder)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "nothing to do" in eks_assets("deploy", GATED, **folder).stdout
