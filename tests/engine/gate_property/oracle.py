@@ -40,7 +40,7 @@ class Vote:
 
 @dataclass
 class Asked:
-    """A request. `asker`: the human who asked, None where nobody is proved; `uses`: how far units have come under it;
+    """A request. `asker`: the human who asked, None where nobody is proved, so that it takes one approver more; `uses`: how far units have come under it;
     `closed`: nothing was left to do under it; `noted`: the order of its rejection, once the pipeline has read that;
     `spoiled`: somebody with an administrator's rights has tampered with it, so that it may be worth nothing."""
 
@@ -87,9 +87,10 @@ class Oracle:
                 first.setdefault(vote.human, vote.order)
                 if min(vote.at + min(vote.life, self.life), over) > now:
                     counting.add(vote.human)
-        if len(first) < self.approvers:
+        needed = self.approvers + (request.asker is None)
+        if len(first) < needed:
             return None
-        return Standing(sorted(first.values())[self.approvers - 1], holds=len(counting) >= self.approvers)
+        return Standing(sorted(first.values())[needed - 1], holds=len(counting) >= needed)
 
     def holding(self, now: float) -> Asked | None:
         """The request whose grant holds: the one that was decided last."""
