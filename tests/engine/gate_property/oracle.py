@@ -40,9 +40,10 @@ class Vote:
 
 @dataclass
 class Asked:
-    """A request. `asker`: the human who asked, None where nobody is proved, so that it takes one approver more; `uses`: how far units have come under it;
-    `closed`: nothing was left to do under it; `noted`: the order of its rejection, once the pipeline has read that;
-    `spoiled`: somebody with an administrator's rights has tampered with it, so that it may be worth nothing."""
+    """A request. `asker`: the human who asked, None where nobody is proved, so that it takes one approver more;
+    `uses`: how far units have come under it; `closed`: nothing was left to do under it; `noted`: the order of its
+    rejection, once the pipeline has read that; `spoiled`: somebody with an administrator's rights has tampered with it,
+    so that it may be worth nothing."""
 
     at: float
     asker: str | None
