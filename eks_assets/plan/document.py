@@ -118,6 +118,7 @@ def build_report(planned: EnvironmentPlan, registry: Registry, env: Environment,
             if p.error is None and not p.change.is_needed and p.change.reason not in ("", NOTHING_TO_DO.reason)
         ),
         release=_gated(planned, registry, env, source, plan),
+        pushes=_pushes(env),
     )
 
 
@@ -163,6 +164,15 @@ def _gated(planned: EnvironmentPlan, registry: Registry, env: Environment, sourc
         reach={p.unit: p.reach for p in planned.units if p.reach},
         digest=part.compute_digest() if pending and settled else None,
     )
+
+
+def _pushes(env: Environment) -> str | None:
+    """Who approves what is pushed to the environment's branch of the application repository."""
+    if env.git is None:
+        return None
+    if env.pins_commit:
+        return f"Argo CD is pinned to a commit of {env.git_branch}: a push changes nothing before it is deployed."
+    return f"Argo CD follows {env.git_branch}: a push to it is a change that nobody approves."
 
 
 def _json(value: object) -> JsonValue:

@@ -64,6 +64,8 @@ def _head(report: PlanReport) -> Iterable[str]:
     gate = wording.gate_lines(report)
     yield from _titled(escape_markdown(gate[0]) if gate else "", [f"- {_code(line)}" for line in gate[1:]])
     yield from (f"{name} {escape_markdown(commit)}\n" for name, commit in wording.source_words(report).items())
+    if report.pushes:
+        yield f"{escape_markdown(report.pushes)}\n"
     yield f"Digest `{report.digest}`\n\n"
 
 

@@ -48,8 +48,8 @@ class Field(_Model):
 
 
 class Facts(_Model):
-    """What would be applied, by SHA-256: of a stack its template; of a release its chart and what that renders to. Of
-    objects from the application repository the commit that they are rendered from."""
+    """What would be applied, by its hash: of a stack its template; of a release its chart and what that renders to; of
+    the application repository's branch its tree, of objects from it the commit that they are rendered from."""
 
     chart: str | None = Described(None, description="Of the packaged chart.")
     manifest: str | None = Described(
@@ -59,6 +59,7 @@ class Facts(_Model):
     commit: str | None = Described(
         None, description="Of the environment's branch; absent while the branch still has to be pushed."
     )
+    tree: str | None = Described(None, description="Of the branch: git's own id of the tree that its commit carries.")
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, str]:
@@ -196,6 +197,8 @@ class PlanReport(Plan):
         "longer wanted."
     )
     release: Gated | None = Described(description="What of it waits behind the approval gate; null without a gate.")
+    # For people alone: who checks the digest of a printed plan leaves out the fields above, and no others.
+    pushes: str | None = Described(None, exclude=True)
 
 
 class _Untitled(GenerateJsonSchema):

@@ -75,6 +75,8 @@ def _summary(report: PlanReport, width: int) -> Iterator[Text]:
     rest += [f"{off} off"] if off else []
     counted = f"{report.environment}: {wording.count_words(report)}"
     yield from _wrapped(f"{counted} ({', '.join(rest)}).", width, "bold", "")
+    if report.pushes:
+        yield from _wrapped(report.pushes, width, "dim", "")
     if not changing:
         return
     yield from _wrapped(f"Critical path: {wording.duration_words(report.minutes)}.", width, "", "")

@@ -221,6 +221,12 @@ class Environment(Model):
         return (self.git and self.git.branch) or f"develop/{self.resource_prefix}"
 
     @property
+    def pins_commit(self) -> bool:
+        """Whether Argo CD is told the commit that was deployed, instead of the branch."""
+        default = "commit" if self.approval else "branch"
+        return self.git is not None and (self.git.follow or default) == "commit"
+
+    @property
     def keycloak_secret(self) -> str:
         """Name of the Secrets Manager secret; the value is generated there and never read by the pipeline."""
         return self.parameter_path("keycloak/admin-credentials")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,8 @@ class Git(Model):
     has in it. `branch`: default `develop/<prefix>`; `base`: the branch with the templates, default the repository's
     own default branch. `variables`: what `applicationset.yaml` files may use beside RESOURCE_PREFIX, APP_DOMAIN and
     CERTIFICATE_ARN; they end up in the repository, so no secrets. `${SANDBOX_GIT}` and `${SANDBOX_REGISTRY}` are the
-    running sandbox's addresses."""
+    running sandbox's addresses. `follow`: what Argo CD is told, the `branch` (every push to it reaches the cluster) or
+    the `commit` that was deployed; default `commit` where there is an `approval`, which it demands, else `branch`."""
 
     repository: str = Field(
         pattern=r"^(https?://|ssh://|\$\{SANDBOX_GIT\}|[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:)\S*$",
@@ -58,3 +59,5 @@ class Git(Model):
     credentials: GitCredentials | None = None
     author: GitAuthor = GitAuthor()
     variables: dict[VariableName, VariableValue] = Field(default={}, description="by variable name")
+    # Left out of the digest where the file does not say: such an environment has nothing new to deploy.
+    follow: Literal["branch", "commit"] | None = Field(default=None, exclude_if=lambda follow: follow is None)

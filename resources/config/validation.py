@@ -191,6 +191,9 @@ def _git(environment: Document) -> Iterator[Problem]:
     yield from _repository(environment)
     if settings.get("branch") is not None and settings.get("branch") == settings.get("base"):
         yield environment.problem(("git", "branch"), "is the branch with the templates; allowed: another branch")
+    if settings.get("follow") == "branch" and environment.at(("approval",), dict) is not None:
+        allowed = "commit, as nobody approves what is pushed to a branch"
+        yield environment.problem(("git", "follow"), f"is branch in an environment with approval; allowed: {allowed}")
     for name in environment.at(("git", "variables"), dict) or {}:
         if name in BUILT_IN_VARIABLES:
             allowed = "other names, as this one follows from the environment"

@@ -100,6 +100,8 @@ class GitTree(Spec[O_co], Generic[O_co]):
     `base`: the branch with the templates (None: the repository's default branch). `credentials`: name of the secret
     in Secrets Manager (None: git's own). `variables`: everything that a file may use; a value may be pending.
     `products`: folders that must have an ApplicationSet. `author`: `Name <address>`. `timeout`: seconds a git command.
+    `pinned`: what is applied names the commit, not the branch; `commit` is our own newest one then, and what others
+    push is a difference from it.
     """
 
     repository: str
@@ -110,6 +112,7 @@ class GitTree(Spec[O_co], Generic[O_co]):
     products: tuple[str, ...] = ()
     author: str = "eks-assets <eks-assets@localhost>"
     timeout: float = 120.0
+    pinned: bool = False
 
 
 AnyGitTree: TypeAlias = GitTree[Any]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -14,6 +13,7 @@ from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.manifests import load_objects
+from resources.drivers.git.pinning import Pin, kept_revisions, place_of
 from resources.drivers.git.repository import address_of
 from resources.kubernetes.objects import Object, list_objects
 from resources.model import checks
@@ -26,7 +26,8 @@ from resources.probes.result import CheckResult
 
 def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], context: Context) -> CheckResult:
     """Whether the applications are Healthy and Synced; else what the first one that is not says."""
-    names = _application_sets(spec, context)
+    sets = _application_sets(spec, context)
+    names = {obj["metadata"]["name"] for obj in sets}
     applications = list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
@@ -35,19 +36,28 @@ def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], con
             return CheckResult(False, f"ApplicationSet {', '.join(sorted(missing))} has made no application yet")
     commit = plain_document(spec.commit) if isinstance(spec, GitManifests) else None
     followed = (address_of(spec.tree, context), spec.tree.branch) if isinstance(spec, GitManifests) else None
+    kept = _kept(sets, spec, followed)
     for application in applications:
-        if reason := application_fault(application, followed, commit):
+        if reason := application_fault(application, followed, commit, kept):
             name = application["metadata"]["name"]
             return CheckResult(False, f"application {name}: {reason}", _last_health_change(application))
     detail = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
     return CheckResult(True, detail, max(map(_last_health_change, applications), default=""))
 
 
-def _application_sets(spec: Spec[Any], context: Context) -> set[str]:
-    """The names of the unit's ApplicationSets."""
+def _application_sets(spec: Spec[Any], context: Context) -> list[Object]:
+    """The unit's ApplicationSets, as they should be."""
     if not isinstance(spec, GitManifests):
-        return set()
-    return {obj["metadata"]["name"] for obj in load_objects(spec, context).objects if obj["kind"] == "ApplicationSet"}
+        return []
+    return [dict(obj) for obj in load_objects(spec, context).objects if obj["kind"] == "ApplicationSet"]
+
+
+def _kept(sets: Collection[Object], spec: Spec[Any], followed: tuple[str, str] | None) -> set[str] | None:
+    """The revisions that ApplicationSets name themselves; None where what they name is the branch."""
+    if followed is None or not isinstance(spec, GitManifests) or not spec.tree.pinned:
+        return None
+    commit = plain_document(spec.commit)
+    return {revision for obj in sets for revision in kept_revisions(obj, Pin(*followed))} - {commit}
 
 
 def _last_health_change(application: Object) -> str:
@@ -59,10 +69,16 @@ def _owners(application: Object) -> set[str]:
     return {o["name"] for o in application["metadata"].get("ownerReferences", []) if o["kind"] == "ApplicationSet"}
 
 
-def application_fault(application: Object, followed: tuple[str, str] | None, commit: str | None) -> str:
+def application_fault(
+    application: Object,
+    followed: tuple[str, str] | None,
+    commit: str | None,
+    kept: Collection[str] | None = None,
+) -> str:
     """What is wrong with an Application; empty when nothing is. `followed`: address and branch of the repository whose
     `commit` it has to be at, with those of its sources that follow it; others (a chart, a product's own repository)
-    have revisions of their own. Source: Argo CD, "Multiple Sources for an Application"."""
+    have revisions of their own. `kept`: where the commit is pinned, the revisions of that repository that stay as they
+    are. Source: Argo CD, "Multiple Sources for an Application"."""
     status, spec = application.get("status") or {}, application.get("spec") or {}
     health, sync = status.get("health", {}), status.get("sync", {})
     conditions = "; ".join(str(c.get("message", "")) for c in status.get("conditions", []))
@@ -70,7 +86,7 @@ def application_fault(application: Object, followed: tuple[str, str] | None, com
     revisions = sync.get("revisions") or [] if spec.get("sources") else [sync.get("revision")]
     # A source that was added a moment ago has none yet, and is at no commit then.
     pairs = zip_longest(sources, revisions[: len(sources)])
-    ours = [revision for source, revision in pairs if _follows(source, followed)]
+    ours = [revision for source, revision in pairs if _is_at_commit(source, followed, kept)]
     if sync.get("status") != "Synced" or any(revision != commit for revision in ours):
         revision = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
         where = f"{sync.get('status', 'unknown')} at {revision[:12]}"
@@ -84,16 +100,16 @@ def application_fault(application: Object, followed: tuple[str, str] | None, com
     return ""
 
 
-def _follows(source: Mapping[str, Any], followed: tuple[str, str] | None) -> bool:
+def _is_at_commit(source: Mapping[str, Any], followed: tuple[str, str] | None, kept: Collection[str] | None) -> bool:
+    """Whether the commit is what the source has to be at."""
     if followed is None or source.get("chart"):
         return False
     address, branch = followed
-    return source.get("targetRevision") == branch and _place(str(source.get("repoURL"))) == _place(address)
-
-
-def _place(address: str) -> str:
-    """Host and path of a repository, however its address is written: `git@host:a/b.git`, `https://host/a/b`."""
-    return re.sub(r"^(?:\w+://)?(?:[^@/]*@)?", "", address).replace(":", "/").rstrip("/").removesuffix(".git").lower()
+    if place_of(str(source.get("repoURL"))) != place_of(address):
+        return False
+    # One that is pinned names the commit before for a moment, until its ApplicationSet has been read again.
+    revision = source.get("targetRevision")
+    return revision == branch if kept is None else revision not in kept
 
 
 def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> CheckResult:

@@ -37,8 +37,9 @@ def branch_head(_: Check, spec: AnyGitTree, context: Context) -> CheckResult:
     branch = f"{reading.heads.branch} of {reading.repository}"
     if reading.heads.branch_commit is None:
         return CheckResult(False, f"there is no branch {branch}")
+    others = f"; by others: {', '.join(reading.others)}" if reading.others else ""
     if reading.differences:
         paths = ", ".join(difference.path for difference in reading.differences[:3])
         count = len(reading.differences)
-        return CheckResult(False, f"{branch} is not as its templates make it: {count} files differ: {paths}")
-    return CheckResult(True, f"{branch} is at {reading.heads.branch_commit[:12]}")
+        return CheckResult(False, f"{branch} is not as its templates make it: {count} files differ: {paths}{others}")
+    return CheckResult(True, f"{branch} is at {reading.heads.branch_commit[:12]}{others}")

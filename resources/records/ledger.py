@@ -14,8 +14,8 @@ from typing import Any
 
 import rfc8785
 
-from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call
+from resources.aws.ledger_bucket import put_new_object, read_object
 from resources.config.names import ledger_bucket
 from resources.context import Context
 from resources.model.change import Change
@@ -50,33 +50,15 @@ def record_change(context: Context, document: Mapping[str, Any]) -> None:
 def write_once(context: Context, key: str, document: Mapping[str, Any]) -> bool:
     """Write a document unless there is one under that key already; whether it was written."""
     try:
-        _put(context, key, document)
+        put_new_object(context.aws, key, document)
     except AlreadyThere:
         return False
     return True
 
 
-def _put(context: Context, key: str, document: Mapping[str, Any]) -> None:
-    bucket = ledger_bucket(context.env)
-    try:
-        with aws_call(f"writing {key} to the ledger {bucket}"):
-            s3_client(context.aws).put_object(
-                Bucket=bucket, Key=key, Body=rfc8785.dumps(document), IfNoneMatch="*", ContentType="application/json"
-            )
-    except NotFound as error:
-        raise NotFound(
-            f"the ledger bucket {bucket} does not exist", next_step=f"eks-assets bootstrap {context.env.name} --apply"
-        ) from error
-
-
 def read_key(context: Context, key: str, version: str = "", limit: int | None = None) -> bytes:
     """What was written under the key: now, or as the version that is named; at most `limit` bytes. Raises NotFound."""
-    bucket = ledger_bucket(context.env)
-    with aws_call(f"reading {key} from the ledger {bucket}"):
-        s3 = context.aws.client("s3")
-        if version:
-            return s3.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read(limit)
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read(limit)
+    return read_object(context.aws, key, version, limit)
 
 
 def list_versions(context: Context, prefix: str) -> list[tuple[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,12 @@ import yaml
 
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.units import load_registry
+from resources.config.loader import load_environment
+from resources.config.sandbox_state import sandbox_state
+from resources.context import Context
+from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.manifests import refresh_applications
+from resources.support.polling import Poll, wait_until
 from sandbox.credentials import credentials
 from sandbox.mail import messages
 from tests.conftest import Cli
@@ -100,6 +108,82 @@ def test_gated_deploy_finishes_after_two_approvals(waiting: dict[str, Any], eks_
     assert "is approved by alice, bob" in done.stdout
     assert "nothing to do" in eks_assets("deploy", GATED).stdout
     assert eks_assets("status", GATED).returncode == 0
+
+
+def push(folder: Path, old: str, new: str, subject: str) -> str:
+    """Somebody with the credential that may write replaces a text in storefront's values on the branch; the commit."""
+    env = load_environment(GATED)
+    assert env.git is not None
+    assert env.git.credentials is not None
+    secrets = credentials("root").client("secretsmanager")
+    login = json.loads(secrets.get_secret_value(SecretId=env.git.credentials.secret)["SecretString"])
+    address = sandbox_state().variables["SANDBOX_GIT"]
+    host = address.replace("://", f"://{login['username']}:{login['password']}@", 1)
+
+    def git(*arguments: str) -> str:
+        pat = ("-c", "user.name=Pat", "-c", "user.email=pat@gated.test")
+        done = subprocess.run(["git", *pat, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("clone", "--quiet", "--branch", env.git_branch, host, subject)
+    values = folder / subject / "storefront/chart/values.yaml"
+    text = values.read_text()
+    assert text.count(old) == 1
+    values.write_text(text.replace(old, new))
+    git("-C", subject, "commit", "--quiet", "--all", "--message", subject)
+    git("-C", subject, "push", "--quiet")
+    return git("-C", subject, "rev-parse", "HEAD")
+
+
+def refreshed_storefront(context: Context) -> tuple[str, int]:
+    """Commit and replicas of storefront, after Argo CD has read the repository again."""
+    applications = context.cluster.kind(API_VERSION, "Application")
+
+    def read() -> dict[str, Any]:
+        application: dict[str, Any] = applications.get(name="storefront", namespace="argocd").to_dict()
+        return application
+
+    before = read()["status"]["reconciledAt"]
+    time.sleep(1)  # the time of a reconciliation is told in seconds
+    refresh_applications(context)
+
+    def poll() -> Poll[dict[str, Any]]:
+        application = read()
+        return Poll(application if application["status"]["reconciledAt"] != before else None, before)
+
+    application = wait_until(poll, what="a refresh of storefront", deadline=60, interval=0.5)
+    deployment = context.cluster.kind("apps/v1", "Deployment").get(name="storefront", namespace="storefront")
+    return application["status"]["sync"]["revision"], deployment.to_dict()["spec"]["replicas"]
+
+
+def test_push_to_branch_changes_nothing_and_waits_for_approval(
+    waiting: dict[str, Any], tmp_path: Path, eks_assets: Cli
+) -> None:
+    """Whoever can push to the branch had the cluster: storefront had another image two seconds later."""
+    context = Context.of(load_environment(GATED))
+    before = refreshed_storefront(context)
+    pushed = push(tmp_path, "replicas: 2", "replicas: 3", "three")
+    try:
+        assert refreshed_storefront(context) == before
+        status = eks_assets("status", GATED, "--json")
+        assert status.returncode == 3, status.stdout + status.stderr
+        units = {unit["unit"]: unit for unit in json.loads(status.stdout)["units"]}
+        assert units["application_config"]["state"] == "waiting"
+        by = f"{pushed[:12]} by Pat <pat@gated.test> (three)"
+        assert by in units["application_config"]["checks"][0]["detail"]
+        plan = eks_assets("plan", GATED, "--json")
+        assert plan.returncode == 0, plan.stdout + plan.stderr
+        change = next(c for c in json.loads(plan.stdout)["changes"] if c["unit"] == "application_config")
+        assert by in change["reason"]
+        assert [field["path"] for field in change["fields"]] == ["storefront/chart/values.yaml"]
+        deploy = eks_assets("deploy", GATED, "--json", timeout=600)
+        assert deploy.returncode == 3, deploy.stdout + deploy.stderr
+        assert "application_config" in json.loads(deploy.stdout)["approval"]["units"]
+        assert refreshed_storefront(context) == before
+    finally:
+        push(tmp_path, "replicas: 3", "replicas: 2", "two")
+    assert eks_assets("status", GATED).returncode == 0
+    assert "nothing to do" in eks_assets("deploy", GATED).stdout
 
 
 def test_later_change_needs_new_approval_and_can_be_rejected(environments: Path, eks_assets: Cli) -> None:

@@ -38,4 +38,5 @@ def git_tree(env: Environment, certificate: CertificateOutputs) -> GitTree[Appli
         },
         products=env.products_purchased,
         author=f"{git.author.name} <{git.author.email}>",
+        pinned=env.pins_commit,
     )

@@ -11,18 +11,17 @@ import yaml
 
 from resources.context import Context
 from resources.drivers.base import Driver
-from resources.drivers.git.merge import (
+from resources.drivers.git.merge import READINGS, Reading, load_reading, read_with
+from resources.drivers.git.objects import commit_tree
+from resources.drivers.git.pushes import record_push
+from resources.drivers.git.renderings import (
     ENVIRONMENT_TRAILER,
     PLAN_TRAILER,
-    READINGS,
     TEMPLATE_TRAILER,
     VARIABLES_TRAILER,
-    Reading,
-    load_reading,
-    read_with,
+    last_rendering,
 )
-from resources.drivers.git.objects import commit_tree
-from resources.drivers.git.repository import BranchMoved, Git, Heads
+from resources.drivers.git.repository import BranchMoved, Git
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import digest_of
 from resources.model.errors import ApprovalStale, NotFound, OperationFailed
@@ -41,24 +40,35 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         return _observed(spec, load_reading(spec, context))
 
     def outputs(self, spec: GitTree[Any], context: Context) -> Outputs | None:
-        """The head of the branch: what should be on it depends on variables that may be pending here."""
+        """The head of the branch, or our own newest commit where that is pinned. What should be on the branch depends
+        on variables that may be pending here."""
         with Git.open(spec, context) as git:
-            return _outputs(spec, git.heads(), git.repository)
+            heads = git.heads()
+            commit = heads.branch_commit
+            if spec.pinned and commit:
+                git.fetch(heads)
+                last = last_rendering(git, heads, spec, context)
+                commit = last.commit if last else None
+            return _outputs(spec, commit, git.repository)
 
     def plan(self, spec: GitTree[Any], observed: Observed | None) -> Change:
         """The fields of the files that differ; for files that are no GitOps files, their versions."""
         if observed is None:
             return Change("create", (FieldChange("branch", None, spec.branch),), "the repository is not there yet")
-        fields = _changes(observed)
-        notes = _noted(observed.desired["notes"])
+        fields, adopted = _changes(observed), observed.desired["adopted"]
+        notes = _noted(observed.desired["notes"]) + _others(spec, observed.desired["others"])
+        facts = {"tree": observed.desired["tree"]}
         if observed.status == "absent":
             reason = f"branch {spec.branch} does not exist{notes}"
-            return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason)
+            return Change("create", (FieldChange("branch", None, spec.branch), *fields), reason, facts)
+        if adopted:
+            fields = (FieldChange("recorded", None, adopted), *fields)
+            notes = f"; {adopted[:12]} was pushed by an earlier version and is recorded as the pipeline's own{notes}"
+        elif observed.outputs is None:
+            fields = (FieldChange("pinned", None, "a commit of the pipeline's own"), *fields)
         if not fields:
             return replace(NOTHING_TO_DO, reason=f"{NOTHING_TO_DO.reason}{notes}")
-        files = ", ".join(change.path for change in observed.desired["differences"][:3])
-        count = len(observed.desired["differences"])
-        return Change("update", fields, f"{files}{' and others' if count > 3 else ''} on {spec.branch}{notes}")
+        return Change("update", fields, f"{_files(observed)} on {spec.branch}{notes}", facts)
 
     def apply(self, spec: GitTree[Any], context: Context) -> None:
         """Commit what differs and push it; on a branch that moves meanwhile, onto its new head, up to five times.
@@ -90,11 +100,19 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         )
 
     def _push(self, git: Git, current: Reading, spec: GitTree[Any], context: Context) -> None:
-        """Commit the wanted tree, where any file differs, and push. Raises BranchMoved."""
+        """Commit the wanted tree, where any file differs or the commit is what is applied, record the commit, and push.
+        Raises BranchMoved."""
         commit = current.heads.branch_commit or current.heads.base_commit
-        if current.differences:
+        if current.adopted and not current.differences:
+            context.before_change()
+            record_push(context, current.adopted, {"adopted": True})
+            context.progress(f"recorded {current.adopted[:12]} of {current.heads.branch} as the pipeline's own")
+            return
+        if current.differences or spec.pinned:
             change = self.plan(spec, _observed(spec, current))
             commit = commit_tree(git, current.tree, commit, _message(current, change, context.env.name))
+            context.before_change()
+            record_push(context, commit, {"template": current.heads.base_commit, "tree": current.tree})
         context.before_change()
         git.push(commit)
         context.progress(f"pushed {commit[:12]} to {current.heads.branch}: {len(current.differences)} files differ")
@@ -108,9 +126,12 @@ def _observed(spec: AnyGitTree, current: Reading) -> Observed:
             "files": current.current,
             "wanted": current.wanted,
             "differences": current.differences,
+            "tree": current.tree,
             "notes": current.notes,
+            "others": current.others,
+            "adopted": current.adopted,
         },
-        _outputs(spec, current.heads, current.repository),
+        _outputs(spec, current.start, current.repository),
         {"branch": current.heads.branch, "commit": head or "", "template": current.heads.base_commit},
     )
 
@@ -126,7 +147,7 @@ def _check_approved(current: Reading, context: Context) -> None:
     ):
         if commit != detail[key]:
             raise _stale(branch, context, f"from {detail[key][:12] or 'none'} to {commit[:12] or 'none'}")
-    if current.differences != approved.desired["differences"]:
+    if current.tree != approved.desired["tree"] or current.differences != approved.desired["differences"]:
         raise _stale(heads.branch, context, "in what is rendered onto it")
 
 
@@ -142,10 +163,23 @@ def _noted(notes: Collection[str]) -> str:
     return f"; wrong, but the environment does not apply it: {'; '.join(notes)}" if notes else ""
 
 
-def _outputs(spec: AnyGitTree, heads: Heads, repository: str) -> Outputs | None:
-    values = {"commit": heads.branch_commit, "branch": heads.branch, "repository": repository}
+def _others(spec: AnyGitTree, commits: Collection[str]) -> str:
+    """What follows a reason: the commits that the pipeline did not make."""
+    if not commits:
+        return ""
+    state = "not applied before this is approved" if spec.pinned else "applied already, and approved by nobody"
+    return f"; pushed to {spec.branch} by others, {state}: {', '.join(commits)}"
+
+
+def _files(observed: Observed) -> str:
+    paths = [difference.path for difference in observed.desired["differences"]]
+    return f"{', '.join(paths[:3]) or 'no file'}{' and others' if len(paths) > 3 else ''}"
+
+
+def _outputs(spec: AnyGitTree, commit: str | None, repository: str) -> Outputs | None:
+    values = {"commit": commit, "branch": spec.branch, "repository": repository}
     kind = spec.outputs_type()
-    return kind(**{name: values[name] for name in kind.model_fields}) if heads.branch_commit else None
+    return kind(**{name: values[name] for name in kind.model_fields}) if commit else None
 
 
 def _message(current: Reading, change: Change, environment: str) -> tuple[str, str, str]:

@@ -17,6 +17,8 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.merge import load_reading, rendered_files
+from resources.drivers.git.pinning import Pin, pin_document
+from resources.drivers.git.repository import address_of
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
@@ -83,8 +85,8 @@ class GitManifestsDriver(Driver[GitManifests]):
 
 
 def load_objects(spec: GitManifests, context: Context) -> Manifests:
-    """The objects of the files, labelled with the group and annotated with the commit. Raises ConfigError for a path
-    that matches no file."""
+    """The objects of the files, labelled with the group, annotated with the commit, and pinned to it where that is
+    asked for. Raises ConfigError for a path that matches no file."""
     files = rendered_files(spec.tree, context)
     documents: list[dict[str, Any]] = []
     for path in spec.paths:
@@ -94,6 +96,9 @@ def load_objects(spec: GitManifests, context: Context) -> Manifests:
                 f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
             )
         documents += [doc for name in matching for doc in _documents(name, files[name]) if doc]
+    if spec.tree.pinned:
+        pin = Pin(address_of(spec.tree, context), spec.tree.branch, plain_document(spec.commit))
+        documents = [pin_document(doc, pin) for doc in documents]
     return Manifests(objects=tuple(_marked(doc, spec) for doc in documents))
 
 

@@ -28,6 +28,7 @@ from resources.drivers.git.applicationsets import (
     pending_marks,
     unfilled_variables,
 )
+from resources.drivers.git.nested_applications import nested_faults
 from resources.drivers.git.objects import (
     Difference,
     compare_trees,
@@ -37,26 +38,28 @@ from resources.drivers.git.objects import (
     tree_of,
     write_tree,
 )
-from resources.drivers.git.repository import Git, Heads, check_object_id
+from resources.drivers.git.pinning import Pin, following_faults
+from resources.drivers.git.renderings import Rendering, commits_of_others, last_rendering
+from resources.drivers.git.repository import Git, Heads
 from resources.kubernetes.objects import read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.outputs import plain_document, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
+from resources.support.yaml_limits import load_documents, read_limits
 from resources.support.yaml_loaders import Loader
 
-ENVIRONMENT_TRAILER, PLAN_TRAILER = "Eks-Assets-Environment", "Eks-Assets-Plan"
-TEMPLATE_TRAILER, VARIABLES_TRAILER = "Eks-Assets-Template", "Eks-Assets-Variables"
-LONGEST_TRAILER = 65536  # characters of variables
 _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The state of the repository at one time. `tree`: the id of the wanted tree; `current`, `wanted`: the GitOps
-    files (AppProjects and ApplicationSets) by path, on the branch and as they should be; `differences`: all files that
-    differ; `notes`: what is wrong with files that are not applied here, a sentence each."""
+    """The state of the repository at one time. `tree`: the id of the wanted tree; `start`: the commit that it is
+    compared with: the branch's head, where that is pinned our newest commit (None: there is none); `current`, `wanted`:
+    the GitOps files (AppProjects and ApplicationSets) by path, there and as they should be; `differences`: all files
+    that differ; `notes`: what is wrong with files that are not applied here, a sentence each; `others`: the commits on
+    the branch that others made since our last one; `adopted`: our newest commit, where it has no record yet."""
 
     repository: str
     heads: Heads
@@ -65,19 +68,14 @@ class Reading:
     current: Mapping[str, str] = field(repr=False)
     differences: tuple[Difference, ...]
     variables: Mapping[str, str]
+    start: str | None = None
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    adopted: str | None = None
 
     @property
     def is_done(self) -> bool:
-        return self.heads.branch_commit is not None and not self.differences
-
-
-@dataclass(frozen=True)
-class _Rendering:
-    """What our newest commit on the branch was made from."""
-
-    template: str
-    variables: Mapping[str, str]
+        return self.start is not None and not self.differences and self.adopted is None
 
 
 # To be invalidated by whoever pushes to a branch.
@@ -127,20 +125,26 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         )
     git.fetch(heads)
     variables = variables_of(spec, context)
-    tree = _wanted_tree(git, heads, variables, spec, context.env.name)
+    last = last_rendering(git, heads, spec, context)
+    tree = _wanted_tree(git, heads, last, variables, spec)
     wanted = _gitops_files(git, tree)
     check_products(spec.products, wanted, git.repository, spec.branch)
     notes = (*_unfilled(wanted, variables, spec), *check_files(wanted, spec.products, _definitions(context)))
-    before = heads.branch_commit
+    if spec.pinned:
+        _refuse_following(git, tree, wanted, spec)
+    start = (last.commit if last else None) if spec.pinned else heads.branch_commit
     return Reading(
         repository=git.repository,
         heads=heads,
         tree=tree,
         wanted=wanted,
-        current=_gitops_files(git, before) if before else {},
-        differences=compare_trees(git, before or heads.base_commit, tree),
+        current=_gitops_files(git, start) if start else {},
+        differences=compare_trees(git, start or heads.base_commit, tree),
         variables=variables,
+        start=start,
         notes=notes,
+        others=commits_of_others(git, heads, last),
+        adopted=last.commit if last and not last.is_recorded else None,
     )
 
 
@@ -159,7 +163,7 @@ def _unfilled(files: Mapping[str, str], variables: Mapping[str, str], spec: AnyG
             yield from unfilled_variables(path, text, variables)
 
 
-def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], spec: AnyGitTree, environment: str) -> str:
+def _wanted_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapping[str, str], spec: AnyGitTree) -> str:
     for commit in filter(None, (heads.base_commit, heads.branch_commit)):
         files = _gitops_files(git, commit)
         _refuse_pending_marks({path: text for path, text in files.items() if is_applied(path, spec.products)})
@@ -167,19 +171,15 @@ def _wanted_tree(git: Git, heads: Heads, variables: Mapping[str, str], spec: Any
     if heads.branch_commit is None:
         return new
     ours = tree_of(git, heads.branch_commit)
-    tree = merge_trees(git, _last_tree(git, heads, environment), ours, new)
+    tree = merge_trees(git, _last_tree(git, heads, last), ours, new)
     # People may have written variables on the branch, too.
     return _rendered(git, tree, variables, spec)
 
 
-def _last_tree(git: Git, heads: Heads, environment: str) -> str:
+def _last_tree(git: Git, heads: Heads, last: Rendering | None) -> str:
     """The tree that we rendered last, rendered again from what our newest commit on the branch says. A branch that we
     never wrote to began as the base branch was, without anything filled in."""
     assert heads.branch_commit is not None
-    last = _last_rendering(git, heads.branch_commit, environment)
-    if last is None:
-        git.fetch_all(heads)
-        last = _last_rendering(git, heads.branch_commit, environment)
     if last is not None:
         git.fetch_commit(last.template)
         return _rendered(git, last.template, last.variables)
@@ -192,25 +192,23 @@ def _last_tree(git: Git, heads: Heads, environment: str) -> str:
     return tree_of(git, common)
 
 
-def _last_rendering(git: Git, branch: str, environment: str) -> _Rendering | None:
-    trailers = [f"%(trailers:key={key},valueonly,unfold)" for key in (TEMPLATE_TRAILER, VARIABLES_TRAILER)]
-    ours = f"^{ENVIRONMENT_TRAILER}: {environment}$"
-    log = git("log", "-1", "-E", f"--grep={ours}", f"--format={'%x00'.join(['%H', *trailers])}", operands=[branch])
-    if not log.strip():
-        return None
-    commit, template, variables = (part.strip() for part in log.split("\0"))
-    where = f"the commit {commit[:12]} on the branch of {git.repository} has no usable"
-    next_step = "someone has rewritten a commit of the pipeline; undo that, or delete the branch if nobody needs it"
-    try:
-        check_object_id(template, TEMPLATE_TRAILER)
-    except ConfigError as error:
-        raise ConfigError(f"{where} {TEMPLATE_TRAILER} trailer: {error.message}", next_step=next_step) from None
-    try:
-        if len(variables) > LONGEST_TRAILER:
-            raise ValueError
-        return _Rendering(template, {str(k): str(v) for k, v in json.loads(variables).items()})
-    except (ValueError, AttributeError, RecursionError):
-        raise ConfigError(f"{where} {VARIABLES_TRAILER} trailer", next_step=next_step) from None
+def _refuse_following(git: Git, tree: str, wanted: Mapping[str, str], spec: AnyGitTree) -> None:
+    """Raises ConfigError for an application that would change without an approval."""
+    applied = {p: text for p, text in wanted.items() if is_application_set(p) and is_applied(p, spec.products)}
+    pin = Pin(git.repository, spec.branch)
+    faults = [
+        f"{path}: {fault}"
+        for path, text in applied.items()
+        for document in load_documents(text, read_limits())
+        for fault in following_faults(document, pin)
+    ]
+    faults += nested_faults(git, tree, spec.products, applied, Pin(git.repository, None))
+    if faults:
+        raise ConfigError(
+            "\n".join(faults),
+            next_step="correct the file in the repository; nothing was pushed. Where plans are approved nothing may "
+            "follow a branch: docs/approvals.md",
+        )
 
 
 def _rendered(git: Git, tree: str, variables: Mapping[str, str], spec: AnyGitTree | None = None) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from resources.config.environment import Environment
 from resources.context import Context
-from resources.drivers.git import manifests, merge
+from resources.drivers.git import manifests
 from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.git.manifests import GitManifestsDriver, load_objects
 from resources.drivers.git.repository import Git
@@ -23,10 +21,9 @@ from tests.helpers.git_repository import BRANCH, SHOP
 
 
 @pytest.fixture
-def repository(tmp_path: Path, prod_env: Environment, monkeypatch: pytest.MonkeyPatch) -> LocalRepository:
+def repository(local: LocalRepository) -> LocalRepository:
     """The example repository, with the environment's branch, which lacks the newest template."""
-    monkeypatch.setattr(merge, "_definitions", lambda context: {})
-    made = LocalRepository(tmp_path / "host", prod_env)
+    made = local
     GitTreeDriver().apply(made.spec(), made.context())
     made.replace("main", SHOP, "prune: true", "prune: false", "Prune nothing")
     return made

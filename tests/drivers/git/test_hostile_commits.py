@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from resources.config.environment import Environment
 from resources.drivers import programs
-from resources.drivers.git import merge
 from resources.drivers.git import repository as repository_module
 from resources.drivers.git.branch import GitTreeDriver
 from resources.drivers.git.repository import Git, check_object_id
@@ -23,10 +21,9 @@ ID = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
-def repository(tmp_path: Path, prod_env: Environment, monkeypatch: pytest.MonkeyPatch) -> LocalRepository:
+def repository(local: LocalRepository) -> LocalRepository:
     """The example repository, with a branch of the environment that nobody has rendered yet."""
-    monkeypatch.setattr(merge, "_definitions", lambda context: {})
-    made = LocalRepository(tmp_path / "host", prod_env)
+    made = local
     made.git("branch", BRANCH, "main")
     return made
 

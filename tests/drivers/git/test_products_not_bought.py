@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from resources.config.environment import Environment
-from resources.drivers.git import merge
 from resources.drivers.git.applicationsets import is_applied
 from resources.drivers.git.branch import GitTreeDriver
 from resources.model.change import Change
@@ -27,9 +23,8 @@ FAULTS = {
 
 
 @pytest.fixture
-def repository(tmp_path: Path, prod_env: Environment, monkeypatch: pytest.MonkeyPatch) -> LocalRepository:
-    monkeypatch.setattr(merge, "_definitions", lambda context: {})
-    return LocalRepository(tmp_path / "host", prod_env)
+def repository(local: LocalRepository) -> LocalRepository:
+    return local
 
 
 def plan(repository: LocalRepository) -> Change:

@@ -1,0 +1,64 @@
+"""Which commits the pipeline has pushed: one object of the ledger each, written before the push.
+
+A commit's author and trailers are whatever its writer made them; nobody but the pipeline writes the ledger. The planner
+may read `pushes/`, and list nothing: a key that is not there answers it as a forbidden one does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from resources.aws.ledger_bucket import put_new_object, read_object
+from resources.context import Context
+from resources.model.errors import AccessDenied, AlreadyThere, NotFound
+from resources.support.memory_cache import CacheKey
+
+# Written with the first of them: from then on a commit without an object is somebody else's.
+FIRST = "pushes/first.json"
+_RECORDED: CacheKey[bool] = CacheKey("whether the ledger has an object, by key")
+
+
+def is_recorded(context: Context, commit: str) -> bool:
+    """Whether the pipeline has recorded the commit as its own. Raises AccessDenied, Transient."""
+    return _exists(context, f"pushes/{commit}.json")
+
+
+def has_records(context: Context) -> bool:
+    """Whether any commit has been recorded yet; an older version pushed without. Raises AccessDenied, Transient."""
+    return _exists(context, FIRST)
+
+
+def record_push(context: Context, commit: str, facts: Mapping[str, Any]) -> None:
+    """Say in the ledger that the commit is the pipeline's; what is there stays. Raises NotFound where the environment
+    has not been bootstrapped, AccessDenied, Transient."""
+    document = {
+        **facts,
+        "commit": commit,
+        "environment": context.env.name,
+        "run": context.run_id or "no run",
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+    }
+    # In this order: should it end between them, the commit is recorded, and nothing else is shut out.
+    for key in (f"pushes/{commit}.json", FIRST):
+        try:
+            put_new_object(context.aws, key, document)
+        except AlreadyThere:
+            continue
+    context.cache.invalidate(_RECORDED)
+
+
+def _exists(context: Context, key: str) -> bool:
+    def ask() -> bool:
+        try:
+            read_object(context.aws, key)
+        except NotFound:
+            return False
+        except AccessDenied:
+            if not context.aws.planning:
+                raise
+            return False
+        return True
+
+    return context.cache.get(_RECORDED, ask, item=key)
