@@ -24,7 +24,7 @@ from resources.drivers.base import AnyDriver
 from resources.drivers.helm.rendering import declare_releases
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange, Observed
-from resources.model.errors import ConfigError, OperationFailed, PipelineError, Transient
+from resources.model.errors import ConfigError, NotShown, OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_fields
 from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes.runner import run_probe
@@ -165,6 +165,9 @@ def _compare(
         change = driver.plan(spec, observed)
         if with_preview and change.is_needed:
             change = driver.preview(spec, observed, change, context)
+    except NotShown as error:
+        # It may differ or not: whoever deploys plans it again.
+        return None, Change("update", (FieldChange("", None, None),), f"cannot be shown here: {error.message}")
     except PipelineError as error:
         # What it reads may be incomplete (a VPC without its subnets): it is planned again when that is done.
         if not any(p.needs_a_run for p in needs) or isinstance(error, ConfigError | Transient):

@@ -134,7 +134,7 @@ class Aws:
         self, env: Environment, source: Source | None = None, *, as_deployer: bool = True, planning: bool = False
     ) -> None:
         self.env = env
-        self.planning = planning
+        self.planning = planning and env.roles.planner is not None
         self.source = source or Source.of(env)
         self._chain = _chain(env, planning) if as_deployer else []
         self._lock = threading.RLock()

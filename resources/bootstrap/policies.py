@@ -12,7 +12,13 @@ from resources.bootstrap.ownership import (
     own_stacks,
     role_arn,
 )
-from resources.bootstrap.stack_rights import git_secret, loki_buckets, other_secrets, parameter_arns
+from resources.bootstrap.stack_rights import (
+    git_secrets,
+    loki_buckets,
+    other_secrets,
+    parameter_arns,
+    read_only_git_secret,
+)
 from resources.cloudformation import Document, allow, build_arn, deny, policy_document
 from resources.config.environment import Environment
 from resources.config.names import (
@@ -150,6 +156,7 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
         *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
         deny(["cloudformation:CreateChangeSet"], **{"ForAnyValue:StringNotEquals": taking_over}),
         *_reading(env),
+        *_secrets(git_secrets(env)),
         *_platform(env),
         *_ledger(env, key),
         allow(_READ_BUCKETS, loki_buckets(env)),
@@ -157,16 +164,19 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
     ]
 
 
-def planner_statements(env: Environment, service_role: Any) -> list[Document]:
-    """The planner reads what exists, and makes and deletes the change sets that a plan looks into; of the ledger it
-    sees only whether the environment has been through its gate, and it has no part in leases. `service_role`: its ARN,
-    which a change set names."""
+def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
+    """The planner reads what exists, and makes and deletes the change sets that a plan looks into. Of the ledger it
+    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed; of git's
+    credentials it reads those that may not write; it has no part in leases. `service_role`, `key`: the ARNs of the role
+    that a change set names, and of the ledger's key."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
-    uses = allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"})
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
         *_reading(env),
-        uses,
+        *_secrets(read_only_git_secret(env)),
+        allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"}),
+        allow(["s3:GetObject"], f"{bucket}/pushes/*"),
+        allow(["kms:Decrypt"], key, StringEquals={"kms:EncryptionContext:aws:s3:arn": bucket}),
         no_grants(env),
         no_anchors(env),
         *no_changes_elsewhere(env),
@@ -179,11 +189,11 @@ def _keeps_key(key: Any) -> Document:
     return {"Effect": "Deny", "NotAction": using, "Resource": key}
 
 
-def _git_secret(env: Environment) -> list[Document]:
-    """Of all secrets one is read: the credentials of the application repository, where there are any."""
-    secret = git_secret(env)
-    reading = [allow(["secretsmanager:GetSecretValue"], secret)] if secret else []
-    return [*reading, other_secrets(env)]
+def _secrets(secrets: list[str]) -> list[Document]:
+    """Of all secrets these alone are read: credentials of the application repository."""
+    one = secrets[0] if len(secrets) == 1 else secrets
+    reading = [allow(["secretsmanager:GetSecretValue"], one)] if secrets else []
+    return [*reading, other_secrets(secrets)]
 
 
 def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: bool = False) -> list[Document]:
@@ -221,7 +231,6 @@ def _reading(env: Environment) -> list[Document]:
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         allow(["sts:GetCallerIdentity"]),
-        *_git_secret(env),
         *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
         # Anonymous pulls of public charts work too, only fewer of them.
         *([] if env.charts.mirror else [allow(["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"])]),

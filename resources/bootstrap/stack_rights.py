@@ -123,20 +123,30 @@ def _storage(env: Environment) -> list[Document]:
     ]
 
 
-def git_secret(env: Environment) -> str | None:
-    """The ARN, with IAM's wildcards, of the secret with the git credentials; None where the environment names none."""
-    if env.git is None or env.git.credentials is None:
-        return None
-    name = env.git.credentials.secret
+def git_secrets(env: Environment) -> list[str]:
+    """The ARNs, with IAM's wildcards, of the secrets with the git credentials: of those that may write, and of those
+    that may not, where the environment names them."""
+    credentials = env.git.credentials if env.git else None
+    names = [credentials.secret, credentials.read_only_secret] if credentials else []
+    return [_secret(env, name) for name in names if name]
+
+
+def read_only_git_secret(env: Environment) -> list[str]:
+    """As `git_secrets`, of those alone that may not write."""
+    credentials = env.git.credentials if env.git else None
+    return [_secret(env, credentials.read_only_secret)] if credentials and credentials.read_only_secret else []
+
+
+def _secret(env: Environment, name: str) -> str:
     return name if name.startswith("arn:") else build_arn(env, "secretsmanager", f"secret:{name}-??????")
 
 
-def other_secrets(env: Environment) -> Document:
-    """Nobody of the pipeline reads the value of any other secret. The git one is left out here, not allowed."""
+def other_secrets(secrets: list[str]) -> Document:
+    """Nobody of the pipeline reads the value of any other secret than these, which are left out here, not allowed."""
     statement = deny(["secretsmanager:GetSecretValue"])
-    if (secret := git_secret(env)) is not None:
+    if secrets:
         del statement["Resource"]
-        statement["NotResource"] = [secret]
+        statement["NotResource"] = secrets
     return statement
 
 
@@ -159,7 +169,7 @@ def _names(env: Environment) -> list[Document]:
         allow(_verbs("route53", "AssociateVPCWithHostedZone CreateHostedZone GetChange ListQueryLoggingConfigs")),
         allow(_verbs("secretsmanager", secrets), secret),
         allow(["secretsmanager:GetRandomPassword"]),
-        other_secrets(env),
+        other_secrets(git_secrets(env)),
         allow(
             _verbs(
                 "ssm", "AddTagsToResource DeleteParameter GetParameters ListTagsForResource PutParameter RemoveTags*"

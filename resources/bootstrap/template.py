@@ -74,7 +74,7 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     service_arn = GetAtt(service, "Arn")
     rights = deployer_statements(env, service_arn, key_arn)
     deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
-    rights = planner_statements(env, service_arn)
+    rights = planner_statements(env, service_arn, key_arn)
     planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
     document.add_resource(_read_rights(deployer, planner))
     # Stacks without a service role are made with the deployer's own rights.

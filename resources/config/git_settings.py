@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from resources.config.field_types import Model
 
@@ -25,14 +25,26 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", description=_
 VariableValue = Annotated[str, Field(pattern=r"^[^\n]*$", description=_VARIABLE)]
 
 
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@:-]+$", description="the name or ARN of a secret")]
+
+
 class GitCredentials(Model):
     """`secret`: name or ARN of the Secrets Manager secret that holds the credentials, never the credentials themselves.
+    `read_only_secret`: of another one, whose credentials may read only: the planner gets these; without it the planner
+    reads anonymously.
 
     The secret is JSON with `username` and `password` (or `token`), or with `sshPrivateKey` and `knownHosts`: the keys
     that Argo CD's own repository Secrets have, so that one secret serves both. A token or a private key alone, as
     text, will do too."""
 
-    secret: str = Field(pattern=r"^[A-Za-z0-9/_+=.@:-]+$", description="the name or ARN of a secret")
+    secret: SecretName
+    read_only_secret: SecretName | None = Field(default=None, exclude_if=lambda secret: secret is None)
+
+    @model_validator(mode="after")
+    def _two_secrets(self) -> Self:
+        if self.read_only_secret == self.secret:
+            raise ValueError("read_only_secret is the secret that may write; name another one, or none")
+        return self
 
 
 class GitAuthor(Model):

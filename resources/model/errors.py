@@ -77,6 +77,10 @@ class AccessDenied(PipelineError):
     """AWS or Kubernetes refused the caller."""
 
 
+class NotShown(AccessDenied):
+    """The planner may not read something by design; whoever deploys may."""
+
+
 class Refused(PipelineError):
     """A change that the pipeline never makes by itself, such as replacing a cluster."""
 

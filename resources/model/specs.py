@@ -98,8 +98,9 @@ class GitTree(Spec[O_co], Generic[O_co]):
     filled in. Outputs are `commit` (the branch's head), `branch` and `repository`; name those that you need.
 
     `base`: the branch with the templates (None: the repository's default branch). `credentials`: name of the secret
-    in Secrets Manager (None: git's own). `variables`: everything that a file may use; a value may be pending.
-    `products`: folders that must have an ApplicationSet. `author`: `Name <address>`. `timeout`: seconds a git command.
+    in Secrets Manager (None: git's own); `read_only_credentials`: of the planner's (None: it reads anonymously).
+    `variables`: everything that a file may use; a value may be pending. `products`: folders that must have an
+    ApplicationSet. `author`: `Name <address>`. `timeout`: seconds a git command.
     `pinned`: what is applied names the commit, not the branch; `commit` is our own newest one then, and what others
     push is a difference from it.
     """
@@ -108,6 +109,7 @@ class GitTree(Spec[O_co], Generic[O_co]):
     branch: str
     base: str | None = None
     credentials: str | None = None
+    read_only_credentials: str | None = None
     variables: dict[str, str] = {}
     products: tuple[str, ...] = ()
     author: str = "eks-assets <eks-assets@localhost>"

@@ -1,9 +1,10 @@
-"""The sandbox's git host: one repository over HTTP on loopback, by git's own http-backend, for one user with a token.
+"""The sandbox's git host: one repository over HTTP on loopback, by git's own http-backend, for two users with a token
+each: one may push, the other may only read.
 
     python -m sandbox.git.server --folder DIR --port PORT
 
 DIR gets `argocd-app-config.git`, made from `sandbox/git/argocd_app_config/` the first time;
-DIR/credentials.json holds the user and the token.
+DIR/credentials.json and DIR/read-only-credentials.json hold the users and the tokens.
 """
 
 from __future__ import annotations
@@ -27,16 +28,31 @@ from sandbox.paths import SANDBOX, read_json, write_json
 
 REPOSITORY = "argocd-app-config.git"
 TEMPLATE, HOOKS = SANDBOX / "git" / "argocd_app_config", SANDBOX / "git"
-USER = "eks-assets"
+USER, READER = "eks-assets", "eks-assets-reader"
 HEALTH = "/healthz"
 _CHUNK = 65536
+# Git's own way to say no to a push.
+_READ_ONLY = {
+    "REMOTE_USER": READER,
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "http.receivepack",
+    "GIT_CONFIG_VALUE_0": "false",
+}
 
 
 def credentials(folder: Path) -> dict[str, str]:
-    """The user (`username`) and the token (`password`) of the host in this folder, made the first time."""
-    file = folder / "credentials.json"
+    """The user (`username`) who may push and the token (`password`) of the host in this folder, made the first time."""
+    return _login(folder / "credentials.json", USER)
+
+
+def read_only_credentials(folder: Path) -> dict[str, str]:
+    """As `credentials`, of the user who may only read."""
+    return _login(folder / "read-only-credentials.json", READER)
+
+
+def _login(file: Path, user: str) -> dict[str, str]:
     if not file.exists():
-        write_json(file, {"username": USER, "password": secrets.token_urlsafe(32)})
+        write_json(file, {"username": user, "password": secrets.token_urlsafe(32)})
     return read_json(file)
 
 
@@ -73,15 +89,20 @@ def _own_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
 
+def _expected(login: dict[str, str]) -> str:
+    return base64.b64encode(f"{login['username']}:{login['password']}".encode()).decode()
+
+
 class GitServer(ThreadingHTTPServer):
-    """Serves the repositories below a folder to whoever knows the token. `port` 0 takes a free one."""
+    """Serves the repositories below a folder to whoever knows a token. `port` 0 takes a free one."""
 
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
-        known = credentials(folder)
-        self.expected = base64.b64encode(f"{known['username']}:{known['password']}".encode()).decode()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.expected = _expected(credentials(folder))
+        self.expected_of_reader = _expected(read_only_credentials(folder))
         prepare(folder)
         super().__init__(("127.0.0.1", port), GitHandler)
 
@@ -101,7 +122,7 @@ class GitHandler(BaseHTTPRequestHandler):
         """Every method of git's protocol, and the health address, which needs no token."""
         if self.path == HEALTH:
             self._answer(HTTPStatus.OK, b"ok\n")
-        elif not self._is_known():
+        elif not (self._is(self.server.expected) or self._is(self.server.expected_of_reader)):
             self._answer(HTTPStatus.UNAUTHORIZED, b"user and token are needed\n")
         else:
             self._backend()
@@ -112,9 +133,9 @@ class GitHandler(BaseHTTPRequestHandler):
         """One line a request; the request line never holds the token."""
         sys.stderr.write(f"{self.log_date_time_string()} {format % args}\n")
 
-    def _is_known(self) -> bool:
+    def _is(self, user: str) -> bool:
         kind, _, given = self.headers.get("Authorization", "").partition(" ")
-        return kind.lower() == "basic" and hmac.compare_digest(given.strip().encode(), self.server.expected.encode())
+        return kind.lower() == "basic" and hmac.compare_digest(given.strip().encode(), user.encode())
 
     def _answer(self, status: HTTPStatus, body: bytes) -> None:
         self.send_response(status)
@@ -160,10 +181,11 @@ class GitHandler(BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command,
             "PATH_INFO": path,
             "QUERY_STRING": query,
+            "REMOTE_USER": USER,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "REMOTE_USER": USER,
+            **({} if self._is(self.server.expected) else _READ_ONLY),
             "REMOTE_ADDR": self.client_address[0],
         }
 

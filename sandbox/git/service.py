@@ -1,4 +1,4 @@
-"""The git host as a process of the sandbox, and its token in the embedded AWS, where an environment refers to it."""
+"""The git host as a process of the sandbox, and its tokens in the embedded AWS, where an environment refers to them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 from sandbox.account import REGION, ROOT_KEY, ROOT_SECRET
-from sandbox.git.server import HEALTH, REPOSITORY, credentials
+from sandbox.git.server import HEALTH, REPOSITORY, credentials, read_only_credentials
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.readiness import answers, wait_until_ready
 from sandbox.processes.supervised import Launcher, ProcessSpec, SupervisedProcess
 
-# What `git.credentials.secret` of the sandbox's environments names.
+# What `git.credentials` of the sandbox's environments names: `secret`, and `read_only_secret`.
 SECRETS = ("/demo/sandbox/git/credentials", "/demo/gated/git/credentials")
+READ_ONLY_SECRETS = ("/demo/sandbox/git/read-only-credentials", "/demo/gated/git/read-only-credentials")
 START_SECONDS = 60.0
 
 
@@ -48,7 +49,8 @@ class GitService:
 
 
 def store_token(folder: Path, aws_endpoint: str) -> None:
-    """Write the host's user and token into each of SECRETS, unless it is there. Raises botocore's errors."""
+    """Write the host's users and tokens into SECRETS and READ_ONLY_SECRETS, unless they are there. Raises botocore's
+    errors."""
     import boto3
 
     client = boto3.client(
@@ -58,8 +60,9 @@ def store_token(folder: Path, aws_endpoint: str) -> None:
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_SECRET,
     )
-    content = json.dumps(credentials(folder))
-    for name in SECRETS:
+    logins = ((SECRETS, credentials(folder)), (READ_ONLY_SECRETS, read_only_credentials(folder)))
+    for name, login in ((name, login) for names, login in logins for name in names):
+        content = json.dumps(login)
         try:
             if client.get_secret_value(SecretId=name)["SecretString"] != content:
                 client.put_secret_value(SecretId=name, SecretString=content)

@@ -16,12 +16,14 @@ from resources.config.names import ledger_bucket
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 
 READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List", "Simulate")
-# Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest.
+# Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest. It
+# decrypts what it may read of the ledger.
 ACTING = {
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "eks:AccessKubernetesApi",
     "iam:PassRole",
+    "kms:Decrypt",
 }
 
 
@@ -44,8 +46,8 @@ def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
         "cloudformation:DeleteStack",
         "cloudformation:SetStackPolicy",
         "dynamodb:GetItem",
-        "kms:Decrypt",
-        "s3:GetObject",
+        "kms:GenerateDataKey",
+        "s3:GetObjectVersion",
         "s3:PutObject",
         "sns:Publish",
         "ssm:PutParameter",
@@ -58,11 +60,23 @@ def test_planner_cannot_touch_ledger_leases_or_resources(prod_env: Environment, 
 
 
 def test_planner_lists_uses_of_grants_only(prod_env: Environment) -> None:
-    """Of the ledger the planner sees only whether the environment has been through its gate."""
+    """Of the ledger the planner lists only whether the environment has been through its gate."""
     listing = [s for s in statements_of(prod_env, "PlannerRole") if allows([s], "s3:ListBucket")]
     assert [(s["Resource"], s["Condition"]) for s in listing] == [
         (f"arn:aws:s3:::{ledger_bucket(prod_env)}", {"StringLike": {"s3:prefix": "uses/*"}})
     ]
+
+
+def test_planner_reads_of_the_ledger_which_commits_were_pushed(prod_env: Environment) -> None:
+    """By their keys, and with no other use of the ledger's key."""
+    statements = statements_of(prod_env, "PlannerRole")
+    (reading,) = [s for s in statements if lists(s, "s3:GetObject")]
+    bucket = f"arn:aws:s3:::{ledger_bucket(prod_env)}"
+    assert (reading["Action"], reading["Resource"]) == (["s3:GetObject"], f"{bucket}/pushes/*")
+    (decrypting,) = [s for s in statements if lists(s, "kms:Decrypt")]
+    assert decrypting["Action"] == ["kms:Decrypt"]
+    assert decrypting["Resource"] == {"Fn::GetAtt": ["LedgerKey", "Arn"]}
+    assert decrypting["Condition"] == {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": bucket}}
 
 
 def test_planner_makes_change_sets_of_its_environment_only(prod_env: Environment) -> None:
@@ -77,11 +91,11 @@ def test_planner_makes_change_sets_of_its_environment_only(prod_env: Environment
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
 
 
-def test_planner_reads_all_the_deployer_reads_but_ledger(prod_env: Environment) -> None:
+def test_planner_reads_all_the_deployer_reads_but_ledger(sandbox_env: Environment) -> None:
     """The planner reads all that the deployer reads, except the ledger and the lease."""
 
     def reads(title: str) -> set[str]:
-        allowed = actions(statements_of(prod_env, title))
+        allowed = actions(statements_of(sandbox_env, title))
         return {a for a in allowed if a.partition(":")[2].startswith(READING)}
 
     without = reads("DeployerRole") - reads("PlannerRole")
@@ -89,15 +103,21 @@ def test_planner_reads_all_the_deployer_reads_but_ledger(prod_env: Environment) 
     assert reads("PlannerRole") < reads("DeployerRole")
 
 
-def test_planner_reads_only_the_git_secret(sandbox_env: Environment, prod_env: Environment) -> None:
-    """Of all secrets the planner reads the git credentials alone."""
-    for env in (sandbox_env, prod_env):
-        statements = [s for s in statements_of(env, "PlannerRole") if lists(s, "secretsmanager:GetSecretValue")]
-        git = build_arn(env, "secretsmanager", f"secret:{env.parameter_path('git/credentials')}-??????")
-        assert {s["Effect"]: s.get("Resource", s.get("NotResource")) for s in statements} == {
-            "Allow": git,
-            "Deny": [git],
-        }
+def test_planner_reads_the_git_secret_alone_that_may_not_write(sandbox_env: Environment, prod_env: Environment) -> None:
+    """It read the credentials that push to the branch which Argo CD follows. Without others it reads none."""
+
+    def of_secrets(env: Environment, title: str) -> dict[str, Any]:
+        statements = [s for s in statements_of(env, title) if lists(s, "secretsmanager:GetSecretValue")]
+        return {s["Effect"]: s.get("Resource", s.get("NotResource")) for s in statements}
+
+    def secret(env: Environment, name: str) -> str:
+        return build_arn(env, "secretsmanager", f"secret:{env.parameter_path(f'git/{name}')}-??????")
+
+    reader = secret(sandbox_env, "read-only-credentials")
+    assert of_secrets(sandbox_env, "PlannerRole") == {"Allow": reader, "Deny": [reader]}
+    both = [secret(sandbox_env, "credentials"), reader]
+    assert of_secrets(sandbox_env, "DeployerRole") == {"Allow": both, "Deny": both}
+    assert of_secrets(prod_env, "PlannerRole") == {"Deny": "*"}
 
 
 def test_planner_trusts_pipeline_and_its_account(prod_env: Environment) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.git.server import HEALTH, GitServer, credentials
+from sandbox.git.server import HEALTH, GitServer, credentials, read_only_credentials
 
 PERSON = ("-c", "user.name=Pat", "-c", "user.email=pat@acme.example", "-c", "credential.helper=")
 
@@ -90,6 +90,18 @@ def test_git_request_without_token_is_refused(server: GitServer, tmp_path: Path,
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
         urllib.request.urlopen(f"{server.address}/info/refs?service=git-upload-pack", timeout=10)
     caught.value.close()
+
+
+def test_reader_clones_and_git_refuses_the_push(server: GitServer, tmp_path: Path) -> None:
+    """The second user reads all branches and pushes to none, in the words of git's own http-backend."""
+    login = read_only_credentials(server.folder)
+    address = server.address.replace("://", f"://{login['username']}:{login['password']}@")
+    assert git(tmp_path, "clone", address, "clone").returncode == 0
+    refused = git(tmp_path / "clone", "push", "origin", "HEAD:develop/acme-dev")
+    assert refused.returncode != 0
+    assert "The requested URL returned error: 403" in refused.stderr
+    assert not git(tmp_path / "clone", "ls-remote", "origin", "develop/acme-dev").stdout
+    assert git(tmp_path / "clone", "-c", "protocol.version=0", "fetch", "origin").returncode == 0
 
 
 def test_git_health_needs_no_token(server: GitServer) -> None:

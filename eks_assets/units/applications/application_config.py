@@ -30,6 +30,7 @@ def git_tree(env: Environment, certificate: CertificateOutputs) -> GitTree[Appli
         branch=env.git_branch,
         base=git.base,
         credentials=git.credentials.secret if git.credentials else None,
+        read_only_credentials=git.credentials.read_only_secret if git.credentials else None,
         variables={
             "RESOURCE_PREFIX": env.resource_prefix,
             "APP_DOMAIN": env.app_domain,

@@ -6,7 +6,7 @@ from troposphere import GetAtt, Ref, Sub, Template, s3
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_controller_statements
-from resources.bootstrap.stack_rights import git_secret
+from resources.bootstrap.stack_rights import git_secrets
 from resources.cloudformation import (
     Document,
     add_outputs,
@@ -64,10 +64,11 @@ def _external_secrets(env: Environment) -> list[Document]:
     """Read-only, and only what belongs to the environment: by its name, or as the secret with its git credentials."""
     read = ["DescribeSecret", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds"]
     path = env.parameter_path("*")
-    own, git = build_arn(env, "secretsmanager", f"secret:{path}"), git_secret(env)
-    elsewhere = git is not None and not git.startswith(own.removesuffix("*"))
+    own = build_arn(env, "secretsmanager", f"secret:{path}")
+    # The first of them is what Argo CD gets.
+    elsewhere = [git for git in git_secrets(env)[:1] if not git.startswith(own.removesuffix("*"))]
     return [
-        allow([f"secretsmanager:{verb}" for verb in read], [own, git] if elsewhere else own),
+        allow([f"secretsmanager:{verb}" for verb in read], [own, *elsewhere] if elsewhere else own),
         allow(
             ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
             build_arn(env, "ssm", f"parameter{path}"),

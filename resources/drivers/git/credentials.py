@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from resources.aws.dagster_clients import secrets_client
 from resources.aws.errors import aws_call
 from resources.context import Context
-from resources.model.errors import ConfigError
+from resources.model.errors import AccessDenied, ConfigError, NotShown
 from resources.support.memory_cache import CacheKey
 
 # What hosts of git take as the user beside a token.
@@ -94,6 +94,16 @@ def credentials_of(secret: str | None, context: Context) -> Credentials | None:
     if secret is None:
         return None
     return context.cache.get(_CREDENTIALS, lambda: _read(secret, context), item=secret)
+
+
+def reading_credentials(secret: str | None, context: Context) -> Credentials | None:
+    """As `credentials_of`, for the planner, who may be refused the secret. Raises NotShown then."""
+    try:
+        return credentials_of(secret, context)
+    except AccessDenied as error:
+        raise NotShown(
+            error.message, next_step=f"let the planner read it: eks-assets bootstrap {context.env.name} --apply"
+        ) from error
 
 
 def _read(secret: str, context: Context) -> Credentials:

@@ -67,8 +67,7 @@ class GitManifestsDriver(Driver[GitManifests]):
         """The change with the commit of the branch that its objects are rendered from (`facts`); without, where the
         branch still has to be pushed."""
         reading = load_reading(spec.tree, context)
-        commit = reading.heads.branch_commit
-        return replace(change, facts={"commit": commit}) if commit and reading.is_done else change
+        return replace(change, facts={"commit": reading.start}) if reading.start and reading.is_done else change
 
     def apply(self, spec: GitManifests, context: Context) -> None:
         """Apply the objects, remove strays where that is allowed, and ask Argo CD to refresh from git now. Behind the

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from resources.config.sandbox_state import with_addresses
 from resources.context import Context
-from resources.drivers.git.credentials import Credentials, credentials_of
+from resources.drivers.git.credentials import Credentials, credentials_of, reading_credentials
 from resources.drivers.programs import find_program, run_program
 from resources.model.errors import (
     AccessDenied,
     CommandFailed,
     ConfigError,
     NotFound,
+    NotShown,
     OperationFailed,
     PipelineError,
     Transient,
@@ -72,12 +73,14 @@ class Git:
         self.repository = address_of(spec, context)
         self._spec = spec
         self._credentials = credentials or Credentials()
+        # Not even with what the machine's own git would use.
+        self._is_anonymous = credentials is None and context.aws.planning and spec.credentials is not None
         self._git = find_program("git", context.env)
         self._credentials.check(self.repository)
         name, email = parseaddr(spec.author)
         self._environment = {
             **self._credentials.environment(folder),
-            **_settings({**_SETTINGS, "remote.origin.url": self.repository}, self._credentials, self.repository),
+            **_settings(self._is_anonymous, self._credentials, self.repository),
             "GIT_DIR": str(folder / "repository.git"),
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_TERMINAL_PROMPT": "0",
@@ -93,7 +96,10 @@ class Git:
     @contextmanager
     def open(cls, spec: AnyGitTree, context: Context) -> Iterator[Git]:
         """An empty repository that knows its remote, in a private folder that goes away afterwards."""
-        credentials = credentials_of(spec.credentials, context)
+        if context.aws.planning and spec.credentials is not None:
+            credentials = reading_credentials(spec.read_only_credentials, context)
+        else:
+            credentials = credentials_of(spec.credentials, context)
         with tempfile.TemporaryDirectory(prefix="git-", dir=context.aws.folder) as folder:
             git = cls(spec, context, Path(folder), credentials)
             git("init", "--quiet", "--bare")
@@ -106,7 +112,7 @@ class Git:
             return run_program(
                 [self._git, *arguments, *(["--end-of-options", *operands] if operands else [])],
                 extra_env=self._environment,
-                inherit=_SSH_AGENT,
+                inherit=() if self._is_anonymous else _SSH_AGENT,
                 cwd=self.folder,
                 timeout=self._spec.timeout,
                 accept=accept,
@@ -114,7 +120,13 @@ class Git:
             )
         except CommandFailed as error:
             message = self._credentials.redacted(error.stderr_tail.strip())
-        raise _translated(f"git {arguments[0]} of {self.repository}", message)
+        failure = _translated(f"git {arguments[0]} of {self.repository}", message)
+        if self._is_anonymous and isinstance(failure, AccessDenied | NotFound):
+            raise NotShown(
+                f"the planner reads the repository anonymously, which it refuses: {failure.message}",
+                next_step="name credentials that may only read in git.credentials.read_only_secret",
+            )
+        raise failure
 
     def heads(self) -> Heads:
         """Asks the remote. Raises NotFound for a repository without commits or without the base branch."""
@@ -186,9 +198,10 @@ class Git:
         self("fetch", "--quiet", "--no-tags", "--filter=blob:none", option, operands=("origin", *objects))
 
 
-def _settings(settings: dict[str, str], credentials: Credentials, repository: str) -> dict[str, str]:
+def _settings(is_anonymous: bool, credentials: Credentials, repository: str) -> dict[str, str]:
     """Git's configuration as environment variables, which nothing shows in a list of processes."""
-    pairs = list((settings | credentials.settings(repository)).items())
+    nobody = {"credential.helper": ""} if is_anonymous else {}
+    pairs = list(({**_SETTINGS, "remote.origin.url": repository} | nobody | credentials.settings(repository)).items())
     numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
     numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
     return {**numbered, "GIT_CONFIG_COUNT": str(len(pairs))}
