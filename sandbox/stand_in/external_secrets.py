@@ -62,6 +62,17 @@ def property_of(secret: str, key: str, name: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def admits_namespace(store: Object, namespace: str) -> bool:
+    """Whether a store's conditions let the namespace use it; without any, all may. Of the three forms of a condition
+    selectors by label admit nobody here."""
+    conditions = store["spec"].get("conditions") or []
+    return not conditions or any(
+        namespace in (condition.get("namespaces") or [])
+        or any(re.search(pattern, namespace) for pattern in condition.get("namespaceRegexes") or [])
+        for condition in conditions
+    )
+
+
 class ExternalSecrets:
     """Reconciles ExternalSecrets; see the module."""
 
@@ -131,6 +142,9 @@ class ExternalSecrets:
             raise SyncError(f"{name} does not exist")
         if annotation(store, "sandbox/mode") == "stuck":
             raise SyncError(f"{name} is not ready")
+        if not admits_namespace(store, namespace := external["metadata"]["namespace"]):
+            whose = f'cluster store "{reference.get("name")}"'
+            raise SyncError(f'using {whose} is not allowed from namespace "{namespace}": denied by spec.condition')
         provider: Object | None = store["spec"]["provider"].get("aws")
         if provider is None:
             raise SyncError(f"{name} is not of provider aws, the only one in the sandbox")

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.stand_in.admission import review_response
 from sandbox.stand_in.dns_records import Record, Settings, record_sets
-from sandbox.stand_in.external_secrets import SyncError, property_of, rendered, seconds
+from sandbox.stand_in.external_secrets import SyncError, admits_namespace, property_of, rendered, seconds
 from sandbox.stand_in.volumes import gibibytes
 from tests.sandbox.stand_in_cluster import SECRET_VALUE
 
@@ -65,3 +65,20 @@ def test_webhook_sets_class_of_load_balancers_without_one() -> None:
     assert patch == [{"op": "add", "path": "/spec/loadBalancerClass", "value": "service.k8s.aws/nlb"}]
     assert "patch" not in answer(type="LoadBalancer", loadBalancerClass="other")
     assert answer(type="ClusterIP") == {"uid": "1", "allowed": True}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "admits"),
+    [
+        (None, True),
+        ([], True),
+        ([{"namespaces": ["argocd", "keycloak"]}], True),
+        ([{"namespaces": ["other"]}, {"namespaceRegexes": ["^argo.*$"]}], True),
+        ([{"namespaces": ["argo"]}], False),
+        ([{"namespaceRegexes": ["^other"]}], False),
+        ([{}], False),
+    ],
+)
+def test_store_admits_the_namespaces_of_its_conditions(conditions: Any, admits: bool) -> None:
+    """As External Secrets does: one condition that fits is enough."""
+    assert admits_namespace({"spec": {"conditions": conditions}}, "argocd") is admits

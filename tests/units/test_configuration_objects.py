@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
 from eks_assets.units.configuration.namespaces import namespaces
 from eks_assets.units.configuration.node_pools import node_pools
 from eks_assets.units.configuration.secret_store import secret_store
 from eks_assets.units.configuration.service_accounts import service_accounts
 from eks_assets.units.configuration.storage_classes import storage_classes
 from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.model.specs import Manifests
+from sandbox.paths import PROJECT
 from tests.helpers.published import CLUSTER, EFS, KARPENTER, VPC, configured, joined
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -66,6 +73,18 @@ def test_secret_store_reads_the_environments_region(sandbox_env: Environment) ->
     """The store reads Secrets Manager in the environment's region, with the operator's own role."""
     (store,) = secret_store(sandbox_env).objects
     assert store["spec"]["provider"]["aws"] == {"service": "SecretsManager", "region": "us-west-2"}
+
+
+@pytest.mark.parametrize("name", ["sandbox", "sandbox-gated", "acme-dev", "acme-prod"])
+def test_secret_store_serves_the_namespaces_of_our_external_secrets_alone(name: str) -> None:
+    """Any namespace could read git's credentials through it, a product's as well."""
+    env, registry = load_environment(name, PROJECT / "environments"), load_registry()
+    (store,) = secret_store(env).objects
+    (condition,) = store["spec"]["conditions"]
+    specs = [render_spec(registry, env, u, {}) for u in registry.units if u.is_enabled(env)]
+    objects = [obj for spec in specs if isinstance(spec, Manifests) for obj in spec.objects]
+    reading = {obj["metadata"]["namespace"] for obj in objects if obj["kind"] == "ExternalSecret"}
+    assert condition == {"namespaces": sorted(reading)}
 
 
 def test_storage_classes_are_encrypted_gp3_by_default_and_efs(sandbox_env: Environment) -> None:
