@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,12 @@ EXAMPLES = Path(__file__).parents[2] / "environments"
         ("    GIT_REPOSITORY:", "    APP_DOMAIN:", "git.variables.APP_DOMAIN", "is set by the pipeline"),
         ("    GIT_REPOSITORY:", "    repository:", "git.variables.repository", "the name of A-Z, 0-9 and _"),
         ("    secret: /acme", "    secert: /acme", "git.credentials.secert", 'did you mean "secret"'),
+        (
+            "    secret: /acme/dev/git/credentials",
+            "    secret: x\n    read_only_secret: x",
+            "git.credentials",
+            "read_only_secret is the secret that may write",
+        ),
         ("email: platform@acme.example\n  var", "email: nobody\n  var", "git.author.email", "an e-mail address"),
         (
             "secret: /acme/dev/git/credentials",
@@ -55,3 +62,33 @@ def test_products_without_repository_are_refused(tmp_path: Path) -> None:
 def test_git_branch_follows_the_prefix() -> None:
     """The default branch is named after the environment's prefix."""
     assert load_environment("acme-prod", EXAMPLES).git_branch == "develop/acme-prod"
+
+
+@pytest.mark.parametrize(
+    ("name", "follow", "pins"),
+    [("acme-prod", None, True), ("acme-prod", "commit", True), ("acme-dev", None, False), ("acme-dev", "commit", True)],
+)
+def test_the_commit_is_pinned_where_plans_are_approved(name: str, follow: Any, pins: bool) -> None:
+    """And wherever the file asks for it."""
+    env = load_environment(name, EXAMPLES)
+    assert env.git is not None
+    assert env.model_copy(update={"git": env.git.model_copy(update={"follow": follow})}).pins_commit is pins
+
+
+def test_nothing_new_stands_in_the_digest_where_the_file_says_nothing() -> None:
+    """An environment that was deployed before has nothing to do."""
+    env = load_environment("acme-prod", EXAMPLES)
+    assert env.git is not None
+    dumped = env.git.model_dump(mode="json")
+    assert "follow" not in dumped
+    assert dumped["credentials"] == {"secret": "/acme/prod/git/credentials"}
+
+
+def test_a_gated_environment_cannot_follow_the_branch(tmp_path: Path) -> None:
+    """Nobody would approve what is pushed to it."""
+    folder = Path(shutil.copytree(EXAMPLES, tmp_path / "environments"))
+    file = folder / "acme-prod.yaml"
+    file.write_text(file.read_text().replace("git:\n", "git:\n  follow: branch\n"))
+    problems = check_environment_file(file)
+    words = "is branch in an environment with approval; allowed: commit"
+    assert any(problem.path == "git.follow" and words in problem.message for problem in problems), problems

@@ -113,6 +113,12 @@ REFUSED: dict[str, Callable[[Aws], Any]] = {
     "taking the lease": lambda aws: aws.client("dynamodb").put_item(
         TableName=lease_table(aws.env), Item={"environment": {"S": "sandbox"}}
     ),
+    "the git credentials that may push": lambda aws: aws.client("secretsmanager").get_secret_value(
+        SecretId=aws.env.parameter_path("git/credentials")
+    ),
+    "an entry of the ledger": lambda aws: aws.client("s3").get_object(
+        Bucket=ledger_bucket(aws.env), Key="changes/any.json"
+    ),
     "a generated secret": lambda aws: aws.client("secretsmanager").get_secret_value(SecretId=aws.env.keycloak_secret),
 }
 

@@ -137,3 +137,17 @@ def test_plan_names_what_is_behind_the_gate_by_what_it_changes(sandbox_env: Envi
     report = build_report(EnvironmentPlan(env.name, part, is_gate_everywhere=True), registry, env, SOURCE)
     assert report.release is not None
     assert report.release.digest is None
+
+
+def test_plan_says_who_approves_what_is_pushed(sandbox_env: Environment, prod_env: Environment) -> None:
+    """In text and Markdown; JSON keeps its keys, since whoever checks a digest leaves out certain ones."""
+    follows = "Argo CD follows develop/demo-sandbox: a push to it is a change that nobody approves."
+    pinned = "Argo CD is pinned to a commit of develop/acme-prod: a push changes nothing before it is deployed."
+    for env, words in ((sandbox_env, follows), (prod_env, pinned)):
+        report = build_report(EnvironmentPlan(env.name, ()), load_registry(), env, SOURCE)
+        assert words in "\n".join(line.plain for line in render_lines(report, 200))
+        assert escape_markdown(words) in render_markdown(report)
+        assert "pushes" not in report.model_dump(mode="json")
+    bare = sandbox_env.model_copy(update={"git": None})
+    without = build_report(EnvironmentPlan("x", ()), load_registry(), bare, SOURCE)
+    assert without.pushes is None

@@ -35,6 +35,17 @@ def test_application_config_passes_certificate_domain_products(sandbox_env: Envi
     assert tree.products == sandbox_env.products_purchased
 
 
+def test_application_config_is_pinned_behind_a_gate(sandbox_env: Environment, prod_env: Environment) -> None:
+    """Where plans are approved, what is applied names the commit; the planner's credentials only read."""
+    assert (application_config(sandbox_env, CERTIFICATE).pinned, application_config(prod_env, CERTIFICATE).pinned) == (
+        False,
+        True,
+    )
+    tree = application_config(sandbox_env, CERTIFICATE)
+    assert tree.read_only_credentials == "/demo/sandbox/git/read-only-credentials"
+    assert product_applications(prod_env, CONFIG, CERTIFICATE).tree.pinned
+
+
 def test_argocd_repository_takes_credentials_from_the_store(sandbox_env: Environment) -> None:
     """Argo CD's credentials come from the secret store and are merged with the repository's address."""
     (secret,) = argocd_repository(sandbox_env, CONFIG).objects

@@ -17,7 +17,7 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.merge import load_reading, rendered_files
-from resources.drivers.git.pinning import Pin, pin_document
+from resources.drivers.git.pinning import Pin, following_faults, pin_document
 from resources.drivers.git.repository import address_of
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
@@ -60,7 +60,7 @@ class GitManifestsDriver(Driver[GitManifests]):
         if spec.prune:
             removed = tuple(FieldChange(stray, "applied", None) for stray in strays)
             return Change("update", (*change.fields, *removed), f"no longer wanted, removed: {', '.join(strays)}")
-        kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}"
+        kept = f"no longer wanted, but kept, as prune is off: {', '.join(strays)}{_followed(spec, observed)}"
         return replace(change, reason=f"{change.reason}; {kept}" if change.is_needed else kept)
 
     def preview(self, spec: GitManifests, observed: Observed | None, change: Change, context: Context) -> Change:
@@ -81,6 +81,14 @@ class GitManifestsDriver(Driver[GitManifests]):
                 context.before_change()
                 _delete(context, stray)
         refresh_applications(context)
+
+
+def _followed(spec: GitManifests, observed: Observed) -> str:
+    """What is to be known of objects that are kept as they are where nothing should follow a branch."""
+    nothing = Pin("", None)
+    strays = observed.desired["strays"] if spec.tree.pinned else ()
+    following = [describe_object(obj) for obj in strays if any(following_faults(obj, nothing))]
+    return f"; a push changes what comes from {', '.join(following)}: set prune_products" if following else ""
 
 
 def load_objects(spec: GitManifests, context: Context) -> Manifests:
