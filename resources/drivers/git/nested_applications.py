@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
 from resources.drivers.git.applicationsets import is_applied, list_products
 from resources.drivers.git.objects import list_files, read_texts
-from resources.drivers.git.pinning import APPLICATION, APPLICATION_SET, Pin, following_faults
+from resources.drivers.git.pinning import APPLICATION, APPLICATION_SET, Pin, following_faults, kustomize_faults
 from resources.drivers.git.repository import Git
 from resources.support.yaml_limits import load_documents, read_limits
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".tpl", ".jsonnet", ".libsonnet")
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Escapes too, in which a name can be written.
 _MENTIONS = r"Application|argoproj|\\[xuU][0-9A-Fa-f]"
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -33,12 +35,14 @@ def nested_faults(git: Git, tree: str, products: Collection[str], applied: Mappi
     candidates = {
         path: entry
         for path, entry in entries.items()
-        if path.endswith(_SUFFIXES) and not is_applied(path, products) and not path.startswith(skipped)
+        if (path.endswith(_SUFFIXES) or _is_kustomization(path))
+        and not is_applied(path, products)
+        and not path.startswith(skipped)
     }
     git.fetch_blobs({entry.blob for entry in candidates.values()})
-    named = _files_naming_one(git, tree) & candidates.keys()
+    named = _files_naming_one(git, tree) & candidates.keys() | {path for path in candidates if _is_kustomization(path)}
     texts = read_texts(git, {path: candidates[path] for path in sorted(named)})
-    return [f"{path}: {fault}" for path, text in texts.items() for fault in _faults(text, pin)]
+    return [f"{path}: {fault}" for path, text in texts.items() for fault in _faults(path, text, pin)]
 
 
 def _files_naming_one(git: Git, tree: str) -> set[str]:
@@ -48,7 +52,11 @@ def _files_naming_one(git: Git, tree: str) -> set[str]:
     return {path for path in listed.split("\0") if path}
 
 
-def _faults(text: str, pin: Pin) -> Iterator[str]:
+def _is_kustomization(path: str) -> bool:
+    return PurePosixPath(path).name in _KUSTOMIZATIONS
+
+
+def _faults(path: str, text: str, pin: Pin) -> Iterator[str]:
     plain = _ONLY_ACTIONS.sub("", _ACTION.sub(_MARK, text))
     try:
         documents = list(load_documents(plain, read_limits()))
@@ -58,6 +66,7 @@ def _faults(text: str, pin: Pin) -> Iterator[str]:
         return
     for document in documents:
         yield from _object_faults(document, pin)
+        yield from kustomize_faults(document) if _is_kustomization(path) else ()
 
 
 def _object_faults(document: Any, pin: Pin) -> Iterator[str]:

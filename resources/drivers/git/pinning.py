@@ -22,6 +22,10 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FOLLOWING_GENERATORS = ("scmProvider", "pullRequest")
 # The applications that exist keep what they follow.
 _KEEPING_SYNCS = ("create-only", "create-delete")
+# What helm or kustomize fetch from somewhere else while Argo CD renders.
+_REMOTE = re.compile(r"://|^[\w.-]+@[\w.-]+:|^(github\.com|gitlab\.com|bitbucket\.org)[/:]|\?(ref|version)=")
+_AT_COMMIT = re.compile(r"[?&](ref|version)=([0-9a-f]{40}|[0-9a-f]{64})(&|$)")
+_KUSTOMIZE_LISTS = ("resources", "bases", "components", "crds", "generators", "transformers", "configurations")
 _KEEPS_SOURCE = re.compile(r"source|^[/.]spec/?$", re.IGNORECASE)
 
 
@@ -102,11 +106,24 @@ def following_faults(document: Any, pin: Pin) -> Iterator[str]:
     name = f"{document['kind']} {metadata.get('name', '') if isinstance(metadata, dict) else ''}".strip()
     places = list(_places(document))
     for place in places:
+        for text in _texts([_mapping(place.holder.get("helm")).get(key) for key in ("valueFiles", "fileParameters")]):
+            if "://" in text:
+                yield f"{name}: {place.location}.helm fetches {text}; allowed: files of a source"
+        for fault in kustomize_faults(_mapping(place.holder.get("kustomize"))):
+            yield f"{name}: {place.location}.kustomize: {fault}"
         if not place.is_fixed and not pin.covers(place):
             yield f"{name}: {place.location}.{place.key} {_follows(place, pin)}"
     if not any(place.key == "targetRevision" for place in places):
         yield f"{name}: has no source that can be read; allowed: source or sources, each with its revision"
     yield from (f"{name}: {fault}" for fault in _other_faults(document))
+
+
+def kustomize_faults(document: Any) -> Iterator[str]:
+    """A sentence for each thing that kustomize would fetch from an address that may hold another thing tomorrow."""
+    for key in _KUSTOMIZE_LISTS:
+        for entry in _list(_mapping(document).get(key)):
+            if isinstance(entry, str) and _REMOTE.search(entry) and not _AT_COMMIT.search(entry):
+                yield f"{key} fetches {entry}; allowed: files beside it, or ?ref= and a whole commit id"
 
 
 def _follows(place: _Place, pin: Pin) -> str:

@@ -36,12 +36,16 @@ FOLLOWING = {
     .replace("v1alpha1", 'v1alpha1"'),
     "istio/gateway/templates/app.yaml": APPLICATION.replace("REVISION", "main"),
     "shared/set/applicationset.yaml": APPLICATION.replace("REVISION", "main"),
+    "storefront/kustomize/kustomization.yaml": "resources: ['https://git.example/x.git//base?ref=main']\n",
+    "storefront/kustomize/Kustomization": "components: ['git@git.example:x.git//base']\n",
     "storefront/apps/app.json": '{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "spec": {}}',
 }
 HARMLESS = {
     "storefront/chart/templates/app.yaml": APPLICATION.replace("REVISION", COMMIT),
     "storefront/chart/templates/notes.yaml": "# An Application of {{ .Values.x }} [\n",
     "storefront/chart/templates/map.yaml": "kind: ConfigMap\napiVersion: v1\ndata: {kind: Application}\n",
+    "storefront/kustomize/kustomization.yml": "resources: [a.yaml, ../base, "
+    f"'https://git.example/x.git//base?ref={COMMIT}']\n",
     "README.md": APPLICATION,
     "analytics/analytics-app/applicationset.yaml": APPLICATION.replace("REVISION", "main"),
     "payments/chart/templates/app.yaml": APPLICATION.replace("REVISION", "main"),

@@ -73,6 +73,9 @@ FOLLOWING = {
     "any chart": "{repoURL: 'https://charts.example', chart: x, targetRevision: '*'}",
     "the newest chart": "{repoURL: 'https://charts.example', chart: x}",
     "a tag of a registry": "{repoURL: 'oci://registry.example/x', targetRevision: latest, path: .}",
+    "values from an address": f"{{repoURL: '{OURS}', targetRevision: {COMMIT}, helm: {{valueFiles: ['https://x/y']}}}}",
+    "a component from an address": f"{{repoURL: '{OURS}', targetRevision: {COMMIT}, "
+    "kustomize: {components: ['https://x/y?ref=main']}}",
     "one of several": f"[{git(COMMIT)}, {git('HEAD')}]",
 }
 
