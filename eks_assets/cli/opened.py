@@ -9,7 +9,8 @@ from resources.records.platform import check_incumbent
 
 def open_environment(env: Environment, *, planning: bool = False) -> Context:
     """The environment as the deployer, or as the planner. Raises ConfigError where another file describes its platform,
-    and what `Context.of` and AWS raise."""
+    WrongAccount, and AccessDenied, which names the role that we cannot act as; what `Context.of` and AWS raise."""
     context = Context.of(env, planning=planning)
+    context.aws.check_account()
     check_incumbent(context)
     return context
