@@ -21,7 +21,8 @@ from resources.model.errors import PipelineError
 COMMANDS = {
     "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
     "schema": "Print the JSON Schema of an environment file, of a ClusterConfig (--cluster) or of a plan (--plan).",
-    "bootstrap": "Create what the first deploy needs (roles, ledger, leases), as an administrator of the account.",
+    "bootstrap": "Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the "
+    "file asks for, as an administrator of the account.",
     "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",
     "deploy": "Bring an environment to what its file says. A second deploy continues where the first stopped.",
     "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import uuid
 
-_PURPOSE = b"eks-assets lease"
+_PURPOSE = b"lease of a platform"
 _PROOF_LENGTH = 12
 
 

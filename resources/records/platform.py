@@ -65,7 +65,6 @@ def check_incumbent(context: Context, former: str | None = None) -> None:
 def _refuse_namesakes(env: Environment) -> None:
     if others := list_namesakes(env):
         raise ConfigError(
-            f"environment {env.name} and {', '.join(others)} describe one platform, {platform_of(env)}, and "
-            "nothing says which of them is meant",
+            f"environment {env.name} and {', '.join(others)} describe one platform, {platform_of(env)}; one file does",
             next_step="remove all of these files but one, or give each a target_env of its own",
         )
