@@ -51,11 +51,14 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def told(
-    materialize: Materialize, admin: Aws, account: Environment, daemon: Daemon, gated: Environment
-) -> Iterator[Told]:
-    """Kind and text of what the topic has sent since the last look."""
+def own_topic(account: Environment, files: Files, materialize: Materialize) -> None:
+    """The topic, made while the environment has no gate: it is of those that change reach."""
     materialize(notifications)
+
+
+@pytest.fixture
+def told(own_topic: None, admin: Aws, account: Environment, daemon: Daemon, gated: Environment) -> Iterator[Told]:
+    """Kind and text of what the topic has sent since the last look."""
     # What other tests left in the account, a rejection for instance, is said before anybody listens.
     daemon.tick(approval_sensor)
     daemon.cursors.clear()
