@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.adoption import adopt_fields
 from resources.drivers.base import Driver
 from resources.kubernetes.dry_run import dry_run_objects
-from resources.kubernetes.objects import apply_object, describe_object, find_condition, read_object
-from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, subset_diff
+from resources.kubernetes.live_diff import object_diff
+from resources.kubernetes.objects import FIELD_MANAGER, apply_object, describe_object, find_condition, read_object
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.reach import is_reach_of_object
 from resources.model.specs import Manifests
@@ -28,7 +30,7 @@ class ManifestsDriver(Driver[Manifests]):
         return Observed("partial" if missing else "applied", live, NoOutputs(), {"missing": ", ".join(missing)})
 
     def plan(self, spec: Manifests, observed: Observed | None) -> Change:
-        """The objects that are missing and the fields that differ from what we want (not what others added)."""
+        """The objects that are missing, the fields that differ from what we want, and what others added to them."""
         live = observed.desired if observed else {}
         fields: list[FieldChange] = []
         for obj in spec.objects:
@@ -37,7 +39,7 @@ class ManifestsDriver(Driver[Manifests]):
             if existing is None:
                 fields.append(FieldChange(name, None, wanted))
             else:
-                fields += [replace(c, path=f"{name} {c.path}") for c in subset_diff(existing, wanted)]
+                fields += [replace(c, path=f"{name} {c.path}") for c in object_diff(existing, wanted, FIELD_MANAGER)]
         if not fields:
             return NOTHING_TO_DO
         return Change(
@@ -61,9 +63,12 @@ class ManifestsDriver(Driver[Manifests]):
     def apply(self, spec: Manifests, context: Context) -> None:
         """Apply each object in order, once the cluster has accepted all of them in a dry-run; wait for a
         CustomResourceDefinition until it is Established."""
-        dry_run_objects([plain_document(obj) for obj in spec.objects], context.cluster)
-        for obj in spec.objects:
-            document = plain_document(obj)
+        documents = [plain_document(obj) for obj in spec.objects]
+        for document in documents:
+            if live := read_object(context.cluster, document):
+                adopt_fields(live, FIELD_MANAGER, context)
+        dry_run_objects(documents, context.cluster)
+        for document in documents:
             context.progress(f"applying {describe_object(document)}")
             context.before_change()
             apply_object(context.cluster, document)

@@ -8,16 +8,16 @@ Apply" in the Kubernetes documentation for `managedFields`.
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_UP
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from resources.model.change import FieldChange, name_of, subset_diff
+from resources.kubernetes.field_ownership import foreign_additions, is_controllers
+from resources.model.change import FieldChange, subset_diff
 
 Object = dict[str, Any]
 HELM = "helm"
@@ -27,9 +27,6 @@ _QUANTITY = re.compile(r"\b(?:resources|limits|requests|capacity|hard|sizeLimit|
 _KEPT_MAPS = re.compile(r"(?:^|\.)(?:data|binaryData|labels|annotations|matchLabels|nodeSelector)\.[^\[\]]+$")
 _KEPT_FIELDS = ("allowPrivilegeEscalation", "automountServiceAccountToken", "enableServiceLinks", "runAsUser")
 _AUTHORITY = re.compile(r"(?:\bclientConfig\.caBundle|^spec\.caBundle)$")
-# Field managers of people; controllers are named after their programs.
-_HAND = re.compile(r"^(?:kubectl|k9s|lens|node-fetch|Mozilla|headlamp|dashboard|OpenAPI-Generator)", re.IGNORECASE)
-_OWN_SUBRESOURCE = ("status", "scale")
 
 
 def object_title(obj: Mapping[str, Any], namespace: str | None) -> str:
@@ -37,15 +34,19 @@ def object_title(obj: Mapping[str, Any], namespace: str | None) -> str:
     return "/".join(part for part in (str(obj.get("kind")), namespace, str(obj["metadata"]["name"])) if part)
 
 
-def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """The fields of `wanted` that `live` lacks or contradicts, and those that a person added to its `spec`. The data
-    of a Secret is masked."""
+def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any], manager: str = HELM) -> tuple[FieldChange, ...]:
+    """The fields of `wanted` that `live` lacks or contradicts, and those that others added who are no controllers.
+    `manager`: the field manager that applies `wanted`. The data of a Secret is masked."""
     expected = _compared(wanted)
     differences = subset_diff(*_differing(live, expected))
     fields = [c for c in differences if not _is_same(c) and not _is_a_controllers(c, live, expected)]
-    paths = tuple(c.path for c in fields)
-    fields += [c for c in hand_additions(live, wanted) if not c.path.startswith(paths)]
+    paths = [c.path for c in fields]
+    fields += [c for c in foreign_additions(live, as_stored(wanted), manager) if not _is_below(c.path, paths)]
     return tuple(_masked(c, wanted) for c in fields)
+
+
+def _is_below(path: str, paths: Iterable[str]) -> bool:
+    return any(path == known or path.startswith((f"{known}.", f"{known}[")) for known in paths)
 
 
 def removed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:
@@ -123,84 +124,17 @@ def _is_a_controllers(change: FieldChange, live: Mapping[str, Any], wanted: Mapp
     """Whether a controller is known to write this field: its value is not ours to restore."""
     if change.path == "rules" and wanted.get("aggregationRule"):
         return True
-    return bool(_AUTHORITY.search(change.path) and change.before and _others_own(live, "f:caBundle"))
+    return bool(_AUTHORITY.search(change.path) and change.before and _injectors_own(live, "f:caBundle"))
 
 
-def _others_own(live: Mapping[str, Any], field: str) -> bool:
+def _injectors_own(live: Mapping[str, Any], field: str) -> bool:
     def holds(fields: Any) -> bool:
         return isinstance(fields, dict) and (field in fields or any(holds(v) for v in fields.values()))
 
     entries = live.get("metadata", {}).get("managedFields") or []
-    return any(e.get("manager") != HELM and holds(e.get("fieldsV1")) for e in entries)
+    others = (e for e in entries if e.get("manager") != HELM and holds(e.get("fieldsV1")))
+    return any(is_controllers(str(e.get("manager")), "spec.caBundle") for e in others)
 
 
 def _masked(change: FieldChange, obj: Mapping[str, Any]) -> FieldChange:
     return change.masked() if obj.get("kind") == "Secret" and change.path.startswith("data") else change
-
-
-def by_hand(live: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries of `managedFields` for what people changed in the object's `spec`."""
-    entries = live.get("metadata", {}).get("managedFields") or []
-    return [
-        e
-        for e in entries
-        if e.get("operation") == "Update"
-        and e.get("subresource") not in _OWN_SUBRESOURCE
-        and _HAND.match(e.get("manager", ""))
-        and (e.get("fieldsV1") or {}).get("f:spec")
-    ]
-
-
-def hand_additions(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[FieldChange]:
-    """What people added to `spec` that `wanted` does not have: a variable, a container, a node selector."""
-    for entry in by_hand(live):
-        fields = entry["fieldsV1"]["f:spec"]
-        yield from _added(fields, live.get("spec") or {}, wanted.get("spec") or {}, "spec")
-
-
-def _added(fields: Mapping[str, Any], live: Any, wanted: Any, path: str) -> Iterator[FieldChange]:
-    for key, below in fields.items():
-        if key.startswith("f:") and isinstance(live, dict) and isinstance(wanted, dict):
-            name = key[2:]
-            # `kubectl rollout restart` leaves its mark in the template's annotations.
-            if name not in live or name == "annotations":
-                continue
-            have, want, where = live[name], wanted.get(name), f"{path}.{name}"
-        elif key.startswith("k:") and isinstance(live, list) and isinstance(wanted, list):
-            keys = json.loads(key[2:])
-            have, want = _item(live, keys), _item(wanted, keys)
-            if have is None:
-                continue
-            # What the manifest has is named by where it stands there, as its other fields are.
-            at = ",".join(str(v) for v in keys.values()) if want is None else wanted.index(want)
-            where = f"{path}[{at}]"
-        else:
-            continue
-        if want is None and not is_empty(have):
-            yield FieldChange(where, have, None, beside=name_of(live))
-        elif below:
-            yield from _added(below, have, want, where)
-
-
-def _item(items: list[Any], keys: Mapping[str, Any]) -> Any:
-    """The item of a list with these keys; one that leaves a key to its default matches too."""
-    return next((i for i in items if isinstance(i, dict) and all(i.get(k, v) == v for k, v in keys.items())), None)
-
-
-def with_hand_edits_adopted(live: Mapping[str, Any]) -> list[Object] | None:
-    """`managedFields` in which helm has applied what people changed in `spec`, so that its next apply takes back what
-    the manifest does not have; None where people changed nothing, or helm has applied nothing."""
-    entries: list[Object] = list(live.get("metadata", {}).get("managedFields") or [])
-    own = next((e for e in entries if e.get("manager") == HELM and e.get("operation") == "Apply"), None)
-    edits = by_hand(live)
-    if own is None or not edits:
-        return None
-    fields = own["fieldsV1"]
-    for edit in edits:
-        fields = _union(fields, {"f:spec": edit["fieldsV1"]["f:spec"]})
-    rest = [e for e in entries if e is not own and e not in edits]
-    return [{**own, "fieldsV1": fields}, *rest]
-
-
-def _union(below: Mapping[str, Any], above: Mapping[str, Any]) -> Object:
-    return {**below, **{k: _union(below[k], v) if k in below else v for k, v in above.items()}}

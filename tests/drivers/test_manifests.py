@@ -92,28 +92,35 @@ def test_manifests_are_created_and_then_untouched(materialize: Materialize, clea
     assert live(clean)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_change_by_hand_is_reverted_and_additions_kept(materialize: Materialize, clean: Context) -> None:
-    """Our fields are reverted; fields of others stay."""
+def test_change_by_hand_is_reverted_and_additions_are_removed(materialize: Materialize, clean: Context) -> None:
+    """Our fields are reverted; what others added goes, whether we had the object before or not."""
     wanted = manifests(config_map(colour="blue"))
     assert materialize(wanted).success
-    by_hand = {"data": {"colour": "red", "added": "kept"}}
+    by_hand = {"data": {"colour": "red", "added": "gone"}}
     change(clean, "kubectl-edit", by_hand, "application/merge-patch+json")
     mended = shown(materialize(wanted), "demo")
     assert mended["result"].startswith("updated in")
     assert "| `ConfigMap default/driver-test data.colour` | `red` | `blue` |" in mended["changes"]
-    assert live(clean)["data"] == {"colour": "blue", "added": "kept"}
+    assert "| `ConfigMap default/driver-test data.added` | `gone` |" in mended["changes"]
+    assert live(clean)["data"] == {"colour": "blue"}
+    assert shown(materialize(wanted), "demo")["result"].startswith("nothing to do")
 
 
-def test_field_of_another_manager_is_a_conflict(materialize: Materialize, clean: Context) -> None:
-    """A conflict with another field manager is an error that names it."""
+def test_field_that_another_manager_applies_is_taken_back(materialize: Materialize, clean: Context) -> None:
+    """Whoever applied over our value, by force, does not stop the next deploy."""
     assert materialize(manifests(config_map(colour="blue"))).success
-    theirs = config_map(colour="red")
+    theirs = config_map(colour="red", added="theirs")
     change(clean, "their-operator", theirs, "application/apply-patch+yaml", force_conflicts=True)
-    said = failure(materialize(manifests(config_map(colour="blue"))))
-    assert "applying ConfigMap default/driver-test" in said
-    assert 'conflict with "their-operator": .data.colour' in said
-    assert "another field manager owns these fields" in said
-    assert live(clean)["data"] == {"colour": "red"}
+    assert shown(materialize(manifests(config_map(colour="blue"))), "demo")["result"].startswith("updated in")
+    assert live(clean)["data"] == {"colour": "blue"}
+
+
+def test_object_that_others_made_is_taken_over(materialize: Materialize, clean: Context) -> None:
+    """An object that is there before its first deploy becomes what the spec says, in one deploy."""
+    theirs = config_map(colour="red", added="theirs")
+    clean.cluster.api.resources.get(api_version="v1", kind="ConfigMap").create(body=theirs, namespace="default")
+    assert materialize(manifests(config_map(colour="blue"))).success
+    assert live(clean)["data"] == {"colour": "blue"}
 
 
 def test_crd_is_established_before_its_objects(materialize: Materialize, clean: Context) -> None:

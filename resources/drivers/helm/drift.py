@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.adoption import adopt_fields
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.live_diff import object_diff, object_title, with_hand_edits_adopted
-from resources.kubernetes.objects import Object, describe_object
+from resources.kubernetes.live_diff import HELM, object_diff, object_title
+from resources.kubernetes.objects import Object
 from resources.model.change import FieldChange
 from resources.model.errors import NotFound
 from resources.support.memory_cache import CacheKey
@@ -86,25 +87,11 @@ def title_of(obj: Mapping[str, Any], namespace: str) -> str:
     return object_title(obj, None if obj["kind"] in _CLUSTER_SCOPED else named or namespace)
 
 
-def adopt_hand_edits(release: Release, context: Context) -> None:
-    """Make helm the owner of what people changed in the release's objects: server-side apply leaves alone what others
-    own, and takes back what helm owned and the manifest lacks."""
+def adopt_foreign_fields(release: Release, context: Context) -> None:
+    """Make helm the owner of what others changed in the release's objects: see `adoption.py`."""
     for obj in release.objects:
-        live = live_object(obj, release.namespace, context)
-        adopted = with_hand_edits_adopted(live) if live else None
-        if live is None or adopted is None:
-            continue
-        meta = live["metadata"]
-        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "managedFields": adopted}}
-        context.progress(f"taking back what was changed by hand: {describe_object(live)}")
-        context.before_change()
-        with kubernetes_call(f"taking over the fields of {describe_object(live)}"):
-            context.cluster.kind(live["apiVersion"], live["kind"]).patch(
-                body=patch,
-                name=meta["name"],
-                namespace=meta.get("namespace"),
-                content_type="application/merge-patch+json",
-            )
+        if live := live_object(obj, release.namespace, context):
+            adopt_fields(live, HELM, context)
 
 
 def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:

@@ -14,7 +14,7 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
-from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_hand_edits, find_drift, is_hook
+from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_foreign_fields, find_drift, is_hook
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
@@ -118,9 +118,10 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         watch = PodWatch(context, spec.namespace, spec.name)
         context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
         try:
-            self._rehearse(spec, package, context, installed=before is not None)
+            # Before the rehearsal: what others added may be what makes the cluster refuse ours.
             if before is not None and drifted:
-                adopt_hand_edits(before, context)
+                adopt_foreign_fields(before, context)
+            self._rehearse(spec, package, context, installed=before is not None)
             try:
                 self._upgrade(spec, package, context, watch, force=drifted)
             except CommandFailed as error:
