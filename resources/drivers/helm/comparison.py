@@ -52,6 +52,11 @@ def compare_renderings(first: Iterable[Object], second: Iterable[Object], namesp
     return Rendering(tuple(objects), tuple(sorted(set(volatile))), tuple(shapes))
 
 
+def is_volatile(path: str, volatile: Iterable[str]) -> bool:
+    """Whether the field, `Kind/namespace/name: path`, is one of those or lies below one."""
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in volatile)
+
+
 def objects_by_title(objects: Iterable[Object], namespace: str) -> dict[str, Object]:
     """By title, as they would be stored. A hook may have the title of another object, and so may an object of another
     API group."""

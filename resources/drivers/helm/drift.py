@@ -15,8 +15,8 @@ from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.live_diff import HELM, object_diff, object_title
-from resources.kubernetes.objects import Object
+from resources.kubernetes.live_diff import HELM, as_stored, object_diff, object_title
+from resources.kubernetes.objects import Object, apply_object
 from resources.model.change import FieldChange
 from resources.model.errors import NotFound
 from resources.support.memory_cache import CacheKey
@@ -92,6 +92,17 @@ def adopt_foreign_fields(release: Release, context: Context) -> None:
     for obj in release.objects:
         if live := live_object(obj, release.namespace, context):
             adopt_fields(live, HELM, context)
+
+
+def restore_secrets(release: Release, context: Context) -> None:
+    """Apply the release's Secrets again as its manifest has them, where live ones differ: a chart that looks its own
+    Secret up would take over what somebody wrote into it."""
+    for obj in release.objects:
+        if obj.get("kind") != "Secret" or not compare_objects([obj], release.namespace, context):
+            continue
+        meta = {"namespace": release.namespace, **obj["metadata"]}
+        context.before_change()
+        apply_object(context.cluster, {**as_stored(obj), "metadata": meta}, manager=HELM)
 
 
 def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:

@@ -14,7 +14,8 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
-from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_foreign_fields, find_drift, is_hook
+from resources.drivers.helm.comparison import is_volatile
+from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_foreign_fields, find_drift, is_hook, restore_secrets
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
@@ -90,7 +91,10 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         fields = tuple(f for f in change.fields if f not in drifted)
         if observed is None:
             fields = masked_values(diff({}, wanted_fields(spec)))
-        return preview_release(spec, replace(change, fields=fields), context)
+        previewed = preview_release(spec, replace(change, fields=fields), context)
+        # What a chart renders differently each time is compared with nothing but what was applied last.
+        kept = tuple(f for f in drifted if is_volatile(f.path, previewed.volatile))
+        return replace(previewed, fields=(*previewed.fields, *kept))
 
     def list_reach(
         self, spec: HelmRelease, observed: Observed | None, change: Change, context: Context
@@ -121,6 +125,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             # Before the rehearsal: what others added may be what makes the cluster refuse ours.
             if before is not None and drifted:
                 adopt_foreign_fields(before, context)
+                restore_secrets(before, context)
             self._rehearse(spec, package, context, installed=before is not None)
             try:
                 self._upgrade(spec, package, context, watch, force=drifted)
