@@ -78,6 +78,7 @@ charts: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/figures.py
 	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
+	$(BIN)/eks-assets schema --drift > docs/drift.schema.json
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)

@@ -20,7 +20,7 @@ from resources.model.errors import PipelineError
 # `eks_assets/cli/commands/NAME.py`; its help is the first paragraph of its docstring.
 COMMANDS = {
     "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
-    "schema": "Print the JSON Schema of an environment file, of a ClusterConfig (--cluster) or of a plan (--plan).",
+    "schema": "Print a JSON Schema: of an environment file, of a ClusterConfig, or of what plan or drift print.",
     "bootstrap": "Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the "
     "file asks for, as an administrator of the account.",
     "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",
@@ -29,6 +29,7 @@ COMMANDS = {
     "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",
     "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
     "status": "Show every unit and its health checks as they are now.",
+    "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
     "ui": "Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both.",
     "token": "Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws]).",
     "sandbox": "The local AWS and Kubernetes that tests and the demo run on.",

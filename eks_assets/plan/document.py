@@ -89,13 +89,13 @@ def _field(change: FieldChange, source: Source) -> Field:
     key = source.key if hidden else None
     return Field(
         path=change.path,
-        before=_json(change.before),
-        after=_json(change.after),
+        before=to_json(change.before),
+        after=to_json(change.after),
         replaces=change.replaces,
         sensitive=change.sensitive,
         # What is known after apply only has no hash yet.
         **{
-            name: keyed_hash(key, change.path, _json(value))
+            name: keyed_hash(key, change.path, to_json(value))
             for name, value in hidden.items()
             if key and value is not None and not pending_fields(value)
         },
@@ -175,7 +175,7 @@ def _pushes(env: Environment) -> str | None:
     return f"Argo CD follows {env.git_branch}: a push to it is a change that nobody approves."
 
 
-def _json(value: object) -> JsonValue:
+def to_json(value: object) -> JsonValue:
     """The value in JSON's own types; what JSON has no form for becomes its text."""
     jsonable: JsonValue = json.loads(json.dumps(plain_document(value), default=str))
     return jsonable

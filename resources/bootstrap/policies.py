@@ -51,9 +51,11 @@ _READ_ACTIONS = """
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
 """
 _READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
-_PLANNING_ACTIONS = "CreateChangeSet DeleteChangeSet Describe* GetStackPolicy GetTemplate GetTemplateSummary List*"
+_PLANNING_ACTIONS = """
+    CreateChangeSet DeleteChangeSet Describe* Detect* GetStackPolicy GetTemplate GetTemplateSummary List*
+"""
 _DEPLOYING_ACTIONS = """
-    CancelUpdateStack ContinueUpdateRollback DeleteStack Detect* ExecuteChangeSet RollbackStack SetStackPolicy
+    CancelUpdateStack ContinueUpdateRollback DeleteStack ExecuteChangeSet RollbackStack SetStackPolicy
     TagResource UntagResource UpdateTerminationProtection
 """
 

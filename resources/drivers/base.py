@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from resources.context import Context
 from resources.model.change import NOTHING_TO_DO, Change, Observed
+from resources.model.drift import Drift, Unchecked
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec
 
@@ -38,6 +39,10 @@ class Driver(ABC, Generic[S]):
     def apply(self, spec: S, context: Context) -> None:
         """Make it so, and leave nothing that the next run can't fix."""
 
+    def drift(self, spec: S, context: Context) -> Drift:
+        """Where what exists differs from what was applied last, whatever the spec wants now. Changes nothing."""
+        return Drift(unchecked=(Unchecked(type(spec).__name__, "drift detection does not compare this kind of unit"),))
+
     def outputs(self, spec: S, context: Context) -> Outputs | None:
         """What other units read from it; None while it does not exist. The spec's own inputs may be pending."""
         observed = self.observe(spec, context)
@@ -60,3 +65,7 @@ class ReadOnly(Driver[S]):
 
     def apply(self, spec: S, context: Context) -> None:
         """Changes nothing."""
+
+    def drift(self, spec: S, context: Context) -> Drift:
+        """Nothing of ours that could drift."""
+        return Drift()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.base import Driver
+from resources.drivers.object_drift import missing_object, object_findings
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.live_diff import object_diff
 from resources.kubernetes.objects import FIELD_MANAGER, apply_object, describe_object, find_condition, read_object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.drift import Drift, Finding
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.reach import is_reach_of_object
 from resources.model.specs import Manifests
@@ -75,6 +78,11 @@ class ManifestsDriver(Driver[Manifests]):
             if document["kind"] == "CustomResourceDefinition":
                 self._wait_established(document, spec, context)
 
+    def drift(self, spec: Manifests, context: Context) -> Drift:
+        """The live objects against the spec: what was applied last is kept by nobody but in who owns which field."""
+        observed = self.observe(spec, context)
+        return Drift(is_pending=True) if observed is None else Drift(tuple(_findings(spec, observed)))
+
     def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
         def poll() -> Poll[bool]:
             established = find_condition(read_object(context.cluster, crd) or {}, "Established")
@@ -83,3 +91,12 @@ class ManifestsDriver(Driver[Manifests]):
             return Poll(None, "not Established")
 
         wait_until(poll, what=describe_object(crd), deadline=spec.timeout, interval=1, progress=context.progress)
+
+
+def _findings(spec: Manifests, observed: Observed) -> Iterator[Finding]:
+    for obj in spec.objects:
+        title, document = describe_object(obj), plain_document(obj)
+        if (live := observed.desired[title]) is None:
+            yield missing_object("kubernetes", title)
+        else:
+            yield from object_findings(live, document, FIELD_MANAGER, "kubernetes", title)

@@ -9,6 +9,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.drift import Drift, Finding, FindingKind
 from resources.model.errors import NotFound
 from resources.model.outputs import plain_document
 from resources.model.specs import Parameter
@@ -36,6 +37,16 @@ class ParameterDriver(Driver[Parameter[Any]]):
         if (live := observed.desired["value"]) != wanted:
             return Change("update", (FieldChange("value", live, wanted),), f"parameter {spec.name} has another value")
         return NOTHING_TO_DO
+
+    def drift(self, spec: Parameter[Any], context: Context) -> Drift:
+        """The value in SSM against the spec's."""
+        observed = self.observe(spec, context)
+        wanted = plain_document(spec.value)
+        live = observed.desired["value"] if observed else None
+        if live == wanted:
+            return Drift()
+        kind: FindingKind = "missing" if live is None else "changed"
+        return Drift((Finding("parameter", spec.name, FieldChange("value", wanted, live), kind),))
 
     def apply(self, spec: Parameter[Any], context: Context) -> None:
         """Write the value."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ CONTROLLERS = (
         "revisions of deployments, bindings of volumes",
     ),
     _controller(r"clusterrole-aggregation-controller", r"^rules$", "the rules of an aggregated ClusterRole"),
+    _controller(r"helm", r"^metadata\.labels\.name$", "helm --create-namespace names the namespace in a label"),
     _controller(r"kube-apiserver", r"^metadata\.labels\.kubernetes\.io/metadata\.name$", "a namespace's own name"),
     _controller(r"argocd-?.*", r"^(?:spec\.generators|metadata\.finalizers)\b", "defaults that Argo CD writes out"),
     _controller(
@@ -113,6 +114,49 @@ def with_foreign_fields_adopted(live: Fields, own: str) -> list[Entry] | None:
     first = {"apiVersion": live["apiVersion"], "fieldsType": "FieldsV1"}
     mine = next((e for e in entries if _is_own(e, own, entries)), first)
     return [{**mine, "manager": own, "operation": "Apply", "fieldsV1": fields}, *kept]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who wrote a field last, by what the API server notes. `time`: ISO 8601, empty where there is none."""
+
+    path: str
+    manager: str
+    operation: str
+    time: str
+
+
+def other_owners(live: Fields, wanted: Fields, own: str) -> list[Owner]:
+    """The fields that others than `own` have written, in the paths of a comparison with `wanted`."""
+    entries = [e for e in _entries(live) if e.get("subresource") != "status"]
+    return [
+        Owner(path, str(entry.get("manager")), str(entry.get("operation")), str(entry.get("time") or ""))
+        for entry in entries
+        if not _is_own(entry, own, entries)
+        for path in _written(entry["fieldsV1"], live, wanted, "")
+    ]
+
+
+def owner_of(path: str, owners: Iterable[Owner]) -> Owner | None:
+    """The last one who wrote the field, what it lies in, or a part of it; None where nobody is noted."""
+    concerned = [o for o in owners if _is_within(path, o.path) or _is_within(o.path, path)]
+    return max(concerned, key=lambda o: o.time, default=None)
+
+
+def _is_within(path: str, above: str) -> bool:
+    return path == above or path.startswith((f"{above}.", f"{above}["))
+
+
+def _written(fields: Fields, live: Any, wanted: Any, path: str) -> Iterator[str]:
+    for key, below in fields.items():
+        if key == "." or (there := _value_at(key, live)) is None:
+            continue
+        want = _value_at(key, wanted)
+        where = _path_at(path, key, wanted, want)
+        if set(below) - {"."}:
+            yield from _written(below, there, want, where)
+        else:
+            yield where
 
 
 def _entries(live: Fields) -> list[Entry]:

@@ -23,6 +23,7 @@ from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
+from resources.model.drift import Drift
 from resources.model.errors import ConfigError
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
@@ -81,6 +82,10 @@ class GitManifestsDriver(Driver[GitManifests]):
                 context.before_change()
                 _delete(context, stray)
         refresh_applications(context)
+
+    def drift(self, spec: GitManifests, context: Context) -> Drift:
+        """The live objects against the files of the branch."""
+        return self._manifests.drift(load_objects(spec, context), context)
 
 
 def _followed(spec: GitManifests, observed: Observed) -> str:

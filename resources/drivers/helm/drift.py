@@ -7,17 +7,19 @@ and is no write.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.helm.storage import Release
+from resources.drivers.object_drift import missing_object, object_findings
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import HELM, as_stored, object_diff, object_title
 from resources.kubernetes.objects import Object, apply_object
 from resources.model.change import FieldChange
+from resources.model.drift import Finding
 from resources.model.errors import NotFound
 from resources.support.memory_cache import CacheKey
 
@@ -67,6 +69,21 @@ def compare_objects(objects: Iterable[Mapping[str, Any]], namespace: str, contex
             if not (c.path == "spec.replicas" and _is_autoscaled(live, context))
         ]
     return tuple(fields)
+
+
+def release_findings(release: Release, context: Context) -> Iterator[Finding]:
+    """Where the cluster differs from the release's manifest, hooks left out, field by field."""
+    for obj in release.objects:
+        if is_hook(obj):
+            continue
+        live = live_object(obj, release.namespace, context)
+        if live is None:
+            yield missing_object("helm", title_of(obj, release.namespace))
+            continue
+        title = object_title(obj, live["metadata"].get("namespace"))
+        for finding in object_findings(live, obj, HELM, "helm", title):
+            if not (finding.field.path == "spec.replicas" and _is_autoscaled(live, context)):
+                yield finding
 
 
 def is_hook(obj: Mapping[str, Any]) -> bool:

@@ -15,7 +15,14 @@ from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import is_volatile
-from resources.drivers.helm.drift import LIVE_OBJECTS, adopt_foreign_fields, find_drift, is_hook, restore_secrets
+from resources.drivers.helm.drift import (
+    LIVE_OBJECTS,
+    adopt_foreign_fields,
+    find_drift,
+    is_hook,
+    release_findings,
+    restore_secrets,
+)
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
@@ -24,6 +31,7 @@ from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_rele
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
+from resources.model.drift import Drift, Finding
 from resources.model.errors import CommandFailed, OperationFailed, Transient
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import HelmRelease
@@ -139,6 +147,16 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         finally:
             context.cache.invalidate(RELEASE_SECRETS)
             context.cache.invalidate(LIVE_OBJECTS)
+
+    def drift(self, spec: HelmRelease, context: Context) -> Drift:
+        """The live objects against the manifest that helm keeps; a release that is not deployed is a finding itself."""
+        release = newest_release(context, spec.namespace, spec.name)
+        if release is None:
+            return Drift(is_pending=True)
+        if release.status == "deployed":
+            return Drift(tuple(release_findings(release, context)))
+        status = FieldChange("status", "deployed", release.status)
+        return Drift((Finding("helm", f"release {spec.namespace}/{spec.name}", status, "changed"),))
 
     def _rehearse(self, spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""

@@ -15,11 +15,13 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
+from resources.drivers.stack.drift import stack_drift
 from resources.drivers.stack.fields import mask_fields, wanted_fields
 from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
 from resources.drivers.stack.preview import preview_stack, refuse_replacements
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.drift import Drift
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.reach import list_template_reach
@@ -99,6 +101,10 @@ class StackDriver(Driver[Stack[Any]]):
         """The resources that differ in a part that touches identity or reach."""
         before = observed.desired if observed is not None and not must_be_recreated(observed.status) else {}
         return list_template_reach(before, wanted_fields(spec))
+
+    def drift(self, spec: Stack[Any], context: Context) -> Drift:
+        """What CloudFormation's drift detection says, and what it does not compare."""
+        return stack_drift(spec, context)
 
     def apply(self, spec: Stack[Any], context: Context) -> None:
         """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in

@@ -1,0 +1,43 @@
+"""What drift detection says: findings, and what could not be compared. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from resources.model.change import FieldChange
+
+FindingKind = Literal["changed", "missing", "extra", "foreign_manager", "undeclared"]
+EXISTS = "exists"  # in place of a value, for a whole object or resource
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes or
+    parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to what
+    is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes that;
+    `since`: when, in ISO 8601."""
+
+    layer: str
+    object: str
+    field: FieldChange
+    kind: FindingKind
+    culprit: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """Something that cannot be compared, and why. It may well have drifted."""
+
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What one unit's driver has to say. `is_pending`: it was never applied, so it cannot have drifted."""
+
+    findings: tuple[Finding, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    is_pending: bool = False

@@ -1,0 +1,52 @@
+"""The report of drift detection: what is masked, which exit code it gives, and its published form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, drift_schema
+from resources.model.change import MASK, FieldChange
+from resources.model.drift import Finding
+from sandbox.paths import PROJECT
+
+FINDING = Finding("helm", "ConfigMap/a/b", FieldChange("data.x", "1", "2"), "changed", "kubectl-edit", "2026-01-01")
+
+
+def report(**more: Any) -> DriftReport:
+    return DriftReport(**{"environment": "e", "findings": (), "unknown": (), "pending": (), "seconds": 0.1, **more})
+
+
+def unchecked(*, failed: bool) -> UncheckedEntry:
+    return UncheckedEntry(unit="u", object="o", reason="r", failed=failed)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "strict"),
+    [
+        ({}, 0, 0),
+        ({"unknown": (unchecked(failed=False),)}, 0, 1),
+        ({"findings": (build_finding("u", FINDING),)}, 4, 4),
+        ({"findings": (build_finding("u", FINDING),), "unknown": (unchecked(failed=False),)}, 4, 1),
+        ({"findings": (build_finding("u", FINDING),), "unknown": (unchecked(failed=True),)}, 1, 1),
+    ],
+)
+def test_exit_code(more: dict[str, Any], code: int, strict: int) -> None:
+    """A failed read wins over findings; what cannot be compared counts only where that is asked for."""
+    assert (report(**more).exit_code(), report(**more).exit_code(strict=True)) == (code, strict)
+
+
+def test_secret_is_masked_and_id_does_not_depend_on_values() -> None:
+    """A finding shows that a password differs, not what it is or was."""
+    field = FieldChange("spec.containers[0].env[0].value", "old-secret", "new-secret", beside="DB_PASSWORD")
+    finding = build_finding("u", Finding("helm", "Deployment/a/b", field, "changed"))
+    assert (finding.expected, finding.observed) == (MASK, MASK)
+    other = build_finding("u", Finding("helm", "Deployment/a/b", FieldChange(field.path, "x", "y"), "changed"))
+    assert finding.id == other.id != build_finding("v", Finding("helm", "Deployment/a/b", field, "changed")).id
+
+
+def test_published_schema_is_made_from_the_model() -> None:
+    """`make docs` writes it."""
+    assert json.loads((PROJECT / "docs" / "drift.schema.json").read_text()) == drift_schema()
