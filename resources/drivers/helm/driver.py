@@ -15,6 +15,7 @@ from resources.drivers.base import Driver
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import is_volatile
+from resources.drivers.helm.crds import update_crds
 from resources.drivers.helm.drift import (
     LIVE_OBJECTS,
     adopt_foreign_fields,
@@ -29,6 +30,7 @@ from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
 from resources.drivers.helm.rendering import render_once
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.dry_run import dry_run_objects
+from resources.kubernetes.objects import Object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
 from resources.model.drift import Drift, Finding
@@ -134,7 +136,10 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             if before is not None and drifted:
                 adopt_foreign_fields(before, context)
                 restore_secrets(before, context)
-            self._rehearse(spec, package, context, installed=before is not None)
+            rendered = render_once(spec, package, context, installed=before is not None)
+            if before is not None and not spec.skip_crds:
+                update_crds(rendered, package, context)
+            self._rehearse(rendered, spec, context)
             try:
                 self._upgrade(spec, package, context, watch, force=drifted)
             except CommandFailed as error:
@@ -158,9 +163,8 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         status = FieldChange("status", "deployed", release.status)
         return Drift((Finding("helm", f"release {spec.namespace}/{spec.name}", status, "changed"),))
 
-    def _rehearse(self, spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> None:
+    def _rehearse(self, rendered: list[Object], spec: HelmRelease, context: Context) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
-        rendered = render_once(spec, package, context, installed=installed)
         tried = [obj for obj in rendered if not is_hook(obj) and obj["kind"] != "CustomResourceDefinition"]
         dry_run_objects(tried, context.cluster, manager="helm", namespace=spec.namespace)
 

@@ -47,7 +47,7 @@ _RENDERINGS: CacheKey[Rendering | None] = CacheKey("rendering of a chart, by its
 _KUBERNETES_VERSION: CacheKey[str] = CacheKey("version of the API server")
 _CLUSTER_EXISTS: CacheKey[bool] = CacheKey("whether the cluster exists")
 _API_VERSIONS: CacheKey[frozenset[str]] = CacheKey("API versions that are or will be served")
-_CHART_CRDS: CacheKey[frozenset[str]] = CacheKey("API versions of a chart's crds/ folder")
+_CHART_CRDS: CacheKey[tuple[Object, ...]] = CacheKey("CRDs of a chart's crds/ folders")
 
 
 def declare_releases(releases: Iterable[HelmRelease], context: Context) -> None:
@@ -60,7 +60,8 @@ def declare_releases(releases: Iterable[HelmRelease], context: Context) -> None:
 def render_chart(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
     """The chart's objects as apply would render them; None where values that are still pending make it impossible.
 
-    `installed`: the release exists, so helm leaves the chart's `crds/` folder alone. Raises OperationFailed."""
+    `installed`: the release exists. What the chart's `crds/` folder has is among the objects either way: helm leaves it
+    alone then, and `crds.py` does not. Raises OperationFailed."""
     flags = _flags(spec, package, context, installed)
     inputs = [package.digest, spec.name, spec.namespace, plain_document(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -76,7 +77,7 @@ def _flags(spec: HelmRelease, package: Package, context: Context, installed: boo
     versions = sorted(api_versions(context) | ({v for v in _own_crds(package, context) if not spec.skip_crds}))
     flags = ["--kube-version", kubernetes_version(context)]
     flags += [flag for version in versions for flag in ("--api-versions", version)]
-    return flags + (["--is-upgrade"] if installed else [] if spec.skip_crds else ["--include-crds"])
+    return [*flags, *(["--is-upgrade"] if installed else []), *([] if spec.skip_crds else ["--include-crds"])]
 
 
 def kubernetes_version(context: Context) -> str:
@@ -144,11 +145,18 @@ def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
 
 
 def _own_crds(package: Package, context: Context) -> frozenset[str]:
-    def read() -> frozenset[str]:
+    return _crd_versions(chart_crds(package, context))
+
+
+def chart_crds(package: Package, context: Context) -> tuple[Object, ...]:
+    """What stands in the `crds/` folders of a chart and of its dependencies, switched off or not."""
+
+    def read() -> tuple[Object, ...]:
         with readable_chart(package.path):
             members = read_members(package.verified(), read_limits())
             files = [content.decode() for name, content in members if _CRD_FILE.match(name)]
-            return _crd_versions([obj for text in files for obj in manifest_objects(text)])
+            objects = [obj for text in files for obj in manifest_objects(text)]
+            return tuple(obj for obj in objects if obj.get("kind") == "CustomResourceDefinition")
 
     return context.cache.get(_CHART_CRDS, read, item=package.digest)
 
