@@ -23,7 +23,7 @@ _OWN_SUBRESOURCES = ("status", "scale")
 @dataclass(frozen=True)
 class Controller:
     """Fields that a program writes by itself. `manager` and `path`: patterns of the field manager and of the dotted
-    path."""
+    path; `{}` behind the path of a field says that nothing below it is meant."""
 
     manager: re.Pattern[str]
     path: re.Pattern[str]
@@ -57,7 +57,7 @@ CONTROLLERS = (
         "revisions of deployments, bindings of volumes",
     ),
     _controller(r"clusterrole-aggregation-controller", r"^rules$", "the rules of an aggregated ClusterRole"),
-    _controller(r"helm", r"^metadata\.labels\.name$", "helm --create-namespace names the namespace in a label"),
+    _controller(r"helm", r"^(?:metadata\.labels\.name|spec\{\})$", "what --create-namespace applies"),
     _controller(r"kube-apiserver", r"^metadata\.labels\.kubernetes\.io/metadata\.name$", "a namespace's own name"),
     _controller(r"argocd-?.*", r"^(?:spec\.generators|metadata\.finalizers)\b", "defaults that Argo CD writes out"),
     _controller(
@@ -196,9 +196,10 @@ def _split(fields: Fields, manager: str, path: str) -> tuple[dict[str, Any], dic
         if key == ".":
             continue
         where = _where(path, key)
-        if is_controllers(manager, where):
+        is_leaf = not set(below) - {"."}
+        if is_controllers(manager, where) or (is_leaf and is_controllers(manager, f"{where}{{}}")):
             kept[key] = below
-        elif not below or set(below) == {"."}:
+        elif is_leaf:
             taken[key] = below
         else:
             ours, theirs = _split(below, manager, where)

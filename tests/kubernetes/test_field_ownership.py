@@ -18,10 +18,15 @@ def entry(manager: str, fields: Object, operation: str = "Update", **more: str) 
 
 
 def changed(
-    wanted: Object, live: Object, fields: Object, manager: str = "Terraform", own: Object | None = None
+    wanted: Object,
+    live: Object,
+    fields: Object,
+    manager: str = "Terraform",
+    own: Object | None = None,
+    our: str = "helm",
 ) -> Object:
-    """The live object after `manager` wrote `fields`; `own`: what is still ours."""
-    managed = [entry("helm", own or {}, "Apply"), entry(manager, fields)]
+    """The live object after `manager` wrote `fields`; `own`: what is still ours, under the name `our`."""
+    managed = [entry(our, own or {}, "Apply"), entry(manager, fields)]
     merged = {"apiVersion": "v1", "kind": "Thing", **wanted, **live}
     merged["metadata"] = {"name": "x", **(wanted.get("metadata") or {}), **(live.get("metadata") or {})}
     merged["metadata"]["managedFields"] = managed
@@ -134,6 +139,11 @@ CONTROLLED: dict[str, tuple[str, Object, Object]] = {
         {"metadata": {"finalizers": ["karpenter.sh/termination"]}},
         {"f:metadata": {"f:finalizers": {'v:"karpenter.sh/termination"': {}}}},
     ),
+    "a namespace that helm makes": (
+        "helm",
+        {"metadata": {"labels": {"name": "x"}}, "spec": {"finalizers": ["kubernetes"]}},
+        {"f:metadata": {"f:labels": {"f:name": {}}}, "f:spec": {}},
+    ),
     "a status": ("anybody", {"status": {"ready": True}}, {"f:status": {"f:ready": {}}}),
 }
 
@@ -142,9 +152,9 @@ CONTROLLED: dict[str, tuple[str, Object, Object]] = {
 def test_what_controllers_write_is_left_alone(what: str) -> None:
     """It is no difference, and stays theirs."""
     manager, live, fields = CONTROLLED[what]
-    obj = changed({}, live, fields, manager)
-    assert object_diff(obj, {"kind": "Thing"}) == ()
-    assert with_foreign_fields_adopted(obj, "helm") is None
+    obj = changed({}, live, fields, manager, our="eks-assets")
+    assert object_diff(obj, {"kind": "Thing"}, "eks-assets") == ()
+    assert with_foreign_fields_adopted(obj, "eks-assets") is None
 
 
 def test_a_controllers_name_does_not_cover_other_fields() -> None:
