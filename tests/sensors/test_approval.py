@@ -37,7 +37,15 @@ Told = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+def own_topic(account: Environment, files: Files, materialize: Materialize) -> None:
+    """The topic, made while the environment has no gate: it is of those that change reach."""
+    materialize(notifications)
+
+
+@pytest.fixture
+def gated(
+    own_topic: None, account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Environment]:
     """The environment `sandbox` with a gate, and no release of another test that could matter. On a busy machine AWS
     may take its time."""
     monkeypatch.setattr(approval, "look_at_each", lambda kind, calls, seconds=0: look_at_each(kind, calls, 60))
@@ -51,13 +59,7 @@ def gated(account: Environment, files: Files, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def own_topic(account: Environment, files: Files, materialize: Materialize) -> None:
-    """The topic, made while the environment has no gate: it is of those that change reach."""
-    materialize(notifications)
-
-
-@pytest.fixture
-def told(own_topic: None, admin: Aws, account: Environment, daemon: Daemon, gated: Environment) -> Iterator[Told]:
+def told(admin: Aws, account: Environment, daemon: Daemon, gated: Environment) -> Iterator[Told]:
     """Kind and text of what the topic has sent since the last look."""
     # What other tests left in the account, a rejection for instance, is said before anybody listens.
     daemon.tick(approval_sensor)
