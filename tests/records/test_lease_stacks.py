@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import TagTypeDef
 
 pytestmark = pytest.mark.sandbox
-STACK = "demo-sandbox-lease"
+STACK = "demo-sandbox-irsa-roles"  # of a unit that the environment switches off; rights end at such names
 WAITING = {
     "Resources": {
         "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
