@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment, Roles
-from resources.config.names import ledger_bucket
+from resources.config.names import ledger_bucket, permissions_boundary
 from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.change import Change
@@ -32,11 +33,19 @@ class Stacks:
         self.context = Context(self.env, Aws(self.env, source, as_deployer=False), self.said.append)
         self.cloudformation = self.context.aws.client("cloudformation")
         self.make_ledger()
+        self.make_boundary()
 
     def make_ledger(self) -> None:
         """The ledger's bucket, empty."""
         where: Any = {"LocationConstraint": self.env.region}
         self.context.aws.client("s3").create_bucket(Bucket=ledger_bucket(self.env), CreateBucketConfiguration=where)
+
+    def make_boundary(self) -> None:
+        """The boundary that bootstrap would make, which the roles of our templates name; it limits nothing."""
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        name = permissions_boundary(self.env)
+        self.context.aws.client("iam").create_policy(PolicyName=name, PolicyDocument=document)
 
     def spec(self, resources: dict[str, Any], **more: Any) -> Stack[NoOutputs]:
         return Stack[NoOutputs](name=STACK, template={"Resources": resources}, **{"protected": False, **more})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from resources.model.specs import Stack
 from tests.helpers.materialization import Materialize, shown
 
 pytestmark = pytest.mark.sandbox
+STACK = "demo-sandbox-irsa-roles"  # of a unit that the environment switches off; rights end at such names
 
 
 class TopicOutputs(Outputs):
@@ -28,17 +30,18 @@ def topic(display: str, **stack: Any) -> AnyUnit:
         """A topic."""
         resources = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": display}}}
         template = {"Resources": resources, "Outputs": {"TopicArn": {"Value": {"Ref": "Topic"}}}}
-        return Stack[TopicOutputs](name="demo-sandbox-notices", template=template, protected=False, **stack)
+        return Stack[TopicOutputs](name=STACK, template=template, protected=False, **stack)
 
     return notices
 
 
 @pytest.fixture(autouse=True)
-def no_stack(context: Context) -> None:
-    """Each test begins without the stack."""
+def no_stack(context: Context) -> Iterator[None]:
+    """Each test begins and ends without the stack."""
     client = context.aws.client("cloudformation")
-    client.delete_stack(StackName="demo-sandbox-notices")
-    client.get_waiter("stack_delete_complete").wait(StackName="demo-sandbox-notices")
+    yield
+    client.delete_stack(StackName=STACK)
+    client.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
 def test_stack_is_created_updated_and_left_alone(materialize: Materialize, context: Context) -> None:
@@ -54,9 +57,9 @@ def test_stack_is_created_updated_and_left_alone(materialize: Materialize, conte
         "| `template.Resources.Topic.Properties.DisplayName` | `one` | `two` |" in shown(updated, "notices")["changes"]
     )
 
-    before = context.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
+    before = context.aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
     same = materialize(topic("two"))
-    after = context.aws.client("cloudformation").describe_stack_events(StackName="demo-sandbox-notices")["StackEvents"]
+    after = context.aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
     assert shown(same, "notices")["result"].startswith("nothing to do")
     assert len(after) == len(before)
     assert [check.passed for check in same.get_asset_check_evaluations()] == [True]

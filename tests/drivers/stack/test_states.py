@@ -21,7 +21,7 @@ from resources.model.specs import Stack
 from tests.helpers.materialization import Materialize, checks, failure, shown
 
 pytestmark = pytest.mark.sandbox
-STACK = "demo-sandbox-states"
+STACK = "demo-sandbox-irsa-roles"  # of a unit that the environment switches off; rights end at such names
 ROLE = "demo-sandbox-states-taken"
 TRUST = {
     "Version": "2012-10-17",
