@@ -102,19 +102,20 @@ def test_deployer_reads_grants_and_changes_none(account: Environment, grant: str
 
 
 def test_stack_of_deployer_cannot_write_grant(account: Environment, grant: str) -> None:
-    """A stack that the deployer starts cannot write a decision either."""
+    """A stack that the deployer starts cannot write a decision either; of another name it starts none."""
+    name = "demo-sandbox-irsa-roles"  # of a unit that the environment switches off; rights end at such names
     cloudformation = Aws(account).client("cloudformation")
     forged = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": grant, "Type": "String", "Value": "approve"}}
     template = json.dumps({"Resources": {"Grant": forged}})
-    cloudformation.create_change_set(
-        StackName="demo-sandbox-forged", ChangeSetName="forge", ChangeSetType="CREATE", TemplateBody=template
-    )
-    cloudformation.execute_change_set(StackName="demo-sandbox-forged", ChangeSetName="forge")
+    change: Any = {"ChangeSetName": "forge", "ChangeSetType": "CREATE", "TemplateBody": template}
+    assert "AccessDenied" in refused(cloudformation.create_change_set, StackName="demo-sandbox-forged", **change)
+    cloudformation.create_change_set(StackName=name, **change)
+    cloudformation.execute_change_set(StackName=name, ChangeSetName="forge")
     with pytest.raises(Exception, match="ROLLBACK_COMPLETE"):
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName="demo-sandbox-forged", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
         )
-    cloudformation.delete_stack(StackName="demo-sandbox-forged")
+    cloudformation.delete_stack(StackName=name)
     assert "ParameterNotFound" in refused(credentials("root").client("ssm").get_parameter_history, Name=grant)
 
 
