@@ -147,7 +147,7 @@ def test_failure_caused_by_secret_leaks_nothing(
     refused = run("deploy", "sandbox", "--only", "application_config", "--log-format", "json")
     assert refused.returncode == 1
     assert "Authentication failed" in refused.stdout
-    assert run("plan", "sandbox").returncode == 1
+    assert run("plan", "sandbox").returncode == 0, "the planner has credentials of its own, which only read"
     assert run("status", "sandbox", "--json").returncode == 1
     nowhere(planted, sandbox, admin, context)
 
