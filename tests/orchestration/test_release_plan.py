@@ -9,7 +9,7 @@ import pytest
 
 from eks_assets.engine.approval_request import PendingApproval
 from eks_assets.graph.registry import Registry
-from eks_assets.orchestration import plan_assets
+from eks_assets.orchestration import environments, plan_assets
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import Platform
 from resources.config.environment import Approval, Environment
@@ -29,6 +29,7 @@ def test_release_plan_is_asked_through_dagster(
         return PendingApproval(cast(Any, None), cast(Any, None), None)
 
     monkeypatch.setattr(plan_assets, "request_approval", request)
+    monkeypatch.setattr(environments, "check_incumbent", lambda _context: None)  # there is no AWS to ask
     monkeypatch.setattr(Platform, "open", lambda *_: Context(gated, cast(Any, None)))
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
