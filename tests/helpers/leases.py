@@ -18,8 +18,9 @@ OLDER_ROW, PLATFORM_ROW = "sandbox", "platform:000000000000/us-west-2/demo-sandb
 
 
 def expire(table: Any) -> None:
-    """Let time pass, as if the holder had died and not renewed."""
-    for row in (OLDER_ROW, PLATFORM_ROW):
+    """Let time pass, as if the holder had died and not renewed. Names that the file had before have rows as well."""
+    platform = table.get_item(Key={"environment": PLATFORM_ROW}, ConsistentRead=True).get("Item", {})
+    for row in {OLDER_ROW, PLATFORM_ROW, *platform.get("names", ())}:
         table.update_item(
             Key={"environment": row},
             UpdateExpression="SET #until = :past",
