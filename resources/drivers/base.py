@@ -41,7 +41,8 @@ class Driver(ABC, Generic[S]):
 
     def drift(self, spec: S, context: Context) -> Drift:
         """Where what exists differs from what was applied last, whatever the spec wants now. Changes nothing."""
-        return Drift(unchecked=(Unchecked(type(spec).__name__, "drift detection does not compare this kind of unit"),))
+        kind = type(spec).__name__.partition("[")[0]
+        return Drift(unchecked=(Unchecked(kind, "drift detection does not compare this kind of unit"),))
 
     def outputs(self, spec: S, context: Context) -> Outputs | None:
         """What other units read from it; None while it does not exist. The spec's own inputs may be pending."""
