@@ -40,12 +40,8 @@ class Approvers:
         if arn == UI_WRITER:
             return Person(UI_KEY, "the Dagster UI") if self._approval.ui else "the environment has no `ui: true`"
         name, session = _parts(arn)
-        if not name:
-            return "it is no user and no role"
-        if name in _own_roles(self._context.env):
-            return "it is a role of the pipeline"
-        if arn.split(":")[4] != self._context.env.account:
-            return "it is of another account"
+        if fault := self._stranger_fault(arn):
+            return fault
         if self._approval.allow and covering_entry(self._approval.allow, self._identity(arn)) is None:
             is_unread = session and not self._role(name)
             return _unread(name) if is_unread else "it is not in approval.allow"
@@ -76,12 +72,8 @@ class Approvers:
         """Why the ARN that asked for approval proves no person that can be told from the approvers; empty where it
         does."""
         name, session = _parts(arn)
-        if not name:
-            return "it is no user and no role"
-        if name in _own_roles(self._context.env):
-            return "it is a role of the pipeline"
-        if arn.split(":")[4] != self._context.env.account:
-            return "it is of another account"
+        if fault := self._stranger_fault(arn):
+            return fault
         if fault := self._fault_by_earlier_rule(arn) if self._anchor is None else self._fault(name, session):
             return fault
         if self._approval.people:
@@ -89,6 +81,15 @@ class Approvers:
         kinds = {"sso" if entry.kind == "permission set" else "user" for entry in self._entries()}
         is_other = kinds and self.key(arn).partition(":")[0] not in kinds
         return "approvers are another kind of identity, and approval.people does not say who is who" if is_other else ""
+
+    def _stranger_fault(self, arn: str) -> str:
+        """Why the ARN is of nobody who could be a person of the account; empty where it is of somebody."""
+        name, _ = _parts(arn)
+        if not name:
+            return "it is no user and no role"
+        if name in _own_roles(self._context.env):
+            return "it is a role of the pipeline"
+        return "" if arn.split(":")[4] == self._context.env.account else "it is of another account"
 
     def is_sender(self, arn: str, sender: str) -> bool:
         """Whether the person behind an ARN is the one that SQS names: `AROA...:SESSION`, or `AIDA...` of a user."""

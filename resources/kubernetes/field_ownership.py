@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resources.model.change import FieldChange, name_of
+from resources.model.change import FieldChange, is_within, name_of
 
 Fields = Mapping[str, Any]
 Entry = dict[str, Any]
@@ -139,12 +139,8 @@ def other_owners(live: Fields, wanted: Fields, own: str) -> list[Owner]:
 
 def owner_of(path: str, owners: Iterable[Owner]) -> Owner | None:
     """The last one who wrote the field, what it lies in, or a part of it; None where nobody is noted."""
-    concerned = [o for o in owners if _is_within(path, o.path) or _is_within(o.path, path)]
+    concerned = [o for o in owners if is_within(path, o.path) or is_within(o.path, path)]
     return max(concerned, key=lambda o: o.time, default=None)
-
-
-def _is_within(path: str, above: str) -> bool:
-    return path == above or path.startswith((f"{above}.", f"{above}["))
 
 
 def _written(fields: Fields, live: Any, wanted: Any, path: str) -> Iterator[str]:

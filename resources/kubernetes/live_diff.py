@@ -17,7 +17,7 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from resources.kubernetes.field_ownership import foreign_additions, is_controllers
-from resources.model.change import FieldChange, subset_diff
+from resources.model.change import FieldChange, is_within, subset_diff
 
 Object = dict[str, Any]
 HELM = "helm"
@@ -46,7 +46,7 @@ def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any], manager: str
 
 
 def _is_below(path: str, paths: Iterable[str]) -> bool:
-    return any(path == known or path.startswith((f"{known}.", f"{known}[")) for known in paths)
+    return any(is_within(path, known) for known in paths)
 
 
 def removed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:

@@ -99,10 +99,15 @@ def _sibling(path: str, *documents: Mapping[str, Any]) -> str:
     return next((str(leaves[name]) for leaves in documents if isinstance(leaves.get(name), str)), "")
 
 
+def is_within(path: str, above: str) -> bool:
+    """Whether a dotted path is the other one, or lies below it."""
+    return path == above or path.startswith((f"{above}.", f"{above}["))
+
+
 def _fills(change: FieldChange, paths: Iterable[str]) -> bool:
     """Whether it is a list or mapping that is empty on one side only: its content says as much."""
     is_empty = change.before in ({}, []) or change.after in ({}, [])
-    return is_empty and any(path.startswith((f"{change.path}.", f"{change.path}[")) for path in paths)
+    return is_empty and any(path != change.path and is_within(path, change.path) for path in paths)
 
 
 def subset_diff(live: Any, wanted: Any, path: str = "") -> tuple[FieldChange, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from resources.model.change import FieldChange, diff
+from resources.model.change import FieldChange, diff, is_within
 
 # Parts of any resource: its order, and what becomes of it when its stack goes.
 _OF_EVERY_RESOURCE = ("DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Properties.Description")
@@ -150,7 +150,7 @@ def _reach_of_resource(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]
 
 
 def _is_below(path: str, tops: Iterable[str]) -> bool:
-    return any(path == top or path.startswith((f"{top}.", f"{top}[")) for top in tops)
+    return any(is_within(path, top) for top in tops)
 
 
 class _Template:

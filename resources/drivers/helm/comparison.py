@@ -11,6 +11,7 @@ from typing import Any
 from resources.drivers.helm.drift import title_of
 from resources.kubernetes.live_diff import as_stored
 from resources.kubernetes.objects import Object
+from resources.model.change import is_within
 from resources.model.digests import digest_of
 
 _SAFE_INTEGER = 2**53 - 1
@@ -54,7 +55,7 @@ def compare_renderings(first: Iterable[Object], second: Iterable[Object], namesp
 
 def is_volatile(path: str, volatile: Iterable[str]) -> bool:
     """Whether the field, `Kind/namespace/name: path`, is one of those or lies below one."""
-    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in volatile)
+    return any(is_within(path, other) for other in volatile)
 
 
 def objects_by_title(objects: Iterable[Object], namespace: str) -> dict[str, Object]:
