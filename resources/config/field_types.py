@@ -16,6 +16,7 @@ from resources.support.yaml_limits import InputTooLarge, load_document, read_lim
 from resources.support.yaml_loaders import Loader
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
+Duration = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')]
 Arn = Annotated[
     str,
     Field(
@@ -84,6 +85,11 @@ class Model(BaseModel):
     """Frozen, and a field that we do not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def duration_seconds(duration: str) -> int:
+    """The seconds of a Duration."""
+    return int(duration[:-1]) * (3600 if duration.endswith("h") else 60)
 
 
 def _cidr(value: str) -> str:
