@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -12,7 +13,7 @@ from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding
+from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, set_aside
 from resources.context import Context
 from resources.drivers.registry import driver_of
 from resources.model.drift import Drift
@@ -49,7 +50,11 @@ def detect_drift(
             name = running.pop(future).name
             results[name] = future.result()
             progress(name)
-    return _report(context.env.name, {u.name: results[u.name] for u in units}, round(time.monotonic() - began, 1))
+    report = _report(context.env.name, {u.name: results[u.name] for u in units}, round(time.monotonic() - began, 1))
+    is_whole = only is None and not any(entry.failed for entry in report.unknown)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    ignores = context.env.drift.ignore if context.env.drift else ()
+    return set_aside(report, ignores, today, is_whole=is_whole)
 
 
 def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | PipelineError:

@@ -1,4 +1,5 @@
-"""What an environment says about drift: when it is looked for without anybody asking, and how long that may take."""
+"""What an environment says about drift: when it is looked for without anybody asking, how long that
+may take, and what is set aside."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, Field
 
 from resources.config.field_types import Duration, Model, duration_seconds
+from resources.config.ignored_findings import IgnoredFinding
 from resources.config.problems import suggest_choices
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -80,11 +82,13 @@ TimeZone = Annotated[
 
 class Drift(Model):
     """How drift is looked for. `cron`: when that happens by itself, in `timezone` (of the IANA database); absent means
-    never. `deadline`: what has not answered by then cannot be checked, whoever asked."""
+    never. `deadline`: what has not answered by then cannot be checked, whoever asked. `ignore`: findings that are set
+    aside for a while."""
 
     cron: Cron | None = Field(default=None, description=_CRON)
     timezone: TimeZone = "UTC"
     deadline: Duration = "10m"
+    ignore: tuple[IgnoredFinding, ...] = ()
 
     @property
     def deadline_seconds(self) -> int:

@@ -180,8 +180,8 @@ class Environment(Model):
         default="automatic", description="Whether a change of this file, or of a unit's code, starts a deploy by itself"
     )
     approval: Approval | None = None
-    # Left out of the digest where absent: such an environment has nothing new to deploy.
-    drift: Drift | None = Field(default=None, exclude_if=lambda drift: drift is None)
+    # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
+    drift: Drift | None = Field(default=None, exclude=True)
     retry: Retry = Retry()
     charts: Charts = Charts()
     git: Git | None = None

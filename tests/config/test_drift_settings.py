@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_string
 
+from eks_assets.plan.document import inputs_digest
 from resources.config.drift_settings import Drift
+from resources.config.ignored_findings import IgnoredFinding, add_to_file
 from resources.config.loader import check_environment_file, load_environment
 
 START = dt.datetime(2026, 11, 30, 12, 7, 30, tzinfo=dt.UTC)
@@ -17,6 +19,13 @@ START = dt.datetime(2026, 11, 30, 12, 7, 30, tzinfo=dt.UTC)
 @pytest.mark.parametrize(
     ("drift", "path", "words"),
     [
+        ("{ignore: [{finding: 5f, reason: r, until: 2026-12-31}]}", "drift.ignore[0].finding", "12 of 0-9 and a-f"),
+        ('{ignore: [{finding: "5f0c3a9d1b22", until: 2026-12-31}]}', "drift.ignore[0].reason", "is required"),
+        (
+            '{ignore: [{finding: "5f0c3a9d1b22", reason: r, until: 2026-02-30}]}',
+            "drift.ignore[0].until",
+            "2026-02-30 is no day",
+        ),
         ('{cron: "0 * * *"}', "drift.cron", '"0 * * *" has 4 fields; allowed: five fields (minute, hour,'),
         ('{cron: "@hourly"}', "drift.cron", "has 1 fields"),
         ('{cron: "60 * * * *"}', "drift.cron", '"60" is no minute; allowed: *, 0 to 59, ranges'),
@@ -77,6 +86,17 @@ def test_settings_are_read_and_absent_ones_stand_in_no_digest(folder: Path) -> N
     drift = load_environment("sandbox", folder).drift
     assert drift is not None
     assert (drift.cron, drift.timezone, drift.deadline_seconds) == ("0 * * * *", "UTC", 7200)
+
+
+def test_ignored_finding_starts_no_deploy(folder: Path) -> None:
+    """A deploy would take back what was set aside; the file that `--ignore` writes can be read."""
+    file = folder / "sandbox.yaml"
+    before = load_environment("sandbox", folder)
+    add_to_file(IgnoredFinding(finding="123456789012", reason="agreed", until="2026-12-31"), file)
+    after = load_environment("sandbox", folder)
+    assert after.drift is not None
+    assert [entry.reason for entry in after.drift.ignore] == ["agreed"]
+    assert inputs_digest(after) == inputs_digest(before)
 
 
 def _without_drift(file: Path) -> str:

@@ -4,7 +4,9 @@ restores it."""
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,8 +55,29 @@ PLACES = {
 }
 
 
+def check_ignored(eks_assets: Cli, environments: Path, findings: list[dict[str, Any]]) -> None:
+    """One finding is set aside in the file, and listed as such; the others stay. An id that is none changes nothing."""
+    file = environments / "sandbox.yaml"
+    before = file.read_text()
+
+    def drift(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return eks_assets("drift", "sandbox", *arguments, EKS_ASSETS_ENVIRONMENTS=str(environments))
+
+    words = ("--reason", "agreed", "--until", "9999-12-31", "--only", "storage_classes")
+    unknown = drift("--ignore", "0123456789ab", *words)
+    assert (unknown.returncode, file.read_text()) == (2, before)
+    (deleted,) = [finding["id"] for finding in findings if finding["object"] == "StorageClass gp3"]
+    assert deleted in unknown.stderr, "the ids that there are"
+    assert drift("--ignore", deleted, *words).returncode == 0
+    assert file.read_text().startswith(before)
+    ignored = drift("--only", "storage_classes", "--json")
+    report = json.loads(ignored.stdout)
+    assert (ignored.returncode, report["findings"]) == (0, [])
+    assert [(entry["id"], entry["reason"]) for entry in report["ignored"]] == [(deleted, "agreed")]
+
+
 def test_changes_in_the_cluster_are_shown_with_who_made_them_and_restored(
-    restored: Environment, kubectl: Kubectl, eks_assets: Cli
+    restored: Environment, kubectl: Kubectl, eks_assets: Cli, environments: Path
 ) -> None:
     """Drift, plan and deploy agree; afterwards there is nothing left."""
     clean = eks_assets("drift", "sandbox", "--json")
@@ -69,6 +92,7 @@ def test_changes_in_the_cluster_are_shown_with_who_made_them_and_restored(
     again = json.loads(eks_assets("drift", "sandbox", "--json").stdout)["findings"]
     assert [f["id"] for f in again] == [f["id"] for f in findings], "the id of a finding stays"
 
+    check_ignored(eks_assets, environments, findings)
     plan = json.loads(eks_assets("plan", "sandbox", "--json").stdout)
     planned = [field["path"] for change in plan["changes"] for field in change["fields"]]
     for name, path, _ in PLACES:
