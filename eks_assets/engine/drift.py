@@ -14,10 +14,12 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, set_aside
+from resources.bootstrap.reading_rights import lacks_new_rights
+from resources.config.drift_settings import Drift as Settings
 from resources.context import Context
 from resources.drivers.registry import driver_of
 from resources.model.drift import Drift
-from resources.model.errors import NotFound, OperationFailed, PipelineError
+from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFailed, PipelineError, WaitTimeout
 from resources.model.specs import GitManifests, Manifests, Parameter
 from resources.support.background import in_background
 
@@ -31,30 +33,45 @@ def detect_drift(
     context: Context,
     only: Collection[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    deadline: float | None = None,
 ) -> DriftReport:
-    """Compare every enabled unit (or `only` those) with what was applied last. Changes nothing.
+    """Compare every enabled unit (or `only` those) with what was applied last. Changes nothing. `deadline`: the seconds
+    after which what has not answered cannot be checked; by default what the environment's file says.
 
     Raises WrongAccount, AccessDenied or ConfigError where the account can't be read at all; what goes wrong with one
     unit is under `unknown`."""
+    settings = context.env.drift or Settings()
+    seconds = settings.deadline_seconds if deadline is None else deadline
     began = time.monotonic()
     context.aws.check_account()
     units = [u for u in registry.units if (only is None or u.name in only) and u.is_enabled(context.env)]
+    results = _results(registry, units, context, progress, began + seconds)
+    late = WaitTimeout(f"it has not answered within {seconds:g} s (drift.deadline)")
+    drifts = {u.name: results.get(u.name, late) for u in units}
+    report = _report(context, drifts, round(time.monotonic() - began, 1))
+    is_whole = only is None and not any(entry.object == entry.unit for entry in report.unknown)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return set_aside(report, settings.ignore, today, is_whole=is_whole)
+
+
+def _results(
+    registry: Registry, units: list[AnyUnit], context: Context, progress: Callable[[str], None], ends: float
+) -> dict[str, Drift | PipelineError]:
+    """What each unit's driver says, by unit, of those that answer before the clock says `ends`."""
     waiting, running = list(units), dict[Future["Drift | PipelineError"], AnyUnit]()
     results: dict[str, Drift | PipelineError] = {}
     while waiting or running:
         while waiting and len(running) < WIDTH:
             unit = waiting.pop(0)
             running[in_background(partial(_unit_drift, registry, unit, context), f"drift {unit.name}")] = unit
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, timeout=max(0.0, ends - time.monotonic()), return_when=FIRST_COMPLETED)
+        if not finished:
+            break
         for future in finished:
             name = running.pop(future).name
             results[name] = future.result()
             progress(name)
-    report = _report(context.env.name, {u.name: results[u.name] for u in units}, round(time.monotonic() - began, 1))
-    is_whole = only is None and not any(entry.failed for entry in report.unknown)
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    ignores = context.env.drift.ignore if context.env.drift else ()
-    return set_aside(report, ignores, today, is_whole=is_whole)
+    return results
 
 
 def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | PipelineError:
@@ -74,14 +91,14 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
         return OperationFailed(f"unexpected {type(error).__name__}: {error}")
 
 
-def _report(environment: str, results: dict[str, Drift | PipelineError], seconds: float) -> DriftReport:
+def _report(context: Context, results: dict[str, Drift | PipelineError], seconds: float) -> DriftReport:
     drifts = {unit: drift for unit, drift in results.items() if isinstance(drift, Drift)}
-    failed = {unit: error for unit, error in results.items() if isinstance(error, PipelineError)}
+    errors = {unit: error for unit, error in results.items() if isinstance(error, PipelineError)}
     return DriftReport(
-        environment=environment,
+        environment=context.env.name,
         findings=tuple(build_finding(unit, f) for unit, drift in drifts.items() for f in drift.findings),
         unknown=(
-            *(UncheckedEntry(unit=u, object=u, reason=error.message, failed=True) for u, error in failed.items()),
+            *(_unread(unit, error, context) for unit, error in errors.items()),
             *(
                 UncheckedEntry(unit=unit, object=each.object, reason=each.reason, failed=False)
                 for unit, drift in drifts.items()
@@ -91,3 +108,13 @@ def _report(environment: str, results: dict[str, Drift | PipelineError], seconds
         pending=tuple(unit for unit, drift in drifts.items() if drift.is_pending),
         seconds=seconds,
     )
+
+
+def _unread(unit: str, error: PipelineError, context: Context) -> UncheckedEntry:
+    """The entry of a unit of which nothing could be compared: a failure, except where it is late, or where whom we read
+    as may not read it, by design or until bootstrap has been applied again."""
+    reason, is_failure = error.message, not isinstance(error, NotShown | WaitTimeout)
+    if isinstance(error, AccessDenied) and lacks_new_rights(context, error):
+        command = f"eks-assets bootstrap {context.env.name} --apply"
+        reason, is_failure = f"{reason}; an administrator gives the missing rights: {command}", False
+    return UncheckedEntry(unit=unit, object=unit, reason=reason, failed=is_failure)
