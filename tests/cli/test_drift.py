@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from resources.model.errors import ConfigError
         ({"ignore": "all", "reason": "r", "until": "9999-12-31"}, "the id of a finding"),
     ],
 )
-def test_half_an_ignore_is_refused(folder: Path, words: dict[str, str], said: str) -> None:
+def test_half_an_ignore_is_refused(folder: Path, words: dict[str, Any], said: str) -> None:
     """Nothing is reached for it, and the file stays."""
     before = (folder / "sandbox.yaml").read_text()
     with pytest.raises(ConfigError, match=said) as refused:
