@@ -30,7 +30,7 @@ class FindingEntry(_Model):
 
     id: str = Described(description="Stays the same while unit, object and path do.", pattern="^[0-9a-f]{12}$")
     unit: str | None = Described(description="Null for what no unit declares.")
-    layer: str = Described(description="cloudformation, helm, kubernetes or parameter.")
+    layer: str = Described(description="cloudformation, helm, kubernetes, git or parameter.")
     object: str = Described(description="What differs, as its layer names it.")
     path: str = Described(description="Where in it; empty for the whole object.")
     expected: JsonValue = Described(description="As it was applied; null: absent.")

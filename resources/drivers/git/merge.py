@@ -24,10 +24,10 @@ from resources.drivers.git.applicationsets import (
     fill_in_variables,
     is_application_set,
     is_applied,
-    is_project,
     pending_marks,
     unfilled_variables,
 )
+from resources.drivers.git.file_changes import gitops_files
 from resources.drivers.git.nested_applications import nested_faults
 from resources.drivers.git.objects import (
     Difference,
@@ -127,7 +127,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
     variables = variables_of(spec, context)
     last = last_rendering(git, heads, spec, context)
     tree = _wanted_tree(git, heads, last, variables, spec)
-    wanted = _gitops_files(git, tree)
+    wanted = gitops_files(git, tree)
     check_products(spec.products, wanted, git.repository, spec.branch)
     notes = (*_unfilled(wanted, variables, spec), *check_files(wanted, spec.products, _definitions(context)))
     if spec.pinned:
@@ -138,7 +138,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         heads=heads,
         tree=tree,
         wanted=wanted,
-        current=_gitops_files(git, start) if start else {},
+        current=gitops_files(git, start) if start else {},
         differences=compare_trees(git, start or heads.base_commit, tree),
         variables=variables,
         start=start,
@@ -165,7 +165,7 @@ def _unfilled(files: Mapping[str, str], variables: Mapping[str, str], spec: AnyG
 
 def _wanted_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapping[str, str], spec: AnyGitTree) -> str:
     for commit in filter(None, (heads.base_commit, heads.branch_commit)):
-        files = _gitops_files(git, commit)
+        files = gitops_files(git, commit)
         _refuse_pending_marks({path: text for path, text in files.items() if is_applied(path, spec.products)})
     new = _rendered(git, heads.base_commit, variables, spec)
     if heads.branch_commit is None:
@@ -231,13 +231,6 @@ def _refuse_pending_marks(files: Mapping[str, str]) -> None:
     problems = [problem for path, text in files.items() for problem in pending_marks(path, text)]
     if problems:
         raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
-
-
-def _gitops_files(git: Git, tree: str) -> dict[str, str]:
-    def is_ours(path: str) -> bool:
-        return is_application_set(path) or is_project(path)
-
-    return read_texts(git, {p: e for p, e in list_files(git, tree).items() if is_ours(p)})
 
 
 def _definitions(context: Context) -> dict[str, Mapping[str, Any]]:
