@@ -5,6 +5,7 @@ import ministack.app as application
 from . import ec2_guards, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
+from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
@@ -44,6 +45,7 @@ def install() -> None:
     drift_readers.install()
     drift_reversal.install()
     guards.install()
+    cloudtrail.install()
     persistence.install()
     request_log.install()
 
