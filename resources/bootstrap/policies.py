@@ -230,6 +230,8 @@ def _reading(env: Environment) -> list[Document]:
     return [
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], own_cluster(env)),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
+        # AWS's own parameters, which say what the newest images of nodes are.
+        allow(["ssm:GetParameter"], f"arn:{env.partition}:ssm:{env.region}::parameter/aws/service/eks/optimized-ami/*"),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         allow(["sts:GetCallerIdentity"]),

@@ -1,4 +1,4 @@
-"""Things that are only read: an existing VPC, an existing DNS zone."""
+"""Things that are only read: an existing VPC, an existing DNS zone, the versions that EKS offers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.base import ReadOnly
+from resources.drivers.eks_versions import find_eks_versions
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.outputs import NoOutputs
@@ -90,7 +91,7 @@ def _find_zone(spec: Lookup[Any], context: Context) -> Observed | None:
     return Observed("found", {"zone": domain}, NoOutputs())
 
 
-_FINDERS = {"vpc": _find_vpc, "hosted_zone": _find_zone}
+_FINDERS = {"vpc": _find_vpc, "hosted_zone": _find_zone, "eks_versions": find_eks_versions}
 _MISSING = {
     "vpc": (
         "no VPC has the tags",

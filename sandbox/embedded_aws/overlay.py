@@ -11,7 +11,7 @@ from .drift import reversal as drift_reversal
 from .eks import api as eks_api
 from .iam import condition_keys, role_trust, sessions, simulation, sqs_senders, ssm_authorization, ssm_identity
 from .s3 import conditional_writes, encryption_keys, object_lock
-from .ssm import parameter_policies, versions
+from .ssm import parameter_policies, public_parameters, versions
 
 
 def install() -> None:
@@ -33,6 +33,7 @@ def install() -> None:
     sqs_senders.install()
     versions.install()
     parameter_policies.install()
+    public_parameters.install()
     encryption_keys.install()
     conditional_writes.install()
     object_lock.install()

@@ -14,6 +14,7 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._launch_templates import launch_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons
+from eks_assets.units.cluster.version_lookup import VersionOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.cloudformation import (
@@ -55,7 +56,11 @@ class NodeGroupsOutputs(Outputs):
     checks=[NodesReady()],
 )
 def node_groups(
-    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, security_groups: SecurityGroupsOutputs
+    env: Environment,
+    cluster: ClusterOutputs,
+    versions: VersionOutputs,
+    vpc: VpcOutputs,
+    security_groups: SecurityGroupsOutputs,
 ) -> Stack[NodeGroupsOutputs]:
     """Managed node groups with their roles and launch templates."""
     template = Template(Description=f"Managed node groups of {env.cluster_name}")
@@ -71,7 +76,7 @@ def node_groups(
         own = group.iam.attach_policy_arns
         group_role = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
         launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached_groups))
-        properties = _properties(env, group, launch) | {
+        properties = _properties(env, group, versions, launch) | {
             "ClusterName": cluster_name,
             "NodeRole": group.iam.instance_role_arn or GetAtt(group_role, "Arn"),
             "Subnets": _subnets(env, group, subnets),
@@ -115,7 +120,9 @@ def _role(env: Environment, title: str, *more: str) -> Role:
     )
 
 
-def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTemplate) -> dict[str, Any]:
+def _properties(
+    env: Environment, group: ManagedNodeGroup, versions: VersionOutputs, launch: ec2.LaunchTemplate
+) -> dict[str, Any]:
     low, wanted, high = group.size
     properties: dict[str, Any] = {
         "NodegroupName": group_name(group),
@@ -129,11 +136,12 @@ def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTem
         "Labels": _labels(group),
         "UpdateConfig": _update_config(group),
     }
+    # Without them nodes stay at the version and image they were created with.
     if group.release_version:
         properties["ReleaseVersion"] = group.release_version
     else:
-        # Without it nodes stay at the version they were created with when the control plane moves on.
         properties["Version"] = env.kubernetes_version
+        properties["ReleaseVersion"] = versions.of_nodes(group.ami_type)
     if group.node_repair_config.enabled:
         properties["NodeRepairConfig"] = eks.NodeRepairConfig(Enabled=True)
     if group.taints:
