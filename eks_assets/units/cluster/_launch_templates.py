@@ -9,7 +9,8 @@ from typing import Any
 
 from troposphere import Ref, Tags, ec2
 
-from resources.config.eksctl.nodes import CapacityReservation, ManagedNodeGroup
+from resources.config.eksctl.node_settings import CapacityReservation
+from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
 
 

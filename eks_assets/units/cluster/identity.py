@@ -19,6 +19,7 @@ from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRol
 from resources.cloudformation import add_outputs, build_arn, cluster_tags, text_parameter
 from resources.config.eksctl.iam import PodIdentityAssociation
 from resources.config.environment import Environment
+from resources.config.pod_identities import POD_IDENTITIES
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
 
@@ -33,10 +34,10 @@ class IdentityOutputs(Outputs):
 
 # Namespace and service account of what we install, by the stack parameter that carries its role.
 _ACCOUNTS = {
-    "ExternalDnsRoleArn": ("external-dns", "external-dns"),
-    "ExternalSecretsRoleArn": ("external-secrets", "external-secrets"),
-    "LoadBalancerControllerRoleArn": ("kube-system", "aws-load-balancer-controller"),
-    "LokiRoleArn": ("observability", "loki"),
+    "ExternalDnsRoleArn": POD_IDENTITIES["external_dns"],
+    "ExternalSecretsRoleArn": POD_IDENTITIES["external_secrets"],
+    "LoadBalancerControllerRoleArn": POD_IDENTITIES["aws_load_balancer_controller"],
+    "LokiRoleArn": POD_IDENTITIES["loki"],
 }
 
 
@@ -86,13 +87,13 @@ def list_associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
 
     Source: Karpenter, "Getting started with Karpenter", whose ClusterConfig has the same role."""
     declared = env.cluster.iam.pod_identity_associations
-    account = ("kube-system", "karpenter")
+    account = POD_IDENTITIES["karpenter"]
     if not karpenter_stack.is_enabled(env) or account in {(a.namespace, a.service_account_name) for a in declared}:
         return declared
     names = [policy_name(short, env.cluster_name) for short in POLICY_NAMES]
     karpenter = {
-        "namespace": account[0],
-        "serviceAccountName": account[1],
+        "namespace": account.namespace,
+        "serviceAccountName": account.name,
         "roleName": f"{env.cluster_name}-karpenter",
         "permissionPolicyARNs": [build_arn(env, "iam", f"policy/{name}", region="") for name in names],
     }

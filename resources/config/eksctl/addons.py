@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from resources.config.aws_catalog import partition_of
-from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.base import ConfigModel
 from resources.config.eksctl.iam import PodRole
+from resources.config.eksctl.labels import Tags
 from resources.config.field_types import AddonName, Arn, YamlText
+from resources.model.outputs import plain_document
+from resources.support.yaml_limits import load_document, read_limits
 
 DEFAULT_ADDONS = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
 AUTO_MODE_DEFAULT_ADDONS = ("metrics-server",)
@@ -63,7 +65,10 @@ class Addon(ConfigModel):
     @property
     def configuration(self) -> dict[str, Any]:
         """The add-on's settings; empty where the file gives none."""
-        return yaml.safe_load(self.configuration_values) if self.configuration_values else {}
+        if not self.configuration_values:
+            return {}
+        settings: dict[str, Any] = plain_document(load_document(self.configuration_values, read_limits()))
+        return settings
 
     @model_validator(mode="after")
     def _one_way_to_get_permissions(self) -> Self:

@@ -22,7 +22,6 @@ _CAPITALS = {
     "oidc": "OIDC",
 }
 
-Tags = dict[str, str]
 PolicyDocument = dict[str, Any]
 
 

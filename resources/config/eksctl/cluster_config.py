@@ -17,7 +17,7 @@ from resources.config.eksctl.addons import (
     AddonsConfig,
     with_defaults,
 )
-from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.base import ConfigModel
 from resources.config.eksctl.iam import (
     AccessConfig,
     AccessEntry,
@@ -25,6 +25,7 @@ from resources.config.eksctl.iam import (
     IdentityMapping,
     PodRole,
 )
+from resources.config.eksctl.labels import Tags
 from resources.config.eksctl.nodes import (
     AutoModeConfig,
     FargateProfile,
@@ -113,7 +114,8 @@ class Vpc(ConfigModel):
     id: str | None = None
     subnets: Subnets = Subnets()
     cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
-    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), alias="publicAccessCIDRs")
+    # EKS takes no more, and the quota cannot be raised.
+    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
     control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
 
     @field_validator("control_plane_subnet_ids")

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from resources.config import aws_catalog
-from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.base import ConfigModel
+from resources.config.eksctl.labels import MOST_TAINTS, Labels, NodeLabels, Tags
+from resources.config.eksctl.node_settings import (
+    CapacityReservation,
+    NodeGroupIam,
+    NodeRepairConfig,
+    Ssh,
+    Taint,
+    UpdateConfig,
+)
 from resources.config.field_types import Arn, InstanceType, SubnetId, Zone
 
 DEFAULT_INSTANCE_TYPE = "m5.large"
@@ -21,74 +30,6 @@ NodeGroupName = Annotated[
         description="at most 54 letters, digits, hyphens and underscores",
     ),
 ]
-
-
-class Taint(ConfigModel):
-    """Keeps pods away that do not tolerate it."""
-
-    key: str
-    value: str = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class NodeGroupIam(ConfigModel):
-    """The nodes' role: one that exists, or a new one with further policies beyond those that every node needs."""
-
-    attach_policy_arns: tuple[Arn, ...] = ()
-    instance_role_arn: Arn | None = None
-
-    @model_validator(mode="after")
-    def _new_or_existing(self) -> Self:
-        if self.attach_policy_arns and self.instance_role_arn:
-            raise ValueError("has attachPolicyARNs and instanceRoleARN; allowed: one of them")
-        return self
-
-
-class UpdateConfig(ConfigModel):
-    """How many nodes may be missing while the group is updated: a number or a percentage."""
-
-    max_unavailable: int | None = Field(default=None, ge=1, le=100)
-    max_unavailable_percentage: int | None = Field(default=None, ge=1, le=100)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.max_unavailable is None) == (self.max_unavailable_percentage is None):
-            raise ValueError("allowed: exactly one of maxUnavailable and maxUnavailablePercentage")
-        return self
-
-
-class NodeRepairConfig(ConfigModel):
-    """Whether EKS replaces nodes that report themselves unhealthy."""
-
-    enabled: bool = False
-
-
-class CapacityReservationTarget(ConfigModel):
-    """The reservation that the nodes are taken from."""
-
-    capacity_reservation_id: str | None = Field(default=None, alias="capacityReservationID", pattern=r"^cr-[0-9a-f]+$")
-    capacity_reservation_resource_group_arn: Arn | None = Field(
-        default=None, alias="capacityReservationResourceGroupARN"
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.capacity_reservation_id is None) == (self.capacity_reservation_resource_group_arn is None):
-            raise ValueError("allowed: exactly one of capacityReservationID and capacityReservationResourceGroupARN")
-        return self
-
-
-class CapacityReservation(ConfigModel):
-    """Whether the nodes use capacity that was reserved."""
-
-    capacity_reservation_preference: Literal["open", "none"] | None = None
-    capacity_reservation_target: CapacityReservationTarget | None = None
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Self:
-        if self.capacity_reservation_preference and self.capacity_reservation_target:
-            raise ValueError("allowed: capacityReservationPreference or capacityReservationTarget, not both")
-        return self
 
 
 class ManagedNodeGroup(ConfigModel):
@@ -109,8 +50,8 @@ class ManagedNodeGroup(ConfigModel):
     volume_throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, from 125 to 2000")
     volume_encrypted: bool = True
     volume_kms_key_id: str | None = None
-    labels: dict[str, str] = Field(default={})
-    taints: tuple[Taint, ...] = ()
+    labels: NodeLabels = Field(default={})
+    taints: tuple[Taint, ...] = Field(default=(), max_length=MOST_TAINTS)
     tags: Tags = Field(default={})
     private_networking: Literal[True] = True
     availability_zones: tuple[Zone, ...] = ()
@@ -122,6 +63,7 @@ class ManagedNodeGroup(ConfigModel):
     node_repair_config: NodeRepairConfig = NodeRepairConfig()
     release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-\d{8}$")
     disable_imdsv1: Literal[True] = Field(default=True, alias="disableIMDSv1")
+    ssh: Ssh = Ssh()
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -172,6 +114,24 @@ class ManagedNodeGroup(ConfigModel):
             raise ValueError(f"{value} is less than {name} {least}; allowed: at least {least}")
         return value
 
+    @field_validator("update_config")
+    @classmethod
+    def _not_more_than_there_are(cls, value: UpdateConfig | None, info: ValidationInfo) -> UpdateConfig | None:
+        largest = info.data.get("max_size")
+        if value and value.max_unavailable and largest is not None and value.max_unavailable > largest:
+            raise ValueError(
+                f"maxUnavailable {value.max_unavailable} is more than maxSize {largest}; allowed: at most {largest}"
+            )
+        return value
+
+    @field_validator("taints")
+    @classmethod
+    def _each_taint_once(cls, value: tuple[Taint, ...]) -> tuple[Taint, ...]:
+        kinds = [f"{taint.key}:{taint.effect}" for taint in value]
+        if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+            raise ValueError(f"has {', '.join(twice)} twice; allowed: each key once with an effect")
+        return value
+
     @field_validator("instance_types")
     @classmethod
     def _one_image_fits_all(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -193,6 +153,12 @@ class ManagedNodeGroup(ConfigModel):
         return value
 
 
+def _not_of_eks(name: str) -> str:
+    if name.startswith("eks-"):
+        raise ValueError(f"{name} begins with eks-, which EKS keeps for itself; allowed: another name")
+    return name
+
+
 class FargateSelector(ConfigModel):
     """Which pods: those in the namespace that have all the labels."""
 
@@ -203,13 +169,17 @@ class FargateSelector(ConfigModel):
             description="a namespace, in which * and ? stand for any letters",
         ),
     ]
-    labels: dict[str, str] = Field(default={})
+    labels: Labels = Field(default={})
 
 
 class FargateProfile(ConfigModel):
     """Pods that run without nodes of ours."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="letters, digits, - and _")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="letters, digits, - and _"),
+        AfterValidator(_not_of_eks),
+    ]
     selectors: tuple[FargateSelector, ...] = Field(min_length=1, max_length=5)
     pod_execution_role_arn: Arn | None = None
     subnets: tuple[SubnetId, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _NODES = "managedNodeGroups.*"
 _CONTROLLER = "leave it out; the load balancer controller is a unit with a role of its own"
+_SSH = "leave it out; use a Session Manager session or kubectl debug"
+_SSH_FIELDS = ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath", "sourceSecurityGroupIds")
 
 REFUSED: dict[str, str] = {
     "nodeGroups": "write the group under managedNodeGroups",
@@ -49,12 +51,19 @@ REFUSED: dict[str, str] = {
     f"{_NODES}.instanceSelector": "write instanceTypes, or let Karpenter choose",
     f"{_NODES}.launchTemplate": "leave it out; the pipeline writes the launch template",
     f"{_NODES}.outpostARN": "nodes on Outposts are not supported; leave it out",
-    f"{_NODES}.ssh": "leave it out; use a Session Manager session or kubectl debug",
+    **{
+        f"{_NODES}.ssh.{field}": _SSH for field in ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath")
+    },
     f"{_NODES}.iam.withAddonPolicies": "give the permissions to the service account: iam.podIdentityAssociations",
     f"{_NODES}.iam.attachPolicy": "write the policy in IAM and name it under attachPolicyARNs",
     f"{_NODES}.iam.instanceRolePermissionsBoundary": "write roles.permissions_boundary in the environment file",
     f"{_NODES}.securityGroups": "leave it out; nodes use the cluster's security group",
 }
+
+
+def is_refused(location: tuple[str | int, ...]) -> bool:
+    """Whether the location lies in a field that is refused."""
+    return any(way_out(location[:end]) is not None for end in range(1, len(location) + 1))
 
 
 def way_out(location: tuple[str | int, ...]) -> str | None:

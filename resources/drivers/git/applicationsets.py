@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from resources.config.git_settings import BUILT_IN_VARIABLES
+from resources.config.git_settings import BUILT_IN_VARIABLES, NO_PRODUCTS
 from resources.config.problems import format_location, suggest_choices
 from resources.drivers.git.crd_schema import find_schema_faults, schema_of
 from resources.model.errors import ConfigError
@@ -22,8 +22,6 @@ from resources.support.yaml_limits import InputTooLarge, load_documents, read_li
 
 FILE_NAME = "applicationset.yaml"
 API_VERSION = "argoproj.io/v1alpha1"
-# Folders of the specification's layout that are no product.
-NO_PRODUCTS = frozenset({"istio"})
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 _MARK = re.compile(rf"[{''.join(PENDING_MARKS)}]|\\u27e[67]|\\U000027e[67]", re.IGNORECASE)
 _PRODUCT = re.compile(r"^([^/]+)/\1-app/applicationset\.yaml$")
