@@ -26,9 +26,9 @@ from resources.model.outputs import Outputs
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
+from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.lease_table import Holder, launch_hold
-from resources.records.ledger import change_entry, record_change
 from resources.support.memory_cache import CacheKey
 
 _OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")

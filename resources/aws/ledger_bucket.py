@@ -7,7 +7,6 @@ from typing import Any
 
 import rfc8785
 
-from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call
 from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
@@ -20,7 +19,7 @@ def put_new_object(aws: Aws, key: str, document: Mapping[str, Any]) -> None:
     bucket = ledger_bucket(aws.env)
     try:
         with aws_call(f"writing {key} to the ledger {bucket}"):
-            s3_client(aws).put_object(
+            aws.client("s3").put_object(
                 Bucket=bucket, Key=key, Body=rfc8785.dumps(document), IfNoneMatch="*", ContentType="application/json"
             )
     except NotFound as error:

@@ -51,9 +51,9 @@ from resources.notifications.messages import (
     run_failed,
 )
 from resources.notifications.topic import send_notification
+from resources.records.change_entry import change_entry, list_entries, record_change
 from resources.records.lease import hold_lease
 from resources.records.lease_table import platform_row, read_row
-from resources.records.ledger import change_entry, list_entries, record_change
 from sensors.deploy_requests import DeployRequest, Message, settle_messages
 from tests.e2e.recorded_names.names_printed import (
     ANN,
