@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
+from typing import Any, TypeAlias
 
 from eks_assets.engine.redacted import Redaction
 from eks_assets.engine.runner import known_outputs
@@ -20,10 +21,14 @@ from resources.context import Context
 from resources.drivers.registry import driver_of
 from resources.model.drift import Drift
 from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFailed, PipelineError, WaitTimeout
-from resources.model.specs import GitManifests, Manifests, Parameter
+from resources.model.specs import GitManifests, Manifests, Parameter, Spec
 from resources.support.background import in_background
 
+Work: TypeAlias = Callable[[], "Drift | PipelineError"]
+Find: TypeAlias = Callable[[Collection[Spec[Any]], Context], Drift]
 WIDTH = 24
+# Where what no unit declares is looked for, given the specs of all units, in words that name it.
+UNDECLARED: dict[str, Find] = {}
 # What a spec of these says is what was applied; of the others the layer itself keeps that, and only their names count.
 _KEPT_BY_NOBODY = (Manifests, GitManifests, Parameter)
 
@@ -45,33 +50,47 @@ def detect_drift(
     began = time.monotonic()
     context.aws.check_account()
     units = [u for u in registry.units if (only is None or u.name in only) and u.is_enabled(context.env)]
-    results = _results(registry, units, context, progress, began + seconds)
+    works: dict[str, Work] = {u.name: partial(_unit_drift, registry, u, context) for u in units}
+    if only is None:
+        works |= {name: partial(_find, find, registry, context) for name, find in UNDECLARED.items()}
+    results = _results(works, progress, began + seconds)
     late = WaitTimeout(f"it has not answered within {seconds:g} s (drift.deadline)")
-    drifts = {u.name: results.get(u.name, late) for u in units}
+    drifts = {name: results.get(name, late) for name in works}
     report = _report(context, drifts, round(time.monotonic() - began, 1))
-    is_whole = only is None and not any(entry.object == entry.unit for entry in report.unknown)
+    is_whole = only is None and not any(isinstance(result, PipelineError) for result in drifts.values())
     today = dt.datetime.now(dt.UTC).date().isoformat()
     return set_aside(report, settings.ignore, today, is_whole=is_whole)
 
 
-def _results(
-    registry: Registry, units: list[AnyUnit], context: Context, progress: Callable[[str], None], ends: float
-) -> dict[str, Drift | PipelineError]:
-    """What each unit's driver says, by unit, of those that answer before the clock says `ends`."""
-    waiting, running = list(units), dict[Future["Drift | PipelineError"], AnyUnit]()
+def _results(works: dict[str, Work], progress: Callable[[str], None], ends: float) -> dict[str, Drift | PipelineError]:
+    """What each of these says, by name, of those that answer before the clock says `ends`."""
+    waiting, running = list(works), dict[Future["Drift | PipelineError"], str]()
     results: dict[str, Drift | PipelineError] = {}
     while waiting or running:
         while waiting and len(running) < WIDTH:
-            unit = waiting.pop(0)
-            running[in_background(partial(_unit_drift, registry, unit, context), f"drift {unit.name}")] = unit
+            name = waiting.pop(0)
+            running[in_background(works[name], f"drift {name}")] = name
         finished, _ = wait(running, timeout=max(0.0, ends - time.monotonic()), return_when=FIRST_COMPLETED)
         if not finished:
             break
         for future in finished:
-            name = running.pop(future).name
+            name = running.pop(future)
             results[name] = future.result()
             progress(name)
     return results
+
+
+def _find(find: Find, registry: Registry, context: Context) -> Drift | PipelineError:
+    """What no unit declares, in one place where it is looked for."""
+    try:
+        units = [unit for unit in registry.units if unit.is_enabled(context.env)]
+        return find([render_spec(registry, context.env, unit, {}) for unit in units], context)
+    except NotFound:
+        return Drift()  # there is nothing yet in which it could be
+    except PipelineError as error:
+        return error
+    except Exception as error:
+        return OperationFailed(f"unexpected {type(error).__name__}: {error}")
 
 
 def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | PipelineError:
@@ -92,29 +111,33 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
 
 
 def _report(context: Context, results: dict[str, Drift | PipelineError], seconds: float) -> DriftReport:
-    drifts = {unit: drift for unit, drift in results.items() if isinstance(drift, Drift)}
-    errors = {unit: error for unit, error in results.items() if isinstance(error, PipelineError)}
+    drifts = {name: drift for name, drift in results.items() if isinstance(drift, Drift)}
+    errors = {name: error for name, error in results.items() if isinstance(error, PipelineError)}
     return DriftReport(
         environment=context.env.name,
-        findings=tuple(build_finding(unit, f) for unit, drift in drifts.items() for f in drift.findings),
+        findings=tuple(build_finding(_unit(name), f) for name, drift in drifts.items() for f in drift.findings),
         unknown=(
-            *(_unread(unit, error, context) for unit, error in errors.items()),
+            *(_unread(name, error, context) for name, error in errors.items()),
             *(
-                UncheckedEntry(unit=unit, object=each.object, reason=each.reason, failed=False)
-                for unit, drift in drifts.items()
+                UncheckedEntry(unit=_unit(name), object=each.object, reason=each.reason, failed=False)
+                for name, drift in drifts.items()
                 for each in drift.unchecked
             ),
         ),
-        pending=tuple(unit for unit, drift in drifts.items() if drift.is_pending),
+        pending=tuple(name for name, drift in drifts.items() if drift.is_pending),
         seconds=seconds,
     )
 
 
-def _unread(unit: str, error: PipelineError, context: Context) -> UncheckedEntry:
-    """The entry of a unit of which nothing could be compared: a failure, except where it is late, or where whom we read
-    as may not read it, by design or until bootstrap has been applied again."""
+def _unit(name: str) -> str | None:
+    return None if name in UNDECLARED else name
+
+
+def _unread(name: str, error: PipelineError, context: Context) -> UncheckedEntry:
+    """The entry of a unit (or of what none declares) of which nothing could be compared: a failure, except where it is
+    late, or where whom we read as may not read it, by design or until bootstrap has been applied again."""
     reason, is_failure = error.message, not isinstance(error, NotShown | WaitTimeout)
     if isinstance(error, AccessDenied) and lacks_new_rights(context, error):
         command = f"eks-assets bootstrap {context.env.name} --apply"
         reason, is_failure = f"{reason}; an administrator gives the missing rights: {command}", False
-    return UncheckedEntry(unit=unit, object=unit, reason=reason, failed=is_failure)
+    return UncheckedEntry(unit=_unit(name), object=name, reason=reason, failed=is_failure)

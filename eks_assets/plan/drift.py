@@ -30,7 +30,7 @@ class FindingEntry(_Model):
 
     id: str = Described(description="Stays the same while unit, object and path do.", pattern="^[0-9a-f]{12}$")
     unit: str | None = Described(description="Null for what no unit declares.")
-    layer: str = Described(description="cloudformation, helm, kubernetes, git or parameter.")
+    layer: str = Described(description="cloudformation, helm, kubernetes, argocd, git or parameter.")
     object: str = Described(description="What differs, as its layer names it.")
     path: str = Described(description="Where in it; empty for the whole object.")
     expected: JsonValue = Described(description="As it was applied; null: absent.")
@@ -50,7 +50,7 @@ class IgnoredEntry(FindingEntry):
 class UncheckedEntry(_Model):
     """Something that could not be compared: it may have drifted."""
 
-    unit: str
+    unit: str | None = Described(description="Null for what no unit declares.")
     object: str
     reason: str
     failed: bool = Described(description="Whether a read failed that should have worked.")
@@ -76,7 +76,7 @@ class DriftReport(_Model):
         return 4 if self.findings else 0
 
 
-def build_finding(unit: str, finding: Finding) -> FindingEntry:
+def build_finding(unit: str | None, finding: Finding) -> FindingEntry:
     """The entry of a finding, what is sensitive masked."""
     (field,) = mask_fields([finding.field])
     return FindingEntry(

@@ -13,10 +13,10 @@ EXISTS = "exists"  # in place of a value, for a whole object or resource
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes, git or
-    parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to what
-    is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes that;
-    `since`: when, in ISO 8601."""
+    """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes, argocd,
+    git or parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to
+    what is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes
+    that; `since`: when, in ISO 8601."""
 
     layer: str
     object: str

@@ -33,6 +33,8 @@ Until = Annotated[
     str | None, typer.Option("--until", metavar="DATE", help="The last day of that, such as 2026-12-31 (UTC).")
 ]
 
+_NOBODY = "declared by no unit"
+
 
 def drift(
     environment: EnvironmentName,
@@ -98,14 +100,16 @@ def _ignore(entry: IgnoredFinding, report: DriftReport, environment: str) -> Non
 def print_drift(report: DriftReport, console: Console) -> None:
     """The report for people."""
     for unit, findings in groupby(report.findings, key=lambda f: f.unit):
-        print_text(console, str(unit), "bold")
+        print_text(console, unit or _NOBODY, "bold")
         for finding in findings:
             print_text(console, f"  {_line(finding)}", indent="    ")
     for entry in report.unknown:
         style = "red" if entry.failed else "magenta"
-        print_text(console, f"cannot be compared: {entry.unit}: {entry.object}: {entry.reason}", style)
+        print_text(console, f"cannot be compared: {_name(entry.unit, entry.object)}: {entry.reason}", style)
     for aside in report.ignored:
-        print_text(console, f"ignored until {aside.until} ({aside.reason}): {aside.unit}: {_line(aside)}", "dim")
+        print_text(
+            console, f"ignored until {aside.until} ({aside.reason}): {aside.unit or _NOBODY}: {_line(aside)}", "dim"
+        )
     for sentence in report.lapsed:
         print_text(console, sentence, "yellow")
     if report.pending:
@@ -113,6 +117,10 @@ def print_drift(report: DriftReport, console: Console) -> None:
     counts = f"{len(report.findings)} findings, {len(report.unknown)} cannot be compared"
     counts += f", {len(report.ignored)} ignored" if report.ignored else ""
     print_text(console, f"{report.environment}: {counts} ({report.seconds} s)")
+
+
+def _name(unit: str | None, thing: str) -> str:
+    return f"{unit}: {thing}" if unit else thing
 
 
 def _line(finding: FindingEntry) -> str:
