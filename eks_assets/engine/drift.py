@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Any, TypeAlias
 
+from eks_assets.engine.culprits import name_culprits
 from eks_assets.engine.redacted import Redaction
 from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.registry import Registry
@@ -56,7 +57,8 @@ def detect_drift(
     results = _results(works, progress, began + seconds)
     late = WaitTimeout(f"it has not answered within {seconds:g} s (drift.deadline)")
     drifts = {name: results.get(name, late) for name in works}
-    report = _report(context, drifts, round(time.monotonic() - began, 1))
+    named, notes = name_culprits(drifts, context, began + seconds)
+    report = _report(context, named, notes, round(time.monotonic() - began, 1))
     is_whole = only is None and not any(isinstance(result, PipelineError) for result in drifts.values())
     today = dt.datetime.now(dt.UTC).date().isoformat()
     return set_aside(report, settings.ignore, today, is_whole=is_whole)
@@ -110,7 +112,9 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
         return OperationFailed(f"unexpected {type(error).__name__}: {error}")
 
 
-def _report(context: Context, results: dict[str, Drift | PipelineError], seconds: float) -> DriftReport:
+def _report(
+    context: Context, results: dict[str, Drift | PipelineError], notes: list[str], seconds: float
+) -> DriftReport:
     drifts = {name: drift for name, drift in results.items() if isinstance(drift, Drift)}
     errors = {name: error for name, error in results.items() if isinstance(error, PipelineError)}
     return DriftReport(
@@ -125,6 +129,7 @@ def _report(context: Context, results: dict[str, Drift | PipelineError], seconds
             ),
         ),
         pending=tuple(name for name, drift in drifts.items() if drift.is_pending),
+        notes=tuple(notes),
         seconds=seconds,
     )
 

@@ -67,6 +67,7 @@ class DriftReport(_Model):
         (), description="What is to be said of entries of drift.ignore that set nothing aside any more."
     )
     pending: tuple[str, ...] = Described(description="Units that were never applied: they cannot have drifted.")
+    notes: tuple[str, ...] = Described((), description="What is to be said of findings whose culprit is not known.")
     seconds: float
 
     def exit_code(self, *, strict: bool = False) -> int:

@@ -138,7 +138,7 @@ class Aws:
         self.source = source or Source.of(env)
         self._chain = _chain(env, planning) if as_deployer else []
         self._lock = threading.RLock()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._session: boto3.Session | None = None
 
     @property
@@ -162,15 +162,22 @@ class Aws:
     @property
     def client(self) -> ClientFactory:
         """Makes the boto3 client of a service, for example `client("cloudformation")`."""
-        return self._client
+        return self.clients_in(self.env.region)
 
-    def _client(self, service: str) -> Any:
+    def clients_in(self, region: str) -> ClientFactory:
+        """The same in another region."""
+        return partial(self._client, region)
+
+    def _client(self, region: str, service: str) -> Any:
+        key = (service, region)
         with self._lock:
-            if service not in self._clients:
+            if key not in self._clients:
                 # Its overloads take a service's name as written, not as held by a variable.
                 make_client: Callable[..., Any] = self.session.client
-                self._clients[service] = make_client(service, endpoint_url=self.source.endpoint, config=_CONFIG)
-            return self._clients[service]
+                self._clients[key] = make_client(
+                    service, region_name=region, endpoint_url=self.source.endpoint, config=_CONFIG
+                )
+            return self._clients[key]
 
     def check_account(self) -> str:
         """The ARN we act as. Raises WrongAccount when it belongs to another account than the environment names,

@@ -33,6 +33,7 @@ from resources.config.names import (
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares.
 _READ_ACTIONS = """
     acm:DescribeCertificate acm:ListTagsForCertificate
+    cloudtrail:LookupEvents
     ec2:Describe*
     elasticfilesystem:Describe* elasticfilesystem:ListTagsForResource
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule

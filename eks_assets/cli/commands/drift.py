@@ -112,6 +112,8 @@ def print_drift(report: DriftReport, console: Console) -> None:
         )
     for sentence in report.lapsed:
         print_text(console, sentence, "yellow")
+    for note in report.notes:
+        print_text(console, note, "dim")
     if report.pending:
         print_text(console, f"not applied yet: {', '.join(report.pending)}", "dim")
     counts = f"{len(report.findings)} findings, {len(report.unknown)} cannot be compared"

@@ -14,7 +14,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.stack.status import accepts_updates, describe_stack
 from resources.model.change import FieldChange
-from resources.model.drift import EXISTS, Drift, Finding, FindingKind, Unchecked
+from resources.model.drift import EXISTS, AwsResource, Drift, Finding, FindingKind, Unchecked
 from resources.model.specs import Stack
 from resources.support.polling import Poll, wait_until
 
@@ -73,14 +73,15 @@ def _drifts(name: str, context: Context) -> list[StackResourceDriftTypeDef]:
 def _findings(drifts: Iterable[StackResourceDriftTypeDef]) -> Iterator[Finding]:
     for resource in drifts:
         title = _title(resource)
+        changed = AwsResource(resource["ResourceType"], resource.get("PhysicalResourceId", ""))
         if resource["StackResourceDriftStatus"] == "DELETED":
-            yield Finding(LAYER, title, FieldChange("", EXISTS, None), "missing")
+            yield Finding(LAYER, title, FieldChange("", EXISTS, None), "missing", resource=changed)
         for difference in resource.get("PropertyDifferences", []):
             kind = _KINDS[difference["DifferenceType"]]
             path = difference["PropertyPath"].strip("/").replace("/", ".")
             expected = None if kind == "extra" else _value(difference["ExpectedValue"])
             observed = None if kind == "missing" else _value(difference["ActualValue"])
-            yield Finding(LAYER, title, FieldChange(path, expected, observed), kind)
+            yield Finding(LAYER, title, FieldChange(path, expected, observed), kind, resource=changed)
 
 
 def _title(resource: Mapping[str, Any]) -> str:
