@@ -56,6 +56,19 @@ def test_cluster_endpoints_are_the_configs(prod_env: Environment, sandbox_env: E
     vpc = {"clusterEndpoints": {"publicAccess": True, "privateAccess": True}, "publicAccessCIDRs": ["203.0.113.0/24"]}
     office = control_plane(configured(sandbox_env, vpc=vpc))["ResourcesVpcConfig"]
     assert office["PublicAccessCidrs"] == ["203.0.113.0/24"]
+    # Left out, EKS would keep the office's.
+    everybody = control_plane(configured(sandbox_env, vpc={}))["ResourcesVpcConfig"]
+    assert everybody["PublicAccessCidrs"] == ["0.0.0.0/0"]
+    assert "PublicAccessCidrs" not in private
+
+
+def test_cluster_lets_in_who_the_config_names(sandbox_env: Environment) -> None:
+    """The group that EKS makes lets in its own nodes alone: nobody else reaches a private API server."""
+    vpc = {"clusterEndpoints": {"publicAccess": False, "privateAccess": True}, "extraCIDRs": ["10.1.0.0/16"]}
+    (rule,) = properties_of(cluster(configured(sandbox_env, vpc=vpc), VPC), "EC2::SecurityGroupIngress")
+    assert rule["GroupId"] == {"Fn::GetAtt": ["Cluster", "ClusterSecurityGroupId"]}
+    assert (rule["CidrIp"], rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("10.1.0.0/16", "tcp", 443, 443)
+    assert not properties_of(cluster(sandbox_env, VPC), "EC2::SecurityGroupIngress")
 
 
 def test_cluster_takes_private_subnets_or_the_named_ones(sandbox_env: Environment) -> None:
@@ -84,7 +97,9 @@ def test_cluster_logs_are_kept_as_long_as_config_says(prod_env: Environment, san
     assert resources_of(spec)["Cluster"]["DependsOn"] == "ClusterLogs"
     types = [t["Type"] for t in control_plane(prod_env)["Logging"]["ClusterLogging"]["EnabledTypes"]]
     assert types == ["api", "audit", "authenticator"]
-    assert "Logging" not in control_plane(sandbox_env)
+    # Left out, EKS would leave on what was on before.
+    off = control_plane(configured(sandbox_env, cloudWatch={}))
+    assert off["Logging"] == {"ClusterLogging": {"EnabledTypes": []}}
 
 
 def test_cluster_secrets_are_encrypted_with_own_or_named_key(sandbox_env: Environment) -> None:

@@ -6,7 +6,7 @@ Source: CloudFormation, AWS::EKS::Cluster; eksctl, "Config file schema".
 from troposphere import GetAtt, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
-from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, cluster_properties
+from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, add_ways_in, cluster_properties
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.cloudformation import add_outputs, cluster_tags, list_parameter, protect_from_replacement
 from resources.config.eksctl.cluster_config import ClusterConfig
@@ -35,6 +35,7 @@ def cluster(env: Environment, vpc: VpcOutputs) -> Stack[ClusterOutputs]:
     role = add_cluster_role(template, env)
     add_logs(template, env)
     control_plane = template.add_resource(eks.Cluster("Cluster", **cluster_properties(template, env, role, subnets)))
+    add_ways_in(template, env.cluster, control_plane)
     add_outputs(
         template,
         ClusterOutputs,

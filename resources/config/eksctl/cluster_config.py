@@ -109,13 +109,15 @@ class ClusterEndpoints(ConfigModel):
 
 class Vpc(ConfigModel):
     """The network the cluster joins. The VPC itself is the environment's `network`: `id` may only be `${VPC_ID}`
-    or its id. Without subnets the cluster takes the private and public ones of that VPC."""
+    or its id. Without subnets the cluster takes the private ones of that VPC. `extra_cidrs`: addresses that may reach
+    the API server inside of the VPC, beside the cluster's own nodes: those of the pipeline, a VPN, a peered VPC."""
 
     id: str | None = None
     subnets: Subnets = Subnets()
     cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
     # EKS takes no more, and the quota cannot be raised.
     public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
+    extra_cidrs: tuple[Cidr, ...] = Field(default=(), alias="extraCIDRs")
     control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
 
     @field_validator("control_plane_subnet_ids")
