@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from resources.config.field_types import Model
 from resources.config.yaml_edit import with_item
 from resources.model.errors import ConfigError
+from resources.support.files import replace_text
 
 _DAY = "a day, such as 2026-12-31"
 _REASON = "why, in one line of at most 300 characters"
@@ -56,18 +57,6 @@ def add_to_file(entry: IgnoredFinding, file: Path) -> None:
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             text = opened.read()
-        _replace(file.resolve(), with_item(text, ("drift", "ignore"), entry.model_dump()))
+        replace_text(file.resolve(), with_item(text, ("drift", "ignore"), entry.model_dump()))
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from None
-
-
-def _replace(file: Path, text: str) -> None:
-    """At once: sensors read the file at any time."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as opened:
-            opened.write(text)
-        part.chmod(file.stat().st_mode & 0o7777)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from resources.config.problems import Location, format_location
 from resources.model.errors import ConfigError
 from resources.support.yaml_loaders import KubernetesLoader
 
@@ -100,3 +101,43 @@ def _expected(data: Any, path: Sequence[str], item: Mapping[str, str]) -> Any:
         return [dict(item), *(data or [])]
     there = data or {}
     return {**there, path[0]: _expected(there.get(path[0]), path[1:], item)}
+
+
+def with_scalar(text: str, location: Location, value: str) -> str:
+    """The text with another scalar at the location, where it has one already: as a number or boolean where it was one
+    and the new one is, else as text.
+
+    Raises ConfigError where that cannot be written in its place."""
+    node = yaml.compose(text, KubernetesLoader)
+    for step in location:
+        node = _below(node, step)
+    if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
+        raise ConfigError(f"{format_location(location)} is no value that can be replaced by itself")
+    is_plain = node.tag != _TEXT and getattr(yaml.compose(value, KubernetesLoader), "tag", "") == node.tag
+    edited = text[: node.start_mark.index] + (value if is_plain else _scalar(value)) + text[node.end_mark.index :]
+    try:
+        is_right = _load(edited) == _replaced(_load(text), location, _load(value) if is_plain else value)
+    except yaml.YAMLError:  # of an alias to what was replaced
+        is_right = False
+    if not is_right:
+        raise ConfigError(f"{format_location(location)} stands in more than one place; change it by hand")
+    return edited
+
+
+_TEXT = "tag:yaml.org,2002:str"
+
+
+def _below(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return node.value[step] if step < len(node.value) else None
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == step), None)
+
+
+def _replaced(data: Any, location: Location, value: Any) -> Any:
+    if not location:
+        return value
+    step, rest = location[0], location[1:]
+    if isinstance(data, list):
+        return [_replaced(item, rest, value) if index == step else item for index, item in enumerate(data)]
+    return {key: _replaced(item, rest, value) if str(key) == step else item for key, item in data.items()}

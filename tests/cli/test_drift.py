@@ -15,6 +15,7 @@ from resources.model.errors import ConfigError
     ("words", "said"),
     [
         ({"ignore": "5f0c3a9d1b22"}, "go together"),
+        ({"accept": "a", "ignore": "5f0c3a9d1b22", "reason": "r", "until": "9999-12-31"}, "either ignored or accepted"),
         ({"reason": "r", "until": "9999-12-31"}, "go together"),
         ({"ignore": "5f0c3a9d1b22", "reason": "r", "until": "2001-01-01"}, "2001-01-01 is over"),
         ({"ignore": "all", "reason": "r", "until": "9999-12-31"}, "the id of a finding"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from resources.config.yaml_edit import with_item
+from resources.config.yaml_edit import with_item, with_scalar
 from resources.model.errors import ConfigError
 
 PATH = ("drift", "ignore")
@@ -57,3 +57,26 @@ def test_file_in_flow_style() -> None:
     assert with_item("{name: a}\n", ("drift", "ignore"), {"finding": "x"}) == (
         '{drift: {ignore: [{finding: "x"}]}, name: a}\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("a: {b: [1, 2]} # why\n", "3", "a: {b: [1, 3]} # why\n"),
+        ('a: {b: [x, "2"]}\n', "3", 'a: {b: [x, "3"]}\n'),
+        ("a:\n  b: [0, true]\r\n", "false", "a:\n  b: [0, false]\r\n"),
+        ("a: {b: [1, 2]}\n", "two", 'a: {b: [1, "two"]}\n'),
+    ],
+)
+def test_scalar_is_replaced_in_its_place(before: str, value: str, after: str) -> None:
+    """It stays a number, a boolean or a text, where the new one is one, too."""
+    assert with_scalar(before, ("a", "b", 1), value) == after
+
+
+@pytest.mark.parametrize(
+    "text", ["a: {b: [1, &x 2], c: *x}\n", "a: {b: [1]}\n", "a: {b: [1, {}]}\n", "a:\n  b:\n  - 1\n  - |\n    2\n"]
+)
+def test_scalar_without_a_place_of_its_own(text: str) -> None:
+    """One that is used elsewhere, too, is not there, or is no scalar."""
+    with pytest.raises(ConfigError):
+        with_scalar(text, ("a", "b", 1), "3")

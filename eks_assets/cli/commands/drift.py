@@ -10,14 +10,13 @@ from rich.console import Console
 
 from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
 from eks_assets.cli.console import print_text
+from eks_assets.cli.drift_answers import accept_in_file, ignore_in_file, ignored_entry
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.drift import detect_drift
 from eks_assets.plan.drift import DriftReport, FindingEntry
 from eks_assets.plan.wording import value_words
 from eks_assets.units import load_registry
-from resources.config.ignored_findings import IgnoredFinding, add_to_file, ignore_finding
-from resources.config.loader import environment_file, load_environment
-from resources.config.problems import display_path
+from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import dump_json
 from resources.model.errors import ConfigError
@@ -33,6 +32,11 @@ Until = Annotated[
     str | None, typer.Option("--until", metavar="DATE", help="The last day of that, such as 2026-12-31 (UTC).")
 ]
 
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", metavar="FINDING", help="Show the edit of a file that makes this finding what is wanted."),
+]
+Write = Annotated[bool, typer.Option("--write", help="With --accept: make that edit.")]
 _NOBODY = "declared by no unit"
 
 
@@ -45,13 +49,18 @@ def drift(
     ignore: Ignore = None,
     reason: Reason = None,
     until: Until = None,
+    accept: Accept = None,
+    write: Write = False,
 ) -> None:
     """Show what differs from what was applied last, field by field, and who changed it. Changes nothing.
 
-    With --ignore the environment's file is changed: the finding is set aside until that day.
+    With --ignore the environment's file is changed: the finding is set aside until that day. --accept --write changes
+    the file whose value makes what is observed what is wanted.
 
     Exit 0 in sync, 4 findings, 1 where a read failed that should work. What cannot be compared is listed."""
-    entry = _entry(ignore, reason, until)
+    entry = ignored_entry(ignore, reason, until)
+    if accept is not None and entry is not None:
+        raise ConfigError("a finding is either ignored or accepted; allowed: --ignore or --accept")
     registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
     chosen = select_units(registry, only, wave)
@@ -63,38 +72,19 @@ def drift(
             status.update(f"comparing {env.name}: {len(done)} of {len(registry.units)} units")
 
         report = detect_drift(registry, Context.of(env, planning=True), chosen, progress)
+    console = Console(soft_wrap=True)
     if entry is not None:
-        _ignore(entry, report, environment)
+        file = ignore_in_file(entry, report, environment)
+        print_text(console, f"{entry.finding} is ignored until {entry.until}, in {file}")
+        return
+    if accept is not None:
+        accept_in_file(accept, report, environment, registry, console, write=write)
         return
     if json_output:
         print(dump_json(report.model_dump(mode="json")))
     else:
-        print_drift(report, Console(soft_wrap=True))
+        print_drift(report, console)
     raise SystemExit(report.exit_code(strict=strict))
-
-
-def _entry(ignore: str | None, reason: str | None, until: str | None) -> IgnoredFinding | None:
-    if ignore is None and reason is None and until is None:
-        return None
-    if ignore is None or reason is None or until is None:
-        raise ConfigError("--ignore, --reason and --until go together; allowed: all three, or none")
-    return ignore_finding(ignore, reason, until)
-
-
-def _ignore(entry: IgnoredFinding, report: DriftReport, environment: str) -> None:
-    """Write the entry into the environment's file. Raises ConfigError for what is no finding now."""
-    if aside := next((each for each in report.ignored if each.id == entry.finding), None):
-        raise ConfigError(
-            f"{entry.finding} is ignored already, until {aside.until} ({aside.reason})",
-            next_step="change that entry of drift.ignore in the environment's file",
-        )
-    finding = next((each for each in report.findings if each.id == entry.finding), None)
-    if finding is None:
-        ids = ", ".join(each.id for each in report.findings) or "none"
-        raise ConfigError(f"{entry.finding} is no finding of {report.environment} now; allowed: {ids}")
-    file = environment_file(environment)
-    add_to_file(entry, file)
-    print_text(Console(soft_wrap=True), f"ignored until {entry.until}, in {display_path(file)}: {_line(finding)}")
 
 
 def print_drift(report: DriftReport, console: Console) -> None:
