@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from resources.context import Context
 from resources.drivers.base import AnyDriver
 from resources.drivers.helm.rendering import declare_releases
 from resources.drivers.registry import driver_of
+from resources.drivers.stack.drift import compare_stack
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, NotShown, OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_fields
@@ -54,6 +56,7 @@ def plan_environment(
     context.aws.check_account()
     if with_preview or context.env.approval is not None:
         expect_releases(registry, context)
+    begin_comparisons(registry, context, only)
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
@@ -71,6 +74,7 @@ def plan_environment(
                     done,
                     with_checks=with_checks and wanted,
                     with_preview=with_preview and wanted,
+                    with_drift=wanted,
                 )
                 running[in_background(work, f"plan {u.name}")] = u.name
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -94,6 +98,7 @@ def plan_unit(
     *,
     with_checks: bool,
     with_preview: bool = False,
+    with_drift: bool = True,
 ) -> UnitPlan:
     """Plan one unit whose dependencies are planned."""
     began = time.monotonic()
@@ -105,7 +110,7 @@ def plan_unit(
     try:
         with redaction.errors():
             spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
-            observed, change = _compare(spec, context, needs, with_preview=with_preview)
+            observed, change = _compare(spec, context, needs, with_preview=with_preview, with_drift=with_drift)
             reach = _reach(unit, spec, observed, change, context, needs)
             checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     except PipelineError as error:
@@ -156,12 +161,14 @@ def unit_state(
 
 
 def _compare(
-    spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool
+    spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool, with_drift: bool
 ) -> tuple[Observed | None, Change]:
     """What exists, and what applying the spec would change."""
     driver = driver_of(spec)
     try:
         observed = driver.observe(spec, context)
+        if with_drift:
+            observed = driver.observe_drift(spec, observed, context)
         change = driver.plan(spec, observed)
         if with_preview and change.is_needed:
             change = driver.preview(spec, observed, change, context)
@@ -217,6 +224,22 @@ def expect_releases(registry: Registry, context: Context) -> None:
     declare_releases(
         (spec for u in enabled if isinstance(spec := render_spec(registry, context.env, u, {}), HelmRelease)), context
     )
+
+
+def begin_comparisons(registry: Registry, context: Context, only: Collection[str] | None) -> None:
+    """Have AWS compare all stacks side by side. It takes seconds for each, and a unit is planned only after those that
+    it needs."""
+    for unit in registry.units:
+        if issubclass(unit.spec_type, Stack) and unit.is_enabled(context.env) and (only is None or unit.name in only):
+            in_background(partial(_begin_comparison, registry, unit, context), f"compare {unit.name}")
+
+
+def _begin_comparison(registry: Registry, unit: AnyUnit, context: Context) -> None:
+    # What goes wrong here goes wrong again where the unit is planned, which says so.
+    with suppress(Exception):
+        spec = render_spec(registry, context.env, unit, {})
+        if isinstance(spec, Stack):
+            compare_stack(spec.name, context)
 
 
 def start_of(observed: Observed | None) -> dict[str, str]:

@@ -124,7 +124,7 @@ def _observe(registry: Registry, unit: AnyUnit, context: Context, redaction: Red
     spec = render_spec(registry, context.env, unit, outputs)
     redaction.spec = spec
     driver = driver_of(spec)
-    observed = driver.observe(spec, context)
+    observed = driver.observe_drift(spec, driver.observe(spec, context), context)
     return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
 
 

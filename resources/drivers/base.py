@@ -21,6 +21,11 @@ class Driver(ABC, Generic[S]):
     def observe(self, spec: S, context: Context) -> Observed | None:
         """What exists; None: nothing."""
 
+    def observe_drift(self, spec: S, observed: Observed | None, context: Context) -> Observed | None:
+        """What was observed, compared with what was applied last as well: for who plans. By default as it is, for
+        drivers whose `observe` compares all that exists."""
+        return observed
+
     @abstractmethod
     def plan(self, spec: S, observed: Observed | None) -> Change:
         """The difference, without any call."""

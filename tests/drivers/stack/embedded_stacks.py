@@ -13,7 +13,7 @@ from resources.config.environment import Environment, Roles
 from resources.config.names import ledger_bucket, permissions_boundary
 from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
-from resources.model.change import Change
+from resources.model.change import Change, Observed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 from tests.helpers.embedded_aws_server import Aws as Server
@@ -51,13 +51,17 @@ class Stacks:
         return Stack[NoOutputs](name=STACK, template={"Resources": resources}, **{"protected": False, **more})
 
     def plan(self, spec: Stack[Any]) -> Change:
-        driver = StackDriver()
-        return driver.plan(spec, driver.observe(spec, self.context))
+        return StackDriver().plan(spec, self.observed(spec))
 
     def preview(self, spec: Stack[Any]) -> Change:
-        driver = StackDriver()
-        observed = driver.observe(spec, self.context)
+        driver, observed = StackDriver(), self.observed(spec)
         return driver.preview(spec, observed, driver.plan(spec, observed), self.context)
+
+    def observed(self, spec: Stack[Any]) -> Observed | None:
+        """The stack as a new command sees it."""
+        self.context.cache.clear()
+        driver = StackDriver()
+        return driver.observe_drift(spec, driver.observe(spec, self.context), self.context)
 
     def deploy(self, spec: Stack[Any]) -> None:
         StackDriver().apply(spec, self.context)
