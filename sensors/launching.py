@@ -11,7 +11,7 @@ from itertools import count
 from typing import TypeAlias
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType, TickStatus
+from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickStatus
 
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.environments import ENVIRONMENTS
@@ -95,15 +95,19 @@ def launches_for(
 def _launched_by(instance: dg.DagsterInstance, sensor: str) -> set[str]:
     """The ids of the runs that Dagster's daemon launched for the sensor: it notes them in the tick that asked for them,
     and nobody writes there from the UI."""
-    states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
-    ticks = [
-        tick
-        for state in states
-        if state.name == sensor
-        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=_LAUNCHING, limit=TICKS)
-    ]
+    ticks = launching_ticks(instance, InstigatorType.SENSOR, sensor)
     # The daemon reserves the ids first, and may have ended before it noted that the runs exist.
     return {run for tick in ticks for run in (*tick.run_ids, *(tick.tick_data.reserved_run_ids or ()))}
+
+
+def launching_ticks(instance: dg.DagsterInstance, kind: InstigatorType, name: str) -> list[InstigatorTick]:
+    """The ticks of the sensor or schedule of that name that launched something, or were about to, newest first."""
+    return [
+        tick
+        for state in instance.all_instigator_state(instigator_type=kind)
+        if state.name == name
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=_LAUNCHING, limit=TICKS)
+    ]
 
 
 def free_key(instance: dg.DagsterInstance, run_key: str) -> str:

@@ -13,8 +13,8 @@ from eks_assets.cli.console import print_text
 from eks_assets.cli.drift_answers import accept_in_file, ignore_in_file, ignored_entry
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.drift import detect_drift
-from eks_assets.plan.drift import DriftReport, FindingEntry
-from eks_assets.plan.wording import value_words
+from eks_assets.plan.drift import DriftReport
+from eks_assets.plan.drift_wording import finding_words, report_words
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -92,13 +92,15 @@ def print_drift(report: DriftReport, console: Console) -> None:
     for unit, findings in groupby(report.findings, key=lambda f: f.unit):
         print_text(console, unit or _NOBODY, "bold")
         for finding in findings:
-            print_text(console, f"  {_line(finding)}", indent="    ")
+            print_text(console, f"  {finding_words(finding)}", indent="    ")
     for entry in report.unknown:
         style = "red" if entry.failed else "magenta"
         print_text(console, f"cannot be compared: {_name(entry.unit, entry.object)}: {entry.reason}", style)
     for aside in report.ignored:
         print_text(
-            console, f"ignored until {aside.until} ({aside.reason}): {aside.unit or _NOBODY}: {_line(aside)}", "dim"
+            console,
+            f"ignored until {aside.until} ({aside.reason}): {aside.unit or _NOBODY}: {finding_words(aside)}",
+            "dim",
         )
     for sentence in report.lapsed:
         print_text(console, sentence, "yellow")
@@ -106,18 +108,8 @@ def print_drift(report: DriftReport, console: Console) -> None:
         print_text(console, note, "dim")
     if report.pending:
         print_text(console, f"not applied yet: {', '.join(report.pending)}", "dim")
-    counts = f"{len(report.findings)} findings, {len(report.unknown)} cannot be compared"
-    counts += f", {len(report.ignored)} ignored" if report.ignored else ""
-    print_text(console, f"{report.environment}: {counts} ({report.seconds} s)")
+    print_text(console, f"{report.environment}: {report_words(report)}")
 
 
 def _name(unit: str | None, thing: str) -> str:
     return f"{unit}: {thing}" if unit else thing
-
-
-def _line(finding: FindingEntry) -> str:
-    at = f": {finding.path}" if finding.path else ""
-    who = f", by {finding.culprit}" if finding.culprit else ""
-    since = f" at {finding.since}" if finding.since else ""
-    values = f"{value_words(finding.expected, full=False)} -> {value_words(finding.observed, full=False)}"
-    return f"{finding.id} {finding.kind} {finding.object}{at}: {values}{who}{since}"
