@@ -23,7 +23,7 @@ from resources.config.drift_settings import Drift
 from resources.config.environment import Environment
 from resources.model.display import escape_line
 from resources.model.errors import ConfigError
-from sensors.launching import FROM, PARTITION, UNFINISHED, WHY, Environments, launching_ticks
+from sensors.launching import FROM, PARTITION, UNFINISHED, WHY, Environments, is_destroyed, launching_ticks
 from sensors.polling import fault_of, first_line, read_environments
 
 SCHEDULE = "drift schedule"
@@ -65,6 +65,8 @@ def drift_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     for name, env in environments.usable.items():
         try:
             request, reason = decide_launch(env, now, history)
+            if request and is_destroyed(context.instance, name):
+                request, reason = None, "not looked at: it has been destroyed"
         except Exception as error:
             lines.append(f"{name}: not looked at: {fault_of(error)}")
             continue

@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickStatus
 
 from eks_assets.orchestration.assets import RELEASE_PLAN
+from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from eks_assets.units import load_registry
@@ -125,8 +126,9 @@ def gate_fault(env: Environment) -> str:
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
-    """Whether the last run on the environment destroyed it."""
-    newest = next(iter(runs_with(instance, {PARTITION: environment}, limit=1)), None)
+    """Whether the last run on the environment destroyed it; runs that looked for drift do not count."""
+    runs = runs_with(instance, {PARTITION: environment})
+    newest = next((run for run in runs if run.job_name != DRIFT), None)
     return newest is not None and outcome_of(instance, newest) == DESTROYED
 
 

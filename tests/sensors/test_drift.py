@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -20,8 +21,11 @@ from dagster._core.scheduler.instigation import (
 )
 
 from eks_assets.definitions import defs
+from eks_assets.orchestration.run_tags import record_outcome
 from resources.config.drift_settings import Drift
+from sandbox.paths import PROJECT
 from sensors.drift import drift_schedule, due_times
+from sensors.launching import DESTROYED
 from tests.sensors.conftest import _REPOSITORY, Daemon, Files
 
 NOON = dt.datetime(2026, 11, 30, 12, tzinfo=dt.UTC)
@@ -169,16 +173,30 @@ def test_new_environment_waits_for_its_partition(clock: Clock, files: Files) -> 
     assert "new: due since 2026-11-30 12:00 UTC; its partition is made first" in clock.said
 
 
+def test_destroyed_environment_is_left_alone(clock: Clock) -> None:
+    """Nobody wants to hear every hour that what was destroyed is gone, also after somebody looked once by hand."""
+    run = clock.daemon.add("acme-dev")
+    record_outcome(clock.daemon.instance, run, DESTROYED)
+    clock.daemon.set(run, dg.DagsterRunStatus.SUCCESS)
+    looked = clock.daemon.add("acme-dev", job_name="drift")
+    clock.daemon.set(looked, dg.DagsterRunStatus.SUCCESS)
+    clock.tick(at(11, 59))
+    assert clock.tick(at(12)) == []
+    assert "acme-dev: not looked at: it has been destroyed" in clock.said
+
+
 def test_stopped_sandbox_is_looked_at_once_it_is_up(
     clock: Clock, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No run fails every hour because a sandbox is down."""
     monkeypatch.setenv("EKS_ASSETS_SANDBOX_DIR", str(files.folder))
-    files.write("mine", source="acme-dev", tenant="mine", sandbox=True, account="000000000000", drift=HOURLY)
+    shutil.copy(PROJECT / "environments/sandbox.yaml", files.folder / "mine.yaml")
+    files.write("mine", drift=HOURLY)
     files.write("acme-dev", drift={"deadline": "5m"})
+    clock.daemon.instance.add_dynamic_partitions("environments", ["mine"])
     clock.tick(at(11, 59))
     assert clock.tick(at(12)) == []
-    assert "mine" in clock.said
+    assert "mine: due since 2026-11-30 12:00 UTC; it is looked at later: " in clock.said
 
 
 @pytest.mark.parametrize(
