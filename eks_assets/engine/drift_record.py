@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
+from eks_assets.engine.drift import UNDECLARED
 from eks_assets.plan.drift import DriftReport
 from resources.config.environment import Environment
 from resources.context import Context
@@ -79,4 +80,6 @@ def drift_notification(env: Environment, run: DriftRun) -> Notification:
 
 
 def _is_unchecked(finding: FoundDrift, report: DriftReport) -> bool:
-    return any(e.unit == finding.unit and e.object in (finding.unit, finding.object) for e in report.unknown)
+    """Whether nothing could be compared where it was found: its object, its unit, or a place outside of all units."""
+    places = {finding.object, finding.unit, *UNDECLARED}
+    return any(entry.unit == finding.unit and entry.object in places for entry in report.unknown)

@@ -147,7 +147,7 @@ def _entries(findings: Sequence[FindingEntry], unknown: Sequence[UncheckedEntry]
     if findings:
         entries["findings"] = dg.MetadataValue.md(_table(findings))
     if unknown:
-        lines = [f"- {escape_markdown(f'{e.unit}: {unchecked_words(e)}')}" for e in unknown[:SHOWN]]
+        lines = [f"- {escape_markdown(': '.join(filter(None, (e.unit, unchecked_words(e)))))}" for e in unknown[:SHOWN]]
         entries["cannot be compared"] = dg.MetadataValue.md("\n".join([*lines, *_more(len(unknown), "- {}")]))
     return entries
 
