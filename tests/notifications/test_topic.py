@@ -93,7 +93,7 @@ def every_kind(env: Environment) -> list[Notification]:
 KINDS = ["needed", "approved", "rejected", "expired", "failed", "succeeded", "drift", "resolved", "drift failed"]
 
 
-@pytest.mark.parametrize("number", range(7), ids=KINDS)
+@pytest.mark.parametrize("number", range(9), ids=KINDS)
 def test_each_kind_of_notification_is_sent_once(account: Environment, received: Received, number: int) -> None:
     """Two processes publish the same event at once, and a third later: one message goes out."""
     notification = every_kind(account)[number]
