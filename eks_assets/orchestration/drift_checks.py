@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
-from dagster._core.storage.event_log.base import AssetRecordsFilter
+from dagster._core.event_api import AssetRecordsFilter
 
 from eks_assets.engine.drift import detect_drift
 from eks_assets.engine.drift_record import Kept, keep_report
@@ -98,7 +98,9 @@ def _evaluation(
     page = context.instance.fetch_materializations(AssetRecordsFilter(key, asset_partitions=[partition]), limit=1)
     target = next(
         (
-            AssetCheckEvaluationTargetMaterializationData(r.storage_id, r.event_log_entry.run_id, r.timestamp)
+            AssetCheckEvaluationTargetMaterializationData(
+                storage_id=r.storage_id, run_id=r.event_log_entry.run_id, timestamp=r.timestamp
+            )
             for r in page.records
         ),
         None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from resources.config.environment import Environment
-from resources.notifications.messages import Notification, count_words, facts, indented, split_lines
+from resources.notifications.messages import Notification, count_words, indent_lines, list_facts, split_lines
 
 
 def drift_found(
@@ -26,16 +26,16 @@ def drift_found(
         (
             f"Something changed {env.name} behind the pipeline's back: {what}. The pipeline has changed nothing.",
             "",
-            *facts(env, Units=", ".join(units), Unknown=_not_compared(unknown)),
+            *list_facts(env, Units=", ".join(units), Unknown=_not_compared(unknown)),
             "",
             "To see what differs, what a deploy would restore, and to restore it:",
-            *indented(f"eks-assets {verb} {env.name}" for verb in ("drift", "plan", "deploy")),
+            *indent_lines(f"eks-assets {verb} {env.name}" for verb in ("drift", "plan", "deploy")),
             "",
             "To keep a change instead, write it into the environment's files, or set it aside for a while:",
-            *indented((f"eks-assets drift {env.name} --ignore FINDING --reason R --until DATE",)),
+            *indent_lines((f"eks-assets drift {env.name} --ignore FINDING --reason R --until DATE",)),
             "",
             "Differences:",
-            *indented(lines),
+            *indent_lines(lines),
         ),
         f"drift_found/{since}/{_short_hash(sorted(str(finding['id']) for finding in findings))}",
         f"eks-assets drift {env.name}",
@@ -51,10 +51,12 @@ def drift_resolved(env: Environment, *, ignored: int = 0, unknown: int = 0, sinc
         (
             f"What differed in {env.name} does so no longer: it is as it was applied, or is set aside in its file.",
             "",
-            *facts(env, Ignored=count_words(ignored, "finding") if ignored else None, Unknown=_not_compared(unknown)),
+            *list_facts(
+                env, Ignored=count_words(ignored, "finding") if ignored else None, Unknown=_not_compared(unknown)
+            ),
             "",
             "To look at it:",
-            *indented((f"eks-assets drift {env.name}",)),
+            *indent_lines((f"eks-assets drift {env.name}",)),
         ),
         f"drift_resolved/{since}",
         f"eks-assets drift {env.name}",
@@ -69,14 +71,14 @@ def drift_failed(env: Environment, run_id: str, reason: str, next_step: str, day
         (
             f"A drift run of {env.name} failed: whether something differs is not known.",
             "",
-            *facts(env, Run=run_id),
+            *list_facts(env, Run=run_id),
             "",
             "Reason:",
-            *indented(split_lines(reason)),
+            *indent_lines(split_lines(reason)),
             "",
-            *(("Next:", *indented(split_lines(next_step)), "") if next_step else ()),
+            *(("Next:", *indent_lines(split_lines(next_step)), "") if next_step else ()),
             "To try again:",
-            *indented((f"eks-assets drift {env.name}",)),
+            *indent_lines((f"eks-assets drift {env.name}",)),
         ),
         f"drift_failed/{day}/{_short_hash([reason])}",
         f"eks-assets drift {env.name}",

@@ -96,13 +96,13 @@ def approval_needed(
             f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
             "plan names of earlier waves stay as they are until exactly this plan is approved.",
             "",
-            *facts(env, **known),
+            *list_facts(env, **known),
             "",
             "To approve this plan, or to reject it:",
-            *indented(commands),
+            *indent_lines(commands),
             "",
             "What would change:",
-            *indented(summary),
+            *indent_lines(summary),
         ),
         f"approval_needed/{request_id}/{digest}",
         f"eks-assets plan {env.name}",
@@ -118,13 +118,13 @@ def request_approved(env: Environment, digest: str, approvers: Sequence[str], *,
             f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
             "command below does.",
             "",
-            *facts(env, Plan=digest, Release=request_id),
+            *list_facts(env, Plan=digest, Release=request_id),
             "",
             "Approved by:",
-            *indented(approvers),
+            *indent_lines(approvers),
             "",
             "To continue it, to look at it, or to stop it before it begins:",
-            *indented((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
+            *indent_lines((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
         ),
         f"approved/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
@@ -139,13 +139,13 @@ def request_rejected(env: Environment, digest: str, who: str, reason: str, *, re
         (
             f"The plan of {env.name} was rejected, and its release has ended: nothing more is changed under it.",
             "",
-            *facts(env, Plan=digest, Release=request_id, By=who),
+            *list_facts(env, Plan=digest, Release=request_id, By=who),
             "",
             "Reason:",
-            *indented(split_lines(reason or "none given")),
+            *indent_lines(split_lines(reason or "none given")),
             "",
             "To try again, change what was wrong and deploy; that asks for approval again:",
-            *indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
+            *indent_lines((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"rejected/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
@@ -160,10 +160,10 @@ def request_expired(env: Environment, digest: str, at: str, *, request_id: str =
         (
             f"The approval of the plan of {env.name} has expired: nothing more is changed under it.",
             "",
-            *facts(env, Plan=digest, Release=request_id, Expired=at),
+            *list_facts(env, Plan=digest, Release=request_id, Expired=at),
             "",
             "To ask for approval again, of the plan as it is then:",
-            *indented((f"eks-assets deploy {env.name}",)),
+            *indent_lines((f"eks-assets deploy {env.name}",)),
         ),
         f"expired/{request_id}/{digest}/{at}",
         f"eks-assets approvals {env.name}",
@@ -180,14 +180,14 @@ def run_failed(
         (
             f"The deploy of {env.name} failed in {unit}. What was done before stays as it is, and is not done again.",
             "",
-            *facts(env, Run=run_id, Unit=unit, Open=link),
+            *list_facts(env, Run=run_id, Unit=unit, Open=link),
             "",
             "Reason:",
-            *indented(split_lines(reason)),
+            *indent_lines(split_lines(reason)),
             "",
-            *(("Next:", *indented(split_lines(next_step)), "") if next_step else ()),
+            *(("Next:", *indent_lines(split_lines(next_step)), "") if next_step else ()),
             "To see its state, and to continue where it stopped:",
-            *indented((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
+            *indent_lines((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"run_failed/{run_id}",
         f"eks-assets status {env.name}",
@@ -203,11 +203,11 @@ def deploy_succeeded(env: Environment, run_id: str, seconds: float, changed: Seq
         (
             f"{env.name} is deployed, in {_duration(seconds)}: {what}. Nothing is left to do.",
             "",
-            *facts(env, Run=run_id),
+            *list_facts(env, Run=run_id),
             "",
             "To look at it:",
-            *indented((f"eks-assets status {env.name}",)),
-            *(("", "Changed:", *indented(changed)) if changed else ()),
+            *indent_lines((f"eks-assets status {env.name}",)),
+            *(("", "Changed:", *indent_lines(changed)) if changed else ()),
         ),
         f"succeeded/{run_id}",
         f"run {run_id} in Dagster: eks-assets ui",
@@ -218,13 +218,13 @@ def _reject(env: Environment, digest: str) -> str:
     return f'eks-assets reject {env.name} --digest {digest} --reason "..."'
 
 
-def facts(env: Environment, **facts: str | None) -> list[str]:
+def list_facts(env: Environment, **facts: str | None) -> list[str]:
     """One line a fact that is known, names padded so that values stand below each other."""
     labelled = {"Environment": f"{env.name} (account {env.account}, {env.region})", "Owner": env.owner, **facts}
     return [f"{name + ':':<13}{value}" for name, value in labelled.items() if value]
 
 
-def indented(lines: Iterable[str]) -> list[str]:
+def indent_lines(lines: Iterable[str]) -> list[str]:
     """The lines below a heading of the text."""
     return [f"  {line}" for line in lines]
 

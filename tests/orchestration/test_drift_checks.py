@@ -119,7 +119,12 @@ def results(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str, str
 
 def test_new_findings_are_shown_kept_and_told_once(world: World) -> None:
     """In sync; then somebody changes a value, which the check shows and a mail tells once; then it is put back."""
+    for name in ("first", "second"):
+        world.instance.report_runless_asset_event(dg.AssetMaterialization(name, partition="sandbox"))
     clean = world.run()
+    keys = [dg.AssetCheckKey(dg.AssetKey(name), "drift") for name in ("first", "second")]
+    checked = world.instance.event_log_storage.get_asset_check_partition_info(keys)
+    assert [(info.partition_key, info.is_current) for info in checked] == [("sandbox", True)] * 2
     assert results(clean) == {unit: (True, "WARN", "in sync in sandbox") for unit in ("first", "second")}
     assert (world.record().findings, world.mails()) == ((), [])
 
