@@ -123,6 +123,11 @@ def value_of(pairs: tuple[str, ...], key: str) -> str:
     return dict(pair.split("=", 1) for pair in pairs)[key]
 
 
+def known(values: tuple[str, ...]) -> tuple[str, ...]:
+    """An output of several strings; none while it is pending, for what is as good as absent then."""
+    return () if isinstance(values, PendingTuple) else values
+
+
 def plain_document(document: Any) -> Any:
     """The document as plain JSON types (tuples become lists, `Pending` becomes its token, keys become text)."""
     if isinstance(document, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.identity import IdentityOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.version_lookup import VersionOutputs
@@ -28,6 +29,7 @@ VPC = VpcOutputs(
     public_subnet_ids=("subnet-c", "subnet-d"),
     zones=("us-west-2a", "us-west-2b"),
 )
+NO_CLUSTER = ControlPlaneOutputs(subnet_ids=(), zones=())
 CLUSTER = ClusterOutputs(
     name="demo-sandbox-cluster",
     arn="arn:aws:eks:us-west-2:000000000000:cluster/demo-sandbox-cluster",

@@ -7,7 +7,7 @@ from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.cluster.version_lookup import VersionOutputs, version_lookup
 from resources.config.environment import Environment
 from resources.model.outputs import Pending, pending_outputs
-from tests.helpers.published import CLUSTER, GROUPS, VPC, configured, properties_of, versions_of
+from tests.helpers.published import CLUSTER, GROUPS, NO_CLUSTER, VPC, configured, properties_of, versions_of
 
 
 def test_versions_that_the_file_leaves_open_are_asked_for(sandbox_env: Environment) -> None:
@@ -31,7 +31,7 @@ def test_versions_that_aws_moves_change_the_templates(sandbox_env: Environment) 
     )
     addons = [properties_of(daemon_addons(sandbox_env, CLUSTER, versions), "EKS::Addon") for versions in (old, new)]
     assert [{a["AddonVersion"] for a in each} for each in addons] == [{"v1.9.0-eksbuild.1"}, {"v1.9.1-eksbuild.1"}]
-    groups = [node_groups(sandbox_env, CLUSTER, versions, VPC, GROUPS) for versions in (old, new)]
+    groups = [node_groups(sandbox_env, CLUSTER, NO_CLUSTER, versions, VPC, GROUPS) for versions in (old, new)]
     releases = [{g["ReleaseVersion"] for g in properties_of(spec, "EKS::Nodegroup")} for spec in groups]
     assert releases == [{"1.34.2-20261108"}, {"1.34.2-20261122"}]
 

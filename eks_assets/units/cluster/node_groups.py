@@ -13,6 +13,7 @@ from troposphere.iam import Role
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._launch_templates import launch_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons
 from eks_assets.units.cluster.version_lookup import VersionOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
@@ -58,6 +59,7 @@ class NodeGroupsOutputs(Outputs):
 def node_groups(
     env: Environment,
     cluster: ClusterOutputs,
+    control_plane: ControlPlaneOutputs,
     versions: VersionOutputs,
     vpc: VpcOutputs,
     security_groups: SecurityGroupsOutputs,
@@ -76,7 +78,9 @@ def node_groups(
         own = group.iam.attach_policy_arns
         group_role = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
         launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached_groups))
+        added = () if group.subnets or group.availability_zones else control_plane.zones_besides(vpc.zones)
         properties = _properties(env, group, versions, launch) | {
+            "NodegroupName": group_name(group, added),
             "ClusterName": cluster_name,
             "NodeRole": group.iam.instance_role_arn or GetAtt(group_role, "Arn"),
             "Subnets": _subnets(env, group, subnets),
@@ -96,8 +100,9 @@ def node_groups(
     )
 
 
-def group_name(group: ManagedNodeGroup) -> str:
-    """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then."""
+def group_name(group: ManagedNodeGroup, added_zones: tuple[str, ...] = ()) -> str:
+    """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then.
+    `added_zones`: zones that a group without zones or subnets of its own has got since the cluster was made."""
     replacing: list[Any] = [
         group.ami_type,
         group.capacity_type,
@@ -105,6 +110,8 @@ def group_name(group: ManagedNodeGroup) -> str:
         list(group.availability_zones),
         list(group.subnets),
     ]
+    if added_zones:
+        replacing.append(sorted(added_zones))
     if role := "own" if group.iam.attach_policy_arns else group.iam.instance_role_arn:
         replacing.append(role)
     return f"{group.name}-{hashlib.sha256(json.dumps(replacing).encode()).hexdigest()[:6]}"
@@ -125,7 +132,6 @@ def _properties(
 ) -> dict[str, Any]:
     low, wanted, high = group.size
     properties: dict[str, Any] = {
-        "NodegroupName": group_name(group),
         "AmiType": group.ami_type,
         "CapacityType": group.capacity_type,
         "InstanceTypes": list(group.types),
