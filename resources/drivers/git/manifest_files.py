@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from resources.context import Context
+from resources.drivers.git.applicationsets import read_documents
+from resources.drivers.git.object_metadata import NAMESPACE
 from resources.drivers.git.pinning import Pin, pin_document
 from resources.drivers.git.repository import address_of
 from resources.model.errors import ConfigError
 from resources.model.specs import GitManifests
-from resources.support.yaml_limits import load_documents, read_limits
 
 GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 
@@ -39,13 +40,13 @@ def objects_in(
 
 def _documents(path: str, text: str) -> Iterator[Any]:
     try:
-        yield from load_documents(text, read_limits())
+        yield from read_documents(path, text)
     except yaml.MarkedYAMLError as error:
         raise ConfigError(f"{path}: {error.problem or error.context}", next_step="correct the file") from None
 
 
 def _marked(doc: Mapping[str, Any], spec: GitManifests, commit: str) -> dict[str, Any]:
-    meta = {"namespace": "argocd", **doc["metadata"]}
+    meta = {"namespace": NAMESPACE, **doc["metadata"]}
     meta["labels"] = {**meta.get("labels", {}), GROUP_LABEL: spec.group}
     meta["annotations"] = {**meta.get("annotations", {}), COMMIT_ANNOTATION: commit}
     return {**doc, "metadata": meta}

@@ -14,6 +14,7 @@ from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.applied_objects import applied_drift
 from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
+from resources.drivers.git.object_metadata import NAMESPACE
 from resources.drivers.git.pinning import Pin, following_faults
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
@@ -100,7 +101,7 @@ def _of_group(spec: GitManifests, context: Context) -> list[Object]:
     return [
         obj
         for kind in ("ApplicationSet", "AppProject")
-        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd", labels=label)
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE, labels=label)
     ]
 
 
@@ -116,7 +117,7 @@ def refresh_applications(context: Context) -> None:
         ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
         ("Application", "argocd.argoproj.io/refresh"),
     ):
-        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd"):
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE):
             value = "true" if kind == "ApplicationSet" else "normal"
             context.before_change()
             patch = {"metadata": {"annotations": {key: value}}}
@@ -125,6 +126,6 @@ def refresh_applications(context: Context) -> None:
                 resource.patch(
                     body=patch,
                     name=obj["metadata"]["name"],
-                    namespace="argocd",
+                    namespace=NAMESPACE,
                     content_type="application/merge-patch+json",
                 )

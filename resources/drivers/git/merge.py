@@ -25,6 +25,7 @@ from resources.drivers.git.applicationsets import (
     is_application_set,
     is_applied,
     pending_marks,
+    read_documents,
     unfilled_variables,
 )
 from resources.drivers.git.file_changes import gitops_files
@@ -35,7 +36,6 @@ from resources.drivers.git.objects import (
     list_files,
     merge_trees,
     read_texts,
-    tree_of,
     write_tree,
 )
 from resources.drivers.git.pinning import Pin, following_faults
@@ -47,7 +47,6 @@ from resources.model.outputs import plain_document, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
-from resources.support.yaml_limits import load_documents, read_limits
 from resources.support.yaml_loaders import Loader
 
 _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
@@ -170,26 +169,31 @@ def _wanted_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapp
     new = _rendered(git, heads.base_commit, variables, spec)
     if heads.branch_commit is None:
         return new
-    ours = tree_of(git, heads.branch_commit)
-    tree = merge_trees(git, _last_tree(git, heads, last), ours, new)
-    # People may have written variables on the branch, too.
+    # People write variables on the branch, or merge the base branch into it: rendered, what is the base branch's is the
+    # same on both sides, and no conflict.
+    ours = _rendered(git, heads.branch_commit, variables)
+    tree = merge_trees(git, _last_tree(git, heads, last, variables), ours, new)
     return _rendered(git, tree, variables, spec)
 
 
-def _last_tree(git: Git, heads: Heads, last: Rendering | None) -> str:
-    """The tree that we rendered last, rendered again from what our newest commit on the branch says. A branch that we
-    never wrote to began as the base branch was, without anything filled in."""
+def _last_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapping[str, str]) -> str:
+    """The tree that we rendered last, rendered again from what our newest commit on the branch says; from a newer
+    commit of the base branch, where somebody has merged that since. A branch that we never wrote to began as the base
+    branch was."""
     assert heads.branch_commit is not None
+    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
     if last is not None:
         git.fetch_commit(last.template)
-        return _rendered(git, last.template, last.variables)
-    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
+        is_newer = (
+            common and git("merge-base", operands=[last.template, common], accept=(0, 1)).strip() == last.template
+        )
+        return _rendered(git, common if is_newer else last.template, last.variables)
     if not common:
         raise ConfigError(
             f"the branches {heads.branch} and {heads.base} of {git.repository} have no commit in common",
             next_step=f"delete the branch {heads.branch} if nobody needs it, or set git.branch to another name",
         )
-    return tree_of(git, common)
+    return _rendered(git, common, variables)
 
 
 def _refuse_following(git: Git, tree: str, wanted: Mapping[str, str], spec: AnyGitTree) -> None:
@@ -199,7 +203,7 @@ def _refuse_following(git: Git, tree: str, wanted: Mapping[str, str], spec: AnyG
     faults = [
         f"{path}: {fault}"
         for path, text in applied.items()
-        for document in load_documents(text, read_limits())
+        for document in read_documents(path, text)
         for fault in following_faults(document, pin)
     ]
     faults += nested_faults(git, tree, spec.products, applied, Pin(git.repository, None))
