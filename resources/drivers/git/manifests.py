@@ -14,7 +14,7 @@ from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.applied_objects import applied_drift
 from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
-from resources.drivers.git.object_metadata import NAMESPACE
+from resources.drivers.git.object_metadata import NAMESPACE, REFRESH
 from resources.drivers.git.pinning import Pin, following_faults
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
@@ -113,14 +113,11 @@ def _delete(context: Context, obj: Object) -> None:
 
 def refresh_applications(context: Context) -> None:
     """Ask every ApplicationSet and Application to refresh from git now."""
-    for kind, key in (
-        ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
-        ("Application", "argocd.argoproj.io/refresh"),
-    ):
+    for kind in ("ApplicationSet", "Application"):
         for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE):
             value = "true" if kind == "ApplicationSet" else "normal"
             context.before_change()
-            patch = {"metadata": {"annotations": {key: value}}}
+            patch = {"metadata": {"annotations": {REFRESH[kind]: value}}}
             with kubernetes_call(f"refreshing {describe_object(obj)}"):
                 resource = context.cluster.kind(API_VERSION, kind)
                 resource.patch(

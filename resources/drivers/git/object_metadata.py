@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from resources.config.eksctl.labels import LabelKey, Labels
 
 NAMESPACE = "argocd"
+# Argo CD removes the annotation when it has read git again.
+REFRESH = {"Application": "argocd.argoproj.io/refresh", "ApplicationSet": "argocd.argoproj.io/application-set-refresh"}
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _LABELS: TypeAdapter[Any] = TypeAdapter(Labels)
 _ANNOTATIONS: TypeAdapter[Any] = TypeAdapter(dict[LabelKey, str])
