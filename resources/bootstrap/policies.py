@@ -105,6 +105,9 @@ UNDOING = "DeleteParameter DeleteParameters LabelParameterVersion UnlabelParamet
 # What shows an approver how a release stands.
 APPROVERS_READ = ("rejections", "releases", "requests", "ui-votes", "uses")
 
+# What `history` and `audit verify` read.
+HISTORY = ("changes", "drift", "rejections", "requests", "ui-votes")
+
 
 def approver_statements(env: Environment, key: Any) -> list[Document]:
     """An approver reads releases and requests, and writes grants: versions of a parameter, each under its writer's own
@@ -169,21 +172,30 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
 
 def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
     """The planner reads what exists, and makes and deletes the change sets that a plan looks into. Of the ledger it
-    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed; of git's
-    credentials it reads those that may not write; it has no part in leases. `service_role`, `key`: the ARNs of the role
-    that a change set names, and of the ledger's key."""
+    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed and what was
+    done, with the head of the chain; of git's credentials it reads those that may not write; it has no part in leases.
+    `service_role`, `key`: the ARNs of the role that a change set names, and of the ledger's key."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    listed, read = ("uses", *HISTORY), ("pushes", "releases", *HISTORY)
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
         *_reading(env),
         *_secrets(read_only_git_secret(env)),
-        allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"}),
-        allow(["s3:GetObject"], f"{bucket}/pushes/*"),
+        allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket, StringLike={"s3:prefix": [f"{f}/*" for f in listed]}),
+        allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in read]),
+        _chain_head(env),
         allow(["kms:Decrypt"], key, StringEquals={"kms:EncryptionContext:aws:s3:arn": bucket}),
         no_grants(env),
         no_anchors(env),
         *no_changes_elsewhere(env),
     ]
+
+
+def _chain_head(env: Environment) -> Document:
+    """The row with the end of the ledger's chain (`records/chain_head.py`), of a table whose other rows are leases."""
+    rows = {"dynamodb:LeadingKeys": "ledger:*"}
+    table = build_arn(env, "dynamodb", f"table/{lease_table(env)}")
+    return allow(["dynamodb:GetItem"], table, **{"ForAllValues:StringLike": rows})
 
 
 def _keeps_key(key: Any) -> Document:

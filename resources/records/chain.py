@@ -40,8 +40,7 @@ class Link:
     @property
     def keys(self) -> tuple[str, str]:
         """Where it is written: under its time and unit, or with its number where something else has that name."""
-        stem = entry_key(self.document).removesuffix(".json")
-        return f"{stem}.json", f"{stem}.{self.sequence}.json"
+        return entry_keys(self.document, self.sequence)
 
 
 @dataclass(frozen=True)
@@ -103,3 +102,9 @@ def entry_text(document: Mapping[str, Any]) -> str:
 def entry_key(document: Mapping[str, Any]) -> str:
     """The key of an entry, which tells its time and unit."""
     return f"{ENTRIES}{document['at']}-{document['unit']}.json"
+
+
+def entry_keys(document: Mapping[str, Any], sequence: int) -> tuple[str, str]:
+    """The keys that an entry with that number may have: with it in the name where something else has the first."""
+    stem = f"{ENTRIES}{document.get('at')}-{document.get('unit')}"
+    return f"{stem}.json", f"{stem}.{sequence}.json"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from resources.aws.errors import aws_call
@@ -38,6 +40,35 @@ def list_versions(context: Context, prefix: str) -> list[tuple[str, str]]:
         newest_first = [(item["Key"], item["VersionId"]) for page in pages for item in page.get("Versions", [])]
     versions = sorted(reversed(newest_first), key=lambda version: version[0])
     return versions or [(key, "") for key in list_keys(context, prefix)]
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """A version of an object, or (`is_marker`) a mark that it was deleted."""
+
+    key: str
+    id: str
+    is_latest: bool
+    is_marker: bool
+
+
+def list_all_versions(context: Context, prefix: str) -> list[ObjectVersion]:
+    """All that was ever written under keys that begin with `prefix`, and deleted there, by key, the first one first.
+    Raises NotFound, AccessDenied, Transient."""
+    bucket = ledger_bucket(context.env)
+    newest_first: list[tuple[dt.datetime, ObjectVersion]] = []
+    with aws_call(f"reading the ledger {bucket}"):
+        pages = context.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Versions", []):
+                version = ObjectVersion(item["Key"], item["VersionId"], item["IsLatest"], is_marker=False)
+                newest_first.append((item["LastModified"], version))
+            for marker in page.get("DeleteMarkers", []):
+                version = ObjectVersion(marker["Key"], marker["VersionId"], marker["IsLatest"], is_marker=True)
+                newest_first.append((marker["LastModified"], version))
+    # Of one second, what stands later in S3's answer was written earlier.
+    in_order = sorted(reversed(newest_first), key=lambda each: (each[1].key, each[1].is_latest, each[0]))
+    return [version for _, version in in_order]
 
 
 def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:
