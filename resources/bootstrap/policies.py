@@ -35,6 +35,7 @@ _READ_ACTIONS = """
     acm:DescribeCertificate acm:ListTagsForCertificate
     cloudtrail:LookupEvents
     ec2:Describe*
+    elasticloadbalancing:Describe*
     elasticfilesystem:Describe* elasticfilesystem:ListTagsForResource
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
@@ -50,6 +51,7 @@ _READ_ACTIONS = """
     sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic
     sns:ListTagsForResource
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
+    tag:GetResources
 """
 _READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
 _PLANNING_ACTIONS = """
@@ -181,6 +183,7 @@ def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Do
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
         *_reading(env),
         *_secrets(read_only_git_secret(env)),
+        allow([action for action in _READ_BUCKETS if action != "s3:ListBucket"], loki_buckets(env)),
         allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket, StringLike={"s3:prefix": [f"{f}/*" for f in listed]}),
         allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in read]),
         _chain_head(env),

@@ -104,21 +104,33 @@ def test_changes_in_the_cluster_are_shown_with_who_made_them_and_restored(
     assert "nothing to do" in eks_assets("deploy", "sandbox").stdout
 
 
-def test_changes_in_aws_are_shown(restored: Environment, account: Environment, eks_assets: Cli) -> None:
-    """A policy in a role and a parameter's value; what CloudFormation cannot compare is listed and no finding."""
+def test_changes_in_aws_are_shown_and_restored(restored: Environment, account: Environment, eks_assets: Cli) -> None:
+    """Policies of a role, an add-on that is gone, a parameter; what cannot be compared is listed and no finding."""
     admin = Aws(account, as_deployer=False)
     name = f"KarpenterNodeRole-{account.cluster_name}"
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     admin.client("iam").attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     admin.client("iam").put_role_policy(RoleName=name, PolicyName="mine", PolicyDocument=json.dumps(document))
+    admin.client("eks").delete_addon(clusterName=account.cluster_name, addonName="coredns")
     admin.client("ssm").put_parameter(Name=account.oidc_parameter, Value="other", Type="String", Overwrite=True)
     drifted = eks_assets("drift", "sandbox", "--json")
     report = json.loads(drifted.stdout)
     assert drifted.returncode == 4, drifted.stderr
     assert {f["layer"] for f in report["findings"]} == {"cloudformation", "parameter"}
     assert any(name in f["object"] and "ManagedPolicyArns" in f["path"] for f in report["findings"])
+    assert any(name in f["object"] and f["path"] == "Policies.mine" for f in report["findings"])
+    assert any("|coredns)" in f["object"] and f["kind"] == "missing" for f in report["findings"])
     assert any("observed" in f and f["observed"] == "other" for f in report["findings"])
     assert all(not entry["failed"] for entry in report["unknown"])
     assert eks_assets("drift", "sandbox", "--only", "storage_classes").returncode == 0
     if report["unknown"]:
         assert eks_assets("drift", "sandbox", "--strict").returncode == 1
+
+    plan = json.loads(eks_assets("plan", "sandbox", "--json").stdout)
+    planned = [field["path"] for change in plan["changes"] for field in change["fields"]]
+    stacks = [f for f in report["findings"] if f["layer"] == "cloudformation"]
+    assert {f"{f['object']}: {f['path']}" if f["path"] else f["object"] for f in stacks} <= set(planned)
+    admin.client("iam").delete_role_policy(RoleName=name, PolicyName="mine")
+    deployed = eks_assets("deploy", "sandbox")
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    assert eks_assets("drift", "sandbox").returncode == 0

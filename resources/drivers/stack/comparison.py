@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from resources.model.change import FieldChange, Observed
 from resources.model.drift import Finding, Unchecked
 
+LAYER = "cloudformation"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -50,6 +52,11 @@ class Comparison:
     def drifted(self) -> tuple[Difference, ...]:
         """The differences that no known writer accounts for."""
         return tuple(difference for difference in self.differences if not difference.writer)
+
+    @property
+    def reverts(self) -> bool:
+        """Whether anything drifted that CloudFormation puts back."""
+        return any(not difference.by_hand for difference in self.drifted)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Drift of a stack, as CloudFormation's own detection sees it: the live resources against the live template.
+"""Drift of a stack: the live resources against the live template.
 
-Source: CloudFormation user guide, "Detect unmanaged configuration changes to stacks and resources with drift
-detection". What it cannot compare it does not flag: those resources are listed as unchecked.
+CloudFormation's own detection compares what it can; what it leaves out is compared by us (`live/`), and what neither
+compares is unchecked. Source: CloudFormation user guide, "Detect unmanaged configuration changes to stacks and
+resources with drift detection".
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from resources.aws.errors import aws_call
 from resources.context import Context
-from resources.drivers.stack.comparison import Comparison, Difference
+from resources.drivers.stack.comparison import LAYER, Comparison, Difference
 from resources.drivers.stack.known_writers import known_writer
+from resources.drivers.stack.live.comparison import compare_live
 from resources.drivers.stack.status import accepts_updates, describe_stack
 from resources.model.change import FieldChange
 from resources.model.drift import EXISTS, AwsResource, Drift, Finding, FindingKind, Unchecked
@@ -25,7 +27,6 @@ from resources.support.polling import Poll, wait_until
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackResourceDriftTypeDef, StackResourceSummaryTypeDef
 
-LAYER = "cloudformation"
 _KINDS: dict[str, FindingKind] = {"ADD": "extra", "REMOVE": "missing", "NOT_EQUAL": "changed"}
 _COMPARED = ("IN_SYNC", "MODIFIED", "DELETED")
 _SECONDS = 300.0
@@ -62,7 +63,8 @@ def _compare(name: str, context: Context) -> Comparison | None:
     reason = _detect(name, context)
     drifts = _drifts(name, context)
     resources = _resources(name, context)
-    return Comparison(tuple(_differences(drifts)), tuple(_unchecked(drifts, resources, reason)))
+    ours = compare_live(stack, resources, dict(_left_out(drifts, resources, reason)), context)
+    return Comparison((*_differences(drifts), *ours.differences), ours.unchecked)
 
 
 def _detect(name: str, context: Context) -> str:
@@ -146,16 +148,16 @@ def _resources(name: str, context: Context) -> list[StackResourceSummaryTypeDef]
         return [resource for page in pages.paginate(StackName=name) for resource in page["StackResourceSummaries"]]
 
 
-def _unchecked(
+def _left_out(
     drifts: Iterable[StackResourceDriftTypeDef], resources: Iterable[StackResourceSummaryTypeDef], reason: str
-) -> Iterator[Unchecked]:
+) -> Iterator[tuple[str, str]]:
+    """The resources that CloudFormation has not compared, and why."""
     by_id = {drift["LogicalResourceId"]: drift for drift in drifts}
     for resource in resources:
-        drift = by_id.get(resource["LogicalResourceId"])
+        logical_id = resource["LogicalResourceId"]
+        drift = by_id.get(logical_id)
         if drift is None:
-            why = reason or "CloudFormation's drift detection does not compare this type"
-        elif drift["StackResourceDriftStatus"] in _COMPARED:
-            continue
-        else:
-            why = str(drift.get("DriftStatusReason") or f"CloudFormation says {drift['StackResourceDriftStatus']}")
-        yield Unchecked(_title(resource), why)
+            yield logical_id, reason or "CloudFormation's drift detection does not compare this type"
+        elif drift["StackResourceDriftStatus"] not in _COMPARED:
+            why = f"CloudFormation says {drift['StackResourceDriftStatus']}"
+            yield logical_id, str(drift.get("DriftStatusReason") or why)

@@ -155,12 +155,12 @@ class StackDriver(Driver[Stack[Any]]):
         # From UPDATE_FAILED, CloudFormation continues only by an operation that is not rolled back either.
         paused = status == "UPDATE_FAILED"
         compared = None if status is None else planned_stack(spec, context)
-        reverts = compared is not None and bool(compared.comparison.drifted)
+        reverts = compared is not None and compared.comparison.reverts
         for step in self._steps(spec, compared, context, is_new=status is None):
             self._change(replace(step, keeps_failure=step.keeps_failure or paused, reverts_drift=reverts), context)
         self._protect(spec, context)
         forget_comparison(context)
-        if reverts:
+        if compared is not None and compared.comparison.drifted:
             refuse_leftovers(spec, context)
 
     def _steps(

@@ -40,7 +40,7 @@ def preview_stack(
     differs = any(wanted_fields(spec)[name] != observed.desired[name] for name in ("template", "parameters", "tags"))
     if not (differs or drifted) or not is_inline(spec) or pending_fields(spec.model_dump(mode="python")):
         return change
-    step = Step(spec, "UPDATE", reverts_drift=bool(drifted))
+    step = Step(spec, "UPDATE", reverts_drift=any(not difference.by_hand for difference in drifted))
     try:
         change_set = make_change_set(step, context)
         if change_set is not None:

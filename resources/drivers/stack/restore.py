@@ -41,12 +41,14 @@ def forget_comparison(context: Context) -> None:
 
 
 def drift_to_restore(observed: Observed, wanted: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """What an update to `wanted` puts back beside its own changes. Empty where nothing drifted; else with what known
-    writers wrote, since CloudFormation puts the whole stack back."""
-    if not isinstance(observed, ComparedStack) or not observed.comparison.drifted:
+    """What drifted, beside what an update to `wanted` changes anyway. Where CloudFormation puts any of it back, what
+    known writers wrote is among it, since it puts the whole stack back."""
+    if not isinstance(observed, ComparedStack):
         return ()
     live, after = observed.desired["template"], wanted["template"]
-    return tuple(d for d in observed.comparison.differences if not _is_changed(d, live, after))
+    comparison = observed.comparison
+    found = comparison.differences if comparison.reverts else comparison.drifted
+    return tuple(d for d in found if not _is_changed(d, live, after))
 
 
 def _is_changed(difference: Difference, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -75,7 +77,7 @@ def list_by_hand(differences: tuple[Difference, ...]) -> Iterator[str]:
             version = difference.finding.field.after
             yield f"{difference.place}: EKS takes no version back; set {version} in the environment's files"
         elif difference.by_hand:
-            yield f"{difference.place}: a deploy cannot put it back; {difference.by_hand}"
+            yield f"{difference.place}: CloudFormation does not put it back; {difference.by_hand}"
 
 
 def list_restored_reach(differences: tuple[Difference, ...]) -> tuple[str, ...]:

@@ -179,6 +179,32 @@ def test_version_moved_by_hand_is_refused_until_the_file_says_so(stacks: Stacks,
     assert (drift(stacks), stacks.plan(spec("1.35")).action) == ((), "none")
 
 
+def test_policy_on_a_role_beyond_its_template_is_named_with_the_way_out(stacks: Stacks) -> None:
+    """CloudFormation sees only what a template declares, and takes nothing else away."""
+    trust = policy(Principal={"Service": "ec2.amazonaws.com"})
+    spec = stacks.spec({"Role": resource("IAM::Role", RoleName="demo-role", AssumeRolePolicyDocument=trust)})
+    stacks.deploy(spec)
+    iam = stacks.context.aws.client("iam")
+    iam.attach_role_policy(RoleName="demo-role", PolicyArn=ADMINISTRATOR)
+    iam.put_role_policy(RoleName="demo-role", PolicyName="mine", PolicyDocument=json.dumps(policy("*", Resource="*")))
+    title, arn = "AWS::IAM::Role Role (demo-role)", f"ManagedPolicyArns.{ADMINISTRATOR}"
+    assert [(f.object, f.field.path, f.kind) for f in drift(stacks)] == [
+        (title, arn, "extra"),
+        (title, "Policies.mine", "extra"),
+    ]
+    change = stacks.preview(spec)
+    assert [f.path for f in change.fields] == [f"{title}: {arn}", f"{title}: Policies.mine"]
+    assert any("aws iam delete-role-policy --role-name demo-role --policy-name mine" in d for d in change.disrupts)
+    before = stacks.events()
+    with pytest.raises(OperationFailed, match=r"Policies\.mine") as failed:
+        stacks.deploy(spec)
+    assert "aws iam detach-role-policy --role-name demo-role" in failed.value.next_step
+    assert stacks.events() == before
+    iam.detach_role_policy(RoleName="demo-role", PolicyArn=ADMINISTRATOR)
+    iam.delete_role_policy(RoleName="demo-role", PolicyName="mine")
+    assert (drift(stacks), stacks.plan(spec).action) == ((), "none")
+
+
 def test_what_stays_different_is_said_and_ends_the_deploy(stacks: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deploy that could not put something back fails, and names it."""
     spec = stacks.spec({"Topic": resource("SNS::Topic", DisplayName="one")})
