@@ -137,6 +137,11 @@ def other_owners(live: Fields, wanted: Fields, own: str) -> list[Owner]:
     ]
 
 
+def foreign_owners(live: Fields, own: str) -> list[Owner]:
+    """The fields of a live object, in its own paths, that neither `own` wrote nor a controller is known to write."""
+    return [owner for owner in other_owners(live, live, own) if not is_controllers(owner.manager, owner.path)]
+
+
 def owner_of(path: str, owners: Iterable[Owner]) -> Owner | None:
     """The last one who wrote the field, what it lies in, or a part of it; None where nobody is noted."""
     concerned = [o for o in owners if is_within(path, o.path) or is_within(o.path, path)]

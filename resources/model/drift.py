@@ -50,3 +50,8 @@ class Drift:
     findings: tuple[Finding, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     is_pending: bool = False
+
+
+def merge_drifts(*drifts: Drift) -> Drift:
+    """What several parts of one unit have to say; none of them is pending."""
+    return Drift(tuple(f for d in drifts for f in d.findings), tuple(u for d in drifts for u in d.unchecked))

@@ -34,6 +34,11 @@ def list_argo_objects(kind: str, context: Context) -> list[Object]:
     )
 
 
+def live_applications(context: Context) -> list[Object]:
+    """The live Applications, whoever made them."""
+    return list_argo_objects("Application", context)
+
+
 def applied_sets(spec: GitManifests, context: Context) -> list[Object]:
     """The live AppProjects and ApplicationSets of the spec's group."""
     objects = [obj for kind in ("AppProject", "ApplicationSet") for obj in list_argo_objects(kind, context)]

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from resources.context import Context
 from resources.drivers.base import Driver
+from resources.drivers.git.applications import application_drift
 from resources.drivers.git.applicationsets import API_VERSION
-from resources.drivers.git.applied_objects import applied_drift
+from resources.drivers.git.applied_objects import applied_drift, applied_sets, live_applications
 from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
 from resources.drivers.git.object_metadata import NAMESPACE, REFRESH
@@ -20,7 +21,7 @@ from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
-from resources.model.drift import Drift
+from resources.model.drift import Drift, merge_drifts
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
 
@@ -77,8 +78,13 @@ class GitManifestsDriver(Driver[GitManifests]):
         refresh_applications(context)
 
     def drift(self, spec: GitManifests, context: Context) -> Drift:
-        """The live objects against the files of the commit that they were applied from: see `applied_objects.py`."""
-        return applied_drift(spec, context)
+        """The live objects against the files of the commit that they were applied from, and the Applications that Argo
+        CD made of them: see `applied_objects.py` and `applications.py`."""
+        sets = applied_sets(spec, context)
+        if not sets:
+            return Drift(is_pending=True)
+        applications = application_drift(sets, live_applications(context), context)
+        return merge_drifts(applied_drift(spec, context), applications)
 
 
 def _followed(spec: GitManifests, observed: Observed) -> str:
