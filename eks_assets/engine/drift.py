@@ -24,12 +24,13 @@ from resources.model.drift import Drift
 from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFailed, PipelineError, WaitTimeout
 from resources.model.specs import GitManifests, Manifests, Parameter, Spec
 from resources.support.background import in_background
+from resources.undeclared.cluster import undeclared_objects
 
 Work: TypeAlias = Callable[[], "Drift | PipelineError"]
 Find: TypeAlias = Callable[[Collection[Spec[Any]], Context], Drift]
 WIDTH = 24
 # Where what no unit declares is looked for, given the specs of all units, in words that name it.
-UNDECLARED: dict[str, Find] = {}
+UNDECLARED: dict[str, Find] = {"undeclared objects of the cluster": undeclared_objects}
 # What a spec of these says is what was applied; of the others the layer itself keeps that, and only their names count.
 _KEPT_BY_NOBODY = (Manifests, GitManifests, Parameter)
 

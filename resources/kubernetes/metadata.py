@@ -74,7 +74,7 @@ def list_metadata(cluster: ClusterAccess, kind: ServedKind) -> Iterator[Object]:
                 "get", kind.path, header_params={"Accept": _METADATA}, limit=PAGE, _continue=more, serialize=False
             )
             page = json.loads(answer.data)
-        yield from ({"apiVersion": kind.api_version, "kind": kind.kind, **_named(item)} for item in page["items"])
+        yield from ({"apiVersion": kind.api_version, "kind": kind.kind, **_named(item)} for item in page["items"] or ())
         more = (page.get("metadata") or {}).get("continue") or ""
 
 

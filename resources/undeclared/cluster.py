@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resources.context import Context
-from resources.drivers.git.applied_objects import list_argo_objects
+from resources.drivers.git.applied_objects import live_applications
 from resources.drivers.git.manifest_files import GROUP_LABEL
 from resources.drivers.helm.storage import newest_release, release_secrets
 from resources.kubernetes.live_diff import object_title
@@ -122,7 +122,8 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared,
     """What the specs have, and the releases that are none of theirs."""
     declared = Declared()
     releases = {(spec.namespace, spec.name) for spec in specs if isinstance(spec, HelmRelease)}
-    declared.namespaces |= {namespace for namespace, _ in releases}
+    for namespace, _ in releases:
+        declared.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     for spec in specs:
         if isinstance(spec, Manifests):
             for obj in spec.objects:
@@ -140,7 +141,7 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared,
             continue  # its own unit says so
         for obj in [*release.objects, *release.hooks] if release else ():
             declared.add(obj, namespace)
-    for application in list_argo_objects("Application", context):
+    for application in live_applications(context):
         for resource in (application.get("status") or {}).get("resources") or ():
             declared.keys.add(_resource_key(resource))
             declared.namespaces |= {str(resource.get("namespace") or "")} - {""}

@@ -46,10 +46,16 @@ UNLISTED = {
 }
 KNOWN_OBJECTS = (
     _known("ConfigMap", ".*/kube-root-ca.crt", "kube-controller-manager", "the cluster's authority, in each namespace"),
-    _known("ServiceAccount", ".*/default", "kube-controller-manager", "each namespace has one"),
+    # An account has no fields, and so nobody is noted who made it.
+    _known("ServiceAccount", ".*/default", "(?:kube-controller-manager)?", "each namespace has one"),
     _known("Namespace", "/(?:default|kube-.*)", "kube-apiserver", "the namespaces of Kubernetes itself"),
     _known(_ANY, "(?:kube-system|kube-public|default)?/.*", "kube-apiserver", "what the API server makes at its start"),
-    _known("ServiceAccount", "kube-system/.*", "kube-controller-manager", "accounts of the controllers in it"),
+    _known(
+        "ServiceAccount",
+        "kube-system/[a-z-]+-(?:controller|autoscaler|binder|collector|cleaner|publisher)",
+        "(?:kube-controller-manager)?",
+        "accounts of the controllers in kube-controller-manager",
+    ),
     _known(_ANY, _ANY, "eks", "the control plane's own objects, and those of EKS add-ons"),
     _known(_RBAC, "(?:kube-system)?/(?:eks:.*|aws-node|vpc-resource-controller-.*)", _ANY, "EKS makes them"),
     _known(
@@ -68,6 +74,7 @@ KNOWN_OBJECTS = (
     _known("ConfigMap", ".*/istio-.*", "pilot-discovery", "Istio's authority and its leaders, in each namespace"),
     _known("Secret", ".*/istio-ca-secret", "pilot-discovery", "Istio's authority"),
     _known("Secret", "argocd/argocd-(?:initial-admin-secret|redis)", "argocd.*", "passwords that Argo CD makes itself"),
+    _known("AppProject", "argocd/default", "argocd.*", "Argo CD makes it at its start"),
     _known("Service", "kube-system/.*-kubelet", "PrometheusOperator|operator", "where Prometheus finds the kubelets"),
     _known(
         "Namespace", _ANY, "argocd-controller|argocd-application-controller", "of Applications with CreateNamespace"

@@ -39,8 +39,16 @@ def inject(kubectl: Kubectl) -> None:
     label = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}
     patch(kubectl, "namespace", "observability", body=label)
     kubectl("delete", "storageclass", "gp3")
+    kubectl("delete", "crd", "targetgroupbindings.elbv2.k8s.aws")
+    kubectl("create", "clusterrolebinding", "mine", "--clusterrole=cluster-admin", "--user=eve")
+    kubectl("create", "deployment", "mine", "-n", "external-dns", "--image=mine")
 
 
+# Nobody declares them: a deploy leaves them, a person removes them.
+UNDECLARED = {
+    ("ClusterRoleBinding/mine", "", "kubectl-create"),
+    ("Deployment/external-dns/mine", "", "kubectl-create"),
+}
 PLACES = {
     ("Deployment/external-dns/external-dns", "spec.template.spec.containers[0].env", "kubectl-patch"),
     ("Service/argocd/argocd-server", "spec.selector.added", "Terraform"),
@@ -52,6 +60,7 @@ PLACES = {
     ),
     ("Namespace observability", "metadata.labels.pod-security.kubernetes.io/enforce", "kubectl-patch"),
     ("StorageClass gp3", "", None),
+    ("CustomResourceDefinition/targetgroupbindings.elbv2.k8s.aws", "", None),
 }
 
 
@@ -87,7 +96,8 @@ def test_changes_in_the_cluster_are_shown_with_who_made_them_and_restored(
     drifted = eks_assets("drift", "sandbox", "--json")
     assert drifted.returncode == 4, drifted.stderr
     findings = json.loads(drifted.stdout)["findings"]
-    assert {(f["object"], f["path"], f["culprit"]) for f in findings} == PLACES
+    assert {(f["object"], f["path"], f["culprit"]) for f in findings} == PLACES | UNDECLARED
+    assert {f["object"] for f in findings if f["unit"] is None} == {name for name, _, _ in UNDECLARED}
     assert all(f["since"] for f in findings if f["culprit"])
     again = json.loads(eks_assets("drift", "sandbox", "--json").stdout)["findings"]
     assert [f["id"] for f in again] == [f["id"] for f in findings], "the id of a finding stays"
@@ -100,6 +110,10 @@ def test_changes_in_the_cluster_are_shown_with_who_made_them_and_restored(
 
     deployed = eks_assets("deploy", "sandbox")
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    left = json.loads(eks_assets("drift", "sandbox", "--json").stdout)["findings"]
+    assert {(f["object"], f["path"], f["culprit"]) for f in left} == UNDECLARED
+    kubectl("delete", "clusterrolebinding", "mine")
+    kubectl("delete", "deployment", "mine", "-n", "external-dns")
     assert eks_assets("drift", "sandbox").returncode == 0
     assert "nothing to do" in eks_assets("deploy", "sandbox").stdout
 

@@ -66,7 +66,7 @@ def test_what_a_person_makes_is_undeclared(declared: Declared, obj: Object) -> N
         live("Deployment", "other", api_version="apps/v1", namespace="elsewhere"),
         live("ReplicaSet", "web-1", api_version="apps/v1", namespace="shop", ownerReferences=[{"name": "web"}]),
         live("ConfigMap", "kube-root-ca.crt", manager="kube-controller-manager", namespace="shop"),
-        live("ServiceAccount", "default", manager="kube-controller-manager", namespace="shop"),
+        live("ServiceAccount", "default", manager="", namespace="shop"),
         live("ClusterRoleBinding", "system:basic-user", manager="kube-apiserver", api_version=RBAC),
         live(
             "APIService",
