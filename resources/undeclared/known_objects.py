@@ -52,9 +52,9 @@ KNOWN_OBJECTS = (
     _known(_ANY, "(?:kube-system|kube-public|default)?/.*", "kube-apiserver", "what the API server makes at its start"),
     _known(
         "ServiceAccount",
-        "kube-system/[a-z-]+-(?:controller|autoscaler|binder|collector|cleaner|publisher)",
+        "kube-system/(?:[a-z-]+-(?:controller|autoscaler|binder|collector|cleaner|publisher|signer)|aws-cloud-provider)",
         "(?:kube-controller-manager)?",
-        "accounts of the controllers in kube-controller-manager",
+        "accounts of the controllers in kube-controller-manager and AWS's cloud controller manager",
     ),
     _known(_ANY, _ANY, "eks", "the control plane's own objects, and those of EKS add-ons"),
     _known(_RBAC, "(?:kube-system)?/(?:eks:.*|aws-node|vpc-resource-controller-.*)", _ANY, "EKS makes them"),
@@ -64,12 +64,15 @@ KNOWN_OBJECTS = (
         _ANY,
         "EKS makes them",
     ),
+    _known("ConfigMap", "kube-system/aws-auth", "vpcLambda|eks.*", "EKS maps the roles of nodes there"),
+    _known("APIService|Service", "(?:kube-system)?/(?:v1.metrics.eks.amazonaws.com|eks-extension-.*)", _ANY, "of EKS"),
     _known("PersistentVolumeClaim", _ANY, "kube-controller-manager", "volumes that a StatefulSet claims"),
     _known(
         "Secret", r".*/sh\.helm\.release\.v1\..*", "[Hh]elm", "where helm keeps a release, which is looked at itself"
     ),
     _known("Secret", _ANY, "kube-webhook-certgen", "certificates that a chart's hook makes for its webhooks"),
     _known("Secret", _ANY, "external-secrets", "made of an ExternalSecret"),
+    _known("ConfigMap", "kube-system/aws-load-balancer-controller-leader", "controller", "who leads"),
     _known("TargetGroupBinding", _ANY, "controller|aws-load-balancer-controller", "made of an Ingress or Service"),
     _known("ConfigMap", ".*/istio-.*", "pilot-discovery", "Istio's authority and its leaders, in each namespace"),
     _known("Secret", ".*/istio-ca-secret", "pilot-discovery", "Istio's authority"),
