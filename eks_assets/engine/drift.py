@@ -20,9 +20,11 @@ from resources.bootstrap.reading_rights import lacks_new_rights
 from resources.config.drift_settings import Drift as Settings
 from resources.context import Context
 from resources.drivers.registry import driver_of
-from resources.model.drift import Drift
+from resources.model.change import FieldChange
+from resources.model.drift import Drift, Finding
 from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFailed, PipelineError, WaitTimeout
-from resources.model.specs import GitManifests, Manifests, Parameter, Spec
+from resources.model.specs import GitManifests, HelmRelease, Manifests, Parameter, Spec, Stack
+from resources.records.applied_units import applied_at
 from resources.support.background import in_background
 from resources.undeclared.cluster import undeclared_objects
 
@@ -103,7 +105,8 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
             is_kept = not issubclass(unit.spec_type, _KEPT_BY_NOBODY)
             outputs = {} if is_kept else known_outputs(registry, unit, context)
             spec = redaction.spec = render_spec(registry, context.env, unit, outputs)
-            return driver_of(spec).drift(spec, context)
+            drift = driver_of(spec).drift(spec, context)
+            return _gone(unit, spec, context) if drift.is_pending else drift
     except NotFound:
         # What it needs is not there: it cannot have been applied either, or what went is a finding of its own.
         return Drift(is_pending=True)
@@ -111,6 +114,26 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
         return error
     except Exception as error:
         return OperationFailed(f"unexpected {type(error).__name__}: {error}")
+
+
+def _gone(unit: AnyUnit, spec: Spec[Any], context: Context) -> Drift:
+    """A unit of which nothing exists: removed where the ledger says that it was applied, else pending. Of what is named
+    by the environment's file another name would be pending, too."""
+    title = _whole(unit, spec)
+    if title is None or (since := applied_at(context, unit.name)) is None:
+        return Drift(is_pending=True)
+    layer = "cloudformation" if isinstance(spec, Stack) else "helm" if isinstance(spec, HelmRelease) else "kubernetes"
+    return Drift((Finding(layer, title, FieldChange("", f"applied at {since}", None), "missing"),))
+
+
+def _whole(unit: AnyUnit, spec: Spec[Any]) -> str | None:
+    """What all of a unit is called; None where the environment's file may have given it another name since."""
+    if isinstance(spec, Stack):
+        return f"stack {spec.name}"
+    if isinstance(spec, HelmRelease):
+        return f"release {spec.namespace}/{spec.name}"
+    is_something = (isinstance(spec, Manifests) and spec.objects) or (isinstance(spec, GitManifests) and spec.paths)
+    return f"every object of {unit.name}" if is_something else None
 
 
 def _report(
