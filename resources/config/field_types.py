@@ -195,4 +195,7 @@ InstanceType = Annotated[str, AfterValidator(_instance_type)]
 AddonName = Annotated[str, AfterValidator(_addon_name)]
 AccessPolicyArn = Annotated[str, AfterValidator(_access_policy)]
 YamlText = Annotated[str, AfterValidator(_yaml_mapping)]
+SecurityGroupId = Annotated[
+    str, Field(pattern=r"^sg-[0-9a-f]+$", description="the id of a security group, such as sg-0a1b2c3d")
+]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$", description="a subnet id, such as subnet-0a1b2c3d")]

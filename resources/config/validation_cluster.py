@@ -131,7 +131,8 @@ def _release_versions(environment: Document, cluster: Document) -> Iterator[Prob
     """A kubelet is never newer than the API server, and at most three minors older."""
     version = _minor(environment.at(("kubernetes_version",), str))
     for index, group in _entries(cluster, ("managedNodeGroups",)):
-        release = _minor(group.get("releaseVersion"))
+        # Bottlerocket counts its own releases.
+        release = None if group.get("amiFamily") == "Bottlerocket" else _minor(group.get("releaseVersion"))
         if version is not None and release is not None and not version - 3 <= release <= version:
             message = f"is of Kubernetes 1.{release}; allowed: 1.{version - 3} to 1.{version} with this cluster"
             yield cluster.problem(("managedNodeGroups", index, "releaseVersion"), message)

@@ -36,7 +36,7 @@ def addon_template(
                 ServiceAccount=association.service_account_name,
                 RoleArn=association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn"),
             )
-            for association in addon.pod_identity_associations
+            for association in addon.associations
             for title in [f"Role{short_digest(f'{addon.name}/{association.service_account_name}')}"]
         ]
         if addon.use_default_pod_identity_associations:

@@ -81,6 +81,7 @@ def cluster_properties(template: Template, env: Environment, role: Role, subnets
         properties["EncryptionConfig"] = [
             eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])
         ]
+    properties |= _components(config)
     if config.auto_mode:
         properties["ComputeConfig"] = _compute(template, env)
         properties["StorageConfig"] = eks.StorageConfig(BlockStorage=eks.BlockStorage(Enabled=True))
@@ -97,7 +98,40 @@ def _vpc(config: ClusterConfig, subnets: Ref) -> eks.ResourcesVpcConfig:
     if endpoints.public_access:
         # As with the logs: without any, those of before would stay.
         network.PublicAccessCidrs = list(config.vpc.public_access_cidrs or ("0.0.0.0/0",))
+    if config.vpc.control_plane_security_group_ids:
+        network.SecurityGroupIds = list(config.vpc.control_plane_security_group_ids)
+    if config.vpc.control_plane_egress_mode:
+        network.ControlPlaneEgressMode = config.vpc.control_plane_egress_mode
     return network
+
+
+def _components(config: ClusterConfig) -> dict[str, Any]:
+    """The size of the control plane and how its components run, as far as the ClusterConfig says."""
+    properties: dict[str, Any] = {}
+    if scaling := config.control_plane_scaling_config:
+        properties["ControlPlaneScalingConfig"] = eks.ControlPlaneScalingConfig(Tier=scaling.tier)
+    if server := config.kube_api_server_config:
+        ports = server.service_node_port_range
+        values = {
+            "EventTtl": server.event_ttl,
+            "ServiceNodePortRange": ports and eks.ServiceNodePortRange(MinPort=ports.min_port, MaxPort=ports.max_port),
+        }
+        properties["KubeApiServerConfig"] = eks.KubeApiServerConfig(**{k: v for k, v in values.items() if v})
+    if scheduler := config.kube_scheduler_config:
+        strategy = scheduler.node_resources_fit.scoring_strategy
+        weights = [eks.ResourceWeight(Name=r.name, Weight=r.weight) for r in strategy.resources]
+        scoring = eks.ScoringStrategy(Type=strategy.type, **({"Resources": weights} if weights else {}))
+        fit = eks.NodeResourcesFitConfig(ScoringStrategy=scoring)
+        properties["KubeSchedulerConfig"] = eks.KubeSchedulerConfig(NodeResourcesFit=fit)
+    if manager := config.kube_controller_manager_config:
+        autoscaler = manager.horizontal_pod_autoscaler_controller_config
+        period = eks.HorizontalPodAutoscalerControllerConfig(
+            HorizontalPodAutoscalerSyncPeriod=autoscaler.horizontal_pod_autoscaler_sync_period
+        )
+        properties["KubeControllerManagerConfig"] = eks.KubeControllerManagerConfig(
+            HorizontalPodAutoscalerControllerConfig=period
+        )
+    return properties
 
 
 def add_ways_in(template: Template, config: ClusterConfig, control_plane: eks.Cluster) -> None:

@@ -60,5 +60,6 @@ def cluster(env: Environment, vpc: VpcOutputs, live: ControlPlaneOutputs) -> Sta
 def control_plane_subnets(config: ClusterConfig, vpc: VpcOutputs, live: ControlPlaneOutputs) -> tuple[str, ...]:
     """The ClusterConfig's own control plane subnets, else all that it names, else those that the cluster has, else the
     VPC's private ones."""
-    named = config.vpc.control_plane_subnet_ids or config.vpc.subnets.ids
+    subnets, private = config.vpc.subnets, config.vpc.control_plane_on_private_subnets
+    named = config.vpc.control_plane_subnet_ids or (subnets.private_ids if private else subnets.ids)
     return named or known(live.subnet_ids) or vpc.private_subnet_ids

@@ -59,7 +59,7 @@ def identity(
         title = f"Role{short_digest(f'{association.namespace}/{association.service_account_name}')}"
         role = association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn")
         namespace, account = association.namespace, association.service_account_name
-        _associate(template, cluster_name, namespace, account, role, association.tags)
+        _associate(template, cluster_name, namespace, account, role, _settings_of(association))
     role_arns = {
         "ExternalDnsRoleArn": external_dns.role_arn,
         "ExternalSecretsRoleArn": roles.external_secrets_role_arn,
@@ -86,7 +86,7 @@ def list_associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
     """Those of the ClusterConfig, and Karpenter's own where it does not have one.
 
     Source: Karpenter, "Getting started with Karpenter", whose ClusterConfig has the same role."""
-    declared = env.cluster.iam.pod_identity_associations
+    declared = env.cluster.pod_identity_associations
     account = POD_IDENTITIES["karpenter"]
     if not karpenter_stack.is_enabled(env) or account in {(a.namespace, a.service_account_name) for a in declared}:
         return declared
@@ -112,8 +112,17 @@ def _associate_ours(
     return {name: roles[name] for name in used}
 
 
+def _settings_of(association: PodIdentityAssociation) -> dict[str, Any]:
+    settings = {
+        "Tags": Tags(association.tags) if association.tags else None,
+        "TargetRoleArn": association.target_role_arn,
+        "DisableSessionTags": association.disable_session_tags,
+    }
+    return {name: value for name, value in settings.items() if value}
+
+
 def _associate(
-    template: Template, cluster_name: Ref, namespace: str, account: str, role: Any, tags: dict[str, str]
+    template: Template, cluster_name: Ref, namespace: str, account: str, role: Any, settings: dict[str, Any]
 ) -> None:
     template.add_resource(
         eks.PodIdentityAssociation(
@@ -122,6 +131,6 @@ def _associate(
             Namespace=namespace,
             ServiceAccount=account,
             RoleArn=role,
-            **({"Tags": Tags(tags)} if tags else {}),
+            **settings,
         )
     )

@@ -27,6 +27,7 @@ from resources.cloudformation import (
     text_parameter,
     trust_policy,
 )
+from resources.config.eksctl.node_settings import NodeRepairConfig
 from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
 from resources.model.checks import NodesReady
@@ -145,11 +146,14 @@ def _properties(
     # Without them nodes stay at the version and image they were created with.
     if group.release_version:
         properties["ReleaseVersion"] = group.release_version
+        if group.ami_family == "Bottlerocket":
+            # Its releases do not say of which Kubernetes they are.
+            properties["Version"] = env.kubernetes_version
     else:
         properties["Version"] = env.kubernetes_version
         properties["ReleaseVersion"] = versions.of_nodes(group.ami_type)
     if group.node_repair_config.enabled:
-        properties["NodeRepairConfig"] = eks.NodeRepairConfig(Enabled=True)
+        properties["NodeRepairConfig"] = _repair(group.node_repair_config)
     if group.taints:
         properties["Taints"] = [
             eks.Taint(Key=t.key, Effect=_EFFECTS[t.effect], **({"Value": t.value} if t.value else {}))
@@ -158,6 +162,26 @@ def _properties(
     if group.tags:
         properties["Tags"] = dict(group.tags)
     return properties
+
+
+def _repair(config: NodeRepairConfig) -> eks.NodeRepairConfig:
+    overrides = [
+        eks.NodeRepairConfigOverrides(
+            NodeMonitoringCondition=override.node_monitoring_condition,
+            NodeUnhealthyReason=override.node_unhealthy_reason,
+            MinRepairWaitTimeMins=override.min_repair_wait_time_mins,
+            RepairAction=override.repair_action,
+        )
+        for override in config.node_repair_config_overrides
+    ]
+    optional = {
+        "MaxUnhealthyNodeThresholdCount": config.max_unhealthy_node_threshold_count,
+        "MaxUnhealthyNodeThresholdPercentage": config.max_unhealthy_node_threshold_percentage,
+        "MaxParallelNodesRepairedCount": config.max_parallel_nodes_repaired_count,
+        "MaxParallelNodesRepairedPercentage": config.max_parallel_nodes_repaired_percentage,
+        "NodeRepairConfigOverrides": overrides,
+    }
+    return eks.NodeRepairConfig(Enabled=True, **{name: value for name, value in optional.items() if value})
 
 
 def _labels(group: ManagedNodeGroup) -> dict[str, str]:

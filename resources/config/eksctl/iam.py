@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from resources.config.eksctl.base import ConfigModel, PolicyDocument
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, later
 from resources.config.eksctl.labels import LabelKey, Labels, Tags
-from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn
+from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn, RoleArn
 
 CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
@@ -108,11 +108,11 @@ class ServiceAccount(ConfigModel):
 
 
 class PodRole(ConfigModel):
-    """A role for a service account, handed out by the pod identity agent. `role_arn`: one that exists; else a role
-    named `role_name` is created with the policies."""
+    """A role for a service account, handed out by the pod identity agent. `create_service_account`: nobody else does,
+    such as a Helm chart. `role_arn`: one that exists; else a role named `role_name` is created with the policies."""
 
     service_account_name: KubernetesName
-    create_service_account: Literal[False] = False
+    create_service_account: bool = False
     role_arn: Arn | None = None
     role_name: RoleName | None = None
     permission_policy_arns: tuple[Arn, ...] = Field(default=(), alias="permissionPolicyARNs")
@@ -121,14 +121,21 @@ class PodRole(ConfigModel):
     well_known_policies: WellKnownPolicies = WellKnownPolicies()
     tags: Tags = Field(default={})
 
+    @property
+    def _policies(self) -> object:
+        return self.permission_policy_arns or self.permission_policy or self.well_known_policies.enabled()
+
+    @property
+    def _granted(self) -> object:
+        return self._policies
+
     @model_validator(mode="after")
     def _one_source_of_permissions(self) -> Self:
-        granted = self.permission_policy_arns or self.permission_policy or self.well_known_policies.enabled()
-        if self.role_arn and (granted or self.role_name):
+        if self.role_arn and (self._policies or self.role_name):
             raise ValueError(
                 "has roleARN and policies or roleName; allowed: the ARN of a role that exists, or a new role"
             )
-        if not self.role_arn and not granted:
+        if not self.role_arn and not self._granted:
             raise ValueError(
                 "gives no permissions; allowed: roleARN, permissionPolicyARNs, permissionPolicy or wellKnownPolicies"
             )
@@ -139,6 +146,13 @@ class PodIdentityAssociation(PodRole):
     """The role of a service account in a namespace."""
 
     namespace: KubernetesName
+    target_role_arn: RoleArn | None = later(None)
+    disable_session_tags: bool = later(False)
+
+    @property
+    def _granted(self) -> object:
+        # A role that is made for it may then assume the other one, if nothing else.
+        return super()._granted or self.target_role_arn
 
 
 class ClusterIam(ConfigModel):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from resources.config.eksctl.base import ConfigModel
+from resources.config.eksctl.base import ConfigModel, later
 from resources.config.eksctl.labels import LabelKey, LabelValue
-from resources.config.field_types import Arn
+from resources.config.eksctl.node_policies import NodePolicies
+from resources.config.field_types import Arn, SecurityGroupId
 
 
 class Taint(ConfigModel):
@@ -24,6 +25,7 @@ class NodeGroupIam(ConfigModel):
 
     attach_policy_arns: tuple[Arn, ...] = ()
     instance_role_arn: Arn | None = None
+    with_addon_policies: NodePolicies = later(NodePolicies())
 
     @model_validator(mode="after")
     def _new_or_existing(self) -> Self:
@@ -45,10 +47,42 @@ class UpdateConfig(ConfigModel):
         return self
 
 
+# eksctl's example has its own words for what EKS calls otherwise.
+_REPAIRS = {"Terminate": "Replace", "Restart": "Reboot"}
+
+
+class NodeRepairOverride(ConfigModel):
+    """What is done about one condition of the node monitoring agent."""
+
+    node_monitoring_condition: str
+    node_unhealthy_reason: str
+    min_repair_wait_time_mins: int = Field(ge=1, description="minutes, at least 1")
+    repair_action: Annotated[
+        Literal["Replace", "Reboot", "NoAction"], BeforeValidator(lambda word: _REPAIRS.get(str(word), word))
+    ]
+
+
 class NodeRepairConfig(ConfigModel):
-    """Whether EKS replaces nodes that report themselves unhealthy."""
+    """Whether EKS replaces nodes that report themselves unhealthy; how many at a time, and from how many unhealthy ones
+    on it no longer does: a number or a percentage each."""
 
     enabled: bool = False
+    max_unhealthy_node_threshold_count: int | None = later(None, ge=1)
+    max_unhealthy_node_threshold_percentage: int | None = later(None, ge=1, le=100)
+    max_parallel_nodes_repaired_count: int | None = later(None, ge=1)
+    max_parallel_nodes_repaired_percentage: int | None = later(None, ge=1, le=100)
+    node_repair_config_overrides: tuple[NodeRepairOverride, ...] = later(())
+
+    @model_validator(mode="after")
+    def _number_or_percentage(self) -> Self:
+        unhealthy = (self.max_unhealthy_node_threshold_count, self.max_unhealthy_node_threshold_percentage)
+        parallel = (self.max_parallel_nodes_repaired_count, self.max_parallel_nodes_repaired_percentage)
+        for what, pair in (("UnhealthyNodeThreshold", unhealthy), ("ParallelNodesRepaired", parallel)):
+            if None not in pair:
+                raise ValueError(f"has max{what}Count and max{what}Percentage; allowed: one of them")
+        if not self.enabled and (any((*unhealthy, *parallel)) or self.node_repair_config_overrides):
+            raise ValueError("says how nodes are repaired, and that they are not; allowed: enabled: true")
+        return self
 
 
 class CapacityReservationTarget(ConfigModel):
@@ -84,3 +118,28 @@ class Ssh(ConfigModel):
 
     allow: Literal[False] = False
     enable_ssm: Literal[True] = True
+
+
+class Placement(ConfigModel):
+    """The placement group that the nodes are started in; it exists already."""
+
+    group_name: str = Field(pattern=r"^[ -~]{1,255}$", description="the name of a placement group")
+
+
+class NodeSecurityGroups(ConfigModel):
+    """Further groups of the nodes, beside the cluster's and the environment's own. EC2 takes five in all."""
+
+    attach_ids: tuple[SecurityGroupId, ...] = Field(default=(), max_length=3)
+
+
+class AdditionalVolume(ConfigModel):
+    """A further volume of each node, under a device's name."""
+
+    volume_name: str = Field(pattern=r"^/dev/(sd|xvd)[b-z]{1,2}$", description="a device, such as /dev/xvdb")
+    volume_size: int = Field(ge=1, le=16384, description="GiB, from 1 to 16384")
+    volume_type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1"] = "gp3"
+    volume_iops: int | None = Field(default=None, ge=100, le=256000)
+    volume_throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, from 125 to 2000")
+    volume_encrypted: bool = True
+    volume_kms_key_id: str | None = None
+    snapshot_id: str | None = Field(default=None, pattern=r"^snap-[0-9a-f]+$")

@@ -7,12 +7,15 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from resources.config import aws_catalog
-from resources.config.eksctl.base import ConfigModel
+from resources.config.eksctl.base import ConfigModel, later
 from resources.config.eksctl.labels import MOST_TAINTS, Labels, NodeLabels, Tags
 from resources.config.eksctl.node_settings import (
+    AdditionalVolume,
     CapacityReservation,
     NodeGroupIam,
     NodeRepairConfig,
+    NodeSecurityGroups,
+    Placement,
     Ssh,
     Taint,
     UpdateConfig,
@@ -21,6 +24,7 @@ from resources.config.field_types import Arn, InstanceType, SubnetId, Zone
 
 DEFAULT_INSTANCE_TYPE = "m5.large"
 DEFAULT_NODES = 2
+_BOTTLEROCKET = {"arm64": "ARM_64", "x86_64": "x86_64"}
 Count = Annotated[int, Field(ge=0, description="a whole number from 0")]
 NodeGroupName = Annotated[
     str,
@@ -38,7 +42,7 @@ class ManagedNodeGroup(ConfigModel):
     `volume_size` is GiB."""
 
     name: NodeGroupName
-    ami_family: Literal["AmazonLinux2023"] = "AmazonLinux2023"
+    ami_family: Literal["AmazonLinux2023", "Bottlerocket"] = "AmazonLinux2023"
     instance_type: InstanceType | None = None
     instance_types: tuple[InstanceType, ...] = ()
     desired_capacity: Count | None = None
@@ -61,9 +65,20 @@ class ManagedNodeGroup(ConfigModel):
     iam: NodeGroupIam = NodeGroupIam()
     update_config: UpdateConfig | None = None
     node_repair_config: NodeRepairConfig = NodeRepairConfig()
-    release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-\d{8}$")
+    release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-([0-9a-f]{8}|\d{8})$")
     disable_imdsv1: Literal[True] = Field(default=True, alias="disableIMDSv1")
-    ssh: Ssh = Ssh()
+    ssh: Ssh = later(Ssh())
+    instance_name: str | None = later(None, max_length=256)
+    ebs_optimized: bool | None = later(None)
+    max_pods_per_node: int | None = later(None, ge=1, le=737, description="pods, from 1 to 737")
+    placement: Placement | None = later(None)
+    additional_volumes: tuple[AdditionalVolume, ...] = later(())
+    enable_detailed_monitoring: bool = later(False)
+    security_groups: NodeSecurityGroups = later(NodeSecurityGroups())
+    # What every node has, and what none has: said in words, it changes nothing.
+    disable_pod_imds: Literal[True] = later(True)
+    efa_enabled: Literal[False] = later(False)
+    propagate_asg_tags: Literal[False] = later(False, alias="propagateASGTags")
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -88,6 +103,9 @@ class ManagedNodeGroup(ConfigModel):
     @property
     def ami_type(self) -> str:
         """EKS's name of the image that fits the instance types."""
+        if self.ami_family == "Bottlerocket":
+            architecture = _BOTTLEROCKET[aws_catalog.architecture_of(self.types[0])]
+            return f"BOTTLEROCKET_{architecture}{'_NVIDIA' if self.gpu else ''}"
         if aws_catalog.architecture_of(self.types[0]) == "arm64":
             nvidia = aws_catalog.accelerator_of(self.types[0]) == "nvidia"
             return "AL2023_ARM_64_NVIDIA" if nvidia else "AL2023_ARM_64_STANDARD"
@@ -98,6 +116,14 @@ class ManagedNodeGroup(ConfigModel):
     def gpu(self) -> bool:
         """Whether the nodes have NVIDIA processors."""
         return aws_catalog.accelerator_of(self.types[0]) == "nvidia"
+
+    @model_validator(mode="after")
+    def _bottlerocket_is_pinned(self) -> Self:
+        if self.ami_family == "Bottlerocket" and not self.release_version:
+            path = "/aws/service/bottlerocket/aws-k8s-VERSION/x86_64/latest/image_version"
+            allowed = f"with one (aws ssm get-parameter --name {path})"
+            raise ValueError(f"has amiFamily Bottlerocket and no releaseVersion; allowed: {allowed}")
+        return self
 
     @field_validator("min_size", "max_size")
     @classmethod
