@@ -25,3 +25,11 @@ def finding_words(finding: FindingEntry) -> str:
 def unchecked_words(entry: UncheckedEntry) -> str:
     """What could not be compared, and why; the unit stands before it."""
     return entry.reason if entry.object == entry.unit else f"{entry.object}: {entry.reason}"
+
+
+def age_words(seconds: float) -> str:
+    """How long ago something was, in the largest unit of which it is two: `37 min`."""
+    for name, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {name}"
+    return f"{int(seconds)} s"
