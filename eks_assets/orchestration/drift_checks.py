@@ -50,10 +50,10 @@ def build_drift(registry: Registry, location: CodeLocation) -> dg.AssetsDefiniti
     )
     def detect(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[_Event]:
         with open_step(context, platform, DRIFT, planning=True) as unit_context:
+            env = unit_context.env
             report = detect_drift(registry, unit_context)
-        env = unit_context.env
-        # Whoever plans only reads; what is found is written, and told, as the deployer.
-        kept = keep_report(Context.of(env, unit_context.progress, context.run.run_id), report)
+            # Whoever plans only reads; what is found is written, and told, as the deployer.
+            kept = keep_report(Context.of(env, unit_context.progress, context.run.run_id), report)
         for fault in kept.faults:
             context.log.warning(escape_line(fault))
         for unit in registry.units:
