@@ -8,6 +8,7 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from resources.aws.errors import aws_call
 from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
@@ -90,6 +91,8 @@ def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> C
     if env.edge:
         host, _, text = with_addresses(env.edge, sandbox=env.sandbox, where="edge").rpartition(":")
         port = int(text)
+    elif missing := unpublished_reason(context):
+        return CheckResult(False, missing)
     pool = urllib3.HTTPSConnectionPool(
         host,
         port,
@@ -107,3 +110,34 @@ def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> C
     if answer.status == 200:
         return CheckResult(True, f"{url} answers 200")
     return CheckResult(False, f"{url} answers {answer.status}: {answer.data[:200].decode(errors='replace').strip()}")
+
+
+_ADDRESSES = {"A", "AAAA", "CNAME"}
+
+
+def unpublished_reason(context: Context) -> str:
+    """Why the applications' name cannot resolve yet: their zone has no record of it. Empty where it has one, or where
+    the zone is not ours to read.
+
+    Asked first, since a resolver remembers for up to 15 minutes that a name was not there (Route 53 developer guide,
+    "The start of authority (SOA) record"). Raises AccessDenied, NotFound, Transient."""
+    env, zone = context.env, context.env.hosted_zone
+    if zone.role:
+        return ""
+    route53 = context.aws.client("route53")
+    with aws_call(f"looking for {env.app_domain} in the hosted zone {zone.name}"):
+        if not (zone_id := zone.id):
+            zones = route53.list_hosted_zones_by_name(DNSName=zone.name, MaxItems="1")["HostedZones"]
+            zone_id = next((each["Id"] for each in zones if each["Name"].rstrip(".") == zone.name), "")
+        if not zone_id:
+            return f"there is no hosted zone {zone.name} yet"
+        records = route53.list_resource_record_sets(
+            HostedZoneId=zone_id, StartRecordName=env.app_domain, StartRecordType="A", MaxItems="5"
+        )["ResourceRecordSets"]
+    names = {record["Name"].rstrip(".") for record in records if record["Type"] in _ADDRESSES}
+    if env.app_domain in names:
+        return ""
+    return (
+        f"the hosted zone {zone.name} has no record of {env.app_domain} yet; ExternalDNS writes it once the "
+        "load balancer has an address"
+    )
