@@ -9,7 +9,16 @@ from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
-from .iam import condition_keys, role_trust, sessions, simulation, sqs_senders, ssm_authorization, ssm_identity
+from .iam import (
+    condition_keys,
+    role_trust,
+    service_linked_roles,
+    sessions,
+    simulation,
+    sqs_senders,
+    ssm_authorization,
+    ssm_identity,
+)
 from .s3 import conditional_writes, encryption_keys, object_lock
 from .ssm import parameter_policies, public_parameters, versions
 
@@ -29,6 +38,7 @@ def install() -> None:
     ssm_identity.install()
     role_trust.install()
     condition_keys.install()
+    service_linked_roles.install()
     simulation.install()
     sqs_senders.install()
     versions.install()
