@@ -52,6 +52,11 @@ CONTROLLERS = (
         "a request that Argo CD takes away once it has refreshed",
     ),
     _controller(
+        r"argocd(?:-notifications-controller)?",
+        r"^metadata\.annotations\.notified\.notifications\.argoproj\.io$",
+        "what Argo CD has told of an Application",
+    ),
+    _controller(
         r"kube-controller-manager",
         r"^(?:metadata\.(?:annotations|finalizers)\b|spec\.(?:volumeName|claimRef|clusterIPs?)\b)",
         "revisions of deployments, bindings of volumes",
