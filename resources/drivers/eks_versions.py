@@ -11,7 +11,7 @@ from typing import Any
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.change import Observed
-from resources.model.errors import ConfigError
+from resources.model.errors import AccessDenied, ConfigError
 from resources.model.specs import Lookup
 
 # Where AWS publishes the release of each image type, between the Kubernetes version and `recommended`.
@@ -28,12 +28,17 @@ def find_eks_versions(spec: Lookup[Any], context: Context) -> Observed:
     """The versions that the query asks for. `kubernetes`: 1.34; `addons`: NAME=VERSION with commas between, where
     `default` and `latest` stand for AWS's; `images`: EKS's image types.
 
-    Raises ConfigError for an add-on or a version that AWS does not offer, NotFound for an image, AccessDenied."""
+    Raises ConfigError for an add-on or a version that AWS does not offer, NotFound for an image, AccessDenied with what
+    to do where an earlier bootstrap gave no right to ask."""
     query = spec.query
     wanted = [pair.split("=", 1) for pair in query["addons"].split(",") if pair]
-    addons = [f"{name}={_addon_version(context, name, version, query['kubernetes'])}" for name, version in wanted]
     images = [t for t in query["images"].split(",") if t]
-    releases = [f"{ami_type}={_release(context, ami_type, query['kubernetes'])}" for ami_type in images]
+    try:
+        addons = [f"{name}={_addon_version(context, name, version, query['kubernetes'])}" for name, version in wanted]
+        releases = [f"{ami_type}={_release(context, ami_type, query['kubernetes'])}" for ami_type in images]
+    except AccessDenied as error:
+        command = f"eks-assets bootstrap {context.env.name} --apply"
+        raise AccessDenied(error.message, next_step=f"an administrator gives the right with: {command}") from error
     fields: dict[str, Any] = {"addon_versions": tuple(addons), "node_releases": tuple(releases)}
     return Observed("found", dict(query), spec.outputs_type()(**fields))
 
