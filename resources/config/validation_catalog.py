@@ -24,6 +24,14 @@ _ZONES_WITHOUT_EKS = {"us-east-1": "use1-az3", "us-west-1": "usw1-az2", "ca-cent
 _MOST_GROUPS, _MOST_NODES, _MOST_PROFILES = 30, 450, 10
 
 
+# Source: EC2 Auto Scaling user guide, "Required AWS KMS key policy for use with encrypted volumes".
+_GRANT = (
+    "--grantee-principal arn:aws:iam::ACCOUNT:role/aws-service-role/autoscaling.amazonaws.com/"
+    "AWSServiceRoleForAutoScaling --operations Encrypt Decrypt ReEncryptFrom ReEncryptTo GenerateDataKey "
+    "GenerateDataKeyWithoutPlaintext DescribeKey CreateGrant"
+)
+
+
 def catalog_warnings(environment: Document, cluster: Document | None, today: date | None = None) -> Iterator[Problem]:
     """The names that were new to the catalog on its date, and what only the account can answer: zones and quotas. What
     their fields refuse is not among them. `today`: also the version whose support has ended by then."""
@@ -95,6 +103,15 @@ def _of_cluster(cluster: Document) -> Iterator[Problem]:
                 if "_" not in value and may_be_new_name(value, EKS_ADDONS):
                     ask = f"aws eks describe-addon-versions --addon-name {value}"
                     yield _warning(cluster, location, value, "add-on", EKS_ADDONS, ask)
+            case ("managedNodeGroups", int(), "volumeKmsKeyID") | (
+                "managedNodeGroups",
+                int(),
+                "additionalVolumes",
+                int(),
+                "volumeKmsKeyID",
+            ):
+                message = f"EC2 Auto Scaling needs a grant, or no node starts: aws kms create-grant --key-id {value}"
+                yield cluster.problem(location, f"{message} {_GRANT}", warning=True)
             case ("accessConfig", "accessEntries", int(), "accessPolicies", int(), "policyARN"):
                 name = access_policy_name(value)
                 if name is not None and may_be_new_name(name, ACCESS_POLICIES):

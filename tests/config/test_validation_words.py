@@ -193,3 +193,17 @@ def test_two_tenants_with_one_prefix_clash(acme: Path) -> None:
     problems = check_all(["one", "two"], UNITS)
     assert [problem.path for problem in problems] == ["target_env"]
     assert "describes the platform of one too" in problems[0].message
+
+
+def test_key_of_volumes_warns_of_the_grant(acme: Path) -> None:
+    """Only the key's account can tell whether EC2 Auto Scaling may use it."""
+    key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab"
+    volume = f"additionalVolumes: [{{volumeName: /dev/xvdc, volumeSize: 5, volumeKmsKeyID: '{key}'}}]"
+    lines = f"    maxSize: 4\n    {volume}\n    volumeKmsKeyID: {key}\n"
+    edit(acme / "clusters/acme-dev.yaml", "    maxSize: 4\n", lines)
+    warnings = [problem for problem in acme_problems(acme) if problem.warning]
+    paths = {problem.path for problem in warnings if "kms create-grant" in problem.message}
+    assert paths == {
+        "managedNodeGroups[0].volumeKmsKeyID",
+        "managedNodeGroups[0].additionalVolumes[0].volumeKmsKeyID",
+    }

@@ -130,7 +130,7 @@ class Vpc(ConfigModel):
     cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
     # EKS takes no more, and the quota cannot be raised.
     public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
-    extra_cidrs: tuple[Cidr, ...] = Field(default=(), alias="extraCIDRs")
+    extra_cidrs: tuple[Cidr, ...] = later((), alias="extraCIDRs")
     control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
     control_plane_on_private_subnets: bool = later(False)
     # EKS takes five, its own among them.
