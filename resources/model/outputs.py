@@ -123,7 +123,7 @@ def value_of(pairs: tuple[str, ...], key: str) -> str:
     return dict(pair.split("=", 1) for pair in pairs)[key]
 
 
-def known(values: tuple[str, ...]) -> tuple[str, ...]:
+def known_values(values: tuple[str, ...]) -> tuple[str, ...]:
     """An output of several strings; none while it is pending, for what is as good as absent then."""
     return () if isinstance(values, PendingTuple) else values
 

@@ -13,7 +13,7 @@ from resources.cloudformation import add_outputs, cluster_tags, list_parameter, 
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import Environment
 from resources.model.checks import ClusterActive
-from resources.model.outputs import Outputs, known
+from resources.model.outputs import Outputs, known_values
 from resources.model.specs import Stack
 
 
@@ -62,4 +62,4 @@ def control_plane_subnets(config: ClusterConfig, vpc: VpcOutputs, live: ControlP
     VPC's private ones."""
     subnets, private = config.vpc.subnets, config.vpc.control_plane_on_private_subnets
     named = config.vpc.control_plane_subnet_ids or (subnets.private_ids if private else subnets.ids)
-    return named or known(live.subnet_ids) or vpc.private_subnet_ids
+    return named or known_values(live.subnet_ids) or vpc.private_subnet_ids

@@ -5,7 +5,7 @@ Source: EKS user guide, "Amazon EKS networking requirements": later subnets lie 
 
 from eks_assets.graph.unit import unit
 from resources.config.environment import Environment
-from resources.model.outputs import Outputs, known
+from resources.model.outputs import Outputs, known_values
 from resources.model.specs import Lookup
 
 
@@ -17,8 +17,8 @@ class ControlPlaneOutputs(Outputs):
 
     def zones_besides(self, zones: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the VPC's zones that it got after the cluster, in order."""
-        own = known(self.zones)
-        return tuple(zone for zone in known(zones) if zone not in own) if own else ()
+        own = known_values(self.zones)
+        return tuple(zone for zone in known_values(zones) if zone not in own) if own else ()
 
 
 @unit(wave="cluster", minutes=0.05)
