@@ -53,8 +53,8 @@ def accept_in_file(
     finding, or where no field says it."""
     edit = find_edit(registry, environment_file(environment), finding_of(name, report))
     print_text(console, f"{display_path(edit.file)}: {edit.location}: {edit.before} -> {edit.after}")
-    if edit.units:
-        print_text(console, f"  this changes what others ask for, too: {', '.join(edit.units)}")
+    if edit.also:
+        print_text(console, f"  this changes, too: {', '.join(edit.also)}")
     if not write:
         print_text(console, "  --write makes this edit", "dim")
         return

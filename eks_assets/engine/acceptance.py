@@ -1,7 +1,7 @@
 """Accepting a finding: the edit of the environment's files that would make what is observed what is wanted.
 
 Which field that is nobody has written down: each value in the files that is what was expected is replaced, in a copy,
-by what is observed, and the unit is rendered again. The edit is the one by which it asks for just that difference.
+by what is observed, and the unit is rendered again. The edit is the one by which it asks for that difference.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from resources.model.specs import Stack
 
 @dataclass(frozen=True)
 class Edit:
-    """A value of a file of the environment's, before and after, and the file's text with it. `units`: which others ask
-    for something else with it, too."""
+    """A value of a file of the environment's, before and after, and the file's text with it. `also`: what changes, too:
+    other properties of the resource, and other units."""
 
     file: Path
     location: str
     before: str
     after: str
     text: str
-    units: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 def find_edit(registry: Registry, file: Path, finding: FindingEntry) -> Edit:
@@ -61,9 +61,11 @@ def find_edit(registry: Registry, file: Path, finding: FindingEntry) -> Edit:
             for location, edited in _attempts(source, texts[source.file], expected, observed):
                 copies[source.file].write_text(edited, encoding="utf-8")
                 after = _specs(registry, copies[file])
-                if after and before and _is_it(diff(before[unit], after[unit]), finding, expected, observed):
-                    others = tuple(name for name in after if name != unit and after[name] != before.get(name))
-                    return Edit(source.file, format_location(location), expected, observed, edited, others)
+                changes = diff(before.get(unit), after.get(unit))
+                if (beside := _beside(changes, finding, expected, observed)) is not None:
+                    others = [name for name in after if name != unit and after[name] != before.get(name)]
+                    also = (*beside, *others)
+                    return Edit(source.file, format_location(location), expected, observed, edited, also)
             copies[source.file].write_text(texts[source.file], encoding="utf-8")
     raise _no_field(finding, "no value in the environment's files makes it")
 
@@ -122,15 +124,19 @@ def _specs(registry: Registry, file: Path) -> dict[str, Any]:
         return {}
 
 
-def _is_it(changes: tuple[FieldChange, ...], finding: FindingEntry, expected: str, observed: str) -> bool:
-    """Whether the unit asks for the observed value in that property of that resource, and for nothing else."""
+def _beside(
+    changes: tuple[FieldChange, ...], finding: FindingEntry, expected: str, observed: str
+) -> tuple[str, ...] | None:
+    """The properties of the same resource that the edit changes beside the finding's own; None where that is not among
+    the changes, or another resource is."""
     words = set(finding.object.replace("(", " ").replace(")", " ").split())
     steps = [part for part in finding.path.replace("[", ".").replace("]", "").split(".") if not part.isdigit()]
-    if not steps:
-        return False
-    return bool(changes) and all(
-        (_text(change.before), _text(change.after)) == (expected, observed)
-        and change.path.rpartition(".")[2].partition("[")[0] == steps[-1]
-        and bool(words & set(change.path.split(".")))
+    own = [
+        change
         for change in changes
-    )
+        if (_text(change.before), _text(change.after)) == (expected, observed)
+        and steps[-1:] == [change.path.rpartition(".")[2].partition("[")[0]]
+    ]
+    if len(own) != 1 or any(not words & set(change.path.split(".")) for change in changes):
+        return None
+    return tuple(change.path for change in changes if change is not own[0])

@@ -50,6 +50,7 @@ def test_endpoint_closed_by_hand(folder: Path) -> None:
     found = edit(folder, "cluster", cluster, FieldChange(path, "true", "false"))
     assert found.location == "vpc.clusterEndpoints.publicAccess"
     assert "publicAccess: false" in found.text
+    assert [path.rpartition(".")[2] for path in found.also] == ["PublicAccessCidrs[0]"], "what goes with it is said"
 
 
 @pytest.mark.parametrize(
