@@ -26,13 +26,17 @@ from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFa
 from resources.model.specs import GitManifests, HelmRelease, Manifests, Parameter, Spec, Stack
 from resources.records.applied_units import applied_at
 from resources.support.background import in_background
+from resources.undeclared.aws import undeclared_resources
 from resources.undeclared.cluster import undeclared_objects
 
 Work: TypeAlias = Callable[[], "Drift | PipelineError"]
 Find: TypeAlias = Callable[[Collection[Spec[Any]], Context], Drift]
 WIDTH = 24
 # Where what no unit declares is looked for, given the specs of all units, in words that name it.
-UNDECLARED: dict[str, Find] = {"undeclared objects of the cluster": undeclared_objects}
+UNDECLARED: dict[str, Find] = {
+    "undeclared objects of the cluster": undeclared_objects,
+    "undeclared resources of AWS": undeclared_resources,
+}
 # What a spec of these says is what was applied; of the others the layer itself keeps that, and only their names count.
 _KEPT_BY_NOBODY = (Manifests, GitManifests, Parameter)
 

@@ -2,7 +2,7 @@
 
 import ministack.app as application
 
-from . import ec2_guards, persistence, request_log, sns_mail
+from . import ec2_guards, load_balancers, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
 from .cloudtrail import install as cloudtrail
@@ -33,6 +33,7 @@ def install() -> None:
     s3.install()
     secrets.install()
     ec2_guards.install()
+    load_balancers.install()
     sessions.install()
     ssm_authorization.install()
     ssm_identity.install()
