@@ -28,12 +28,13 @@ from resources.drivers.stack.drift import compare_stack
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, NotShown, OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_fields
-from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
+from resources.model.specs import GitManifests, GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes.runner import run_probe
 from resources.records.digest_key import load_digest_key
 from resources.support.background import in_background
 
 WIDTH = 24
+_OTHERS = (GitManifests, GitTree, HelmRelease, Manifests, Parameter, Probes)
 GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted
 
 
@@ -230,7 +231,8 @@ def begin_comparisons(registry: Registry, context: Context, only: Collection[str
     """Have AWS compare all stacks side by side. It takes seconds for each, and a unit is planned only after those that
     it needs."""
     for unit in registry.units:
-        if issubclass(unit.spec_type, Stack) and unit.is_enabled(context.env) and (only is None or unit.name in only):
+        is_asked_for = unit.is_enabled(context.env) and (only is None or unit.name in only)
+        if is_asked_for and not issubclass(unit.spec_type, _OTHERS):  # a unit may return one kind or another
             in_background(partial(_begin_comparison, registry, unit, context), f"compare {unit.name}")
 
 

@@ -42,8 +42,7 @@ def compare_live(
         try:
             differences += _compared(resource, live, left_out, context)
         except AccessDenied as error:
-            hint = f"eks-assets bootstrap {context.env.name} --apply gives the right"
-            unchecked.append(Unchecked(resource.title, f"{error.message}; {hint}"))
+            unchecked.append(Unchecked(resource.title, error.message))
             continue
         except Untold as error:
             unchecked.append(Unchecked(resource.title, str(error)))
@@ -70,7 +69,10 @@ def _compared(
 
 def _read_differences(resource: LiveResource, reader: Reader, context: Context) -> list[Found]:
     try:
-        return list(declared_differences(resource.declared, reader(resource, context)))
+        live = reader(resource, context)
+        # What a reader does not tell at all, no call tells.
+        told = {name: value for name, value in resource.declared.items() if name in live}
+        return list(declared_differences(told, live))
     except NotFound:
         return [(FieldChange("", EXISTS, None), "missing")]
 

@@ -25,16 +25,17 @@ def _nodegroup(resource: LiveResource, context: Context) -> Mapping[str, Any]:
     with aws_call(f"describing the node group {name}"):
         answer: Any = context.aws.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)
     group = answer["nodegroup"]
-    return {**in_template_terms(group), "Labels": group.get("labels", {}), "Tags": group.get("tags", {})}
+    answered = {"Labels": group.get("labels", {}), "Taints": in_template_terms(group.get("taints", []))}
+    return {**in_template_terms(group), **answered, "Tags": group.get("tags", {})}
 
 
 def _addon(resource: LiveResource, context: Context) -> Mapping[str, Any]:
     cluster, _, name = resource.physical_id.partition("|")
     with aws_call(f"describing the EKS add-on {name}"):
         addon: Any = context.aws.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
-    # How conflicts are resolved is a word to CloudFormation; associations are answered as their ARNs.
-    unread = ("ResolveConflicts", "PreserveOnDelete", "PodIdentityAssociations")
-    return {**in_template_terms(addon), **_as_declared(resource, unread), "Tags": addon.get("tags", {})}
+    told = {"ConfigurationValues": "", "ServiceAccountRoleArn": "", **in_template_terms(addon)}
+    told.pop("PodIdentityAssociations", None)  # answered as ARNs
+    return {**told, "Tags": addon.get("tags", {})}
 
 
 def _access_entry(resource: LiveResource, context: Context) -> Mapping[str, Any]:
@@ -67,10 +68,6 @@ def _fargate_profile(resource: LiveResource, context: Context) -> Mapping[str, A
     if profile["status"] == "DELETING":
         raise NotFound(f"the Fargate profile {name} is being deleted")
     return {**in_template_terms(profile), "Tags": profile.get("tags", {})}
-
-
-def _as_declared(resource: LiveResource, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: resource.declared[name] for name in names if name in resource.declared}
 
 
 READERS: Mapping[str, Reader] = {

@@ -38,9 +38,7 @@ def _secret_policy(resource: LiveResource, context: Context) -> Mapping[str, Any
     with aws_call(f"reading the policy of the secret {secret}"):
         answer = context.aws.client("secretsmanager").get_resource_policy(SecretId=secret)
     policy = _document(answer.get("ResourcePolicy"), secret)
-    # Whether public policies are blocked is told by no call.
-    blocks = {name: resource.declared[name] for name in ("BlockPublicPolicy",) if name in resource.declared}
-    return {"SecretId": secret, "ResourcePolicy": policy, **blocks}
+    return {"SecretId": secret, "ResourcePolicy": policy}
 
 
 def _document(text: str | None, owner: str) -> Any:

@@ -15,6 +15,7 @@ from tests.drivers.stack.embedded_stacks import STACK, Stacks, embedded_stacks
 from tests.helpers.embedded_aws_server import cluster, get, node_group, policy, prepare, ref, resource
 
 pytestmark = pytest.mark.sandbox
+NAME = {"Key": "Name", "Value": "demo"}
 OPEN = policy("*", Principal={"AWS": "*"}, Resource="*")
 
 
@@ -28,7 +29,9 @@ def template(values: dict[str, Any]) -> dict[str, Any]:
         "Attachment": resource("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Gateway")),
         "Bucket": resource("S3::Bucket", BucketName="demo-live"),
         "BucketPolicy": resource("S3::BucketPolicy", Bucket=ref("Bucket"), PolicyDocument=ours),
-        "Certificate": resource("CertificateManager::Certificate", DomainName="demo.test"),
+        "Certificate": resource(
+            "CertificateManager::Certificate", DomainName="demo.test", ValidationMethod="DNS", Tags=[NAME]
+        ),
         "Entry": resource("EKS::AccessEntry", ClusterName="demo", PrincipalArn=get("Role", "Arn"), Type="STANDARD"),
         "Files": resource("EFS::FileSystem", Encrypted=True),
         "Gateway": resource("EC2::InternetGateway"),
