@@ -15,6 +15,7 @@ from typing import Any
 from resources.audit.events import AwsEvent, parse_event
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
+from resources.config.names import SESSION_PREFIX
 from resources.context import Context
 from resources.model.drift import AwsResource
 
@@ -107,7 +108,7 @@ _READING = ("Describe", "Get", "List", "Lookup", "BatchGet", "Head", "Simulate",
 def is_pipeline_session(event: AwsEvent, env: Environment) -> bool:
     """Whether a session of the deployer that the pipeline opened made the call."""
     deployer = env.roles.deployer
-    return deployer is not None and event.role == deployer.arn and event.session.startswith(f"eks-assets-{env.name}")
+    return deployer is not None and event.role == deployer.arn and event.session.startswith(SESSION_PREFIX)
 
 
 def _by(key: str, value: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ _CLOUDFORMATION = "cloudformation.amazonaws.com"
 class AwsEvent:
     """One call. `source`: the service's host name; `actor`: the ARN of who called, or the service that did; `role` and
     `session`: of a role's session, the role's ARN and the session's name; `invoked_by`: the service that called for
-    somebody; `time` in ISO 8601; `names`: what it names, resources and all texts of its parameters; `error`: the code
-    with which it was refused."""
+    somebody; `time` in ISO 8601; `resources`: the names that it lists; `names`: those and all texts of its parameters;
+    `error`: the code with which it was refused."""
 
     identifier: str
     name: str
@@ -30,6 +30,7 @@ class AwsEvent:
     role: str = ""
     session: str = ""
     invoked_by: str = ""
+    resources: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     error: str = ""
 
@@ -51,7 +52,7 @@ def parse_event(event: Mapping[str, Any]) -> AwsEvent:
     identity = record.get("userIdentity") or {}
     issuer = (identity.get("sessionContext") or {}).get("sessionIssuer") or {}
     arn = str(identity.get("arn") or "")
-    resources = {str(each["ResourceName"]) for each in event.get("Resources", []) if each.get("ResourceName")}
+    resources = frozenset(str(each["ResourceName"]) for each in event.get("Resources", []) if each.get("ResourceName"))
     when = event.get("EventTime")
     return AwsEvent(
         identifier=str(event.get("EventId", "")),
@@ -63,6 +64,7 @@ def parse_event(event: Mapping[str, Any]) -> AwsEvent:
         role=str(issuer.get("arn") or ""),
         session=arn.split("/", 2)[2] if ":assumed-role/" in arn else "",
         invoked_by=str(identity.get("invokedBy") or ""),
+        resources=resources,
         names=frozenset(resources | _texts(record.get("requestParameters"))),
         error=str(record.get("errorCode") or ""),
     )

@@ -26,6 +26,7 @@ from botocore.loaders import Loader
 
 from resources.aws.clients import ClientFactory
 from resources.aws.errors import aws_call
+from resources.config import names
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import AccessDenied, ConfigError, WrongAccount
@@ -126,14 +127,22 @@ class Aws:
     """Clients of one environment, made once each and safe to share between threads.
 
     Every call runs as `roles.deployer` (through `roles.pipeline` where given), with external id and session tags;
-    `planning`: as `roles.planner`, where the environment names one. The credentials refresh before the hour that a
+    `planning`: as `roles.planner`, where the environment names one; `run_id`: the run that acts, which the names of
+    its sessions carry into CloudTrail and the cluster's audit log. The credentials refresh before the hour that a
     chained session lasts is over.
     """
 
     def __init__(
-        self, env: Environment, source: Source | None = None, *, as_deployer: bool = True, planning: bool = False
+        self,
+        env: Environment,
+        source: Source | None = None,
+        *,
+        as_deployer: bool = True,
+        planning: bool = False,
+        run_id: str | None = None,
     ) -> None:
         self.env = env
+        self._session_name = names.session_name(env.name, run_id)
         self.planning = planning and env.roles.planner is not None
         self.source = source or Source.of(env)
         self._chain = _chain(env, planning) if as_deployer else []
@@ -225,7 +234,7 @@ class Aws:
 
     def _assume(self, session: boto3.Session, arn: str, external_id: str | None) -> boto3.Session:
         extra: dict[str, Any] = {
-            "RoleSessionName": f"eks-assets-{self.env.name}"[:64],
+            "RoleSessionName": self._session_name,
             "DurationSeconds": 3600,
             "Tags": [{"Key": "eks-assets:environment", "Value": self.env.name}],
         }

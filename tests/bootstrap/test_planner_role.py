@@ -15,7 +15,7 @@ from resources.config.loader import load_environment
 from resources.config.names import ledger_bucket
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 
-READING = ("BatchCheck", "BatchGet", "Describe", "Detect", "Get", "List", "Lookup", "Simulate")
+READING = ("BatchCheck", "BatchGet", "Describe", "Detect", "Filter", "Get", "List", "Lookup", "Simulate")
 # Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest. It
 # decrypts what it may read of the ledger.
 ACTING = {

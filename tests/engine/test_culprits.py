@@ -4,78 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from eks_assets.engine import culprits
-from eks_assets.engine.drift import detect_drift
-from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import render_spec
-from eks_assets.graph.unit import unit
 from eks_assets.plan.drift import DriftReport, FindingEntry
 from resources.audit.cloudtrail import CloudTrail
-from resources.aws.session import Aws, Source
-from resources.bootstrap.stack import build_bootstrap_stack
-from resources.config.environment import Environment, Roles
-from resources.context import Context
-from resources.drivers.stack.driver import StackDriver
+from resources.config.environment import Environment
 from resources.model.drift import AwsResource
-from resources.model.outputs import NoOutputs
-from resources.model.specs import Parameter, Stack
+from tests.helpers.drifting_account import ADMINISTRATOR, DriftingAccount
 from tests.helpers.embedded_aws_server import Aws as Server
-from tests.helpers.embedded_aws_server import policy, resource
-
-TRUST = policy(Principal={"Service": "ec2.amazonaws.com"})
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-
-
-@unit(wave="network")
-def irsa_roles(env: Environment) -> Stack[NoOutputs]:
-    """Two roles and a queue, in a stack that the planner may look at and nobody else makes."""
-    held = {"AssumeRolePolicyDocument": TRUST, "ManagedPolicyArns": [READ_ONLY]}
-    roles = {name: resource("IAM::Role", RoleName=f"{name}-role", **held) for name in ("A", "B")}
-    queue = {"Queue": resource("SQS::Queue", QueueName="drifting", VisibilityTimeout=30)}
-    return Stack[NoOutputs](template={"Resources": {**roles, **queue}})
-
-
-@unit(wave="network")
-def parameter(env: Environment) -> Parameter[NoOutputs]:
-    """A parameter."""
-    return Parameter[NoOutputs](name=env.parameter_path("efs/file-system-id"), value="fs-1")
-
-
-class Account:
-    """An account of the embedded AWS with both units deployed, and alice, who may do everything."""
-
-    def __init__(self, server: Server, env: Environment) -> None:
-        self.server, self.env = server, env
-        self.registry = Registry.of([irsa_roles, parameter])
-        administrator = self.context(env.model_copy(update={"roles": Roles()}))
-        StackDriver().apply(build_bootstrap_stack(env), administrator)
-        spec = render_spec(self.registry, env, irsa_roles, {})
-        assert isinstance(spec, Stack)
-        StackDriver().apply(spec, administrator)
-        iam = server.client("iam")
-        iam.create_user(UserName="alice")
-        everything = json.dumps(policy("*", Resource="*"))
-        iam.put_user_policy(UserName="alice", PolicyName="own", PolicyDocument=everything)
-        key = iam.create_access_key(UserName="alice")["AccessKey"]
-        self.alice = key["AccessKeyId"], key["SecretAccessKey"]
-
-    def context(self, env: Environment | None = None, *, planning: bool = True) -> Context:
-        source = Source(self.env.region, f"http://127.0.0.1:{self.server.port}", "AKIAROOT", "root-secret")
-        return Context(env or self.env, Aws(env or self.env, source, planning=planning))
-
-    def drift(self, **options: Any) -> DriftReport:
-        return detect_drift(self.registry, self.context(), **options)
+from tests.helpers.embedded_aws_server import policy
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory, sandbox_env: Environment) -> Iterator[Account]:
+def account(tmp_path_factory: pytest.TempPathFactory, sandbox_env: Environment) -> Iterator[DriftingAccount]:
     server = Server(tmp_path_factory.mktemp("embedded-aws")).start()
-    yield Account(server, sandbox_env)
+    yield DriftingAccount(server, sandbox_env)
     server.stop()
 
 
@@ -84,7 +29,7 @@ def of(report: DriftReport, name: str) -> FindingEntry:
     return finding
 
 
-def test_each_finding_says_who_called_what_whence_and_when(account: Account) -> None:
+def test_each_finding_says_who_called_what_whence_and_when(account: DriftingAccount) -> None:
     """A person, by another call than the stack's and than refused ones; what nobody else touched has none."""
     iam = account.server.client("iam", *account.alice)
     iam.attach_role_policy(RoleName="A-role", PolicyArn=ADMINISTRATOR)
@@ -103,7 +48,7 @@ def test_each_finding_says_who_called_what_whence_and_when(account: Account) -> 
 
 
 def test_of_a_change_without_an_event_it_is_said_once_that_nobody_is_known_yet(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: DriftingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The findings stay, and so does the exit code."""
     monkeypatch.setattr(CloudTrail, "newest_change", lambda self, resource: None)
@@ -115,7 +60,7 @@ def test_of_a_change_without_an_event_it_is_said_once_that_nobody_is_known_yet(
     assert report.exit_code() == 4
 
 
-def test_denied_lookup_is_one_note_with_the_command(account: Account) -> None:
+def test_denied_lookup_is_one_note_with_the_command(account: DriftingAccount) -> None:
     """Whoever may not read CloudTrail still learns what has drifted."""
     iam, role = account.server.client("iam"), str(account.env.roles.planner).rpartition("/")[2]
     deny = policy("cloudtrail:LookupEvents", Resource="*")
@@ -130,7 +75,7 @@ def test_denied_lookup_is_one_note_with_the_command(account: Account) -> None:
     assert report.exit_code() == 4
 
 
-def test_lookups_are_bounded(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lookups_are_bounded(account: DriftingAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not looked up is counted."""
     monkeypatch.setattr(culprits, "LOOKUPS", 1)
     report = account.drift()
@@ -138,7 +83,7 @@ def test_lookups_are_bounded(account: Account, monkeypatch: pytest.MonkeyPatch) 
     assert report.notes == ("who changed 1 more resources of AWS was not looked up in this run",)
 
 
-def test_others_who_look_up_at_the_same_time_only_slow_it_down(account: Account) -> None:
+def test_others_who_look_up_at_the_same_time_only_slow_it_down(account: DriftingAccount) -> None:
     """AWS answers twice a second for all of the account together; what it refuses for that is asked again."""
     other, own = CloudTrail(account.context()), CloudTrail(account.context())
     role = AwsResource("AWS::IAM::Role", "A-role")
@@ -146,7 +91,7 @@ def test_others_who_look_up_at_the_same_time_only_slow_it_down(account: Account)
         assert other.newest_change(role) == own.newest_change(role)
 
 
-def test_changes_of_a_region_are_listed_whole(account: Account) -> None:
+def test_changes_of_a_region_are_listed_whole(account: DriftingAccount) -> None:
     """Over several pages, the newest first; since a time in the future there are none."""
     for number in range(60):
         account.server.client("ssm").put_parameter(Name=f"/many/{number}", Value="v", Type="String")
