@@ -31,8 +31,7 @@ COMMANDS = {
     "status": "Show every unit and its health checks as they are now.",
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
     "audit": "Whether the ledger, the record of every change, is whole.",
-    "account-for": "Show every call that changed something since a time, and whose it was. Exit 4 where one is "
-    "nobody's.",
+    "account-for": "Show every call that changed something since a time, and whose it was.",
     "ui": "Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both.",
     "token": "Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws]).",
     "sandbox": "The local AWS and Kubernetes that tests and the demo run on.",

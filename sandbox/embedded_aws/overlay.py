@@ -9,6 +9,7 @@ from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
+from .eks import audit_log
 from .iam import (
     condition_keys,
     role_trust,
@@ -59,6 +60,7 @@ def install() -> None:
     guards.install()
     cloudtrail.install()
     persistence.install()
+    audit_log.install()
     request_log.install()
 
 

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from eks_assets.cli.app import COMMANDS, app, load_command
 from sandbox.paths import PROJECT
 
-COMMAND_FILES = {file.stem for file in (PROJECT / "eks_assets/cli/commands").glob("*.py")} - {"__init__"}
+COMMAND_FILES = {file.stem.replace("_", "-") for file in (PROJECT / "eks_assets/cli/commands").glob("*.py")} - {
+    "__init__"
+}
 
 
 def first_paragraph(help_text: str | None) -> str:

@@ -143,6 +143,13 @@ def test_what_a_stack_does_is_done_by_cloudformation(aws: Aws) -> None:
     assert "templateBody" not in created["requestParameters"]
 
 
+def test_the_stand_in_for_controllers_is_a_service(aws: Aws) -> None:
+    """It calls with the account's number as its key."""
+    aws.client("ssm", "000000000000", "test").put_parameter(Name="/by/controller", Value="v", Type="String")
+    (put,) = records(ask(aws, **by("ResourceName", "/by/controller")))
+    assert put["userIdentity"] == {"type": "AWSService", "invokedBy": "eks.amazonaws.com"}
+
+
 def test_calls_of_rest_services_name_what_stands_in_their_path(aws: Aws) -> None:
     """EKS and Route 53 name the cluster and the zone there."""
     assert refused(aws.client("eks").update_cluster_config, name="demo", deletionProtection=False)
