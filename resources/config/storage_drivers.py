@@ -13,6 +13,7 @@ _ADDONS: Location = ("addons",)
 _EBS, _EFS = "aws-ebs-csi-driver", "aws-efs-csi-driver"
 # What uses volumes of each driver.
 _USERS = {_EBS: ("storage_classes", "loki"), _EFS: ("storage_classes",)}
+_ADDED_FOR = "addedFor"
 _DEFAULT = "useDefaultPodIdentityAssociations"
 _POLICIES = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
 _ROLES = (_DEFAULT, "serviceAccountRoleARN", "podIdentityAssociations", *_POLICIES)
@@ -21,6 +22,8 @@ _ROLES = (_DEFAULT, "serviceAccountRoleARN", "podIdentityAssociations", *_POLICI
 def add_storage_drivers(environment: Document, cluster: Document) -> tuple[Document, list[Problem]]:
     """The ClusterConfig with the drivers and their roles, and a warning for each that was not there. As it is, where
     the environment has no storage classes or the list is at fault."""
+    if written := [index for index, addon in _entries(cluster) if _ADDED_FOR in addon]:
+        return cluster, [cluster.problem((*_ADDONS, written[0], _ADDED_FOR), "is not a field; leave it out")]
     switches = environment.at(("addons",), dict) or {}
     listed = cluster.data.get("addons", [])
     if not _is_on(switches, "storage_classes") or not isinstance(listed, list):
@@ -30,14 +33,19 @@ def add_storage_drivers(environment: Document, cluster: Document) -> tuple[Docum
         users = " and ".join(user for user in _USERS[driver] if _is_on(switches, user))
         index = next((i for i, addon in enumerate(addons) if _name(addon) == driver), None)
         if index is None:
-            addons.append({"name": driver, **({} if _has_role(cluster, driver, {}) else {_DEFAULT: True})})
+            role = {} if _has_role(cluster, driver, {}) else {_DEFAULT: True}
+            addons.append({"name": driver, **role, _ADDED_FOR: users})
             message = f"lacks {driver}, needed by {users}; it is added with a role of its own"
             problems.append(cluster.problem(_ADDONS, message, warning=True))
         elif not _has_role(cluster, driver, addons[index]):
-            addons[index] = {**addons[index], _DEFAULT: True}
+            addons[index] = {**addons[index], _DEFAULT: True, _ADDED_FOR: users}
             message = f"{driver} has no role, and is needed by {users}; it gets {_DEFAULT}"
             problems.append(cluster.problem((*_ADDONS, index), message, warning=True))
     return (cluster.with_data({**cluster.data, "addons": addons}) if problems else cluster), problems
+
+
+def _entries(cluster: Document) -> list[tuple[int, dict[str, Any]]]:
+    return [(i, addon) for i, addon in enumerate(cluster.at(_ADDONS, list) or []) if isinstance(addon, dict)]
 
 
 def _is_on(switches: dict[str, Any], unit: str) -> bool:

@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from eks_assets.units import load_registry
+from eks_assets.units.cluster.pod_addons import pod_addons
 from resources.config.loader import check_environment_file, load_environment
 from resources.config.problems import Problem
 from tests.helpers.environment_folder import edit
+from tests.helpers.published import CLUSTER, ROLES, resources_of, versions_of
 
 UNITS = load_registry().by_name
 HEAD = (
@@ -217,6 +219,21 @@ class TestStorageDrivers:
         addons = {addon.name: addon for addon in load_environment("sandbox", folder).cluster.addons}
         assert addons["aws-ebs-csi-driver"].use_default_pod_identity_associations
         assert addons["aws-efs-csi-driver"].use_default_pod_identity_associations
+
+    def test_plan_says_what_a_driver_was_added_for(self, folder: Path) -> None:
+        """Beside the resource, in the template that a plan shows."""
+        problems_of(folder, f"managedNodeGroups: [{GROUP}]")
+        env = load_environment("sandbox", folder)
+        drivers = resources_of(pod_addons(env, CLUSTER, versions_of(env), ROLES), "EKS::Addon")
+        assert drivers["AwsEbsCsiDriver"]["Metadata"] == {"AddedFor": "storage_classes and loki"}
+        assert drivers["AwsEfsCsiDriver"]["Metadata"] == {"AddedFor": "storage_classes"}
+        assert "Metadata" not in drivers["Coredns"]
+
+    def test_note_of_the_loader_is_no_field(self, folder: Path) -> None:
+        """Nobody else may say so."""
+        written = "addons: [{name: aws-ebs-csi-driver, addedFor: me}]"
+        problems = problems_of(folder, written, f"managedNodeGroups: [{GROUP}]")
+        assert [problem.path for problem in problems if not problem.warning] == ["addons[0].addedFor"]
 
     def test_driver_without_role_gets_one(self, folder: Path) -> None:
         """A node's own role is out of reach of pods."""

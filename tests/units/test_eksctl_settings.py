@@ -102,6 +102,20 @@ def test_additional_volumes_are_encrypted_disks_of_their_own(sandbox_env: Enviro
 
 
 @pytest.mark.parametrize(
+    ("family", "devices"),
+    [
+        ({}, ["/dev/xvdb", "/dev/xvdb"]),
+        ({"amiFamily": "Bottlerocket", "releaseVersion": "1.50.0-0a1b2c3d"}, ["/dev/xvdb"]),
+    ],
+)
+def test_device_of_two_volumes_is_refused(sandbox_env: Environment, family: dict[str, Any], devices: list[str]) -> None:
+    """One of them would be lost without a word."""
+    volumes = [{"volumeName": device, "volumeSize": 10} for device in devices]
+    with pytest.raises(ValidationError, match="allowed: each device once"):
+        launch(sandbox_env, additionalVolumes=volumes, **family)
+
+
+@pytest.mark.parametrize(
     ("family", "text"),
     [
         ({}, "maxPods: 50"),

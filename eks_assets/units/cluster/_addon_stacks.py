@@ -80,6 +80,8 @@ def _properties(
         "ServiceAccountRoleArn": addon.service_account_role_arn,
         "PodIdentityAssociations": associations,
         "Tags": Tags(addon.tags) if addon.tags else None,
+        # So that the plan says why something is there that no file lists.
+        "Metadata": {"AddedFor": addon.added_for} if addon.added_for else None,
     }
     return {
         "ClusterName": cluster_name,

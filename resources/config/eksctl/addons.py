@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from resources.config.aws_catalog import partition_of
 from resources.config.eksctl.base import ConfigModel, PolicyDocument, later
@@ -72,6 +73,8 @@ class Addon(ConfigModel):
     attach_policy_arns: tuple[Arn, ...] = later(())
     attach_policy: PolicyDocument | None = later(None)
     well_known_policies: WellKnownPolicies = later(WellKnownPolicies())
+    # Set by the loader, for the plan: the units that the add-on or its role was added for.
+    added_for: SkipJsonSchema[str | None] = later(None)
 
     @property
     def has_role(self) -> bool:

@@ -125,6 +125,17 @@ class ManagedNodeGroup(ConfigModel):
             raise ValueError(f"has amiFamily Bottlerocket and no releaseVersion; allowed: {allowed}")
         return self
 
+    @field_validator("additional_volumes")
+    @classmethod
+    def _each_device_once(
+        cls, value: tuple[AdditionalVolume, ...], info: ValidationInfo
+    ) -> tuple[AdditionalVolume, ...]:
+        own = ["/dev/xvdb"] if info.data.get("ami_family") == "Bottlerocket" else []
+        devices = [*own, *(volume.volume_name for volume in value)]
+        if twice := sorted({device for device in devices if devices.count(device) > 1}):
+            raise ValueError(f"has {', '.join(twice)} twice, the nodes' own volume included; allowed: each device once")
+        return value
+
     @field_validator("min_size", "max_size")
     @classmethod
     def _in_order(cls, value: int | None, info: ValidationInfo) -> int | None:
