@@ -163,7 +163,6 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
     return [
         *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
         deny(["cloudformation:CreateChangeSet"], **{"ForAnyValue:StringNotEquals": taking_over}),
-        *_reading(env),
         *_secrets(git_secrets(env)),
         *_platform(env),
         *_ledger(env, key),
@@ -181,7 +180,6 @@ def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Do
     listed, read = ("uses", *HISTORY), ("pushes", "releases", *HISTORY)
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
-        *_reading(env),
         *_secrets(read_only_git_secret(env)),
         allow([action for action in _READ_BUCKETS if action != "s3:ListBucket"], loki_buckets(env)),
         allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket, StringLike={"s3:prefix": [f"{f}/*" for f in listed]}),
@@ -234,9 +232,10 @@ def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: b
     ]
 
 
-def reading_statements() -> list[Document]:
-    """What deployer and planner read of any resource: a policy of its own, as an inline one would be too long."""
-    return [allow(_READ_ACTIONS.split())]
+def reading_statements(env: Environment) -> list[Document]:
+    """What deployer and planner both read: one policy of its own, as inline ones would be too long, and the template,
+    too."""
+    return [allow(_READ_ACTIONS.split()), *_reading(env)]
 
 
 def _reading(env: Environment) -> list[Document]:
