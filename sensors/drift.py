@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType
@@ -16,14 +17,25 @@ from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_i
 
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
-from eks_assets.orchestration.run_tags import owner_tag
+from eks_assets.orchestration.run_tags import OUTCOME_TAG, owner_tag
 from eks_assets.units import load_registry
 from resources.aws.session import Source
 from resources.config.drift_settings import Drift
 from resources.config.environment import Environment
 from resources.model.display import escape_line
 from resources.model.errors import ConfigError
-from sensors.launching import FROM, PARTITION, UNFINISHED, WHY, Environments, is_destroyed, launching_ticks
+from sensors.launching import (
+    DESTROYED,
+    FROM,
+    PARTITION,
+    TICKS,
+    UNFINISHED,
+    WHY,
+    Environments,
+    is_destroyed,
+    launching_ticks,
+    runs_with,
+)
 from sensors.polling import fault_of, first_line, read_environments
 
 SCHEDULE = "drift schedule"
@@ -36,12 +48,13 @@ EVERY = dt.timedelta(minutes=1)
 class History:
     """What Dagster knows. `launched`: the newest time that a run was launched for, by environment; `looked`: when the
     tick before this one was; `unfinished`: the run of the job that goes on, by environment; `partitions`: the
-    environments that a run can be launched for."""
+    environments that a run can be launched for; `destroyed`: those that there is nothing left of."""
 
     launched: Mapping[str, dt.datetime]
     looked: dt.datetime
     unfinished: Mapping[str, dg.DagsterRun]
     partitions: Collection[str]
+    destroyed: Collection[str] = ()
 
 
 @dg.schedule(
@@ -65,7 +78,7 @@ def drift_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     for name, env in environments.usable.items():
         try:
             request, reason = decide_launch(env, now, history)
-            if request and is_destroyed(context.instance, name):
+            if request and name in history.destroyed:
                 request, reason = None, "not looked at: it has been destroyed"
         except Exception as error:
             lines.append(f"{name}: not looked at: {fault_of(error)}")
@@ -103,7 +116,12 @@ def decide_launch(env: Environment, now: dt.datetime, history: History) -> tuple
 
 def due_times(settings: Drift, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
     """The last time that the cron came, now at the latest, and the next one."""
-    cron, timezone = settings.cron or "", settings.timezone
+    return _due_times(settings.cron or "", settings.timezone, now)
+
+
+# Dagster counts a frequent cron minute by minute, and many environments have the same one.
+@lru_cache(maxsize=256)
+def _due_times(cron: str, timezone: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
     last = next(time for time in reverse_cron_string_iterator(now.timestamp(), cron, timezone) if time <= now)
     following = next(time for time in cron_string_iterator(now.timestamp(), cron, timezone) if time > now)
     return last, following
@@ -119,9 +137,10 @@ def read_history(instance: dg.DagsterInstance, now: dt.datetime) -> History:
             launched[name] = max(due, launched.get(name, due))
     runs = instance.get_runs(dg.RunsFilter(job_name=DRIFT, statuses=UNFINISHED))
     unfinished = {run.tags[PARTITION]: run for run in runs if PARTITION in run.tags}
-    return History(
-        launched, _last_tick(instance, now), unfinished, instance.get_dynamic_partitions(str(ENVIRONMENTS.name))
-    )
+    partitions = instance.get_dynamic_partitions(str(ENVIRONMENTS.name))
+    ever = {run.tags.get(PARTITION, "") for run in runs_with(instance, {OUTCOME_TAG: DESTROYED}, limit=TICKS)}
+    destroyed = {name for name in ever if is_destroyed(instance, name)}
+    return History(launched, _last_tick(instance, now), unfinished, partitions, destroyed)
 
 
 def _last_tick(instance: dg.DagsterInstance, now: dt.datetime) -> dt.datetime:
