@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,6 +18,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_report
+from eks_assets.plan.drift import ignored_in
 from eks_assets.plan.keyed import secrets_in, without_secrets
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
@@ -111,7 +113,7 @@ def plan_unit(
     try:
         with redaction.errors():
             spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
-            observed, change = _compare(spec, context, needs, with_preview=with_preview, with_drift=with_drift)
+            observed, change = _compare(unit, spec, context, needs, with_preview=with_preview, with_drift=with_drift)
             reach = _reach(unit, spec, observed, change, context, needs)
             checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     except PipelineError as error:
@@ -161,15 +163,22 @@ def unit_state(
     return "waiting" if gated else "pending"
 
 
+def observe_drift(unit: AnyUnit, spec: Spec[Any], context: Context) -> Observed | None:
+    """What exists of a unit, compared with what was applied last as well; but for what the environment's file sets
+    aside and no deploy puts back."""
+    ignores = context.env.drift.ignore if context.env.drift else ()
+    is_ignored = ignored_in(unit.name, ignores, dt.datetime.now(dt.UTC).date().isoformat())
+    driver = driver_of(spec)
+    return driver.observe_drift(spec, driver.observe(spec, context), context, is_ignored)
+
+
 def _compare(
-    spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool, with_drift: bool
+    unit: AnyUnit, spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool, with_drift: bool
 ) -> tuple[Observed | None, Change]:
     """What exists, and what applying the spec would change."""
     driver = driver_of(spec)
     try:
-        observed = driver.observe(spec, context)
-        if with_drift:
-            observed = driver.observe_drift(spec, observed, context)
+        observed = observe_drift(unit, spec, context) if with_drift else driver.observe(spec, context)
         change = driver.plan(spec, observed)
         if with_preview and change.is_needed:
             change = driver.preview(spec, observed, change, context)

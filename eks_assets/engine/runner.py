@@ -10,7 +10,7 @@ from typing import Any
 
 from eks_assets.engine.change_account import account_for_change
 from eks_assets.engine.gate import approved_change
-from eks_assets.engine.planner import expect_releases, start_of
+from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
@@ -127,7 +127,7 @@ def _observe(registry: Registry, unit: AnyUnit, context: Context, redaction: Red
     spec = render_spec(registry, context.env, unit, outputs)
     redaction.spec = spec
     driver = driver_of(spec)
-    observed = driver.observe_drift(spec, driver.observe(spec, context), context)
+    observed = observe_drift(unit, spec, context)
     return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
 
 

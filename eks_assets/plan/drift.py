@@ -6,7 +6,7 @@ sensitive is masked when an entry is built.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -92,6 +92,12 @@ def build_finding(unit: str | None, finding: Finding) -> FindingEntry:
         culprit=finding.culprit or None,
         since=finding.since or None,
     )
+
+
+def ignored_in(unit: str, ignores: Collection[IgnoredFinding], today: str) -> Callable[[Finding], bool]:
+    """Whether the environment's file ignores a finding of that unit until `today` or later."""
+    valid = {entry.finding for entry in ignores if entry.until >= today}
+    return lambda finding: bool(valid) and build_finding(unit, finding).id in valid
 
 
 def set_aside(

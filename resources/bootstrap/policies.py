@@ -226,7 +226,9 @@ def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: b
     return [
         allow(actions, own),
         *([allow(["cloudformation:CreateChangeSet"], own, StringEquals=carries_tag(env))] if existing_only else []),
-        allow(["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], bootstrap),
+        allow(
+            [f"cloudformation:{verb}" for verb in ("DescribeStacks", "GetTemplate", "ListStackResources")], bootstrap
+        ),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
         allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"}),
     ]

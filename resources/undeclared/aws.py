@@ -94,8 +94,8 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> Declared:
                 listed: list[Any] = [
                     one for page in pages.paginate(StackName=stack) for one in page["StackResourceSummaries"]
                 ]
-        except NotFound:
-            continue
+        except (NotFound, AccessDenied):
+            continue  # what it has carries its name in a tag, too
         physical = {str(one["PhysicalResourceId"]) for one in listed if one.get("PhysicalResourceId")}
         ids |= physical | {one.rpartition("/")[2] for one in physical if one.startswith("http")}  # addresses of queues
         vpc = next((one["PhysicalResourceId"] for one in listed if one["ResourceType"] == _VPC), vpc)

@@ -61,6 +61,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ComparedStack(Observed):
-    """A stack that was also compared with its own template."""
+    """A stack that was also compared with its own template. `ignored`: the places of what the environment's file sets
+    aside and nobody but a person can put back; it is not among the differences."""
 
     comparison: Comparison = Comparison()
+    ignored: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ Source: CloudFormation user guide, "Updating stacks using change sets" and "Stac
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -33,7 +33,7 @@ from resources.drivers.stack.restore import (
 )
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
-from resources.model.drift import Drift
+from resources.model.drift import Drift, Finding
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.reach import list_template_reach
@@ -82,11 +82,13 @@ class StackDriver(Driver[Stack[Any]]):
             guards["policy"] = json.loads(answer.get("StackPolicyBody") or "{}")
         return guards
 
-    def observe_drift(self, spec: Stack[Any], observed: Observed | None, context: Context) -> Observed | None:
+    def observe_drift(
+        self, spec: Stack[Any], observed: Observed | None, context: Context, is_ignored: Callable[[Finding], bool]
+    ) -> Observed | None:
         """The stack, compared with its own live template. Raises AccessDenied, WaitTimeout, Transient."""
         if observed is None or must_be_recreated(observed.status):
             return observed
-        return compared_stack(spec, observed, context)
+        return compared_stack(spec, observed, context, is_ignored)
 
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
         """Create, update with the fields that differ and with what drifted, or nothing. Raises Refused for a template
@@ -161,7 +163,7 @@ class StackDriver(Driver[Stack[Any]]):
         self._protect(spec, context)
         forget_comparison(context)
         if compared is not None and compared.comparison.drifted:
-            refuse_leftovers(spec, context)
+            refuse_leftovers(spec, compared.ignored, context)
 
     def _steps(
         self, spec: Stack[Any], compared: ComparedStack | None, context: Context, *, is_new: bool

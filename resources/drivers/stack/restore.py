@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
@@ -10,6 +11,7 @@ from resources.drivers.stack.comparison import ComparedStack, Comparison, Differ
 from resources.drivers.stack.drift import compare_stack, forget_comparisons
 from resources.drivers.stack.operations import VERSIONS
 from resources.model.change import Observed
+from resources.model.drift import Finding
 from resources.model.errors import OperationFailed, Refused
 from resources.model.reach import is_reach_of_property
 from resources.model.specs import Stack
@@ -19,12 +21,17 @@ _COMPARED: CacheKey[ComparedStack] = CacheKey("stack compared with its own templ
 _SHOWN = 5
 
 
-def compared_stack(spec: Stack[Any], observed: Observed, context: Context) -> ComparedStack:
-    """The observed stack with its comparison, kept in the context for the change that follows from it."""
+def compared_stack(
+    spec: Stack[Any], observed: Observed, context: Context, is_ignored: Callable[[Finding], bool]
+) -> ComparedStack:
+    """The observed stack with its comparison, kept in the context for the change that follows from it. What a deploy
+    could not put back starts and fails none while it is ignored."""
 
     def compare() -> ComparedStack:
-        comparison = compare_stack(spec.name, context) or Comparison()
-        return ComparedStack(observed.status, observed.desired, observed.outputs, observed.detail, comparison)
+        found = compare_stack(spec.name, context) or Comparison()
+        aside = frozenset(d.place for d in found.differences if d.by_hand and is_ignored(d.finding))
+        kept = replace(found, differences=tuple(d for d in found.differences if d.place not in aside))
+        return ComparedStack(observed.status, observed.desired, observed.outputs, observed.detail, kept, aside)
 
     return context.cache.get(_COMPARED, compare, item=spec.name)
 
@@ -95,10 +102,11 @@ def refuse_versions(spec: Stack[Any], differences: tuple[Difference, ...]) -> No
         )
 
 
-def refuse_leftovers(spec: Stack[Any], context: Context) -> None:
-    """Raises OperationFailed where the stack still differs from its template after it was put back."""
-    comparison = compare_stack(spec.name, context)
-    left = comparison.drifted if comparison is not None else ()
+def refuse_leftovers(spec: Stack[Any], ignored: Collection[str], context: Context) -> None:
+    """Raises OperationFailed where the stack still differs from its template after it was put back, but for places that
+    are `ignored`."""
+    comparison = compare_stack(spec.name, context) or Comparison()
+    left = tuple(difference for difference in comparison.drifted if difference.place not in ignored)
     if not left:
         return
     places = [difference.place for difference in left]

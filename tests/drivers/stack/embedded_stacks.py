@@ -27,6 +27,7 @@ class Stacks:
     def __init__(self, env: Environment, server: Server) -> None:
         self.server = server
         self.said: list[str] = []
+        self.ignored: set[str] = set()  # paths of findings that the environment's file would set aside
         source = Source(env.region, f"http://127.0.0.1:{server.port}", "AKIAROOT", "root-secret")
         # Who may do what is the bootstrap's own test; here everybody is the administrator.
         self.env = env.model_copy(update={"roles": Roles()})
@@ -61,7 +62,9 @@ class Stacks:
         """The stack as a new command sees it."""
         self.context.cache.clear()
         driver = StackDriver()
-        return driver.observe_drift(spec, driver.observe(spec, self.context), self.context)
+        return driver.observe_drift(
+            spec, driver.observe(spec, self.context), self.context, lambda f: f.field.path in self.ignored
+        )
 
     def deploy(self, spec: Stack[Any]) -> None:
         StackDriver().apply(spec, self.context)

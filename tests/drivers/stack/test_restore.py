@@ -200,9 +200,16 @@ def test_policy_on_a_role_beyond_its_template_is_named_with_the_way_out(stacks: 
         stacks.deploy(spec)
     assert "aws iam detach-role-policy --role-name demo-role" in failed.value.next_step
     assert stacks.events() == before
+    stacks.ignored = {arn, "Policies.mine"}
+    assert stacks.plan(spec).action == "none"
+    described = stacks.spec({"Role": {**spec.template["Resources"]["Role"], "DeletionPolicy": "Delete"}})
+    assert stacks.plan(described).action == "update"
+    stacks.deploy(described)
+    stacks.ignored = set()
+    assert stacks.plan(described).action == "update"
     iam.detach_role_policy(RoleName="demo-role", PolicyArn=ADMINISTRATOR)
     iam.delete_role_policy(RoleName="demo-role", PolicyName="mine")
-    assert (drift(stacks), stacks.plan(spec).action) == ((), "none")
+    assert (drift(stacks), stacks.plan(described).action) == ((), "none")
 
 
 def test_what_stays_different_is_said_and_ends_the_deploy(stacks: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
