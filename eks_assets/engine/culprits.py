@@ -1,10 +1,13 @@
-"""Who changed what has drifted in AWS: CloudTrail is asked for each resource, a bounded number of times."""
+"""Who changed what has drifted: CloudTrail is asked for each resource of AWS, a bounded number of times, and the
+cluster's audit log for objects."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from eks_assets.engine.object_culprits import find_users, place, with_user
 from resources.audit.cloudtrail import CloudTrail
 from resources.audit.events import AwsEvent
 from resources.bootstrap.reading_rights import lacks_new_rights
@@ -19,19 +22,23 @@ LOOKUPS = 20  # ten seconds at AWS's two a second
 def name_culprits(
     results: Results, context: Context, ends: float
 ) -> tuple[dict[str, Drift | PipelineError], list[str]]:
-    """The drift of each unit with who changed its resources of AWS, and what is to be said of those of which nobody
-    knows. `ends`: the reading of the monotonic clock after which nothing is asked. Raises nothing: who did it is not
-    worth losing what was done."""
+    """The drift of each unit with who changed its resources and objects, and what is to be said of those of which
+    nobody knows. `ends`: the reading of the monotonic clock after which nothing is asked. Raises nothing: who did it is
+    not worth losing what was done."""
     drifts = {unit: drift for unit, drift in results.items() if isinstance(drift, Drift)}
     resources = dict.fromkeys(f.resource for d in drifts.values() for f in d.findings if f.resource and not f.culprit)
     changes, notes = _look_up(list(resources), context, ends) if resources else ({}, [])
+    findings = [finding for drift in drifts.values() for finding in drift.findings]
+    users, more = find_users(findings, context) if time.monotonic() < ends else ({}, [])
 
     def named(finding: Finding) -> Finding:
+        if place(finding) in users:
+            return with_user(finding, users[place(finding)])
         change = changes.get(finding.resource) if finding.resource else None
         return replace(finding, culprit=change.words, since=change.time) if change and not finding.culprit else finding
 
     named_drifts = {u: replace(d, findings=tuple(map(named, d.findings))) for u, d in drifts.items()}
-    return {**results, **named_drifts}, notes
+    return {**results, **named_drifts}, [*notes, *more]
 
 
 def _look_up(

@@ -7,7 +7,7 @@ reference of CloudWatch Logs, FilterLogEvents.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from resources.context import Context
 
 _VERBS = ("create", "update", "patch", "delete", "deletecollection")
 # EKS writes every read down too: CloudWatch leaves them out before they reach us.
-_PATTERN = "{ " + " || ".join(f'($.verb = "{verb}")' for verb in _VERBS) + " }"
+_CHANGES = " || ".join(f'($.verb = "{verb}")' for verb in _VERBS)
+_MOST_NAMES = 8  # a filter pattern has 1,024 characters at most
 _STREAMS = "kube-apiserver-audit-"
 # Nobody changes an object by them.
 _QUESTIONS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -63,17 +64,21 @@ def how_to_switch_on(context: Context) -> str:
     )
 
 
-def list_audit_events(context: Context, since: float) -> Iterator[AuditEvent]:
+def list_audit_events(
+    context: Context, since: float, names: Collection[str] = (), pages: int | None = None
+) -> Iterator[AuditEvent]:
     """Every call since a time (seconds since 1970) that changed an object, the oldest first; refused ones, dry runs and
-    questions to the API server are left out. Raises NotFound where there is no log yet, AccessDenied, Transient."""
+    questions to the API server are left out. `names`: of objects, a few of which CloudWatch looks for by itself;
+    `pages`: how many are read at most. Raises NotFound where there is no log yet, AccessDenied, Transient."""
     client, group = context.aws.client("logs"), f"/aws/eks/{context.env.cluster_name}/cluster"
     request: dict[str, Any] = {
         "logGroupName": group,
         "logStreamNamePrefix": _STREAMS,
         "startTime": int(since * 1000),
-        "filterPattern": _PATTERN,
+        "filterPattern": _pattern(names),
     }
-    while True:
+    while pages is None or pages > 0:
+        pages = None if pages is None else pages - 1
         with aws_call(f"reading the audit log of cluster {context.env.cluster_name}"):
             page = client.filter_log_events(**request)
         for logged in page["events"]:
@@ -83,6 +88,13 @@ def list_audit_events(context: Context, since: float) -> Iterator[AuditEvent]:
         if not page.get("nextToken"):
             return
         request["nextToken"] = page["nextToken"]
+
+
+def _pattern(names: Collection[str]) -> str:
+    if not 0 < len(names) <= _MOST_NAMES or any('"' in name or len(name) > 63 for name in names):
+        return f"{{ {_CHANGES} }}"
+    of_them = " || ".join(f'($.objectRef.name = "{name}")' for name in sorted(names))
+    return f"{{ ({_CHANGES}) && ({of_them}) }}"
 
 
 def parse_audit_event(message: str) -> AuditEvent | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -20,7 +18,6 @@ from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
 from resources.records.change_entry import change_entry, record_change
 from tests.helpers.drifting_account import ADMINISTRATOR, DriftingAccount
-from tests.helpers.embedded_aws_server import NETWORK, policy
 from tests.helpers.embedded_aws_server import Aws as Server
 
 RUN, FAILED = "5f0c3a9d-0000-4000-8000-000000000001", "5f0c3a9d-0000-4000-8000-000000000002"
@@ -73,50 +70,26 @@ def test_what_nobody_approved_is_left_and_everything_else_has_an_owner(account: 
     assert left.exit_code == 4
 
 
-def make_cluster(account: DriftingAccount, types: list[str]) -> None:
-    """The environment's cluster, as far as its logging goes."""
-    server = account.server
-    values = server.deploy("net", NETWORK)
-    trust = json.dumps(policy(Principal={"Service": "eks.amazonaws.com"}))
-    role = server.client("iam").create_role(RoleName="cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    server.client("eks").create_cluster(
-        name=account.env.cluster_name,
-        version="1.34",
-        roleArn=role,
-        resourcesVpcConfig={"subnetIds": [values["A"], values["B"]]},
-        logging={"clusterLogging": [{"types": types, "enabled": True}]},
-    )
-
-
-def audited(user: str, **more: Any) -> dict[str, Any]:
-    target = {"resource": "configmaps", "namespace": "a", "name": "b"}
-    record = {"verb": "patch", "user": {"username": user}, "objectRef": target, "stageTimestamp": "t", **more}
-    return {"timestamp": int(time.time() * 1000), "message": json.dumps(record)}
-
-
 def test_objects_of_the_cluster_are_accounted_for_by_its_audit_log(account: DriftingAccount) -> None:
     """A log that is off, or not there, is a missing source with what to do; calls of AWS are judged all the same."""
     since = dt.datetime.now(dt.UTC)
-    make_cluster(account, ["api"])
+    account.make_cluster(["api"])
     off = report(account, since)
     assert any("add `audit` to cloudWatch.clusterLogging.enableTypes" in reason for reason in off.missing)
     assert off.exit_code == 1
     assert [call.call for call in off.unapproved] == ["eks:CreateCluster"]
 
-    eks, logs = account.server.client("eks"), account.server.client("logs")
+    eks = account.server.client("eks")
     setup = {"clusterLogging": [{"types": ["audit"], "enabled": True}]}
     eks.update_cluster_config(name=account.env.cluster_name, logging=setup)
     assert any("the cluster's audit log" in reason for reason in report(account, since).missing)
 
-    where = {"logGroupName": f"/aws/eks/{account.env.cluster_name}/cluster", "logStreamName": "kube-apiserver-audit-1"}
-    logs.create_log_group(logGroupName=where["logGroupName"])
-    logs.create_log_stream(**where)
     deployer = str(account.env.roles.deployer.arn).rpartition("/")[2] if account.env.roles.deployer else ""
     run = f"arn:aws:sts::000000000000:assumed-role/{deployer}/{session_name(account.env.name, RUN)}"
     context = account.context(planning=False, run_id=RUN)
     record_change(context, change_entry(context, "objects", Change("update", reason="why"), "done", 1.0))
     users = [run, "system:serviceaccount:kube-system:coredns", "kubernetes-admin"]
-    logs.put_log_events(**where, logEvents=[audited(user) for user in users])
+    account.write_audit_log(*({"user": {"username": user}} for user in users))
     on = report(account, since)
     assert (on.missing, on.exit_code) == ((), 4)
     of_cluster = [call for call in on.unapproved if call.source == "kubernetes"]

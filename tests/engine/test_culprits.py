@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,8 @@ from eks_assets.engine import culprits
 from eks_assets.plan.drift import DriftReport, FindingEntry
 from resources.audit.cloudtrail import CloudTrail
 from resources.config.environment import Environment
-from resources.model.drift import AwsResource
+from resources.model.change import FieldChange
+from resources.model.drift import EXISTS, AwsResource, Drift, Finding
 from tests.helpers.drifting_account import ADMINISTRATOR, DriftingAccount
 from tests.helpers.embedded_aws_server import Aws as Server
 from tests.helpers.embedded_aws_server import policy
@@ -99,3 +102,34 @@ def test_changes_of_a_region_are_listed_whole(account: DriftingAccount) -> None:
     names = [next(iter(c.names & {f"/many/{n}" for n in range(60)}), None) for c in changes]
     assert [name for name in names if name] == [f"/many/{number}" for number in reversed(range(60))]
     assert list(CloudTrail(account.context()).list_changes(account.env.region, 4e9)) == []
+
+
+def test_changes_of_objects_have_the_user_of_the_audit_log(account: DriftingAccount) -> None:
+    """Beside the field manager, by object and time; what is deleted has nothing else that tells. Off is said once."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    since, ended = now.strftime("%Y-%m-%dT%H:%M:%SZ"), (now + dt.timedelta(seconds=1)).isoformat()
+    field = FieldChange("data.x", ["1"], ["2"])
+    patched = Finding("helm", "ConfigMap/a/b", field, "changed", "kubectl-edit", since)
+    other = Finding("helm", "ConfigMap/other/b", field, "changed", "kubectl-edit", since)
+    gone = Finding("kubernetes", "StorageClass gp3", FieldChange("", EXISTS, None), "missing")
+    drift = {"unit": Drift((patched, other, gone))}
+    ends = time.monotonic() + 60
+    account.make_cluster(["api"])
+    _, notes = culprits.name_culprits(drift, account.context(), ends)
+    assert len(notes) == 1
+    assert "enableTypes" in notes[0]
+
+    setup = {"clusterLogging": [{"types": ["audit"], "enabled": True}]}
+    account.server.client("eks").update_cluster_config(name=account.env.cluster_name, logging=setup)
+    assert culprits.name_culprits(drift, account.context(), ends) == (drift, []), "there is no log yet"
+    deleted = {"resource": "storageclasses", "apiGroup": "storage.k8s.io", "name": "gp3"}
+    account.write_audit_log(
+        {"user": {"username": "alice"}, "stageTimestamp": ended},
+        {"user": {"username": "earlier"}, "stageTimestamp": "2026-01-01T00:00:00Z"},
+        {"user": {"username": "bob"}, "verb": "delete", "objectRef": deleted, "stageTimestamp": ended},
+    )
+    named, notes = culprits.name_culprits(drift, account.context(), ends)
+    result = named["unit"]
+    assert isinstance(result, Drift)
+    assert [f.culprit for f in result.findings] == ["kubectl-edit (user alice)", "kubectl-edit", "bob (delete)"]
+    assert (result.findings[2].since, notes) == (ended, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from eks_assets.engine.drift import detect_drift
@@ -17,8 +18,8 @@ from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
+from tests.helpers.embedded_aws_server import NETWORK, policy, resource
 from tests.helpers.embedded_aws_server import Aws as Server
-from tests.helpers.embedded_aws_server import policy, resource
 
 TRUST = policy(Principal={"Service": "ec2.amazonaws.com"})
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -63,5 +64,32 @@ class DriftingAccount:
         aws = Aws(env or self.env, source, planning=planning, run_id=run_id)
         return Context(env or self.env, aws, run_id=run_id)
 
-    def drift(self, **options: Any) -> DriftReport:
-        return detect_drift(self.registry, self.context(), **options)
+    def drift(self) -> DriftReport:
+        """Of both units; nothing looks for what nobody declared."""
+        return detect_drift(self.registry, self.context(), [unit.name for unit in self.registry.units])
+
+    def make_cluster(self, types: list[str]) -> None:
+        """The environment's cluster, as far as its logging goes."""
+        values = self.server.deploy("net", NETWORK)
+        trust = json.dumps(policy(Principal={"Service": "eks.amazonaws.com"}))
+        role = self.server.client("iam").create_role(RoleName="cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        self.server.client("eks").create_cluster(
+            name=self.env.cluster_name,
+            version="1.34",
+            roleArn=role,
+            resourcesVpcConfig={"subnetIds": [values["A"], values["B"]]},
+            logging={"clusterLogging": [{"types": types, "enabled": True}]},
+        )
+
+    def write_audit_log(self, *records: dict[str, Any]) -> None:
+        """What the API server would send: patches of ConfigMap b in namespace a, but for what the records say."""
+        logs, group = self.server.client("logs"), f"/aws/eks/{self.env.cluster_name}/cluster"
+        where = {"logGroupName": group, "logStreamName": "kube-apiserver-audit-1"}
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            logs.create_log_group(logGroupName=group)
+            logs.create_log_stream(**where)
+        target = {"resource": "configmaps", "namespace": "a", "name": "b"}
+        patch = {"verb": "patch", "user": {"username": "u"}, "objectRef": target, "stageTimestamp": "t"}
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": json.dumps({**patch, **record})} for record in records]
+        logs.put_log_events(**where, logEvents=events)
