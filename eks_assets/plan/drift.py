@@ -120,15 +120,15 @@ def set_aside(
 def _lapsed(
     ignores: Iterable[IgnoredFinding],
     valid: Collection[str],
-    found: Collection[str],
+    differing: Collection[str],
     ignored: Collection[str],
     *,
     is_whole: bool,
 ) -> Iterable[str]:
     for entry in ignores:
-        if entry.finding not in valid and entry.finding in found:
+        if entry.finding not in valid and entry.finding in differing:
             yield f"{entry.finding} was ignored until {entry.until} and is a finding again ({entry.reason})"
-        elif is_whole and entry.finding not in found and entry.finding not in ignored:
+        elif is_whole and entry.finding not in differing and entry.finding not in ignored:
             yield f"{entry.finding} is ignored until {entry.until} and no finding any more: remove it from drift.ignore"
 
 
