@@ -66,7 +66,8 @@ KNOWN_OBJECTS = (
     ),
     _known("ConfigMap", "kube-system/aws-auth", "vpcLambda|eks.*", "EKS maps the roles of nodes there"),
     _known("APIService|Service", "(?:kube-system)?/(?:v1.metrics.eks.amazonaws.com|eks-extension-.*)", _ANY, "of EKS"),
-    _known("PersistentVolumeClaim", _ANY, "kube-controller-manager", "volumes that a StatefulSet claims"),
+    # The scheduler notes a node on it before the controller manager binds it.
+    _known("PersistentVolumeClaim", _ANY, "kube-(?:controller-manager|scheduler)", "volumes that a StatefulSet claims"),
     _known(
         "Secret", r".*/sh\.helm\.release\.v1\..*", "[Hh]elm", "where helm keeps a release, which is looked at itself"
     ),
