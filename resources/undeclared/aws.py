@@ -53,17 +53,17 @@ def undeclared_resources(specs: Collection[Spec[Any]], context: Context) -> Drif
     """The resources that belong to none of these specs, which are all of the environment's. What may not be listed is
     unchecked. Raises Transient."""
     declared = _declared(specs, context)
-    found: dict[str, Resource] = {}
+    resources: dict[str, Resource] = {}
     unchecked: list[Unchecked] = []
     lists = {**_TAGGED, **(_IN_VPC if declared.vpc else {}), **(_OF_VPC if declared.made_vpc else {})}
     for what, read in lists.items():
         try:
             with aws_call(f"listing {what}"):
-                found |= {one.physical_id: one for one in read(declared, context)}
+                resources |= {one.physical_id: one for one in read(declared, context)}
         except AccessDenied as error:
             unchecked.append(Unchecked(f"undeclared {what}", error.message))
     return Drift(
-        tuple(_finding(one) for one in found.values() if is_undeclared(one, declared, context)), tuple(unchecked)
+        tuple(_finding(one) for one in resources.values() if is_undeclared(one, declared, context)), tuple(unchecked)
     )
 
 

@@ -28,9 +28,9 @@ def compared_stack(
     could not put back starts and fails none while it is ignored."""
 
     def compare() -> ComparedStack:
-        found = compare_stack(spec.name, context) or Comparison()
-        aside = frozenset(d.place for d in found.differences if d.by_hand and is_ignored(d.finding))
-        kept = replace(found, differences=tuple(d for d in found.differences if d.place not in aside))
+        comparison = compare_stack(spec.name, context) or Comparison()
+        aside = frozenset(d.place for d in comparison.differences if d.by_hand and is_ignored(d.finding))
+        kept = replace(comparison, differences=tuple(d for d in comparison.differences if d.place not in aside))
         return ComparedStack(observed.status, observed.desired, observed.outputs, observed.detail, kept, aside)
 
     return context.cache.get(_COMPARED, compare, item=spec.name)
@@ -54,8 +54,8 @@ def drift_to_restore(observed: Observed, wanted: Mapping[str, Any]) -> tuple[Dif
         return ()
     live, after = observed.desired["template"], wanted["template"]
     comparison = observed.comparison
-    found = comparison.differences if comparison.reverts else comparison.drifted
-    return tuple(d for d in found if not _is_changed(d, live, after))
+    differences = comparison.differences if comparison.reverts else comparison.drifted
+    return tuple(d for d in differences if not _is_changed(d, live, after))
 
 
 def _is_changed(difference: Difference, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -56,15 +56,15 @@ def _compared(
     resource: LiveResource, live: Collection[LiveResource], left_out: Mapping[str, str], context: Context
 ) -> Iterator[Difference]:
     if resource.logical_id in left_out and (reader := READERS.get(resource.kind)):
-        for found in _read_differences(resource, reader, context):
-            yield _difference(resource, found, BY_HAND)
+        for difference in _read_differences(resource, reader, context):
+            yield _difference(resource, difference, BY_HAND)
     if resource.kind == iam.ROLE:
         try:
             attached = list(iam.attached_beyond(resource, _brought(live), context))
         except NotFound:
             return  # a role that is gone is a difference of its own
-        for found, command in attached:
-            yield _difference(resource, found, command)
+        for policy, command in attached:
+            yield _difference(resource, policy, command)
 
 
 def _read_differences(resource: LiveResource, reader: Reader, context: Context) -> list[Found]:
@@ -77,8 +77,8 @@ def _read_differences(resource: LiveResource, reader: Reader, context: Context) 
         return [(FieldChange("", EXISTS, None), "missing")]
 
 
-def _difference(resource: LiveResource, found: Found, by_hand: str) -> Difference:
-    field, kind = found
+def _difference(resource: LiveResource, difference: Found, by_hand: str) -> Difference:
+    field, kind = difference
     of = AwsResource(resource.kind, resource.physical_id)
     finding = Finding(LAYER, resource.title, field, kind, resource=of)
     writer = known_writer(resource.kind, finding, resource.declared)

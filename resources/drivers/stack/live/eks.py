@@ -56,8 +56,8 @@ def _pod_identity(resource: LiveResource, context: Context) -> Mapping[str, Any]
         answer: Any = context.aws.client("eks").describe_pod_identity_association(
             clusterName=cluster, associationId=association
         )
-    found = answer["association"]
-    return {**in_template_terms(found), "Tags": found.get("tags", {})}
+    association = answer["association"]
+    return {**in_template_terms(association), "Tags": association.get("tags", {})}
 
 
 def _fargate_profile(resource: LiveResource, context: Context) -> Mapping[str, Any]:

@@ -52,13 +52,13 @@ def attached_beyond(resource: LiveResource, allowed: set[str], context: Context)
     if "ManagedPolicyArns" not in resource.declared:
         for arn in _attached(role, context):
             if arn not in allowed:
-                found = FieldChange(f"ManagedPolicyArns.{arn}", None, arn)
-                yield (found, "extra"), f"aws iam detach-role-policy --role-name {role} --policy-arn {arn}"
+                field = FieldChange(f"ManagedPolicyArns.{arn}", None, arn)
+                yield (field, "extra"), f"aws iam detach-role-policy --role-name {role} --policy-arn {arn}"
     if "Policies" not in resource.declared:
         for name in _inline(role, context):
             if name not in allowed:
-                found = FieldChange(f"Policies.{name}", None, name)
-                yield (found, "extra"), f"aws iam delete-role-policy --role-name {role} --policy-name {name}"
+                field = FieldChange(f"Policies.{name}", None, name)
+                yield (field, "extra"), f"aws iam delete-role-policy --role-name {role} --policy-name {name}"
 
 
 def _attached(role: str, context: Context) -> list[str]:

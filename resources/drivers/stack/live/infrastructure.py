@@ -41,15 +41,14 @@ def _access_point(resource: LiveResource, context: Context) -> Mapping[str, Any]
     if not answer["AccessPoints"]:
         raise NotFound(f"there is no access point {resource.physical_id}")
     point = answer["AccessPoints"][0]
-    found: dict[str, Any] = in_template_terms(point)
-    return {**found, "AccessPointTags": point.get("Tags", [])}
+    return {**in_template_terms(point), "AccessPointTags": point.get("Tags", [])}
 
 
 def _gateway_attachment(resource: LiveResource, context: Context) -> Mapping[str, Any]:
     gateway, vpc = resource.told("InternetGatewayId"), resource.told("VpcId")
     with aws_call(f"describing the internet gateway {gateway}"):
         answer = context.aws.client("ec2").describe_internet_gateways(InternetGatewayIds=[gateway])
-    attached = {one.get("VpcId") for found in answer["InternetGateways"] for one in found.get("Attachments", [])}
+    attached = {one.get("VpcId") for each in answer["InternetGateways"] for one in each.get("Attachments", [])}
     if vpc not in attached:
         raise NotFound(f"the internet gateway {gateway} is not attached to {vpc}")
     return {"InternetGatewayId": gateway, "VpcId": vpc}
