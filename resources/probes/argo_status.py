@@ -59,9 +59,7 @@ def application_fault(
         revision = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
         where = f"{sync.get('status', 'unknown')} at {revision[:12]}"
         return ": ".join(part for part in (where, conditions, _operation(status)) if part)
-    if operation := _operation(status):
-        return operation
-    return _health(status, conditions)
+    return ": ".join(part for part in (_health(status, conditions), _operation(status)) if part)
 
 
 def is_suspended_for_good(application: Object) -> bool:

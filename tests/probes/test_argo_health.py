@@ -93,6 +93,10 @@ def test_application_at_commit_is_healthy(live: dict[str, list[Any]]) -> None:
         ),
         (application(operationState={"phase": "Terminating"}), "its sync is running"),
         (
+            application(health={"status": "Progressing"}, operationState={"phase": "Running", "message": "wave 2"}),
+            "application shop: Progressing: its sync is running: wave 2",
+        ),
+        (
             application(sync={"status": "OutOfSync"}, operationState={"phase": "Failed", "message": "denied"}),
             "OutOfSync at 1537915ea0f5: its last sync failed: denied",
         ),
