@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class _Walk:
         self.head, self.by_number = head, by_number
         self.proved: dict[int, Stored] = {}
         self.wrong: dict[int, tuple[Stored, str, FaultKind]] = {}
+        self.present = sorted(number for number in by_number if number <= head.last)
         self.links = {link.sequence: link for link in head.links()}
         for number, link in self.links.items():
             self._judge(number, link.digest)
@@ -178,9 +180,10 @@ class _Walk:
         return Fault(kind=kind, sequence=number, key=each.key, detail=why)
 
     def _missing(self, number: int) -> Fault:
-        earlier = next((n for n in range(number - 1, 0, -1) if n in self.by_number), None)
+        place = bisect_left(self.present, number)
+        earlier = self.present[place - 1] if place else None
         key = self.by_number[earlier][0].key if earlier else ""
-        behind = any(n in self.by_number for n in range(number + 1, self.head.last + 1))
+        behind = place < len(self.present)
         name = self.links[number].keys[0] if number in self.links else ""
         name = name or (self.head.key if number == self.head.sequence else "")
         what = f"entry {number}{f', {name},' if name else ''} is gone"

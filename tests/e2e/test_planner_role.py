@@ -119,9 +119,6 @@ REFUSED: dict[str, Callable[[Aws], Any]] = {
     "the key of the ledger's hashes": lambda aws: aws.client("s3").get_object(
         Bucket=ledger_bucket(aws.env), Key="keys/digest.json"
     ),
-    "who holds the lease": lambda aws: aws.client("dynamodb").get_item(
-        TableName=lease_table(aws.env), Key={"environment": {"S": "sandbox"}}
-    ),
     "a generated secret": lambda aws: aws.client("secretsmanager").get_secret_value(SecretId=aws.env.keycloak_secret),
 }
 
