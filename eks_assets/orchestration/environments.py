@@ -43,6 +43,10 @@ def open_step(context: StepContext, platform: Platform, step: str, *, planning: 
 
     Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
     is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
+    if not context.has_partition_key:
+        # As "Execute all" in the UI's Checks tab launches it.
+        way_out = "launch a job (drift, plan_environment, deploy) or materialize, and choose a partition"
+        raise step_failure(ConfigError(f"{step}: no environment was chosen", next_step=way_out))
     try:
         env_context = platform.open(
             context.partition_key, lambda line: context.log.info(escape_lines(line)), context.run, planning=planning

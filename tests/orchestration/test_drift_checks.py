@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from eks_assets.engine import drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.orchestration.code_location import CodeLocation
@@ -87,7 +88,13 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, sandbox_env: Environment) -> Iterator[World]:
-    with gate_account(sandbox_env.region, tmp_path_factory.mktemp("embedded-aws")), dg.instance_for_test() as instance:
+    folder = tmp_path_factory.mktemp("embedded-aws")
+    with (
+        gate_account(sandbox_env.region, folder),
+        dg.instance_for_test() as instance,
+        pytest.MonkeyPatch.context() as p,
+    ):
+        p.setattr(drift, "UNDECLARED", {})  # there is no cluster in which anything could be
         apply_bootstrap(sandbox_env)
         world = World(sandbox_env, instance)
         world.instance.add_dynamic_partitions("environments", ["sandbox"])
@@ -194,3 +201,7 @@ def test_check_by_itself_looks_at_its_unit_and_keeps_nothing(world: World) -> No
     result = resolved.execute_in_process(instance=world.instance, tags={"dagster/partition": "sandbox"})
     assert list(results(result)) == ["first"]
     assert world.record() == before
+
+    # The Checks tab launches it without a partition.
+    nowhere = resolved.execute_in_process(instance=world.instance, raise_on_error=False)
+    assert failure(nowhere).startswith("drift: no environment was chosen\nNext: launch a job (drift, ")
