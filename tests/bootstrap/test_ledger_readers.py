@@ -17,6 +17,7 @@ from resources.model.errors import AccessDenied
 from resources.records.audit import audit_ledger
 from resources.records.change_entry import change_entry, record_change
 from resources.records.digest_key import KEY
+from resources.records.lease_table import platform_row, read_row
 from resources.records.ledger import read_key
 from tests.helpers.embedded_gate import gate_account
 
@@ -42,13 +43,15 @@ def planner(env: Environment) -> Context:
 
 
 def test_planner_verifies_and_reads_history(planner: Context) -> None:
-    """With the rights of bootstrap, and without the key of hashes."""
+    """With the rights of bootstrap, and no others: neither the key of hashes nor who holds the lease."""
     audit = audit_ledger(planner)
     assert (audit.entries, audit.faults, audit.unwritten) == (2, (), ())
     since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     assert [event.unit for event in list_history(planner, since).events] == ["network", "cluster"]
     with pytest.raises(AccessDenied):
         read_key(planner, KEY)
+    with pytest.raises(AccessDenied):
+        read_row(planner, platform_row(planner.env))
 
 
 def test_older_planner_is_told_which_command_gives_the_right(env: Environment) -> None:
