@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from eks_assets.engine.object_culprits import find_users, place, with_user
+from eks_assets.engine.object_culprits import find_users, place_of, with_user
 from resources.audit.cloudtrail import CloudTrail
 from resources.audit.events import AwsEvent
 from resources.bootstrap.reading_rights import lacks_new_rights
@@ -32,8 +32,8 @@ def name_culprits(
     users, more = find_users(findings, context) if time.monotonic() < ends else ({}, [])
 
     def named(finding: Finding) -> Finding:
-        if place(finding) in users:
-            return with_user(finding, users[place(finding)])
+        if place_of(finding) in users:
+            return with_user(finding, users[place_of(finding)])
         change = changes.get(finding.resource) if finding.resource else None
         return replace(finding, culprit=change.words, since=change.time) if change and not finding.culprit else finding
 

@@ -41,7 +41,7 @@ class _Named:
 
 
 def find_users(findings: Iterable[Finding], context: Context) -> tuple[dict[Place, AuditEvent], list[str]]:
-    """The change behind each finding in the cluster by its `place`, as far as the audit log has it, and what is to be
+    """The change behind each finding in the cluster by its `place_of`, as far as the audit log has it, and what is to be
     said where it has none. Raises nothing."""
     objects = [(f, named) for f in findings if f.layer in _LAYERS and (named := _named(f.object)) is not None]
     if not objects:
@@ -55,11 +55,11 @@ def find_users(findings: Iterable[Finding], context: Context) -> tuple[dict[Plac
         return {}, []  # no log yet: the next run asks again
     except PipelineError as error:
         return {}, [f"who changed objects of the cluster is not known: {error.message}"]
-    changes = {place(finding): _change(finding, [e for e in events if n.is_of(e)]) for finding, n in objects}
+    changes = {place_of(finding): _change(finding, [e for e in events if n.is_of(e)]) for finding, n in objects}
     return {where: change for where, change in changes.items() if change is not None}, []
 
 
-def place(finding: Finding) -> Place:
+def place_of(finding: Finding) -> Place:
     """What one change explains: findings of one object that were made at one time in one way."""
     return finding.object, finding.since, finding.kind
 
