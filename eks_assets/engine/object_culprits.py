@@ -41,8 +41,8 @@ class _Named:
 
 
 def find_users(findings: Iterable[Finding], context: Context) -> tuple[dict[Place, AuditEvent], list[str]]:
-    """The change behind each finding in the cluster by its `place_of`, as far as the audit log has it, and what is to be
-    said where it has none. Raises nothing."""
+    """The change behind each finding in the cluster, by `place_of` it, as far as the audit log has it, and what is to
+    be said where it has none. Raises nothing."""
     objects = [(f, named) for f in findings if f.layer in _LAYERS and (named := _named(f.object)) is not None]
     if not objects:
         return {}, []
