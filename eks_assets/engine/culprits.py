@@ -7,13 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from eks_assets.engine.object_culprits import find_users, place_of, with_user
+from eks_assets.engine.object_culprits import explain_failure, find_users, place_of, with_user
 from resources.audit.cloudtrail import CloudTrail
 from resources.audit.events import AwsEvent
-from resources.bootstrap.reading_rights import lacks_new_rights
 from resources.context import Context
 from resources.model.drift import AwsResource, Drift, Finding
-from resources.model.errors import AccessDenied, PipelineError
+from resources.model.errors import PipelineError
 
 Results = Mapping[str, Drift | PipelineError]
 LOOKUPS = 20  # ten seconds at AWS's two a second
@@ -51,7 +50,7 @@ def _look_up(
         try:
             change = trail.newest_change(resource)
         except PipelineError as error:
-            return changes, [f"who changed resources of AWS is not known: {_reason(error, context)}"]
+            return changes, [f"who changed resources of AWS is not known: {explain_failure(error, context)}"]
         if trail.is_spent:
             left = len(resources) - index
             return changes, [*_late(unknown), f"who changed {left} more resources of AWS was not looked up in this run"]
@@ -65,10 +64,3 @@ def _look_up(
 def _late(unknown: int) -> list[str]:
     late = "CloudTrail shows events some minutes late and keeps those of 90 days; the next run asks again"
     return [f"who changed {unknown} resources of AWS is not known yet: {late}"] if unknown else []
-
-
-def _reason(error: PipelineError, context: Context) -> str:
-    if isinstance(error, AccessDenied) and lacks_new_rights(context, error):
-        command = f"eks-assets bootstrap {context.env.name} --apply"
-        return f"{error.message}; an administrator gives the missing rights: {command}"
-    return error.message

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from resources.audit.kubernetes_audit import AuditEvent, how_to_switch_on, is_audit_on, list_audit_events
+from resources.bootstrap.reading_rights import lacks_new_rights
 from resources.context import Context
 from resources.model.drift import Finding
-from resources.model.errors import NotFound, PipelineError
+from resources.model.errors import AccessDenied, NotFound, PipelineError
 
 _LAYERS = frozenset({"argocd", "helm", "kubernetes"})
 _DAY = dt.timedelta(days=1)
@@ -54,7 +55,7 @@ def find_users(findings: Iterable[Finding], context: Context) -> tuple[dict[Plac
     except NotFound:
         return {}, []  # no log yet: the next run asks again
     except PipelineError as error:
-        return {}, [f"who changed objects of the cluster is not known: {error.message}"]
+        return {}, [f"who changed objects of the cluster is not known: {explain_failure(error, context)}"]
     changes = {place_of(finding): _change(finding, [e for e in events if n.is_of(e)]) for finding, n in objects}
     return {where: change for where, change in changes.items() if change is not None}, []
 
@@ -98,3 +99,11 @@ def _time(text: str) -> dt.datetime:
     except ValueError:
         return dt.datetime.now(dt.UTC)
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def explain_failure(error: PipelineError, context: Context) -> str:
+    """Why nobody could be asked who did it; where only bootstrap is of an earlier version, with the command."""
+    if isinstance(error, AccessDenied) and lacks_new_rights(context, error):
+        command = f"eks-assets bootstrap {context.env.name} --apply"
+        return f"{error.message}; an administrator gives the missing rights: {command}"
+    return error.message
