@@ -77,7 +77,7 @@ def write_pending(context: Context, head: Head) -> Head:
     for link in head.unwritten():
         write_link(context, link)
         head = _mark(context, head, link.sequence)
-    return head
+    return _settle(context, head)
 
 
 def write_link(context: Context, link: Link) -> None:
@@ -93,20 +93,22 @@ def write_link(context: Context, link: Link) -> None:
 
 
 def _mark(context: Context, head: Head, number: int) -> Head:
-    """Note that the entry of that number is in the bucket, and let the head go on to the last before which nothing is
-    missing. The head as it is then; an empty one where somebody took the row away."""
-    row, is_noted = head_row(context.env), False
-    while True:
-        if settled := head.settled(number):
-            _, item = write_row(context, row, *_advance(head, settled))
-        elif is_noted or number <= head.sequence:
-            return head
-        else:
-            note = {"numbers": {"NS": [str(number)]}, "number": {"N": str(number)}}
-            is_noted, item = write_row(context, row, "ADD #written :numbers", _AHEAD, note)
-        if not item:
-            return Head()
+    """Note that the entry of that number is in the bucket. Where it is the first that is pending, the head goes on to
+    the last before which nothing is missing; the others leave that to the first. The head as it is then."""
+    if number != head.sequence + 1:
+        note = {"numbers": {"NS": [str(number)]}, "number": {"N": str(number)}}
+        _, item = write_row(context, head_row(context.env), "ADD #written :numbers", _AHEAD, note)
         head = Head.of(item)
+    return _settle(context, head, number) if number == head.sequence + 1 else head
+
+
+def _settle(context: Context, head: Head, *done: int) -> Head:
+    """Let the head go on over all from the front that are in the bucket, `done` among them. An empty head where
+    somebody took the row away."""
+    while settled := head.settled(*done):
+        _, item = write_row(context, head_row(context.env), *_advance(head, settled))
+        head = Head.of(item)
+    return head
 
 
 def _advance(head: Head, settled: list[Link]) -> tuple[str, str, dict[str, Any]]:
