@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from resources.config.aws_catalog import partition_of
-from resources.config.eksctl.base import ConfigModel, PolicyDocument, later
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
 from resources.config.eksctl.iam import PodRole, WellKnownPolicies
 from resources.config.eksctl.labels import Tags
 from resources.config.field_types import AddonName, Arn, YamlText
@@ -70,11 +70,11 @@ class Addon(ConfigModel):
     use_default_pod_identity_associations: bool = False
     resolve_conflicts: Literal["none", "overwrite", "preserve"] = "overwrite"
     tags: Tags = Field(default={})
-    attach_policy_arns: tuple[Arn, ...] = later(())
-    attach_policy: PolicyDocument | None = later(None)
-    well_known_policies: WellKnownPolicies = later(WellKnownPolicies())
+    attach_policy_arns: tuple[Arn, ...] = later_field(())
+    attach_policy: PolicyDocument | None = later_field(None)
+    well_known_policies: WellKnownPolicies = later_field(WellKnownPolicies())
     # Set by the loader, for the plan: the units that the add-on or its role was added for.
-    added_for: SkipJsonSchema[str | None] = later(None)
+    added_for: SkipJsonSchema[str | None] = later_field(None)
 
     @property
     def has_role(self) -> bool:

@@ -26,7 +26,7 @@ _CAPITALS = {
 PolicyDocument = dict[str, Any]
 
 
-def later(default: Any, **more: Any) -> Any:
+def later_field(default: Any, **more: Any) -> Any:
     """A field that came after digests of configs were recorded: it is left out of the form that they are made of while
     it has its default, so that nothing is deployed again because the program knows more."""
     return Field(default=default, exclude_if=lambda value: value == default, **more)

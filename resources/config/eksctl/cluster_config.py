@@ -17,7 +17,7 @@ from resources.config.eksctl.addons import (
     AddonsConfig,
     with_defaults,
 )
-from resources.config.eksctl.base import ConfigModel, later
+from resources.config.eksctl.base import ConfigModel, later_field
 from resources.config.eksctl.control_plane import (
     ApiServerConfig,
     ControllerManagerConfig,
@@ -66,7 +66,7 @@ class Metadata(ConfigModel):
     tags: Tags = Field(default={})
     rollback_config: RollbackConfig = RollbackConfig()
     # Notes for people; eksctl makes nothing of them either.
-    annotations: dict[str, str] = later({})
+    annotations: dict[str, str] = later_field({})
 
 
 class Subnet(ConfigModel):
@@ -130,12 +130,12 @@ class Vpc(ConfigModel):
     cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
     # EKS takes no more, and the quota cannot be raised.
     public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
-    extra_cidrs: tuple[Cidr, ...] = later((), alias="extraCIDRs")
+    extra_cidrs: tuple[Cidr, ...] = later_field((), alias="extraCIDRs")
     control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
-    control_plane_on_private_subnets: bool = later(False)
+    control_plane_on_private_subnets: bool = later_field(False)
     # EKS takes five, its own among them.
-    control_plane_security_group_ids: tuple[SecurityGroupId, ...] = later((), max_length=4)
-    control_plane_egress_mode: Literal["AWS_MANAGED", "CUSTOMER_ROUTED", "CUSTOMER_ISOLATED"] | None = later(None)
+    control_plane_security_group_ids: tuple[SecurityGroupId, ...] = later_field((), max_length=4)
+    control_plane_egress_mode: Literal["AWS_MANAGED", "CUSTOMER_ROUTED", "CUSTOMER_ISOLATED"] | None = later_field(None)
 
     @field_validator("control_plane_subnet_ids")
     @classmethod
@@ -193,10 +193,10 @@ class ClusterConfig(ConfigModel):
     addons_config: AddonsConfig = AddonsConfig()
     auto_mode_config: AutoModeConfig = AutoModeConfig()
     fargate_profiles: tuple[FargateProfile, ...] = ()
-    control_plane_scaling_config: ControlPlaneScaling | None = later(None)
-    kube_api_server_config: ApiServerConfig | None = later(None, alias="kubeAPIServerConfig")
-    kube_scheduler_config: SchedulerConfig | None = later(None)
-    kube_controller_manager_config: ControllerManagerConfig | None = later(None)
+    control_plane_scaling_config: ControlPlaneScaling | None = later_field(None)
+    kube_api_server_config: ApiServerConfig | None = later_field(None, alias="kubeAPIServerConfig")
+    kube_scheduler_config: SchedulerConfig | None = later_field(None)
+    kube_controller_manager_config: ControllerManagerConfig | None = later_field(None)
 
     @property
     def pod_identity_associations(self) -> tuple[PodIdentityAssociation, ...]:

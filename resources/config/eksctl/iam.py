@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from resources.config.eksctl.base import ConfigModel, PolicyDocument, later
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
 from resources.config.eksctl.labels import LabelKey, Labels, Tags
 from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn, RoleArn
 
@@ -146,8 +146,8 @@ class PodIdentityAssociation(PodRole):
     """The role of a service account in a namespace."""
 
     namespace: KubernetesName
-    target_role_arn: RoleArn | None = later(None)
-    disable_session_tags: bool = later(False)
+    target_role_arn: RoleArn | None = later_field(None)
+    disable_session_tags: bool = later_field(False)
 
     @property
     def _granted(self) -> object:

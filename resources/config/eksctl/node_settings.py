@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from resources.config.eksctl.base import ConfigModel, later
+from resources.config.eksctl.base import ConfigModel, later_field
 from resources.config.eksctl.labels import LabelKey, LabelValue
 from resources.config.eksctl.node_policies import NodePolicies
 from resources.config.field_types import Arn, SecurityGroupId
@@ -25,7 +25,7 @@ class NodeGroupIam(ConfigModel):
 
     attach_policy_arns: tuple[Arn, ...] = ()
     instance_role_arn: Arn | None = None
-    with_addon_policies: NodePolicies = later(NodePolicies())
+    with_addon_policies: NodePolicies = later_field(NodePolicies())
 
     @model_validator(mode="after")
     def _new_or_existing(self) -> Self:
@@ -67,11 +67,11 @@ class NodeRepairConfig(ConfigModel):
     on it no longer does: a number or a percentage each."""
 
     enabled: bool = False
-    max_unhealthy_node_threshold_count: int | None = later(None, ge=1)
-    max_unhealthy_node_threshold_percentage: int | None = later(None, ge=1, le=100)
-    max_parallel_nodes_repaired_count: int | None = later(None, ge=1)
-    max_parallel_nodes_repaired_percentage: int | None = later(None, ge=1, le=100)
-    node_repair_config_overrides: tuple[NodeRepairOverride, ...] = later(())
+    max_unhealthy_node_threshold_count: int | None = later_field(None, ge=1)
+    max_unhealthy_node_threshold_percentage: int | None = later_field(None, ge=1, le=100)
+    max_parallel_nodes_repaired_count: int | None = later_field(None, ge=1)
+    max_parallel_nodes_repaired_percentage: int | None = later_field(None, ge=1, le=100)
+    node_repair_config_overrides: tuple[NodeRepairOverride, ...] = later_field(())
 
     @model_validator(mode="after")
     def _number_or_percentage(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from resources.config import aws_catalog
-from resources.config.eksctl.base import ConfigModel, later
+from resources.config.eksctl.base import ConfigModel, later_field
 from resources.config.eksctl.labels import MOST_TAINTS, Labels, NodeLabels, Tags
 from resources.config.eksctl.node_settings import (
     AdditionalVolume,
@@ -67,18 +67,18 @@ class ManagedNodeGroup(ConfigModel):
     node_repair_config: NodeRepairConfig = NodeRepairConfig()
     release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-([0-9a-f]{8}|\d{8})$")
     disable_imdsv1: Literal[True] = Field(default=True, alias="disableIMDSv1")
-    ssh: Ssh = later(Ssh())
-    instance_name: str | None = later(None, max_length=256)
-    ebs_optimized: bool | None = later(None)
-    max_pods_per_node: int | None = later(None, ge=1, le=737, description="pods, from 1 to 737")
-    placement: Placement | None = later(None)
-    additional_volumes: tuple[AdditionalVolume, ...] = later(())
-    enable_detailed_monitoring: bool = later(False)
-    security_groups: NodeSecurityGroups = later(NodeSecurityGroups())
+    ssh: Ssh = later_field(Ssh())
+    instance_name: str | None = later_field(None, max_length=256)
+    ebs_optimized: bool | None = later_field(None)
+    max_pods_per_node: int | None = later_field(None, ge=1, le=737, description="pods, from 1 to 737")
+    placement: Placement | None = later_field(None)
+    additional_volumes: tuple[AdditionalVolume, ...] = later_field(())
+    enable_detailed_monitoring: bool = later_field(False)
+    security_groups: NodeSecurityGroups = later_field(NodeSecurityGroups())
     # What every node has, and what none has: said in words, it changes nothing.
-    disable_pod_imds: Literal[True] = later(True)
-    efa_enabled: Literal[False] = later(False)
-    propagate_asg_tags: Literal[False] = later(False, alias="propagateASGTags")
+    disable_pod_imds: Literal[True] = later_field(True)
+    efa_enabled: Literal[False] = later_field(False)
+    propagate_asg_tags: Literal[False] = later_field(False, alias="propagateASGTags")
 
     @property
     def size(self) -> tuple[int, int, int]:
