@@ -16,6 +16,7 @@ from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, 
 from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
+from eks_assets.orchestration.plan_assets import list_checks
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
@@ -137,7 +138,13 @@ def deploy_run(
 ) -> dg.RunRequest:
     """A run of the job `deploy` on the environment; `selection`: its assets, all of them where it is empty."""
     keys = [dg.AssetKey(name) for name in selection] or None
-    return dg.RunRequest(run_key=run_key, partition_key=env.name, tags={**owner_tag(env), **tags}, asset_selection=keys)
+    return dg.RunRequest(
+        run_key=run_key,
+        partition_key=env.name,
+        tags={**owner_tag(env), **tags},
+        asset_selection=keys,
+        asset_check_keys=list_checks(load_registry(), selection) if keys else None,
+    )
 
 
 def with_plan(env: Environment, units: Collection[str]) -> list[str]:
