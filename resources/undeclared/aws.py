@@ -189,6 +189,7 @@ def _is_of_another(one: Mapping[str, Any]) -> bool:
         one.get("RequesterManaged")
         or (one.get("Attachment") or {}).get("InstanceId")
         or one.get("InterfaceType", "interface") != "interface"
+        or str(one.get("Description") or "").startswith("ELB ")  # of a load balancer, which is listed itself
         or one.get("GroupName") == "default"
         or is_main
         or is_gone

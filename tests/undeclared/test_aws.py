@@ -39,7 +39,7 @@ def declared(stacks: Stacks) -> Stack[Any]:
 
 
 def test_what_is_made_by_hand_is_found_and_what_others_make_is_not(stacks: Stacks) -> None:
-    """A load balancer, a group and a tagged queue; not those of stacks, of controllers, and what each VPC has."""
+    """A load balancer, a group, an interface, a tagged queue; not those of stacks, of controllers, what each VPC has."""
     spec = declared(stacks)
     stacks.deploy(spec)
     ids = {
@@ -54,6 +54,11 @@ def test_what_is_made_by_hand_is_found_and_what_others_make_is_not(stacks: Stack
     aws("elbv2").create_load_balancer(Name="ours", Subnets=subnets, Tags=ours)
     (balancer,) = aws("elbv2").create_load_balancer(Name="theirs", Subnets=subnets)["LoadBalancers"]
     group = aws("ec2").create_security_group(GroupName="theirs", Description="theirs", VpcId=ids["Vpc"])["GroupId"]
+    interfaces = {
+        description: aws("ec2").create_network_interface(SubnetId=ids["A"], Description=description)
+        for description in ("ELB net/theirs/0123", "theirs")
+    }
+    interface = interfaces["theirs"]["NetworkInterface"]["NetworkInterfaceId"]
     queue = aws("sqs").create_queue(QueueName="theirs", tags={ENVIRONMENT_TAG: stacks.env.name})["QueueUrl"]
     aws("sqs").create_queue(QueueName="elsewhere", tags={ENVIRONMENT_TAG: "another"})
 
@@ -61,7 +66,7 @@ def test_what_is_made_by_hand_is_found_and_what_others_make_is_not(stacks: Stack
     assert found.unchecked == ()
     arn = f"arn:aws:sqs:{stacks.env.region}:{stacks.env.account}:theirs"
     assert sorted((f.kind, f.resource.physical_id) for f in found.findings if f.resource) == sorted(
-        ("undeclared", one) for one in (balancer["LoadBalancerArn"], group, arn)
+        ("undeclared", one) for one in (balancer["LoadBalancerArn"], group, interface, arn)
     )
     assert queue.endswith("/theirs")
     assert all((f.field.before, f.field.after) == (None, "exists") for f in found.findings)
