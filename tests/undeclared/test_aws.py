@@ -39,7 +39,7 @@ def declared(stacks: Stacks) -> Stack[Any]:
 
 
 def test_what_is_made_by_hand_is_found_and_what_others_make_is_not(stacks: Stacks) -> None:
-    """A load balancer, a group, an interface, a tagged queue; not those of stacks, of controllers, what each VPC has."""
+    """Load balancer, group, interface, tagged queue; not those of stacks and controllers, nor what each VPC has."""
     spec = declared(stacks)
     stacks.deploy(spec)
     ids = {
