@@ -39,8 +39,7 @@ def list_files(git: Git, tree: str) -> dict[str, Entry]:
         if line:
             about, _, path = line.partition("\t")
             mode, kind, blob = about.split()
-            # A link's content is a path, and no file's.
-            if kind == "blob" and mode != "120000":
+            if kind == "blob":
                 files[path] = Entry(mode, blob)
     return files
 

@@ -1,7 +1,6 @@
 """Change sets of a stack: made, described, dropped; and what a killed run left of them.
 
-Source: CloudFormation API, CreateChangeSet; CloudFormation quotas ("Template body size"); CloudFormation user guide,
-"Using drift-aware change sets".
+Source: CloudFormation API, CreateChangeSet; CloudFormation quotas ("Template body size").
 """
 
 from __future__ import annotations
@@ -96,8 +95,6 @@ def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTyp
         request["Tags"] = [{"Key": k, "Value": v} for k, v in spec.tags.items()]
         if retained_resources(spec):
             request["ImportExistingResources"] = True
-    if step.reverts_drift:
-        request["DeploymentMode"] = "REVERT_DRIFT"
     if step.kind == "CREATE":
         request["OnStackFailure"] = spec.on_failure
     if step.imports:
