@@ -8,6 +8,7 @@ from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
 from eks_assets.orchestration.code_location import CodeLocation, read_code_location
+from eks_assets.orchestration.drift_checks import DRIFT, build_drift, build_drift_checks
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
@@ -16,6 +17,7 @@ from eks_assets.units import load_registry
 from sensors.approval import approval_sensor
 from sensors.deploy import deploy_sensor
 from sensors.deploy_requests import deploy_requests_sensor
+from sensors.drift import drift_schedule
 from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
@@ -35,8 +37,16 @@ def defs() -> dg.Definitions:
     install_token_command()
     location = read_code_location()
     deployed = build_deployed_assets(location)
+    drift, drift_checks = build_drift(load_registry(), location), build_drift_checks(load_registry())
     deploy_definition = dg.define_asset_job(
-        DEPLOY, selection=dg.AssetSelection.assets(*deployed), description="Bring an environment to what its file says."
+        DEPLOY,
+        selection=dg.AssetSelection.assets(*deployed) - dg.AssetSelection.checks(drift_checks),
+        description="Bring an environment to what its file says.",
+    )
+    drift_definition = dg.define_asset_job(
+        DRIFT,
+        selection=dg.AssetSelection.assets(drift),
+        description="Show what differs from what was applied last, and tell people of what is new. Changes nothing.",
     )
     plan_definition = dg.define_asset_job(
         "plan_environment",
@@ -49,9 +59,10 @@ def defs() -> dg.Definitions:
         description="Plan what lies behind the approval gate and submit it for approval. Changes nothing else.",
     )
     return dg.Definitions(
-        assets=[*deployed, build_plan(load_registry(), location)],
-        asset_checks=[build_approved_check(load_registry())],
-        jobs=[deploy_definition, plan_definition, release_definition, approve],
+        assets=[*deployed, build_plan(load_registry(), location), drift],
+        asset_checks=[build_approved_check(load_registry()), drift_checks],
+        jobs=[deploy_definition, plan_definition, release_definition, drift_definition, approve],
+        schedules=[drift_schedule],
         sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
         resources={"platform": Platform()},
         executor=look_first,

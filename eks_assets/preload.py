@@ -3,6 +3,7 @@
 import gc
 
 from eks_assets.definitions import deploy_job
+from eks_assets.engine.provenance import commits_at_start
 from eks_assets.orchestration import dagster_patches, forkserver
 from resources.aws.session import preload_service_models
 
@@ -12,6 +13,7 @@ def preload_process() -> None:
     preload_service_models()
     deploy_job()
     dagster_patches.install_patches()
+    commits_at_start()
     gc.collect()
     gc.freeze()
 

@@ -55,7 +55,7 @@ class Context:
         planning: bool = False,
     ) -> Context:
         """The environment as the deployer; `planning`: as the planner, where it names one, who changes nothing."""
-        return cls(env, Aws(env, planning=planning), progress, run_id)
+        return cls(env, Aws(env, planning=planning, run_id=run_id), progress, run_id)
 
     @cached_property
     def cluster(self) -> ClusterAccess:

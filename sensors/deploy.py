@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.units import load_registry
 from resources.aws.session import Source
 from resources.config.environment import Environment
@@ -146,8 +147,11 @@ def decide_launch(
 
 
 def _unfinished(instance: dg.DagsterInstance, name: str, newest: dg.DagsterRun | None) -> dg.DagsterRun | None:
-    """A run that goes on in the environment; our `newest`, where it still queues for older content, is canceled."""
+    """A run that goes on in the environment and may change it; our `newest`, where it still queues for older content,
+    is canceled."""
     for run in runs_with(instance, {PARTITION: name}, unfinished=True):
+        if run.job_name == DRIFT:
+            continue  # It changes nothing; the queue lets a deploy go before one that has not begun.
         if run.status != dg.DagsterRunStatus.QUEUED or newest is None or run.run_id != newest.run_id:
             return run
         instance.report_run_canceled(run, message="The environment changed again before this run began.")

@@ -11,10 +11,12 @@ from itertools import count
 from typing import TypeAlias
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType, TickStatus
+from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickStatus
 
 from eks_assets.orchestration.assets import RELEASE_PLAN
+from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
+from eks_assets.orchestration.plan_assets import list_checks
 from eks_assets.orchestration.run_tags import outcome_of, owner_tag
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
@@ -95,15 +97,19 @@ def launches_for(
 def _launched_by(instance: dg.DagsterInstance, sensor: str) -> set[str]:
     """The ids of the runs that Dagster's daemon launched for the sensor: it notes them in the tick that asked for them,
     and nobody writes there from the UI."""
-    states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
-    ticks = [
-        tick
-        for state in states
-        if state.name == sensor
-        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=_LAUNCHING, limit=TICKS)
-    ]
+    ticks = launching_ticks(instance, InstigatorType.SENSOR, sensor)
     # The daemon reserves the ids first, and may have ended before it noted that the runs exist.
     return {run for tick in ticks for run in (*tick.run_ids, *(tick.tick_data.reserved_run_ids or ()))}
+
+
+def launching_ticks(instance: dg.DagsterInstance, kind: InstigatorType, name: str) -> list[InstigatorTick]:
+    """The ticks of the sensor or schedule of that name that launched something, or were about to, newest first."""
+    return [
+        tick
+        for state in instance.all_instigator_state(instigator_type=kind)
+        if state.name == name
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=_LAUNCHING, limit=TICKS)
+    ]
 
 
 def free_key(instance: dg.DagsterInstance, run_key: str) -> str:
@@ -121,8 +127,9 @@ def gate_fault(env: Environment) -> str:
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
-    """Whether the last run on the environment destroyed it."""
-    newest = next(iter(runs_with(instance, {PARTITION: environment}, limit=1)), None)
+    """Whether the last run on the environment destroyed it; runs that looked for drift do not count."""
+    runs = runs_with(instance, {PARTITION: environment})
+    newest = next((run for run in runs if run.job_name != DRIFT), None)
     return newest is not None and outcome_of(instance, newest) == DESTROYED
 
 
@@ -131,7 +138,13 @@ def deploy_run(
 ) -> dg.RunRequest:
     """A run of the job `deploy` on the environment; `selection`: its assets, all of them where it is empty."""
     keys = [dg.AssetKey(name) for name in selection] or None
-    return dg.RunRequest(run_key=run_key, partition_key=env.name, tags={**owner_tag(env), **tags}, asset_selection=keys)
+    return dg.RunRequest(
+        run_key=run_key,
+        partition_key=env.name,
+        tags={**owner_tag(env), **tags},
+        asset_selection=keys,
+        asset_check_keys=list_checks(load_registry(), selection) if keys else None,
+    )
 
 
 def with_plan(env: Environment, units: Collection[str]) -> list[str]:

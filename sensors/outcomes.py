@@ -14,12 +14,13 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.run_tags import outcome_of
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.errors import ConfigError, PipelineError
-from resources.notifications import messages
+from resources.notifications import drift_messages, messages
 from resources.notifications.messages import Notification
 from resources.notifications.topic import send_notification
 from sensors.launching import DEPLOY, PARTITION
@@ -86,6 +87,9 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
         return None
     if run.status == dg.DagsterRunStatus.FAILURE:
         failed = failure_of(instance, run.run_id)
+        if run.job_name == DRIFT:
+            day = dt.datetime.fromtimestamp(record.end_time or 0.0, dt.UTC).date().isoformat()
+            return drift_messages.drift_failed(env, run.run_id, failed.reason, failed.next_step, day)
         return messages.run_failed(env, run.run_id, failed.unit, failed.reason, failed.next_step)
     # A plan changes nothing, and what waits for approval is not complete.
     if run.job_name != DEPLOY or outcome_of(instance, run):

@@ -17,7 +17,7 @@ from resources.model.display import escape_lines
 from resources.model.errors import PipelineError
 
 # What `--help` lists. Each command is the function, or the typer application, of its name in
-# `eks_assets/cli/commands/NAME.py`; its help is the first paragraph of its docstring.
+# `eks_assets/cli/commands/NAME.py`, with `_` for `-`; its help is the first paragraph of its docstring.
 COMMANDS = {
     "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
     "schema": "Print a JSON Schema: of an environment file, of a ClusterConfig, or of what plan or drift print.",
@@ -30,6 +30,9 @@ COMMANDS = {
     "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
     "status": "Show every unit and its health checks as they are now.",
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
+    "history": "Show who planned, approved, rejected and changed what, what failed and what drifted, the newest last.",
+    "audit": "Whether the ledger, the record of every change, is whole.",
+    "account-for": "Show every call that changed something since a time, and whose it was.",
     "ui": "Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both.",
     "token": "Print a token of an environment's cluster, as kubectl's exec plugin does (eks-assets token ENV [--aws]).",
     "sandbox": "The local AWS and Kubernetes that tests and the demo run on.",
@@ -48,7 +51,8 @@ class LazyGroup(TyperGroup):
 
 def load_command(name: str) -> Any:
     """The click command of that name, with its options; a group of commands for `sandbox`."""
-    loaded = getattr(import_module(f"eks_assets.cli.commands.{name}"), name)
+    module = name.replace("-", "_")
+    loaded = getattr(import_module(f"eks_assets.cli.commands.{module}"), module)
     if not isinstance(loaded, typer.Typer):
         function, loaded = loaded, typer.Typer(add_completion=False)
         loaded.command(name)(function)

@@ -15,7 +15,7 @@ from eks_assets.plan.model import Plan
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.approval.record import ApprovalRecord
-from resources.approval.rules import RequestState
+from resources.approval.rules import ApprovalRequest, RequestState
 from resources.approval.store import load_plan
 from resources.config.environment import Approval
 from resources.context import Context
@@ -26,9 +26,10 @@ from resources.model.outputs import Outputs
 @contextmanager
 def approved_change(
     unit: AnyUnit, pending: UnitPlan, outputs: Mapping[str, Outputs], context: Context
-) -> Iterator[None]:
-    """Within it the unit may be changed as `pending` says; outside of the gate that is always so. Behind it is what
-    lies in a wave behind it, and what `pending` says to touch identity or reach.
+) -> Iterator[ApprovalRequest | None]:
+    """Within it the unit may be changed as `pending` says, under the grant of the request that it gives; outside of the
+    gate that is always so, with none. Behind it is what lies in a wave behind it, and what `pending` says to touch
+    identity or reach.
 
     Behind it the newest grant must cover it, once: ApprovalMissing where there is none, ApprovalStale where what was
     approved is not what would happen now, or has been done. Before and behind it the file must ask for as much as an
@@ -36,7 +37,7 @@ def approved_change(
     refuse_lesser_gate(context)
     approval = context.env.approval
     if approval is None or not (pending.reach or unit.is_gated(context.env)):
-        yield
+        yield None
         return
     record = ApprovalRecord.read(context, approval)
     record.record_rejections()
@@ -52,7 +53,7 @@ def approved_change(
     if faults := coverage_faults(approved, around, build_entry(pending, unit, source), outputs, progress):
         raise approval_stale(grant, faults, context)
     record.record_start(grant.request, unit.name)
-    yield
+    yield grant.request
     record.record_end(grant.request, unit.name, approved.units)
 
 

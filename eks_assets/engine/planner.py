@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +18,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.document import build_report
+from eks_assets.plan.drift import ignored_in
 from eks_assets.plan.keyed import secrets_in, without_secrets
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
@@ -23,15 +26,17 @@ from resources.context import Context
 from resources.drivers.base import AnyDriver
 from resources.drivers.helm.rendering import declare_releases
 from resources.drivers.registry import driver_of
+from resources.drivers.stack.drift import compare_stack
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import ConfigError, NotShown, OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_fields
-from resources.model.specs import GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
+from resources.model.specs import GitManifests, GitTree, HelmRelease, Manifests, Parameter, Probes, Spec, Stack
 from resources.probes.runner import run_probe
 from resources.records.digest_key import load_digest_key
 from resources.support.background import in_background
 
 WIDTH = 24
+_OTHERS = (GitManifests, GitTree, HelmRelease, Manifests, Parameter, Probes)
 GRACE = 5.0  # seconds that looks under way have to end when planning is interrupted
 
 
@@ -54,6 +59,7 @@ def plan_environment(
     context.aws.check_account()
     if with_preview or context.env.approval is not None:
         expect_releases(registry, context)
+    begin_comparisons(registry, context, only)
     done: dict[str, UnitPlan] = {}
     running: dict[Future[UnitPlan], str] = {}
     waiting = {u.name: u for u in registry.units}
@@ -71,6 +77,7 @@ def plan_environment(
                     done,
                     with_checks=with_checks and wanted,
                     with_preview=with_preview and wanted,
+                    with_drift=wanted,
                 )
                 running[in_background(work, f"plan {u.name}")] = u.name
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -94,6 +101,7 @@ def plan_unit(
     *,
     with_checks: bool,
     with_preview: bool = False,
+    with_drift: bool = True,
 ) -> UnitPlan:
     """Plan one unit whose dependencies are planned."""
     began = time.monotonic()
@@ -105,7 +113,7 @@ def plan_unit(
     try:
         with redaction.errors():
             spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
-            observed, change = _compare(spec, context, needs, with_preview=with_preview)
+            observed, change = _compare(unit, spec, context, needs, with_preview=with_preview, with_drift=with_drift)
             reach = _reach(unit, spec, observed, change, context, needs)
             checks = _check(unit, spec, context) if with_checks and observed is not None else ()
     except PipelineError as error:
@@ -155,13 +163,22 @@ def unit_state(
     return "waiting" if gated else "pending"
 
 
+def observe_drift(unit: AnyUnit, spec: Spec[Any], context: Context) -> Observed | None:
+    """What exists of a unit, compared with what was applied last as well; but for what the environment's file sets
+    aside and no deploy puts back."""
+    ignores = context.env.drift.ignore if context.env.drift else ()
+    is_ignored = ignored_in(unit.name, ignores, dt.datetime.now(dt.UTC).date().isoformat())
+    driver = driver_of(spec)
+    return driver.observe_drift(spec, driver.observe(spec, context), context, is_ignored)
+
+
 def _compare(
-    spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool
+    unit: AnyUnit, spec: Spec[Any], context: Context, needs: list[UnitPlan], *, with_preview: bool, with_drift: bool
 ) -> tuple[Observed | None, Change]:
     """What exists, and what applying the spec would change."""
     driver = driver_of(spec)
     try:
-        observed = driver.observe(spec, context)
+        observed = observe_drift(unit, spec, context) if with_drift else driver.observe(spec, context)
         change = driver.plan(spec, observed)
         if with_preview and change.is_needed:
             change = driver.preview(spec, observed, change, context)
@@ -217,6 +234,23 @@ def expect_releases(registry: Registry, context: Context) -> None:
     declare_releases(
         (spec for u in enabled if isinstance(spec := render_spec(registry, context.env, u, {}), HelmRelease)), context
     )
+
+
+def begin_comparisons(registry: Registry, context: Context, only: Collection[str] | None) -> None:
+    """Have AWS compare all stacks side by side. It takes seconds for each, and a unit is planned only after those that
+    it needs."""
+    for unit in registry.units:
+        is_asked_for = unit.is_enabled(context.env) and (only is None or unit.name in only)
+        if is_asked_for and not issubclass(unit.spec_type, _OTHERS):  # a unit may return one kind or another
+            in_background(partial(_begin_comparison, registry, unit, context), f"compare {unit.name}")
+
+
+def _begin_comparison(registry: Registry, unit: AnyUnit, context: Context) -> None:
+    # What goes wrong here goes wrong again where the unit is planned, which says so.
+    with suppress(Exception):
+        spec = render_spec(registry, context.env, unit, {})
+        if isinstance(spec, Stack):
+            compare_stack(spec.name, context)
 
 
 def start_of(observed: Observed | None) -> dict[str, str]:

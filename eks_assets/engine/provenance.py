@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from eks_assets.engine.working_tree import WorkingTree
@@ -37,6 +37,22 @@ def source_commit(folder: Path) -> str | None:
     is_code = code is not None and code.is_relative_to(tree.root)
     environments = find_folder() if is_code else folder
     return tree.describe(environments, also=_other_modules(tree.root) if is_code else ())
+
+
+def commits_at_start() -> tuple[str | None, str | None]:
+    """The commits of the environments' folder and of the code as this process, or the one that it was forked from, read
+    them first: what a run began with, at no cost to each of its steps. None outside of git."""
+    try:
+        environments = _first_commit(find_folder())
+    except ConfigError:
+        environments = None
+    code = code_folder()
+    return environments, None if code is None else _first_commit(code)
+
+
+@cache
+def _first_commit(folder: Path) -> str | None:
+    return source_commit(folder)
 
 
 def code_folder() -> Path | None:

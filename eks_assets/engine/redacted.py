@@ -70,10 +70,15 @@ class Redaction:
             redactor.redact_error(error)
             raise
 
-    def _redactor(self) -> Redactor:
+    def secrets(self) -> frozenset[str]:
+        """All that is known to be secret by now, as texts."""
         secrets = self.context.cache.get(_OF_FILES, self._secrets_of_files)
         if self.spec is not None:
             secrets |= self._secrets_of_spec(self.spec) | secrets_of(known_secrets(self.spec, self.context))
+        return secrets
+
+    def _redactor(self) -> Redactor:
+        secrets = self.secrets()
         if self._made is None or self._made[0] != secrets:
             self._made = (secrets, Redactor(secrets))
         return self._made[1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from eks_assets.engine.change_account import account_for_change
 from eks_assets.engine.gate import approved_change
-from eks_assets.engine.planner import expect_releases, start_of
+from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
@@ -26,9 +29,9 @@ from resources.model.outputs import Outputs
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
+from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.lease_table import Holder, launch_hold
-from resources.records.ledger import change_entry, record_change
 from resources.support.memory_cache import CacheKey
 
 _OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")
@@ -124,7 +127,7 @@ def _observe(registry: Registry, unit: AnyUnit, context: Context, redaction: Red
     spec = render_spec(registry, context.env, unit, outputs)
     redaction.spec = spec
     driver = driver_of(spec)
-    observed = driver.observe(spec, context)
+    observed = observe_drift(unit, spec, context)
     return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
 
 
@@ -140,7 +143,8 @@ def _apply_under_lease(
     the gate and the change. `held`: the launch's hold before the observation. The token grows whenever somebody takes
     it, so the same token means that the launch has held it all the time; else it is observed again."""
     # Who joins what his own launch holds need not say again who he is.
-    who = held.who if held else f"{caller_arn(context.env)}, {unit.name}"
+    starter = held.who.rpartition(", ")[0] if held else caller_arn(context.env)
+    who = held.who if held else f"{starter}, {unit.name}"
     with hold_lease(context, who=who, wait=OUTLIVES_A_DEAD_HOLDER) as lease:
         if held is None or held.token != lease.token:
             context.cache.clear()
@@ -159,28 +163,40 @@ def _apply_under_lease(
             change = driver.preview(spec, observation.observed, change, context)
         start = start_of(observation.observed)
         pending = UnitPlan(unit.name, unit.wave, "pending", change, observed=start, reach=reach)
-        with approved_change(unit, pending, observation.outputs, context):
+        with approved_change(unit, pending, observation.outputs, context) as grant:
             context.approved = observation.observed if is_gated else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
-            _apply(unit, driver, spec, change, context, redaction)
+            account = partial(account_for_change, context, unit, pending, spec, starter, grant, redaction)
+            _apply(pending, driver, spec, context, redaction, account)
         return replace(observation, change=change)
 
 
 def _apply(
-    unit: AnyUnit, driver: AnyDriver, spec: Spec[Any], change: Change, context: Context, redaction: Redaction
+    pending: UnitPlan,
+    driver: AnyDriver,
+    spec: Spec[Any],
+    context: Context,
+    redaction: Redaction,
+    account: Callable[[], Mapping[str, Any]],
 ) -> None:
+    """Apply the spec and record it. `account`: asked for once that has been tried."""
     began = time.monotonic()
+    change = replace(pending.change, reason=redaction.redact_text(pending.change.reason))
+
+    def record(outcome: str) -> None:
+        seconds = time.monotonic() - began
+        record_change(context, change_entry(context, pending.unit, change, outcome, seconds, account()))
+
     try:
         with redaction.errors():
             driver.apply(spec, context)
     except PipelineError as error:
-        failed = change_entry(context, unit.name, change, error.message.splitlines()[0], time.monotonic() - began)
         try:
-            record_change(context, failed)
+            record(error.message.splitlines()[0])
         except PipelineError as unwritten:
             context.progress(f"the ledger has no entry of this failure: {unwritten.message}")
         raise
-    record_change(context, change_entry(context, unit.name, change, "done", time.monotonic() - began))
+    record("done")
 
 
 def run_checks(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:

@@ -120,6 +120,11 @@ class Unit(Generic[P, S]):
         default = next(check for kind, check in _DEFAULT_CHECKS if issubclass(self.spec_type, kind))
         return (default, *self.extra_checks)
 
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The units that this one comes after for what they bring, such as kinds of objects; probes only look."""
+        return () if issubclass(self.spec_type, Probes) else tuple(unit.name for unit in self.after)
+
     def is_behind(self, wave: Wave) -> bool:
         """Whether the unit's wave is `wave` or a later one."""
         return WAVES.index(self.wave) >= WAVES.index(wave)

@@ -19,13 +19,16 @@ ENVIRONMENTS = dg.DynamicPartitionsDefinition(name="environments")
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
-    def open(self, name: str, progress: Callable[[str], None], run: dg.DagsterRun) -> Context:
-        """Raises ConfigError for a file that is wrong and for a partition key that is no environment's name (anybody
-        with the UI can add one); nothing is contacted yet."""
+    def open(
+        self, name: str, progress: Callable[[str], None], run: dg.DagsterRun, *, planning: bool = False
+    ) -> Context:
+        """As the deployer; `planning`: as the planner, where the environment names one. Raises ConfigError for a file
+        that is wrong and for a partition key that is no environment's name (anybody with the UI can add one); nothing
+        is contacted yet."""
         env = load_environment(name, known_units=load_registry().by_name)
         if env.name != name:
             raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
-        env_context = Context.of(env, progress, run.run_id)
+        env_context = Context.of(env, progress, run.run_id, planning=planning)
         env_context.launch = launch_of(run)
         return env_context
 
@@ -34,14 +37,19 @@ StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpEx
 
 
 @contextmanager
-def open_step(context: StepContext, platform: Platform, step: str) -> Iterator[Context]:
+def open_step(context: StepContext, platform: Platform, step: str, *, planning: bool = False) -> Iterator[Context]:
     """Open the environment of a step, named `step` in its log, and turn the project's errors into Dagster's.
+    `planning`: as the planner, where it names one.
 
     Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
     is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
+    if not context.has_partition_key:
+        # As "Execute all" in the UI's Checks tab launches it.
+        way_out = "launch a job (drift, plan_environment, deploy) or materialize, and choose a partition"
+        raise step_failure(ConfigError(f"{step}: no environment was chosen", next_step=way_out))
     try:
         env_context = platform.open(
-            context.partition_key, lambda line: context.log.info(escape_lines(line)), context.run
+            context.partition_key, lambda line: context.log.info(escape_lines(line)), context.run, planning=planning
         )
     except PipelineError as error:
         raise step_failure(error) from None

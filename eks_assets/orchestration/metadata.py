@@ -35,7 +35,9 @@ def build_metadata(unit: AnyUnit, result: Result, env: Environment) -> dict[str,
 
 def change_table(fields: Sequence[FieldChange], limit: int = 20) -> str:
     """The fields of a change as a Markdown table, the first `limit` of them."""
-    rows = [f"| {code_span(f.path)} | {_cell(f.before)} | {_cell(f.after)} |" for f in mask_fields(fields)[:limit]]
+    rows = [
+        f"| {code_span(f.path)} | {value_cell(f.before)} | {value_cell(f.after)} |" for f in mask_fields(fields)[:limit]
+    ]
     more = [f"| and {len(fields) - limit} more | | |"] if len(fields) > limit else []
     return "\n".join(["| field | before | after |", "|---|---|---|", *rows, *more])
 
@@ -49,7 +51,8 @@ def outputs_table(outputs: Mapping[str, str | tuple[str, ...]]) -> str:
     return "\n".join(["| output | value |", "|---|---|", *rows])
 
 
-def _cell(value: Any) -> str:
+def value_cell(value: Any) -> str:
+    """A value in a cell of a Markdown table, shortened; nothing where it is absent."""
     if value is None:
         return ""
     text = (

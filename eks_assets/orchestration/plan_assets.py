@@ -2,7 +2,7 @@
 approval gate `release_plan` with its check `approved`. None of them lets anything through: the gate itself stands
 inside every unit (`engine/gate.py`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -102,6 +102,20 @@ def build_approved_check(registry: Registry) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=escape_lines(line))
 
     return approved
+
+
+def list_checks(registry: Registry, names: Iterable[str]) -> list[dg.AssetCheckKey]:
+    """The checks of a deploy of those assets: the units' own, and whether the plan is approved. Left to itself, Dagster
+    adds every check of a selected asset, and with it a detection of drift to each deploy."""
+    chosen = list(names)
+    own = [
+        dg.AssetCheckKey(dg.AssetKey(unit.name), check.name)
+        for unit in registry.units
+        if unit.name in chosen
+        for check in unit.checks
+    ]
+    approved = [dg.AssetCheckKey(dg.AssetKey(RELEASE_PLAN), APPROVED)] if RELEASE_PLAN in chosen else []
+    return [*own, *approved]
 
 
 def _source(plan: Plan) -> dict[str, str]:

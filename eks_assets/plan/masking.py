@@ -27,11 +27,13 @@ from resources.model.outputs import plain_document
 Mask: TypeAlias = Callable[[Any], str]  # what stands in place of a secret
 
 _KEYS = (
-    "api|access|account|aes|auth|cookie|deploy|encryption|fernet|gpg|hmac|jwt|license|master|pgp|private|rsa|secret"
+    "api|access|account|aes|auth|cookie|deploy|encryption|fernet|gpg|hmac|integration|jwt|license|master|pgp|private"
+    "|routing|rsa|secret|service"
     "|session|shared|signing|ssh|ssl|tls|unseal|webhook"
 )
 _WORDS = (
     r"(?:passwords?|passwd|passphrase|pwd|secret|token|credentials?|htpasswd|dockerconfigjson"
+    r"|dockercfg|dsn"
     r"|(?:db|database|user|root|admin|smtp|ldap|redis|mysql|pg|keystore|truststore)[-_.]?pass"
     rf"|basic[-_.]?auth|(?:slack|discord|teams|web)[-_.]?(?:api|hook)[-_.]?(?:url|uri)|(?:{_KEYS})[-_.]?key)"
 )
@@ -70,6 +72,7 @@ _ALONE = re.compile(
     r"|\b[rs]k_(?:live|test)_\w{10,}|\bwhsec_\w{10,}|\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}"
     r"|\bSG\.[\w-]{10,}\.[\w-]{10,}|\bhvs\.\w{20,}|\bglsa_\w{20,}|\bshpat_\w{20,}|\bdop_v1_\w{20,}|\bpypi-AgE\w{20,}"
     r"|\bsk-[\w-]{20,}|\bAGE-SECRET-KEY-1\w+|hooks\.slack\.com/(?:services|workflows|triggers)/[^\s\"']+"
+    r"|events\.pagerduty\.com/integration/[^\s\"']+"
     r"|discord(?:app)?\.com/api/webhooks/[^\s\"']+|\.webhook\.office\.com/[^\s\"']+"
     r"|(?:^|(?<=[\s:=\"']))\$(?:2[aby]|5|6|apr1|argon2\w*)\$[^\s\"']*",
     re.DOTALL,

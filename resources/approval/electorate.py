@@ -102,16 +102,21 @@ class Approvers:
         allow, ui = self._approval.allow, int(self._approval.ui)
         if people := self._approval.people:
             return ui + sum(
-                any(not allow or covering_entry(allow, identity) for identity in identities)
+                any((not allow or covering_entry(allow, text)) and self._proves(text) for text in identities)
                 for identities in people.values()
             )
-        proving = [e for e in self._entries() if e.kind != "session" or not self._fault(e.role, e.names)]
+        proving = [entry for text in allow if (entry := parse_identity(text)) is not None and self._proves(text)]
         if not allow or any({"*", "?"} & set(entry.names) for entry in proving):
             return math.inf
         return ui + len({entry.names for entry in proving})
 
     def _entries(self) -> list[IdentityPattern]:
         return [entry for entry in map(parse_identity, self._approval.allow) if entry is not None]
+
+    def _proves(self, identity: str) -> bool:
+        """Whether what acts as the identity, or as one that the pattern covers, is known to be that person."""
+        entry = parse_identity(identity)
+        return entry is not None and (entry.kind != "session" or not self._fault(entry.role, entry.names))
 
     def warnings(self) -> list[str]:
         """One line for each entry of approval.allow whose sessions prove nobody."""

@@ -5,7 +5,7 @@ The stubs (boto3-stubs) are there for development only: nothing here is imported
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 
+class CloudTrailClient(Protocol):
+    """What is called of CloudTrail, whose stubs are not among the development packages."""
+
+    def lookup_events(self, **request: Any) -> dict[str, Any]: ...
+
+
 class ClientFactory(Protocol):
     """`clients("eks")` is a boto3 client of EKS. A service that is missing here is added with its stubs."""
 
@@ -34,6 +40,9 @@ class ClientFactory(Protocol):
 
     @overload
     def __call__(self, service: Literal["cloudformation"], /) -> CloudFormationClient: ...
+
+    @overload
+    def __call__(self, service: Literal["cloudtrail"], /) -> CloudTrailClient: ...
 
     @overload
     def __call__(self, service: Literal["dynamodb"], /) -> DynamoDBClient: ...

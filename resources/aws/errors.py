@@ -40,17 +40,20 @@ _THROTTLED = {
     "InternalError",
     "OperationInProgressException",
     "ConcurrentModification",
+    "ConcurrentModificationException",
+    "ConditionalRequestConflict",
+    "PriorRequestNotComplete",
+    "TooManyUpdates",
 }
 _DENIED = {
     "AccessDenied",
     "AccessDeniedException",
     "UnauthorizedOperation",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
     "SignatureDoesNotMatch",
 }
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _MISSING = {
     "ResourceNotFoundException",
     "ParameterNotFound",
@@ -80,6 +83,8 @@ def translate_aws_error(error: Exception, doing: str) -> PipelineError:
         code, message = error_code(error), error_message(error)
         text = f"{doing}: AWS says {code}: {message}"
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
+        if code in _EXPIRED:
+            return AccessDenied(text, next_step="your session with AWS has ended: log in again, then run it again")
         if code in _DENIED or status in (401, 403):
             return AccessDenied(
                 text, next_step="check the roles of the environment and who you are: aws sts get-caller-identity"

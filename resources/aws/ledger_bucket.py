@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
+from botocore.exceptions import ClientError
 
-from resources.aws.dagster_clients import s3_client
-from resources.aws.errors import aws_call
+from resources.aws.errors import aws_call, error_code
 from resources.aws.session import Aws
 from resources.config.names import ledger_bucket
 from resources.model.errors import NotFound
+
+_TRIES = 5
+_PAUSE = 0.2  # seconds
 
 
 def put_new_object(aws: Aws, key: str, document: Mapping[str, Any]) -> None:
@@ -20,13 +24,25 @@ def put_new_object(aws: Aws, key: str, document: Mapping[str, Any]) -> None:
     bucket = ledger_bucket(aws.env)
     try:
         with aws_call(f"writing {key} to the ledger {bucket}"):
-            s3_client(aws).put_object(
-                Bucket=bucket, Key=key, Body=rfc8785.dumps(document), IfNoneMatch="*", ContentType="application/json"
-            )
+            _put_if_new(aws.client("s3"), Bucket=bucket, Key=key, Body=rfc8785.dumps(document))
     except NotFound as error:
         raise NotFound(
             f"the ledger bucket {bucket} does not exist", next_step=f"eks-assets bootstrap {aws.env.name} --apply"
         ) from error
+
+
+def _put_if_new(s3: Any, **request: Any) -> None:
+    """S3 refuses one of two conditional writes under one key that come at once (409 ConditionalRequestConflict), and
+    asks for another try, which botocore does not make (S3 user guide, "Prevent object overwrites")."""
+    for left in reversed(range(_TRIES)):
+        try:
+            s3.put_object(**request, IfNoneMatch="*", ContentType="application/json")
+        except ClientError as error:
+            if error_code(error) != "ConditionalRequestConflict" or not left:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def read_object(aws: Aws, key: str, version: str = "", limit: int | None = None) -> bytes:

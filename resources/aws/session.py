@@ -26,6 +26,7 @@ from botocore.loaders import Loader
 
 from resources.aws.clients import ClientFactory
 from resources.aws.errors import aws_call
+from resources.config import names
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import AccessDenied, ConfigError, WrongAccount
@@ -126,19 +127,27 @@ class Aws:
     """Clients of one environment, made once each and safe to share between threads.
 
     Every call runs as `roles.deployer` (through `roles.pipeline` where given), with external id and session tags;
-    `planning`: as `roles.planner`, where the environment names one. The credentials refresh before the hour that a
+    `planning`: as `roles.planner`, where the environment names one; `run_id`: the run that acts, which the names of
+    its sessions carry into CloudTrail and the cluster's audit log. The credentials refresh before the hour that a
     chained session lasts is over.
     """
 
     def __init__(
-        self, env: Environment, source: Source | None = None, *, as_deployer: bool = True, planning: bool = False
+        self,
+        env: Environment,
+        source: Source | None = None,
+        *,
+        as_deployer: bool = True,
+        planning: bool = False,
+        run_id: str | None = None,
     ) -> None:
         self.env = env
+        self._session_name = names.session_name(env.name, run_id)
         self.planning = planning and env.roles.planner is not None
         self.source = source or Source.of(env)
         self._chain = _chain(env, planning) if as_deployer else []
         self._lock = threading.RLock()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._session: boto3.Session | None = None
 
     @property
@@ -162,15 +171,22 @@ class Aws:
     @property
     def client(self) -> ClientFactory:
         """Makes the boto3 client of a service, for example `client("cloudformation")`."""
-        return self._client
+        return self.clients_in(self.env.region)
 
-    def _client(self, service: str) -> Any:
+    def clients_in(self, region: str) -> ClientFactory:
+        """The same in another region."""
+        return partial(self._client, region)
+
+    def _client(self, region: str, service: str) -> Any:
+        key = (service, region)
         with self._lock:
-            if service not in self._clients:
+            if key not in self._clients:
                 # Its overloads take a service's name as written, not as held by a variable.
                 make_client: Callable[..., Any] = self.session.client
-                self._clients[service] = make_client(service, endpoint_url=self.source.endpoint, config=_CONFIG)
-            return self._clients[service]
+                self._clients[key] = make_client(
+                    service, region_name=region, endpoint_url=self.source.endpoint, config=_CONFIG
+                )
+            return self._clients[key]
 
     def check_account(self) -> str:
         """The ARN we act as. Raises WrongAccount when it belongs to another account than the environment names,
@@ -218,7 +234,7 @@ class Aws:
 
     def _assume(self, session: boto3.Session, arn: str, external_id: str | None) -> boto3.Session:
         extra: dict[str, Any] = {
-            "RoleSessionName": f"eks-assets-{self.env.name}"[:64],
+            "RoleSessionName": self._session_name,
             "DurationSeconds": 3600,
             "Tags": [{"Key": "eks-assets:environment", "Value": self.env.name}],
         }

@@ -33,7 +33,9 @@ from resources.config.names import (
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares.
 _READ_ACTIONS = """
     acm:DescribeCertificate acm:ListTagsForCertificate
+    cloudtrail:LookupEvents
     ec2:Describe*
+    elasticloadbalancing:Describe*
     elasticfilesystem:Describe* elasticfilesystem:ListTagsForResource
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
@@ -49,6 +51,7 @@ _READ_ACTIONS = """
     sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic
     sns:ListTagsForResource
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags
+    tag:GetResources
 """
 _READ_BUCKETS = ["s3:Get*Configuration", "s3:GetBucket*", "s3:ListBucket", "s3:ListTagsForResource"]
 _PLANNING_ACTIONS = """
@@ -104,6 +107,9 @@ UNDOING = "DeleteParameter DeleteParameters LabelParameterVersion UnlabelParamet
 # What shows an approver how a release stands.
 APPROVERS_READ = ("rejections", "releases", "requests", "ui-votes", "uses")
 
+# What `history` and `audit verify` read.
+HISTORY = ("changes", "drift", "rejections", "requests", "ui-votes")
+
 
 def approver_statements(env: Environment, key: Any) -> list[Document]:
     """An approver reads releases and requests, and writes grants: versions of a parameter, each under its writer's own
@@ -157,7 +163,6 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
     return [
         *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
         deny(["cloudformation:CreateChangeSet"], **{"ForAnyValue:StringNotEquals": taking_over}),
-        *_reading(env),
         *_secrets(git_secrets(env)),
         *_platform(env),
         *_ledger(env, key),
@@ -168,21 +173,30 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
 
 def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
     """The planner reads what exists, and makes and deletes the change sets that a plan looks into. Of the ledger it
-    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed; of git's
-    credentials it reads those that may not write; it has no part in leases. `service_role`, `key`: the ARNs of the role
-    that a change set names, and of the ledger's key."""
+    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed and what was
+    done, with the head of the chain; of git's credentials it reads those that may not write; it has no part in leases.
+    `service_role`, `key`: the ARNs of the role that a change set names, and of the ledger's key."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
+    listed, read = ("uses", *HISTORY), ("pushes", "releases", *HISTORY)
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
-        *_reading(env),
         *_secrets(read_only_git_secret(env)),
-        allow(["s3:ListBucket"], bucket, StringLike={"s3:prefix": "uses/*"}),
-        allow(["s3:GetObject"], f"{bucket}/pushes/*"),
+        allow([action for action in _READ_BUCKETS if action != "s3:ListBucket"], loki_buckets(env)),
+        allow(["s3:ListBucket", "s3:ListBucketVersions"], bucket, StringLike={"s3:prefix": [f"{f}/*" for f in listed]}),
+        allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in read]),
+        _chain_head(env),
         allow(["kms:Decrypt"], key, StringEquals={"kms:EncryptionContext:aws:s3:arn": bucket}),
         no_grants(env),
         no_anchors(env),
         *no_changes_elsewhere(env),
     ]
+
+
+def _chain_head(env: Environment) -> Document:
+    """The row with the end of the ledger's chain (`records/chain_head.py`), of a table whose other rows are leases."""
+    rows = {"dynamodb:LeadingKeys": "ledger:*"}
+    table = build_arn(env, "dynamodb", f"table/{lease_table(env)}")
+    return allow(["dynamodb:GetItem"], table, **{"ForAllValues:StringLike": rows})
 
 
 def _keeps_key(key: Any) -> Document:
@@ -212,24 +226,32 @@ def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: b
     return [
         allow(actions, own),
         *([allow(["cloudformation:CreateChangeSet"], own, StringEquals=carries_tag(env))] if existing_only else []),
-        allow(["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], bootstrap),
+        allow(
+            [f"cloudformation:{verb}" for verb in ("DescribeStacks", "GetTemplate", "ListStackResources")], bootstrap
+        ),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
         allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"}),
     ]
 
 
-def reading_statements() -> list[Document]:
-    """What deployer and planner read of any resource: a policy of its own, as an inline one would be too long."""
-    return [allow(_READ_ACTIONS.split())]
+def reading_statements(env: Environment) -> list[Document]:
+    """What deployer and planner both read: one policy of its own, as inline ones would be too long, and the template,
+    too."""
+    return [allow(_READ_ACTIONS.split()), *_reading(env)]
 
 
 def _reading(env: Environment) -> list[Document]:
     """What exists in the account and in the cluster, and the charts, where they lie in the account's registry."""
     images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    cluster_log = build_arn(env, "logs", f"log-group:/aws/eks/{env.cluster_name}/cluster")
     mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, build_arn(env, "ecr", "repository/*"))]
     return [
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], own_cluster(env)),
+        # AWS has asked with and without the end.
+        allow(["logs:FilterLogEvents"], [cluster_log, f"{cluster_log}:*"]),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
+        # AWS's own parameters, which say what the newest images of nodes are.
+        allow(["ssm:GetParameter"], f"arn:{env.partition}:ssm:{env.region}::parameter/aws/service/eks/optimized-ami/*"),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
         allow(["sts:GetCallerIdentity"]),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from resources.aws.session import Aws
 from resources.bootstrap.gate import make_anchor, write_anchor
+from resources.bootstrap.service_linked_roles import make_linked_roles
 from resources.bootstrap.template import BootstrapOutputs, build_bootstrap_template
 from resources.cloudformation import protect_from_replacement, stack_tags
 from resources.config.environment import Environment, Roles
@@ -55,6 +56,7 @@ def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_p
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:
         _make(driver, spec, context)
+    make_linked_roles(context)
     write_anchor(context, anchor)
     observed = driver.observe(spec, context)
     if observed is None or not isinstance(observed.outputs, BootstrapOutputs):

@@ -76,7 +76,7 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
     rights = planner_statements(env, service_arn, key_arn)
     planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
-    document.add_resource(_read_rights(deployer, planner))
+    document.add_resource(_read_rights(env, deployer, planner))
     # Stacks without a service role are made with the deployer's own rights.
     _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
     approver = document.add_resource(_approver_policy(env, key))
@@ -104,8 +104,8 @@ def _add_stack_rights(document: Template, env: Environment, makers: list[iam.Rol
         document.add_resource(iam.ManagedPolicy(title, PolicyDocument=policy_document(*statements), Roles=roles))
 
 
-def _read_rights(*roles: iam.Role) -> iam.ManagedPolicy:
-    document = policy_document(*reading_statements())
+def _read_rights(env: Environment, *roles: iam.Role) -> iam.ManagedPolicy:
+    document = policy_document(*reading_statements(env))
     return iam.ManagedPolicy("ReadRights", PolicyDocument=document, Roles=[Ref(role) for role in roles])
 
 

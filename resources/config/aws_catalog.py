@@ -55,6 +55,8 @@ _MINORS_TO_COME = 6
 REGIONS: dict[str, str] = {
     region: partition for partition, regions in _BOTOCORE["partitions"].items() for region in regions.split()
 }
+# Elsewhere EC2 has another service principal, and neither public.ecr.aws nor the add-ons' registries are reachable.
+SUPPORTED_PARTITIONS = ("aws", "aws-us-gov")
 INSTANCE_SIZES: dict[str, frozenset[str]] = {
     family: word_set(sizes) for family, sizes in _BOTOCORE["instance_sizes"].items()
 }

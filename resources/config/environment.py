@@ -10,9 +10,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from resources.config import aws_catalog, names
 from resources.config.allowed_identities import AllowedIdentities, Identity, PersonName
+from resources.config.drift_settings import Drift
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.field_types import (
     AccountId,
+    Duration,
     HelmValues,
     KubernetesName,
     KubernetesVersionName,
@@ -24,6 +26,7 @@ from resources.config.field_types import (
     Region,
     RoleArn,
     Seconds,
+    duration_seconds,
 )
 from resources.config.git_settings import Git
 from resources.config.network_settings import HostedZone, Network
@@ -60,7 +63,7 @@ class Approval(Model):
 
     before: UnitWave = "network"
     approvers: int = Field(default=1, ge=1, le=10)
-    expires: str = Field(default="24h", pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')
+    expires: Duration = "24h"
     exclude_initiator: bool = True
     allow: tuple[AllowedIdentities, ...] = ()
     people: dict[PersonName, tuple[Identity, ...]] = Field(default={}, exclude_if=lambda people: not people)
@@ -79,7 +82,7 @@ class Approval(Model):
     @property
     def expires_seconds(self) -> int:
         """How long a grant holds, in seconds."""
-        return int(self.expires[:-1]) * (3600 if self.expires.endswith("h") else 60)
+        return duration_seconds(self.expires)
 
 
 class Retry(Model):
@@ -177,6 +180,8 @@ class Environment(Model):
         default="automatic", description="Whether a change of this file, or of a unit's code, starts a deploy by itself"
     )
     approval: Approval | None = None
+    # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
+    drift: Drift | None = Field(default=None, exclude=True)
     retry: Retry = Retry()
     charts: Charts = Charts()
     git: Git | None = None

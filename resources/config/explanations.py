@@ -58,7 +58,7 @@ def explain_error(error: ErrorDetails, root: type[BaseModel], document: Document
         return f"has {context['actual_length']}; allowed: {_both(bound, described)}"
     if kind in _EXPECTED:
         wrong = f"{_quoted(value)} is not possible" if isinstance(value, str | int | float) else f"is {_kind(value)}"
-        return f"{wrong}; allowed: {_both(_EXPECTED[kind], described)}"
+        return f"{wrong}; allowed: {_both(_EXPECTED[kind], described or _form_of(annotation_at(root, location)))}"
     return f"{_quoted(value)} is not possible; allowed: {_both(_bound(error), described)}"
 
 
@@ -107,6 +107,21 @@ def _bare(annotation: Any, described: str) -> tuple[Any, str]:
         if len(parts) == 1:
             return _bare(parts[0], described)
     return annotation, described
+
+
+def _form_of(annotation: Any) -> str:
+    """How a mapping, or a list of them, is written: `such as {key: ..., effect: ...}`, with the fields that it needs;
+    all of them where none is needed. Empty for other types."""
+    annotation = _bare(annotation, "")[0]
+    if get_origin(annotation) is tuple:
+        inner = _form_of(get_args(annotation)[0])
+        return inner.replace("such as {", "of mappings such as {", 1)
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return ""
+    fields = annotation.model_fields.items()
+    needed = [field.alias or name for name, field in fields if field.is_required()]
+    shown = needed or [field.alias or name for name, field in fields][:4]
+    return f"such as {{{', '.join(f'{name}: ...' for name in shown)}}}"
 
 
 def _described(field: FieldInfo) -> str:

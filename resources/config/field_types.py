@@ -13,9 +13,9 @@ from resources.config import aws_catalog
 from resources.config.problems import suggest_choices
 from resources.model.outputs import plain_document
 from resources.support.yaml_limits import InputTooLarge, load_document, read_limits
-from resources.support.yaml_loaders import Loader
 
 Seconds = Annotated[float, Field(gt=0, description="seconds, more than 0")]
+Duration = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hm]$", description='hours ("24h") or minutes ("30m")')]
 Arn = Annotated[
     str,
     Field(
@@ -86,6 +86,11 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def duration_seconds(duration: str) -> int:
+    """The seconds of a Duration."""
+    return int(duration[:-1]) * (3600 if duration.endswith("h") else 60)
+
+
 def _cidr(value: str) -> str:
     try:
         ipaddress.IPv4Network(value)
@@ -106,6 +111,12 @@ def _kubernetes_version(value: str) -> str:
 def _region(value: str) -> str:
     if value not in aws_catalog.REGIONS:
         raise ValueError(f"{value} is not a region; {suggest_choices(value, aws_catalog.REGIONS)}")
+    partition = aws_catalog.partition_of(value)
+    if partition not in aws_catalog.SUPPORTED_PARTITIONS:
+        raise ValueError(
+            f"{value} lies in the partition {partition}, whose service principals, endpoints and image registries are "
+            f"others; allowed: regions of {' and '.join(aws_catalog.SUPPORTED_PARTITIONS)}"
+        )
     return value
 
 
@@ -144,7 +155,7 @@ def _access_policy(value: str) -> str:
 
 def _yaml_mapping(value: str) -> str:
     try:
-        content: Any = load_document(value, read_limits(), Loader)
+        content: Any = load_document(value, read_limits())
     except InputTooLarge as error:
         raise ValueError(str(error.problem)) from None
     except yaml.YAMLError as error:
@@ -184,4 +195,7 @@ InstanceType = Annotated[str, AfterValidator(_instance_type)]
 AddonName = Annotated[str, AfterValidator(_addon_name)]
 AccessPolicyArn = Annotated[str, AfterValidator(_access_policy)]
 YamlText = Annotated[str, AfterValidator(_yaml_mapping)]
+SecurityGroupId = Annotated[
+    str, Field(pattern=r"^sg-[0-9a-f]+$", description="the id of a security group, such as sg-0a1b2c3d")
+]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$", description="a subnet id, such as subnet-0a1b2c3d")]

@@ -10,6 +10,8 @@ from resources.config.field_types import Model
 
 # Every environment has these; `git.variables` adds others.
 BUILT_IN_VARIABLES = ("RESOURCE_PREFIX", "APP_DOMAIN", "CERTIFICATE_ARN")
+# Folders of the specification's layout of the application repository that are no product.
+NO_PRODUCTS = frozenset({"istio"})
 
 BranchName = Annotated[
     str,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,18 @@ from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
 from resources.config.names import platform_name
-from resources.config.placeholders import cluster_variables, substitute_placeholders
-from resources.config.problems import MOST_EXPLAINED, Location, Problem, did_you_mean, display_path, suggest_choices
+from resources.config.placeholders import (
+    CLUSTER_VARIABLES,
+    cluster_variables,
+    placeholders_in,
+    substitute_placeholders,
+)
+from resources.config.problems import MOST_EXPLAINED, Location, Problem, display_path, suggest_choices
+from resources.config.referred_files import find_referred_file
+from resources.config.storage_drivers import add_storage_drivers
 from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks, platform_in
 from resources.config.validation_catalog import catalog_warnings
-from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units
+from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units, users_left_on
 from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain_document
@@ -135,13 +143,15 @@ def _read_files(files: Iterable[Path]) -> list[Document]:
     return [document for document in documents if document is not None]
 
 
-def check_environment_file(file: Path, known_units: KnownUnits | None = None) -> list[Problem]:
+def check_environment_file(
+    file: Path, known_units: KnownUnits | None = None, today: date | None = None
+) -> list[Problem]:
     """Everything that is wrong with an environment file and the files that it refers to, in the order of lines,
     warnings included."""
-    return read_environment(file, known_units)[1]
+    return read_environment(file, known_units, today)[1]
 
 
-def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> list[Problem]:
+def check_all(names: Iterable[str], known_units: KnownUnits | None = None, today: date | None = None) -> list[Problem]:
     """Everything that is wrong with the environments of these names or files, each problem once, and with any two of
     them together or with another file in their folder, warnings included. A name without a file is a problem too."""
     problems: list[Problem] = []
@@ -152,7 +162,7 @@ def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> li
         except ConfigError as error:
             problems.append(Problem(name, 1, "(document)", error.message))
             continue
-        problems += check_environment_file(file, known_units)
+        problems += check_environment_file(file, known_units, today)
         document, _ = read_yaml(file)
         documents += [document] if document else []
     own = {document.file.resolve() for document in documents}
@@ -162,8 +172,11 @@ def check_all(names: Iterable[str], known_units: KnownUnits | None = None) -> li
     return sorted({*problems, *find_clashes(documents, others)})
 
 
-def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple[Environment | None, list[Problem]]:
-    """The environment, or None where anything but a warning is wrong with it, and every problem."""
+def read_environment(
+    file: Path, known_units: KnownUnits | None = None, today: date | None = None
+) -> tuple[Environment | None, list[Problem]]:
+    """The environment, or None where anything but a warning is wrong with it, and every problem. `today`: a Kubernetes
+    version whose support has ended by then is one."""
     document, problems = read_yaml(file)
     if document is None:
         return None, problems
@@ -186,9 +199,10 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
     try:
         environment = Environment.model_validate(data)
         problems += missing_namespaces(document, environment, known_units or {})
+        problems += users_left_on(document, environment, known_units or {})
     except ValidationError as error:
         problems += _explained(error, document, cluster)
-    problems += [*cross_checks(document, cluster, known_units or ()), *catalog_warnings(document, cluster)]
+    problems += [*cross_checks(document, cluster, known_units or ()), *catalog_warnings(document, cluster, today)]
     usable = all(problem.warning for problem in problems)
     return (environment if usable else None), sorted(set(problems))
 
@@ -196,16 +210,22 @@ def read_environment(file: Path, known_units: KnownUnits | None = None) -> tuple
 def _explained(error: ValidationError, document: Document, cluster: Document | None) -> list[Problem]:
     problems = []
     errors = error.errors(include_url=False)
+    valueless = CLUSTER_VARIABLES - cluster_variables(document.data).keys()
     for detail in errors[:MOST_EXPLAINED]:
         detail["loc"] = location = tuple(step for step in detail["loc"] if step != "[key]")
         if location[:1] != ("cluster",):
             problems.append(document.problem(location, explain_error(detail, Environment, document)))
-        elif cluster is not None:
+        elif cluster is not None and not _is_left_open(detail["input"], valueless):
             detail["loc"] = location[1:]
             problems.append(cluster.problem(location[1:], explain_error(detail, ClusterConfig, cluster)))
     if len(errors) > MOST_EXPLAINED:
         problems.append(document.problem((), f"has {len(errors) - MOST_EXPLAINED} more faults"))
     return problems
+
+
+def _is_left_open(value: Any, valueless: Set[str]) -> bool:
+    """Whether a text cannot be right before another field, which has been reported, is."""
+    return isinstance(value, str) and not valueless.isdisjoint(placeholders_in(value))
 
 
 def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
@@ -214,7 +234,7 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
     if not isinstance(name, str):
         what = "is required" if "cluster" not in document.data else "is not a path"
         return None, [document.problem(("cluster",), f"{what}; allowed: a ClusterConfig file, such as clusters/x.yaml")]
-    file, missing = _referred_file(document, ("cluster",), name)
+    file, missing = find_referred_file(document, ("cluster",), name)
     if file is None:
         return None, missing
     cluster, problems = read_yaml(file)
@@ -224,7 +244,8 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
         return None, [*problems, cluster.problem((), "is not a mapping; allowed: a ClusterConfig")]
     data, faults = substitute_placeholders(cluster.data, cluster_variables(document.data))
     problems += [cluster.problem(location, message) for location, message in faults]
-    return cluster.with_data(data), problems
+    cluster, added = add_storage_drivers(document, cluster.with_data(data))
+    return cluster, problems + added
 
 
 def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
@@ -240,7 +261,7 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
         if not isinstance(name, str):
             continue
         location: Location = ("addons", str(unit), "values_file")
-        file, missing = _referred_file(document, location, name)
+        file, missing = find_referred_file(document, location, name)
         problems += missing
         if file is None:
             continue
@@ -257,25 +278,3 @@ def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:
                     "values": merge_mappings(plain_document(values.data or {}), plain_document(own)),
                 }
     return result, problems
-
-
-def _referred_file(document: Document, location: Location, name: str) -> tuple[Path | None, list[Problem]]:
-    """The file that the document names at the location, relative to itself; none where it is missing or, links
-    followed, not below the document's own folder: what lies there is not the environment's, and would be shown."""
-    folder = document.file.parent
-    file = folder / name
-    try:
-        is_inside = file.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the name
-        is_inside = False
-    if not is_inside:
-        message = f"{name[:200]!a} is not inside of {display_path(folder)}; allowed: a file in that folder"
-        return None, [document.problem(location, message)]
-    if not file.is_file():
-        return None, [document.problem(location, f"there is no file {display_path(file)}{_neighbour(file)}")]
-    return file, []
-
-
-def _neighbour(file: Path) -> str:
-    """The file beside a missing one that was probably meant."""
-    return did_you_mean(file.name, [f.name for f in file.parent.glob("*.yaml")]) if file.parent.is_dir() else ""

@@ -175,3 +175,18 @@ def topic_name(env: Environment) -> str:
 def queue_name(env: Environment) -> str:
     """The name of the environment's SQS queue of deploy requests; its dead-letter queue has `-dlq` behind it."""
     return f"{env.resource_prefix}-deploy-requests"
+
+
+SESSION_PREFIX = "eks-assets-"
+_LONGEST_SESSION = 64
+
+
+def session_name(environment: str, run_id: str | None) -> str:
+    """The name of a session of the environment's roles; that of a run ends in the run's id, whole."""
+    name, run = f"{SESSION_PREFIX}{environment}", f"-{run_id}" if run_id else ""
+    return name[: _LONGEST_SESSION - len(run)] + run
+
+
+def is_session_of_run(session: str, run_id: str) -> bool:
+    """Whether a session has the name of one of that run's."""
+    return session.startswith(SESSION_PREFIX) and session.endswith(f"-{run_id}")

@@ -1,4 +1,5 @@
 """Placeholders in a ClusterConfig, as the specification's envsubst had them; an unknown one is an error.
+`$${NAME}` is the text `${NAME}`, for whoever has variables of its own.
 
 They are replaced in the parsed document, not in the text: a value cannot change the document's structure, `version:
 ${KUBERNETES_VERSION}` stays text without quotes, and lines stay where they are.
@@ -11,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.config.aws_catalog import partition_of, word_set
+from resources.config.eksctl.unsupported import is_refused
 from resources.config.names import cluster_name, resource_prefix
 from resources.config.problems import Location, suggest_choices
 
 # ${aws:username} in a policy is IAM's own and no placeholder.
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\b")
+_PLACEHOLDER = re.compile(r"\$?(?:\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)\b)")
 # Known only once the VPC has been looked up; the cluster's stack takes the looked-up one.
 KEPT = frozenset({"VPC_ID"})
 KARPENTER_NAMESPACE = "kube-system"
@@ -55,7 +57,8 @@ def cluster_variables(environment: Mapping[str, Any]) -> dict[str, str]:
 
 def substitute_placeholders(data: Any, variables: Mapping[str, str]) -> tuple[Any, list[tuple[Location, str]]]:
     """The document with its placeholders replaced, and (location, fault) of each one that nobody knows.
-    One that is known and has no value (its own field is at fault) stays as it is and is not reported again."""
+    One that is known and has no value (its own field is at fault) stays as it is and is not reported again, nor is one
+    in a field that is refused whatever it holds."""
     faults: list[tuple[Location, str]] = []
     allowed = CLUSTER_VARIABLES | KEPT
 
@@ -68,8 +71,11 @@ def substitute_placeholders(data: Any, variables: Mapping[str, str]) -> tuple[An
 
     def one(match: re.Match[str], location: Location) -> str:
         name = match[1] or match[2]
-        if name not in allowed:
-            faults.append((location, f"{match[0]} is not a variable; {suggest_choices(name, allowed)}"))
+        if match[0].startswith("$$"):
+            return match[0][1:]
+        if name not in allowed and not is_refused(location):
+            escape = f"or ${match[0]} for the text {match[0]}"
+            faults.append((location, f"{match[0]} is not a variable; {suggest_choices(name, allowed)}, {escape}"))
         return variables.get(name, match[0])
 
     return replace(data, ()), faults
@@ -77,4 +83,5 @@ def substitute_placeholders(data: Any, variables: Mapping[str, str]) -> tuple[An
 
 def placeholders_in(text: str) -> tuple[str, ...]:
     """The names of the placeholders in a text."""
-    return tuple(match[1] or match[2] for match in _PLACEHOLDER.finditer(text))
+    matches = _PLACEHOLDER.finditer(text)
+    return tuple(match[1] or match[2] for match in matches if not match[0].startswith("$$"))

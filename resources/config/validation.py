@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from resources.config import aws_catalog
-from resources.config.git_settings import BUILT_IN_VARIABLES
+from resources.config.git_settings import BUILT_IN_VARIABLES, NO_PRODUCTS
 from resources.config.names import derived_names, platform_name, resource_prefix
 from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
@@ -42,7 +42,7 @@ LARGEST = 2**53 - 1  # the largest whole number that every reader of JSON keeps 
 
 def cross_checks(environment: Document, cluster: Document | None, units: Iterable[str] = ()) -> list[Problem]:
     """Every problem between the fields of an environment file and its ClusterConfig. `units`: the names of all."""
-    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _mirror, _versions)
+    checks = (_alternatives, _sandbox, _roles, _zones, _vpc_size, _placeholders, _git, _mirror, _versions, _once)
     problems = [problem for check in checks for problem in check(environment)]
     problems += [*_names(environment, units), *approval_checks(environment, cluster)]
     for document in (environment, cluster) if cluster else (environment,):
@@ -215,6 +215,12 @@ def _repository(environment: Document) -> Iterator[Problem]:
 
 
 def _versions(environment: Document) -> Iterator[Problem]:
+    for unit in ("karpenter", "karpenter_crds"):
+        location: Location = ("addons", unit, "version")
+        version, own = environment.at(location, str), environment.at(("karpenter_version",), str)
+        if version is not None and own is not None and version != own:
+            message = f"{version} is not karpenter_version, {own}, of which its CRDs and policies are"
+            yield environment.problem(location, f"{message}; allowed: karpenter_version alone")
     kubernetes = aws_catalog.KUBERNETES_VERSIONS.get(environment.at(("kubernetes_version",), str) or "")
     parts = (environment.at(("karpenter_version",), str) or "").split(".")
     if kubernetes is None or len(parts) != 3 or not all(part.isdigit() for part in parts):
@@ -223,6 +229,18 @@ def _versions(environment: Document) -> Iterator[Problem]:
         oldest = ".".join(map(str, kubernetes.karpenter))
         message = f"does not know Kubernetes {environment.data['kubernetes_version']}; allowed: {oldest} or newer"
         yield environment.problem(("karpenter_version",), message)
+
+
+def _once(environment: Document) -> Iterator[Problem]:
+    """Lists in which nothing stands twice, and folders of the application repository that are no product's."""
+    for field in ("products_purchased", "email_subscriptions", "namespaces"):
+        entries = environment.at((field,), list) or []
+        for index, entry in enumerate(entries):
+            if entry in entries[:index]:
+                yield environment.problem((field, index), f"{entry} is written twice; allowed: each once")
+            elif field == "products_purchased" and entry in NO_PRODUCTS:
+                message = f"{entry} is a folder of every environment; allowed: names of products"
+                yield environment.problem((field, index), message)
 
 
 def _names(environment: Document, units: Iterable[str]) -> Iterator[Problem]:
@@ -249,6 +267,13 @@ def platform_in(document: Document) -> str | None:
     return platform_name(account, region, resource_prefix(tenant, target))
 
 
+def _in_iam(document: Document) -> tuple[str, str] | None:
+    """The account, and the prefix of every name in its IAM; None where a field that says so is missing."""
+    fields = (document.at((key,), str) for key in ("account", "tenant", "target_env"))
+    account, tenant, target = fields
+    return None if account is None or tenant is None or target is None else (account, resource_prefix(tenant, target))
+
+
 def find_clashes(files: list[Document], others: Sequence[Document] = ()) -> list[Problem]:
     """Environments that would fight over names, as they describe one platform, or one of which could make an approver
     of the other. `others`: files that are not checked themselves."""
@@ -258,4 +283,7 @@ def find_clashes(files: list[Document], others: Sequence[Document] = ()) -> list
         if platform is not None and platform == platform_in(first):
             message = f"describes the platform of {first.file.stem} too, {platform}; allowed: another target_env"
             problems.append(second.problem(("target_env",), message))
+        elif (names := _in_iam(second)) is not None and names == _in_iam(first):
+            message = f"gives IAM the names of {first.file.stem}, in whose account it is: IAM knows no regions"
+            problems.append(second.problem(("target_env",), f"{message}; allowed: another target_env"))
     return [*problems, *find_foreign_roles(files)]

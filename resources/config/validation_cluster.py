@@ -11,11 +11,17 @@ from typing import Any
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
 from resources.config.names import cluster_name, resource_prefix
 from resources.config.problems import Location, Problem, suggest_choices
+from resources.config.validation_places import place_checks
 from resources.config.yaml_document import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"
 _ACCESS_ENTRIES: Location = ("accessConfig", "accessEntries")
 _ADMINISTRATOR = CLUSTER_ADMIN_POLICY.rpartition("/")[2]
+_EVERYWHERE = ipaddress.IPv4Network("0.0.0.0/0")
+_NOT_PUBLIC = [
+    ipaddress.IPv4Network(block)
+    for block in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+]
 Block = tuple[Location, ipaddress.IPv4Network]
 
 
@@ -25,7 +31,7 @@ def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem
     yield from _vpc(environment, cluster)
     yield from _blocks(environment, cluster)
     yield from _node_zones(environment, cluster)
-    yield from _somewhere_to_run(cluster)
+    yield from place_checks(environment, cluster)
     yield from _release_versions(environment, cluster)
     yield from _administrator(environment, cluster)
 
@@ -62,6 +68,21 @@ def _vpc(environment: Document, cluster: Document) -> Iterator[Problem]:
     endpoints = cluster.at(("vpc", "clusterEndpoints"), dict) or {}
     if vpc.get("publicAccessCIDRs") and endpoints.get("publicAccess") is False:
         yield cluster.problem(("vpc", "publicAccessCIDRs"), "has no effect; allowed: with publicAccess: true")
+    yield from _public_blocks(cluster, endpoints)
+
+
+def _public_blocks(cluster: Document, endpoints: dict[str, Any]) -> Iterator[Problem]:
+    """Blocks that the public endpoint answers. Source: EKS user guide, "Cluster API server endpoint"."""
+    location: Location = ("vpc", "publicAccessCIDRs")
+    blocks = [block_of(text) if isinstance(text, str) else None for text in cluster.at(location, list) or []]
+    for index, block in enumerate(blocks):
+        if block is not None and any(block.subnet_of(private) for private in _NOT_PUBLIC):
+            message = f"{block} is no public network, and EKS refuses it; allowed: public addresses, such as a NAT's"
+            yield cluster.problem((*location, index), message)
+    is_limited = blocks and _EVERYWHERE not in blocks and endpoints.get("publicAccess") is not False
+    if is_limited and endpoints.get("privateAccess") is not True:
+        message = "keeps nodes from the API server, as they reach it by their NAT's address"
+        yield cluster.problem(location, f"{message}; allowed: vpc.clusterEndpoints.privateAccess: true")
 
 
 def _blocks(environment: Document, cluster: Document) -> Iterator[Problem]:
@@ -106,18 +127,12 @@ def _node_zones(environment: Document, cluster: Document) -> Iterator[Problem]:
                 yield cluster.problem(location, message)
 
 
-def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
-    auto = cluster.at(("autoModeConfig", "enabled"), bool)
-    if not auto and not any(cluster.data.get(key) for key in ("managedNodeGroups", "fargateProfiles", "nodeGroups")):
-        message = "gives pods nowhere to run; allowed: managedNodeGroups, fargateProfiles or autoModeConfig.enabled"
-        yield cluster.problem((), message)
-
-
 def _release_versions(environment: Document, cluster: Document) -> Iterator[Problem]:
     """A kubelet is never newer than the API server, and at most three minors older."""
     version = _minor(environment.at(("kubernetes_version",), str))
     for index, group in _entries(cluster, ("managedNodeGroups",)):
-        release = _minor(group.get("releaseVersion"))
+        # Bottlerocket counts its own releases.
+        release = None if group.get("amiFamily") == "Bottlerocket" else _minor(group.get("releaseVersion"))
         if version is not None and release is not None and not version - 3 <= release <= version:
             message = f"is of Kubernetes 1.{release}; allowed: 1.{version - 3} to 1.{version} with this cluster"
             yield cluster.problem(("managedNodeGroups", index, "releaseVersion"), message)

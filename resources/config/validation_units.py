@@ -12,10 +12,14 @@ from resources.config.yaml_document import Document
 
 class KnownUnit(Protocol):
     """What validation asks of a unit. `needed_namespace`: the one of the environment's that its objects lie in; None
-    where it needs none, or a chart makes it."""
+    where it needs none, or a chart makes it. `follows`: the units that it comes after for what they bring, such as
+    kinds of objects."""
 
     @property
     def needed_namespace(self) -> str | None: ...
+
+    @property
+    def follows(self) -> tuple[str, ...]: ...
 
     def is_enabled(self, env: Environment) -> bool:
         """Whether the environment wants the unit."""
@@ -43,4 +47,15 @@ def missing_namespaces(document: Document, environment: Environment, known_units
         if needed and needed not in environment.namespaces and unit.is_enabled(environment):
             message = f"lacks {needed}, which {name} needs; allowed: {needed} beside the others"
             problems.append(document.problem(("namespaces",), message))
+    return problems
+
+
+def users_left_on(document: Document, environment: Environment, known_units: KnownUnits) -> list[Problem]:
+    """A unit that is switched off while others need what it brings. A warning: somebody else may have installed it."""
+    problems = []
+    for name in environment.addons:
+        users = [user for user, unit in known_units.items() if name in unit.follows and unit.is_enabled(environment)]
+        if name in known_units and not environment.addon(name).enabled and users:
+            message = f"is off, and others need it: {', '.join(users)}; switch those off too, or install it yourself"
+            problems.append(document.problem(("addons", name), message, warning=True))
     return problems

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from resources.context import Context
 from resources.model.change import NOTHING_TO_DO, Change, Observed
-from resources.model.drift import Drift, Unchecked
+from resources.model.drift import Drift, Finding, Unchecked
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec
 
@@ -20,6 +21,14 @@ class Driver(ABC, Generic[S]):
     @abstractmethod
     def observe(self, spec: S, context: Context) -> Observed | None:
         """What exists; None: nothing."""
+
+    def observe_drift(
+        self, spec: S, observed: Observed | None, context: Context, is_ignored: Callable[[Finding], bool]
+    ) -> Observed | None:
+        """What was observed, compared with what was applied last as well: for who plans. `is_ignored`: whether the
+        environment's file sets a finding aside. By default as it is, for drivers whose `observe` compares all that
+        exists."""
+        return observed
 
     @abstractmethod
     def plan(self, spec: S, observed: Observed | None) -> Change:

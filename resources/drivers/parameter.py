@@ -9,7 +9,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.base import Driver
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
-from resources.model.drift import Drift, Finding, FindingKind
+from resources.model.drift import AwsResource, Drift, Finding, FindingKind
 from resources.model.errors import NotFound
 from resources.model.outputs import plain_document
 from resources.model.specs import Parameter
@@ -46,7 +46,8 @@ class ParameterDriver(Driver[Parameter[Any]]):
         if live == wanted:
             return Drift()
         kind: FindingKind = "missing" if live is None else "changed"
-        return Drift((Finding("parameter", spec.name, FieldChange("value", wanted, live), kind),))
+        changed = AwsResource("AWS::SSM::Parameter", spec.name)
+        return Drift((Finding("parameter", spec.name, FieldChange("value", wanted, live), kind, resource=changed),))
 
     def apply(self, spec: Parameter[Any], context: Context) -> None:
         """Write the value."""

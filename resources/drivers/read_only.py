@@ -1,19 +1,21 @@
-"""Things that are only read: an existing VPC, an existing DNS zone."""
+"""Things that are only read: an existing VPC, an existing DNS zone, the versions that EKS offers."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.base import ReadOnly
+from resources.drivers.eks_versions import find_eks_versions
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Lookup, Probes
 
 if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import FilterTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, SubnetTypeDef
 
 INTERNAL, EXTERNAL = "kubernetes.io/role/internal-elb", "kubernetes.io/role/elb"
 
@@ -90,7 +92,31 @@ def _find_zone(spec: Lookup[Any], context: Context) -> Observed | None:
     return Observed("found", {"zone": domain}, NoOutputs())
 
 
-_FINDERS = {"vpc": _find_vpc, "hosted_zone": _find_zone}
+def _find_control_plane(spec: Lookup[Any], context: Context) -> Observed:
+    """Where it is; nowhere, as long as there is none."""
+    name, eks = spec.query["cluster"], context.aws.client("eks")
+    ids: list[str] = []
+    subnets: list[SubnetTypeDef] = []
+    with suppress(NotFound), aws_call(f"describing the EKS cluster {name}"):
+        ids = list(eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"].get("subnetIds", []))
+    if ids:
+        with aws_call(f"describing the subnets of the EKS cluster {name}"):
+            subnets = context.aws.client("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
+    # In the order of the VPC's own: another one would be a change of the stack.
+    by_zone = sorted(subnets, key=lambda s: (s["AvailabilityZone"], s["SubnetId"]))
+    fields: dict[str, Any] = {
+        "subnet_ids": tuple(subnet["SubnetId"] for subnet in by_zone),
+        "zones": tuple(sorted({subnet["AvailabilityZone"] for subnet in by_zone})),
+    }
+    return Observed("found", dict(spec.query), spec.outputs_type()(**fields))
+
+
+_FINDERS = {
+    "vpc": _find_vpc,
+    "hosted_zone": _find_zone,
+    "eks_versions": find_eks_versions,
+    "control_plane": _find_control_plane,
+}
 _MISSING = {
     "vpc": (
         "no VPC has the tags",

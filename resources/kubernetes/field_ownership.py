@@ -52,6 +52,11 @@ CONTROLLERS = (
         "a request that Argo CD takes away once it has refreshed",
     ),
     _controller(
+        r"argocd(?:-notifications-controller)?",
+        r"^metadata\.annotations\.notified\.notifications\.argoproj\.io$",
+        "what Argo CD has told of an Application",
+    ),
+    _controller(
         r"kube-controller-manager",
         r"^(?:metadata\.(?:annotations|finalizers)\b|spec\.(?:volumeName|claimRef|clusterIPs?)\b)",
         "revisions of deployments, bindings of volumes",
@@ -135,6 +140,11 @@ def other_owners(live: Fields, wanted: Fields, own: str) -> list[Owner]:
         if not _is_own(entry, own, entries)
         for path in _written(entry["fieldsV1"], live, wanted, "")
     ]
+
+
+def foreign_owners(live: Fields, own: str) -> list[Owner]:
+    """The fields of a live object, in its own paths, that neither `own` wrote nor a controller is known to write."""
+    return [owner for owner in other_owners(live, live, own) if not is_controllers(owner.manager, owner.path)]
 
 
 def owner_of(path: str, owners: Iterable[Owner]) -> Owner | None:

@@ -12,11 +12,19 @@ EXISTS = "exists"  # in place of a value, for a whole object or resource
 
 
 @dataclass(frozen=True)
+class AwsResource:
+    """A resource of AWS by its type and physical id in CloudFormation: CloudTrail knows by them who changed it."""
+
+    type: str
+    physical_id: str
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes or
-    parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to what
-    is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes that;
-    `since`: when, in ISO 8601."""
+    """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes, argocd,
+    git or parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to
+    what is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes
+    that; `since`: when, in ISO 8601; `resource`: of AWS, of which CloudTrail is to say who changed it."""
 
     layer: str
     object: str
@@ -24,6 +32,7 @@ class Finding:
     kind: FindingKind
     culprit: str = ""
     since: str = ""
+    resource: AwsResource | None = None
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,8 @@ class Drift:
     findings: tuple[Finding, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     is_pending: bool = False
+
+
+def merge_drifts(*drifts: Drift) -> Drift:
+    """What several parts of one unit have to say; none of them is pending."""
+    return Drift(tuple(f for d in drifts for f in d.findings), tuple(u for d in drifts for u in d.unchecked))

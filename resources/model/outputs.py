@@ -113,6 +113,21 @@ def pending_outputs(model: type[OutputsT], unit: str) -> OutputsT:
     return cast(OutputsT, model.model_construct(None, **slots))
 
 
+def value_of(pairs: tuple[str, ...], key: str) -> str:
+    """The VALUE of `key` in an output of the form ("KEY=VALUE", ...); `Pending` while the output is.
+
+    Raises KeyError where it is not in there."""
+    if isinstance(pairs, PendingTuple):
+        (item,) = iter(pairs)
+        return item
+    return dict(pair.split("=", 1) for pair in pairs)[key]
+
+
+def known_values(values: tuple[str, ...]) -> tuple[str, ...]:
+    """An output of several strings; none while it is pending, for what is as good as absent then."""
+    return () if isinstance(values, PendingTuple) else values
+
+
 def plain_document(document: Any) -> Any:
     """The document as plain JSON types (tuples become lists, `Pending` becomes its token, keys become text)."""
     if isinstance(document, Mapping):

@@ -149,6 +149,12 @@ def _reach_of_resource(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]
     return sorted({path.split(".")[1 if path.startswith("Properties.") else 0].partition("[")[0] for path in paths})
 
 
+def is_reach_of_property(kind: str, path: str) -> bool:
+    """Whether a property of a resource touches identity or reach; `path` is dotted, empty for the whole resource."""
+    harmless = (*_OF_EVERY_RESOURCE, *RESOURCES.get(kind, ()))
+    return not _is_below(f"Properties.{path}" if path else "Properties", harmless)
+
+
 def _is_below(path: str, tops: Iterable[str]) -> bool:
     return any(is_within(path, top) for top in tops)
 

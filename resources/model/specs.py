@@ -141,5 +141,5 @@ class Probes(Spec[NoOutputs]):
 class Lookup(Spec[O_co], Generic[O_co]):
     """Something that is only read. `kind` names the reader (`drivers/read_only.py`), `query` its arguments."""
 
-    kind: Literal["vpc", "hosted_zone"]
+    kind: Literal["vpc", "hosted_zone", "eks_versions", "control_plane"]
     query: dict[str, str]

@@ -1,21 +1,31 @@
 """The e-mails that people get: one function an event, from plain data to a `Notification`. Pure.
 
 Texts name units, objects, paths and counts, never a field's value. What somebody must do comes first; the long part,
-which a size limit may cut, comes last. `resources.notifications.topic` sends them.
+which a size limit may cut, comes last. `resources.notifications.topic` sends them. Those of drift are in
+`drift_messages.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from resources.config.environment import Approval, Environment
 from resources.model.display import escape_text
 
-Kind = Literal["approval_needed", "approved", "rejected", "expired", "run_failed", "succeeded", "drift_found"]
+Kind = Literal[
+    "approval_needed",
+    "approved",
+    "rejected",
+    "expired",
+    "run_failed",
+    "succeeded",
+    "drift_found",
+    "drift_resolved",
+    "drift_failed",
+]
 
 # SNS: a subject has less than 100 characters; 256 KiB hold the message and its attributes.
 SUBJECT_CHARACTERS = 99
@@ -71,7 +81,7 @@ def approval_needed(
     approvers = gate.approvers + (not is_proved)
     needed = "1 approval" if approvers == 1 else f"{approvers} approvals by different people"
     others = "; whoever started the deploy does not count" if gate.exclude_initiator else ""
-    facts = {
+    known = {
         "Needed": f"{needed}{others}; valid for {gate.expires}",
         "Asked by": initiator or None,
         "Plan": digest,
@@ -86,13 +96,13 @@ def approval_needed(
             f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
             "plan names of earlier waves stay as they are until exactly this plan is approved.",
             "",
-            *_facts(env, **facts),
+            *list_facts(env, **known),
             "",
             "To approve this plan, or to reject it:",
-            *_indented(commands),
+            *indent_lines(commands),
             "",
             "What would change:",
-            *_indented(summary),
+            *indent_lines(summary),
         ),
         f"approval_needed/{request_id}/{digest}",
         f"eks-assets plan {env.name}",
@@ -108,13 +118,13 @@ def request_approved(env: Environment, digest: str, approvers: Sequence[str], *,
             f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
             "command below does.",
             "",
-            *_facts(env, Plan=digest, Release=request_id),
+            *list_facts(env, Plan=digest, Release=request_id),
             "",
             "Approved by:",
-            *_indented(approvers),
+            *indent_lines(approvers),
             "",
             "To continue it, to look at it, or to stop it before it begins:",
-            *_indented((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
+            *indent_lines((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
         ),
         f"approved/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
@@ -129,13 +139,13 @@ def request_rejected(env: Environment, digest: str, who: str, reason: str, *, re
         (
             f"The plan of {env.name} was rejected, and its release has ended: nothing more is changed under it.",
             "",
-            *_facts(env, Plan=digest, Release=request_id, By=who),
+            *list_facts(env, Plan=digest, Release=request_id, By=who),
             "",
             "Reason:",
-            *_indented(_split(reason or "none given")),
+            *indent_lines(split_lines(reason or "none given")),
             "",
             "To try again, change what was wrong and deploy; that asks for approval again:",
-            *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
+            *indent_lines((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"rejected/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",
@@ -150,10 +160,10 @@ def request_expired(env: Environment, digest: str, at: str, *, request_id: str =
         (
             f"The approval of the plan of {env.name} has expired: nothing more is changed under it.",
             "",
-            *_facts(env, Plan=digest, Release=request_id, Expired=at),
+            *list_facts(env, Plan=digest, Release=request_id, Expired=at),
             "",
             "To ask for approval again, of the plan as it is then:",
-            *_indented((f"eks-assets deploy {env.name}",)),
+            *indent_lines((f"eks-assets deploy {env.name}",)),
         ),
         f"expired/{request_id}/{digest}/{at}",
         f"eks-assets approvals {env.name}",
@@ -170,14 +180,14 @@ def run_failed(
         (
             f"The deploy of {env.name} failed in {unit}. What was done before stays as it is, and is not done again.",
             "",
-            *_facts(env, Run=run_id, Unit=unit, Open=link),
+            *list_facts(env, Run=run_id, Unit=unit, Open=link),
             "",
             "Reason:",
-            *_indented(_split(reason)),
+            *indent_lines(split_lines(reason)),
             "",
-            *(("Next:", *_indented(_split(next_step)), "") if next_step else ()),
+            *(("Next:", *indent_lines(split_lines(next_step)), "") if next_step else ()),
             "To see its state, and to continue where it stopped:",
-            *_indented((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
+            *indent_lines((f"eks-assets status {env.name}", f"eks-assets deploy {env.name}")),
         ),
         f"run_failed/{run_id}",
         f"eks-assets status {env.name}",
@@ -186,71 +196,36 @@ def run_failed(
 
 def deploy_succeeded(env: Environment, run_id: str, seconds: float, changed: Sequence[str]) -> Notification:
     """A deploy is complete. `changed`: what it changed, a line each."""
-    what = _count(len(changed), "change") if changed else "nothing had to change"
+    what = count_words(len(changed), "change") if changed else "nothing had to change"
     return Notification(
         "succeeded",
         f"[{env.name}] deployed: {what}, in {_duration(seconds)}",
         (
             f"{env.name} is deployed, in {_duration(seconds)}: {what}. Nothing is left to do.",
             "",
-            *_facts(env, Run=run_id),
+            *list_facts(env, Run=run_id),
             "",
             "To look at it:",
-            *_indented((f"eks-assets status {env.name}",)),
-            *(("", "Changed:", *_indented(changed)) if changed else ()),
+            *indent_lines((f"eks-assets status {env.name}",)),
+            *(("", "Changed:", *indent_lines(changed)) if changed else ()),
         ),
         f"succeeded/{run_id}",
         f"run {run_id} in Dagster: eks-assets ui",
     )
 
 
-# Sent by nothing yet: the issue on drift adds the schedule that looks for it.
-def drift_found(env: Environment, findings: Sequence[Mapping[str, Any]], *, since: str = "") -> Notification:
-    """What exists is not what should. `findings`: mappings with `unit`, `layer` and, where known, `object`, `path`,
-    `kind` and `culprit`. The same findings are one event; `since`: when they began, so that drift that came back is an
-    event of its own."""
-    lines = sorted(_finding(finding) for finding in findings)
-    units = sorted({str(finding["unit"]) for finding in findings})
-    what = f"{_count(len(lines), 'difference')} in {_count(len(units), 'unit')}"
-    return Notification(
-        "drift_found",
-        f"[{env.name}] drift: {what}",
-        (
-            f"Something changed {env.name} behind the pipeline's back: {what}. The pipeline has changed nothing.",
-            "",
-            *_facts(env, Units=", ".join(units), Since=since),
-            "",
-            "To see what differs, and to restore what the environment's files say:",
-            *_indented((f"eks-assets plan {env.name}", f"eks-assets deploy {env.name}")),
-            "",
-            "To keep a change instead, write it into the environment's files.",
-            "",
-            "Differences:",
-            *_indented(lines),
-        ),
-        f"drift_found/{since}/{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:16]}",
-        f"eks-assets plan {env.name}",
-    )
-
-
-def _finding(finding: Mapping[str, Any]) -> str:
-    layer, path, culprit = finding.get("layer"), finding.get("path"), finding.get("culprit")
-    where = " ".join(str(part) for part in (layer, finding.get("object")) if part)
-    by = f", by {culprit}" if culprit else ""
-    return f"{finding['unit']}: {where}{f' {path}' if path else ''}: {finding.get('kind') or 'changed'}{by}"
-
-
 def _reject(env: Environment, digest: str) -> str:
     return f'eks-assets reject {env.name} --digest {digest} --reason "..."'
 
 
-def _facts(env: Environment, **facts: str | None) -> list[str]:
+def list_facts(env: Environment, **facts: str | None) -> list[str]:
     """One line a fact that is known, names padded so that values stand below each other."""
     labelled = {"Environment": f"{env.name} (account {env.account}, {env.region})", "Owner": env.owner, **facts}
     return [f"{name + ':':<13}{value}" for name, value in labelled.items() if value]
 
 
-def _indented(lines: Iterable[str]) -> list[str]:
+def indent_lines(lines: Iterable[str]) -> list[str]:
+    """The lines below a heading of the text."""
     return [f"  {line}" for line in lines]
 
 
@@ -258,7 +233,8 @@ def _brief(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-def _split(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """The text's lines, whichever line breaks it has."""
     return text.replace("\r\n", "\n").split("\n")
 
 
@@ -275,7 +251,8 @@ def _left_out(lines: int, more: str) -> str:
     return f"... {lines} more lines; see {more}"
 
 
-def _count(number: int, noun: str) -> str:
+def count_words(number: int, noun: str) -> str:
+    """`1 change`, `2 changes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from itertools import zip_longest
+from collections.abc import Collection
 from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from resources.aws.errors import aws_call
 from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.drivers.git.manifests import load_objects
-from resources.drivers.git.pinning import Pin, kept_revisions, place_of
+from resources.drivers.git.object_metadata import NAMESPACE
+from resources.drivers.git.pinning import Pin, kept_revisions
 from resources.drivers.git.repository import address_of
 from resources.kubernetes.objects import Object, list_objects
 from resources.model import checks
@@ -21,6 +22,12 @@ from resources.model.checks import Check
 from resources.model.errors import NotFound
 from resources.model.outputs import plain_document
 from resources.model.specs import GitManifests, Spec
+from resources.probes.argo_status import (
+    application_fault,
+    application_set_fault,
+    is_being_deleted,
+    is_suspended_for_good,
+)
 from resources.probes.result import CheckResult
 
 
@@ -28,7 +35,12 @@ def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], con
     """Whether the applications are Healthy and Synced; else what the first one that is not says."""
     sets = _application_sets(spec, context)
     names = {obj["metadata"]["name"] for obj in sets}
-    applications = list_objects(context.cluster, API_VERSION, "Application", namespace="argocd")
+    for live in list_objects(context.cluster, API_VERSION, "ApplicationSet", namespace=NAMESPACE):
+        name = live["metadata"]["name"]
+        if (check.every or name in names) and not is_being_deleted(live) and (reason := application_set_fault(live)):
+            return CheckResult(False, f"ApplicationSet {name}: {reason}")
+    listed = list_objects(context.cluster, API_VERSION, "Application", namespace=NAMESPACE)
+    applications = [application for application in listed if not is_being_deleted(application)]
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}
@@ -40,7 +52,8 @@ def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], con
     for application in applications:
         if reason := application_fault(application, followed, commit, kept):
             name = application["metadata"]["name"]
-            return CheckResult(False, f"application {name}: {reason}", _last_health_change(application))
+            final = is_suspended_for_good(application)
+            return CheckResult(False, f"application {name}: {reason}", _last_health_change(application), final)
     detail = f"{len(applications)} applications Healthy and Synced" + (f" at {commit[:12]}" if commit else "")
     return CheckResult(True, detail, max(map(_last_health_change, applications), default=""))
 
@@ -69,49 +82,6 @@ def _owners(application: Object) -> set[str]:
     return {o["name"] for o in application["metadata"].get("ownerReferences", []) if o["kind"] == "ApplicationSet"}
 
 
-def application_fault(
-    application: Object,
-    followed: tuple[str, str] | None,
-    commit: str | None,
-    kept: Collection[str] | None = None,
-) -> str:
-    """What is wrong with an Application; empty when nothing is. `followed`: address and branch of the repository whose
-    `commit` it has to be at, with those of its sources that follow it; others (a chart, a product's own repository)
-    have revisions of their own. `kept`: where the commit is pinned, the revisions of that repository that stay as they
-    are. Source: Argo CD, "Multiple Sources for an Application"."""
-    status, spec = application.get("status") or {}, application.get("spec") or {}
-    health, sync = status.get("health", {}), status.get("sync", {})
-    conditions = "; ".join(str(c.get("message", "")) for c in status.get("conditions", []))
-    sources = spec.get("sources") or [spec.get("source") or {}]
-    revisions = sync.get("revisions") or [] if spec.get("sources") else [sync.get("revision")]
-    # A source that was added a moment ago has none yet, and is at no commit then.
-    pairs = zip_longest(sources, revisions[: len(sources)])
-    ours = [revision for source, revision in pairs if _is_at_commit(source, followed, kept)]
-    if sync.get("status") != "Synced" or any(revision != commit for revision in ours):
-        revision = next((r for r in ours if r != commit), None) or next((r for r in revisions if r), "no commit")
-        where = f"{sync.get('status', 'unknown')} at {revision[:12]}"
-        return ": ".join(part for part in (where, conditions) if part)
-    if health.get("status") != "Healthy":
-        bad = [r for r in status.get("resources", []) if (r.get("health") or {}).get("status") not in (None, "Healthy")]
-        reasons = "; ".join(
-            f"{r['kind']} {r['name']}: {r['health'].get('message', r['health']['status'])}" for r in bad
-        )
-        return ": ".join(part for part in (str(health.get("status", "unknown")), reasons, conditions) if part)
-    return ""
-
-
-def _is_at_commit(source: Mapping[str, Any], followed: tuple[str, str] | None, kept: Collection[str] | None) -> bool:
-    """Whether the commit is what the source has to be at."""
-    if followed is None or source.get("chart"):
-        return False
-    address, branch = followed
-    if place_of(str(source.get("repoURL"))) != place_of(address):
-        return False
-    # One that is pinned names the commit before for a moment, until its ApplicationSet has been read again.
-    revision = source.get("targetRevision")
-    return revision == branch if kept is None else revision not in kept
-
-
 def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     """Whether `https://<APP_DOMAIN>/health` answers 200. The name is resolved to the environment's `edge` where it has
     one; the certificate must verify for the domain in any case."""
@@ -121,6 +91,8 @@ def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> C
     if env.edge:
         host, _, text = with_addresses(env.edge, sandbox=env.sandbox, where="edge").rpartition(":")
         port = int(text)
+    elif missing := unpublished_reason(context):
+        return CheckResult(False, missing)
     pool = urllib3.HTTPSConnectionPool(
         host,
         port,
@@ -138,3 +110,34 @@ def application_endpoint(_check: Check, _spec: Spec[Any], context: Context) -> C
     if answer.status == 200:
         return CheckResult(True, f"{url} answers 200")
     return CheckResult(False, f"{url} answers {answer.status}: {answer.data[:200].decode(errors='replace').strip()}")
+
+
+_ADDRESSES = {"A", "AAAA", "CNAME"}
+
+
+def unpublished_reason(context: Context) -> str:
+    """Why the applications' name cannot resolve yet: their zone has no record of it. Empty where it has one, or where
+    the zone is not ours to read.
+
+    Asked first, since a resolver remembers for up to 15 minutes that a name was not there (Route 53 developer guide,
+    "The start of authority (SOA) record"). Raises AccessDenied, NotFound, Transient."""
+    env, zone = context.env, context.env.hosted_zone
+    if zone.role:
+        return ""
+    route53 = context.aws.client("route53")
+    with aws_call(f"looking for {env.app_domain} in the hosted zone {zone.name}"):
+        if not (zone_id := zone.id):
+            zones = route53.list_hosted_zones_by_name(DNSName=zone.name, MaxItems="1")["HostedZones"]
+            zone_id = next((each["Id"] for each in zones if each["Name"].rstrip(".") == zone.name), "")
+        if not zone_id:
+            return f"there is no hosted zone {zone.name} yet"
+        records = route53.list_resource_record_sets(
+            HostedZoneId=zone_id, StartRecordName=env.app_domain, StartRecordType="A", MaxItems="5"
+        )["ResourceRecordSets"]
+    names = {record["Name"].rstrip(".") for record in records if record["Type"] in _ADDRESSES}
+    if env.app_domain in names:
+        return ""
+    return (
+        f"the hosted zone {zone.name} has no record of {env.app_domain} yet; ExternalDNS writes it once the "
+        "load balancer has an address"
+    )

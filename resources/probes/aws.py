@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from typing import Any
 
@@ -11,6 +12,7 @@ from resources.drivers.registry import driver_of
 from resources.drivers.stack.status import describe_stack
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import Check
+from resources.model.errors import Transient
 from resources.model.outputs import plain_document
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
@@ -40,10 +42,40 @@ def cluster_active(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
     )
 
 
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+# Deployer and planner both may.
+_MAY_READ = {
+    "apiVersion": "authorization.k8s.io/v1",
+    "kind": "SelfSubjectAccessReview",
+    "spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}},
+}
+
+
 def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
-    with kubernetes_call(f"asking {context.env.cluster_name} whether it is ready"):
-        answer = context.cluster.api.request("GET", "/readyz", serialize=False)
+    """Whether the API server is ready and knows us. It learns of access entries and their policies seconds after EKS
+    has them (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries")."""
+    cluster = context.env.cluster_name
+    try:
+        with kubernetes_call(f"asking {cluster} whether it is ready"):
+            answer = context.cluster.api.request("GET", "/readyz", serialize=False)
+            review = context.cluster.api.request("POST", _REVIEWS, body=_MAY_READ, serialize=False)
+    except Transient as error:
+        raise Transient(f"{error.message}{_way_in(context)}") from error
+    if not json.loads(review.data)["status"].get("allowed"):
+        return CheckResult(False, f"{cluster} gives whoever this is no rights yet: access entries take some seconds")
     return CheckResult(answer.status == 200, f"{context.cluster.address.endpoint}/readyz answers {answer.status}")
+
+
+def _way_in(context: Context) -> str:
+    """What to do about an API server that does not answer, where it has no public address; else nothing."""
+    vpc = context.env.cluster.vpc
+    if vpc.cluster_endpoints.public_access:
+        return ""
+    allowed = ", ".join(vpc.extra_cidrs) or "nobody but the cluster's own nodes"
+    return (
+        "; the API server is private, and no rule lets this machine in, unless its address is in vpc.extraCIDRs of the "
+        f"ClusterConfig, which lets in {allowed}"
+    )
 
 
 def addons_active(_: Check, spec: Stack[Any], context: Context) -> CheckResult:

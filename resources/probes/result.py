@@ -13,11 +13,13 @@ from resources.kubernetes.objects import find_condition
 @dataclass(frozen=True)
 class CheckResult:
     """The result of one probe. `detail`: what the probe saw, in one line. `since`: when this result began (UTC,
-    RFC 3339), empty where neither AWS nor the cluster records it."""
+    RFC 3339), empty where neither AWS nor the cluster records it. `is_final`: it did not pass, and waiting would not
+    change that."""
 
     passed: bool
     detail: str
     since: str = ""
+    is_final: bool = False
 
 
 # Takes the check, the spec of its unit and the context; raises PipelineError where something cannot be read.

@@ -36,14 +36,14 @@ def run_probe(check: Check, spec: Spec[Any], context: Context) -> CheckResult:
 
 def wait_for_check(check: Check, spec: Spec[Any], context: Context) -> CheckResult:
     """Run the probe until the check passes or its deadline (its own, else the environment's) is over, each time on
-    fresh listings of the cluster."""
+    fresh listings of the cluster; a result that waiting does not change ends it."""
     deadline = check.deadline or context.env.deadlines.probe
 
     def poll() -> Poll[CheckResult]:
         context.cache.invalidate(RELEASE_SECRETS)
         context.cache.invalidate(LIVE_WORKLOADS)
         result = run_probe(check, spec, context)
-        return Poll(result if result.passed else None, result.detail)
+        return Poll(result if result.passed or result.is_final else None, result.detail)
 
     try:
         return wait_until(poll, what=check.name, deadline=deadline, interval=check.interval, progress=context.progress)

@@ -93,8 +93,14 @@ def read_row(context: Context, row: str | None = None) -> Holder | None:
     """Who holds the platform, or another row, or held it last; None where nobody ever did.
 
     Raises NotFound where the environment has not been bootstrapped, AccessDenied, Transient."""
-    answer = _call(context, row or platform_row(context.env), "get_item", ConsistentRead=True)
-    return Holder.of(answer["Item"]) if "run" in answer.get("Item", {}) else None
+    item = read_item(context, row or platform_row(context.env))
+    return Holder.of(item) if "run" in item else None
+
+
+def read_item(context: Context, row: str) -> Item:
+    """A row of the table as it is; empty where there is none. Raises as `read_row`."""
+    item: Item = _call(context, row, "get_item", ConsistentRead=True).get("Item", {})
+    return item
 
 
 def note_versions(context: Context, former: str | None, *, no_older_version: bool) -> None:

@@ -1,50 +1,18 @@
-"""The ledger: one immutable JSON object a change, in the environment's bucket (S3, versioned, made by bootstrap).
-
-An entry says what was done to which unit, when and by whom, with the paths of the fields that changed but never their
-values, so that no secret can reach it.
-"""
+"""The ledger: immutable JSON objects in the environment's bucket (S3, versioned, made by bootstrap); docs/ledger.md."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
-
-import rfc8785
 
 from resources.aws.errors import aws_call
 from resources.aws.ledger_bucket import put_new_object, read_object
 from resources.config.names import ledger_bucket
 from resources.context import Context
-from resources.model.change import Change
 from resources.model.errors import AccessDenied, AlreadyThere, NotFound
-
-
-def change_entry(context: Context, unit: str, change: Change, outcome: str, seconds: float) -> dict[str, Any]:
-    """What the ledger says of one change. `outcome`: `done`, or the first line of the reason it failed."""
-    return {
-        "environment": context.env.name,
-        "unit": unit,
-        "action": change.action,
-        "reason": change.reason,
-        "fields": [field.path for field in change.fields],
-        "outcome": outcome,
-        "seconds": round(seconds, 1),
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "by": context.run_id or "no run",
-    }
-
-
-def record_change(context: Context, document: Mapping[str, Any]) -> None:
-    """Write one entry under `changes/<time>-<unit>.json`; an existing one is never overwritten.
-
-    Raises NotFound where the environment has not been bootstrapped, AlreadyThere where another entry has its key."""
-    key = f"changes/{document['at']}-{document['unit']}.json"
-    # botocore sends again what it got no answer to: then the entry that is there is this one.
-    if not write_once(context, key, document) and read_key(context, key) != rfc8785.dumps(document):
-        raise AlreadyThere(f"the ledger has another entry under {key}")
 
 
 def write_once(context: Context, key: str, document: Mapping[str, Any]) -> bool:
@@ -74,6 +42,35 @@ def list_versions(context: Context, prefix: str) -> list[tuple[str, str]]:
     return versions or [(key, "") for key in list_keys(context, prefix)]
 
 
+@dataclass(frozen=True)
+class ObjectVersion:
+    """A version of an object, or (`is_marker`) a mark that it was deleted."""
+
+    key: str
+    id: str
+    is_latest: bool
+    is_marker: bool
+
+
+def list_all_versions(context: Context, prefix: str) -> list[ObjectVersion]:
+    """All that was ever written under keys that begin with `prefix`, and deleted there, by key, the first one first.
+    Raises NotFound, AccessDenied, Transient."""
+    bucket = ledger_bucket(context.env)
+    newest_first: list[tuple[dt.datetime, ObjectVersion]] = []
+    with aws_call(f"reading the ledger {bucket}"):
+        pages = context.aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Versions", []):
+                version = ObjectVersion(item["Key"], item["VersionId"], item["IsLatest"], is_marker=False)
+                newest_first.append((item["LastModified"], version))
+            for marker in page.get("DeleteMarkers", []):
+                version = ObjectVersion(marker["Key"], marker["VersionId"], marker["IsLatest"], is_marker=True)
+                newest_first.append((marker["LastModified"], version))
+    # Of one second, what stands later in S3's answer was written earlier.
+    in_order = sorted(reversed(newest_first), key=lambda each: (each[1].key, each[1].is_latest, each[0]))
+    return [version for _, version in in_order]
+
+
 def list_keys(context: Context, prefix: str, after: str = "") -> list[str]:
     """The keys that begin with `prefix` and sort behind `after`, in order."""
     bucket = ledger_bucket(context.env)
@@ -95,9 +92,3 @@ def has_keys(context: Context, prefix: str) -> bool:
     except NotFound:
         return False
     return bool(answer.get("Contents"))
-
-
-# Read by tests alone so far: the issue on the audit trail adds the command that lists them.
-def list_entries(context: Context, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest entries first."""
-    return [json.loads(read_key(context, key)) for key in list_keys(context, "changes/")[::-1][:limit]]

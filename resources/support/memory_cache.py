@@ -47,6 +47,12 @@ class MemoryCache:
             value: T = slot.value
             return value
 
+    def peek(self, key: CacheKey[T], *, item: Hashable = None) -> T | None:
+        """The value if it is cached; it is not made."""
+        with self._lock:
+            slot = self._slots.get(key, {}).get(item)
+        return slot.value if slot is not None and slot.is_filled else None
+
     def invalidate(self, key: CacheKey[Any]) -> None:
         """Drop all values of that key: something has changed them."""
         with self._lock:

@@ -15,16 +15,45 @@ __all__ = ["KubernetesLoader", "Loader"]
 
 
 class KubernetesLoader(Loader):
-    """Reads plain scalars as Kubernetes does: a date, `12:30` and `=` are strings there, `1e3` is a number."""
+    """Reads plain scalars as Helm, eksctl and Kubernetes do (sigs.k8s.io/yaml): a date, `12:30` and `=` are strings,
+    `1e3`, `1_000`, `0o440`, `0b11` and `08` are numbers, `y` and `n` are true and false."""
+
+    def construct_kubernetes_bool(self, node: yaml.ScalarNode) -> bool:
+        """true for y, yes, on and true."""
+        return str(node.value).lower() in ("y", "yes", "on", "true")
+
+    def construct_kubernetes_int(self, node: yaml.ScalarNode) -> int:
+        """As Go reads an integer: a 0 in front, or 0o, means octal; underscores mean nothing."""
+        text = str(node.value).replace("_", "").lower()
+        sign, digits = (-1 if text.startswith("-") else 1), text.lstrip("+-")
+        base = next((base for prefix, base in _BASES.items() if digits.startswith(prefix)), 10)
+        return sign * int(digits, base if digits != "0" else 10)
+
+    def construct_kubernetes_float(self, node: yaml.ScalarNode) -> float | int:
+        """A whole number where it is written as one: `08`, which is not octal."""
+        number = float(text := str(node.value).replace("_", ""))
+        return number if set(".eE") & set(text) else int(text)
 
 
+_BASES = {"0x": 16, "0o": 8, "0b": 2, "0": 8}
+_DIGITS = "[0-9][0-9_]*"
 _SCALARS = {
-    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0|[1-9][0-9]*|0[0-7]+|0x[0-9a-fA-F]+)$"),
-    "tag:yaml.org,2002:float": re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    "bool": (r"(?:[yY]|[nN])$", "yYnN"),
+    "int": (
+        r"[-+]?(?:0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0[oO]_*[0-7][0-7_]*|0[bB]_*[01][01_]*|0[0-7_]*|[1-9][0-9_]*)$",
+        "-+0123456789",
+    ),
+    "float": (
+        rf"(?:[-+]?{_DIGITS}(?:\.[0-9_]*)?(?:[eE][-+]?{_DIGITS})?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?)$",
+        "-+.0123456789",
+    ),
 }
 KubernetesLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _tag, _pattern in _SCALARS.items():
-    KubernetesLoader.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
+for _kind, (_pattern, _first) in _SCALARS.items():
+    KubernetesLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
+    KubernetesLoader.add_constructor(
+        f"tag:yaml.org,2002:{_kind}", getattr(KubernetesLoader, f"construct_kubernetes_{_kind}")
+    )

@@ -2,15 +2,26 @@
 
 import ministack.app as application
 
-from . import ec2_guards, persistence, request_log, sns_mail
+from . import ec2_guards, load_balancers, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
+from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
 from .eks import api as eks_api
-from .iam import condition_keys, role_trust, sessions, simulation, sqs_senders, ssm_authorization, ssm_identity
+from .eks import audit_log
+from .iam import (
+    condition_keys,
+    role_trust,
+    service_linked_roles,
+    sessions,
+    simulation,
+    sqs_senders,
+    ssm_authorization,
+    ssm_identity,
+)
 from .s3 import conditional_writes, encryption_keys, object_lock
-from .ssm import parameter_policies, versions
+from .ssm import parameter_policies, public_parameters, versions
 
 
 def install() -> None:
@@ -23,15 +34,18 @@ def install() -> None:
     s3.install()
     secrets.install()
     ec2_guards.install()
+    load_balancers.install()
     sessions.install()
     ssm_authorization.install()
     ssm_identity.install()
     role_trust.install()
     condition_keys.install()
+    service_linked_roles.install()
     simulation.install()
     sqs_senders.install()
     versions.install()
     parameter_policies.install()
+    public_parameters.install()
     encryption_keys.install()
     conditional_writes.install()
     object_lock.install()
@@ -44,7 +58,9 @@ def install() -> None:
     drift_readers.install()
     drift_reversal.install()
     guards.install()
+    cloudtrail.install()
     persistence.install()
+    audit_log.install()
     request_log.install()
 
 

@@ -37,7 +37,12 @@ class Identity:
 
 
 CLIENTS = {
+    # Each under the name that the audit log of EKS has for what it stands in for.
     "admin": Identity("kubernetes-admin", ("system:masters",)),
+    "supervisor": Identity("eks:addon-manager", ("system:masters",)),
+    "kwok": Identity("eks:nodes", ("system:masters",)),
+    "stand-in": Identity("eks:stand-in", ("system:masters",)),
+    "argo-cd": Identity("system:serviceaccount:argocd:argocd-application-controller", ("system:masters",)),
     "controller-manager": Identity("system:kube-controller-manager"),
     "scheduler": Identity("system:kube-scheduler"),
 }

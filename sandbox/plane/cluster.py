@@ -233,7 +233,7 @@ class Cluster:
             "-m",
             STAND_IN,
             "--kubeconfig",
-            str(plane.admin_kubeconfig),
+            str(plane.kubeconfig("stand-in")),
             "--aws-endpoint",
             self._around.aws_endpoint,
             "--cluster",
@@ -256,7 +256,7 @@ class Cluster:
             cluster=self.record.name,
             directory=plane.config.directory / "argo-cd",
             tools=self._around.tools,
-            kubeconfig=plane.admin_kubeconfig,
+            kubeconfig=plane.kubeconfig("argo-cd"),
             ports=self._claim(ARGO_CD_PORTS),
         )
         self._argo_cd = ArgoCd(config, plane.api, self._around.launcher)

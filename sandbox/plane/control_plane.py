@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.paths import write_atomically
+from sandbox.plane.audit import write_audit_files
 from sandbox.plane.certificates import encoded, ensure_certificates, write_kubeconfigs
 from sandbox.plane.kubernetes_api import KubernetesApi
 from sandbox.plane.stages import apply_core_stages
@@ -64,7 +65,12 @@ class ControlPlane:
 
     @property
     def admin_kubeconfig(self) -> Path:
-        return self.config.directory / "admin.kubeconfig"
+        """A person's, who may do everything."""
+        return self.kubeconfig("admin")
+
+    def kubeconfig(self, user: str) -> Path:
+        """That of one of the sandbox's own parts, under the name that its changes have in the audit log."""
+        return self.config.directory / f"{user}.kubeconfig"
 
     def start(self) -> None:
         """Start everything; return when the cluster can take work (about 4 s). Raises SandboxError."""
@@ -190,6 +196,7 @@ class ControlPlane:
             f"--proxy-client-cert-file={certificates / 'front-proxy.crt'}",
             f"--proxy-client-key-file={certificates / 'front-proxy.key'}",
             "--profiling=false",
+            *write_audit_files(self.config.directory, self.config.token_webhook_url),
         ]
 
     def _controller_manager(self) -> list[str | Path]:
@@ -213,7 +220,7 @@ class ControlPlane:
         return [self.config.tools / "kube-scheduler", *self._client_flags("scheduler")]
 
     def _client_flags(self, user: str) -> list[str]:
-        kubeconfig = self.config.directory / f"{user}.kubeconfig"
+        kubeconfig = self.kubeconfig(user)
         return [
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
@@ -228,7 +235,7 @@ class ControlPlane:
     def _kwok(self) -> list[str | Path]:
         return [
             self.config.tools / "kwok",
-            f"--kubeconfig={self.admin_kubeconfig}",
+            f"--kubeconfig={self.kubeconfig('kwok')}",
             "--config=/dev/null",
             "--enable-crds=Stage",
             "--manage-all-nodes",

@@ -29,15 +29,17 @@ class ApiError(SandboxError):
 
 
 class KubernetesApi:
-    """Requests to `server` with the administrator's client certificate from `certificates`. Thread-safe."""
+    """Requests to `server` with the supervisor's client certificate from `certificates`, an administrator's.
+
+    Thread-safe."""
 
     def __init__(self, server: str, certificates: Path) -> None:
         self._server = server
         self._pool = urllib3.PoolManager(
             maxsize=8,
             ca_certs=str(certificates / "ca.crt"),
-            cert_file=str(certificates / "admin.crt"),
-            key_file=str(certificates / "admin.key"),
+            cert_file=str(certificates / "supervisor.crt"),
+            key_file=str(certificates / "supervisor.key"),
             retries=False,
             timeout=urllib3.Timeout(connect=2.0, read=30.0),
         )

@@ -279,6 +279,7 @@ PEOPLE = {"alice": (USER, f"{SSO_ID}:alice"), "bob": (f"{USERS}bob",)}
         ({"allow": (USER, session("named", "*"))}, float("inf")),
         ({"allow": (f"{SSO_ID}:alice", f"{SSO_ID}:bob"), "ui": True}, 3),
         ({"allow": (f"{USERS}*", f"{SSO_ID}:*"), "people": PEOPLE}, 2),
+        ({"people": {"alice": (USER,), "bob": (session("oncall", "bob"),)}}, 1),
         ({}, float("inf")),
     ],
 )

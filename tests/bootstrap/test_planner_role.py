@@ -15,7 +15,7 @@ from resources.config.loader import load_environment
 from resources.config.names import ledger_bucket
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 
-READING = ("BatchCheck", "BatchGet", "Describe", "Detect", "Get", "List", "Simulate")
+READING = ("BatchCheck", "BatchGet", "Describe", "Detect", "Filter", "Get", "List", "Lookup", "Simulate")
 # Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest. It
 # decrypts what it may read of the ledger.
 ACTING = {
@@ -45,9 +45,10 @@ def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
         "cloudformation:ExecuteChangeSet",
         "cloudformation:DeleteStack",
         "cloudformation:SetStackPolicy",
-        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "kms:GenerateDataKey",
-        "s3:GetObjectVersion",
+        "s3:DeleteObject",
         "s3:PutObject",
         "sns:Publish",
         "ssm:PutParameter",
@@ -55,24 +56,32 @@ def test_planner_only_reads_and_makes_change_sets(name: str) -> None:
     ],
 )
 def test_planner_cannot_touch_ledger_leases_or_resources(prod_env: Environment, refused: str) -> None:
-    """The planner has no right to the ledger, the lease, a message, a parameter or a stack's execution."""
+    """The planner writes no ledger, lease, message or parameter, and executes nothing of a stack."""
     assert not allows(statements_of(prod_env, "PlannerRole"), refused)
 
 
-def test_planner_lists_uses_of_grants_only(prod_env: Environment) -> None:
-    """Of the ledger the planner lists only whether the environment has been through its gate."""
-    listing = [s for s in statements_of(prod_env, "PlannerRole") if allows([s], "s3:ListBucket")]
-    assert [(s["Resource"], s["Condition"]) for s in listing] == [
-        (f"arn:aws:s3:::{ledger_bucket(prod_env)}", {"StringLike": {"s3:prefix": "uses/*"}})
-    ]
+def test_planner_lists_of_the_ledger_what_was_done(prod_env: Environment) -> None:
+    """Uses of grants, and what its history is made of."""
+    (listing,) = [s for s in statements_of(prod_env, "PlannerRole") if lists(s, "s3:ListBucket")]
+    folders = ("uses", "changes", "drift", "rejections", "requests", "ui-votes")
+    assert listing["Resource"] == f"arn:aws:s3:::{ledger_bucket(prod_env)}"
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": [f"{folder}/*" for folder in folders]}}
 
 
-def test_planner_reads_of_the_ledger_which_commits_were_pushed(prod_env: Environment) -> None:
-    """By their keys, and with no other use of the ledger's key."""
+def test_planner_reads_the_head_of_the_chain_alone(prod_env: Environment) -> None:
+    """Of the table it reads no lease."""
+    (reading,) = [s for s in statements_of(prod_env, "PlannerRole") if lists(s, "dynamodb:GetItem")]
+    assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "ledger:*"}}
+
+
+def test_planner_reads_of_the_ledger_what_was_pushed_and_done(prod_env: Environment) -> None:
+    """By their keys, no key of hashes and no specs, and with no other use of the ledger's key."""
     statements = statements_of(prod_env, "PlannerRole")
     (reading,) = [s for s in statements if lists(s, "s3:GetObject")]
     bucket = f"arn:aws:s3:::{ledger_bucket(prod_env)}"
-    assert (reading["Action"], reading["Resource"]) == (["s3:GetObject"], f"{bucket}/pushes/*")
+    folders = ("pushes", "releases", "changes", "drift", "rejections", "requests", "ui-votes")
+    assert reading["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    assert reading["Resource"] == [f"{bucket}/{folder}/*" for folder in folders]
     (decrypting,) = [s for s in statements if lists(s, "kms:Decrypt")]
     assert decrypting["Action"] == ["kms:Decrypt"]
     assert decrypting["Resource"] == {"Fn::GetAtt": ["LedgerKey", "Arn"]}

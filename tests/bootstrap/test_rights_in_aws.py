@@ -36,7 +36,7 @@ class Account:
     theirs: Environment
     outputs: dict[str, BootstrapOutputs]
 
-    def aws(self, env: Environment, **who: bool) -> Aws:
+    def aws(self, env: Environment, **who: Any) -> Aws:
         source = Source(env.region, f"http://127.0.0.1:{self.server.port}", "AKIAROOT", "root-secret")
         return Aws(env, source, **who)
 

@@ -55,7 +55,7 @@ def test_commands_that_a_file_names_exist(file: Path) -> None:
     [
         ("run: eks-assets destroy acme-prod", ["destroy"]),
         ("eks-assets sandbox up|dwon", ["sandbox dwon"]),
-        ("eks-assets deploy acme-prod, then eks-assets history", ["history"]),
+        ("eks-assets deploy acme-prod, then eks-assets undo", ["undo"]),
         ("`eks-assets/holder`, eks-assets --version", []),
     ],
 )

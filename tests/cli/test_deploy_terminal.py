@@ -56,9 +56,10 @@ def test_status_in_a_pipe_is_one_line_per_unit(platform: Environment, eks_assets
     """In a pipe nothing is wrapped at the terminal's width."""
     done = eks_assets("status", "sandbox", COLUMNS="80")
     assert done.returncode == 0, done.stdout
-    heading, *rows, last = done.stdout.splitlines()
+    heading, *rows, drift, last = done.stdout.splitlines()
     assert heading.split() == ["wave", "unit", "state", "detail"]
     assert [row.split()[1] for row in rows] == [unit.name for unit in load_registry().units]
+    assert drift.startswith("drift: ")
     assert last.startswith("sandbox: ")
     (validation,) = [row for row in rows if row.split()[1] == "validation"]
     assert re.search(r"https://\S+ answers 200 *$", validation)

@@ -9,14 +9,11 @@ from eks_assets.cli.commands.sandbox import FIRST_START
 from resources.notifications.messages import Kind
 from sandbox.paths import PROJECT
 
-# The issue on drift sends these; the documents promise them then.
-NOT_SENT_YET = {"drift_found"}
-
 
 def test_documents_list_sent_notifications() -> None:
     """docs/notifications.md lists the kinds that the program sends."""
     table = re.findall(r"^\| `(\w+)` \|", (PROJECT / "docs/notifications.md").read_text(), re.MULTILINE)[1:]
-    assert set(table) == set(get_args(Kind)) - NOT_SENT_YET
+    assert set(table) == set(get_args(Kind))
 
 
 def test_documents_agree_on_time_of_first_start() -> None:

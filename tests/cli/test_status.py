@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any, get_args
 
 import pytest
+from rich.console import Console
 
-from eks_assets.cli.commands.status import exit_code, status_report
+from eks_assets.cli.commands.status import exit_code, print_status, status_report
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
-from resources.model.errors import OperationFailed
+from resources.model.errors import AccessDenied, OperationFailed, PipelineError
+from resources.records.drift_runs import DriftRun, FoundDrift
 from sandbox.paths import PROJECT
 from tests.helpers.json_schema import schema_faults, schema_of
 
@@ -35,6 +39,48 @@ def test_status_json_is_valid_against_schema() -> None:
     """The document fits docs/status.schema.json, with and without units."""
     assert schema_faults(example(), SCHEMA) == []
     assert schema_faults(status_report(environment()), SCHEMA) == []
+
+
+FOUND = FoundDrift(id="0123456789ab", unit="u", layer="helm", object="o", path="p", kind="changed")
+
+
+def drift_run(ago: timedelta, **fields: Any) -> DriftRun:
+    return DriftRun(environment="e", at=datetime.now(UTC) - ago, run="r", findings=(), unknown=12, **fields)
+
+
+def lines_of(drift: DriftRun | PipelineError | None) -> str:
+    text = StringIO()
+    print_status(environment(), Console(file=text, width=200), 1.0, drift)
+    return text.getvalue()
+
+
+def test_status_says_how_old_the_last_drift_run_is() -> None:
+    """In both forms: its age and its counts, with what an earlier run found and this one could not check."""
+    drift = drift_run(timedelta(minutes=37, seconds=20), unsettled=(FOUND,), ignored=1)
+    assert "drift: 1 findings, 12 cannot be compared, 1 ignored, 37 min ago\n" in lines_of(drift)
+    document = status_report(environment(), drift)
+    assert schema_faults(document, SCHEMA) == []
+    assert {name: document["drift"][name] for name in ("run", "findings", "unknown", "ignored")} == {
+        "run": "r",
+        "findings": 1,
+        "unknown": 12,
+        "ignored": 1,
+    }
+    ahead = drift_run(-timedelta(hours=1))  # this machine's clock is slow
+    assert status_report(environment(), ahead)["drift"]["age_seconds"] == 0
+    assert "compared, 0 s ago\n" in lines_of(ahead)
+
+
+def test_status_says_where_no_drift_run_is_known() -> None:
+    """That there was none, or why it cannot be read."""
+    error = AccessDenied("reading the ledger: no")
+    assert "drift: no run yet\n" in lines_of(None)
+    assert "drift: the last run cannot be read: reading the ledger: no\n" in lines_of(error)
+    assert (status_report(environment())["drift"], status_report(environment(), error)["drift"]) == (
+        None,
+        {"error": "reading the ledger: no"},
+    )
+    assert schema_faults(status_report(environment(), error), SCHEMA) == []
 
 
 @pytest.mark.parametrize(

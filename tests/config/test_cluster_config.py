@@ -207,6 +207,17 @@ def test_log_types_star_means_all() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("group", "kind"),
+    [("system:node-proxier", "FARGATE_LINUX"), ("eks:kube-proxy-windows", "EC2_WINDOWS"), ("a", "EC2_LINUX")],
+)
+def test_mapping_of_nodes_becomes_an_entry_of_their_kind(group: str, kind: str) -> None:
+    """aws-auth told Fargate's pods and Windows by one group more."""
+    groups = ["system:bootstrappers", "system:nodes", group]
+    mapping = {"arn": ROLE, "username": "system:node:{{SessionName}}", "groups": groups}
+    assert IdentityMapping.model_validate(mapping).access_entry().type == kind
+
+
 def test_service_account_roles_need_the_oidc_provider() -> None:
     """Roles of service accounts need `withOIDC`."""
     account = {"metadata": {"name": "x", "namespace": "y"}, "attachPolicyARNs": ["arn:aws:iam::aws:policy/Z"]}

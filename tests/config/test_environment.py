@@ -51,12 +51,12 @@ def test_sandboxes_share_no_name_and_no_address() -> None:
 
 
 def test_production_is_stricter_than_development(prod: Environment) -> None:
-    """Production needs approvals and has shorter deadlines and more node groups."""
+    """Production needs approvals and has a shorter deadline for its cluster and more node groups."""
     dev = load_environment("acme-dev", EXAMPLES)
     assert dev.approval is None
     assert prod.approval is not None
     assert prod.approval.approvers == 2
-    assert prod.deadlines.stack < dev.deadlines.stack
+    assert prod.deadlines.cluster < dev.deadlines.cluster
     assert {group.name for group in prod.cluster.node_groups if group.gpu} == {"gpu"}
     assert len(prod.cluster.node_groups) == 3
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from sandbox.paths import StateDirectory
 
-READING = ("Describe", "Get", "List", "Head", "AssumeRole")
+READING = ("Describe", "Detect", "Get", "List", "Head", "AssumeRole")
 
 
 class RequestLog:

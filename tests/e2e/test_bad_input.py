@@ -18,10 +18,10 @@ from resources.config.environment import Environment
 from resources.context import Context
 from sandbox.paths import PROJECT, StateDirectory
 from tests.conftest import Cli
+from tests.e2e.request_log import READING
 from tests.e2e.runs import revisions
 
 pytestmark = pytest.mark.sandbox
-READING = ("Describe", "Get", "List", "Head", "AssumeRole")
 Refused = Callable[..., str]
 
 

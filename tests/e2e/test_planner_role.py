@@ -116,8 +116,8 @@ REFUSED: dict[str, Callable[[Aws], Any]] = {
     "the git credentials that may push": lambda aws: aws.client("secretsmanager").get_secret_value(
         SecretId=aws.env.parameter_path("git/credentials")
     ),
-    "an entry of the ledger": lambda aws: aws.client("s3").get_object(
-        Bucket=ledger_bucket(aws.env), Key="changes/any.json"
+    "the key of the ledger's hashes": lambda aws: aws.client("s3").get_object(
+        Bucket=ledger_bucket(aws.env), Key="keys/digest.json"
     ),
     "a generated secret": lambda aws: aws.client("secretsmanager").get_secret_value(SecretId=aws.env.keycloak_secret),
 }

@@ -56,6 +56,7 @@ def test_a_gated_driver_knows_what_was_approved(
         "approved_change": lambda *_: nullcontext(),
         "expect_releases": lambda *_: None,
         "run_checks": lambda *_: (),
+        "account_for_change": lambda *_: {},
         "record_change": lambda *_: None,
     }
     for name, replacement in replacements.items():

@@ -76,6 +76,9 @@ class Account:
         outputs = VPC if spec.name == "base" else NoOutputs()
         return Observed(self.statuses.get(spec.name, "CREATE_COMPLETE"), {"p": self.stacks[spec.name]}, outputs)
 
+    def observe_drift(self, _: Stack[Any], observed: Observed | None, *__: Any) -> Observed | None:
+        return observed
+
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
         if observed is None:
             return Change("create", (FieldChange("", None, spec.name),), "does not exist")

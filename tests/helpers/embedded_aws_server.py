@@ -97,11 +97,18 @@ class Aws:
         self.process.send_signal(signal_number)
         self.process.wait(20)
 
-    def client(self, service: str, key: str = "AKIAROOT", secret: str = "root-secret", token: str = "") -> Any:
+    def client(
+        self,
+        service: str,
+        key: str = "AKIAROOT",
+        secret: str = "root-secret",
+        token: str = "",
+        region: str = "us-west-2",
+    ) -> Any:
         make_client: Any = boto3.client
         return make_client(
             service,
-            region_name="us-west-2",
+            region_name=region,
             endpoint_url=f"http://127.0.0.1:{self.port}",
             aws_access_key_id=key,
             aws_secret_access_key=secret,

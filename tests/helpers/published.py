@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.identity import IdentityOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
+from eks_assets.units.cluster.version_lookup import VersionOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from eks_assets.units.infrastructure.efs import EfsOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
@@ -17,6 +19,8 @@ from resources.config.environment import Environment
 from resources.config.network_settings import Network
 from resources.model.specs import Stack
 
+ADDON_VERSION = "v1.9.0-eksbuild.1"
+NODE_RELEASE = "1.34.2-20261108"
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/0123ABCD"
 VPC = VpcOutputs(
     vpc_id="vpc-1",
@@ -25,6 +29,7 @@ VPC = VpcOutputs(
     public_subnet_ids=("subnet-c", "subnet-d"),
     zones=("us-west-2a", "us-west-2b"),
 )
+NO_CLUSTER = ControlPlaneOutputs(subnet_ids=(), zones=())
 CLUSTER = ClusterOutputs(
     name="demo-sandbox-cluster",
     arn="arn:aws:eks:us-west-2:000000000000:cluster/demo-sandbox-cluster",
@@ -52,6 +57,16 @@ ROLES = ServiceAccountRolesOutputs(
 EXTERNAL_DNS = ExternalDnsRoleOutputs(role_arn="arn:aws:iam::000000000000:role/external-dns")
 IDENTITY = IdentityOutputs(oidc_id="0123ABCD", oidc_provider=ISSUER)
 EFS = EfsOutputs(file_system_id="fs-1", access_point_id="fsap-1")
+
+
+def versions_of(env: Environment) -> VersionOutputs:
+    """What AWS offers for the environment's add-ons and node groups; pinned versions as they are."""
+    addons = (*env.cluster.daemon_addons, *env.cluster.pod_addons)
+    pinned = {addon.name: addon.version for addon in addons if addon.version and addon.version != "latest"}
+    return VersionOutputs(
+        addon_versions=tuple(f"{addon.name}={pinned.get(addon.name, ADDON_VERSION)}" for addon in addons),
+        node_releases=tuple(f"{group.ami_type}={NODE_RELEASE}" for group in env.cluster.node_groups),
+    )
 
 
 def configured(env: Environment, **fields: Any) -> Environment:

@@ -19,7 +19,7 @@ from resources.aws.session import Aws
 from resources.config.environment import Addon, Environment
 from resources.config.names import queue_name
 from resources.context import Context
-from resources.notifications import messages, topic
+from resources.notifications import drift_messages, messages, topic
 from resources.notifications.messages import MESSAGE_BYTES, Notification
 from resources.notifications.topic import send_notification, topic_arn
 from tests.helpers.materialization import Materialize, failure
@@ -76,7 +76,7 @@ def success(env: Environment) -> Notification:
 
 def every_kind(env: Environment) -> list[Notification]:
     digest, run = uuid.uuid4().hex * 2, uuid.uuid4().hex
-    finding = {"unit": "network", "layer": "stack", "object": run, "path": "Vpc", "kind": "changed"}
+    finding = {"id": run, "unit": "network", "layer": "stack", "object": run, "path": "Vpc", "kind": "changed"}
     return [
         messages.approval_needed(env, digest, run, ["network: update"], [f"eks-assets approve {env.name}"]),
         messages.request_approved(env, digest, ["alice"]),
@@ -84,14 +84,16 @@ def every_kind(env: Environment) -> list[Notification]:
         messages.request_expired(env, digest, "2026-11-25 20:00 UTC"),
         messages.run_failed(env, run, "network", "the stack failed", "look at it"),
         messages.deploy_succeeded(env, run, 61, ["network: created"]),
-        messages.drift_found(env, [finding]),
+        drift_messages.drift_found(env, [finding]),
+        drift_messages.drift_resolved(env, since=run),
+        drift_messages.drift_failed(env, run, run, "look at it", "2026-11-25"),
     ]
 
 
-KINDS = ["needed", "approved", "rejected", "expired", "failed", "succeeded", "drift"]
+KINDS = ["needed", "approved", "rejected", "expired", "failed", "succeeded", "drift", "resolved", "drift failed"]
 
 
-@pytest.mark.parametrize("number", range(7), ids=KINDS)
+@pytest.mark.parametrize("number", range(9), ids=KINDS)
 def test_each_kind_of_notification_is_sent_once(account: Environment, received: Received, number: int) -> None:
     """Two processes publish the same event at once, and a third later: one message goes out."""
     notification = every_kind(account)[number]

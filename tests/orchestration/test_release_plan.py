@@ -30,7 +30,7 @@ def test_release_plan_is_asked_through_dagster(
 
     monkeypatch.setattr(plan_assets, "request_approval", request)
     monkeypatch.setattr(environments, "check_incumbent", lambda _context: None)  # there is no AWS to ask
-    monkeypatch.setattr(Platform, "open", lambda *_: Context(gated, cast(Any, None)))
+    monkeypatch.setattr(Platform, "open", lambda *_, **__: Context(gated, cast(Any, None)))
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
         assert dg.materialize(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, drift_schema
+from eks_assets.plan.drift import DriftReport, FindingEntry, UncheckedEntry, build_finding, drift_schema, set_aside
+from resources.config.ignored_findings import IgnoredFinding
 from resources.model.change import MASK, FieldChange
 from resources.model.drift import Finding
 from sandbox.paths import PROJECT
@@ -50,3 +51,32 @@ def test_secret_is_masked_and_id_does_not_depend_on_values() -> None:
 def test_published_schema_is_made_from_the_model() -> None:
     """`make docs` writes it."""
     assert json.loads((PROJECT / "docs" / "drift.schema.json").read_text()) == drift_schema()
+
+
+def ignore(entry: FindingEntry, until: str, reason: str = "known") -> IgnoredFinding:
+    return IgnoredFinding(finding=entry.id, reason=reason, until=until)
+
+
+def test_ignored_finding_is_listed_and_no_difference() -> None:
+    """On its last day it is still set aside, with the reason; the day after it is a finding again, and that is said."""
+    entry = build_finding("u", FINDING)
+    whole = report(findings=(entry,))
+    aside = set_aside(whole, [ignore(entry, "2026-12-31")], "2026-12-31")
+    assert (aside.findings, aside.exit_code(), aside.lapsed) == ((), 0, ())
+    assert [(i.id, i.reason, i.until) for i in aside.ignored] == [(entry.id, "known", "2026-12-31")]
+
+    expired = set_aside(whole, [ignore(entry, "2026-12-31")], "2027-01-01")
+    assert (expired.findings, expired.exit_code(), expired.ignored) == ((entry,), 4, ())
+    assert "is a finding again" in expired.lapsed[0]
+
+    longer = set_aside(whole, [ignore(entry, "2027-06-30", "longer"), ignore(entry, "2026-12-31")], "2027-01-01")
+    assert [i.reason for i in longer.ignored] == ["longer"]
+    assert longer.lapsed == ()
+
+
+def test_ignored_finding_that_is_gone_is_said() -> None:
+    """Only where everything was compared: of the other units nobody knows."""
+    entry = build_finding("u", FINDING)
+    ignores = [ignore(entry, "2026-12-31")]
+    assert "no finding any more" in set_aside(report(), ignores, "2026-12-01").lapsed[0]
+    assert set_aside(report(), ignores, "2026-12-01", is_whole=False).lapsed == ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resources.probes.applications import application_fault
+from resources.probes.argo_status import application_fault
 
 COMMIT = "1537915ea0f5aaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 BRANCH = "develop/demo-sandbox"

@@ -11,10 +11,9 @@ from resources.config.environment import Environment
 from resources.config.names import ledger_bucket
 from resources.context import Context
 from resources.model.change import Change
-from resources.model.errors import PipelineError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
-from resources.records.ledger import change_entry, list_entries, record_change
+from resources.records.change_entry import change_entry, list_entries, record_change
 from tests.helpers.materialization import Materialize
 
 pytestmark = pytest.mark.sandbox
@@ -47,21 +46,14 @@ def test_ledger_entry_has_paths_and_no_values(materialize: Materialize, context:
     assert "planted" not in json.dumps(mine(context))
 
 
-def test_ledger_entry_can_be_sent_twice(context: Context) -> None:
-    """An entry that is sent again, since no answer came, is written and no error."""
-    document = change_entry(context, "ledger_again", Change("create"), "done", 1.0)
-    record_change(context, document)
-    record_change(context, document)
-    assert document in list_entries(context)
-
-
 def test_ledger_entry_is_never_overwritten(context: Context) -> None:
-    """Another entry under the same key is refused, and the first one stays."""
+    """Another entry of the same time and unit gets a name of its own, and the first one stays."""
     document = change_entry(context, "ledger_once", Change("create"), "done", 1.0)
     record_change(context, document)
-    with pytest.raises(PipelineError, match="another entry"):
-        record_change(context, {**document, "outcome": "forged"})
+    record_change(context, {**document, "outcome": "another"})
     kept = context.aws.client("s3").get_object(
         Bucket=ledger_bucket(context.env), Key=f"changes/{document['at']}-ledger_once.json"
     )
     assert json.loads(kept["Body"].read())["outcome"] == "done"
+    outcomes = [entry["outcome"] for entry in list_entries(context) if entry["unit"] == "ledger_once"]
+    assert sorted(map(str, outcomes)) == ["another", "done"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -72,6 +73,29 @@ def supervised(tmp_path: Path) -> Iterator[tuple[Aws, FakeSupervisor]]:
     http.server_close()
 
 
+def check_audit_log(aws: Aws, url: str) -> None:
+    """Events are kept while the cluster's logging has `audit`, under the names that EKS gives group and stream, and
+    taken only from who knows the cluster's secret."""
+
+    def send(name: str, to: str = url) -> int:
+        event = {"verb": "patch", "objectRef": {"resource": "configmaps", "name": name}}
+        request = urllib.request.Request(to, json.dumps({"kind": "EventList", "items": [event]}).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                status: int = response.status
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+        return status
+
+    assert send("before") == 200
+    setup = {"clusterLogging": [{"types": ["audit"], "enabled": True}]}
+    aws.client("eks").update_cluster_config(name="demo", logging=setup)
+    assert (send("after"), send("forged", url[:-1])) == (200, 403)
+    logs = aws.client("logs").filter_log_events(logGroupName="/aws/eks/demo/cluster")["events"]
+    assert [json.loads(event["message"])["objectRef"]["name"] for event in logs] == ["after"]
+    assert logs[0]["logStreamName"].startswith("kube-apiserver-audit-")
+
+
 def test_eks_follows_supervisor(
     supervised: tuple[Aws, FakeSupervisor],
 ) -> None:
@@ -94,6 +118,7 @@ def test_eks_follows_supervisor(
     review = json.dumps({"kind": "TokenReview", "spec": {"token": "k8s-aws-v1.nothing"}}).encode()
     with urllib.request.urlopen(asked["token_webhook_url"], data=review, timeout=5) as response:
         assert json.load(response)["status"] == {"authenticated": False}
+    check_audit_log(aws, asked["token_webhook_url"].replace("/eks-auth/", "/eks-audit/"))
 
     workload = {
         "Workers": node_group(values),

@@ -126,6 +126,14 @@ def test_deploy_sensor_does_not_cancel_runs_of_people(daemon: Daemon, dev: Files
     assert daemon.status(theirs) == QUEUED
 
 
+def test_deploy_sensor_waits_for_no_drift_run(daemon: Daemon, dev: Files) -> None:
+    """A run that only looks holds up nobody; the queue has one run of an environment at a time, deploys first."""
+    drift = daemon.add("acme-dev", job_name="drift")
+    daemon.set(drift, STARTED)
+    (run,) = change(daemon, dev, products_purchased=["a"])
+    assert run.job_name == "deploy"
+
+
 def test_deploy_sensor_deploys_reverted_content_again(daemon: Daemon, dev: Files) -> None:
     """Content that was deployed before is deployed again after a change."""
     for products in (["a"], ["b"], ["a"], ["b"]):

@@ -121,6 +121,18 @@ def test_failure_is_notified_with_unit_reason_and_next_step(
     assert "hunter2" not in notification.sendable_message()
 
 
+def test_failing_drift_runs_are_notified_once_a_day(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """One that fails every hour for the same reason sends one mail a day, of its own kind; one that ends well, none."""
+    run(network, job="drift")
+    run(certificate, job="drift")
+    daemon.tick(outcomes_sensor)
+    run(certificate, job="drift")
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert (notification.kind, notification.subject) == ("drift_failed", "[acme-dev] drift could not be looked for")
+    assert "  stack acme-dev-certificate: no validation" in notification.lines
+
+
 def test_run_that_never_started_is_notified(daemon: Daemon, sent: list[Notification]) -> None:
     """A run that failed before its first step is notified."""
     lost = daemon.add("acme-dev")

@@ -29,7 +29,8 @@ def load(file: Path) -> dict[str, Any]:
 def test_values_of_argo_cd_open_nothing(sandbox_env: Environment) -> None:
     """No plugin, sidecar, account, anonymous access, default role, ingress or namespace beyond the chart's defaults."""
     values = argo_cd(sandbox_env).values
-    assert sorted(values) == ["configs", "global"]
+    assert sorted(values) == ["configs", "controller", "global", "server"]
+    assert values["controller"] == values["server"] == {"metrics": {"enabled": True}}
     assert sorted(values["configs"]) == ["params"]
     assert values["configs"]["params"] == {"controller.resource.health.persist": True}
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from eks_assets.units.cluster.daemon_addons import daemon_addons
 from eks_assets.units.cluster.pod_addons import pod_addons
 from resources.config.environment import Environment
-from tests.helpers.published import CLUSTER, ROLES, configured, properties_of, resources_of
+from tests.helpers.published import ADDON_VERSION, CLUSTER, ROLES, configured, properties_of, resources_of, versions_of
 
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
@@ -22,7 +22,8 @@ def with_addon(env: Environment, **fields: Any) -> Environment:
 
 
 def addon_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    (addon,) = properties_of(pod_addons(with_addon(env, **fields), CLUSTER, ROLES), "EKS::Addon")
+    env = with_addon(env, **fields)
+    (addon,) = properties_of(pod_addons(env, CLUSTER, versions_of(env), ROLES), "EKS::Addon")
     return addon
 
 
@@ -32,9 +33,9 @@ def test_daemon_addons_come_before_nodes_and_others_after(sandbox_env: Environme
     def names(spec: Any) -> set[str]:
         return {p["AddonName"] for p in properties_of(spec, "EKS::Addon")}
 
-    before = daemon_addons(sandbox_env, CLUSTER)
+    before = daemon_addons(sandbox_env, CLUSTER, versions_of(sandbox_env))
     assert names(before) == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
-    after = pod_addons(sandbox_env, CLUSTER, ROLES)
+    after = pod_addons(sandbox_env, CLUSTER, versions_of(sandbox_env), ROLES)
     assert names(after) == {"coredns", "metrics-server", "aws-ebs-csi-driver", "aws-efs-csi-driver"}
     assert before.parameters == {"ClusterName": "demo-sandbox-cluster"}
     assert set(after.may_replace) == set(resources_of(after, "EKS::Addon"))
@@ -43,7 +44,7 @@ def test_daemon_addons_come_before_nodes_and_others_after(sandbox_env: Environme
 def test_daemon_addons_always_hold_the_pod_identity_agent(sandbox_env: Environment) -> None:
     """The agent that our own roles need is installed whatever the config disables, except in Auto Mode."""
     bare = configured(sandbox_env, addons=[], addonsConfig={"disableDefaultAddons": True})
-    (agent,) = properties_of(daemon_addons(bare, CLUSTER), "EKS::Addon")
+    (agent,) = properties_of(daemon_addons(bare, CLUSTER, versions_of(bare)), "EKS::Addon")
     assert agent["AddonName"] == "eks-pod-identity-agent"
     auto = configured(sandbox_env, autoModeConfig={"enabled": True})
     assert not daemon_addons.is_enabled(auto), "Auto Mode has the agent built in"
@@ -52,7 +53,7 @@ def test_daemon_addons_always_hold_the_pod_identity_agent(sandbox_env: Environme
 def test_daemon_addons_make_role_of_vpc_cni_if_asked(sandbox_env: Environment) -> None:
     """vpc-cni with default associations gets a role with AWS's CNI policy."""
     env = with_addon(sandbox_env, name="vpc-cni", useDefaultPodIdentityAssociations=True)
-    spec = daemon_addons(env, CLUSTER)
+    spec = daemon_addons(env, CLUSTER, versions_of(env))
     cni = next(p for p in properties_of(spec, "EKS::Addon") if p["AddonName"] == "vpc-cni")
     assert cni["PodIdentityAssociations"] == [
         {"ServiceAccount": "aws-node", "RoleArn": {"Fn::GetAtt": ["VpcCniRole", "Arn"]}}
@@ -64,7 +65,7 @@ def test_daemon_addons_make_role_of_vpc_cni_if_asked(sandbox_env: Environment) -
 
 def test_pod_addons_get_roles_of_csi_drivers_if_asked(sandbox_env: Environment) -> None:
     """CSI drivers that ask for their default roles get those of the post-deploy wave."""
-    spec = pod_addons(sandbox_env, CLUSTER, ROLES)
+    spec = pod_addons(sandbox_env, CLUSTER, versions_of(sandbox_env), ROLES)
     addons = {p["AddonName"]: p for p in properties_of(spec, "EKS::Addon")}
     assert addons["aws-ebs-csi-driver"]["PodIdentityAssociations"] == [
         {"ServiceAccount": "ebs-csi-controller-sa", "RoleArn": {"Ref": "AwsEbsCsiDriverRoleArn"}}
@@ -78,7 +79,7 @@ def test_pod_addons_without_request_get_no_role_unless_all_do(sandbox_env: Envir
     assert "PodIdentityAssociations" not in addon_of(sandbox_env, name="aws-ebs-csi-driver")
     config = {"disableDefaultAddons": True, "autoApplyPodIdentityAssociations": True}
     env = configured(sandbox_env, addons=[{"name": "aws-ebs-csi-driver"}], addonsConfig=config)
-    (ebs,) = properties_of(pod_addons(env, CLUSTER, ROLES), "EKS::Addon")
+    (ebs,) = properties_of(pod_addons(env, CLUSTER, versions_of(env), ROLES), "EKS::Addon")
     assert ebs["PodIdentityAssociations"][0]["ServiceAccount"] == "ebs-csi-controller-sa"
 
 
@@ -100,7 +101,7 @@ def test_pod_addons_make_role_that_association_describes(sandbox_env: Environmen
         "tags": {"team": "data"},
     }
     env = with_addon(sandbox_env, name="aws-mountpoint-s3-csi-driver", podIdentityAssociations=[association])
-    spec = pod_addons(env, CLUSTER, ROLES)
+    spec = pod_addons(env, CLUSTER, versions_of(env), ROLES)
     ((title, role),) = resources_of(spec, "IAM::Role").items()
     (addon,) = properties_of(spec, "EKS::Addon")
     assert addon["PodIdentityAssociations"][0]["RoleArn"] == {"Fn::GetAtt": [title, "Arn"]}
@@ -110,7 +111,7 @@ def test_pod_addons_make_role_that_association_describes(sandbox_env: Environmen
 
 
 def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Environment) -> None:
-    """Version, settings, conflict resolution and tags are passed on; "latest" leaves the version to EKS."""
+    """Version, settings, conflict resolution and tags are passed on; what the config leaves open is AWS's."""
     addon = addon_of(
         sandbox_env,
         name="coredns",
@@ -127,7 +128,8 @@ def test_pod_addons_carry_version_settings_conflicts_and_tags(sandbox_env: Envir
         "ResolveConflicts": "PRESERVE",
         "Tags": [{"Key": "team", "Value": "dns"}],
     }
-    assert "AddonVersion" not in addon_of(sandbox_env, name="coredns", version="latest")
+    assert addon_of(sandbox_env, name="coredns", version="latest")["AddonVersion"] == ADDON_VERSION
+    assert addon_of(sandbox_env, name="coredns")["AddonVersion"] == ADDON_VERSION
 
 
 @pytest.mark.parametrize(

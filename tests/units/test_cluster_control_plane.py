@@ -8,23 +8,34 @@ import pytest
 
 from eks_assets.units.cluster.access_entries import access_entries
 from eks_assets.units.cluster.cluster import ClusterOutputs, cluster
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs, control_plane_lookup
 from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
 from resources.config.environment import Environment, Roles
 from resources.config.network_settings import Network
 from resources.model.outputs import pending_fields, pending_outputs
-from tests.helpers.published import CLUSTER, IDENTITY, KARPENTER, VPC, configured, joined, properties_of, resources_of
+from tests.helpers.published import (
+    CLUSTER,
+    IDENTITY,
+    KARPENTER,
+    NO_CLUSTER,
+    VPC,
+    configured,
+    joined,
+    properties_of,
+    resources_of,
+)
 
 ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
 def control_plane(env: Environment) -> dict[str, Any]:
-    (properties,) = properties_of(cluster(env, VPC), "EKS::Cluster")
+    (properties,) = properties_of(cluster(env, VPC, NO_CLUSTER), "EKS::Cluster")
     return properties
 
 
 def policies(env: Environment, title: str = "ClusterRole") -> list[str]:
-    arns = resources_of(cluster(env, VPC))[title]["Properties"]["ManagedPolicyArns"]
+    arns = resources_of(cluster(env, VPC, NO_CLUSTER))[title]["Properties"]["ManagedPolicyArns"]
     return [arn.rsplit("/", 1)[1] for arn in arns]
 
 
@@ -39,7 +50,7 @@ def test_cluster_has_version_and_no_hidden_administrator(sandbox_env: Environmen
 
 def test_cluster_is_never_replaced_and_survives_failed_creation(sandbox_env: Environment) -> None:
     """The cluster is protected from replacement and deletion; a failed creation is kept for inspection."""
-    spec = cluster(sandbox_env, VPC)
+    spec = cluster(sandbox_env, VPC, NO_CLUSTER)
     assert spec.may_replace == ()
     assert spec.on_failure == "DO_NOTHING"
     assert spec.policy is not None
@@ -56,13 +67,26 @@ def test_cluster_endpoints_are_the_configs(prod_env: Environment, sandbox_env: E
     vpc = {"clusterEndpoints": {"publicAccess": True, "privateAccess": True}, "publicAccessCIDRs": ["203.0.113.0/24"]}
     office = control_plane(configured(sandbox_env, vpc=vpc))["ResourcesVpcConfig"]
     assert office["PublicAccessCidrs"] == ["203.0.113.0/24"]
+    # Left out, EKS would keep the office's.
+    everybody = control_plane(configured(sandbox_env, vpc={}))["ResourcesVpcConfig"]
+    assert everybody["PublicAccessCidrs"] == ["0.0.0.0/0"]
+    assert "PublicAccessCidrs" not in private
+
+
+def test_cluster_lets_in_who_the_config_names(sandbox_env: Environment) -> None:
+    """The group that EKS makes lets in its own nodes alone: nobody else reaches a private API server."""
+    vpc = {"clusterEndpoints": {"publicAccess": False, "privateAccess": True}, "extraCIDRs": ["10.1.0.0/16"]}
+    (rule,) = properties_of(cluster(configured(sandbox_env, vpc=vpc), VPC, NO_CLUSTER), "EC2::SecurityGroupIngress")
+    assert rule["GroupId"] == {"Fn::GetAtt": ["Cluster", "ClusterSecurityGroupId"]}
+    assert (rule["CidrIp"], rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("10.1.0.0/16", "tcp", 443, 443)
+    assert not properties_of(cluster(sandbox_env, VPC, NO_CLUSTER), "EC2::SecurityGroupIngress")
 
 
 def test_cluster_takes_private_subnets_or_the_named_ones(sandbox_env: Environment) -> None:
     """The control plane's own subnets come first, then the config's, then the VPC's private ones."""
 
     def subnets(**vpc: Any) -> str:
-        return cluster(configured(joined(sandbox_env), vpc=vpc), VPC).parameters["SubnetIds"]
+        return cluster(configured(joined(sandbox_env), vpc=vpc), VPC, NO_CLUSTER).parameters["SubnetIds"]
 
     named = {
         "private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}},
@@ -71,31 +95,44 @@ def test_cluster_takes_private_subnets_or_the_named_ones(sandbox_env: Environmen
     assert subnets() == "subnet-a,subnet-b"
     assert subnets(subnets=named) == "subnet-1,subnet-2,subnet-3,subnet-4"
     assert subnets(subnets=named, controlPlaneSubnetIDs=["subnet-8", "subnet-9"]) == "subnet-8,subnet-9"
-    before = cluster(sandbox_env, pending_outputs(VpcOutputs, "vpc_lookup"))
+    before = cluster(sandbox_env, pending_outputs(VpcOutputs, "vpc_lookup"), NO_CLUSTER)
     assert pending_fields(before.parameters) == ("vpc_lookup.private_subnet_ids",)
+
+
+def test_cluster_stays_in_its_zones(sandbox_env: Environment) -> None:
+    """EKS takes subnets in the zones of the cluster's creation alone; a zone that came later is for nodes."""
+    live = ControlPlaneOutputs(subnet_ids=("subnet-a", "subnet-b"), zones=("us-west-2a", "us-west-2b"))
+    grown = VPC.model_copy(
+        update={"private_subnet_ids": ("subnet-a", "subnet-b", "subnet-n"), "zones": ("a", "b", "n")}
+    )
+    assert control_plane_lookup(sandbox_env).query == {"cluster": "demo-sandbox-cluster"}
+    assert cluster(sandbox_env, grown, live).parameters["SubnetIds"] == "subnet-a,subnet-b"
+    assert cluster(sandbox_env, grown, NO_CLUSTER).parameters["SubnetIds"] == "subnet-a,subnet-b,subnet-n"
 
 
 def test_cluster_logs_are_kept_as_long_as_config_says(prod_env: Environment, sandbox_env: Environment) -> None:
     """The log group exists before the cluster, with the config's retention and log types."""
-    spec = cluster(prod_env, VPC)
+    spec = cluster(prod_env, VPC, NO_CLUSTER)
     (group,) = properties_of(spec, "Logs::LogGroup")
     assert group == {"LogGroupName": "/aws/eks/acme-prod-cluster/cluster", "RetentionInDays": 365}
     # EKS would make a group that keeps logs for ever.
     assert resources_of(spec)["Cluster"]["DependsOn"] == "ClusterLogs"
     types = [t["Type"] for t in control_plane(prod_env)["Logging"]["ClusterLogging"]["EnabledTypes"]]
     assert types == ["api", "audit", "authenticator"]
-    assert "Logging" not in control_plane(sandbox_env)
+    # Left out, EKS would leave on what was on before.
+    off = control_plane(configured(sandbox_env, cloudWatch={}))
+    assert off["Logging"] == {"ClusterLogging": {"EnabledTypes": []}}
 
 
 def test_cluster_secrets_are_encrypted_with_own_or_named_key(sandbox_env: Environment) -> None:
     """Without a named key, one with rotation is made, and kept when the stack is deleted."""
     (encryption,) = control_plane(sandbox_env)["EncryptionConfig"]
     assert encryption == {"Provider": {"KeyArn": {"Fn::GetAtt": ["SecretsKey", "Arn"]}}, "Resources": ["secrets"]}
-    key = resources_of(cluster(sandbox_env, VPC))["SecretsKey"]
+    key = resources_of(cluster(sandbox_env, VPC, NO_CLUSTER))["SecretsKey"]
     assert key["Properties"]["EnableKeyRotation"] is True
     assert key["DeletionPolicy"].startswith("Retain")
     arn = "arn:aws:kms:us-west-2:000000000000:key/1"
-    named = cluster(configured(sandbox_env, secretsEncryption={"keyARN": arn}), VPC)
+    named = cluster(configured(sandbox_env, secretsEncryption={"keyARN": arn}), VPC, NO_CLUSTER)
     assert properties_of(named, "EKS::Cluster")[0]["EncryptionConfig"][0]["Provider"]["KeyArn"] == arn
     assert resources_of(named, "KMS::Key") == {}
 
@@ -103,7 +140,7 @@ def test_cluster_secrets_are_encrypted_with_own_or_named_key(sandbox_env: Enviro
 def test_cluster_role_has_policies_and_boundary(prod_env: Environment) -> None:
     """The cluster's role has EKS's two policies, under the permissions boundary."""
     assert policies(prod_env) == ["AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController"]
-    role = resources_of(cluster(prod_env, VPC))["ClusterRole"]["Properties"]
+    role = resources_of(cluster(prod_env, VPC, NO_CLUSTER))["ClusterRole"]["Properties"]
     assert role["PermissionsBoundary"] == "arn:aws:iam::444455556666:policy/eks-assets-boundary"
 
 
@@ -140,7 +177,7 @@ def test_cluster_tags_and_rollback_time_are_the_configs(sandbox_env: Environment
     metadata = {"name": "demo-sandbox-cluster", "region": "us-west-2", "tags": {"team": "platform"}}
     env = configured(sandbox_env, metadata={**metadata, "rollbackConfig": {"timeoutMinutes": 240}})
     assert control_plane(env)["RollbackConfig"] == {"TimeoutMinutes": 240}
-    assert cluster(env, VPC).tags == {"team": "platform", "eks-assets:environment": "sandbox"}
+    assert cluster(env, VPC, NO_CLUSTER).tags == {"team": "platform", "eks-assets:environment": "sandbox"}
     assert "RollbackConfig" not in control_plane(sandbox_env)
 
 
@@ -209,6 +246,6 @@ def test_oidc_parameter_holds_id_under_its_published_name(sandbox_env: Environme
 def test_cluster_outputs_come_from_the_cluster(sandbox_env: Environment, field: str) -> None:
     """Endpoint and security group are read from the cluster itself."""
     assert field in ClusterOutputs.model_fields
-    outputs = cluster(sandbox_env, VPC).template["Outputs"]
+    outputs = cluster(sandbox_env, VPC, NO_CLUSTER).template["Outputs"]
     key = "".join(part.capitalize() for part in field.split("_"))
     assert outputs[key]["Value"]["Fn::GetAtt"][0] == "Cluster"

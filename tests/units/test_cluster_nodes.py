@@ -9,6 +9,7 @@ import pytest
 
 from eks_assets.units import load_registry
 from eks_assets.units.cluster._karpenter_policies import POLICY_NAMES
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.fargate_profiles import fargate_profiles
 from eks_assets.units.cluster.karpenter_stack import karpenter_stack
 from eks_assets.units.cluster.node_groups import node_groups
@@ -17,7 +18,18 @@ from resources.config.environment import Environment
 from resources.config.network_settings import Network
 from resources.model.errors import ConfigError
 from resources.model.outputs import pending_fields, pending_outputs
-from tests.helpers.published import CLUSTER, GROUPS, VPC, configured, joined, properties_of, resources_of
+from tests.helpers.published import (
+    CLUSTER,
+    GROUPS,
+    NO_CLUSTER,
+    NODE_RELEASE,
+    VPC,
+    configured,
+    joined,
+    properties_of,
+    resources_of,
+    versions_of,
+)
 
 SHARED_ROLE = {"Fn::GetAtt": ["NodeRole", "Arn"]}
 
@@ -28,7 +40,7 @@ def with_group(env: Environment, **fields: Any) -> Environment:
 
 
 def groups_of(env: Environment) -> list[dict[str, Any]]:
-    return properties_of(node_groups(env, CLUSTER, VPC, GROUPS), "EKS::Nodegroup")
+    return properties_of(node_groups(env, CLUSTER, NO_CLUSTER, versions_of(env), VPC, GROUPS), "EKS::Nodegroup")
 
 
 def group_of(env: Environment, **fields: Any) -> dict[str, Any]:
@@ -37,7 +49,8 @@ def group_of(env: Environment, **fields: Any) -> dict[str, Any]:
 
 
 def launch_of(env: Environment, **fields: Any) -> dict[str, Any]:
-    spec = node_groups(with_group(env, **fields), CLUSTER, VPC, GROUPS)
+    env = with_group(env, **fields)
+    spec = node_groups(env, CLUSTER, NO_CLUSTER, versions_of(env), VPC, GROUPS)
     (launch_template,) = properties_of(spec, "EC2::LaunchTemplate")
     data: dict[str, Any] = launch_template["LaunchTemplateData"]
     return data
@@ -69,8 +82,9 @@ def test_node_groups_with_gpus_have_the_device_plugins_label(prod_env: Environme
 
 
 def test_node_groups_follow_cluster_version_unless_pinned(sandbox_env: Environment) -> None:
-    """A group has the control plane's version, or the release that the config pins."""
-    assert group_of(sandbox_env)["Version"] == "1.34"
+    """A group has the control plane's version and AWS's newest image of it, or the release that the config pins."""
+    group = group_of(sandbox_env)
+    assert (group["Version"], group["ReleaseVersion"]) == ("1.34", NODE_RELEASE)
     pinned = group_of(sandbox_env, releaseVersion="1.34.1-20260101")
     assert pinned["ReleaseVersion"] == "1.34.1-20260101"
     assert "Version" not in pinned
@@ -96,9 +110,26 @@ def test_node_groups_that_must_be_replaced_get_another_name(sandbox_env: Environ
     assert len({name, *(group_of(sandbox_env, **fields)["NodegroupName"] for fields in replaced)}) == 6
 
 
+def test_node_groups_without_zones_get_another_name_with_a_new_zone(sandbox_env: Environment) -> None:
+    """Their subnets are all of the VPC's, which replaces a group: its name would be taken."""
+    env = with_group(sandbox_env)
+
+    def name(zones: tuple[str, ...], env: Environment = env) -> str:
+        live = ControlPlaneOutputs(subnet_ids=("subnet-a", "subnet-b"), zones=("us-west-2a", "us-west-2b"))
+        vpc = VPC.model_copy(update={"zones": zones})
+        (group,) = properties_of(node_groups(env, CLUSTER, live, versions_of(env), vpc, GROUPS), "EKS::Nodegroup")
+        return str(group["NodegroupName"])
+
+    two, three = ("us-west-2a", "us-west-2b"), ("us-west-2a", "us-west-2b", "us-west-2c")
+    assert name(two) == group_of(sandbox_env)["NodegroupName"], "of a cluster that is there as of one that is not"
+    assert name(three) != name(two)
+    own = with_group(sandbox_env, availabilityZones=["us-west-2a"])
+    assert name(three, own) == name(two, own)
+
+
 def test_node_groups_may_be_replaced_but_not_their_roles(prod_env: Environment) -> None:
     """The stack lets node groups be replaced and nothing else."""
-    spec = node_groups(prod_env, CLUSTER, VPC, GROUPS)
+    spec = node_groups(prod_env, CLUSTER, NO_CLUSTER, versions_of(prod_env), VPC, GROUPS)
     assert set(spec.may_replace) == set(resources_of(spec, "EKS::Nodegroup"))
 
 
@@ -106,7 +137,8 @@ def test_node_groups_do_not_share_their_own_policies(sandbox_env: Environment) -
     """A group with policies of its own has a role of its own."""
     policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
     groups = [{"name": "one", "iam": {"attachPolicyARNs": [policy]}}, {"name": "other"}]
-    spec = node_groups(configured(sandbox_env, managedNodeGroups=groups), CLUSTER, VPC, GROUPS)
+    env = configured(sandbox_env, managedNodeGroups=groups)
+    spec = node_groups(env, CLUSTER, NO_CLUSTER, versions_of(env), VPC, GROUPS)
     one, other = properties_of(spec, "EKS::Nodegroup")
     assert (one["NodeRole"], other["NodeRole"]) == ({"Fn::GetAtt": ["RoleOne", "Arn"]}, SHARED_ROLE)
     roles = {title: r["Properties"]["ManagedPolicyArns"] for title, r in resources_of(spec, "IAM::Role").items()}
@@ -118,11 +150,16 @@ def test_node_groups_lie_in_private_or_named_subnets(sandbox_env: Environment) -
     """Subnets are the group's, then the config's, then the VPC's private ones."""
     assert group_of(sandbox_env)["Subnets"] == {"Ref": "SubnetIds"}
     assert group_of(sandbox_env, subnets=["subnet-1", "subnet-2"])["Subnets"] == ["subnet-1", "subnet-2"]
-    spec = node_groups(sandbox_env, CLUSTER, pending_outputs(VpcOutputs, "vpc_lookup"), GROUPS)
+    spec = node_groups(
+        sandbox_env, CLUSTER, NO_CLUSTER, versions_of(sandbox_env), pending_outputs(VpcOutputs, "vpc_lookup"), GROUPS
+    )
     assert pending_fields(spec.parameters) == ("vpc_lookup.private_subnet_ids",)
     named = {"private": {"us-west-2a": {"id": "subnet-1"}, "us-west-2b": {"id": "subnet-2"}}}
     chosen = configured(joined(sandbox_env), vpc={"subnets": named})
-    assert node_groups(chosen, CLUSTER, VPC, GROUPS).parameters["SubnetIds"] == "subnet-1,subnet-2"
+    assert (
+        node_groups(chosen, CLUSTER, NO_CLUSTER, versions_of(chosen), VPC, GROUPS).parameters["SubnetIds"]
+        == "subnet-1,subnet-2"
+    )
 
 
 def test_node_groups_in_a_zone_take_its_subnet_in_any_order(
@@ -139,7 +176,7 @@ def test_node_groups_refuse_zones_of_a_vpc_that_exists(sandbox_env: Environment)
     """In a VPC that exists, a group must name subnets instead of zones."""
     env = with_group(joined(sandbox_env), availabilityZones=["us-west-2a"])
     with pytest.raises(ConfigError, match="subnets"):
-        node_groups(env, CLUSTER, VPC, GROUPS)
+        node_groups(env, CLUSTER, NO_CLUSTER, versions_of(env), VPC, GROUPS)
 
 
 def test_node_groups_encrypt_disks_and_protect_metadata(sandbox_env: Environment) -> None:
@@ -165,7 +202,7 @@ def test_node_groups_join_cluster_and_shared_security_groups(sandbox_env: Enviro
         {"Ref": "ClusterSecurityGroupId"},
         {"Ref": "NodeSecurityGroupId"},
     ]
-    given = node_groups(sandbox_env, CLUSTER, VPC, GROUPS).parameters
+    given = node_groups(sandbox_env, CLUSTER, NO_CLUSTER, versions_of(sandbox_env), VPC, GROUPS).parameters
     assert (given["ClusterSecurityGroupId"], given["NodeSecurityGroupId"]) == ("sg-cluster", "sg-node")
 
 

@@ -45,6 +45,37 @@ ENTRY = {
         }
     ],
 }
+TARGET = {"namespace": "shop", "targetRoleARN": "arn:aws:iam::111122223333:role/other", "disableSessionTags": True}
+NEWER_GROUP = {
+    "name": "newer",
+    "instanceName": "worker",
+    "ebsOptimized": True,
+    "maxPodsPerNode": 50,
+    "placement": {"groupName": "close"},
+    "additionalVolumes": [{"volumeName": "/dev/xvdb", "volumeSize": 10, "snapshotID": "snap-0a1b2c3d"}],
+    "enableDetailedMonitoring": True,
+    "securityGroups": {"attachIDs": ["sg-0a1b2c3d"]},
+    "iam": {"withAddonPolicies": {"autoScaler": True, "certManager": True, "cloudWatch": True, "fsx": True}},
+    "nodeRepairConfig": {
+        "enabled": True,
+        "maxUnhealthyNodeThresholdPercentage": 20,
+        "maxParallelNodesRepairedCount": 1,
+        "nodeRepairConfigOverrides": [
+            {
+                "nodeMonitoringCondition": "NetworkNotReady",
+                "nodeUnhealthyReason": "InterfaceNotUp",
+                "minRepairWaitTimeMins": 15,
+                "repairAction": "Reboot",
+            }
+        ],
+    },
+}
+BOTTLEROCKET = {
+    "name": "bottle",
+    "amiFamily": "Bottlerocket",
+    "releaseVersion": "1.50.0-0a1b2c3d",
+    "maxPodsPerNode": 50,
+}
 CONFIGS: dict[str, dict[str, Any]] = {
     "much": {
         "metadata": METADATA,
@@ -64,6 +95,29 @@ CONFIGS: dict[str, dict[str, Any]] = {
             {"name": "vpc-cni", "useDefaultPodIdentityAssociations": True, "tags": {"a": "b"}},
             {"name": "aws-mountpoint-s3-csi-driver", "podIdentityAssociations": [ASSOCIATION]},
             {"name": "kubecost_kubecost", "configurationValues": "a: b"},
+        ],
+    },
+    "newer": {
+        "controlPlaneScalingConfig": {"tier": "tier-xl"},
+        "kubeAPIServerConfig": {"eventTTL": "1h", "serviceNodePortRange": {"minPort": 30000, "maxPort": 31000}},
+        "kubeSchedulerConfig": {
+            "nodeResourcesFit": {
+                "scoringStrategy": {"type": "MostAllocated", "resources": [{"name": "cpu", "weight": 2}]}
+            }
+        },
+        "kubeControllerManagerConfig": {
+            "horizontalPodAutoscalerControllerConfig": {"horizontalPodAutoscalerSyncPeriod": "15s"}
+        },
+        "vpc": {
+            "controlPlaneOnPrivateSubnets": True,
+            "controlPlaneSecurityGroupIDs": ["sg-0a1b2c3d"],
+            "controlPlaneEgressMode": "CUSTOMER_ROUTED",
+        },
+        "iam": {"podIdentityAssociations": [{**ASSOCIATION, **TARGET}]},
+        "managedNodeGroups": [NEWER_GROUP, {**BOTTLEROCKET, "instanceType": "m7g.large"}],
+        "addons": [
+            {"name": "aws-ebs-csi-driver", "wellKnownPolicies": {"ebsCSIController": True}},
+            {"name": "aws-fsx-csi-driver", "attachPolicyARNs": [POLICY]},
         ],
     },
     "auto mode": {"autoModeConfig": {"enabled": True}, "managedNodeGroups": []},

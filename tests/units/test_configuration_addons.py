@@ -47,14 +47,21 @@ def test_external_dns_writes_own_zone_and_removes_nothing(sandbox_env: Environme
     assert spec.values["policy"] == "upsert-only"
     assert spec.values["txtOwnerId"] == "demo-sandbox-cluster"
     assert spec.values["sources"] == ["service", "ingress"]
-    assert "extraArgs" not in spec.values
+    assert spec.values["extraArgs"] == ["--aws-zone-match-parent", "--aws-zone-type=public"]
     assert (spec.namespace, spec.values["serviceAccount"]["name"]) == ("external-dns", "external-dns")
 
 
 def test_external_dns_assumes_role_of_the_zones_account(prod_env: Environment) -> None:
     """A zone in another account is written through a role of that account."""
     arguments = external_dns(prod_env).values["extraArgs"]
-    assert arguments == ["--aws-assume-role=arn:aws:iam::999900001111:role/acme-dns-writer"]
+    assert arguments[-1] == "--aws-assume-role=arn:aws:iam::999900001111:role/acme-dns-writer"
+
+
+def test_external_dns_finds_the_zone_that_the_file_names(prod_env: Environment) -> None:
+    """Also a parent of the domain, which the domain filter alone hides, and no private namesake."""
+    arguments = external_dns(prod_env).values["extraArgs"]
+    zone = f"--zone-id-filter={prod_env.hosted_zone.id}"
+    assert arguments[:3] == ["--aws-zone-match-parent", "--aws-zone-type=public", zone]
 
 
 def test_external_secrets_installs_crds_and_uses_its_role(sandbox_env: Environment) -> None:

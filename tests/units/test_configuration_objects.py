@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from eks_assets.graph.rendering import render_spec
 from eks_assets.units import load_registry
@@ -126,3 +127,20 @@ def test_service_accounts_skip_what_others_create(sandbox_env: Environment) -> N
     (account,) = service_accounts(env).objects
     assert account["metadata"]["name"] == "ours", "argocd is one of the environment's namespaces"
     assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": existing}
+
+
+def test_service_accounts_of_associations_are_made_if_asked(sandbox_env: Environment) -> None:
+    """Without an annotation: the pod identity agent knows their role. Others are their applications'."""
+    role = "arn:aws:iam::000000000000:role/mine"
+    fields = {"namespace": "argocd", "roleARN": role}
+    made = {**fields, "serviceAccountName": "reader", "createServiceAccount": True}
+    env = configured(
+        sandbox_env, iam={"podIdentityAssociations": [made, {**fields, "serviceAccountName": "of-a-chart"}]}
+    )
+    assert service_accounts.is_enabled(env)
+    (account,) = service_accounts(env).objects
+    assert account["metadata"] == {"name": "reader", "namespace": "argocd"}
+    del made["namespace"]
+    addon = {"name": "aws-ebs-csi-driver", "podIdentityAssociations": [made]}
+    with pytest.raises(ValidationError, match="the add-on brings the service account"):
+        configured(sandbox_env, addons=[addon])

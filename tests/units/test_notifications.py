@@ -11,12 +11,13 @@ from eks_assets.units.infrastructure.deploy_requests import DeployRequestsOutput
 from eks_assets.units.infrastructure.notifications import NotificationsOutputs, notifications
 from resources.config.environment import Environment
 from resources.config.names import queue_name
-from resources.notifications import messages
+from resources.notifications import drift_messages, messages
 from resources.notifications.messages import MESSAGE_BYTES, Notification
 from tests.helpers.published import properties_of, resources_of
 
 DIGEST = "sha256:" + "3f2a9c1b77e0" + "0" * 52
 FINDING = {
+    "id": "0123456789ab",
     "unit": "network",
     "layer": "stack",
     "object": "acme-prod-network",
@@ -90,7 +91,9 @@ def every_kind(env: Environment) -> list[Notification]:
         messages.request_expired(env, DIGEST, "2026-11-25 20:00 UTC", request_id="r1"),
         messages.run_failed(env, "run1", "external_dns", "pod crashed\nexit 1", "read its log"),
         messages.deploy_succeeded(env, "run1", 843.2, ["network: created", "efs: created"]),
-        messages.drift_found(env, [FINDING]),
+        drift_messages.drift_found(env, [FINDING], unknown=3),
+        drift_messages.drift_resolved(env),
+        drift_messages.drift_failed(env, "run1", "no credentials", "log in", "2026-11-25"),
     ]
 
 
@@ -114,7 +117,7 @@ def test_mail_of_every_kind_names_environment_and_command(prod_env: Environment)
         text = notification.sendable_message()
         assert f"Environment: {prod_env.name} (account {prod_env.account}, {prod_env.region})" in text
         assert "\n  eks-assets " in text, notification.kind
-    assert len({n.event_id for n in every_kind(prod_env)}) == 7
+    assert len({n.event_id for n in every_kind(prod_env)}) == 9
 
 
 def test_approval_mail_has_commands_before_the_plan(prod_env: Environment) -> None:
@@ -152,12 +155,21 @@ def test_drift_mail_names_places_and_people_but_no_values(prod_env: Environment)
 
 
 def test_same_drift_is_one_event_until_it_returns(prod_env: Environment) -> None:
-    """The event id follows the set of findings, in any order, and the day they began."""
-    other = {**FINDING, "unit": "efs"}
-    first = messages.drift_found(prod_env, [FINDING, other])
-    assert messages.drift_found(prod_env, [other, FINDING]).event_id == first.event_id
-    assert messages.drift_found(prod_env, [FINDING]).event_id != first.event_id
-    assert messages.drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
+    """The event follows the ids of the findings, in any order, and when they began; who else wrote is no news."""
+    drift_found = drift_messages.drift_found
+    other = {**FINDING, "id": "ba9876543210"}
+    first = drift_found(prod_env, [FINDING, other])
+    assert drift_found(prod_env, [other, {**FINDING, "culprit": "another"}], unknown=1).event_id == first.event_id
+    assert drift_found(prod_env, [FINDING]).event_id != first.event_id
+    assert drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
+
+
+def test_drift_mail_counts_what_was_not_compared(prod_env: Environment) -> None:
+    """Nobody reads from a mail that all the rest is in sync."""
+    assert "Unknown:     3 cannot be compared\n" in text_of(prod_env, "drift_found")
+    text = drift_messages.drift_found(prod_env, [{**FINDING, "unit": None}]).sendable_message()
+    assert "undeclared: stack acme-prod-network" in text
+    assert "Unknown" not in text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from eks_assets.units import load_registry
+from eks_assets.units.applications.argo_cd import argo_cd
 from eks_assets.units.observability.dashboards import dashboards
 from eks_assets.units.observability.grafana_credentials import grafana_credentials
 from eks_assets.units.observability.loki import loki
@@ -27,6 +28,35 @@ def test_prometheus_takes_grafanas_password_from_secret(sandbox_env: Environment
     assert (release.name, release.chart) == ("prometheus", "kube-prometheus-stack")
     assert release.values["grafana"]["admin"]["existingSecret"] == "grafana-admin"
     assert release.values["grafana"]["additionalDataSources"][0]["type"] == "loki"
+
+
+def test_prometheus_watches_what_eks_shows(sandbox_env: Environment) -> None:
+    """No alert of parts that EKS hides, and the metrics that the dashboard asks for."""
+    values = prometheus().values
+    hidden = ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")
+    assert [values[part]["enabled"] for part in hidden] == [False] * 4
+    scraped = {
+        m["name"]: m["namespaceSelector"]["matchNames"] for m in values["prometheus"]["additionalServiceMonitors"]
+    }
+    assert scraped == {
+        "argocd-metrics": ["argocd"],
+        "argocd-server-metrics": ["argocd"],
+        "karpenter": ["kube-system"],
+    }
+    argo = argo_cd(sandbox_env).values
+    assert argo["controller"]["metrics"]["enabled"]
+    assert argo["server"]["metrics"]["enabled"]
+
+
+def test_prometheus_keeps_its_data_on_volumes() -> None:
+    """Else every restart of a pod loses all metrics, and dashboards made by hand."""
+    values = prometheus().values
+    spec = values["prometheus"]["prometheusSpec"]
+    claims = [spec["storageSpec"], values["alertmanager"]["alertmanagerSpec"]["storage"]]
+    sizes = [claim["volumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"] for claim in claims]
+    assert sizes == ["50Gi", "5Gi"]
+    assert spec["retentionSize"] == "45GB", "less than its volume"
+    assert values["grafana"]["persistence"]["enabled"]
 
 
 def test_loki_stores_in_its_bucket(sandbox_env: Environment) -> None:

@@ -32,16 +32,18 @@ FREE = {
     "AWS::EC2::NatGateway": {"AllocationId", "SubnetId", "Tags"},
     "AWS::EC2::RouteTable": {"Tags", "VpcId"},
     "AWS::EC2::SecurityGroup": {"Tags"},
+    "AWS::EC2::SecurityGroupIngress": {"Description"},
     "AWS::EC2::Subnet": {"Tags"},
     "AWS::EC2::VPC": {"EnableDnsHostnames", "EnableDnsSupport", "Tags"},
     "AWS::EFS::FileSystem": {"BackupPolicy", "FileSystemTags", "LifecyclePolicies", "ThroughputMode"},
-    "AWS::EKS::Addon": {"ResolveConflicts"},
+    "AWS::EKS::Addon": {"AddonVersion", "ResolveConflicts"},
     "AWS::EKS::Cluster": {"Tags", "UpgradePolicy", "Version", "ZonalShiftConfig"},
     "AWS::EKS::Nodegroup": {
         "CapacityType",
         "InstanceTypes",
         "Labels",
         "NodeRepairConfig",
+        "ReleaseVersion",
         "ScalingConfig",
         "Taints",
         "UpdateConfig",
@@ -106,7 +108,7 @@ def _mail(_: Any, env: Any) -> None:
 
 
 def _open_endpoint(cluster: Any, _: Any) -> None:
-    cluster.setdefault("vpc", {})["publicAccessCIDRs"] = ["0.0.0.0/0"]
+    cluster.setdefault("vpc", {})["publicAccessCIDRs"] = ["0.0.0.0/1"]
 
 
 Attack = Callable[[Any, Any], None]

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +17,15 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.engine.planner import plan_environment
+from eks_assets.plan.drift_wording import age_words
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
+from resources.context import Context
 from resources.model.display import escape_lines
+from resources.model.errors import NotFound, PipelineError
+from resources.records.drift_runs import DriftRun, last_drift_run
+from resources.support.background import in_background
 
 PIPE_WIDTH = 500  # columns where there is no terminal to ask
 _STYLE = {
@@ -39,14 +45,28 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     began = time.monotonic()
     registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
-    plan = plan_environment(registry, open_environment(env))
+    context = open_environment(env)
+    reading = in_background(partial(_last_drift, context), "last drift run")
+    plan = plan_environment(registry, context)
+    drift = reading.result()
     if json_output:
-        print(json.dumps(status_report(plan), indent=2))
+        print(json.dumps(status_report(plan, drift), indent=2))
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        print_status(plan, console, time.monotonic() - began)
+        print_status(plan, console, time.monotonic() - began, drift)
     raise SystemExit(exit_code(plan))
+
+
+def _last_drift(context: Context) -> DriftRun | PipelineError | None:
+    """What the newest drift run found, or why that cannot be read; None where there has been none."""
+    try:
+        last = last_drift_run(context)
+    except NotFound:  # not bootstrapped yet
+        return None
+    except PipelineError as error:
+        return error
+    return last[1] if last else None
 
 
 def exit_code(plan: EnvironmentPlan) -> int:
@@ -59,8 +79,9 @@ def exit_code(plan: EnvironmentPlan) -> int:
     return 4 if "pending" in states else 3 if "waiting" in states else 0
 
 
-def status_report(plan: EnvironmentPlan) -> dict[str, Any]:
-    """What `status --json` prints: docs/status.md, docs/status.schema.json."""
+def status_report(plan: EnvironmentPlan, drift: DriftRun | PipelineError | None = None) -> dict[str, Any]:
+    """What `status --json` prints: docs/status.md, docs/status.schema.json. `drift`: what the last run found, or why
+    that cannot be read."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "environment": plan.environment,
@@ -74,7 +95,23 @@ def status_report(plan: EnvironmentPlan) -> dict[str, Any]:
             }
             for u in plan.units
         ],
+        "drift": _drift(drift),
     }
+
+
+def _drift(drift: DriftRun | PipelineError | None) -> dict[str, Any] | None:
+    if isinstance(drift, PipelineError):
+        return {"error": drift.message}
+    if drift is None:
+        return None
+    counts = {"findings": len(drift.open), "unknown": drift.unknown, "ignored": drift.ignored}
+    at = drift.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"at": at, "age_seconds": round(_age(drift)), "run": drift.run, **counts}
+
+
+def _age(drift: DriftRun) -> float:
+    """Seconds since the run, never less than none, whatever this machine's clock says."""
+    return max(0.0, (datetime.now(UTC) - drift.at).total_seconds())
 
 
 def _check(check: CheckState, now: str) -> dict[str, Any]:
@@ -88,8 +125,11 @@ def _check(check: CheckState, now: str) -> dict[str, Any]:
     }
 
 
-def print_status(plan: EnvironmentPlan, console: Console, seconds: float) -> None:
-    """The table for people, and a last line that counts the states. `seconds`: how long the command took."""
+def print_status(
+    plan: EnvironmentPlan, console: Console, seconds: float, drift: DriftRun | PipelineError | None = None
+) -> None:
+    """The table for people, a line about the last drift run, and a last line that counts the states. `seconds`: how
+    long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
@@ -104,6 +144,19 @@ def print_status(plan: EnvironmentPlan, console: Console, seconds: float) -> Non
             Text(escape_lines(detail or good), style="" if detail else "dim"),
         )
     console.print(table)
+    print_text(
+        console, f"drift: {_drift_words(drift)}", "yellow" if isinstance(drift, DriftRun) and drift.open else "dim"
+    )
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
     counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     print_text(console, f"{plan.environment}: {counted} ({seconds:.1f} s)")
+
+
+def _drift_words(drift: DriftRun | PipelineError | None) -> str:
+    if isinstance(drift, PipelineError):
+        return f"the last run cannot be read: {drift.message}"
+    if drift is None:
+        return "no run yet"
+    ignored = f", {drift.ignored} ignored" if drift.ignored else ""
+    age = age_words(_age(drift))
+    return f"{len(drift.open)} findings, {drift.unknown} cannot be compared{ignored}, {age} ago"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ def validate(names: Names = None) -> None:
         raise ConfigError(
             f"there is no environment in {display_path(find_folder())}", next_step="Add a file NAME.yaml to it."
         )
-    problems = check_all(wanted, known_units=load_registry().by_name)
+    problems = check_all(wanted, known_units=load_registry().by_name, today=date.today())
     for problem in problems:
         typer.echo(escape_lines(str(problem)), err=problem.warning)
     errors = [problem for problem in problems if not problem.warning]

@@ -15,6 +15,7 @@ from eks_assets.cli.runs.result import UnitResult
 from eks_assets.definitions import deploy_job
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.home import open_instance
+from eks_assets.orchestration.plan_assets import list_checks
 
 
 def follow_run(
@@ -36,11 +37,9 @@ def follow_run(
             Follower(instance, environment, registry, names, console, log) as follower,
         ):
             # Entering the result would load resources again, and log that in a run that has ended.
-            dg.execute_job(
-                dg.reconstructable(deploy_job),
-                instance=instance,
-                tags={**tags, **follower.tags},
-                asset_selection=[dg.AssetKey(name) for name in names],
-                raise_on_error=False,
+            job = dg.reconstructable(deploy_job).get_subset(
+                asset_selection=frozenset(dg.AssetKey(name) for name in names),
+                asset_check_selection=frozenset(list_checks(registry, names)),
             )
+            dg.execute_job(job, instance=instance, tags={**tags, **follower.tags}, raise_on_error=False)
         return follower.result()

@@ -20,5 +20,8 @@ def argo_cd(env: Environment) -> HelmRelease:
             "global": {"domain": f"argocd.{env.app_domain}"},
             # Keeps each resource's health in the Application, so that a check can name the one that is not.
             "configs": {"params": {"controller.resource.health.persist": True}},
+            # Services with metrics, which Prometheus scrapes.
+            "controller": {"metrics": {"enabled": True}},
+            "server": {"metrics": {"enabled": True}},
         },
     )

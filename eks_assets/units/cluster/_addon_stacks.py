@@ -12,13 +12,18 @@ from typing import Any
 from troposphere import GetAtt, Ref, Tags, Template, eks
 
 from eks_assets.units.cluster._pod_roles import pod_role, short_digest
+from eks_assets.units.cluster.version_lookup import VersionOutputs
 from resources.cloudformation import aws_policy, build_role, pod_identity_trust, text_parameter
 from resources.config.eksctl.addons import DEFAULT_ROLES, Addon
 from resources.config.environment import Environment
 
 
 def addon_template(
-    env: Environment, description: str, addons: Sequence[Addon], role_arns: Mapping[str, str]
+    env: Environment,
+    description: str,
+    addons: Sequence[Addon],
+    versions: VersionOutputs,
+    role_arns: Mapping[str, str],
 ) -> tuple[Template, dict[str, str]]:
     """The template of these add-ons and its parameters. `role_arns`: ARN by add-on name of default roles that another
     unit creates; the other roles are part of the template."""
@@ -31,14 +36,14 @@ def addon_template(
                 ServiceAccount=association.service_account_name,
                 RoleArn=association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn"),
             )
-            for association in addon.pod_identity_associations
+            for association in addon.associations
             for title in [f"Role{short_digest(f'{addon.name}/{association.service_account_name}')}"]
         ]
         if addon.use_default_pod_identity_associations:
             if addon.name in role_arns:
                 parameters[f"{_title(addon)}RoleArn"] = role_arns[addon.name]
             associations.append(_default_association(env, template, addon, addon.name in role_arns))
-        template.add_resource(eks.Addon(_title(addon), **_properties(addon, cluster_name, associations)))
+        template.add_resource(eks.Addon(_title(addon), **_properties(addon, versions, cluster_name, associations)))
     return template, parameters
 
 
@@ -67,20 +72,21 @@ def _default_association(
 
 
 def _properties(
-    addon: Addon, cluster_name: Ref, associations: list[eks.PodIdentityAssociationProperty]
+    addon: Addon, versions: VersionOutputs, cluster_name: Ref, associations: list[eks.PodIdentityAssociationProperty]
 ) -> dict[str, Any]:
-    version = addon.version if addon.version != "latest" else None
     configuration = json.dumps(addon.configuration, sort_keys=True) if addon.configuration else None
     optional: dict[str, Any] = {
-        "AddonVersion": version,
         "ConfigurationValues": configuration,
         "ServiceAccountRoleArn": addon.service_account_role_arn,
         "PodIdentityAssociations": associations,
         "Tags": Tags(addon.tags) if addon.tags else None,
+        # So that the plan says why something is there that no file lists.
+        "Metadata": {"AddedFor": addon.added_for} if addon.added_for else None,
     }
     return {
         "ClusterName": cluster_name,
         "AddonName": addon.name,
+        "AddonVersion": versions.of_addon(addon.name),
         "ResolveConflicts": addon.resolve_conflicts.upper(),
         **{key: value for key, value in optional.items() if value},
     }

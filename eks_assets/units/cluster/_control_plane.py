@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from troposphere import GetAtt, Ref, Tags, Template, eks
+from troposphere.ec2 import SecurityGroupIngress
 from troposphere.iam import Role
 from troposphere.kms import Key
 from troposphere.logs import LogGroup
 
+from eks_assets.units.cluster._pod_roles import short_digest
 from resources.cloudformation import aws_policy, boundary_properties, build_arn, trust_policy
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import Environment
@@ -68,15 +70,18 @@ def cluster_properties(template: Template, env: Environment, role: Role, subnets
         properties["Tags"] = Tags(config.metadata.tags)
     if minutes := config.metadata.rollback_config.timeout_minutes:
         properties["RollbackConfig"] = eks.RollbackConfig(TimeoutMinutes=minutes)
-    if types := config.cloud_watch.cluster_logging.types:
-        enabled = [eks.LoggingTypeConfig(Type=name) for name in types]
-        properties["Logging"] = eks.Logging(ClusterLogging=eks.ClusterLogging(EnabledTypes=enabled))
+    # Named also where all are off: what a template leaves out EKS leaves on (AWS::EKS::Cluster, ClusterLogging).
+    types = config.cloud_watch.cluster_logging.types
+    enabled = [eks.LoggingTypeConfig(Type=name) for name in types]
+    properties["Logging"] = eks.Logging(ClusterLogging=eks.ClusterLogging(EnabledTypes=enabled))
+    if types:
         properties["DependsOn"] = "ClusterLogs"
     if config.secrets_encryption is not None:
         key = config.secrets_encryption.key_arn or GetAtt(_add_key(template, env), "Arn")
         properties["EncryptionConfig"] = [
             eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])
         ]
+    properties |= _components(config)
     if config.auto_mode:
         properties["ComputeConfig"] = _compute(template, env)
         properties["StorageConfig"] = eks.StorageConfig(BlockStorage=eks.BlockStorage(Enabled=True))
@@ -90,9 +95,61 @@ def _vpc(config: ClusterConfig, subnets: Ref) -> eks.ResourcesVpcConfig:
         EndpointPublicAccess=endpoints.public_access,
         EndpointPrivateAccess=endpoints.private_access,
     )
-    if endpoints.public_access and config.vpc.public_access_cidrs:
-        network.PublicAccessCidrs = list(config.vpc.public_access_cidrs)
+    if endpoints.public_access:
+        # As with the logs: without any, those of before would stay.
+        network.PublicAccessCidrs = list(config.vpc.public_access_cidrs or ("0.0.0.0/0",))
+    if config.vpc.control_plane_security_group_ids:
+        network.SecurityGroupIds = list(config.vpc.control_plane_security_group_ids)
+    if config.vpc.control_plane_egress_mode:
+        network.ControlPlaneEgressMode = config.vpc.control_plane_egress_mode
     return network
+
+
+def _components(config: ClusterConfig) -> dict[str, Any]:
+    """The size of the control plane and how its components run, as far as the ClusterConfig says."""
+    properties: dict[str, Any] = {}
+    if scaling := config.control_plane_scaling_config:
+        properties["ControlPlaneScalingConfig"] = eks.ControlPlaneScalingConfig(Tier=scaling.tier)
+    if server := config.kube_api_server_config:
+        ports = server.service_node_port_range
+        values = {
+            "EventTtl": server.event_ttl,
+            "ServiceNodePortRange": ports and eks.ServiceNodePortRange(MinPort=ports.min_port, MaxPort=ports.max_port),
+        }
+        properties["KubeApiServerConfig"] = eks.KubeApiServerConfig(**{k: v for k, v in values.items() if v})
+    if scheduler := config.kube_scheduler_config:
+        strategy = scheduler.node_resources_fit.scoring_strategy
+        weights = [eks.ResourceWeight(Name=r.name, Weight=r.weight) for r in strategy.resources]
+        scoring = eks.ScoringStrategy(Type=strategy.type, **({"Resources": weights} if weights else {}))
+        fit = eks.NodeResourcesFitConfig(ScoringStrategy=scoring)
+        properties["KubeSchedulerConfig"] = eks.KubeSchedulerConfig(NodeResourcesFit=fit)
+    if manager := config.kube_controller_manager_config:
+        autoscaler = manager.horizontal_pod_autoscaler_controller_config
+        period = eks.HorizontalPodAutoscalerControllerConfig(
+            HorizontalPodAutoscalerSyncPeriod=autoscaler.horizontal_pod_autoscaler_sync_period
+        )
+        properties["KubeControllerManagerConfig"] = eks.KubeControllerManagerConfig(
+            HorizontalPodAutoscalerControllerConfig=period
+        )
+    return properties
+
+
+def add_ways_in(template: Template, config: ClusterConfig, control_plane: eks.Cluster) -> None:
+    """A rule for each of `vpc.extraCIDRs`. The group that EKS makes lets nothing in but the cluster's own nodes, so
+    an API server without a public address is out of everybody else's reach (EKS user guide, "Cluster API server
+    endpoint")."""
+    for cidr in config.vpc.extra_cidrs:
+        template.add_resource(
+            SecurityGroupIngress(
+                f"ApiServerFrom{short_digest(cidr)}",
+                GroupId=GetAtt(control_plane, "ClusterSecurityGroupId"),
+                IpProtocol="tcp",
+                FromPort=443,
+                ToPort=443,
+                CidrIp=cidr,
+                Description="To the API server (vpc.extraCIDRs)",
+            )
+        )
 
 
 def _kubernetes_network(config: ClusterConfig) -> eks.KubernetesNetworkConfig:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Ref, Tags, ec2
+from troposphere import Base64, Ref, Tags, ec2
 
-from resources.config.eksctl.nodes import CapacityReservation, ManagedNodeGroup
+from resources.config.eksctl.node_settings import AdditionalVolume, CapacityReservation
+from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
 
 
@@ -19,30 +20,60 @@ def launch_template(
     """Encrypted gp3 volumes, IMDSv2 that pods cannot reach (one hop), the security groups, the reservation.
 
     A launch template with security groups replaces those of EKS, so the cluster's own group has to be among them."""
-    tags = {"Name": f"{env.cluster_name}-{group.name}", **group.tags}
+    tags = {"Name": group.instance_name or f"{env.cluster_name}-{group.name}", **group.tags}
+    # Bottlerocket's first device is its system, the second holds images and pods.
+    device = "/dev/xvdb" if group.ami_family == "Bottlerocket" else "/dev/xvda"
+    disks = {device: _disk(group), **{volume.volume_name: _disk(volume) for volume in group.additional_volumes}}
     data = ec2.LaunchTemplateData(
         BlockDeviceMappings=[
-            ec2.LaunchTemplateBlockDeviceMapping(DeviceName="/dev/xvda", Ebs=ec2.EBSBlockDevice(**_disk(group)))
+            ec2.LaunchTemplateBlockDeviceMapping(DeviceName=name, Ebs=ec2.EBSBlockDevice(**disk))
+            for name, disk in disks.items()
         ],
         MetadataOptions=ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1),
-        SecurityGroupIds=security_groups,
+        SecurityGroupIds=[*security_groups, *group.security_groups.attach_ids],
         TagSpecifications=[
             ec2.TagSpecifications(ResourceType=kind, Tags=Tags(tags)) for kind in ("instance", "volume")
         ],
     )
     if group.capacity_reservation is not None:
         data.CapacityReservationSpecification = _reservation(group.capacity_reservation)
+    if group.ebs_optimized is not None:
+        data.EbsOptimized = group.ebs_optimized
+    if group.enable_detailed_monitoring:
+        data.Monitoring = ec2.Monitoring(Enabled=True)
+    if group.placement is not None:
+        data.Placement = ec2.Placement(GroupName=group.placement.group_name)
+    if group.max_pods_per_node is not None:
+        data.UserData = Base64(_user_data(group.ami_family, group.max_pods_per_node))
     return ec2.LaunchTemplate(title, LaunchTemplateData=data)
 
 
-def _disk(group: ManagedNodeGroup) -> dict[str, Any]:
+def _user_data(ami_family: str, max_pods: int) -> str:
+    """What EKS merges into the user data that it writes: TOML for Bottlerocket, else a NodeConfig of nodeadm.
+
+    Source: EKS user guide, "Customize managed nodes with launch templates"."""
+    if ami_family == "Bottlerocket":
+        return f"[settings.kubernetes]\nmax-pods = {max_pods}\n"
+    config = (
+        f"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {{kubelet: {{config: {{maxPods: {max_pods}}}}}}}"
+    )
+    part = f"--//\nContent-Type: application/node.eks.aws\n\n---\n{config}\n"
+    return f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="//"\n\n{part}\n--//--\n'
+
+
+def _disk(volume: ManagedNodeGroup | AdditionalVolume) -> dict[str, Any]:
     disk: dict[str, Any] = {
-        "VolumeSize": group.volume_size,
-        "VolumeType": group.volume_type,
-        "Encrypted": group.volume_encrypted,
+        "VolumeSize": volume.volume_size,
+        "VolumeType": volume.volume_type,
+        "Encrypted": volume.volume_encrypted,
         "DeleteOnTermination": True,
     }
-    optional = {"KmsKeyId": group.volume_kms_key_id, "Iops": group.volume_iops, "Throughput": group.volume_throughput}
+    optional = {
+        "KmsKeyId": volume.volume_kms_key_id,
+        "Iops": volume.volume_iops,
+        "Throughput": volume.volume_throughput,
+        "SnapshotId": volume.snapshot_id if isinstance(volume, AdditionalVolume) else None,
+    }
     return disk | {key: value for key, value in optional.items() if value}
 
 

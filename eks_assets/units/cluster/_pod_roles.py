@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Tags
 from troposphere.iam import Policy, Role
 
-from resources.cloudformation import Document, boundary_arn, pod_identity_trust
+from resources.cloudformation import Document, allow, boundary_arn, pod_identity_trust, policy_document
 from resources.config.eksctl.iam import PodRole, ServiceAccount, WellKnownPolicies
 from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
 from resources.config.environment import Environment
@@ -27,6 +27,7 @@ def pod_role(env: Environment, title: str, wanted: PodRole) -> Role:
         pod_identity_trust(env),
         managed=wanted.permission_policy_arns,
         inline=wanted.permission_policy,
+        target=getattr(wanted, "target_role_arn", None),
         well_known=wanted.well_known_policies,
         name=wanted.role_name,
         permissions_boundary=wanted.permissions_boundary_arn,
@@ -56,12 +57,18 @@ def _role(
     *,
     managed: tuple[str, ...],
     inline: Document | None,
+    target: str | None = None,
     well_known: WellKnownPolicies,
     name: str | None,
     permissions_boundary: str | None,
     tags: dict[str, str],
 ) -> Role:
-    documents = {"permissions": inline, "well-known": inline_policy(well_known, env.partition)}
+    documents = {
+        "permissions": inline,
+        "well-known": inline_policy(well_known, env.partition),
+        # The agent assumes it on behalf of the pod, with session tags.
+        "target": policy_document(allow(["sts:AssumeRole", "sts:TagSession"], target)) if target else None,
+    }
     optional: dict[str, Any] = {
         "RoleName": name,
         "PermissionsBoundary": permissions_boundary or boundary_arn(env),

@@ -19,6 +19,7 @@ from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRol
 from resources.cloudformation import add_outputs, build_arn, cluster_tags, text_parameter
 from resources.config.eksctl.iam import PodIdentityAssociation
 from resources.config.environment import Environment
+from resources.config.pod_identities import POD_IDENTITIES
 from resources.model.outputs import Outputs
 from resources.model.specs import Stack
 
@@ -33,10 +34,10 @@ class IdentityOutputs(Outputs):
 
 # Namespace and service account of what we install, by the stack parameter that carries its role.
 _ACCOUNTS = {
-    "ExternalDnsRoleArn": ("external-dns", "external-dns"),
-    "ExternalSecretsRoleArn": ("external-secrets", "external-secrets"),
-    "LoadBalancerControllerRoleArn": ("kube-system", "aws-load-balancer-controller"),
-    "LokiRoleArn": ("observability", "loki"),
+    "ExternalDnsRoleArn": POD_IDENTITIES["external_dns"],
+    "ExternalSecretsRoleArn": POD_IDENTITIES["external_secrets"],
+    "LoadBalancerControllerRoleArn": POD_IDENTITIES["aws_load_balancer_controller"],
+    "LokiRoleArn": POD_IDENTITIES["loki"],
 }
 
 
@@ -58,7 +59,7 @@ def identity(
         title = f"Role{short_digest(f'{association.namespace}/{association.service_account_name}')}"
         role = association.role_arn or GetAtt(template.add_resource(pod_role(env, title, association)), "Arn")
         namespace, account = association.namespace, association.service_account_name
-        _associate(template, cluster_name, namespace, account, role, association.tags)
+        _associate(template, cluster_name, namespace, account, role, _settings_of(association))
     role_arns = {
         "ExternalDnsRoleArn": external_dns.role_arn,
         "ExternalSecretsRoleArn": roles.external_secrets_role_arn,
@@ -85,14 +86,14 @@ def list_associations(env: Environment) -> tuple[PodIdentityAssociation, ...]:
     """Those of the ClusterConfig, and Karpenter's own where it does not have one.
 
     Source: Karpenter, "Getting started with Karpenter", whose ClusterConfig has the same role."""
-    declared = env.cluster.iam.pod_identity_associations
-    account = ("kube-system", "karpenter")
+    declared = env.cluster.pod_identity_associations
+    account = POD_IDENTITIES["karpenter"]
     if not karpenter_stack.is_enabled(env) or account in {(a.namespace, a.service_account_name) for a in declared}:
         return declared
     names = [policy_name(short, env.cluster_name) for short in POLICY_NAMES]
     karpenter = {
-        "namespace": account[0],
-        "serviceAccountName": account[1],
+        "namespace": account.namespace,
+        "serviceAccountName": account.name,
         "roleName": f"{env.cluster_name}-karpenter",
         "permissionPolicyARNs": [build_arn(env, "iam", f"policy/{name}", region="") for name in names],
     }
@@ -111,8 +112,17 @@ def _associate_ours(
     return {name: roles[name] for name in used}
 
 
+def _settings_of(association: PodIdentityAssociation) -> dict[str, Any]:
+    settings = {
+        "Tags": Tags(association.tags) if association.tags else None,
+        "TargetRoleArn": association.target_role_arn,
+        "DisableSessionTags": association.disable_session_tags,
+    }
+    return {name: value for name, value in settings.items() if value}
+
+
 def _associate(
-    template: Template, cluster_name: Ref, namespace: str, account: str, role: Any, tags: dict[str, str]
+    template: Template, cluster_name: Ref, namespace: str, account: str, role: Any, settings: dict[str, Any]
 ) -> None:
     template.add_resource(
         eks.PodIdentityAssociation(
@@ -121,6 +131,6 @@ def _associate(
             Namespace=namespace,
             ServiceAccount=account,
             RoleArn=role,
-            **({"Tags": Tags(tags)} if tags else {}),
+            **settings,
         )
     )

@@ -13,7 +13,9 @@ from troposphere.iam import Role
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._launch_templates import launch_template
 from eks_assets.units.cluster.cluster import ClusterOutputs
+from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons
+from eks_assets.units.cluster.version_lookup import VersionOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.cloudformation import (
@@ -25,6 +27,7 @@ from resources.cloudformation import (
     text_parameter,
     trust_policy,
 )
+from resources.config.eksctl.node_settings import NodeRepairConfig
 from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
 from resources.model.checks import NodesReady
@@ -55,7 +58,12 @@ class NodeGroupsOutputs(Outputs):
     checks=[NodesReady()],
 )
 def node_groups(
-    env: Environment, cluster: ClusterOutputs, vpc: VpcOutputs, security_groups: SecurityGroupsOutputs
+    env: Environment,
+    cluster: ClusterOutputs,
+    control_plane: ControlPlaneOutputs,
+    versions: VersionOutputs,
+    vpc: VpcOutputs,
+    security_groups: SecurityGroupsOutputs,
 ) -> Stack[NodeGroupsOutputs]:
     """Managed node groups with their roles and launch templates."""
     template = Template(Description=f"Managed node groups of {env.cluster_name}")
@@ -71,7 +79,9 @@ def node_groups(
         own = group.iam.attach_policy_arns
         group_role = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
         launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached_groups))
-        properties = _properties(env, group, launch) | {
+        added = () if group.subnets or group.availability_zones else control_plane.zones_besides(vpc.zones)
+        properties = _properties(env, group, versions, launch) | {
+            "NodegroupName": group_name(group, added),
             "ClusterName": cluster_name,
             "NodeRole": group.iam.instance_role_arn or GetAtt(group_role, "Arn"),
             "Subnets": _subnets(env, group, subnets),
@@ -91,8 +101,9 @@ def node_groups(
     )
 
 
-def group_name(group: ManagedNodeGroup) -> str:
-    """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then."""
+def group_name(group: ManagedNodeGroup, added_zones: tuple[str, ...] = ()) -> str:
+    """The group's name with a short hash of what replaces a node group, since a fixed name would be taken then.
+    `added_zones`: zones that a group without zones or subnets of its own has got since the cluster was made."""
     replacing: list[Any] = [
         group.ami_type,
         group.capacity_type,
@@ -100,6 +111,8 @@ def group_name(group: ManagedNodeGroup) -> str:
         list(group.availability_zones),
         list(group.subnets),
     ]
+    if added_zones:
+        replacing.append(sorted(added_zones))
     if role := "own" if group.iam.attach_policy_arns else group.iam.instance_role_arn:
         replacing.append(role)
     return f"{group.name}-{hashlib.sha256(json.dumps(replacing).encode()).hexdigest()[:6]}"
@@ -115,10 +128,11 @@ def _role(env: Environment, title: str, *more: str) -> Role:
     )
 
 
-def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTemplate) -> dict[str, Any]:
+def _properties(
+    env: Environment, group: ManagedNodeGroup, versions: VersionOutputs, launch: ec2.LaunchTemplate
+) -> dict[str, Any]:
     low, wanted, high = group.size
     properties: dict[str, Any] = {
-        "NodegroupName": group_name(group),
         "AmiType": group.ami_type,
         "CapacityType": group.capacity_type,
         "InstanceTypes": list(group.types),
@@ -129,13 +143,17 @@ def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTem
         "Labels": _labels(group),
         "UpdateConfig": _update_config(group),
     }
+    # Without them nodes stay at the version and image they were created with.
     if group.release_version:
         properties["ReleaseVersion"] = group.release_version
+        if group.ami_family == "Bottlerocket":
+            # Its releases do not say of which Kubernetes they are.
+            properties["Version"] = env.kubernetes_version
     else:
-        # Without it nodes stay at the version they were created with when the control plane moves on.
         properties["Version"] = env.kubernetes_version
+        properties["ReleaseVersion"] = versions.of_nodes(group.ami_type)
     if group.node_repair_config.enabled:
-        properties["NodeRepairConfig"] = eks.NodeRepairConfig(Enabled=True)
+        properties["NodeRepairConfig"] = _repair(group.node_repair_config)
     if group.taints:
         properties["Taints"] = [
             eks.Taint(Key=t.key, Effect=_EFFECTS[t.effect], **({"Value": t.value} if t.value else {}))
@@ -144,6 +162,26 @@ def _properties(env: Environment, group: ManagedNodeGroup, launch: ec2.LaunchTem
     if group.tags:
         properties["Tags"] = dict(group.tags)
     return properties
+
+
+def _repair(config: NodeRepairConfig) -> eks.NodeRepairConfig:
+    overrides = [
+        eks.NodeRepairConfigOverrides(
+            NodeMonitoringCondition=override.node_monitoring_condition,
+            NodeUnhealthyReason=override.node_unhealthy_reason,
+            MinRepairWaitTimeMins=override.min_repair_wait_time_mins,
+            RepairAction=override.repair_action,
+        )
+        for override in config.node_repair_config_overrides
+    ]
+    optional = {
+        "MaxUnhealthyNodeThresholdCount": config.max_unhealthy_node_threshold_count,
+        "MaxUnhealthyNodeThresholdPercentage": config.max_unhealthy_node_threshold_percentage,
+        "MaxParallelNodesRepairedCount": config.max_parallel_nodes_repaired_count,
+        "MaxParallelNodesRepairedPercentage": config.max_parallel_nodes_repaired_percentage,
+        "NodeRepairConfigOverrides": overrides,
+    }
+    return eks.NodeRepairConfig(Enabled=True, **{name: value for name, value in optional.items() if value})
 
 
 def _labels(group: ManagedNodeGroup) -> dict[str, str]:

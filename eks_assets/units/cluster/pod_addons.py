@@ -6,6 +6,7 @@ from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.daemon_addons import daemon_addons
 from eks_assets.units.cluster.fargate_profiles import fargate_profiles
 from eks_assets.units.cluster.node_groups import node_groups
+from eks_assets.units.cluster.version_lookup import VersionOutputs
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
 from resources.cloudformation import cluster_tags
 from resources.config.environment import Environment
@@ -21,12 +22,15 @@ from resources.model.specs import Stack
     when=lambda env: bool(env.cluster.pod_addons),
     checks=[AddonsActive()],
 )
-def pod_addons(env: Environment, cluster: ClusterOutputs, roles: ServiceAccountRolesOutputs) -> Stack[NoOutputs]:
+def pod_addons(
+    env: Environment, cluster: ClusterOutputs, versions: VersionOutputs, roles: ServiceAccountRolesOutputs
+) -> Stack[NoOutputs]:
     """EKS add-ons whose pods need a node, with the roles that the ClusterConfig gives them through pod identity."""
     template, parameters = addon_template(
         env,
         f"Pod add-ons of {env.cluster_name}",
         env.cluster.pod_addons,
+        versions,
         {"aws-ebs-csi-driver": roles.ebs_csi_role_arn, "aws-efs-csi-driver": roles.efs_csi_role_arn},
     )
     return Stack[NoOutputs](

@@ -22,8 +22,12 @@ def external_dns(env: Environment) -> HelmRelease:
         "serviceAccount": {"create": True, "name": "external-dns"},
         "env": [{"name": "AWS_DEFAULT_REGION", "value": env.region}],
     }
+    # A zone may be a parent of the domain, and have a private namesake, where no record belongs.
+    values["extraArgs"] = ["--aws-zone-match-parent", "--aws-zone-type=public"]
+    if env.hosted_zone.id:
+        values["extraArgs"].append(f"--zone-id-filter={env.hosted_zone.id}")
     if env.hosted_zone.role:
-        values["extraArgs"] = [f"--aws-assume-role={env.hosted_zone.role}"]
+        values["extraArgs"].append(f"--aws-assume-role={env.hosted_zone.role}")
     return HelmRelease(
         name="external-dns",
         namespace="external-dns",

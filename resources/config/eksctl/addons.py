@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Self
 
-import yaml
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from resources.config.aws_catalog import partition_of
-from resources.config.eksctl.base import ConfigModel, Tags
-from resources.config.eksctl.iam import PodRole
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
+from resources.config.eksctl.iam import PodRole, WellKnownPolicies
+from resources.config.eksctl.labels import Tags
 from resources.config.field_types import AddonName, Arn, YamlText
+from resources.model.outputs import plain_document
+from resources.support.yaml_limits import load_document, read_limits
 
 DEFAULT_ADDONS = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
 AUTO_MODE_DEFAULT_ADDONS = ("metrics-server",)
@@ -43,6 +46,14 @@ DEFAULT_ROLES = {
 }
 
 
+# The account that an add-on's own policies are for (source: the add-ons' manifests).
+_SERVICE_ACCOUNTS = {name: role.service_account for name, role in DEFAULT_ROLES.items()} | {
+    "aws-mountpoint-s3-csi-driver": "s3-csi-driver-sa",
+    "cert-manager": "cert-manager",
+    "external-dns": "external-dns",
+}
+
+
 class Addon(ConfigModel):
     """An EKS add-on. `version`: None or `latest` is the default version of AWS for the cluster's Kubernetes version.
     `configuration` is `configuration_values`, read."""
@@ -59,11 +70,42 @@ class Addon(ConfigModel):
     use_default_pod_identity_associations: bool = False
     resolve_conflicts: Literal["none", "overwrite", "preserve"] = "overwrite"
     tags: Tags = Field(default={})
+    attach_policy_arns: tuple[Arn, ...] = later_field(())
+    attach_policy: PolicyDocument | None = later_field(None)
+    well_known_policies: WellKnownPolicies = later_field(WellKnownPolicies())
+    # Set by the loader, for the plan: the units that the add-on or its role was added for.
+    added_for: SkipJsonSchema[str | None] = later_field(None)
+
+    @property
+    def has_role(self) -> bool:
+        """Whether the file says which role the add-on gets."""
+        named = self.service_account_role_arn or self.pod_identity_associations
+        return bool(named or self.use_default_pod_identity_associations or self._policies)
+
+    @property
+    def associations(self) -> tuple[PodRole, ...]:
+        """The roles of its service accounts, that of its own policies included."""
+        if not self._policies:
+            return self.pod_identity_associations
+        role = {
+            "serviceAccountName": _SERVICE_ACCOUNTS[self.name],
+            "permissionPolicyARNs": self.attach_policy_arns,
+            "permissionPolicy": self.attach_policy,
+            "wellKnownPolicies": self.well_known_policies,
+        }
+        return (PodRole.model_validate(role),)
+
+    @property
+    def _policies(self) -> bool:
+        return bool(self.attach_policy_arns or self.attach_policy or self.well_known_policies.enabled())
 
     @property
     def configuration(self) -> dict[str, Any]:
         """The add-on's settings; empty where the file gives none."""
-        return yaml.safe_load(self.configuration_values) if self.configuration_values else {}
+        if not self.configuration_values:
+            return {}
+        settings: dict[str, Any] = plain_document(load_document(self.configuration_values, read_limits()))
+        return settings
 
     @model_validator(mode="after")
     def _one_way_to_get_permissions(self) -> Self:
@@ -71,10 +113,18 @@ class Addon(ConfigModel):
             "serviceAccountRoleARN": self.service_account_role_arn,
             "podIdentityAssociations": self.pod_identity_associations,
             "useDefaultPodIdentityAssociations": self.use_default_pod_identity_associations,
+            "policies": self._policies,
         }
         used = [name for name, value in ways.items() if value]
         if len(used) > 1:
             raise ValueError(f"has {' and '.join(used)}; allowed: one way to get permissions")
+        if any(association.create_service_account for association in self.pod_identity_associations):
+            raise ValueError("has createServiceAccount; allowed: without it, as the add-on brings the service account")
+        if self._policies and self.name not in _SERVICE_ACCOUNTS:
+            raise ValueError(
+                f"{self.name} has policies, and nobody knows its service account; allowed: podIdentityAssociations "
+                f"with serviceAccountName, or these of {', '.join(sorted(_SERVICE_ACCOUNTS))}"
+            )
         if self.use_default_pod_identity_associations and self.name not in DEFAULT_ROLES:
             raise ValueError(
                 f"{self.name} has no default permissions; allowed: podIdentityAssociations, or for "
@@ -112,6 +162,6 @@ def with_defaults(declared: tuple[Addon, ...], config: AddonsConfig, auto_mode: 
 
 
 def _with_default_role(addon: Addon) -> Addon:
-    if addon.name not in DEFAULT_ROLES or addon.service_account_role_arn or addon.pod_identity_associations:
+    if addon.name not in DEFAULT_ROLES or addon.has_role:
         return addon
     return addon.model_copy(update={"use_default_pod_identity_associations": True})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 # eksctl writes these words in capitals when they are not the first word of a name.
 _CAPITALS = {
@@ -18,12 +18,18 @@ _CAPITALS = {
     "ids": "IDs",
     "imdsv1": "IMDSv1",
     "ipv4": "IPv4",
+    "imds": "IMDS",
     "iops": "IOPS",
     "oidc": "OIDC",
 }
 
-Tags = dict[str, str]
 PolicyDocument = dict[str, Any]
+
+
+def later_field(default: Any, **more: Any) -> Any:
+    """A field that came after digests of configs were recorded: it is left out of the form that they are made of while
+    it has its default, so that nothing is deployed again because the program knows more."""
+    return Field(default=default, exclude_if=lambda value: value == default, **more)
 
 
 def eksctl_name(attribute: str) -> str:

@@ -17,20 +17,32 @@ from resources.config.eksctl.addons import (
     AddonsConfig,
     with_defaults,
 )
-from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.base import ConfigModel, later_field
+from resources.config.eksctl.control_plane import (
+    ApiServerConfig,
+    ControllerManagerConfig,
+    ControlPlaneScaling,
+    SchedulerConfig,
+    SecretsEncryption,
+    UpgradePolicy,
+    ZonalShiftConfig,
+)
 from resources.config.eksctl.iam import (
     AccessConfig,
     AccessEntry,
     ClusterIam,
     IdentityMapping,
+    PodIdentityAssociation,
     PodRole,
 )
+from resources.config.eksctl.labels import Tags
+from resources.config.eksctl.node_policies import with_node_policies
 from resources.config.eksctl.nodes import (
     AutoModeConfig,
     FargateProfile,
     ManagedNodeGroup,
 )
-from resources.config.field_types import Cidr, KeyArn, SubnetId, Zone
+from resources.config.field_types import Cidr, SecurityGroupId, SubnetId, Zone
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 # Only what can be a role's ARN: in a policy a * would stand for every role.
@@ -53,6 +65,8 @@ class Metadata(ConfigModel):
     version: str | None = None
     tags: Tags = Field(default={})
     rollback_config: RollbackConfig = RollbackConfig()
+    # Notes for people; eksctl makes nothing of them either.
+    annotations: dict[str, str] = later_field({})
 
 
 class Subnet(ConfigModel):
@@ -108,13 +122,20 @@ class ClusterEndpoints(ConfigModel):
 
 class Vpc(ConfigModel):
     """The network the cluster joins. The VPC itself is the environment's `network`: `id` may only be `${VPC_ID}`
-    or its id. Without subnets the cluster takes the private and public ones of that VPC."""
+    or its id. Without subnets the cluster takes the private ones of that VPC. `extra_cidrs`: addresses that may reach
+    the API server inside of the VPC, beside the cluster's own nodes: those of the pipeline, a VPN, a peered VPC."""
 
     id: str | None = None
     subnets: Subnets = Subnets()
     cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
-    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), alias="publicAccessCIDRs")
+    # EKS takes no more, and the quota cannot be raised.
+    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
+    extra_cidrs: tuple[Cidr, ...] = later_field((), alias="extraCIDRs")
     control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
+    control_plane_on_private_subnets: bool = later_field(False)
+    # EKS takes five, its own among them.
+    control_plane_security_group_ids: tuple[SecurityGroupId, ...] = later_field((), max_length=4)
+    control_plane_egress_mode: Literal["AWS_MANAGED", "CUSTOMER_ROUTED", "CUSTOMER_ISOLATED"] | None = later_field(None)
 
     @field_validator("control_plane_subnet_ids")
     @classmethod
@@ -129,24 +150,6 @@ class KubernetesNetworkConfig(ConfigModel):
 
     ip_family: Literal["IPv4"] = "IPv4"
     service_ipv4_cidr: Cidr | None = None
-
-
-class SecretsEncryption(ConfigModel):
-    """Envelope encryption of Secrets. Without `key_arn` (which eksctl demands) the cluster's stack makes a key."""
-
-    key_arn: KeyArn | None = None
-
-
-class ZonalShiftConfig(ConfigModel):
-    """Whether AWS may move traffic away from an impaired zone."""
-
-    enabled: bool = False
-
-
-class UpgradePolicy(ConfigModel):
-    """What happens when standard support ends: STANDARD upgrades, EXTENDED costs six times as much."""
-
-    support_type: Literal["STANDARD", "EXTENDED"] = "STANDARD"
 
 
 class ClusterLogging(ConfigModel):
@@ -190,6 +193,18 @@ class ClusterConfig(ConfigModel):
     addons_config: AddonsConfig = AddonsConfig()
     auto_mode_config: AutoModeConfig = AutoModeConfig()
     fargate_profiles: tuple[FargateProfile, ...] = ()
+    control_plane_scaling_config: ControlPlaneScaling | None = later_field(None)
+    kube_api_server_config: ApiServerConfig | None = later_field(None, alias="kubeAPIServerConfig")
+    kube_scheduler_config: SchedulerConfig | None = later_field(None)
+    kube_controller_manager_config: ControllerManagerConfig | None = later_field(None)
+
+    @property
+    def pod_identity_associations(self) -> tuple[PodIdentityAssociation, ...]:
+        """The associations, those that `withAddonPolicies` of node groups stand for included."""
+        policies = [group.iam.with_addon_policies for group in self.managed_node_groups]
+        return with_node_policies(
+            self.iam.pod_identity_associations, policies, self.declared_addons, self.metadata.region
+        )
 
     @property
     def auto_mode(self) -> bool:
@@ -248,7 +263,7 @@ class ClusterConfig(ConfigModel):
     @property
     def _pod_roles(self) -> list[PodRole]:
         of_addons = [role for addon in self.addons for role in addon.pod_identity_associations]
-        return [*self.iam.pod_identity_associations, *of_addons]
+        return [*self.pod_identity_associations, *of_addons]
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

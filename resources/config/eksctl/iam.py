@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from resources.config.eksctl.base import ConfigModel, PolicyDocument, Tags
-from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn
+from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
+from resources.config.eksctl.labels import LabelKey, Labels, Tags
+from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn, RoleArn
 
 CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes"})
+# The further groups by which aws-auth told other nodes from those of EC2 with Linux.
+_NODE_KINDS = {"eks:kube-proxy-windows": "EC2_WINDOWS", "system:node-proxier": "FARGATE_LINUX"}
 RoleName = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$",
         description="an IAM role name: at most 64 of letters, digits and +=,.@_-",
     ),
+]
+
+
+def _sso_role_with_its_path(arn: str) -> str:
+    head, _, role = arn.partition(":role/")
+    if role.startswith("AWSReservedSSO_"):
+        # The aws-auth ConfigMap wanted no path, access entries want the role's own ARN.
+        raise ValueError(
+            f"{arn} lacks the role's path; allowed: {head}:role/{_SSO_PATH}[REGION/]{role} "
+            f"(aws iam get-role --role-name {role} shows it)"
+        )
+    return arn
+
+
+_SSO_PATH = "aws-reserved/sso.amazonaws.com/"
+PrincipalArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/[A-Za-z0-9_+=,.@/-]+$",
+        description="the ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/developers",
+    ),
+    AfterValidator(_sso_role_with_its_path),
 ]
 
 
@@ -40,8 +65,8 @@ class ServiceAccountName(ConfigModel):
 
     name: KubernetesName
     namespace: KubernetesName = "default"
-    labels: dict[str, str] = Field(default={})
-    annotations: dict[str, str] = Field(default={})
+    labels: Labels = Field(default={})
+    annotations: dict[LabelKey, str] = Field(default={})
 
 
 class ServiceAccount(ConfigModel):
@@ -83,11 +108,11 @@ class ServiceAccount(ConfigModel):
 
 
 class PodRole(ConfigModel):
-    """A role for a service account, handed out by the pod identity agent. `role_arn`: one that exists; else a role
-    named `role_name` is created with the policies."""
+    """A role for a service account, handed out by the pod identity agent. `create_service_account`: nobody else does,
+    such as a Helm chart. `role_arn`: one that exists; else a role named `role_name` is created with the policies."""
 
     service_account_name: KubernetesName
-    create_service_account: Literal[False] = False
+    create_service_account: bool = False
     role_arn: Arn | None = None
     role_name: RoleName | None = None
     permission_policy_arns: tuple[Arn, ...] = Field(default=(), alias="permissionPolicyARNs")
@@ -96,14 +121,21 @@ class PodRole(ConfigModel):
     well_known_policies: WellKnownPolicies = WellKnownPolicies()
     tags: Tags = Field(default={})
 
+    @property
+    def _policies(self) -> object:
+        return self.permission_policy_arns or self.permission_policy or self.well_known_policies.enabled()
+
+    @property
+    def _granted(self) -> object:
+        return self._policies
+
     @model_validator(mode="after")
     def _one_source_of_permissions(self) -> Self:
-        granted = self.permission_policy_arns or self.permission_policy or self.well_known_policies.enabled()
-        if self.role_arn and (granted or self.role_name):
+        if self.role_arn and (self._policies or self.role_name):
             raise ValueError(
                 "has roleARN and policies or roleName; allowed: the ARN of a role that exists, or a new role"
             )
-        if not self.role_arn and not granted:
+        if not self.role_arn and not self._granted:
             raise ValueError(
                 "gives no permissions; allowed: roleARN, permissionPolicyARNs, permissionPolicy or wellKnownPolicies"
             )
@@ -114,6 +146,13 @@ class PodIdentityAssociation(PodRole):
     """The role of a service account in a namespace."""
 
     namespace: KubernetesName
+    target_role_arn: RoleArn | None = later_field(None)
+    disable_session_tags: bool = later_field(False)
+
+    @property
+    def _granted(self) -> object:
+        # A role that is made for it may then assume the other one, if nothing else.
+        return super()._granted or self.target_role_arn
 
 
 class ClusterIam(ConfigModel):
@@ -155,7 +194,7 @@ class AccessPolicy(ConfigModel):
 class AccessEntry(ConfigModel):
     """What an IAM role or user may do in Kubernetes."""
 
-    principal_arn: Arn
+    principal_arn: PrincipalArn
     type: Literal["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX"] = "STANDARD"
     kubernetes_groups: tuple[str, ...] = ()
     kubernetes_username: str | None = None
@@ -189,7 +228,7 @@ class AccessConfig(ConfigModel):
 class IdentityMapping(ConfigModel):
     """The aws-auth way of saying what an access entry says; becomes one. `username` is kept where EKS allows it."""
 
-    arn: Arn
+    arn: PrincipalArn
     username: str | None = None
     groups: tuple[str, ...] = ()
     no_duplicate_arns: bool = True
@@ -204,8 +243,8 @@ class IdentityMapping(ConfigModel):
         groups = set(self.groups)
         entry: dict[str, object] = {"principalARN": self.arn}
         if groups >= NODE_GROUPS:
-            windows = "eks:kube-proxy-windows" in groups
-            return AccessEntry.model_validate(entry | {"type": "EC2_WINDOWS" if windows else "EC2_LINUX"})
+            kinds = [kind for group, kind in _NODE_KINDS.items() if group in groups]
+            return AccessEntry.model_validate(entry | {"type": next(iter(kinds), "EC2_LINUX")})
         if "system:masters" in groups:
             scope = {"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}
             entry["accessPolicies"] = [scope]

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from resources.config import aws_catalog
-from resources.config.eksctl.base import ConfigModel, Tags
+from resources.config.eksctl.base import ConfigModel, later_field
+from resources.config.eksctl.labels import MOST_TAINTS, Labels, NodeLabels, Tags
+from resources.config.eksctl.node_settings import (
+    AdditionalVolume,
+    CapacityReservation,
+    NodeGroupIam,
+    NodeRepairConfig,
+    NodeSecurityGroups,
+    Placement,
+    Ssh,
+    Taint,
+    UpdateConfig,
+)
 from resources.config.field_types import Arn, InstanceType, SubnetId, Zone
 
 DEFAULT_INSTANCE_TYPE = "m5.large"
 DEFAULT_NODES = 2
+_BOTTLEROCKET = {"arm64": "ARM_64", "x86_64": "x86_64"}
 Count = Annotated[int, Field(ge=0, description="a whole number from 0")]
 NodeGroupName = Annotated[
     str,
@@ -23,81 +36,13 @@ NodeGroupName = Annotated[
 ]
 
 
-class Taint(ConfigModel):
-    """Keeps pods away that do not tolerate it."""
-
-    key: str
-    value: str = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class NodeGroupIam(ConfigModel):
-    """The nodes' role: one that exists, or a new one with further policies beyond those that every node needs."""
-
-    attach_policy_arns: tuple[Arn, ...] = ()
-    instance_role_arn: Arn | None = None
-
-    @model_validator(mode="after")
-    def _new_or_existing(self) -> Self:
-        if self.attach_policy_arns and self.instance_role_arn:
-            raise ValueError("has attachPolicyARNs and instanceRoleARN; allowed: one of them")
-        return self
-
-
-class UpdateConfig(ConfigModel):
-    """How many nodes may be missing while the group is updated: a number or a percentage."""
-
-    max_unavailable: int | None = Field(default=None, ge=1, le=100)
-    max_unavailable_percentage: int | None = Field(default=None, ge=1, le=100)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.max_unavailable is None) == (self.max_unavailable_percentage is None):
-            raise ValueError("allowed: exactly one of maxUnavailable and maxUnavailablePercentage")
-        return self
-
-
-class NodeRepairConfig(ConfigModel):
-    """Whether EKS replaces nodes that report themselves unhealthy."""
-
-    enabled: bool = False
-
-
-class CapacityReservationTarget(ConfigModel):
-    """The reservation that the nodes are taken from."""
-
-    capacity_reservation_id: str | None = Field(default=None, alias="capacityReservationID", pattern=r"^cr-[0-9a-f]+$")
-    capacity_reservation_resource_group_arn: Arn | None = Field(
-        default=None, alias="capacityReservationResourceGroupARN"
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.capacity_reservation_id is None) == (self.capacity_reservation_resource_group_arn is None):
-            raise ValueError("allowed: exactly one of capacityReservationID and capacityReservationResourceGroupARN")
-        return self
-
-
-class CapacityReservation(ConfigModel):
-    """Whether the nodes use capacity that was reserved."""
-
-    capacity_reservation_preference: Literal["open", "none"] | None = None
-    capacity_reservation_target: CapacityReservationTarget | None = None
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Self:
-        if self.capacity_reservation_preference and self.capacity_reservation_target:
-            raise ValueError("allowed: capacityReservationPreference or capacityReservationTarget, not both")
-        return self
-
-
 class ManagedNodeGroup(ConfigModel):
     """An EKS managed node group. `size`, `types`, `capacity_type` and `ami_type` are its settings with eksctl's
     defaults filled in, but for one: nodes are always in private subnets. Sizes are numbers of nodes,
     `volume_size` is GiB."""
 
     name: NodeGroupName
-    ami_family: Literal["AmazonLinux2023"] = "AmazonLinux2023"
+    ami_family: Literal["AmazonLinux2023", "Bottlerocket"] = "AmazonLinux2023"
     instance_type: InstanceType | None = None
     instance_types: tuple[InstanceType, ...] = ()
     desired_capacity: Count | None = None
@@ -109,8 +54,8 @@ class ManagedNodeGroup(ConfigModel):
     volume_throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, from 125 to 2000")
     volume_encrypted: bool = True
     volume_kms_key_id: str | None = None
-    labels: dict[str, str] = Field(default={})
-    taints: tuple[Taint, ...] = ()
+    labels: NodeLabels = Field(default={})
+    taints: tuple[Taint, ...] = Field(default=(), max_length=MOST_TAINTS)
     tags: Tags = Field(default={})
     private_networking: Literal[True] = True
     availability_zones: tuple[Zone, ...] = ()
@@ -120,8 +65,20 @@ class ManagedNodeGroup(ConfigModel):
     iam: NodeGroupIam = NodeGroupIam()
     update_config: UpdateConfig | None = None
     node_repair_config: NodeRepairConfig = NodeRepairConfig()
-    release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-\d{8}$")
+    release_version: str | None = Field(default=None, pattern=r"^1\.\d+\.\d+-([0-9a-f]{8}|\d{8})$")
     disable_imdsv1: Literal[True] = Field(default=True, alias="disableIMDSv1")
+    ssh: Ssh = later_field(Ssh())
+    instance_name: str | None = later_field(None, max_length=256)
+    ebs_optimized: bool | None = later_field(None)
+    max_pods_per_node: int | None = later_field(None, ge=1, le=737, description="pods, from 1 to 737")
+    placement: Placement | None = later_field(None)
+    additional_volumes: tuple[AdditionalVolume, ...] = later_field(())
+    enable_detailed_monitoring: bool = later_field(False)
+    security_groups: NodeSecurityGroups = later_field(NodeSecurityGroups())
+    # What every node has, and what none has: said in words, it changes nothing.
+    disable_pod_imds: Literal[True] = later_field(True)
+    efa_enabled: Literal[False] = later_field(False)
+    propagate_asg_tags: Literal[False] = later_field(False, alias="propagateASGTags")
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -146,6 +103,9 @@ class ManagedNodeGroup(ConfigModel):
     @property
     def ami_type(self) -> str:
         """EKS's name of the image that fits the instance types."""
+        if self.ami_family == "Bottlerocket":
+            architecture = _BOTTLEROCKET[aws_catalog.architecture_of(self.types[0])]
+            return f"BOTTLEROCKET_{architecture}{'_NVIDIA' if self.gpu else ''}"
         if aws_catalog.architecture_of(self.types[0]) == "arm64":
             nvidia = aws_catalog.accelerator_of(self.types[0]) == "nvidia"
             return "AL2023_ARM_64_NVIDIA" if nvidia else "AL2023_ARM_64_STANDARD"
@@ -156,6 +116,25 @@ class ManagedNodeGroup(ConfigModel):
     def gpu(self) -> bool:
         """Whether the nodes have NVIDIA processors."""
         return aws_catalog.accelerator_of(self.types[0]) == "nvidia"
+
+    @model_validator(mode="after")
+    def _bottlerocket_is_pinned(self) -> Self:
+        if self.ami_family == "Bottlerocket" and not self.release_version:
+            path = "/aws/service/bottlerocket/aws-k8s-VERSION/x86_64/latest/image_version"
+            allowed = f"with one (aws ssm get-parameter --name {path})"
+            raise ValueError(f"has amiFamily Bottlerocket and no releaseVersion; allowed: {allowed}")
+        return self
+
+    @field_validator("additional_volumes")
+    @classmethod
+    def _each_device_once(
+        cls, value: tuple[AdditionalVolume, ...], info: ValidationInfo
+    ) -> tuple[AdditionalVolume, ...]:
+        own = ["/dev/xvdb"] if info.data.get("ami_family") == "Bottlerocket" else []
+        devices = [*own, *(volume.volume_name for volume in value)]
+        if twice := sorted({device for device in devices if devices.count(device) > 1}):
+            raise ValueError(f"has {', '.join(twice)} twice, the nodes' own volume included; allowed: each device once")
+        return value
 
     @field_validator("min_size", "max_size")
     @classmethod
@@ -170,6 +149,24 @@ class ManagedNodeGroup(ConfigModel):
         if info.field_name == "max_size" and needed and value < max(needed)[0]:
             least, name = max(needed)
             raise ValueError(f"{value} is less than {name} {least}; allowed: at least {least}")
+        return value
+
+    @field_validator("update_config")
+    @classmethod
+    def _not_more_than_there_are(cls, value: UpdateConfig | None, info: ValidationInfo) -> UpdateConfig | None:
+        largest = info.data.get("max_size")
+        if value and value.max_unavailable and largest is not None and value.max_unavailable > largest:
+            raise ValueError(
+                f"maxUnavailable {value.max_unavailable} is more than maxSize {largest}; allowed: at most {largest}"
+            )
+        return value
+
+    @field_validator("taints")
+    @classmethod
+    def _each_taint_once(cls, value: tuple[Taint, ...]) -> tuple[Taint, ...]:
+        kinds = [f"{taint.key}:{taint.effect}" for taint in value]
+        if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+            raise ValueError(f"has {', '.join(twice)} twice; allowed: each key once with an effect")
         return value
 
     @field_validator("instance_types")
@@ -193,6 +190,12 @@ class ManagedNodeGroup(ConfigModel):
         return value
 
 
+def _not_of_eks(name: str) -> str:
+    if name.startswith("eks-"):
+        raise ValueError(f"{name} begins with eks-, which EKS keeps for itself; allowed: another name")
+    return name
+
+
 class FargateSelector(ConfigModel):
     """Which pods: those in the namespace that have all the labels."""
 
@@ -203,13 +206,17 @@ class FargateSelector(ConfigModel):
             description="a namespace, in which * and ? stand for any letters",
         ),
     ]
-    labels: dict[str, str] = Field(default={})
+    labels: Labels = Field(default={})
 
 
 class FargateProfile(ConfigModel):
     """Pods that run without nodes of ours."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="letters, digits, - and _")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", description="letters, digits, - and _"),
+        AfterValidator(_not_of_eks),
+    ]
     selectors: tuple[FargateSelector, ...] = Field(min_length=1, max_length=5)
     pod_execution_role_arn: Arn | None = None
     subnets: tuple[SubnetId, ...] = ()

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 _NODES = "managedNodeGroups.*"
 _CONTROLLER = "leave it out; the load balancer controller is a unit with a role of its own"
+_SSH = "leave it out; use a Session Manager session or kubectl debug"
+_SSH_FIELDS = ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath", "sourceSecurityGroupIds")
+_FAMILIES = (
+    "allowed: AmazonLinux2023, Bottlerocket (AmazonLinux2 has ended, Ubuntu needs an image of its own, no chart has "
+    "images for Windows)"
+)
+_UNMANAGED = "leave it out; EKS has it for unmanaged groups alone"
+_UNMANAGED_FIELDS = (
+    "asgMetricsCollection",
+    "asgSuspendProcesses",
+    "classicLoadBalancerNames",
+    "clusterDNS",
+    "containerRuntime",
+    "cpuCredits",
+    "kubeletExtraConfig",
+    "localZones",
+    "maxInstanceLifetime",
+    "targetGroupARNs",
+)
 
 REFUSED: dict[str, str] = {
     "nodeGroups": "write the group under managedNodeGroups",
@@ -30,31 +49,49 @@ REFUSED: dict[str, str] = {
     "iam.fargatePodExecutionRoleARN": "write podExecutionRoleARN in the Fargate profile",
     "iamIdentityMappings.*.account": "write an entry with an arn for each role; access entries know no accounts",
     "iamIdentityMappings.*.serviceName": "write an entry with the arn of the service's role",
-    "addons.*.attachPolicyARNs": "write podIdentityAssociations with permissionPolicyARNs",
-    "addons.*.attachPolicy": "write podIdentityAssociations with permissionPolicy",
-    "addons.*.wellKnownPolicies": "write podIdentityAssociations with wellKnownPolicies",
+    "addons.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
+    "addons.*.podIdentityAssociations.*.targetRoleARN": "CloudFormation has none for add-ons; write the role's own ARN",
+    "addons.*.podIdentityAssociations.*.disableSessionTags": "CloudFormation has none for add-ons; leave it out",
+    "iam.fargatePodExecutionRolePermissionsBoundary": "write roles.permissions_boundary in the environment file",
+    "iamIdentityMappings.*.namespace": "leave it out; it goes with serviceName, and access entries have scopes instead",
     "addons.*.podIdentityAssociations.*.namespace": "leave it out; EKS knows the add-on's namespace",
-    "addons.*.podIdentityAssociations.*.createServiceAccount": "leave it out; the add-on brings the service account",
     "addons.*.permissionsBoundary": "write roles.permissions_boundary in the environment file",
     "accessConfig.bootstrapClusterCreatorAdminPermissions": "write an access entry for whoever administers the cluster",
-    "iam.podIdentityAssociations.*.createServiceAccount": "leave it out; its application brings the service account",
     "iam.podIdentityAssociations.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
     "iam.serviceAccounts.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
     f"{_NODES}.privateNetworking": "leave it out; nodes are always in private subnets",
     f"{_NODES}.ami": "leave it out; EKS chooses the image (releaseVersion pins it)",
-    f"{_NODES}.bottlerocket": "leave it out; nodes run AmazonLinux2023",
+    f"{_NODES}.bottlerocket": "leave it out; Bottlerocket starts with its defaults (labels and taints are the group's)",
+    f"{_NODES}.amiFamily": _FAMILIES,
+    f"{_NODES}.efaEnabled": "leave it out; Karpenter's nodes have EFA for pods that ask for vpc.amazonaws.com/efa",
+    f"{_NODES}.disablePodIMDS": "leave it out; pods reach the metadata of no node",
+    f"{_NODES}.propagateASGTags": "leave it out; a managed group is asked for its labels and taints by its own API",
+    f"{_NODES}.securityGroups.withShared": "leave it out; nodes use the cluster's security group",
+    f"{_NODES}.securityGroups.withLocal": "leave it out; nodes use the cluster's security group, attachIDs adds others",
+    f"{_NODES}.instancePrefix": "write the whole name under instanceName",
+    **{f"{_NODES}.{field}": _UNMANAGED for field in _UNMANAGED_FIELDS},
     f"{_NODES}.overrideBootstrapCommand": "leave it out; nodes start as EKS starts them",
     f"{_NODES}.preBootstrapCommands": "leave it out; nodes start as EKS starts them; use a DaemonSet",
     f"{_NODES}.instancesDistribution": "write spot: true with several instanceTypes, or let Karpenter choose",
     f"{_NODES}.instanceSelector": "write instanceTypes, or let Karpenter choose",
     f"{_NODES}.launchTemplate": "leave it out; the pipeline writes the launch template",
     f"{_NODES}.outpostARN": "nodes on Outposts are not supported; leave it out",
-    f"{_NODES}.ssh": "leave it out; use a Session Manager session or kubectl debug",
-    f"{_NODES}.iam.withAddonPolicies": "give the permissions to the service account: iam.podIdentityAssociations",
+    **{
+        f"{_NODES}.ssh.{field}": _SSH for field in ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath")
+    },
+    **{
+        f"{_NODES}.iam.withAddonPolicies.{policy}": "give the permissions to the service account that needs them: "
+        "iam.podIdentityAssociations"
+        for policy in ("imageBuilder", "xRay", "appMesh", "appMeshPreview")
+    },
     f"{_NODES}.iam.attachPolicy": "write the policy in IAM and name it under attachPolicyARNs",
     f"{_NODES}.iam.instanceRolePermissionsBoundary": "write roles.permissions_boundary in the environment file",
-    f"{_NODES}.securityGroups": "leave it out; nodes use the cluster's security group",
 }
+
+
+def is_refused(location: tuple[str | int, ...]) -> bool:
+    """Whether the location lies in a field that is refused."""
+    return any(way_out(location[:end]) is not None for end in range(1, len(location) + 1))
 
 
 def way_out(location: tuple[str | int, ...]) -> str | None:

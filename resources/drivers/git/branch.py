@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
 from resources.context import Context
 from resources.drivers.base import Driver
+from resources.drivers.git.drift import branch_drift
+from resources.drivers.git.file_changes import file_changes
 from resources.drivers.git.merge import READINGS, Reading, load_reading, read_with
 from resources.drivers.git.objects import commit_tree
 from resources.drivers.git.pushes import record_push
@@ -22,12 +22,12 @@ from resources.drivers.git.renderings import (
     last_rendering,
 )
 from resources.drivers.git.repository import BranchMoved, Git
-from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.digests import digest_of
+from resources.model.drift import Drift
 from resources.model.errors import ApprovalStale, NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
 from resources.model.specs import AnyGitTree, GitTree
-from resources.support.yaml_limits import load_documents, read_limits
 
 PUSHES = 5
 
@@ -99,20 +99,24 @@ class GitTreeDriver(Driver[GitTree[Any]]):
             next_step="see who else pushes to that branch, then run again",
         )
 
+    def drift(self, spec: GitTree[Any], context: Context) -> Drift:
+        """What others did to the branch since our last push: see `drift.py`."""
+        return branch_drift(spec, context)
+
     def _push(self, git: Git, current: Reading, spec: GitTree[Any], context: Context) -> None:
         """Commit the wanted tree, where any file differs or the commit is what is applied, record the commit, and push.
         Raises BranchMoved."""
         commit = current.heads.branch_commit or current.heads.base_commit
         if current.adopted and not current.differences:
             context.before_change()
-            record_push(context, current.adopted, {"adopted": True})
+            record_push(context, spec, current.adopted, {"adopted": True})
             context.progress(f"recorded {current.adopted[:12]} of {current.heads.branch} as the pipeline's own")
             return
         if current.differences or spec.pinned:
             change = self.plan(spec, _observed(spec, current))
             commit = commit_tree(git, current.tree, commit, _message(current, change, context.env.name))
             context.before_change()
-            record_push(context, commit, {"template": current.heads.base_commit, "tree": current.tree})
+            record_push(context, spec, commit, {"template": current.heads.base_commit, "tree": current.tree})
         context.before_change()
         git.push(commit)
         context.progress(f"pushed {commit[:12]} to {current.heads.branch}: {len(current.differences)} files differ")
@@ -208,19 +212,7 @@ def _changes(observed: Observed) -> tuple[FieldChange, ...]:
     files, wanted = observed.desired["files"], observed.desired["wanted"]
     fields: list[FieldChange] = []
     for difference in observed.desired["differences"]:
-        path = difference.path
-        before = files.get(path, difference.before if observed.status != "absent" else None)
-        after = wanted.get(path, difference.after)
-        inner = _inner_changes(before, after) if path in files and path in wanted else ()
-        fields += [replace(c, path=f"{path} {c.path}") for c in inner]
-        fields += [] if inner else [FieldChange(path, before, after)]
+        there = difference if observed.status != "absent" else replace(difference, before=None)
+        for change in file_changes(there, files, wanted):
+            fields.append(replace(change, path=f"{difference.path} {change.path}".strip()))
     return tuple(fields)
-
-
-def _inner_changes(before: str, after: str) -> tuple[FieldChange, ...]:
-    """The fields that differ; none where only comments do, or one of the texts is no YAML."""
-    try:
-        old, new = (list(load_documents(text, read_limits())) for text in (before, after))
-    except (yaml.YAMLError, ValueError, RecursionError):  # of a file that is not applied here
-        return ()
-    return diff(old[0], new[0]) if len(old) == len(new) == 1 else diff(old, new)

@@ -6,30 +6,24 @@ instead of at its next poll.
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
-
-import yaml
 
 from resources.context import Context
 from resources.drivers.base import Driver
+from resources.drivers.git.applications import application_drift
 from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.applied_objects import applied_drift, applied_sets, live_applications
+from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
-from resources.drivers.git.pinning import Pin, following_faults, pin_document
-from resources.drivers.git.repository import address_of
+from resources.drivers.git.object_metadata import NAMESPACE, REFRESH
+from resources.drivers.git.pinning import Pin, following_faults
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
-from resources.model.drift import Drift
-from resources.model.errors import ConfigError
+from resources.model.drift import Drift, merge_drifts
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
-from resources.support.yaml_limits import load_documents, read_limits
-
-GROUP_LABEL, COMMIT_ANNOTATION = "eks-assets/group", "eks-assets/commit"
 
 
 class GitManifestsDriver(Driver[GitManifests]):
@@ -84,8 +78,13 @@ class GitManifestsDriver(Driver[GitManifests]):
         refresh_applications(context)
 
     def drift(self, spec: GitManifests, context: Context) -> Drift:
-        """The live objects against the files of the branch."""
-        return self._manifests.drift(load_objects(spec, context), context)
+        """The live objects against the files of the commit that they were applied from, and the Applications that Argo
+        CD made of them: see `applied_objects.py` and `applications.py`."""
+        sets = applied_sets(spec, context)
+        if not sets:
+            return Drift(is_pending=True)
+        applications = application_drift(sets, live_applications(context), context)
+        return merge_drifts(applied_drift(spec, context), applications)
 
 
 def _followed(spec: GitManifests, observed: Observed) -> str:
@@ -97,35 +96,10 @@ def _followed(spec: GitManifests, observed: Observed) -> str:
 
 
 def load_objects(spec: GitManifests, context: Context) -> Manifests:
-    """The objects of the files, labelled with the group, annotated with the commit, and pinned to it where that is
-    asked for. Raises ConfigError for a path that matches no file."""
-    files = rendered_files(spec.tree, context)
-    documents: list[dict[str, Any]] = []
-    for path in spec.paths:
-        matching = sorted(name for name in files if fnmatch.fnmatchcase(name, path))
-        if not matching:
-            raise ConfigError(
-                f"{path} is not in {spec.tree.branch}", next_step=f"there are: {', '.join(sorted(files)) or 'no files'}"
-            )
-        documents += [doc for name in matching for doc in _documents(name, files[name]) if doc]
-    if spec.tree.pinned:
-        pin = Pin(address_of(spec.tree, context), spec.tree.branch, plain_document(spec.commit))
-        documents = [pin_document(doc, pin) for doc in documents]
-    return Manifests(objects=tuple(_marked(doc, spec) for doc in documents))
-
-
-def _documents(path: str, text: str) -> Iterator[Any]:
-    try:
-        yield from load_documents(text, read_limits())
-    except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{path}: {error.problem or error.context}", next_step="correct the file") from None
-
-
-def _marked(doc: Mapping[str, Any], spec: GitManifests) -> dict[str, Any]:
-    meta = {"namespace": "argocd", **doc["metadata"]}
-    meta["labels"] = {**meta.get("labels", {}), GROUP_LABEL: spec.group}
-    meta["annotations"] = {**meta.get("annotations", {}), COMMIT_ANNOTATION: plain_document(spec.commit)}
-    return {**doc, "metadata": meta}
+    """The objects of the files of the branch, as they are applied: see `manifest_files.py`. Raises ConfigError for a
+    path that matches no file."""
+    commit = plain_document(spec.commit)
+    return Manifests(objects=objects_in(rendered_files(spec.tree, context), spec, commit, context))
 
 
 def _of_group(spec: GitManifests, context: Context) -> list[Object]:
@@ -133,7 +107,7 @@ def _of_group(spec: GitManifests, context: Context) -> list[Object]:
     return [
         obj
         for kind in ("ApplicationSet", "AppProject")
-        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd", labels=label)
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE, labels=label)
     ]
 
 
@@ -145,19 +119,16 @@ def _delete(context: Context, obj: Object) -> None:
 
 def refresh_applications(context: Context) -> None:
     """Ask every ApplicationSet and Application to refresh from git now."""
-    for kind, key in (
-        ("ApplicationSet", "argocd.argoproj.io/application-set-refresh"),
-        ("Application", "argocd.argoproj.io/refresh"),
-    ):
-        for obj in list_objects(context.cluster, API_VERSION, kind, namespace="argocd"):
+    for kind in ("ApplicationSet", "Application"):
+        for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE):
             value = "true" if kind == "ApplicationSet" else "normal"
             context.before_change()
-            patch = {"metadata": {"annotations": {key: value}}}
+            patch = {"metadata": {"annotations": {REFRESH[kind]: value}}}
             with kubernetes_call(f"refreshing {describe_object(obj)}"):
                 resource = context.cluster.kind(API_VERSION, kind)
                 resource.patch(
                     body=patch,
                     name=obj["metadata"]["name"],
-                    namespace="argocd",
+                    namespace=NAMESPACE,
                     content_type="application/merge-patch+json",
                 )

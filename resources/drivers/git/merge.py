@@ -24,10 +24,11 @@ from resources.drivers.git.applicationsets import (
     fill_in_variables,
     is_application_set,
     is_applied,
-    is_project,
     pending_marks,
+    read_documents,
     unfilled_variables,
 )
+from resources.drivers.git.file_changes import gitops_files
 from resources.drivers.git.nested_applications import nested_faults
 from resources.drivers.git.objects import (
     Difference,
@@ -35,7 +36,6 @@ from resources.drivers.git.objects import (
     list_files,
     merge_trees,
     read_texts,
-    tree_of,
     write_tree,
 )
 from resources.drivers.git.pinning import Pin, following_faults
@@ -47,7 +47,6 @@ from resources.model.outputs import plain_document, token_of
 from resources.model.specs import AnyGitTree
 from resources.support.cache import cached_json
 from resources.support.memory_cache import CacheKey
-from resources.support.yaml_limits import load_documents, read_limits
 from resources.support.yaml_loaders import Loader
 
 _DEFINITIONS = {"ApplicationSet": "applicationset-crd.yaml", "AppProject": "appproject-crd.yaml"}
@@ -127,7 +126,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
     variables = variables_of(spec, context)
     last = last_rendering(git, heads, spec, context)
     tree = _wanted_tree(git, heads, last, variables, spec)
-    wanted = _gitops_files(git, tree)
+    wanted = gitops_files(git, tree)
     check_products(spec.products, wanted, git.repository, spec.branch)
     notes = (*_unfilled(wanted, variables, spec), *check_files(wanted, spec.products, _definitions(context)))
     if spec.pinned:
@@ -138,7 +137,7 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         heads=heads,
         tree=tree,
         wanted=wanted,
-        current=_gitops_files(git, start) if start else {},
+        current=gitops_files(git, start) if start else {},
         differences=compare_trees(git, start or heads.base_commit, tree),
         variables=variables,
         start=start,
@@ -165,31 +164,36 @@ def _unfilled(files: Mapping[str, str], variables: Mapping[str, str], spec: AnyG
 
 def _wanted_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapping[str, str], spec: AnyGitTree) -> str:
     for commit in filter(None, (heads.base_commit, heads.branch_commit)):
-        files = _gitops_files(git, commit)
+        files = gitops_files(git, commit)
         _refuse_pending_marks({path: text for path, text in files.items() if is_applied(path, spec.products)})
     new = _rendered(git, heads.base_commit, variables, spec)
     if heads.branch_commit is None:
         return new
-    ours = tree_of(git, heads.branch_commit)
-    tree = merge_trees(git, _last_tree(git, heads, last), ours, new)
-    # People may have written variables on the branch, too.
+    # People write variables on the branch, or merge the base branch into it: rendered, what is the base branch's is the
+    # same on both sides, and no conflict.
+    ours = _rendered(git, heads.branch_commit, variables)
+    tree = merge_trees(git, _last_tree(git, heads, last, variables), ours, new)
     return _rendered(git, tree, variables, spec)
 
 
-def _last_tree(git: Git, heads: Heads, last: Rendering | None) -> str:
-    """The tree that we rendered last, rendered again from what our newest commit on the branch says. A branch that we
-    never wrote to began as the base branch was, without anything filled in."""
+def _last_tree(git: Git, heads: Heads, last: Rendering | None, variables: Mapping[str, str]) -> str:
+    """The tree that we rendered last, rendered again from what our newest commit on the branch says; from a newer
+    commit of the base branch, where somebody has merged that since. A branch that we never wrote to began as the base
+    branch was."""
     assert heads.branch_commit is not None
+    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
     if last is not None:
         git.fetch_commit(last.template)
-        return _rendered(git, last.template, last.variables)
-    common = git("merge-base", operands=[heads.base_commit, heads.branch_commit], accept=(0, 1)).strip()
+        is_newer = (
+            common and git("merge-base", operands=[last.template, common], accept=(0, 1)).strip() == last.template
+        )
+        return _rendered(git, common if is_newer else last.template, last.variables)
     if not common:
         raise ConfigError(
             f"the branches {heads.branch} and {heads.base} of {git.repository} have no commit in common",
             next_step=f"delete the branch {heads.branch} if nobody needs it, or set git.branch to another name",
         )
-    return tree_of(git, common)
+    return _rendered(git, common, variables)
 
 
 def _refuse_following(git: Git, tree: str, wanted: Mapping[str, str], spec: AnyGitTree) -> None:
@@ -199,7 +203,7 @@ def _refuse_following(git: Git, tree: str, wanted: Mapping[str, str], spec: AnyG
     faults = [
         f"{path}: {fault}"
         for path, text in applied.items()
-        for document in load_documents(text, read_limits())
+        for document in read_documents(path, text)
         for fault in following_faults(document, pin)
     ]
     faults += nested_faults(git, tree, spec.products, applied, Pin(git.repository, None))
@@ -231,13 +235,6 @@ def _refuse_pending_marks(files: Mapping[str, str]) -> None:
     problems = [problem for path, text in files.items() for problem in pending_marks(path, text)]
     if problems:
         raise ConfigError("\n".join(problems), next_step="correct the file in the repository; nothing was pushed")
-
-
-def _gitops_files(git: Git, tree: str) -> dict[str, str]:
-    def is_ours(path: str) -> bool:
-        return is_application_set(path) or is_project(path)
-
-    return read_texts(git, {p: e for p, e in list_files(git, tree).items() if is_ours(p)})
 
 
 def _definitions(context: Context) -> dict[str, Mapping[str, Any]]:

@@ -39,7 +39,8 @@ def list_files(git: Git, tree: str) -> dict[str, Entry]:
         if line:
             about, _, path = line.partition("\t")
             mode, kind, blob = about.split()
-            if kind == "blob":
+            # A link's content is a path, and no file's.
+            if kind == "blob" and mode != "120000":
                 files[path] = Entry(mode, blob)
     return files
 

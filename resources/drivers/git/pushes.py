@@ -12,7 +12,9 @@ from typing import Any
 
 from resources.aws.ledger_bucket import put_new_object, read_object
 from resources.context import Context
+from resources.model.digests import hex_digest_of
 from resources.model.errors import AccessDenied, AlreadyThere, NotFound
+from resources.model.specs import AnyGitTree
 from resources.support.memory_cache import CacheKey
 
 # Written with the first of them: from then on a commit without an object is somebody else's.
@@ -30,23 +32,35 @@ def has_records(context: Context) -> bool:
     return _exists(context, FIRST)
 
 
-def record_push(context: Context, commit: str, facts: Mapping[str, Any]) -> None:
+def is_branch_known(context: Context, spec: AnyGitTree) -> bool:
+    """Whether the pipeline has noted that it pushed to this branch; an earlier version noted the commit alone. Raises
+    AccessDenied, Transient."""
+    return _exists(context, _branch_key(spec))
+
+
+def record_push(context: Context, spec: AnyGitTree, commit: str, facts: Mapping[str, Any]) -> None:
     """Say in the ledger that the commit is the pipeline's; what is there stays. Raises NotFound where the environment
     has not been bootstrapped, AccessDenied, Transient."""
     document = {
         **facts,
         "commit": commit,
+        "repository": spec.repository,
+        "branch": spec.branch,
         "environment": context.env.name,
         "run": context.run_id or "no run",
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
     }
     # In this order: should it end between them, the commit is recorded, and nothing else is shut out.
-    for key in (f"pushes/{commit}.json", FIRST):
+    for key in (f"pushes/{commit}.json", FIRST, _branch_key(spec)):
         try:
             put_new_object(context.aws, key, document)
         except AlreadyThere:
             continue
     context.cache.invalidate(_RECORDED)
+
+
+def _branch_key(spec: AnyGitTree) -> str:
+    return f"pushes/branches/{hex_digest_of([spec.repository, spec.branch])[:32]}.json"
 
 
 def _exists(context: Context, key: str) -> bool:

@@ -166,7 +166,7 @@ def logged_in(repository: str, context: Context) -> Iterator[list[str]]:
     AWS is asked once a plan or step. The public registry also serves who is not logged in, so it goes on without where
     AWS refuses; for a private one that raises AccessDenied, ConfigError, OperationFailed or Transient."""
     host = urlsplit(repository).hostname or ""
-    token = context.cache.get(_LOGINS, lambda: _token(host, context), item=host)
+    token = login_token(host, context)
     if token is None:
         yield []
         return
@@ -175,6 +175,12 @@ def logged_in(repository: str, context: Context) -> Iterator[list[str]]:
         json.dump({"auths": {host: {"auth": token}}}, file)
         file.flush()
         yield ["--registry-config", file.name]
+
+
+def login_token(host: str, context: Context) -> str | None:
+    """base64 of USER:PASSWORD for a registry of Amazon's, asked for once a plan or step; None for others. Raises as
+    `logged_in` does."""
+    return context.cache.get(_LOGINS, lambda: _token(host, context), item=host)
 
 
 def _token(host: str, context: Context) -> str | None:

@@ -71,14 +71,14 @@ def compare_objects(objects: Iterable[Mapping[str, Any]], namespace: str, contex
     return tuple(fields)
 
 
-def release_findings(release: Release, context: Context) -> Iterator[Finding]:
-    """Where the cluster differs from the release's manifest, hooks left out, field by field."""
-    for obj in release.objects:
+def objects_findings(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> Iterator[Finding]:
+    """Where the cluster differs from these objects of helm's, hooks left out, field by field."""
+    for obj in objects:
         if is_hook(obj):
             continue
-        live = live_object(obj, release.namespace, context)
+        live = live_object(obj, namespace, context)
         if live is None:
-            yield missing_object("helm", title_of(obj, release.namespace))
+            yield missing_object("helm", title_of(obj, namespace))
             continue
         title = object_title(obj, live["metadata"].get("namespace"))
         for finding in object_findings(live, obj, HELM, "helm", title):

@@ -12,28 +12,29 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.base import Driver
+from resources.drivers.helm.chart_tree import PACKAGE_LABEL, package_key
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import is_volatile
-from resources.drivers.helm.crds import update_crds
+from resources.drivers.helm.crds import crd_fields, update_crds
 from resources.drivers.helm.drift import (
     LIVE_OBJECTS,
     adopt_foreign_fields,
     find_drift,
     is_hook,
-    release_findings,
     restore_secrets,
 )
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
+from resources.drivers.helm.release_drift import release_drift
 from resources.drivers.helm.rendering import render_once
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.objects import Object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
-from resources.model.drift import Drift, Finding
+from resources.model.drift import Drift
 from resources.model.errors import CommandFailed, OperationFailed, Transient
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import HelmRelease
@@ -55,7 +56,8 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         release = newest_release(context, spec.namespace, spec.name)
         if release is None:
             return None
-        drifted = find_drift(release, context) if release.status == "deployed" else ()
+        is_whole = release.status == "deployed"
+        drifted = (*find_drift(release, context), *crd_fields(release, spec, context)) if is_whole else ()
         label = release.labels.get(DIGEST_LABEL, "")
         return Observed(
             status=release.status,
@@ -138,7 +140,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 restore_secrets(before, context)
             rendered = render_once(spec, package, context, installed=before is not None)
             if before is not None and not spec.skip_crds:
-                update_crds(rendered, package, context)
+                update_crds(rendered, spec, package, context)
             self._rehearse(rendered, spec, context)
             try:
                 self._upgrade(spec, package, context, watch, force=drifted)
@@ -154,14 +156,8 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             context.cache.invalidate(LIVE_OBJECTS)
 
     def drift(self, spec: HelmRelease, context: Context) -> Drift:
-        """The live objects against the manifest that helm keeps; a release that is not deployed is a finding itself."""
-        release = newest_release(context, spec.namespace, spec.name)
-        if release is None:
-            return Drift(is_pending=True)
-        if release.status == "deployed":
-            return Drift(tuple(release_findings(release, context)))
-        status = FieldChange("status", "deployed", release.status)
-        return Drift((Finding("helm", f"release {spec.namespace}/{spec.name}", status, "changed"),))
+        """See `release_drift.py`."""
+        return release_drift(spec, context)
 
     def _rehearse(self, rendered: list[Object], spec: HelmRelease, context: Context) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
@@ -170,6 +166,11 @@ class HelmReleaseDriver(Driver[HelmRelease]):
 
     def _upgrade(self, spec: HelmRelease, package: Package, context: Context, watch: PodWatch, *, force: bool) -> None:
         with values_file(spec, context) as values:
+            labels = {
+                DIGEST_LABEL: spec_label(spec),
+                SOURCE_LABEL: hash_chart_source(spec, context.env),
+                PACKAGE_LABEL: package_key(package),
+            }
             argv = [
                 "upgrade",
                 spec.name,
@@ -191,7 +192,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 "--history-max",
                 "10",
                 "--labels",
-                f"{DIGEST_LABEL}={spec_label(spec)},{SOURCE_LABEL}={hash_chart_source(spec, context.env)}",
+                ",".join(f"{key}={value}" for key, value in labels.items()),
             ]
             argv += ["--skip-crds"] if spec.skip_crds else []
             # Conflicts are of server-side apply, which helm does not use by itself for a release that helm 3 made.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,17 @@ from resources.model.errors import OperationFailed, PipelineError, Transient
 
 # What an upgrade that leaves its pods alone may still give to pods that were there before it: a ConfigMap, a Secret.
 _GRACE = 15.0
-# A container may crash at its start while what it waits for comes up; three crashes in a row are no such thing.
-_CRASHES = 2
+# A container may crash at its start while what it waits for comes up; more crashes in a row are no such thing.
+_CRASHES = 3
+# How long a registry, a node's DNS or a new NAT gateway may fail the same pull, in seconds.
+_PULLING = 180.0
+_PULLS = ("ErrImagePull", "ImagePullBackOff")
+# What a registry says of an image that will not be there the next time either.
+_NO_IMAGE = re.compile(
+    r"not found|manifest unknown|name unknown|invalid|no match for platform|unauthorized|denied|authentication required"
+    r"|\b40[134]\b",
+    re.IGNORECASE,
+)
 
 
 class PodWatch:
@@ -29,6 +39,7 @@ class PodWatch:
         self._revision = before.revision if before else 0
         self._templates = _pod_templates(before) if before else {}
         self._worst = ""
+        self._pulling: dict[str, float] = {}
 
     def check(self) -> None:
         """Read the pods once; call it every second or so."""
@@ -69,7 +80,17 @@ class PodWatch:
             # A broken pod stays until the one that replaces it is ready, however long hooks and controllers take.
             is_replaced = templates[_identity(workload)] != self._templates.get(_identity(workload))
             judged += new if new or early or is_replaced else own
-        return [why for pod in judged if (why := doomed_reason(pod)) and not (patient and _may_recover(pod))]
+        return [why for pod in judged if (why := doomed_reason(pod)) and not (patient and self._may_recover(pod))]
+
+    def _may_recover(self, pod: Mapping[str, Any]) -> bool:
+        """Whether all that is wrong with the pod are containers that have crashed only a few times, or pulls that have
+        not failed for long and may succeed."""
+        status = pod.get("status") or {}
+        containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+        waiting = [c for c in containers if (c.get("state") or {}).get("waiting")]
+        since = self._pulling.setdefault(pod["metadata"]["uid"], time.monotonic())
+        is_early = time.monotonic() - since < _PULLING
+        return all(may_pass(container, is_early) for container in waiting)
 
 
 def _workloads(release: Release) -> list[Mapping[str, Any]]:
@@ -90,12 +111,10 @@ def _pod_templates(release: Release) -> dict[tuple[str, str, str], Any]:
     return {_identity(w): w.get("spec", {}).get("template") for w in _workloads(release)}
 
 
-def _may_recover(pod: Mapping[str, Any]) -> bool:
-    """Whether all that is wrong with the pod are containers that have crashed only a few times yet."""
-    status = pod.get("status") or {}
-    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    waiting = [c for c in containers if (c.get("state") or {}).get("waiting")]
-    return all(
-        c["state"]["waiting"].get("reason") == "CrashLoopBackOff" and c.get("restartCount", 0) < _CRASHES
-        for c in waiting
-    )
+def may_pass(container: Mapping[str, Any], is_early: bool) -> bool:
+    """Whether what a container waits for may come by waiting: few crashes yet, or a pull that fails for no lasting
+    reason, as long as that `is_early`."""
+    waiting = container["state"]["waiting"]
+    if waiting.get("reason") in _PULLS:
+        return is_early and not _NO_IMAGE.search(str(waiting.get("message") or ""))
+    return waiting.get("reason") == "CrashLoopBackOff" and container.get("restartCount", 0) < _CRASHES

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import Any
 import yaml
 
 from resources.context import Context
+from resources.drivers.helm.chart_tree import ChartTree, chart_tree, enabled_crds
 from resources.drivers.helm.charts import Package, package_of, readable_chart
 from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import Rendering, compare_renderings
@@ -32,12 +32,8 @@ from resources.kubernetes.objects import Object
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
 from resources.model.outputs import pending_fields, plain_document
 from resources.model.specs import HelmRelease
-from resources.support.archives import read_members
 from resources.support.memory_cache import CacheKey
-from resources.support.yaml_limits import read_limits
 
-# The chart's own folder crds/ and those of its dependencies; what is under templates/crds/ is rendered like the rest.
-_CRD_FILE = re.compile(r"[^/]+/(?:charts/[^/]+/)*crds/.*\.(?:yaml|yml|json)$")
 _SCHEMA_REFUSES = "values don't meet the specifications of the schema"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -47,7 +43,7 @@ _RENDERINGS: CacheKey[Rendering | None] = CacheKey("rendering of a chart, by its
 _KUBERNETES_VERSION: CacheKey[str] = CacheKey("version of the API server")
 _CLUSTER_EXISTS: CacheKey[bool] = CacheKey("whether the cluster exists")
 _API_VERSIONS: CacheKey[frozenset[str]] = CacheKey("API versions that are or will be served")
-_CHART_CRDS: CacheKey[tuple[Object, ...]] = CacheKey("CRDs of a chart's crds/ folders")
+_CHARTS: CacheKey[ChartTree] = CacheKey("chart and its dependencies, by digest of the package")
 
 
 def declare_releases(releases: Iterable[HelmRelease], context: Context) -> None:
@@ -74,7 +70,7 @@ def render_once(spec: HelmRelease, package: Package, context: Context, *, instal
 
 
 def _flags(spec: HelmRelease, package: Package, context: Context, installed: bool) -> list[str]:
-    versions = sorted(api_versions(context) | ({v for v in _own_crds(package, context) if not spec.skip_crds}))
+    versions = sorted(api_versions(context) | ({v for v in _own_crds(spec, package, context) if not spec.skip_crds}))
     flags = ["--kube-version", kubernetes_version(context)]
     flags += [flag for version in versions for flag in ("--api-versions", version)]
     return [*flags, *(["--is-upgrade"] if installed else []), *([] if spec.skip_crds else ["--include-crds"])]
@@ -141,24 +137,16 @@ def _brought(spec: HelmRelease, context: Context) -> frozenset[str]:
         with readable_chart(package.path):
             return _crd_versions(_template(spec, package, flags, context))
     except CommandFailed:
-        return frozenset() if spec.skip_crds else _own_crds(package, context)
+        return frozenset() if spec.skip_crds else _own_crds(spec, package, context)
 
 
-def _own_crds(package: Package, context: Context) -> frozenset[str]:
-    return _crd_versions(chart_crds(package, context))
+def _own_crds(spec: HelmRelease, package: Package, context: Context) -> frozenset[str]:
+    return _crd_versions(chart_crds(package, plain_document(spec.values), context))
 
 
-def chart_crds(package: Package, context: Context) -> tuple[Object, ...]:
-    """What stands in the `crds/` folders of a chart and of its dependencies, switched off or not."""
-
-    def read() -> tuple[Object, ...]:
-        with readable_chart(package.path):
-            members = read_members(package.verified(), read_limits())
-            files = [content.decode() for name, content in members if _CRD_FILE.match(name)]
-            objects = [obj for text in files for obj in manifest_objects(text)]
-            return tuple(obj for obj in objects if obj.get("kind") == "CustomResourceDefinition")
-
-    return context.cache.get(_CHART_CRDS, read, item=package.digest)
+def chart_crds(package: Package, values: Mapping[str, Any], context: Context) -> list[Object]:
+    """What stands in the `crds/` folders of a chart and of those of its dependencies that the values switch on."""
+    return enabled_crds(context.cache.get(_CHARTS, lambda: chart_tree(package), item=package.digest), values)
 
 
 def _crd_versions(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:

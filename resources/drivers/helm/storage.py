@@ -119,13 +119,19 @@ def newest_release(context: Context, namespace: str, name: str) -> Release | Non
     return context.cache.get(_DECODED, lambda: decode_release(newest), item=version)
 
 
-def newest_releases(context: Context) -> tuple[list[Release], list[str]]:
-    """The newest revision of every release in the cluster, and what is wrong with those that cannot be read."""
+def release_secrets(context: Context) -> dict[tuple[str, str], Object]:
+    """The Secret of the newest revision of every release in the cluster, by namespace and name. One LIST serves a whole
+    plan."""
     newest: dict[tuple[str, str], Object] = {}
     for secret in sorted(_secrets(context), key=_revision):
         newest[(secret["metadata"]["namespace"], _labels(secret).get("name", ""))] = secret
+    return newest
+
+
+def newest_releases(context: Context) -> tuple[list[Release], list[str]]:
+    """The newest revision of every release in the cluster, and what is wrong with those that cannot be read."""
     releases, problems = [], []
-    for secret in newest.values():
+    for secret in release_secrets(context).values():
         try:
             releases.append(decode_release(secret))
         except OperationFailed as error:

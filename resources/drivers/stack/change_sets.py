@@ -1,6 +1,7 @@
 """Change sets of a stack: made, described, dropped; and what a killed run left of them.
 
-Source: CloudFormation API, CreateChangeSet; CloudFormation quotas ("Template body size").
+Source: CloudFormation API, CreateChangeSet; CloudFormation quotas ("Template body size"); CloudFormation user guide,
+"Using drift-aware change sets".
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTyp
         request["Tags"] = [{"Key": k, "Value": v} for k, v in spec.tags.items()]
         if retained_resources(spec):
             request["ImportExistingResources"] = True
+    if step.reverts_drift:
+        request["DeploymentMode"] = "REVERT_DRIFT"
     if step.kind == "CREATE":
         request["OnStackFailure"] = spec.on_failure
     if step.imports:

@@ -6,7 +6,7 @@ Source: CloudFormation user guide, "Updating stacks using change sets" and "Stac
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -15,13 +15,25 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
+from resources.drivers.stack.comparison import ComparedStack
 from resources.drivers.stack.drift import stack_drift
 from resources.drivers.stack.fields import mask_fields, wanted_fields
 from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
 from resources.drivers.stack.preview import preview_stack, refuse_replacements
+from resources.drivers.stack.restore import (
+    compared_stack,
+    drift_to_restore,
+    forget_comparison,
+    list_by_hand,
+    list_restored_reach,
+    moved_already,
+    planned_stack,
+    refuse_leftovers,
+    refuse_versions,
+)
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
-from resources.model.drift import Drift
+from resources.model.drift import Drift, Finding
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.reach import list_template_reach
@@ -70,9 +82,17 @@ class StackDriver(Driver[Stack[Any]]):
             guards["policy"] = json.loads(answer.get("StackPolicyBody") or "{}")
         return guards
 
+    def observe_drift(
+        self, spec: Stack[Any], observed: Observed | None, context: Context, is_ignored: Callable[[Finding], bool]
+    ) -> Observed | None:
+        """The stack, compared with its own live template. Raises AccessDenied, WaitTimeout, Transient."""
+        if observed is None or must_be_recreated(observed.status):
+            return observed
+        return compared_stack(spec, observed, context, is_ignored)
+
     def plan(self, spec: Stack[Any], observed: Observed | None) -> Change:
-        """Create, update with the fields that differ, or nothing. Raises Refused for a template that is too long and
-        for what is never done to a cluster."""
+        """Create, update with the fields that differ and with what drifted, or nothing. Raises Refused for a template
+        that is too long and for what is never done to a cluster."""
         refuse_long_template(spec)
         wanted = wanted_fields(spec)
         if observed is None or must_be_recreated(observed.status):
@@ -80,7 +100,12 @@ class StackDriver(Driver[Stack[Any]]):
             return Change("create", mask_fields(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
         live = observed.desired["template"]
         refuse_cluster_changes(spec.name, live, wanted["template"])
-        if fields := mask_fields(diff(observed.desired, wanted), live, wanted["template"]):
+        fields = mask_fields(diff(observed.desired, wanted), live, wanted["template"])
+        if drifted := drift_to_restore(observed, wanted):
+            what = f"stack {spec.name}: {len(fields)} fields differ, {len(drifted)} more changed outside of it"
+            fields = (*fields, *(difference.in_plan() for difference in drifted))
+            return Change("update", fields, what, disrupts=tuple(list_by_hand(drifted)))
+        if fields:
             return Change("update", fields, f"stack {spec.name}: {len(fields)} fields differ")
         if not observed.status.endswith("COMPLETE"):
             return Change(
@@ -93,24 +118,31 @@ class StackDriver(Driver[Stack[Any]]):
         disrupts; `facts` has the template's digest. Changes nothing: an update's change set is deleted again.
 
         Raises OperationFailed where CloudFormation refuses the change set, WaitTimeout, Transient."""
-        return preview_stack(spec, observed, change, context)
+        drifted = () if observed is None else drift_to_restore(observed, wanted_fields(spec))
+        return preview_stack(spec, observed, change, drifted, context)
 
     def list_reach(
         self, spec: Stack[Any], observed: Observed | None, change: Change, context: Context
     ) -> tuple[str, ...]:
         """The resources that differ in a part that touches identity or reach."""
-        before = observed.desired if observed is not None and not must_be_recreated(observed.status) else {}
-        return list_template_reach(before, wanted_fields(spec))
+        wanted = wanted_fields(spec)
+        if observed is None or must_be_recreated(observed.status):
+            return list_template_reach({}, wanted)
+        return (
+            *list_template_reach(observed.desired, wanted),
+            *list_restored_reach(drift_to_restore(observed, wanted)),
+        )
 
     def drift(self, spec: Stack[Any], context: Context) -> Drift:
         """What CloudFormation's drift detection says, and what it does not compare."""
-        return stack_drift(spec, context)
+        return stack_drift(spec.name, context)
 
     def apply(self, spec: Stack[Any], context: Context) -> None:
         """Make a change set, refuse replacements that the spec doesn't allow, execute it, follow its events; in
-        two steps where AWS wants it so.
+        two steps where AWS wants it so. What `observe_drift` found in this context is put back with it.
 
-        Raises Refused, OperationFailed (with the first resource that failed and its reason), WaitTimeout, Transient.
+        Raises Refused, OperationFailed (with the first resource that failed and its reason, or with what still differs
+        from the template after it was put back), WaitTimeout, Transient.
         """
         wait_while_busy(context, spec)
         stack = describe_stack(context, spec.name)
@@ -124,15 +156,27 @@ class StackDriver(Driver[Stack[Any]]):
             drop_abandoned(context, spec.name)
         # From UPDATE_FAILED, CloudFormation continues only by an operation that is not rolled back either.
         paused = status == "UPDATE_FAILED"
-        for step in self._steps(spec, context, is_new=status is None):
-            self._change(replace(step, keeps_failure=step.keeps_failure or paused), context)
+        compared = None if status is None else planned_stack(spec, context)
+        reverts = compared is not None and compared.comparison.reverts
+        for step in self._steps(spec, compared, context, is_new=status is None):
+            self._change(replace(step, keeps_failure=step.keeps_failure or paused, reverts_drift=reverts), context)
         self._protect(spec, context)
+        forget_comparison(context)
+        if compared is not None and compared.comparison.drifted:
+            refuse_leftovers(spec, compared.ignored, context)
 
-    def _steps(self, spec: Stack[Any], context: Context, *, is_new: bool) -> tuple[Step, ...]:
+    def _steps(
+        self, spec: Stack[Any], compared: ComparedStack | None, context: Context, *, is_new: bool
+    ) -> tuple[Step, ...]:
         if is_new:
             return create_steps(spec, retained_secrets(spec, context))
+        wanted = wanted_fields(spec)
+        if compared is not None:
+            refuse_versions(spec, drift_to_restore(compared, wanted))
         live = self.observe(spec, context) if has_versions(spec) else None
-        return (Step(spec, "UPDATE"),) if live is None else update_steps(spec, live.desired)
+        if live is None:
+            return (Step(spec, "UPDATE"),)
+        return update_steps(spec, live.desired, moved_already(compared, wanted) if compared else frozenset())
 
     def _change(self, step: Step, context: Context) -> None:
         context.before_change()

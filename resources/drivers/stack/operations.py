@@ -8,7 +8,7 @@ UpdateNodegroupVersion; CloudFormation, AWS::EKS::Nodegroup (Version), AWS::EKS:
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,12 +28,14 @@ VERSIONS = {CLUSTER: ("Version",), NODE_GROUP: ("Version", "ReleaseVersion")}
 @dataclass(frozen=True)
 class Step:
     """One operation on a stack. `imports`: ARNs by logical id, of a step of kind IMPORT. `keeps_failure`: a failed step
-    is not rolled back, since a control plane that has been upgraded does not go back with the stack."""
+    is not rolled back, since a control plane that has been upgraded does not go back with the stack. `reverts_drift`:
+    what differs from the template is put back as well, not only what the template changes."""
 
     spec: Stack[Any]
     kind: Kind
     imports: Mapping[str, str] = field(default_factory=dict)
     keeps_failure: bool = False
+    reverts_drift: bool = False
 
 
 def create_steps(spec: Stack[Any], retained: Mapping[str, str]) -> tuple[Step, ...]:
@@ -58,12 +60,15 @@ def has_versions(spec: Stack[Any]) -> bool:
     return any(resource.get("Type") in VERSIONS for resource in spec.template.get("Resources", {}).values())
 
 
-def update_steps(spec: Stack[Any], live: Mapping[str, Any]) -> tuple[Step, ...]:
+def update_steps(
+    spec: Stack[Any], live: Mapping[str, Any], moved_already: Collection[tuple[str, str]] = ()
+) -> tuple[Step, ...]:
     """The update of the stack as the one or two that EKS accepts: everything but the versions, then the versions.
-    `live`: template, parameters and tags as they are."""
+    `live`: template, parameters and tags as they are; `moved_already`: logical id and property of the versions that
+    somebody has moved by hand to where they are wanted: only the stack has yet to say so."""
     wanted = plain_document(spec.template)
     held = copy.deepcopy(wanted)
-    moved = list(_moved(live["template"], wanted))
+    moved = [one for one in _moved(live["template"], wanted) if one[:2] not in moved_already]
     for logical_id, name, before in moved:
         properties = held["Resources"][logical_id]["Properties"]
         if before is None:

@@ -9,6 +9,7 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.stack.change_sets import drop_change_set, is_inline, make_change_set
 from resources.drivers.stack.cluster_guard import CLUSTER
+from resources.drivers.stack.comparison import Difference
 from resources.drivers.stack.fields import template_digest, wanted_fields
 from resources.drivers.stack.operations import NODE_GROUP, Step
 from resources.drivers.stack.status import accepts_updates
@@ -21,8 +22,15 @@ from resources.model.specs import Stack
 _ROLLS_NODES = {"Version", "ReleaseVersion", "LaunchTemplate"}
 
 
-def preview_stack(spec: Stack[Any], observed: Observed | None, change: Change, context: Context) -> Change:
-    """The change with the resources that an update touches, read from a change set that is deleted again.
+def preview_stack(
+    spec: Stack[Any],
+    observed: Observed | None,
+    change: Change,
+    drifted: tuple[Difference, ...],
+    context: Context,
+) -> Change:
+    """The change with the resources that an update touches, read from a change set that is deleted again; with what
+    `drifted` as far as CloudFormation puts it back.
 
     A stack that is new, or that accepts no update now, keeps the comparison as it is; so does one whose values are not
     all known yet, or whose template would have to be stored first."""
@@ -30,16 +38,25 @@ def preview_stack(spec: Stack[Any], observed: Observed | None, change: Change, c
     if change.action != "update" or observed is None or not accepts_updates(observed.status):
         return change
     differs = any(wanted_fields(spec)[name] != observed.desired[name] for name in ("template", "parameters", "tags"))
-    if not differs or not is_inline(spec) or pending_fields(spec.model_dump(mode="python")):
+    if not (differs or drifted) or not is_inline(spec) or pending_fields(spec.model_dump(mode="python")):
         return change
-    step = Step(spec, "UPDATE")
+    step = Step(spec, "UPDATE", reverts_drift=any(not difference.by_hand for difference in drifted))
     try:
         change_set = make_change_set(step, context)
         if change_set is not None:
             drop_change_set(step, context, change_set["ChangeSetName"])
     except NotFound:
         return change  # another run executed a change set of its own just now, which deletes all others
+    change = replace(change, disrupts=(*change.disrupts, *_not_restored(drifted, change_set or {})))
     return change if change_set is None else with_resources(change, spec, observed, change_set)
+
+
+def _not_restored(drifted: tuple[Difference, ...], change_set: Mapping[str, Any]) -> Iterator[str]:
+    """What drifted that CloudFormation would leave as it is, beside what is known not to be restored anyway."""
+    restored = {change["LogicalResourceId"] for change in resource_changes(change_set)}
+    for difference in drifted:
+        if not difference.by_hand and difference.logical_id not in restored:
+            yield f"{difference.place}: CloudFormation does not put it back; put it back by hand"
 
 
 def with_resources(change: Change, spec: Stack[Any], observed: Observed, change_set: Mapping[str, Any]) -> Change:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 _STUCK = {
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {name}, then deploy again",
+    "IMPORT_ROLLBACK_FAILED": "aws cloudformation describe-stack-events --stack-name {name} says what could not be put "
+    "back; delete the stack, keeping what it imported (--retain-resources), then deploy again",
     "DELETE_FAILED": "aws cloudformation describe-stack-events --stack-name {name} says what holds it; "
     "remove that and delete the stack, then deploy again",
 }

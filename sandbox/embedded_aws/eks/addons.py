@@ -122,9 +122,9 @@ def update_addon(cluster_name: str, name: str, body: Record) -> Response:
         if addon["status"] in ("CREATING", "UPDATING", "DELETING"):
             raise EksRefusal("ResourceInUseException", f"Addon {name} is in status {addon['status']}", 409)
         _configuration(body)
-        version = require_addon_version(
-            name, str(body.get("addonVersion") or addon["addonVersion"]), cluster["version"]
-        )
+        version = str(addon["addonVersion"])
+        if body.get("addonVersion"):
+            version = require_addon_version(name, str(body["addonVersion"]), cluster["version"])
     except EksRefusal as refusal:
         return refusal.response
     addon["addonVersion"] = version

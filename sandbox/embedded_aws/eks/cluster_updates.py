@@ -6,7 +6,7 @@ from ..supervisor_client import SupervisorError
 from . import updates
 from .clusters import attach_control_plane
 from .nodegroups import MAXIMUM_SKEW
-from .records import EksRefusal, Record, Response, cluster_of, minor, nodegroups_of, now, start
+from .records import EksRefusal, Record, Response, cluster_of, minor, nodegroups_of, now, require_subnets, start
 from .versions import require_supported
 
 # Seconds after an upgrade during which the control plane can go back one minor.
@@ -121,6 +121,18 @@ def update_config(name: str, body: Record) -> Response:
     return updates.updated(update)
 
 
+def require_same_zones(before: list[str], after: list[str]) -> None:
+    """Raises EksRefusal for subnets in other zones than those of the cluster's creation (EKS user guide, "Amazon EKS
+    networking requirements": the exact set)."""
+    old, new = ({subnet["AvailabilityZone"] for subnet in require_subnets(list(ids))} for ids in (before, after))
+    if old != new:
+        raise EksRefusal(
+            "InvalidParameterException",
+            f"Provided subnets belong to the AZs '{','.join(sorted(new))}'. But they should belong to the exact set of "
+            f"AZs '{','.join(sorted(old))}' in which subnets were provided during cluster creation.",
+        )
+
+
 def apply_config(cluster: Record, changes: Record, vpc: Record) -> bool:
     """Put changed members on the record; False when it already had all of them."""
     changed = False
@@ -130,6 +142,8 @@ def apply_config(cluster: Record, changes: Record, vpc: Record) -> bool:
         changed = changed or new != old
         cluster[member] = new
     current = cluster["resourcesVpcConfig"]
+    if vpc.get("subnetIds"):
+        require_same_zones(current["subnetIds"], vpc["subnetIds"])
     changed = changed or any(current.get(key) != value for key, value in vpc.items())
     current.update(vpc)
     return changed

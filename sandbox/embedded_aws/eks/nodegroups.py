@@ -76,6 +76,7 @@ def _validate(cluster: Record, body: Record) -> str:
     require_role(str(body.get("nodeRole") or ""), "Node role")
     version = str(body.get("version") or cluster["version"])
     require_skew(cluster["version"], version)
+    _require_release(version, body)
     _require_scaling(body.get("scalingConfig") or {"minSize": 1, "maxSize": 2, "desiredSize": 2})
     _require_taints(body.get("taints") or [])
     return version
@@ -89,6 +90,15 @@ def require_skew(cluster_version: str, node_version: str) -> None:
             "InvalidParameterException",
             f"Requested Nodegroup release version {node_version} is invalid. Allowed are versions up to the "
             f"cluster's {cluster_version} and at most {MAXIMUM_SKEW} minors older.",
+        )
+
+
+def _require_release(version: str, body: Record) -> None:
+    release = str(body.get("releaseVersion") or "")
+    if release and not release.startswith(f"{version}."):
+        raise EksRefusal(
+            "InvalidParameterException",
+            f"Requested Nodegroup release version {release} is invalid for kubernetes version {version}.",
         )
 
 
@@ -177,6 +187,7 @@ def update_version(cluster_name: str, name: str, body: Record) -> Response:
     # One back is allowed: before a control plane can go back one minor, its nodes have to.
     if minor(group["version"]) - minor(version) > 1:
         raise EksRefusal("InvalidParameterException", f"Nodegroup cannot go from {group['version']} to {version}.")
+    _require_release(version, body)
     group["version"] = version
     group["releaseVersion"] = body.get("releaseVersion") or release_version(version)
     if body.get("launchTemplate"):

@@ -1,6 +1,5 @@
 """Kubernetes and add-on versions that the embedded EKS knows, and the operations that list them."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,7 +47,6 @@ _ADDONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "prometheus-node-exporter": ("observability", ("v1.10.2-eksbuild.3",)),
 }
 _NEEDS_IAM = {"vpc-cni", "aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-mountpoint-s3-csi-driver", "external-dns"}
-_ADDON_VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
 
 
 def require_supported(version: str) -> None:
@@ -65,7 +63,9 @@ def addon_versions(addon: str, kubernetes_version: str) -> tuple[str, ...]:
     if addon not in _ADDONS:
         raise EksRefusal("InvalidParameterException", f"Addon {addon} specified is not supported")
     if addon == "kube-proxy":
-        return tuple(f"v{kubernetes_version}.{patch}-eksbuild.2" for patch in (3, 1, 0))
+        # It may be older than the API server by three minors, never newer.
+        newest = minor(kubernetes_version)
+        return tuple(f"v1.{newest - older}.{patch}-eksbuild.2" for older in range(4) for patch in (3, 1, 0))
     if addon == "coredns":
         return (_COREDNS.get(kubernetes_version, "v1.12.2-eksbuild.4"), "v1.11.4-eksbuild.24")
     return _ADDONS[addon][1]
@@ -76,11 +76,7 @@ def require_addon_version(addon: str, version: str, kubernetes_version: str) -> 
     known = addon_versions(addon, kubernetes_version)
     if not version:
         return known[0]
-    fits = _ADDON_VERSION.fullmatch(version) is not None
-    if fits and addon == "kube-proxy":
-        # kube-proxy may be older than the API server by three minors, never newer.
-        fits = 0 <= minor(kubernetes_version) - minor(version) <= 3
-    if not fits:
+    if version not in known:
         raise EksRefusal(
             "InvalidParameterException",
             f"Addon version specified is not supported: {addon} {version} on Kubernetes {kubernetes_version}",

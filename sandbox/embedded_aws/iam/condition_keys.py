@@ -1,9 +1,10 @@
-"""Condition keys that MiniStack does not know: the boundary of a role, and the tags of a stack.
+"""Condition keys that MiniStack does not know: the boundary of a role, the tags of a stack, and the rows of a table.
 
 Sources: service authorization reference of IAM (`iam:PermissionsBoundary`: of the request where it sets one, else of
-the role) and of CloudFormation (`aws:ResourceTag/...` of stacks).
+the role), of CloudFormation (`aws:ResourceTag/...` of stacks) and of DynamoDB (`dynamodb:LeadingKeys`: partition keys).
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -57,6 +58,20 @@ def with_boundary(enforce: Callable[..., Any]) -> Callable[..., Any]:
     return decide
 
 
+def with_leading_keys(read: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
+    """The condition keys of a request to DynamoDB, with the row that it names where the key is one attribute."""
+
+    def dynamodb_service_context(body: bytes) -> dict[str, Any]:
+        try:
+            key = json.loads(body or b"{}").get("Key")
+        except (ValueError, AttributeError):
+            key = None
+        values = [value for named in key.values() for value in named.values()] if isinstance(key, dict) else []
+        return {**read(body), **({"dynamodb:LeadingKeys": values} if len(values) == 1 else {})}
+
+    return dynamodb_service_context
+
+
 def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """The tags of every stack, by its ARN and by that of its name alone, which is what a request is decided on."""
     for stack in _stacks.values():
@@ -67,7 +82,8 @@ def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def install() -> None:
-    """Put both in front of MiniStack's; it looks them up at each request."""
+    """Put all in front of MiniStack's; it looks them up at each request."""
     iam_actions.extract_resource_arn = remembering_boundary(iam_actions.extract_resource_arn)
     iam_evaluator.enforce = with_boundary(iam_evaluator.enforce)
+    iam_actions.dynamodb_service_context = with_leading_keys(iam_actions.dynamodb_service_context)
     tagging._RESOURCE_TAG_COLLECTORS["cloudformation"] = stack_tags

@@ -38,7 +38,8 @@ def extract_resource_arn(
     action, request = iam_actions._action_from_target(headers), _request(body)
     _CONDITIONS.set(condition_keys(action, request))
     if arn != "*":
-        return arn
+        # AWS's own parameters belong to no account (user guide, "Discovering public parameters").
+        return arn.replace(f":{account}:parameter/aws/service/", "::parameter/aws/service/")
     head = f"arn:aws:ssm:{region}:{account}:"
     if action == "DescribeParameters":
         return f"{head}*"

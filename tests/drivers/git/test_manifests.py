@@ -7,7 +7,9 @@ from typing import cast
 import pytest
 
 from resources.context import Context
-from resources.drivers.git import branch, manifests
+from resources.drivers.git import manifests
+from resources.drivers.git.file_changes import file_changes
+from resources.drivers.git.objects import Difference
 from resources.model.change import diff
 from resources.model.digests import digest_of
 from resources.model.outputs import NoOutputs
@@ -39,7 +41,8 @@ def test_dates_and_times_stay_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_changed_date_has_a_digest() -> None:
     """A changed date can be compared and hashed."""
-    (change,) = branch._inner_changes("tag: 2024-05-01", "tag: 2024-06-01")
+    before, after = {"f": "tag: 2024-05-01"}, {"f": "tag: 2024-06-01"}
+    (change,) = file_changes(Difference("f", "1", "2"), before, after)
     assert (change.before, change.after) == ("2024-05-01", "2024-06-01")
     assert digest_of({"before": change.before, "after": change.after})
     assert diff({}, {"tag": change.after})

@@ -29,6 +29,7 @@ def observe(sandbox_env: Environment, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(label: str) -> Observed:
         live = Release("x", "n", 3, "deployed", "c", "1", {"adminPassword": "hunter2"}, "", {DIGEST_LABEL: label})
         monkeypatch.setattr(driver, "newest_release", lambda *_: live)
+        monkeypatch.setattr(driver, "crd_fields", lambda *_: ())  # of a chart that no registry has
         observed = HelmReleaseDriver().observe(spec(), Context(sandbox_env, cast(Aws, SimpleNamespace())))
         assert observed is not None
         return observed

@@ -13,7 +13,7 @@ from resources.config.environment import Environment, Roles
 from resources.config.names import ledger_bucket, permissions_boundary
 from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
-from resources.model.change import Change
+from resources.model.change import Change, Observed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 from tests.helpers.embedded_aws_server import Aws as Server
@@ -27,6 +27,7 @@ class Stacks:
     def __init__(self, env: Environment, server: Server) -> None:
         self.server = server
         self.said: list[str] = []
+        self.ignored: set[str] = set()  # paths of findings that the environment's file would set aside
         source = Source(env.region, f"http://127.0.0.1:{server.port}", "AKIAROOT", "root-secret")
         # Who may do what is the bootstrap's own test; here everybody is the administrator.
         self.env = env.model_copy(update={"roles": Roles()})
@@ -51,13 +52,19 @@ class Stacks:
         return Stack[NoOutputs](name=STACK, template={"Resources": resources}, **{"protected": False, **more})
 
     def plan(self, spec: Stack[Any]) -> Change:
-        driver = StackDriver()
-        return driver.plan(spec, driver.observe(spec, self.context))
+        return StackDriver().plan(spec, self.observed(spec))
 
     def preview(self, spec: Stack[Any]) -> Change:
-        driver = StackDriver()
-        observed = driver.observe(spec, self.context)
+        driver, observed = StackDriver(), self.observed(spec)
         return driver.preview(spec, observed, driver.plan(spec, observed), self.context)
+
+    def observed(self, spec: Stack[Any]) -> Observed | None:
+        """The stack as a new command sees it."""
+        self.context.cache.clear()
+        driver = StackDriver()
+        return driver.observe_drift(
+            spec, driver.observe(spec, self.context), self.context, lambda f: f.field.path in self.ignored
+        )
 
     def deploy(self, spec: Stack[Any]) -> None:
         StackDriver().apply(spec, self.context)

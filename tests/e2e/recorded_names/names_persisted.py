@@ -41,19 +41,19 @@ from resources.context import Context
 from resources.drivers.stack.change_sets import _uploaded as upload_template
 from resources.model.digests import digest_of
 from resources.model.outputs import plain_document
+from resources.notifications.drift_messages import drift_failed, drift_found, drift_resolved
 from resources.notifications.messages import (
     approval_needed,
     deploy_succeeded,
-    drift_found,
     request_approved,
     request_expired,
     request_rejected,
     run_failed,
 )
 from resources.notifications.topic import send_notification
+from resources.records.change_entry import change_entry, list_entries, record_change
 from resources.records.lease import hold_lease
 from resources.records.lease_table import platform_row, read_row
-from resources.records.ledger import change_entry, list_entries, record_change
 from sensors.deploy_requests import DeployRequest, Message, settle_messages
 from tests.e2e.recorded_names.names_printed import (
     ANN,
@@ -186,6 +186,8 @@ def event_ids() -> dict[str, str]:
         run_failed(env, "run-1", "network", "why", ""),
         deploy_succeeded(env, "run-1", 60.0, []),
         drift_found(env, []),
+        drift_resolved(env),
+        drift_failed(env, "run-1", "why", "", "2025-03-01"),
     )
     return {event.kind: event.event_id for event in events}
 

@@ -18,7 +18,7 @@ from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
 from eks_assets.orchestration.run_tags import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
 from eks_assets.units import load_registry
-from resources.drivers.git.manifests import COMMIT_ANNOTATION, GROUP_LABEL
+from resources.drivers.git.manifest_files import COMMIT_ANNOTATION, GROUP_LABEL
 from resources.drivers.helm.driver import DIGEST_LABEL
 from resources.kubernetes.access import ClusterAddress, build_kubeconfig
 from resources.kubernetes.exec_credential import credential_variable

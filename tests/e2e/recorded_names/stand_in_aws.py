@@ -105,6 +105,10 @@ class StandInAws:
     ) -> dict[str, Any]:
         key = Key["environment"]["S"]
         row = {**self.items.get(key, {}), **Key}
+        if "list_append" in UpdateExpression:
+            (name, value), values = re.findall(r"#(\w+) = .*(:\w+)\)", UpdateExpression)[0], ExpressionAttributeValues
+            row[name] = {"L": [*row.get(name, {"L": []})["L"], *values[value]["L"]]}
+            UpdateExpression = ""
         verb = ""
         for word, name, value in re.findall(r"\b(SET|ADD|REMOVE|DELETE)\b|#(\w+)(?: =)?(?: (:\w+))?", UpdateExpression):
             verb = word or verb

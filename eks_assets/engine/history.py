@@ -1,0 +1,205 @@
+"""The history of an environment, from its ledger: who asked, decided and changed what, what failed and what drifted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from resources.approval.decisions import list_decisions
+from resources.approval.electorate import Approvers
+from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision
+from resources.approval.store import list_requests, load_plan, load_rejection
+from resources.bootstrap.gate import read_anchor
+from resources.config.field_types import Model
+from resources.context import Context
+from resources.model.errors import PipelineError
+from resources.records import drift_runs
+from resources.records.audit import READERS, reading_ledger
+from resources.records.chain import ENTRIES
+from resources.records.drift_runs import DriftRun
+from resources.records.ledger import list_keys, read_key
+
+EventKind = Literal["planned", "approved", "rejected", "closed", "changed", "failed", "drifted", "in_sync"]
+_SHOWN = 3  # findings of a drift run that are named
+
+
+class Event(Model):
+    """Something that happened. `who`: the identity as AWS names it, empty where nobody noted it; `run`: the run that
+    did it; `digest`: of the plan it was about; `sequence`: of the entry in the ledger's chain; `key`: in the ledger."""
+
+    at: AwareDatetime
+    kind: EventKind
+    unit: str | None = None
+    who: str = ""
+    detail: str = ""
+    run: str = ""
+    digest: str = ""
+    sequence: int | None = None
+    key: str = ""
+
+
+class _Entry(BaseModel):
+    """An entry of the ledger, of any version of the program."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    at: AwareDatetime
+    unit: str
+    action: str
+    reason: str = ""
+    outcome: str
+    by: str = ""
+    who: str = ""
+    sequence: int | None = None
+    plan: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """`events`, the newest last; `ignored`: objects of the ledger that are none of what their names say."""
+
+    events: tuple[Event, ...]
+    ignored: tuple[str, ...]
+
+
+def list_history(context: Context, since: dt.datetime, unit: str | None = None) -> History:
+    """What happened since then; of one `unit`: what was asked, decided and done about it. Keys tell times, so what is
+    older is neither listed nor read.
+
+    Raises NotFound where the environment has not been bootstrapped, AccessDenied with what to do, Transient."""
+    ignored: list[str] = []
+    reading = replace(context, progress=ignored.append)
+    with reading_ledger(context), ThreadPoolExecutor(READERS) as pool:
+        events = [
+            *_changes(reading, since, pool),
+            *_approval(reading, since, unit, pool),
+            *_drift(reading, since, unit, pool),
+        ]
+    chosen = [e for e in events if e.at >= since and (unit is None or e.unit in (unit, None))]
+    return History(tuple(sorted(chosen, key=lambda event: (event.at, event.sequence or 0))), tuple(ignored))
+
+
+def _read_since(context: Context, prefix: str, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Any]:
+    """Key and body of each object, in order."""
+    keys = list_keys(context, prefix, f"{prefix}{since.astimezone(dt.UTC).isoformat(timespec='milliseconds')}")
+    yield from zip(keys, pool.map(partial(read_key, context), keys), strict=True)
+
+
+def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Event]:
+    for key, body in _read_since(context, ENTRIES, since, pool):
+        try:
+            entry = _Entry.model_validate_json(body)
+        except ValidationError:
+            context.progress(f"{key!a} is no entry of a change")
+            continue
+        is_done = entry.outcome == "done"
+        yield Event(
+            at=entry.at,
+            kind="changed" if is_done else "failed",
+            unit=entry.unit,
+            who=entry.who,
+            detail=f"{entry.action}: {entry.reason if is_done else entry.outcome}",
+            run=entry.by,
+            digest=entry.plan,
+            sequence=entry.sequence,
+            key=key,
+        )
+
+
+def _approval(context: Context, since: dt.datetime, unit: str | None, pool: ThreadPoolExecutor) -> list[Event]:
+    # What was asked for earlier can have been decided on since.
+    begin = since - dt.timedelta(seconds=OPEN_LIVES * context.env.expires_seconds)
+    hours = (dt.datetime.now(dt.UTC) - begin).total_seconds() / 3600
+    requests = list_requests(context, hours)
+    if unit is not None:
+        requests = [
+            r
+            for r, names in zip(requests, pool.map(partial(_units_of, context), requests), strict=True)
+            if unit in names
+        ]
+    judge = _judge(context)
+    return [event for events in pool.map(partial(_request_events, context, judge), requests) for event in events]
+
+
+def _units_of(context: Context, request: ApprovalRequest) -> set[str]:
+    """The units that the request's plan changes; none where it cannot be read."""
+    try:
+        return {change["unit"] for change in json.loads(load_plan(context, request.digest))["changes"]}
+    except (PipelineError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _judge(context: Context) -> Callable[[ApprovalRequest, Decision], str]:
+    """Why a decision does not count; empty where it does, or where the environment has no gate any more."""
+    approval = context.env.approval
+    approvers = Approvers(context, approval, read_anchor(context)) if approval else None
+
+    def judge(request: ApprovalRequest, decision: Decision) -> str:
+        if decision.request != request.id or decision.digest != request.digest:
+            return "it is about something else"
+        voter = approvers.voter(decision.writer, decision.at) if approvers else ""
+        return voter if isinstance(voter, str) else ""
+
+    return judge
+
+
+def _request_events(
+    context: Context, judge: Callable[[ApprovalRequest, Decision], str], request: ApprovalRequest
+) -> list[Event]:
+    about = {"digest": request.digest, "key": f"request {request.id}"}
+    asked = f"plan {request.digest[:19]}{f', through {request.through}' if request.through else ''}"
+    events = [Event(at=request.at, kind="planned", who=request.initiator, detail=asked, run=request.run, **about)]
+    for decision in list_decisions(context, request):
+        if decision.verdict not in ("approve", "reject"):
+            continue
+        fault = judge(request, decision)
+        detail = f"plan {request.digest[:19]}: {decision.reason}" + (f" (does not count: {fault})" if fault else "")
+        kind: EventKind = "approved" if decision.verdict == "approve" else "rejected"
+        events.append(Event(at=decision.at, kind=kind, who=decision.writer, detail=detail, **about))
+    kept = load_rejection(context, request)
+    ending: EventKind = "closed" if kept and kept.get("status") == "closed" else "rejected"
+    if kept and not any(event.kind == ending for event in events):
+        at, detail = ApprovalRequest.time(kept["at"]), f"plan {request.digest[:19]}: {kept['reason']}"
+        events.append(Event(at=at, kind=ending, who=kept["by"], detail=detail, **about))
+    return events
+
+
+def _drift(context: Context, since: dt.datetime, unit: str | None, pool: ThreadPoolExecutor) -> Iterator[Event]:
+    """The first drift run of each set of findings, and the first one without any after them."""
+    before: DriftRun | None = None
+    for key, body in _read_since(context, drift_runs.PREFIX, since, pool):
+        try:
+            run = DriftRun.model_validate_json(body)
+        except ValidationError:
+            context.progress(f"{key!a} is no record of a drift run")
+            continue
+        found, earlier = _findings(run, unit), _findings(before, unit)
+        if found and found != earlier:
+            culprits = dict.fromkeys(f.culprit for f in run.open if f.culprit and (unit in (None, f.unit)))
+            yield Event(
+                at=run.at, kind="drifted", unit=unit, who=", ".join(culprits), detail=_list(found), run=run.run, key=key
+            )
+        elif earlier and not found:
+            yield Event(at=run.at, kind="in_sync", unit=unit, detail="nothing differs any more", run=run.run, key=key)
+        before = run
+
+
+def _findings(run: DriftRun | None, unit: str | None) -> list[str]:
+    """What differs, in the words of `drift`, sorted."""
+    if run is None:
+        return []
+    chosen = [f for f in run.open if unit in (None, f.unit)]
+    return sorted(f"{f.unit or 'undeclared'}: {f.kind} {f.object}{f': {f.path}' if f.path else ''}" for f in chosen)
+
+
+def _list(findings: Iterable[str]) -> str:
+    named = list(findings)
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return "; ".join(named[:_SHOWN]) + more

@@ -1,0 +1,31 @@
+"""Which units have been applied, as the ledger says: what is gone of one of them was removed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from resources.context import Context
+from resources.model.errors import AccessDenied, NotFound
+from resources.records.chain import ENTRIES
+from resources.records.ledger import list_keys, read_key
+from resources.support.memory_cache import CacheKey
+
+_KEYS: CacheKey[list[str]] = CacheKey("keys of the ledger's entries")
+_LOOKED_AT = 20  # entries of one unit, the newest first: failures may stand before the last success
+_MADE = ("create", "update", "replace")
+
+
+def applied_at(context: Context, unit: str) -> str | None:
+    """When the unit was last changed with success, in ISO 8601; None where it never was, as far as whom we read as may
+    know. Raises Transient."""
+    name = re.compile(rf"{re.escape(ENTRIES)}\d{{4}}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)-{re.escape(unit)}(?:\.\d+)?\.json")
+    try:
+        keys = context.cache.get(_KEYS, lambda: list_keys(context, ENTRIES))
+        for key in [key for key in reversed(keys) if name.fullmatch(key)][:_LOOKED_AT]:
+            entry = json.loads(read_key(context, key))
+            if entry.get("outcome") == "done":
+                return str(entry["at"]) if entry.get("action") in _MADE else None
+    except (AccessDenied, NotFound):  # bootstrapped by an earlier version, or not at all
+        return None
+    return None

@@ -1,0 +1,165 @@
+"""Objects in the cluster that nobody declared: in our namespaces, and of the kinds by which rights and admission reach
+all of them.
+
+Declared is what a unit's manifests, a unit's release, its hooks, or an Application of Argo CD has, and what belongs to
+such an object by its owner references. A release that no unit has is one finding, whatever it is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from resources.context import Context
+from resources.drivers.git.applied_objects import live_applications
+from resources.drivers.git.manifest_files import GROUP_LABEL
+from resources.drivers.helm.storage import newest_release, release_secrets
+from resources.kubernetes.live_diff import object_title
+from resources.kubernetes.metadata import ServedKind, list_metadata, served_kinds
+from resources.kubernetes.objects import FIELD_MANAGER, Object
+from resources.model.change import FieldChange
+from resources.model.drift import EXISTS, Drift, Finding, Unchecked
+from resources.model.errors import AccessDenied, NotFound, OperationFailed
+from resources.model.specs import GitManifests, HelmRelease, Manifests, Spec
+from resources.undeclared.known_objects import UNLISTED, known_reason
+
+_WIDTH = 8
+_RBAC, _ADMISSION = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
+# Of what belongs to no namespace, what reaches into ours. A CRD or a StorageClass does nothing by itself.
+_CLUSTER_WIDE = {
+    ("", "Namespace"),
+    (_RBAC, "ClusterRole"),
+    (_RBAC, "ClusterRoleBinding"),
+    ("apiregistration.k8s.io", "APIService"),
+}
+Key = tuple[str, str, str, str]
+
+
+@dataclass
+class Declared:
+    """What the environment's units have in the cluster. `keys`: objects by group, kind, namespace and name; `groups`:
+    the groups of objects from the application repository; `namespaces`: where any of it lives."""
+
+    keys: set[Key] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    namespaces: set[str] = field(default_factory=set)
+
+    def add(self, obj: Mapping[str, Any], namespace: str = "") -> None:
+        """An object of a manifest. `namespace`: of one that names none, unless its kind has none."""
+        meta = obj["metadata"]
+        own = str(meta.get("namespace") or "")
+        for where in {own} if own else {"", namespace}:
+            self.keys.add((_group(obj["apiVersion"]), str(obj["kind"]), where, str(meta["name"])))
+        self.namespaces |= {own} - {""}
+        if obj["kind"] == "Namespace":
+            self.namespaces.add(str(meta["name"]))
+
+
+def undeclared_objects(specs: Collection[Spec[Any]], context: Context) -> Drift:
+    """The objects and releases that belong to none of these specs, which are all of the environment's.
+
+    A kind that may not be listed is unchecked. Raises NotFound while there is no cluster, AccessDenied, Transient."""
+    declared, findings = _declared(specs, context)
+    unchecked: list[Unchecked] = []
+    kinds = [kind for kind in served_kinds(context.cluster) if _is_listed(kind)]
+
+    def look(kind: ServedKind) -> list[Finding] | Unchecked:
+        try:
+            return [_finding(obj) for obj in list_metadata(context.cluster, kind) if is_undeclared(obj, declared)]
+        except NotFound:  # its CRD has gone since
+            return []
+        except AccessDenied as error:
+            return Unchecked(f"undeclared {kind.resource}", error.message)
+
+    with ThreadPoolExecutor(_WIDTH, thread_name_prefix="undeclared") as pool:
+        for result in pool.map(look, kinds):
+            if isinstance(result, Unchecked):
+                unchecked.append(result)
+            else:
+                findings += result
+    return Drift(tuple(findings), tuple(unchecked))
+
+
+def _is_listed(kind: ServedKind) -> bool:
+    if kind.kind in UNLISTED:
+        return False
+    return kind.is_namespaced or (kind.group, kind.kind) in _CLUSTER_WIDE or kind.group == _ADMISSION
+
+
+def is_undeclared(obj: Object, declared: Declared) -> bool:
+    """Whether the object, of which metadata is enough, belongs to nothing that is declared."""
+    meta = obj["metadata"]
+    namespace = str(meta.get("namespace") or "")
+    if namespace and namespace not in declared.namespaces:
+        return False
+    if meta.get("ownerReferences"):
+        return False  # it goes with its owner, and is no finding beside it
+    if (_group(obj["apiVersion"]), obj["kind"], namespace, meta["name"]) in declared.keys:
+        return False
+    manager, _ = maker_of(obj)
+    is_ours = manager == FIELD_MANAGER and (meta.get("labels") or {}).get(GROUP_LABEL) in declared.groups
+    return not (is_ours or _is_aggregated(obj) or known_reason(obj, manager))
+
+
+def maker_of(obj: Object) -> tuple[str, str]:
+    """The field manager that made the object, by what the API server notes, and when."""
+    entries: list[Mapping[str, Any]] = [
+        e for e in obj["metadata"].get("managedFields") or [] if not e.get("subresource")
+    ]
+    first = min(entries, key=lambda entry: str(entry.get("time") or ""), default={})
+    return str(first.get("manager") or ""), str(obj["metadata"].get("creationTimestamp") or "")
+
+
+def _is_aggregated(obj: Object) -> bool:
+    """Whether it is an APIService that the API server keeps for a group of its own or of a CRD."""
+    labels = obj["metadata"].get("labels") or {}
+    return obj["kind"] == "APIService" and "kube-aggregator.kubernetes.io/automanaged" in labels
+
+
+def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared, list[Finding]]:
+    """What the specs have, and the releases that are none of theirs."""
+    declared = Declared()
+    releases = {(spec.namespace, spec.name) for spec in specs if isinstance(spec, HelmRelease)}
+    for namespace, _ in releases:
+        declared.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for spec in specs:
+        if isinstance(spec, Manifests):
+            for obj in spec.objects:
+                declared.add(obj)
+        elif isinstance(spec, GitManifests):
+            declared.groups.add(spec.group)
+    findings = []
+    for (namespace, name), secret in release_secrets(context).items():
+        if (namespace, name) not in releases:
+            manager, since = maker_of(secret)
+            findings.append(_undeclared(f"release {namespace}/{name}", manager, since, layer="helm"))
+        try:
+            release = newest_release(context, namespace, name)
+        except OperationFailed:
+            continue  # its own unit says so
+        for obj in [*release.objects, *release.hooks] if release else ():
+            declared.add(obj, namespace)
+    for application in live_applications(context):
+        for resource in (application.get("status") or {}).get("resources") or ():
+            declared.keys.add(_resource_key(resource))
+            declared.namespaces |= {str(resource.get("namespace") or "")} - {""}
+    return declared, findings
+
+
+def _resource_key(resource: Mapping[str, Any]) -> Key:
+    group, kind = str(resource.get("group") or ""), str(resource["kind"])
+    return group, kind, str(resource.get("namespace") or ""), str(resource["name"])
+
+
+def _finding(obj: Object) -> Finding:
+    return _undeclared(object_title(obj, obj["metadata"].get("namespace")), *maker_of(obj))
+
+
+def _undeclared(title: str, culprit: str, since: str, layer: str = "kubernetes") -> Finding:
+    return Finding(layer, title, FieldChange("", None, EXISTS), "undeclared", culprit, since)
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]

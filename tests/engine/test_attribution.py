@@ -1,0 +1,107 @@
+"""Whose a call is: a run of the ledger, a program that acts for what is declared, or nobody's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eks_assets.engine.attribution import Declared, account_of_aws, account_of_kubernetes
+from resources.audit.events import AwsEvent
+from resources.audit.kubernetes_audit import AuditEvent
+from resources.config.names import session_name
+
+RUN, OTHER = "5f0c3a9d-0000-4000-8000-000000000001", "5f0c3a9d-0000-4000-8000-000000000002"
+DEPLOYER, KARPENTER = "arn:aws:iam::1:role/acme-dev-deployer", "arn:aws:iam::1:role/acme-dev-karpenter"
+DECLARED = Declared(
+    runs=frozenset({RUN}),
+    roles=frozenset({DEPLOYER}),
+    names=frozenset({"sg-1", "acme-dev-karpenter"}),
+    stack_roles=frozenset({"acme-dev-karpenter"}),
+    parameters="/acme/dev/",
+    namespaces=frozenset({"kube-system", "argocd"}),
+)
+
+
+def aws(**more: Any) -> AwsEvent:
+    return AwsEvent(
+        **{"identifier": "1", "name": "X", "source": "ec2.amazonaws.com", "time": "t", "actor": "a", **more}
+    )
+
+
+def kubernetes(user: str) -> AuditEvent:
+    return AuditEvent("1", "t", user, "patch", "deployments", "a", "b")
+
+
+def session_of(role: str, session: str) -> str:
+    return f"arn:aws:sts::1:assumed-role/{role.rpartition('/')[2]}/{session}"
+
+
+@pytest.mark.parametrize(
+    ("event", "whose"),
+    [
+        (aws(role=DEPLOYER, session=session_name("acme-dev", RUN)), f"run {RUN}"),
+        (aws(role=DEPLOYER, session=session_name("acme-dev", OTHER)), ""),
+        (aws(role=DEPLOYER, session=session_name("acme-dev", None)), ""),
+        (aws(role=DEPLOYER, session="alice", name="CreateChangeSet"), "plans"),
+        (aws(actor="arn:aws:iam::1:user/alice", name="CreateChangeSet"), ""),
+        (aws(role=KARPENTER), "role acme-dev-karpenter of a stack"),
+        (aws(role="arn:aws:iam::1:role/alice", session=session_name("acme-dev", RUN)), ""),
+        (aws(invoked_by="cloudformation.amazonaws.com", actor="arn:aws:iam::1:user/alice"), "CloudFormation"),
+        (aws(invoked_by="eks.amazonaws.com", actor="eks.amazonaws.com"), "AWS service eks"),
+        (aws(invoked_by="athena.amazonaws.com", actor="arn:aws:iam::1:user/alice"), ""),
+        (aws(role="arn:aws:iam::1:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "AWS service"),
+        (aws(name="PutParameter", names=frozenset({"/acme/dev/approvals/1"})), "decisions"),
+        (aws(name="DeleteParameter", names=frozenset({"/acme/dev/approvals/1"})), ""),
+    ],
+)
+def test_calls_of_aws(event: AwsEvent, whose: str) -> None:
+    """A session of ours counts by the run in its name, and only where the ledger knows that run."""
+    account = account_of_aws(event, DECLARED)
+    assert account.startswith(whose)
+    assert bool(account) == bool(whose)
+
+
+@pytest.mark.parametrize(
+    ("user", "whose"),
+    [
+        (session_of(DEPLOYER, session_name("acme-dev", RUN)), f"run {RUN}"),
+        (session_of(DEPLOYER, session_name("acme-dev", OTHER)), ""),
+        (session_of(DEPLOYER, session_name("acme-dev", None)), ""),
+        (session_of("role/alice", session_name("acme-dev", RUN)), ""),
+        (
+            "system:serviceaccount:argocd:argocd-application-controller",
+            "controller argocd/argocd-application-controller",
+        ),
+        ("system:serviceaccount:default:miner", ""),
+        ("system:node:ip-10-0-0-1", "the control plane's system"),
+        ("eks:addon-manager", "the control plane's eks:addon-manager"),
+        ("kubernetes-admin", ""),
+    ],
+)
+def test_changes_of_objects(user: str, whose: str) -> None:
+    """Service accounts count where a release is declared in their namespace."""
+    assert account_of_kubernetes(kubernetes(user), DECLARED) == whose
+
+
+@pytest.mark.parametrize(
+    ("event", "concerns"),
+    [
+        (aws(names=frozenset({"sg-1"})), True),
+        (aws(names=frozenset({"sg-2"})), False),
+        (aws(names=frozenset({"/acme/dev/x"})), True),
+        (aws(names=frozenset({"/acme/dev-2/x"})), False),
+        (aws(role=DEPLOYER), True),
+        (aws(role=KARPENTER), True),
+    ],
+)
+def test_what_concerns_the_environment(event: AwsEvent, concerns: bool) -> None:
+    """Its own resources, what its roles do, and its parameters, none of its neighbour's."""
+    assert DECLARED.concerns(event) is concerns
+
+
+def test_session_names_fit_and_keep_the_run_whole() -> None:
+    """STS takes 64 characters."""
+    assert session_name("acme-dev", None) == "eks-assets-acme-dev"
+    longest = session_name("a" * 60, RUN)
+    assert (len(longest), longest[-36:]) == (64, RUN)
