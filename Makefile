@@ -9,6 +9,8 @@ DG := DAGSTER_HOME=$(DG_HOME) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg
 # Forked steps and helm's token plugin start often: without bytecode each start compiles our modules again.
 COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox benchmarks
 unexport PYTHONDONTWRITEBYTECODE
+# Two processes: one has the sandbox and the tests that need it, the other begins with those that need none.
+SHARED := --numprocesses 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-long check bench charts catalog docs clean
@@ -58,12 +60,12 @@ check: $(READY)
 
 test: check
 	@$(COMPILE)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
 
 # Random examples in plenty, and the tests marked `long`; docs/testing.md keeps a table of its runs.
 test-long: $(READY)
 	@$(COMPILE)
-	EKS_ASSETS_EXAMPLES=$${EKS_ASSETS_EXAMPLES:-2000} $(BIN)/python -m pytest --long
+	EKS_ASSETS_EXAMPLES=$${EKS_ASSETS_EXAMPLES:-2000} $(BIN)/python -m pytest $(SHARED) --long
 
 bench: $(READY)
 	@$(COMPILE)

@@ -33,7 +33,7 @@ from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.ports import PortBook
 from sandbox.snapshots.commands import make_snapshot, restore_snapshot
 from tests.helpers.environment_folder import EXAMPLES
-from tests.helpers.examples import REPEAT
+from tests.helpers.examples import REPEAT, SEED
 from tests.helpers.gate import PEOPLE, Gate
 from tests.helpers.releases import NAMESPACE
 
@@ -52,13 +52,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="what `make test` leaves out, and the property tests alone")
 
 
+def pytest_configure() -> None:
+    """What one process of a run draws is what all of its processes use."""
+    os.environ["EKS_ASSETS_SEED"] = str(SEED)
+
+
 def pytest_report_header() -> str:
     """How to repeat the random examples of this run."""
     return f"property tests: {REPEAT}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, as a skipped test fails in CI: the long tests, or with --long all others."""
+    """Deselect, as a skipped test fails in CI: the long tests, or with --long all others. Then share them out."""
 
     def belongs(item: pytest.Item) -> bool:
         long = item.get_closest_marker("long") is not None
@@ -66,6 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not belongs(item)])
     items[:] = [item for item in items if belongs(item)]
+    for item in items:  # with several processes, one has the sandbox; a file's fixtures are made once
+        needs_sandbox = "sandbox" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("sandbox" if needs_sandbox else item.location[0]))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

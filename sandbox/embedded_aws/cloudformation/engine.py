@@ -3,7 +3,7 @@
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine, handlers, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from .deployment import Deployment, Template
 from .resource_graph import run_graph
@@ -39,6 +39,7 @@ async def deploy_stack(
             retain_except_on_create,
             imports,
         )
+        _tag_imports(cloudformation._stacks[stack_name], tags, imports)
         return
     run = Deployment(stack_name, stack_id, template, param_values, previous_stack, is_update)
     for left_over in ("_failed_operation", "_cancel_requested", "_cancel_token"):
@@ -57,6 +58,17 @@ async def deploy_stack(
         run.stack_event(f"{run.verb}_COMPLETE")
     elif run.failures or run.cancelled:
         await _fail(run, disable_rollback, retain_except_on_create)
+
+
+def _tag_imports(stack: dict[str, Any], tags: list[Any], imports: dict[str, Any]) -> None:
+    """Give what was imported the stack's tags, which MiniStack's events only announce."""
+    if not stack["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in stack["StackStatus"]:
+        return
+    for logical_id in imports:
+        record = stack["_resources"][logical_id]
+        kind, props = record["ResourceType"], record.get("Properties", {})
+        tagged = provisioners._with_stack_tags(kind, props, tags, stack["StackName"], stack["StackId"], logical_id)
+        stacks._update_resource(kind, record["PhysicalResourceId"], props, tagged, stack["StackName"], logical_id)
 
 
 async def _provision(run: Deployment, disable_rollback: bool) -> tuple[list[Any], dict[str, Any]] | None:
