@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import addons, deploy, idle, plan, start
+from benchmarks import addons, deploy, drift, idle, plan, start
 
 BENCHMARKS = {
     "start": start.run,
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "plan": plan.run,
     "addons": addons.run,
     "deploy": deploy.run,
+    "drift": drift.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from resources.kubernetes.access import ClusterAccess
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.objects import Object
+from resources.kubernetes.objects import PAGE, Object
 
-PAGE = 500
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

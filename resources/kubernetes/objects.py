@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from resources.kubernetes.errors import changed_by_hand, kubernetes_call
 from resources.model.errors import NotFound
 
 FIELD_MANAGER = "eks-assets"
+PAGE = 500
 Object = dict[str, Any]
 
 
@@ -44,13 +45,27 @@ def list_objects(
     cluster: ClusterAccess, api_version: str, kind: str, *, namespace: str | None = None, labels: str | None = None
 ) -> list[Object]:
     """All live objects of a kind; empty where the kind does not exist. `labels`: a label selector."""
-    try:
-        with kubernetes_call(f"listing {kind}"):
-            resource = cluster.kind(api_version, kind)
-            listed = resource.get(namespace=namespace, label_selector=labels, serializer=_plain)
-            return [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
-    except NotFound:
-        return []
+    return list(list_pages(cluster, api_version, kind, namespace=namespace, labels=labels))
+
+
+def list_pages(
+    cluster: ClusterAccess, api_version: str, kind: str, *, namespace: str | None = None, labels: str | None = None
+) -> Iterator[Object]:
+    """As `list_objects`, one by one, with a page of them at a time in memory. Raises AccessDenied, Transient.
+
+    Source: Kubernetes API concepts, "Retrieving large results sets in chunks"."""
+    more: str | None = None
+    while more != "":
+        try:
+            with kubernetes_call(f"listing {kind}"):
+                resource = cluster.kind(api_version, kind)
+                page = resource.get(
+                    namespace=namespace, label_selector=labels, limit=PAGE, _continue=more, serializer=_plain
+                )
+        except NotFound:
+            return
+        yield from ({"apiVersion": api_version, "kind": kind, **item} for item in page["items"])
+        more = (page.get("metadata") or {}).get("continue") or ""
 
 
 def apply_object(

@@ -7,7 +7,7 @@ such an object by its owner references. A release that no unit has is one findin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.git.applied_objects import live_applications
 from resources.drivers.git.manifest_files import GROUP_LABEL
-from resources.drivers.helm.storage import newest_release, release_secrets
+from resources.drivers.helm.live_objects import live_kind
+from resources.drivers.helm.storage import Release, newest_release, release_secrets
 from resources.kubernetes.live_diff import object_title
 from resources.kubernetes.metadata import ServedKind, list_metadata, served_kinds
 from resources.kubernetes.objects import FIELD_MANAGER, Object
@@ -40,11 +41,20 @@ Key = tuple[str, str, str, str]
 @dataclass
 class Declared:
     """What the environment's units have in the cluster. `keys`: objects by group, kind, namespace and name; `groups`:
-    the groups of objects from the application repository; `namespaces`: where any of it lives."""
+    the groups of objects from the application repository; `namespaces`: where any of it lives; `released`: by group and
+    kind, the version in which releases have objects of it."""
 
     keys: set[Key] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
+    released: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add_release(self, release: Release) -> None:
+        """What helm applied and runs."""
+        for obj in release.objects:
+            self.released[(_group(obj["apiVersion"]), str(obj["kind"]))] = str(obj["apiVersion"])
+        for obj in [*release.objects, *release.hooks]:
+            self.add(obj, release.namespace)
 
     def add(self, obj: Mapping[str, Any], namespace: str = "") -> None:
         """An object of a manifest. `namespace`: of one that names none, unless its kind has none."""
@@ -67,7 +77,7 @@ def undeclared_objects(specs: Collection[Spec[Any]], context: Context) -> Drift:
 
     def look(kind: ServedKind) -> list[Finding] | Unchecked:
         try:
-            return [_finding(obj) for obj in list_metadata(context.cluster, kind) if is_undeclared(obj, declared)]
+            return [_finding(obj) for obj in _metadata(kind, declared, context) if is_undeclared(obj, declared)]
         except NotFound:  # its CRD has gone since
             return []
         except AccessDenied as error:
@@ -80,6 +90,13 @@ def undeclared_objects(specs: Collection[Spec[Any]], context: Context) -> Drift:
             else:
                 findings += result
     return Drift(tuple(findings), tuple(unchecked))
+
+
+def _metadata(kind: ServedKind, declared: Declared, context: Context) -> Iterator[Object]:
+    """Of every object of the kind. What is compared with releases anyway is not listed once more."""
+    if version := declared.released.get((kind.group, kind.kind)):
+        return live_kind(version, kind.kind, context).metadata()
+    return list_metadata(context.cluster, kind)
 
 
 def _is_listed(kind: ServedKind) -> bool:
@@ -139,8 +156,8 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared,
             release = newest_release(context, namespace, name)
         except OperationFailed:
             continue  # its own unit says so
-        for obj in [*release.objects, *release.hooks] if release else ():
-            declared.add(obj, namespace)
+        if release:
+            declared.add_release(release)
     for application in live_applications(context):
         for resource in (application.get("status") or {}).get("resources") or ():
             declared.keys.add(_resource_key(resource))

@@ -16,7 +16,7 @@ import pytest
 import urllib3
 
 from resources.context import Context
-from resources.drivers.helm.drift import live_object
+from resources.drivers.helm.live_objects import live_object
 from resources.kubernetes import access
 from resources.kubernetes.access import ClusterAccess, ClusterAddress
 from resources.kubernetes.errors import kubernetes_call

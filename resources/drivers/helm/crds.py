@@ -13,7 +13,8 @@ from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.helm.chart_tree import CACHE, PACKAGE_LABEL, ChartTree, chart_tree, enabled_crds, package_key
 from resources.drivers.helm.charts import Package, mirror_of, package_of
-from resources.drivers.helm.drift import compare_objects, live_object
+from resources.drivers.helm.drift import compare_objects
+from resources.drivers.helm.live_objects import live_object
 from resources.drivers.helm.rendering import chart_crds
 from resources.drivers.helm.storage import Release
 from resources.kubernetes.live_diff import HELM

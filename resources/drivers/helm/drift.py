@@ -6,25 +6,20 @@ and is no write.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
 from resources.drivers.adoption import adopt_fields
+from resources.drivers.helm.live_objects import live_kind, live_object
 from resources.drivers.helm.storage import Release
 from resources.drivers.object_drift import missing_object, object_findings
-from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.live_diff import HELM, as_stored, object_diff, object_title
-from resources.kubernetes.objects import Object, apply_object
+from resources.kubernetes.objects import apply_object
 from resources.model.change import FieldChange
 from resources.model.drift import Finding
-from resources.model.errors import NotFound
-from resources.support.memory_cache import CacheKey
 
-# To be invalidated by whoever changes objects of the cluster.
-LIVE_OBJECTS: CacheKey[dict[tuple[str | None, str], Object]] = CacheKey("live objects of a kind, by namespace and name")
 EXISTS = "applied"
 _CLUSTER_SCOPED = {
     "APIService",
@@ -91,13 +86,6 @@ def is_hook(obj: Mapping[str, Any]) -> bool:
     return "helm.sh/hook" in (obj["metadata"].get("annotations") or {})
 
 
-def live_object(obj: Mapping[str, Any], namespace: str, context: Context) -> Object | None:
-    """The live object of that kind and name; None where it (or its kind) does not exist."""
-    objects = _listed(obj["apiVersion"], obj["kind"], context)
-    name = obj["metadata"]["name"]
-    return objects.get((obj["metadata"].get("namespace") or namespace, name)) or objects.get((None, name))
-
-
 def title_of(obj: Mapping[str, Any], namespace: str) -> str:
     """`Kind/namespace/name` of an object that may not exist, in a cluster that may not exist."""
     named = obj["metadata"].get("namespace")
@@ -122,27 +110,10 @@ def restore_secrets(release: Release, context: Context) -> None:
         apply_object(context.cluster, {**as_stored(obj), "metadata": meta}, manager=HELM)
 
 
-def _listed(api_version: str, kind: str, context: Context) -> dict[tuple[str | None, str], Object]:
-    def make() -> dict[tuple[str | None, str], Object]:
-        # helm's own Secrets hold whole charts; storage.py reads those that matter.
-        labels = "owner!=helm" if kind == "Secret" else None
-        try:
-            with kubernetes_call(f"listing {kind}"):
-                # As plain JSON: the client's own objects take ten times as long, and schemas of CRDs are large.
-                answer = context.cluster.kind(api_version, kind).get(label_selector=labels, serialize=False)
-                listed = json.loads(answer.data)
-        except NotFound:
-            return {}
-        items = [{"apiVersion": api_version, "kind": kind, **item} for item in listed["items"]]
-        return {(i["metadata"].get("namespace"), i["metadata"]["name"]): i for i in items}
-
-    return context.cache.get(LIVE_OBJECTS, make, item=(api_version, kind))
-
-
 def _is_autoscaled(live: Mapping[str, Any], context: Context) -> bool:
     """Whether an autoscaler decides how many replicas there are."""
     meta = live["metadata"]
-    for scaler in _listed("autoscaling/v2", "HorizontalPodAutoscaler", context).values():
+    for scaler in live_kind("autoscaling/v2", "HorizontalPodAutoscaler", context).whole.values():
         target = scaler["spec"]["scaleTargetRef"]
         where = (scaler["metadata"].get("namespace"), target["kind"], target["name"])
         if where == (meta.get("namespace"), live["kind"], meta["name"]):

@@ -18,12 +18,12 @@ from resources.drivers.helm.command import describe_release, run_helm, translate
 from resources.drivers.helm.comparison import is_volatile
 from resources.drivers.helm.crds import crd_fields, update_crds
 from resources.drivers.helm.drift import (
-    LIVE_OBJECTS,
     adopt_foreign_fields,
     find_drift,
     is_hook,
     restore_secrets,
 )
+from resources.drivers.helm.live_objects import forget_objects
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
@@ -129,7 +129,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
         if before is not None and before.chart != spec.chart:
             self._uninstall_other(before, spec, context)
             before = None
-        context.cache.invalidate(LIVE_OBJECTS)
+        forget_objects(context)
         drifted = before is not None and bool(find_drift(before, context))
         watch = PodWatch(context, spec.namespace, spec.name)
         context.progress(f"helm upgrade --install {spec.name} ({spec.chart} {spec.version})")
@@ -153,7 +153,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             raise self._explain(error, spec, watch) from error
         finally:
             context.cache.invalidate(RELEASE_SECRETS)
-            context.cache.invalidate(LIVE_OBJECTS)
+            forget_objects(context)
 
     def drift(self, spec: HelmRelease, context: Context) -> Drift:
         """See `release_drift.py`."""

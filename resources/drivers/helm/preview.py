@@ -9,7 +9,8 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.charts import package_of
-from resources.drivers.helm.drift import EXISTS, compare_objects, is_hook, live_object, title_of
+from resources.drivers.helm.drift import EXISTS, compare_objects, is_hook, title_of
+from resources.drivers.helm.live_objects import live_object
 from resources.drivers.helm.rendering import cluster_exists, render_chart
 from resources.drivers.helm.storage import Release, newest_release
 from resources.kubernetes.live_diff import POD_TEMPLATES, as_stored, removed_fields
