@@ -44,7 +44,8 @@ def test_objects_of_others_are_read_when_they_are_asked_for(
         assert "value" not in json.dumps(live.others[("default", "foreign")])
         assert all("data" not in obj and "fieldsV1" not in json.dumps(obj) for obj in live.others.values())
         found = live_object(config_map("foreign"), "default", context)
-        assert found is not None and found["data"] == {"key": "value"}
+        assert found is not None
+        assert found["data"] == {"key": "value"}
         assert live_object(config_map("none"), "default", context) is None
     finally:
         kubectl("delete", "configmap", "foreign", "--namespace=default")
@@ -60,4 +61,5 @@ def test_object_of_a_release_without_notes_of_its_owners_is_found(
     fresh = Context.of(restored)
     assert (namespace, name) in live_kind("v1", "ConfigMap", fresh).others
     found = live_object(config_map(name), str(namespace), fresh)
-    assert found is not None and found["data"]
+    assert found is not None
+    assert found["data"]
