@@ -9,8 +9,8 @@ DG := DAGSTER_HOME=$(DG_HOME) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/dg
 # Forked steps and helm's token plugin start often: without bytecode each start compiles our modules again.
 COMPILE := $(BIN)/python -m compileall -q eks_assets resources sensors sandbox benchmarks
 unexport PYTHONDONTWRITEBYTECODE
-# Two processes: one has the sandbox and the tests that need it, the other begins with those that need none.
-SHARED := --numprocesses 2 --dist loadgroup
+# Two processes, each with a sandbox of its own where a test asks for one; the tests of a file stay together.
+SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-long check bench charts catalog docs clean

@@ -1,4 +1,5 @@
-"""Fixtures that several folders of tests share. The sandbox starts once per run, and only when a test asks for it."""
+"""Fixtures that several folders of tests share. The sandbox starts once per process of a run, and only when a test asks
+for it."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, as a skipped test fails in CI: the long tests, or with --long all others. Then share them out."""
+    """Deselect, as a skipped test fails in CI: the long tests, or with --long all others."""
 
     def belongs(item: pytest.Item) -> bool:
         long = item.get_closest_marker("long") is not None
@@ -71,9 +72,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not belongs(item)])
     items[:] = [item for item in items if belongs(item)]
-    for item in items:  # with several processes, one has the sandbox; a file's fixtures are made once
-        needs_sandbox = "sandbox" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("sandbox" if needs_sandbox else item.location[0]))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
