@@ -211,8 +211,13 @@ def restored(platform: Environment, deployed_snapshot: str, sandbox: StateDirect
 
     That takes 5 to 10 s and undoes everything since the snapshot in AWS, the cluster, git and the registry, also what
     other fixtures of a longer life made; DAGSTER_HOME stays. AWS sessions that were opened since are not known any
-    more, so the test makes its Context and clients itself or takes those of this folder's fixtures.
+    more, so the test makes its Context and clients itself or takes those of this folder's fixtures. The namespace that
+    tests of releases share, which nobody has declared, is gone before it begins.
     """
+    context = Context.of(platform)
+    argv = [find_program("kubectl", platform), "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s"]
+    extra = {"KUBECONFIG": str(context.cluster.kubeconfig)}
+    run_program(argv, extra_env=extra, inherit=os.environ, cwd=context.aws.folder, timeout=90)
     yield platform
     restore_snapshot(deployed_snapshot, sandbox)
 
