@@ -81,6 +81,9 @@ docs: $(READY)
 	$(BIN)/python docs/figures.py
 	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
 	$(BIN)/eks-assets schema --drift > docs/drift.schema.json
+	$(BIN)/eks-assets schema --account > docs/account.schema.json
+	$(BIN)/eks-assets schema --history > docs/history.schema.json
+	$(BIN)/eks-assets schema --audit > docs/audit.schema.json
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)

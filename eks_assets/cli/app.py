@@ -20,7 +20,7 @@ from resources.model.errors import PipelineError
 # `eks_assets/cli/commands/NAME.py`, with `_` for `-`; its help is the first paragraph of its docstring.
 COMMANDS = {
     "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
-    "schema": "Print a JSON Schema: of an environment file, of a ClusterConfig, or of what plan or drift print.",
+    "schema": "Print a JSON Schema: of an environment file, of a ClusterConfig, or of what a command prints.",
     "bootstrap": "Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the "
     "file asks for, as an administrator of the account.",
     "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",

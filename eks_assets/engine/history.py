@@ -6,18 +6,18 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from eks_assets.plan.history import Event, EventKind, HistoryReport
 from resources.approval.decisions import list_decisions
 from resources.approval.electorate import Approvers
 from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision
 from resources.approval.store import list_requests, load_plan, load_rejection
 from resources.bootstrap.gate import read_anchor
-from resources.config.field_types import Model
 from resources.context import Context
 from resources.model.errors import PipelineError
 from resources.records import drift_runs
@@ -26,23 +26,7 @@ from resources.records.chain import ENTRIES
 from resources.records.drift_runs import DriftRun
 from resources.records.ledger import list_keys, read_key
 
-EventKind = Literal["planned", "approved", "rejected", "closed", "changed", "failed", "drifted", "in_sync"]
 _SHOWN = 3  # findings of a drift run that are named
-
-
-class Event(Model):
-    """Something that happened. `who`: the identity as AWS names it, empty where nobody noted it; `run`: the run that
-    did it; `digest`: of the plan it was about; `sequence`: of the entry in the ledger's chain; `key`: in the ledger."""
-
-    at: AwareDatetime
-    kind: EventKind
-    unit: str | None = None
-    who: str = ""
-    detail: str = ""
-    run: str = ""
-    digest: str = ""
-    sequence: int | None = None
-    key: str = ""
 
 
 class _Entry(BaseModel):
@@ -61,15 +45,7 @@ class _Entry(BaseModel):
     plan: str = ""
 
 
-@dataclass(frozen=True)
-class History:
-    """`events`, the newest last; `ignored`: objects of the ledger that are none of what their names say."""
-
-    events: tuple[Event, ...]
-    ignored: tuple[str, ...]
-
-
-def list_history(context: Context, since: dt.datetime, unit: str | None = None) -> History:
+def list_history(context: Context, since: dt.datetime, unit: str | None = None) -> HistoryReport:
     """What happened since then; of one `unit`: what was asked, decided and done about it. Keys tell times, so what is
     older is neither listed nor read.
 
@@ -83,7 +59,12 @@ def list_history(context: Context, since: dt.datetime, unit: str | None = None) 
             *_drift(reading, since, unit, pool),
         ]
     chosen = [e for e in events if e.at >= since and (unit is None or e.unit in (unit, None))]
-    return History(tuple(sorted(chosen, key=lambda event: (event.at, event.sequence or 0))), tuple(ignored))
+    return HistoryReport(
+        environment=context.env.name,
+        since=since,
+        events=tuple(sorted(chosen, key=lambda event: (event.at, event.sequence or 0))),
+        ignored=tuple(ignored),
+    )
 
 
 def _read_since(context: Context, prefix: str, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Any]:

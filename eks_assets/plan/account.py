@@ -1,11 +1,11 @@
 """The account of every change: what `account-for` hands out, as JSON, text and Markdown. Pure.
 
-`docs/account-for.md` says what stands in it."""
+`docs/account-for.md` says what stands in it; `docs/account.schema.json` is made from these models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Described
@@ -56,6 +56,11 @@ class AccountReport(_Model):
     def exit_code(self) -> int:
         """0 all accounted for, 4 calls that nobody approved, 1 where a source is missing."""
         return 1 if self.missing else 4 if self.unapproved else 0
+
+
+def account_schema() -> dict[str, Any]:
+    """The JSON Schema of what `account-for --json` prints."""
+    return AccountReport.model_json_schema(mode="serialization")
 
 
 def sum_up(calls: Iterable[tuple[Source, str, str]]) -> tuple[Accounted, ...]:

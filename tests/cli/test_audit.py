@@ -16,6 +16,7 @@ from resources.model.errors import NotFound
 from resources.records.chain import entry_text
 from resources.records.chain_head import reserve_place
 from tests.helpers.embedded_gate import gate_account
+from tests.helpers.json_schema import schema_faults, schema_of
 from tests.helpers.ledgers import TestLedger, own_ledger
 
 pytestmark = pytest.mark.sandbox
@@ -59,6 +60,7 @@ def test_verdict_is_the_exit_code(ledger: TestLedger, verify: Any) -> None:
     done = verify("sandbox", "--json")
     assert done.exit_code == 4
     report = json.loads(done.stdout)
+    assert schema_faults(report, schema_of("audit")) == []
     assert (report["entries"], report["begins"], report["before_the_chain"]) == (4, ledger.key_of("network"), 0)
     assert [(fault["kind"], fault["sequence"], fault["key"]) for fault in report["faults"]] == [("edited", 2, key)]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eks_assets.plan.account import AccountReport, Call, account_lines, account_markdown, sum_up
+from tests.helpers.json_schema import schema_faults, schema_of
 
 CALL = Call(
     source="aws", time="2026-11-30T10:00:00Z", actor="alice|x", call="iam:AttachRolePolicy", object="r", address="::1"
@@ -39,6 +40,7 @@ def test_calls_are_summed_up_by_whose_they_are() -> None:
 def test_text_and_markdown_have_everything() -> None:
     """Each call in full; Markdown cannot be broken out of; findings stay where a source is missing."""
     whole = report(unapproved=(CALL,), accounted=sum_up([("aws", "run 1", "3")]), missing=("no log",))
+    assert schema_faults(whole.model_dump(mode="json"), schema_of("account")) == []
     lines = "\n".join(account_lines(whole))
     assert "2026-11-30T10:00:00Z alice|x from ::1: iam:AttachRolePolicy r" in lines
     assert "missing: no log" in lines

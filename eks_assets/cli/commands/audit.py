@@ -10,11 +10,11 @@ from rich.console import Console
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
+from eks_assets.plan.ledger_audit import AuditReport, build_audit_report
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.model.display import dump_json
 from resources.records.audit import audit_ledger
-from resources.records.chain_audit import Audit
 
 audit = typer.Typer(no_args_is_help=True, help="Whether the ledger, the record of every change, is whole.")
 
@@ -32,43 +32,30 @@ def verify(environment: EnvironmentName, json_output: Json = False) -> None:
     of its entries."""
     began = time.monotonic()
     env = load_environment(environment, known_units=load_registry().by_name)
-    result = audit_ledger(open_environment(env, planning=True))
-    seconds = round(time.monotonic() - began, 1)
+    audited = audit_ledger(open_environment(env, planning=True))
+    report = build_audit_report(env.name, audited, round(time.monotonic() - began, 1))
     if json_output:
-        print(dump_json(audit_report(env.name, result, seconds)))
+        print(dump_json(report.model_dump(mode="json")))
     else:
-        print_audit(env.name, result, seconds, Console(soft_wrap=True))
-    raise SystemExit(1 if result.unwritten else 4 if result.faults else 0)
+        print_audit(report, Console(soft_wrap=True))
+    raise SystemExit(report.exit_code)
 
 
-def audit_report(environment: str, result: Audit, seconds: float) -> dict[str, object]:
-    """What `audit verify --json` prints (docs/ledger.md)."""
-    return {
-        "environment": environment,
-        "entries": result.entries,
-        "begins": result.begins or None,
-        "before_the_chain": result.before,
-        "faults": [fault.model_dump(mode="json") for fault in result.faults],
-        "unwritten": [entry.model_dump(mode="json") for entry in result.unwritten],
-        "seconds": seconds,
-    }
-
-
-def print_audit(environment: str, result: Audit, seconds: float, console: Console) -> None:
+def print_audit(report: AuditReport, console: Console) -> None:
     """The same for people."""
-    for fault in result.faults:
+    for fault in report.faults:
         number = f"entry {fault.sequence}" if fault.sequence is not None else "an object"
         print_text(console, f"{fault.kind.replace('_', ' ')}: {number}, {fault.key or 'without a name'}", "red")
         print_text(console, f"  {fault.detail}", indent="    ")
-    for entry in result.unwritten:
+    for entry in report.unwritten:
         print_text(console, f"not written yet: entry {entry.sequence}, {entry.key}", "yellow")
-    if result.unwritten:
+    if report.unwritten:
         print_text(
             console, "  the head has them, and the next change writes them: their processes are at work or were killed"
         )
-    if result.begins:
-        print_text(console, f"the chain begins with {result.begins}", "dim")
-    if result.before:
-        print_text(console, f"{result.before} entries before the chain, which nothing proves", "dim")
-    state = f"{len(result.faults)} faults" if result.faults else "whole" if not result.unwritten else "not complete"
-    print_text(console, f"{environment}: chain of {result.entries} entries, {state} ({seconds} s)")
+    if report.begins:
+        print_text(console, f"the chain begins with {report.begins}", "dim")
+    if report.before_the_chain:
+        print_text(console, f"{report.before_the_chain} entries before the chain, which nothing proves", "dim")
+    state = f"{len(report.faults)} faults" if report.faults else "whole" if not report.unwritten else "not complete"
+    print_text(console, f"{report.environment}: chain of {report.entries} entries, {state} ({report.seconds} s)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import sys
 from typing import Annotated
 
@@ -16,15 +15,14 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.selection import select_units
-from eks_assets.engine.history import History, list_history
+from eks_assets.cli.since import parse_since
+from eks_assets.engine.history import list_history
+from eks_assets.plan.history import HistoryReport
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.model.display import dump_json, escape_line
-from resources.model.errors import ConfigError
 
 PIPE_WIDTH = 500  # columns where there is no terminal to ask
-_AGO = re.compile(r"([1-9]\d{0,3})([mhdw])")
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _STYLE = {
     "failed": "red",
     "rejected": "red",
@@ -46,43 +44,19 @@ def history(environment: EnvironmentName, since: Since = "30d", unit: Unit = Non
     env = load_environment(environment, known_units=registry.by_name)
     begin = parse_since(since, dt.datetime.now(dt.UTC))
     select_units(registry, [unit] if unit is not None else None, None)
-    result = list_history(open_environment(env, planning=True), begin, unit)
+    report = list_history(open_environment(env, planning=True), begin, unit)
     if json_output:
-        events = [event.model_dump(mode="json") for event in result.events]
-        print(
-            dump_json(
-                {"environment": env.name, "since": begin.isoformat(), "events": events, "ignored": result.ignored}
-            )
-        )
+        print(dump_json(report.model_dump(mode="json")))
     else:
-        console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        print_history(env.name, begin, result, console)
+        print_history(report, Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH))
 
 
-def parse_since(text: str, now: dt.datetime) -> dt.datetime:
-    """The time that `--since` names. Raises ConfigError for none, and for one to come."""
-    if match := _AGO.fullmatch(text):
-        return now - dt.timedelta(minutes=int(match[1]) * _MINUTES[match[2]])
-    try:
-        time = dt.datetime.fromisoformat(text)
-        time = time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"--since {text!a} is no time",
-            next_step="write how long ago, such as 90m, 12h, 30d or 8w, or a date or time such as 2026-11-29 or "
-            "2026-11-29T10:00",
-        ) from None
-    if time > now:
-        raise ConfigError(f"--since {text!a} is still to come", next_step="write a time that has been")
-    return time
-
-
-def print_history(environment: str, since: dt.datetime, result: History, console: Console) -> None:
+def print_history(report: HistoryReport, console: Console) -> None:
     """The events as a table, and a last line that counts them."""
     table = Table(box=None, pad_edge=False)
     for heading in ("time (UTC)", "what", "unit", "who", "detail"):
         table.add_column(heading, no_wrap=heading in ("time (UTC)", "what", "unit"))
-    for event in result.events:
+    for event in report.events:
         table.add_row(
             Text(f"{event.at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}", style="dim"),
             Text(event.kind.replace("_", " "), style=_STYLE.get(event.kind, "")),
@@ -91,8 +65,8 @@ def print_history(environment: str, since: dt.datetime, result: History, console
             Text(escape_line(event.who.rpartition(":")[2] if event.who.startswith("arn:") else event.who), style="dim"),
             Text(escape_line(event.detail)),
         )
-    if result.events:
+    if report.events:
         console.print(table)
-    for line in result.ignored:
+    for line in report.ignored:
         print_text(console, f"ignored: {line}", "yellow")
-    print_text(console, f"{environment}: {len(result.events)} events since {since:%Y-%m-%d %H:%M} UTC")
+    print_text(console, f"{report.environment}: {len(report.events)} events since {report.since:%Y-%m-%d %H:%M} UTC")
