@@ -13,6 +13,8 @@ from resources.kubernetes.access import ClusterAccess
 from resources.model.change import Observed
 from resources.support.memory_cache import MemoryCache
 
+NO_RUN = "no run"  # what stands in the ledger where no run of Dagster's acts
+
 
 def ignore_progress(_: str) -> None:
     """Progress that nobody reads."""

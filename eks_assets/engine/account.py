@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from eks_assets.engine.attribution import Declared, account_of_aws, account_of_kubernetes
+from eks_assets.engine.declared import ROLE, all_specs, list_resources, list_runs, own_names
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import render_spec
 from eks_assets.plan.account import AccountReport, Call, sum_up
 from resources.audit.cloudtrail import CloudTrail, global_region
 from resources.audit.events import AwsEvent
 from resources.audit.kubernetes_audit import how_to_switch_on, is_audit_on, list_audit_events
 from resources.aws.errors import aws_call
+from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.errors import AccessDenied, NotFound, PipelineError
-from resources.model.specs import HelmRelease
-from resources.records.chain import ENTRIES
-from resources.records.ledger import list_keys, read_key
+from resources.undeclared.aws import list_surroundings
+from resources.undeclared.cluster import declared_accounts
 
 LEFT_OUT = (
     "CloudTrail's LookupEvents has management events of the last 90 days, some minutes late: no reads, and nothing of "
@@ -40,19 +41,15 @@ def account_for(registry: Registry, context: Context, since: dt.datetime) -> Acc
     began, until = time.monotonic(), dt.datetime.now(dt.UTC)
     context.aws.check_account()
     missing: list[str] = []
-    runs = _read("the ledger", lambda: _runs(context, since), missing)
-    declared = Declared(
-        runs=frozenset(runs),
-        roles=frozenset(_roles(context)),
-        parameters=context.env.parameter_path(""),
-        namespaces=frozenset({"kube-system", *_namespaces(registry, context)}),
-        **_stack_names(context, missing),
-    )
+    ignored: list[str] = []
+    declared = _declared(registry, context, since, missing, ignored)
     judged = [
         # Its times are whole seconds.
         *_read("CloudTrail", lambda: _of_aws(context, declared, int(since.timestamp())), missing),
         *_read(
-            "the cluster's audit log", lambda: _of_kubernetes(context, declared, since.timestamp(), missing), missing
+            "the cluster's audit log",
+            lambda: _of_kubernetes(registry, context, declared, since.timestamp(), missing),
+            missing,
         ),
     ]
     return AccountReport(
@@ -62,12 +59,12 @@ def account_for(registry: Registry, context: Context, since: dt.datetime) -> Acc
         unapproved=tuple(sorted((call for call, whose in judged if not whose), key=lambda call: call.time)),
         accounted=sum_up((call.source, whose, call.time) for call, whose in judged if whose),
         missing=tuple(missing),
-        left_out=LEFT_OUT,
+        left_out=(*LEFT_OUT, *ignored),
         seconds=round(time.monotonic() - began, 1),
     )
 
 
-def _read(what: str, read: Callable[[], Iterator[T]], missing: list[str]) -> list[T]:
+def _read(what: str, read: Callable[[], Iterable[T]], missing: list[str]) -> list[T]:
     """What can be read, up to where it fails."""
     items: list[T] = []
     try:
@@ -78,65 +75,50 @@ def _read(what: str, read: Callable[[], Iterator[T]], missing: list[str]) -> lis
     return items
 
 
-def _runs(context: Context, since: dt.datetime) -> Iterator[str]:
-    """The runs that changed something, by the ledger's entries since then. Their keys begin with the time."""
-    for key in list_keys(context, ENTRIES, after=f"{ENTRIES}{since.astimezone(dt.UTC).isoformat()[:19]}"):
-        yield str(json.loads(read_key(context, key)).get("by", ""))
+def _declared(
+    registry: Registry, context: Context, since: dt.datetime, missing: list[str], ignored: list[str]
+) -> Declared:
+    env, specs = context.env, all_specs(registry, context.env)
+    resources = _read("the stacks", lambda: list_resources(context, since), missing)
+    surroundings = _read("what is in the VPC", lambda: list_surroundings(specs, context), missing)
+    return Declared(
+        account=env.account,
+        runs=dict(_read("the ledger", lambda: list_runs(context, since, ignored), missing)),
+        roles=frozenset(_roles(env)),
+        service_role=env.roles.cloudformation,
+        names=frozenset(filter(None, (*own_names(env), *surroundings, *(name for _, name in resources)))),
+        stack_roles=frozenset(name for kind, name in resources if kind == ROLE),
+        parameters=env.parameter_path(""),
+    )
 
 
-def _roles(context: Context) -> Iterator[str]:
-    roles = context.env.roles
+def _roles(env: Environment) -> Iterator[str]:
+    roles = env.roles
     yield from filter(None, (roles.pipeline, roles.planner, roles.deployer.arn if roles.deployer else None))
-
-
-def _namespaces(registry: Registry, context: Context) -> Iterator[str]:
-    """The namespaces of the releases that are declared."""
-    for unit in registry.units:
-        if issubclass(unit.spec_type, HelmRelease) and unit.is_enabled(context.env):
-            spec = render_spec(registry, context.env, unit, {})
-            if isinstance(spec, HelmRelease):
-                yield spec.namespace
-
-
-def _stack_names(context: Context, missing: list[str]) -> dict[str, frozenset[str]]:
-    """Names and ids of the environment's stacks and of what is in them; the roles among that apart."""
-    resources = _read("the stacks", lambda: _resources(context), missing)
-    roles = frozenset(physical_id for kind, physical_id in resources if kind == "AWS::IAM::Role")
-    cluster = context.env.cluster_name
-    return {"names": frozenset({cluster, *(name for _, name in resources)}), "stack_roles": roles}
-
-
-def _resources(context: Context) -> Iterator[tuple[str, str]]:
-    """Type and physical id of each stack of the environment and of each resource in one."""
-    env, client = context.env, context.aws.client("cloudformation")
-    with aws_call("listing the stacks"):
-        pages = client.get_paginator("list_stacks").paginate()
-        stacks = [stack for page in pages for stack in page["StackSummaries"]]
-    for stack in stacks:
-        name = stack["StackName"]
-        is_ours = name.startswith(f"{env.resource_prefix}-") or name == f"Karpenter-{env.cluster_name}"
-        if not is_ours or stack["StackStatus"] == "DELETE_COMPLETE":
-            continue
-        try:
-            with aws_call(f"listing the resources of stack {name}"):
-                parts = client.get_paginator("list_stack_resources").paginate(StackName=name)
-                members = [member for part in parts for member in part["StackResourceSummaries"]]
-        except (AccessDenied, NotFound):
-            continue  # another environment's, whose name begins with ours
-        yield "AWS::CloudFormation::Stack", name
-        yield "AWS::CloudFormation::Stack", stack.get("StackId", name)
-        for member in members:
-            kind, physical_id = member["ResourceType"], member.get("PhysicalResourceId", "")
-            yield kind, physical_id
-            yield kind, physical_id.replace("|", "/").rpartition("/")[2]
 
 
 def _of_aws(context: Context, declared: Declared, since: float) -> Iterator[Judged]:
     trail, env = CloudTrail(context), context.env
     for region in dict.fromkeys((env.region, global_region(env))):
         for event in trail.list_changes(region, since):
-            if not event.error and declared.concerns(event):
+            if not event.error and (declared.concerns(event) or _is_of_our_stack(event, context, declared)):
                 yield _aws_call(event), account_of_aws(event, declared)
+
+
+def _is_of_our_stack(event: AwsEvent, context: Context, declared: Declared) -> bool:
+    """Whether the call executes a change set of one of our stacks, and names the change set alone. One that nobody can
+    look at any more may have been."""
+    arn = next((name for name in event.names if ":changeSet/" in name), None)
+    if event.name != "ExecuteChangeSet" or arn is None:
+        return False
+    try:
+        with aws_call(f"describing the change set {arn}"):
+            stack = context.aws.client("cloudformation").describe_change_set(ChangeSetName=arn)["StackName"]
+    except AccessDenied:
+        return False  # another environment's
+    except NotFound:
+        return True
+    return stack in declared.names
 
 
 def _aws_call(event: AwsEvent) -> Call:
@@ -152,7 +134,9 @@ def _aws_call(event: AwsEvent) -> Call:
     )
 
 
-def _of_kubernetes(context: Context, declared: Declared, since: float, missing: list[str]) -> Iterator[Judged]:
+def _of_kubernetes(
+    registry: Registry, context: Context, declared: Declared, since: float, missing: list[str]
+) -> Iterator[Judged]:
     try:
         is_on = is_audit_on(context)
     except NotFound:
@@ -160,6 +144,12 @@ def _of_kubernetes(context: Context, declared: Declared, since: float, missing: 
     if not is_on:
         missing.append(how_to_switch_on(context))
         return
+    is_read = False
     for event in list_audit_events(context, since):
-        call = Call(source="kubernetes", time=event.time, actor=event.user, call=event.verb, object=event.object)
+        if event.is_of_service_account and not is_read:
+            is_read = True
+            read = partial(declared_accounts, all_specs(registry, context.env), context)
+            accounts = _read("the service accounts of the cluster", read, missing)
+            declared = replace(declared, service_accounts=frozenset(accounts))
+        call = Call(source="kubernetes", time=event.time, actor=event.actor, call=event.verb, object=event.object)
         yield call, account_of_kubernetes(event, declared)

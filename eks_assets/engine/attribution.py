@@ -2,73 +2,132 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from resources.audit.events import AwsEvent
-from resources.audit.kubernetes_audit import AuditEvent
+from resources.audit.kubernetes_audit import SERVICE_ACCOUNT, AuditEvent
 from resources.config.names import is_session_of_run
 
 _CHANGE_SETS = frozenset({"CreateChangeSet", "DeleteChangeSet"})
-_SERVICE_ACCOUNT = "system:serviceaccount:"
-_CONTROL_PLANE = ("system:", "eks:")
+# CloudTrail does not call them reads, and they change nothing.
+_NO_CHANGES = frozenset({"DetectStackDrift", "DetectStackResourceDrift", "StartInsightsRefresh"})
+_NODE = "system:node:"
+# Parts of the control plane, which have no service account. `system:admin` and `system:anonymous` are none of them.
+_CONTROL_PLANE = frozenset(
+    {
+        "system:apiserver",
+        "system:cloud-controller-manager",
+        "system:kube-controller-manager",
+        "system:kube-proxy",
+        "system:kube-scheduler",
+    }
+)
+# Sessions of the pipeline's roles end after an hour: one that names a run which ended before that is not of it.
+_SESSION = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is known of an environment: the ids of `runs` in its ledger; ARNs of the pipeline's own `roles`; `names` of
-    its stacks and of all that is in them; names of the `stack_roles` among that; `parameters`: the path of its
-    parameters; `namespaces` of its releases, whose service accounts act for what is declared."""
+    """What is known of an environment: `runs` in its ledger, with the time of their last entries; ARNs of the
+    pipeline's own `roles`, and of the `service_role` with which CloudFormation makes its stacks; `names` of its stacks
+    and of all that is in them; of the roles among that, whose ARNs are in the `account`, the names (`stack_roles`);
+    `parameters`: the path of its parameters; `service_accounts` of what is declared in its cluster, as
+    `namespace/name`."""
 
-    runs: frozenset[str] = frozenset()
+    account: str = ""
+    runs: Mapping[str, str] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
+    service_role: str | None = None
     names: frozenset[str] = frozenset()
     stack_roles: frozenset[str] = frozenset()
     parameters: str = "/"
-    namespaces: frozenset[str] = frozenset()
+    service_accounts: frozenset[str] = frozenset()
 
     def concerns(self, event: AwsEvent) -> bool:
         """Whether a call of AWS is one on the environment's resources, or by its roles."""
+        if event.name in _NO_CHANGES:
+            return False
         return (
             event.role in self.roles
-            or _role_name(event) in self.stack_roles
+            or self.is_stack_role(event.role)
             or bool(self.names & event.names)
-            or any(name.startswith(self.parameters) for name in event.names)
+            or bool(self.parameters_in(event))
         )
+
+    def is_stack_role(self, role: str) -> bool:
+        """Whether a role, by its ARN, is one of a stack's. Other accounts have roles of that name, too."""
+        return _account(role) == self.account and _name(role) in self.stack_roles
+
+    def parameters_in(self, event: AwsEvent) -> list[str]:
+        """Which of the environment's parameters a call names, by name or ARN."""
+        plain = (n.partition(":parameter")[2] if n.startswith("arn:") else n for n in event.names)
+        return [name for name in plain if name.startswith(self.parameters)]
 
 
 def account_of_aws(event: AwsEvent, declared: Declared) -> str:
     """Whose a call of AWS is, in words; empty where nobody approved it."""
-    if event.is_of_cloudformation:
-        return "CloudFormation, for stacks whose own operations are accounted for one by one"
     if event.role in declared.roles:
-        run = _run(event.session, declared)
-        if run:
+        if run := _run(event.session, event.time, declared):
             return f"run {run}"
         return "plans, by change sets that were not executed" if event.name in _CHANGE_SETS else ""
-    if event.name == "PutParameter" and any("/approvals/" in name for name in event.names):
+    if event.is_of_cloudformation:
+        # Without the service role it acts for whoever asked, maybe for a stack of their own that reaches into ours.
+        is_ours = declared.service_role is not None and event.role == declared.service_role
+        return "CloudFormation, for stacks whose own operations are accounted for one by one" if is_ours else ""
+    if event.name == "PutParameter" and _is_decision(event, declared):
         return "decisions on plans, which count by their writers' own rights"
-    if _role_name(event) in declared.stack_roles:
-        return f"role {_role_name(event)} of a stack"
+    if declared.is_stack_role(event.role):
+        return f"role {_name(event.role)} of a stack"
     if event.invoked_by and not event.actor.startswith("arn:"):
         return f"AWS service {event.invoked_by}"
-    return f"AWS service role {_role_name(event)}" if "/aws-service-role/" in event.role else ""
+    return f"AWS service role {_name(event.role)}" if ":role/aws-service-role/" in event.role else ""
 
 
 def account_of_kubernetes(event: AuditEvent, declared: Declared) -> str:
     """Whose a change of an object is, in words; empty where nobody approved it."""
-    if event.user.startswith(_SERVICE_ACCOUNT):
-        namespace, _, name = event.user.removeprefix(_SERVICE_ACCOUNT).partition(":")
-        return f"controller {namespace}/{name}" if namespace in declared.namespaces else ""
-    if event.user.startswith(_CONTROL_PLANE):
-        return f"the control plane's {event.user.split(':node:')[0]}"
-    is_ours = any(f":assumed-role/{arn.rpartition('/')[2]}/" in event.user for arn in declared.roles)
-    run = _run(event.session, declared) if is_ours else ""
+    if event.is_of_service_account:
+        name = event.user.removeprefix(SERVICE_ACCOUNT).replace(":", "/")
+        return f"controller {name}" if name in declared.service_accounts else ""
+    if event.user.startswith(_NODE):
+        return "the control plane's system:node"
+    # EKS lets nobody else have a name that begins with eks:.
+    if event.user in _CONTROL_PLANE or event.user.startswith("eks:"):
+        return f"the control plane's {event.user}"
+    is_ours = any(event.user.startswith(_sessions(role)) for role in declared.roles)
+    run = _run(event.session, event.time, declared) if is_ours else ""
     return f"run {run}" if run else ""
 
 
-def _run(session: str, declared: Declared) -> str:
-    return next((run for run in declared.runs if is_session_of_run(session, run)), "")
+def _is_decision(event: AwsEvent, declared: Declared) -> bool:
+    """Whether all parameters that a call names are those of decisions: other texts of it may say anything."""
+    parameters = declared.parameters_in(event)
+    return bool(parameters) and all(name.startswith(f"{declared.parameters}approvals/") for name in parameters)
 
 
-def _role_name(event: AwsEvent) -> str:
-    return event.role.rpartition("/")[2]
+def _run(session: str, time: str, declared: Declared) -> str:
+    runs = (run for run, last in declared.runs.items() if is_session_of_run(session, run) and _is_within(time, last))
+    return next(runs, "")
+
+
+def _is_within(time: str, last: str) -> bool:
+    """Whether a run whose last entry is of then could still have called at that time."""
+    try:
+        return dt.datetime.fromisoformat(time) - dt.datetime.fromisoformat(last) <= _SESSION
+    except (TypeError, ValueError):
+        return False
+
+
+def _sessions(role: str) -> str:
+    """What the ARNs of a role's sessions begin with."""
+    _, partition, _, _, account, _ = role.split(":", 5)
+    return f"arn:{partition}:sts::{account}:assumed-role/{_name(role)}/"
+
+
+def _account(role: str) -> str:
+    return role.split(":")[4] if role.count(":") >= 5 else ""
+
+
+def _name(role: str) -> str:
+    return role.rpartition("/")[2]

@@ -68,8 +68,8 @@ def place_of(finding: Finding) -> Place:
 def with_user(finding: Finding, change: AuditEvent) -> Finding:
     """The finding with the user beside the field manager, where there is one."""
     if not finding.culprit:
-        return replace(finding, culprit=f"{change.user} ({change.verb})", since=change.time)
-    return replace(finding, culprit=f"{finding.culprit} (user {change.user})")
+        return replace(finding, culprit=f"{change.actor} ({change.verb})", since=change.time)
+    return replace(finding, culprit=f"{finding.culprit} (user {change.actor})")
 
 
 def _named(title: str) -> _Named | None:

@@ -24,7 +24,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from resources.approval.rules import ApprovalRequest
 from resources.config.field_types import Model
-from resources.context import Context
+from resources.context import NO_RUN, Context
 from resources.model.digests import digest_of
 from resources.model.errors import AlreadyThere, ApprovalStale
 from resources.records import ledger
@@ -209,7 +209,7 @@ def has_uses(context: Context) -> bool:
 
 def record_use(context: Context, request: ApprovalRequest, unit: str, use: Use) -> bool:
     """Record that a unit has `started` or is `done` under the grant; False where that was recorded before."""
-    by = {"by": context.run_id or "no run"}
+    by = {"by": context.run_id or NO_RUN}
     return _write_document(context, UseDocument, f"uses/{request.id}/{unit}.{use}", by)
 
 

@@ -10,14 +10,25 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from resources.aws.errors import aws_call
 from resources.context import Context
 
 _VERBS = ("create", "update", "patch", "delete", "deletecollection")
+# What runs in a container changes it; over WebSockets that is a `get` to the API server.
+_RUNNING = ("exec", "attach")
+# Of what is passed on to a container or service, nothing is a dry run.
+_PASSED_ON = frozenset({*_RUNNING, "portforward", "proxy"})
 # EKS writes every read down too: CloudWatch leaves them out before they reach us.
-_CHANGES = " || ".join(f'($.verb = "{verb}")' for verb in _VERBS)
+_CHANGES = " || ".join(
+    [
+        *(f'($.verb = "{verb}")' for verb in _VERBS),
+        *(f'($.objectRef.subresource = "{subresource}")' for subresource in _RUNNING),
+    ]
+)
 _MOST_NAMES = 8  # a filter pattern has 1,024 characters at most
+SERVICE_ACCOUNT = "system:serviceaccount:"  # what a service account's name as a user begins with
 _STREAMS = "kube-apiserver-audit-"
 # Nobody changes an object by them.
 _QUESTIONS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -25,8 +36,9 @@ _QUESTIONS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """One call that the API server let through. `user`: the name by which it knows who called; `session`: of an IAM
-    role's session, its name; `object`: kind in the plural, namespace and name; `time` in ISO 8601."""
+    """One call that the API server let through. `user`: the name by which it knows who called, and whom they acted for
+    if they did (`acted_as`); `session`: of an IAM role's session, its name; `object`: kind in the plural, namespace and
+    name; `time` in ISO 8601."""
 
     identifier: str
     time: str
@@ -36,6 +48,16 @@ class AuditEvent:
     namespace: str
     name: str
     agent: str = ""
+    acted_as: str = ""
+
+    @property
+    def is_of_service_account(self) -> bool:
+        return self.user.startswith(SERVICE_ACCOUNT)
+
+    @property
+    def actor(self) -> str:
+        """Who it was, in words."""
+        return f"{self.user} as {self.acted_as}" if self.acted_as else self.user
 
     @property
     def object(self) -> str:
@@ -102,24 +124,31 @@ def parse_audit_event(message: str) -> AuditEvent | None:
     try:
         record = json.loads(message)
         target, status = record.get("objectRef") or {}, (record.get("responseStatus") or {}).get("code") or 200
-        is_change = record["verb"] in _VERBS and status < 400 and "dryRun=" not in record.get("requestURI", "")
+        is_change = record["verb"] in _VERBS or target.get("subresource") in _RUNNING
         if (
             not is_change
+            or status >= 400
+            or _is_dry_run(record, target)
             or target.get("apiGroup") in _QUESTIONS
             or record.get("stage") not in ("ResponseComplete", None)
         ):
             return None
-        user = record.get("impersonatedUser") or record["user"]
         resource = "/".join(part for part in (target.get("resource"), target.get("subresource")) if part)
         return AuditEvent(
             identifier=str(record.get("auditID", "")),
             time=str(record.get("stageTimestamp") or record.get("requestReceivedTimestamp") or ""),
-            user=str(user.get("username", "")),
+            user=str(record["user"].get("username", "")),
             verb=str(record["verb"]),
             resource=resource,
             namespace=str(target.get("namespace") or ""),
             name=str(target.get("name") or ""),
             agent=str(record.get("userAgent") or ""),
+            acted_as=str((record.get("impersonatedUser") or {}).get("username", "")),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _is_dry_run(record: dict[str, Any], target: dict[str, Any]) -> bool:
+    query = parse_qs(urlsplit(record.get("requestURI", "")).query)
+    return "All" in query.get("dryRun", ()) and target.get("subresource") not in _PASSED_ON

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resources.context import Context
+from resources.context import NO_RUN, Context
 from resources.model.change import Change
 from resources.model.errors import AccessDenied, AlreadyThere
 from resources.records.chain import ENTRIES, entry_key, entry_text
@@ -46,7 +46,7 @@ def change_entry(
         "outcome": outcome[:_MOST_OF_A_TEXT],
         "seconds": round(seconds, 1),
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "by": context.run_id or "no run",
+        "by": context.run_id or NO_RUN,
         **(account or {}),
     }
 

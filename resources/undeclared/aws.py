@@ -53,6 +53,18 @@ def undeclared_resources(specs: Collection[Spec[Any]], context: Context) -> Drif
     """The resources that belong to none of these specs, which are all of the environment's. What may not be listed is
     unchecked. Raises Transient."""
     declared = _declared(specs, context)
+    resources, unchecked = _list_resources(declared, context)
+    return Drift(tuple(_finding(one) for one in resources if is_undeclared(one, declared, context)), tuple(unchecked))
+
+
+def list_surroundings(specs: Collection[Spec[Any]], context: Context) -> list[str]:
+    """The ids of what has the environment's tag or lies in its VPC, whoever made it, as far as it may be listed. Raises
+    Transient."""
+    return [one.physical_id for one in _list_resources(_declared(specs, context), context)[0]]
+
+
+def _list_resources(declared: Declared, context: Context) -> tuple[list[Resource], list[Unchecked]]:
+    """What exists where something undeclared could be, and what may not be listed."""
     resources: dict[str, Resource] = {}
     unchecked: list[Unchecked] = []
     lists = {**_TAGGED, **(_IN_VPC if declared.vpc else {}), **(_OF_VPC if declared.made_vpc else {})}
@@ -62,9 +74,7 @@ def undeclared_resources(specs: Collection[Spec[Any]], context: Context) -> Drif
                 resources |= {one.physical_id: one for one in read(declared, context)}
         except AccessDenied as error:
             unchecked.append(Unchecked(f"undeclared {what}", error.message))
-    return Drift(
-        tuple(_finding(one) for one in resources.values() if is_undeclared(one, declared, context)), tuple(unchecked)
-    )
+    return list(resources.values()), unchecked
 
 
 def is_undeclared(resource: Resource, declared: Declared, context: Context) -> bool:

@@ -24,9 +24,12 @@ from resources.model.change import FieldChange
 from resources.model.drift import EXISTS, Drift, Finding, Unchecked
 from resources.model.errors import AccessDenied, NotFound, OperationFailed
 from resources.model.specs import GitManifests, HelmRelease, Manifests, Spec
+from resources.undeclared.known_accounts import CONTROLLER_ACCOUNTS, NAMESPACE
 from resources.undeclared.known_objects import UNLISTED, known_reason
 
 _WIDTH = 8
+_ACCOUNTS = ServedKind("", "v1", "ServiceAccount", "serviceaccounts", is_namespaced=True)
+_EKS = "eks"  # the field manager of add-ons
 _RBAC, _ADMISSION = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
 # Of what belongs to no namespace, what reaches into ours. A CRD or a StorageClass does nothing by itself.
 _CLUSTER_WIDE = {
@@ -40,11 +43,13 @@ Key = tuple[str, str, str, str]
 
 @dataclass
 class Declared:
-    """What the environment's units have in the cluster. `keys`: objects by group, kind, namespace and name; `groups`:
-    the groups of objects from the application repository; `namespaces`: where any of it lives; `released`: by group and
-    kind, the version in which releases have objects of it."""
+    """What the environment's units have in the cluster. `keys`: objects by group, kind, namespace and name; `accounts`:
+    the service accounts, as `namespace/name`, that they have or that their pods name; `groups`: the groups of objects
+    from the application repository; `namespaces`: where any of it lives; `released`: by group and kind, the version in
+    which releases have objects of it."""
 
     keys: set[Key] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
     released: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -62,6 +67,8 @@ class Declared:
         own = str(meta.get("namespace") or "")
         for where in {own} if own else {"", namespace}:
             self.keys.add((_group(obj["apiVersion"]), str(obj["kind"]), where, str(meta["name"])))
+        named = {str(meta["name"])} if obj["kind"] == "ServiceAccount" else _accounts_in(obj.get("spec"))
+        self.accounts |= {f"{own or namespace}/{name}" for name in named}
         self.namespaces |= {own} - {""}
         if obj["kind"] == "Namespace":
             self.namespaces.add(str(meta["name"]))
@@ -97,6 +104,30 @@ def _metadata(kind: ServedKind, declared: Declared, context: Context) -> Iterato
     if version := declared.released.get((kind.group, kind.kind)):
         return live_kind(version, kind.kind, context).metadata()
     return list_metadata(context.cluster, kind)
+
+
+def declared_accounts(specs: Collection[Spec[Any]], context: Context) -> frozenset[str]:
+    """The service accounts, as `namespace/name`, that act for what these specs have, for Applications, for EKS's
+    add-ons, and for Kubernetes itself. Raises NotFound while there is no cluster, AccessDenied, Transient."""
+    declared, _ = _declared(specs, context)
+    of_addons = (obj["metadata"] for obj in list_metadata(context.cluster, _ACCOUNTS) if maker_of(obj)[0] == _EKS)
+    return frozenset(
+        {
+            *declared.accounts,
+            *(f"{meta['namespace']}/{meta['name']}" for meta in of_addons),
+            *(f"{NAMESPACE}/{name}" for name in CONTROLLER_ACCOUNTS),
+        }
+    )
+
+
+def _accounts_in(node: Any) -> set[str]:
+    """The service accounts that pods of an object run as: its own, or those that an operator makes of it."""
+    if isinstance(node, list):
+        return {name for item in node for name in _accounts_in(item)}
+    if not isinstance(node, dict):
+        return set()
+    own = node.get("serviceAccountName")
+    return {name for item in node.values() for name in _accounts_in(item)} | ({own} if isinstance(own, str) else set())
 
 
 def _is_listed(kind: ServedKind) -> bool:
@@ -160,9 +191,17 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared,
             declared.add_release(release)
     for application in live_applications(context):
         for resource in (application.get("status") or {}).get("resources") or ():
-            declared.keys.add(_resource_key(resource))
-            declared.namespaces |= {str(resource.get("namespace") or "")} - {""}
+            _add_synced(declared, resource)
     return declared, findings
+
+
+def _add_synced(declared: Declared, resource: Mapping[str, Any]) -> None:
+    """An object that Argo CD says belongs to an Application."""
+    key = group, kind, namespace, name = _resource_key(resource)
+    declared.keys.add(key)
+    declared.namespaces |= {namespace} - {""}
+    if (group, kind) == ("", "ServiceAccount"):
+        declared.accounts.add(f"{namespace}/{name}")
 
 
 def _resource_key(resource: Mapping[str, Any]) -> Key:

@@ -37,11 +37,25 @@ def test_a_change_has_user_verb_and_object() -> None:
     assert event.object == "deployments/a/b"
 
 
-def test_who_impersonates_acts_as_the_other() -> None:
-    """RBAC decides by that name, too."""
+def test_who_impersonates_stays_who_they_are() -> None:
+    """RBAC decides by the other name; a call under the name of a controller is the person's all the same."""
     event = parse_audit_event(message(impersonatedUser={"username": "system:serviceaccount:argocd:x"}))
     assert event is not None
-    assert (event.user, event.session) == ("system:serviceaccount:argocd:x", "")
+    assert (event.user, event.session) == (SESSION, "eks-assets-acme-1234")
+    assert event.actor == f"{SESSION} as system:serviceaccount:argocd:x"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"requestURI": "/apis/apps/v1/namespaces/a/deployments/b?fieldManager=dryRun=All"},
+        {"requestURI": "/api/v1/namespaces/a/pods/b/exec?dryRun=All", "objectRef": {"subresource": "exec"}},
+        {"verb": "get", "requestURI": "/api/v1/namespaces/a/pods/b/exec", "objectRef": {"subresource": "exec"}},
+    ],
+)
+def test_what_only_looks_as_if_it_changed_nothing_is_a_change(more: dict[str, Any]) -> None:
+    """A dry run is one by its own parameter alone, and what is passed on to a container is none."""
+    assert parse_audit_event(message(**more)) is not None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,11 @@ from resources.model.change import Change
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
 from resources.records.change_entry import change_entry, record_change
+from resources.records.ledger import write_once
 from tests.helpers.drifting_account import ADMINISTRATOR, DriftingAccount
 from tests.helpers.embedded_aws_server import Aws as Server
+from tests.helpers.embedded_aws_server import resource
+from tests.helpers.waiting import eventually
 
 RUN, FAILED = "5f0c3a9d-0000-4000-8000-000000000001", "5f0c3a9d-0000-4000-8000-000000000002"
 
@@ -88,13 +93,98 @@ def test_objects_of_the_cluster_are_accounted_for_by_its_audit_log(account: Drif
     run = f"arn:aws:sts::000000000000:assumed-role/{deployer}/{session_name(account.env.name, RUN)}"
     context = account.context(planning=False, run_id=RUN)
     record_change(context, change_entry(context, "objects", Change("update", reason="why"), "done", 1.0))
-    users = [run, "system:serviceaccount:kube-system:coredns", "kubernetes-admin"]
-    account.write_audit_log(*({"user": {"username": user}} for user in users))
+    users = [run, "eks:addon-manager", "kubernetes-admin"]
+    now = dt.datetime.now(dt.UTC).isoformat()
+    account.write_audit_log(*({"user": {"username": user}, "stageTimestamp": now} for user in users))
     on = report(account, since)
     assert (on.missing, on.exit_code) == ((), 4)
     of_cluster = [call for call in on.unapproved if call.source == "kubernetes"]
     assert [(c.actor, c.call, c.object) for c in of_cluster] == [("kubernetes-admin", "patch", "configmaps/a/b")]
     assert {e.by for e in on.accounted if e.source == "kubernetes"} == {
         f"run {RUN}",
-        "controller kube-system/coredns",
+        "the control plane's eks:addon-manager",
     }
+
+
+def test_service_account_of_nobody_knows_what_is_nobodys(account: DriftingAccount) -> None:
+    """Where the cluster cannot say which service accounts it has, none of them is taken for a controller."""
+    since = dt.datetime.now(dt.UTC)
+    account.write_audit_log({"user": {"username": "system:serviceaccount:kube-system:coredns"}})
+    unread = report(account, since)
+    assert any("the service accounts of the cluster" in reason for reason in unread.missing)
+    assert "system:serviceaccount:kube-system:coredns" in {call.actor for call in unread.unapproved}
+
+
+def change_set_of(cloudformation: Any, stack: str) -> str:
+    """The ARN of a change set that changes the queue of the stack, ready to be executed."""
+    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    template = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
+    template["Resources"]["Queue"]["Properties"]["VisibilityTimeout"] = 31
+    made = cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName="mine",
+        ChangeSetType="UPDATE",
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=made["Id"], WaiterConfig={"Delay": 1})
+    return str(made["Id"])
+
+
+def make_stack(cloudformation: Any, name: str, **resources: Any) -> None:
+    template = json.dumps({"Resources": resources})
+    cloudformation.create_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+    await_stack(cloudformation, name)
+
+
+def await_stack(cloudformation: Any, name: str) -> None:
+    """Wait until nothing is going on in the stack, or it is gone."""
+    eventually(
+        "the stack is done",
+        lambda: (
+            not any(
+                stack["StackName"] == name and "PROGRESS" in stack["StackStatus"]
+                for stack in cloudformation.list_stacks()["StackSummaries"]
+            )
+        ),
+        seconds=20,
+    )
+
+
+def test_who_asks_cloudformation_is_not_hidden_behind_it(account: DriftingAccount) -> None:
+    """A person's change set on our stack, executed by its ARN alone, and all that it does; a stack of their own that
+    reaches into ours; the deletion of a stack that is gone since. None of it is anybody's but theirs."""
+    cloudformation = account.server.client("cloudformation", *account.alice)
+    stack = account.env.stack_name("irsa_roles")
+    change_set = change_set_of(cloudformation, stack)
+    time.sleep(1.1)
+    since = dt.datetime.now(dt.UTC)
+    cloudformation.execute_change_set(ChangeSetName=change_set)
+    await_stack(cloudformation, stack)
+    name = account.env.parameter_path("efs/theirs")
+    make_stack(cloudformation, "theirs", Theirs=resource("SSM::Parameter", Name=name, Type="String", Value="1"))
+    own = account.env.stack_name("network")
+    make_stack(cloudformation, own, Queue=resource("SQS::Queue", QueueName="old"))
+    cloudformation.delete_stack(StackName=own)
+    await_stack(cloudformation, own)
+
+    left = report(account, since)
+    calls = [call.call for call in left.unapproved if call.actor.endswith("user/alice")]
+    assert {"cloudformation:ExecuteChangeSet", "cloudformation:CreateStack", "cloudformation:DeleteStack"} <= set(calls)
+    assert len(calls) == len(left.unapproved)
+    assert any(call.call == "ssm:PutParameter" and name in call.object for call in left.unapproved), left.unapproved
+    assert not any("CloudFormation" in entry.by for entry in left.accounted)
+
+
+def test_junk_in_the_ledger_is_named_and_no_run(account: DriftingAccount) -> None:
+    """What is no entry stops nothing and accounts for nothing."""
+    time.sleep(1.1)
+    since = dt.datetime.now(dt.UTC)
+    context = account.context(planning=False)
+    bodies: list[dict[str, Any]] = [{"by": 1}, {"by": FAILED}]
+    for number, body in enumerate(bodies):
+        write_once(context, f"changes/{dt.datetime.now(dt.UTC).isoformat()}-{number}.json", body)
+    put(account, FAILED)
+    left = report(account, since)
+    assert [call.call for call in left.unapproved] == ["ssm:PutParameter"]
+    assert sum("is no entry of a change" in reason for reason in left.left_out) == 2

@@ -13,24 +13,29 @@ from resources.config.names import session_name
 
 RUN, OTHER = "5f0c3a9d-0000-4000-8000-000000000001", "5f0c3a9d-0000-4000-8000-000000000002"
 DEPLOYER, KARPENTER = "arn:aws:iam::1:role/acme-dev-deployer", "arn:aws:iam::1:role/acme-dev-karpenter"
+SERVICE = "arn:aws:iam::1:role/acme-dev-cloudformation"
 DECLARED = Declared(
-    runs=frozenset({RUN}),
+    account="1",
+    runs={RUN: "2026-11-30T10:00:00.123+00:00"},
     roles=frozenset({DEPLOYER}),
+    service_role=SERVICE,
     names=frozenset({"sg-1", "acme-dev-karpenter"}),
     stack_roles=frozenset({"acme-dev-karpenter"}),
     parameters="/acme/dev/",
-    namespaces=frozenset({"kube-system", "argocd"}),
+    service_accounts=frozenset({"kube-system/coredns", "argocd/argocd-application-controller"}),
 )
+IN_TIME, LATE = "2026-11-30T10:59:59Z", "2026-11-30T11:00:01Z"
+FOR_A_STACK = "cloudformation.amazonaws.com"
 
 
 def aws(**more: Any) -> AwsEvent:
     return AwsEvent(
-        **{"identifier": "1", "name": "X", "source": "ec2.amazonaws.com", "time": "t", "actor": "a", **more}
+        **{"identifier": "1", "name": "X", "source": "ec2.amazonaws.com", "time": IN_TIME, "actor": "a", **more}
     )
 
 
-def kubernetes(user: str) -> AuditEvent:
-    return AuditEvent("1", "t", user, "patch", "deployments", "a", "b")
+def kubernetes(user: str, time: str = IN_TIME) -> AuditEvent:
+    return AuditEvent("1", time, user, "patch", "deployments", "a", "b")
 
 
 def session_of(role: str, session: str) -> str:
@@ -41,18 +46,27 @@ def session_of(role: str, session: str) -> str:
     ("event", "whose"),
     [
         (aws(role=DEPLOYER, session=session_name("acme-dev", RUN)), f"run {RUN}"),
+        (aws(role=DEPLOYER, session=session_name("acme-dev", RUN), time=LATE), ""),
+        (aws(role=DEPLOYER, session=session_name("acme-dev", RUN), time="?"), ""),
         (aws(role=DEPLOYER, session=session_name("acme-dev", OTHER)), ""),
         (aws(role=DEPLOYER, session=session_name("acme-dev", None)), ""),
         (aws(role=DEPLOYER, session="alice", name="CreateChangeSet"), "plans"),
         (aws(actor="arn:aws:iam::1:user/alice", name="CreateChangeSet"), ""),
         (aws(role=KARPENTER), "role acme-dev-karpenter of a stack"),
+        (aws(role=KARPENTER.replace("::1:", "::2:")), ""),
         (aws(role="arn:aws:iam::1:role/alice", session=session_name("acme-dev", RUN)), ""),
-        (aws(invoked_by="cloudformation.amazonaws.com", actor="arn:aws:iam::1:user/alice"), "CloudFormation"),
+        (aws(invoked_by=FOR_A_STACK, role=SERVICE, session="AWSCloudFormation"), "CloudFormation"),
+        (aws(invoked_by=FOR_A_STACK, role=DEPLOYER, session=session_name("acme-dev", RUN)), f"run {RUN}"),
+        (aws(invoked_by=FOR_A_STACK, role=DEPLOYER, session="alice"), ""),
+        (aws(invoked_by=FOR_A_STACK, actor="arn:aws:iam::1:user/alice"), ""),
+        (aws(invoked_by=FOR_A_STACK, role="arn:aws:iam::1:role/theirs", session="AWSCloudFormation"), ""),
         (aws(invoked_by="eks.amazonaws.com", actor="eks.amazonaws.com"), "AWS service eks"),
         (aws(invoked_by="athena.amazonaws.com", actor="arn:aws:iam::1:user/alice"), ""),
         (aws(role="arn:aws:iam::1:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "AWS service"),
         (aws(name="PutParameter", names=frozenset({"/acme/dev/approvals/1"})), "decisions"),
         (aws(name="DeleteParameter", names=frozenset({"/acme/dev/approvals/1"})), ""),
+        (aws(name="PutParameter", names=frozenset({"/acme/dev/x", "/acme/dev/approvals/1"})), ""),
+        (aws(name="PutParameter", names=frozenset({"/acme/dev/x", "/approvals/"})), ""),
     ],
 )
 def test_calls_of_aws(event: AwsEvent, whose: str) -> None:
@@ -68,20 +82,32 @@ def test_calls_of_aws(event: AwsEvent, whose: str) -> None:
         (session_of(DEPLOYER, session_name("acme-dev", RUN)), f"run {RUN}"),
         (session_of(DEPLOYER, session_name("acme-dev", OTHER)), ""),
         (session_of(DEPLOYER, session_name("acme-dev", None)), ""),
+        (session_of(DEPLOYER, session_name("acme-dev", RUN)).replace("::1:", "::2:"), ""),
         (session_of("role/alice", session_name("acme-dev", RUN)), ""),
         (
             "system:serviceaccount:argocd:argocd-application-controller",
             "controller argocd/argocd-application-controller",
         ),
         ("system:serviceaccount:default:miner", ""),
-        ("system:node:ip-10-0-0-1", "the control plane's system"),
+        ("system:serviceaccount:kube-system:miner", ""),
+        ("system:serviceaccount:argocd:miner", ""),
+        ("system:node:ip-10-0-0-1", "the control plane's system:node"),
+        ("system:kube-scheduler", "the control plane's system:kube-scheduler"),
+        ("system:anonymous", ""),
+        ("system:admin", ""),
         ("eks:addon-manager", "the control plane's eks:addon-manager"),
         ("kubernetes-admin", ""),
     ],
 )
 def test_changes_of_objects(user: str, whose: str) -> None:
-    """Service accounts count where a release is declared in their namespace."""
+    """Service accounts count one by one, whatever else is declared in their namespace."""
     assert account_of_kubernetes(kubernetes(user), DECLARED) == whose
+
+
+def test_session_of_a_run_that_has_ended_is_nobodys() -> None:
+    """The name of an old run, which everybody can read in the ledger, gives nothing."""
+    user = session_of(DEPLOYER, session_name("acme-dev", RUN))
+    assert account_of_kubernetes(kubernetes(user, LATE), DECLARED) == ""
 
 
 @pytest.mark.parametrize(
@@ -90,7 +116,10 @@ def test_changes_of_objects(user: str, whose: str) -> None:
         (aws(names=frozenset({"sg-1"})), True),
         (aws(names=frozenset({"sg-2"})), False),
         (aws(names=frozenset({"/acme/dev/x"})), True),
+        (aws(names=frozenset({"arn:aws:ssm:us-west-2:1:parameter/acme/dev/x"})), True),
         (aws(names=frozenset({"/acme/dev-2/x"})), False),
+        (aws(names=frozenset({"arn:aws:ssm:us-west-2:1:parameter/acme/dev-2/x"})), False),
+        (aws(names=frozenset({"sg-1"}), name="DetectStackDrift"), False),
         (aws(role=DEPLOYER), True),
         (aws(role=KARPENTER), True),
     ],

@@ -101,5 +101,18 @@ def test_who_made_an_object_is_the_first_who_wrote_it() -> None:
     assert maker_of(obj) == ("kubectl-create", "2026-01-01T00:00:00Z")
 
 
+def test_service_accounts_are_those_of_objects_and_of_their_pods() -> None:
+    """Where a manifest names no namespace, the release's; an operator makes pods of what is no workload, too."""
+    declared = Declared()
+    pods = {"template": {"spec": {"serviceAccountName": "web"}}}
+    declared.add({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "own"}}, "shop")
+    declared.add({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": pods}, "shop")
+    cron = {"jobTemplate": {"spec": pods}, "containers": [{"serviceAccountName": "listed"}]}
+    declared.add(
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "x", "namespace": "b"}, "spec": cron}
+    )
+    assert declared.accounts == {"shop/own", "shop/web", "b/web", "b/listed"}
+
+
 def test_every_known_object_has_a_reason() -> None:
     assert all(known.reason for known in KNOWN_OBJECTS)

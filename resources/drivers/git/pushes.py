@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.aws.ledger_bucket import put_new_object, read_object
-from resources.context import Context
+from resources.context import NO_RUN, Context
 from resources.model.digests import hex_digest_of
 from resources.model.errors import AccessDenied, AlreadyThere, NotFound
 from resources.model.specs import AnyGitTree
@@ -47,7 +47,7 @@ def record_push(context: Context, spec: AnyGitTree, commit: str, facts: Mapping[
         "repository": spec.repository,
         "branch": spec.branch,
         "environment": context.env.name,
-        "run": context.run_id or "no run",
+        "run": context.run_id or NO_RUN,
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
     }
     # In this order: should it end between them, the commit is recorded, and nothing else is shut out.

@@ -1,5 +1,7 @@
 """Condition keys that MiniStack does not know: the boundary of a role, the tags of a stack, and the rows of a table.
 
+And the stack on which a request is decided that names a change set by its ARN alone.
+
 Sources: service authorization reference of IAM (`iam:PermissionsBoundary`: of the request where it sets one, else of
 the role), of CloudFormation (`aws:ResourceTag/...` of stacks) and of DynamoDB (`dynamodb:LeadingKeys`: partition keys).
 """
@@ -12,7 +14,7 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, tagging
-from ministack.services.cloudformation import _stacks
+from ministack.services.cloudformation import _change_sets, _stacks
 
 _SETTING = ("CreateRole", "PutRolePermissionsBoundary")
 _BOUNDARY: ContextVar[str] = ContextVar("boundary_of_this_request", default="")
@@ -38,6 +40,21 @@ def _boundary(query: dict[str, Any], body: bytes) -> str:
         return parameter("PermissionsBoundary")
     role = iam._roles.get(parameter("RoleName")) or {}
     return str(role.get("PermissionsBoundary") or "")
+
+
+def of_a_stack(extract: Callable[..., str]) -> Callable[..., str]:
+    """The resource of a request to CloudFormation: that of a change set is its stack."""
+
+    def extract_resource_arn(
+        service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], *place: str
+    ) -> str:
+        arn = extract(service, method, path, headers, body, query, *place)
+        if service != "cloudformation" or arn != "*":
+            return arn
+        change_set = _change_sets.get(str(iam_actions._param(body, query, "ChangeSetName") or ""))
+        return str(change_set["StackId"]) if change_set else arn
+
+    return extract_resource_arn
 
 
 def with_boundary(enforce: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +100,7 @@ def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 def install() -> None:
     """Put all in front of MiniStack's; it looks them up at each request."""
-    iam_actions.extract_resource_arn = remembering_boundary(iam_actions.extract_resource_arn)
+    iam_actions.extract_resource_arn = of_a_stack(remembering_boundary(iam_actions.extract_resource_arn))
     iam_evaluator.enforce = with_boundary(iam_evaluator.enforce)
     iam_actions.dynamodb_service_context = with_leading_keys(iam_actions.dynamodb_service_context)
     tagging._RESOURCE_TAG_COLLECTORS["cloudformation"] = stack_tags

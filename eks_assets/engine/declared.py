@@ -1,0 +1,94 @@
+"""What is known of an environment, by which its calls are accounted for: its runs, its stacks and what is in them, and
+the service accounts of what is declared in its cluster."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.rendering import render_spec
+from resources.aws.errors import aws_call
+from resources.config.environment import Environment
+from resources.context import NO_RUN, Context
+from resources.model.errors import AccessDenied, NotFound
+from resources.model.specs import Spec
+from resources.records.chain import ENTRIES
+from resources.records.ledger import list_keys, read_key
+
+ROLE = "AWS::IAM::Role"
+_STACK = "AWS::CloudFormation::Stack"
+
+
+class _Entry(BaseModel):
+    """What of an entry of the ledger tells of its run."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    at: AwareDatetime
+    by: str
+
+
+def list_runs(context: Context, since: dt.datetime, ignored: list[str]) -> Iterator[tuple[str, str]]:
+    """The run and the time of each of the ledger's entries since then, whose keys begin with the time, in order. What
+    is no entry is `ignored`. Raises NotFound, AccessDenied, Transient."""
+    for key in list_keys(context, ENTRIES, after=f"{ENTRIES}{since.astimezone(dt.UTC).isoformat()[:19]}"):
+        try:
+            entry = _Entry.model_validate_json(read_key(context, key))
+        except ValidationError:
+            ignored.append(f"{key!a} of the ledger is no entry of a change")
+            continue
+        if entry.by != NO_RUN:
+            yield entry.by, entry.at.isoformat()
+
+
+def list_resources(context: Context, since: dt.datetime) -> Iterator[tuple[str, str]]:
+    """Type and names of each stack of the environment and of each resource in one, also of stacks that were deleted
+    since then. Raises AccessDenied, Transient."""
+    env, client = context.env, context.aws.client("cloudformation")
+    with aws_call("listing the stacks"):
+        stacks = [s for page in client.get_paginator("list_stacks").paginate() for s in page["StackSummaries"]]
+    for stack in stacks:
+        name, identifier = stack["StackName"], stack.get("StackId", stack["StackName"])
+        is_gone = stack["StackStatus"] == "DELETE_COMPLETE" and stack["DeletionTime"] < since
+        if is_gone or not (name.startswith(f"{env.resource_prefix}-") or name == env.karpenter_stack):
+            continue
+        try:
+            members = _members(context, name, identifier)
+        except AccessDenied:
+            continue  # another environment's, whose name begins with ours
+        yield from ((_STACK, name), (_STACK, identifier))
+        # People take the roles that bootstrap makes: they are none of a program that a stack gave its rights.
+        kinds = {ROLE: "role of bootstrap"} if name == env.stack_name("bootstrap") else {}
+        for member in members:
+            kind, physical_id = member["ResourceType"], member.get("PhysicalResourceId", "")
+            for each in (physical_id, physical_id.replace("|", "/").rpartition("/")[2]):
+                yield kinds.get(kind, kind), each
+
+
+def _members(context: Context, name: str, identifier: str) -> list[Any]:
+    """What is in a stack; nothing where AWS has forgotten it."""
+    try:
+        with aws_call(f"listing the resources of stack {name}"):
+            pages = context.aws.client("cloudformation").get_paginator("list_stack_resources")
+            return [one for page in pages.paginate(StackName=identifier) for one in page["StackResourceSummaries"]]
+    except NotFound:
+        return []
+
+
+def own_names(env: Environment) -> frozenset[str]:
+    """What belongs to the environment and to no stack of it, or is named by ARN in calls about it."""
+    roles = env.roles
+    arns = (roles.pipeline, roles.planner, roles.cloudformation, roles.deployer.arn if roles.deployer else None)
+    credentials = env.git.credentials if env.git else None
+    secrets = (credentials.secret, credentials.read_only_secret) if credentials else ()
+    parameters = (env.certificate_parameter, env.efs_parameter, env.oidc_parameter)
+    return frozenset(filter(None, (env.cluster_name, *arns, *secrets, *parameters)))
+
+
+def all_specs(registry: Registry, env: Environment) -> list[Spec[Any]]:
+    """The specs of every unit that is enabled, without what is known after apply."""
+    return [render_spec(registry, env, unit, {}) for unit in registry.units if unit.is_enabled(env)]
