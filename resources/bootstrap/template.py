@@ -190,7 +190,7 @@ def _add_key(document: Template, env: Environment) -> kms.Key:
 
 
 def _add_ledger(document: Template, env: Environment, key: kms.Key) -> s3.Bucket:
-    # Object Lock costs nothing until someone sets a retention, and is awkward to switch on later.
+    retention = s3.DefaultRetention(Mode="GOVERNANCE", Days=env.ledger.retention_days)
     return add_private_bucket(
         document,
         env,
@@ -199,6 +199,9 @@ def _add_ledger(document: Template, env: Environment, key: kms.Key) -> s3.Bucket
         append_only(env, "LedgerBucket"),
         BucketName=ledger_bucket(env),
         ObjectLockEnabled=True,
+        ObjectLockConfiguration=s3.ObjectLockConfiguration(
+            ObjectLockEnabled="Enabled", Rule=s3.ObjectLockRule(DefaultRetention=retention)
+        ),
         VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
         Tags=Tags(Name=ledger_bucket(env)),
     )

@@ -29,6 +29,7 @@ from resources.config.field_types import (
     duration_seconds,
 )
 from resources.config.git_settings import Git
+from resources.config.ledger_settings import Ledger
 from resources.config.network_settings import HostedZone, Network
 from resources.config.waves import UnitWave
 
@@ -182,6 +183,8 @@ class Environment(Model):
     approval: Approval | None = None
     # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
     drift: Drift | None = Field(default=None, exclude=True)
+    # Left out of the digest: bootstrap makes it, and a deploy does not.
+    ledger: Ledger = Field(default=Ledger(), exclude=True)
     retry: Retry = Retry()
     charts: Charts = Charts()
     git: Git | None = None

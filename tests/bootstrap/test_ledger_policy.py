@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -129,6 +130,31 @@ def test_pipeline_cannot_set_ledger_up_anew(writers: dict[str, Any], sandbox_env
         refused(s3.delete_bucket, **bucket),
     ]
     assert {refusal.partition(":")[0] for refusal in refusals} == {"AccessDenied"}
+
+
+def test_lock_holds_where_the_policy_was_taken_away(
+    aws: Aws, writers: dict[str, Any], sandbox_env: Environment
+) -> None:
+    """Each object is kept for the days that the file says. The deployer has no right to bypass that; an administrator
+    has to take the policy away and bypass it on purpose."""
+    root, bucket = aws.client("s3"), {"Bucket": ledger_bucket(sandbox_env)}
+    policy_text = root.get_bucket_policy(**bucket)["Policy"]
+    version = {**bucket, "Key": "changes/kept.json"}
+    version["VersionId"] = writers["deployer"].put_object(**version, **MINE, IfNoneMatch="*")["VersionId"]
+    assert "AccessDenied" in refused(writers["deployer"].put_object_lock_configuration, **bucket)
+    until = root.get_object_retention(**version)["Retention"]["RetainUntilDate"]
+    assert (until - dt.datetime.now(dt.UTC)).days == sandbox_env.ledger.retention_days - 1
+    root.delete_bucket_policy(**bucket)
+    try:
+        sooner = {"Mode": "GOVERNANCE", "RetainUntilDate": until - dt.timedelta(days=1)}
+        for who in writers.values():
+            assert "AccessDenied" in refused(who.delete_object, **version)
+            assert "AccessDenied" in refused(who.put_object_retention, **version, Retention=sooner)
+        bypassing = {**version, "BypassGovernanceRetention": True}
+        assert "AccessDenied" in refused(writers["deployer"].delete_object, **bypassing)
+        writers["power"].delete_object(**bypassing)
+    finally:
+        root.put_bucket_policy(**bucket, Policy=policy_text)
 
 
 def test_roles_of_pipeline_are_named_in_bucket_policy(prod_env: Environment) -> None:

@@ -134,6 +134,8 @@ def test_ledger_is_versioned_encrypted_and_private(prod_env: Environment) -> Non
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["ObjectLockEnabled"] is True
+    retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert retention == {"Mode": "GOVERNANCE", "Days": prod_env.ledger.retention_days}
     (table,) = resources_of(prod_env, "DynamoDB::Table").values()
     assert table["KeySchema"] == [{"AttributeName": "environment", "KeyType": "HASH"}]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
