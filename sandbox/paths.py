@@ -69,6 +69,11 @@ class StateDirectory:
         return self.root / "delays.json"
 
     @property
+    def limits(self) -> Path:
+        """Quotas and offerings that are not AWS's own; absent where nobody has written it."""
+        return self.root / "limits.json"
+
+    @property
     def processes(self) -> Path:
         """The process ids of the last supervisor and its children, to end what a crash left behind."""
         return self.root / "processes.json"

@@ -2,7 +2,7 @@
 
 import ministack.app as application
 
-from . import ec2_guards, load_balancers, persistence, request_log, sns_mail
+from . import ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
 from .cloudtrail import install as cloudtrail
@@ -20,6 +20,7 @@ from .iam import (
     ssm_authorization,
     ssm_identity,
 )
+from .quotas import enforcement, service_quotas
 from .s3 import conditional_writes, encryption_keys, object_lock
 from .ssm import parameter_policies, public_parameters, versions
 
@@ -34,6 +35,9 @@ def install() -> None:
     s3.install()
     secrets.install()
     ec2_guards.install()
+    enforcement.install()
+    service_quotas.install()
+    instance_types.install()
     load_balancers.install()
     sessions.install()
     ssm_authorization.install()

@@ -14,6 +14,7 @@ class Settings:
 
     `supervisor_url` is empty when no control plane stands behind a cluster; every EKS object is then ACTIVE at
     once. `delays` are the seconds that creating a resource takes at least, by type or `type/logical id`.
+    `limits` is a file of quotas and offerings (`quotas/limits.py`).
     `addon_deadline` is how many seconds an add-on may take to become ready before it is CREATE_FAILED.
     """
 
@@ -23,6 +24,7 @@ class Settings:
     addon_deadline: float = 120.0
     save_interval: float = 2.0
     gateway_url: str = ""
+    limits: Path | None = None
 
 
 def _read_delays(path: str) -> dict[str, float]:
@@ -46,5 +48,6 @@ def settings() -> Settings:
         delays=_read_delays(environment.get("EKS_ASSETS_DELAYS", "")),
         state_dir=Path(state_dir) if state_dir else None,
         addon_deadline=float(environment.get("EKS_ASSETS_ADDON_DEADLINE", "120")),
+        limits=Path(environment["EKS_ASSETS_LIMITS"]) if environment.get("EKS_ASSETS_LIMITS") else None,
         gateway_url=f"http://{host}:{environment.get('GATEWAY_PORT', '4566')}",
     )

@@ -73,6 +73,7 @@ def embedded_aws_spec(state: StateDirectory, python: Path, port: int, supervisor
         "AUTH": "true",
         "EKS_ASSETS_SUPERVISOR_URL": supervisor_url,
         "EKS_ASSETS_DELAYS": str(state.delays),
+        "EKS_ASSETS_LIMITS": str(state.limits),
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
     }

@@ -72,6 +72,7 @@ class Aws:
             "SFTP_ENABLED": "0",
             "AUTH": "true",
             "EKS_ASSETS_DELAYS": str(self.folder / "delays.json"),
+            "EKS_ASSETS_LIMITS": str(self.folder / "limits.json"),
             "EKS_ASSETS_ADDON_DEADLINE": "1",
             "EKS_ASSETS_SUPERVISOR_URL": self.supervisor_url,
             "AWS_ACCESS_KEY_ID": self.root[0],
