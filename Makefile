@@ -84,6 +84,7 @@ docs: $(READY)
 	$(BIN)/eks-assets schema --account > docs/account.schema.json
 	$(BIN)/eks-assets schema --history > docs/history.schema.json
 	$(BIN)/eks-assets schema --audit > docs/audit.schema.json
+	$(BIN)/eks-assets schema --doctor > docs/doctor.schema.json
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)

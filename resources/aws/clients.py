@@ -32,6 +32,24 @@ class CloudTrailClient(Protocol):
     def lookup_events(self, **request: Any) -> dict[str, Any]: ...
 
 
+class KmsClient(Protocol):
+    """As `CloudTrailClient`, of KMS."""
+
+    def describe_key(self, **request: Any) -> dict[str, Any]: ...
+
+    def get_key_policy(self, **request: Any) -> dict[str, Any]: ...
+
+    def list_grants(self, **request: Any) -> dict[str, Any]: ...
+
+
+class ServiceQuotasClient(Protocol):
+    """As `CloudTrailClient`, of Service Quotas."""
+
+    def get_aws_default_service_quota(self, **request: Any) -> dict[str, Any]: ...
+
+    def get_service_quota(self, **request: Any) -> dict[str, Any]: ...
+
+
 class ClientFactory(Protocol):
     """`clients("eks")` is a boto3 client of EKS. A service that is missing here is added with its stubs."""
 
@@ -63,6 +81,9 @@ class ClientFactory(Protocol):
     def __call__(self, service: Literal["iam"], /) -> IAMClient: ...
 
     @overload
+    def __call__(self, service: Literal["kms"], /) -> KmsClient: ...
+
+    @overload
     def __call__(self, service: Literal["logs"], /) -> CloudWatchLogsClient: ...
 
     @overload
@@ -73,6 +94,9 @@ class ClientFactory(Protocol):
 
     @overload
     def __call__(self, service: Literal["secretsmanager"], /) -> SecretsManagerClient: ...
+
+    @overload
+    def __call__(self, service: Literal["service-quotas"], /) -> ServiceQuotasClient: ...
 
     @overload
     def __call__(self, service: Literal["sns"], /) -> SNSClient: ...

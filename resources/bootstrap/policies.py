@@ -30,7 +30,7 @@ from resources.config.names import (
     topic_name,
 )
 
-# Whoever asks CloudFormation for drift must be able to read the resources that it compares.
+# Whoever asks CloudFormation for drift must be able to read the resources that it compares; `doctor` asks for the rest.
 _READ_ACTIONS = """
     acm:DescribeCertificate acm:ListTagsForCertificate
     cloudtrail:LookupEvents
@@ -41,13 +41,14 @@ _READ_ACTIONS = """
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
     iam:GetUser
     iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListOpenIDConnectProviderTags iam:ListPolicyVersions
-    iam:ListRolePolicies iam:SimulateCustomPolicy
-    kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags
+    iam:ListRolePolicies iam:SimulateCustomPolicy iam:SimulatePrincipalPolicy
+    kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListGrants kms:ListResourceTags
     logs:Describe* logs:GetDataProtectionPolicy logs:ListTagsForResource
     pricing:GetProducts
     route53:GetChange route53:GetHostedZone route53:ListHostedZones* route53:ListQueryLoggingConfigs
     route53:ListResourceRecordSets route53:ListTagsForResource
     secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
+    servicequotas:GetAWSDefaultServiceQuota servicequotas:GetServiceQuota
     sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic
     sns:ListTagsForResource
     sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags

@@ -14,22 +14,15 @@ from resources.config.aws_catalog import (
     may_be_new_name,
     may_be_new_version,
 )
+from resources.config.key_grants import scaling_grant
 from resources.config.problems import Location, Problem, did_you_mean
 from resources.config.yaml_document import Document
 
 # Zones in which EKS makes no control plane, by region (source: EKS user guide, "VPC and subnet requirements"). Which
 # letter such a zone has differs from account to account.
-_ZONES_WITHOUT_EKS = {"us-east-1": "use1-az3", "us-west-1": "usw1-az2", "ca-central-1": "cac1-az3"}
+ZONES_WITHOUT_EKS = {"us-east-1": "use1-az3", "us-west-1": "usw1-az2", "ca-central-1": "cac1-az3"}
 # Quotas that AWS raises when asked (source: EKS user guide, "Service quotas").
 _MOST_GROUPS, _MOST_NODES, _MOST_PROFILES = 30, 450, 10
-
-
-# Source: EC2 Auto Scaling user guide, "Required AWS KMS key policy for use with encrypted volumes".
-_GRANT = (
-    "--grantee-principal arn:aws:iam::ACCOUNT:role/aws-service-role/autoscaling.amazonaws.com/"
-    "AWSServiceRoleForAutoScaling --operations Encrypt Decrypt ReEncryptFrom ReEncryptTo GenerateDataKey "
-    "GenerateDataKeyWithoutPlaintext DescribeKey CreateGrant"
-)
 
 
 def catalog_warnings(environment: Document, cluster: Document | None, today: date | None = None) -> Iterator[Problem]:
@@ -70,7 +63,7 @@ def _support(environment: Document, cluster: Document, today: date) -> Iterator[
 
 def _zones_without_eks(environment: Document) -> Iterator[Problem]:
     region, location = environment.at(("region",), str) or "", ("network", "create", "zones")
-    if environment.at(location, list) and (zone := _ZONES_WITHOUT_EKS.get(region)):
+    if environment.at(location, list) and (zone := ZONES_WITHOUT_EKS.get(region)):
         message = f"EKS makes no control plane in {zone}, whose letter differs from account to account; to see it: aws"
         ask = f"ec2 describe-availability-zones --region {region} --zone-ids {zone}"
         yield environment.problem(location, f"{message} {ask}", warning=True)
@@ -110,8 +103,8 @@ def _of_cluster(cluster: Document) -> Iterator[Problem]:
                 int(),
                 "volumeKmsKeyID",
             ):
-                message = f"EC2 Auto Scaling needs a grant, or no node starts: aws kms create-grant --key-id {value}"
-                yield cluster.problem(location, f"{message} {_GRANT}", warning=True)
+                message = f"EC2 Auto Scaling needs a grant, or no node starts: {scaling_grant(value)}"
+                yield cluster.problem(location, message, warning=True)
             case ("accessConfig", "accessEntries", int(), "accessPolicies", int(), "policyARN"):
                 name = access_policy_name(value)
                 if name is not None and may_be_new_name(name, ACCESS_POLICIES):

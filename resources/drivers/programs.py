@@ -36,10 +36,10 @@ def child_environment(also: Collection[str] = ()) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in INHERITED or name in also}
 
 
-def find_program(name: str, env: Environment) -> str:
-    """The path of a program. Raises ToolMissing."""
+def find_program(name: str, env: Environment | None) -> str:
+    """The path of a program; without an environment, of one on PATH. Raises ToolMissing."""
     folders = os.environ.get("PATH", "")
-    if env.sandbox:
+    if env is not None and env.sandbox:
         folders = f"{sandbox_state().tools}{os.pathsep}{folders}"
     path = shutil.which(name, path=folders)
     if path is None:

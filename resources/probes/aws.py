@@ -52,6 +52,10 @@ _MAY_READ = {
 
 
 def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
+    return ask_api_server(context)
+
+
+def ask_api_server(context: Context) -> CheckResult:
     """Whether the API server is ready and knows us. It learns of access entries and their policies seconds after EKS
     has them (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries")."""
     cluster = context.env.cluster_name
@@ -60,13 +64,13 @@ def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResul
             answer = context.cluster.api.request("GET", "/readyz", serialize=False)
             review = context.cluster.api.request("POST", _REVIEWS, body=_MAY_READ, serialize=False)
     except Transient as error:
-        raise Transient(f"{error.message}{_way_in(context)}") from error
+        raise Transient(f"{error.message}{way_in(context)}") from error
     if not json.loads(review.data)["status"].get("allowed"):
         return CheckResult(False, f"{cluster} gives whoever this is no rights yet: access entries take some seconds")
     return CheckResult(answer.status == 200, f"{context.cluster.address.endpoint}/readyz answers {answer.status}")
 
 
-def _way_in(context: Context) -> str:
+def way_in(context: Context) -> str:
     """What to do about an API server that does not answer, where it has no public address; else nothing."""
     vpc = context.env.cluster.vpc
     if vpc.cluster_endpoints.public_access:

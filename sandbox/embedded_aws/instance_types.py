@@ -53,6 +53,8 @@ def _describe(query: Query) -> QueryResponse:
         message = f"The following supplied instance types do not exist: [{', '.join(unknown)}]"
         refusal: QueryResponse = ec2._error("InvalidInstanceType", message, 400)
         return refusal
+    filtered = ec2._parse_filters(query).get("instance-type")
+    wanted = [name for name in wanted if not filtered or name in filtered]
     start = int(ec2._p(query, "NextToken") or 0)
     page = wanted[start : start + _PAGE]
     more = f"<nextToken>{start + _PAGE}</nextToken>" if start + _PAGE < len(wanted) else ""

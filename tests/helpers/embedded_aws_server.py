@@ -174,7 +174,7 @@ def resource(kind: str, **properties: Any) -> Template:
     return {"Type": f"AWS::{kind}", "Properties": properties}
 
 
-def policy(action: str = "sts:AssumeRole", **statement: Any) -> Template:
+def policy(action: str | list[str] = "sts:AssumeRole", **statement: Any) -> Template:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **statement}]}
 
 

@@ -26,6 +26,7 @@ from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.loader import load_environment
+from resources.doctor.preflight import refuse_certain_failures
 from resources.model.display import escape_lines
 from resources.model.errors import PipelineError, Transient
 from resources.model.specs import Stack
@@ -64,6 +65,7 @@ def deploy(
         names = [name for name in plan.to_run(registry) if chosen is None or name in chosen]
         if any(unit.unit in names and isinstance(unit.spec, Stack) for unit in plan.units):
             check_boundaries(context)
+            refuse_certain_failures(context, names)
         result = _run(launcher, plan, names) if names else DeployResult(len(plan.units))
     seconds = round(time.monotonic() - began, 1)
     log(run_finished(result.outcome, result.failed, _command(env.name), seconds))

@@ -15,6 +15,7 @@ from eks_assets.plan.history import history_schema
 from eks_assets.plan.ledger_audit import audit_schema
 from eks_assets.plan.model import plan_schema
 from resources.config.json_schema import cluster_schema, environment_schema
+from resources.doctor.examination import doctor_schema
 from resources.model.errors import ConfigError
 
 ClusterFile = Annotated[bool, typer.Option("--cluster", help="The schema of environments/clusters/*.yaml instead.")]
@@ -23,6 +24,7 @@ DriftForm = Annotated[bool, typer.Option("--drift", help="The schema of what `dr
 AccountForm = Annotated[bool, typer.Option("--account", help="The schema of what `account-for --json` prints instead.")]
 HistoryForm = Annotated[bool, typer.Option("--history", help="The schema of what `history --json` prints instead.")]
 AuditForm = Annotated[bool, typer.Option("--audit", help="The schema of what `audit verify --json` prints instead.")]
+DoctorForm = Annotated[bool, typer.Option("--doctor", help="The schema of what `doctor --json` prints instead.")]
 
 
 def schema(
@@ -32,6 +34,7 @@ def schema(
     account: AccountForm = False,
     history: HistoryForm = False,
     audit: AuditForm = False,
+    doctor: DoctorForm = False,
 ) -> None:
     """Print a JSON Schema: of an environment file, of a ClusterConfig, or of what a command prints."""
     asked: dict[Callable[[], dict[str, Any]], bool] = {
@@ -41,6 +44,7 @@ def schema(
         account_schema: account,
         history_schema: history,
         audit_schema: audit,
+        doctor_schema: doctor,
     }
     chosen = [make for make, is_asked in asked.items() if is_asked] or [environment_schema]
     if len(chosen) > 1:

@@ -1,0 +1,93 @@
+"""What EKS offers now: the Kubernetes version with its support, and the versions of add-ons and node images."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from resources.aws.errors import aws_call
+from resources.context import Context
+from resources.doctor.checks import Line, account_check
+from resources.drivers.eks_versions import find_eks_versions
+from resources.model.errors import AccessDenied, PipelineError, Transient
+from resources.model.outputs import Outputs
+from resources.model.specs import Lookup
+
+_SOON = dt.timedelta(days=60)
+
+
+@account_check()
+def check_kubernetes_version(context: Context) -> Iterator[Line]:
+    """Its support dates, asked of EKS. Source: API, DescribeClusterVersions."""
+    env, version = context.env, context.env.kubernetes_version
+    with aws_call("listing the Kubernetes versions of EKS"):
+        pages = context.aws.client("eks").get_paginator("describe_cluster_versions").paginate()
+        offered = {v["clusterVersion"]: v for page in pages for v in page["clusterVersions"]}
+    newest = max(offered, key=lambda name: [int(part) for part in name.split(".")], default=version)
+    fix = f"kubernetes_version in the file of {env.name}, one minor version at a time up to {newest}"
+    if version not in offered:
+        yield Line.error(f"EKS offers no Kubernetes {version}; it offers {', '.join(sorted(offered))}", fix)
+        return
+    known = offered[version]
+    standard, extended = _day(known.get("endOfStandardSupportDate")), _day(known.get("endOfExtendedSupportDate"))
+    dates = f"standard support until {standard or 'an unknown day'}, extended until {extended or 'an unknown day'}"
+    today, policy = dt.datetime.now(dt.UTC).date(), env.cluster.upgrade_policy.support_type
+    if extended and extended < today:
+        yield Line.error(f"Kubernetes {version} has no support any more ({dates})", fix)
+    elif standard and standard < today + _SOON:
+        then = "EKS then upgrades the cluster" if policy == "STANDARD" else "it then costs six times as much"
+        yield Line.warning(f"Kubernetes {version}: {dates}; {then}", fix)
+    else:
+        yield Line.ok(f"Kubernetes {version}: {dates}")
+
+
+def _day(time: dt.datetime | None) -> dt.date | None:
+    return time.date() if time else None
+
+
+class _Versions(Outputs):
+    addon_versions: tuple[str, ...]
+    node_releases: tuple[str, ...]
+
+
+@account_check()
+def check_addon_versions(context: Context) -> Iterator[Line]:
+    """EKS offers each add-on for the Kubernetes version, in the version that the ClusterConfig pins."""
+    env = context.env
+    offered: list[str] = []
+    for addon in sorted(env.cluster.addons, key=lambda addon: addon.name):
+        asked = f"{addon.name}={addon.version or 'default'}"
+        try:
+            offered += _find(context, addons=asked).addon_versions
+        except (AccessDenied, Transient):
+            raise
+        except PipelineError as error:
+            fix = f"addons in the ClusterConfig; aws eks describe-addon-versions --addon-name {addon.name}"
+            yield Line.error(error.message, error.next_step or fix)
+    if offered:
+        yield Line.ok(f"EKS offers {', '.join(offered)}")
+
+
+@account_check()
+def check_node_images(context: Context) -> Iterator[Line]:
+    """AWS publishes an image for each node group that pins none."""
+    env = context.env
+    types = sorted({group.ami_type for group in env.cluster.node_groups if not group.release_version})
+    offered: list[str] = []
+    for ami_type in types:
+        try:
+            offered += _find(context, images=ami_type).node_releases
+        except (AccessDenied, Transient):
+            raise
+        except PipelineError as error:
+            fix = f"another instance type, or kubernetes_version of {env.name}: there is no image {ami_type}"
+            yield Line.error(error.message, error.next_step or fix)
+    if offered or not types:
+        yield Line.ok(f"the newest node images: {', '.join(offered) or 'none is asked for'}")
+
+
+def _find(context: Context, *, addons: str = "", images: str = "") -> _Versions:
+    query = {"kubernetes": context.env.kubernetes_version, "addons": addons, "images": images}
+    outputs = find_eks_versions(Lookup[_Versions](kind="eks_versions", query=query), context).outputs
+    assert isinstance(outputs, _Versions)
+    return outputs
