@@ -63,7 +63,9 @@ def started_account(env: Environment, tools: Path, folder: Path) -> Iterator[Doc
         ensure_people(state, endpoint)
         root = {"access_key_id": "AKIAROOT", "secret_access_key": "root-secret"}
         known = {"aws_endpoint": endpoint, "region": env.region, "account": ACCOUNT, "tools": str(tools)}
-        absent = dict.fromkeys(("supervisor_url", "registry"), "")
+        nowhere = "127.0.0.1:1"
+        variables = {"SANDBOX_REGISTRY": nowhere, "SANDBOX_GIT": f"http://{nowhere}/a.git", "SANDBOX_EDGE": nowhere}
+        absent = {"supervisor_url": "", "registry": nowhere, "variables": variables}
         state.state.write_text(json.dumps({**known, **absent, "credentials": {"root": root}}))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("EKS_ASSETS_SANDBOX_DIR", str(folder))

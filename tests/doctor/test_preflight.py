@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from resources.doctor.preflight import refuse_certain_failures
 from resources.model.errors import ConfigError
+from sandbox.paths import PROJECT
 from tests.doctor.conftest import ADDRESSES, GPUS, VPCS, DoctorsAccount, lines_of
 from tests.helpers.embedded_aws_server import NETWORK, policy
 from tests.helpers.published import configured
@@ -47,6 +52,25 @@ def test_everything_that_aws_would_refuse_is_said_at_once(account: DoctorsAccoun
     with pytest.raises(ConfigError, match="role/nobody") as caught:
         refuse_certain_failures(account.context(env), ["access_entries"])
     assert "VPCs" not in caught.value.message
+
+
+def test_deploy_stops_before_it_makes_anything(account: DoctorsAccount, tmp_path: Path) -> None:
+    """Bad input, with the way out; no stack was begun."""
+    account.limit(quotas={VPCS: 1})
+    done = subprocess.run(
+        [sys.executable, "-m", "eks_assets.cli", "deploy", "sandbox"],
+        cwd=PROJECT,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "VPCs: 1 of 1 are used, and 1 more is needed: AWS refuses them" in done.stderr
+    assert "aws service-quotas request-service-quota-increase --service-code vpc" in done.stderr
+    stacks = account.server.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in stacks] == ["demo-sandbox-bootstrap"]
 
 
 def test_what_is_there_already_needs_no_quota(account: DoctorsAccount) -> None:
