@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.stage import command, fresh_sandbox
-from eks_assets.engine.runner import known_outputs
+from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.graph.rendering import render_spec
 from eks_assets.token_command import install_token_command
 from eks_assets.units import load_registry

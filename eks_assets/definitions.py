@@ -21,6 +21,7 @@ from sensors.drift import drift_schedule
 from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
+from sensors.repair import repair_sensor
 
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
@@ -63,7 +64,14 @@ def defs() -> dg.Definitions:
         asset_checks=[build_approved_check(load_registry()), drift_checks],
         jobs=[deploy_definition, plan_definition, release_definition, drift_definition, approve],
         schedules=[drift_schedule],
-        sensors=[environments_sensor, deploy_sensor, deploy_requests_sensor, approval_sensor, outcomes_sensor],
+        sensors=[
+            environments_sensor,
+            deploy_sensor,
+            deploy_requests_sensor,
+            approval_sensor,
+            repair_sensor,
+            outcomes_sensor,
+        ],
         resources={"platform": Platform()},
         executor=look_first,
     )

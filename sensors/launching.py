@@ -154,7 +154,10 @@ def with_plan(env: Environment, units: Collection[str]) -> list[str]:
 
 
 def tick_result(
-    context: dg.SensorEvaluationContext, requests: Sequence[dg.RunRequest], lines: Sequence[str], cursor: Model
+    context: dg.SensorEvaluationContext,
+    requests: Sequence[dg.RunRequest],
+    lines: Sequence[str],
+    cursor: Model | None = None,
 ) -> dg.SensorResult:
     """The result of one tick. `lines`: what it decided, a line an environment. Partitions that a run needs
     are added."""
@@ -167,5 +170,5 @@ def tick_result(
         run_requests=list(requests),
         skip_reason=None if requests else dg.SkipReason("\n".join(lines) or "there are no environments"),
         dynamic_partitions_requests=[ENVIRONMENTS.build_add_request(missing)] if missing else [],
-        cursor=cursor.model_dump_json(),
+        cursor=cursor.model_dump_json() if cursor else None,
     )

@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from eks_assets.orchestration.drift_checks import DRIFT
-from eks_assets.orchestration.run_tags import outcome_of
+from eks_assets.orchestration.run_tags import REPAIR_TAG, WAITING, outcome_of
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
@@ -23,7 +23,7 @@ from resources.model.errors import ConfigError, PipelineError
 from resources.notifications import drift_messages, messages
 from resources.notifications.messages import Notification
 from resources.notifications.topic import send_notification
-from sensors.launching import DEPLOY, PARTITION
+from sensors.launching import DEPLOY, PARTITION, WHY
 from sensors.polling import context_of, first_line, look_at_each, read_environments
 from sensors.run_report import changes_of, failure_of
 
@@ -85,6 +85,8 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
     run = record.dagster_run
     if run.job_name in QUIET_JOBS:
         return None
+    if run.job_name == DEPLOY and REPAIR_TAG in run.tags:
+        return _repair_notification(instance, env, run)
     if run.status == dg.DagsterRunStatus.FAILURE:
         failed = failure_of(instance, run.run_id)
         if run.job_name == DRIFT:
@@ -96,6 +98,20 @@ def notification_of(instance: dg.DagsterInstance, env: Environment, record: dg.R
         return None
     seconds = (record.end_time or 0.0) - (record.start_time or record.end_time or 0.0)
     return messages.deploy_succeeded(env, run.run_id, seconds, changes_of(instance, run.run_id))
+
+
+def _repair_notification(instance: dg.DagsterInstance, env: Environment, run: dg.DagsterRun) -> Notification | None:
+    """Of a run that repaired what drifted; None where there was nothing left to repair."""
+    what, changed = run.tags.get(WHY, ""), changes_of(instance, run.run_id)
+    if run.status == dg.DagsterRunStatus.FAILURE:
+        failed = failure_of(instance, run.run_id)
+        return drift_messages.repair_failed(
+            env, run.run_id, failed.unit, failed.reason, failed.next_step, what, changed
+        )
+    is_waiting = outcome_of(instance, run) == WAITING
+    if not changed and not is_waiting:
+        return None
+    return drift_messages.drift_repaired(env, run.run_id, what, changed, is_waiting=is_waiting)
 
 
 def _ended(instance: dg.DagsterInstance, before: Cursor) -> list[dg.RunRecord]:

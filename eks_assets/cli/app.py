@@ -30,7 +30,7 @@ COMMANDS = {
     "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
     "status": "Show every unit and its health checks as they are now.",
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
-    "history": "Show who planned, approved, rejected and changed what, what failed and what drifted, the newest last.",
+    "history": "Show who planned, decided, changed and repaired what, what failed and what drifted, the newest last.",
     "doctor": "Show whether this machine, and an environment's account, are ready, and what puts right what is not.",
     "audit": "Whether the ledger, the record of every change, is whole.",
     "account-for": "Show every call that changed something since a time, and whose it was.",

@@ -31,9 +31,11 @@ def account_for_change(
     who: str,
     grant: ApprovalRequest | None,
     redaction: Redaction,
+    repair: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The account of a change that was just tried, when what becomes part of Secrets is known. `who`: the ARN that
-    started the run; `grant`: what it was approved by, where it had to be. Keeps the spec. Raises nothing of AWS."""
+    started the run; `grant`: what it was approved by, where it had to be; `repair`: what it put back, where nobody
+    asked for it. Keeps the spec. Raises nothing of AWS."""
     environments, code = _commits(context, grant)
     account: dict[str, Any] = {
         "who": who,
@@ -42,6 +44,7 @@ def account_for_change(
         "version": getattr(spec, "version", None),
         "plan": _plan_digest(context, unit, pending),
         "grant": {"request": grant.id, "digest": grant.digest} if grant else None,
+        "repair": repair,
         "commit": environments,
         "code_commit": code,
     }

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from eks_assets.engine.culprits import name_culprits
+from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.redacted import Redaction
-from eks_assets.engine.runner import known_outputs
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from eks_assets.engine.drift import UNDECLARED
@@ -13,6 +14,7 @@ from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.notifications import drift_messages
 from resources.notifications.messages import Notification
 from resources.notifications.topic import send_notification
+from resources.records.applied_units import applied_at
 from resources.records.clock import server_time
 from resources.records.drift_runs import DriftRun, FoundDrift, last_drift_run, record_drift_run
 
@@ -35,7 +37,9 @@ def keep_report(context: Context, report: DriftReport) -> Kept:
     faults: list[str] = []
     is_told = False
     try:
-        run = follow_run(last_drift_run(context), report, server_time(context), context.run_id or "")
+        before = last_drift_run(context)
+        applied = applied_times(before, report, context)
+        run = follow_run(before, report, server_time(context), context.run_id or "", applied)
         # People first: a run that dies in between is followed by one with the same event, which is sent once.
         if not run.is_told:
             is_told = send_notification(replace(context, progress=faults.append), drift_notification(context.env, run))
@@ -48,20 +52,33 @@ def keep_report(context: Context, report: DriftReport) -> Kept:
     return Kept(is_told, tuple(faults))
 
 
-def follow_run(before: tuple[str, DriftRun] | None, report: DriftReport, at: dt.datetime, run_id: str) -> DriftRun:
+def follow_run(
+    before: tuple[str, DriftRun] | None,
+    report: DriftReport,
+    at: dt.datetime,
+    run_id: str,
+    applied: Mapping[str, dt.datetime] | None = None,
+) -> DriftRun:
     """The record of the report, by the one `before` it (with its name in the ledger). Findings of that one that could
-    not be checked now stay open: nobody is told that they are gone. Pure."""
+    not be checked now stay open: nobody is told that they are gone. `applied`: when units were applied last; what
+    differs after that differs anew. Pure."""
     settled = {entry.id for entry in (*report.findings, *report.ignored)}
     unsettled = [f for f in (before[1].open if before else ()) if f.id not in settled and _is_unchecked(f, report)]
+    # AWS tells whole seconds, and the newest record counts.
+    at = max(at, before[1].at + _INSTANT) if before else at
+    known = _found_before(before[1] if before else None, applied or {})
     run = DriftRun(
         environment=report.environment,
-        # AWS tells whole seconds, and the newest record counts.
-        at=max(at, before[1].at + _INSTANT) if before else at,
+        at=at,
         run=run_id,
-        findings=tuple(FoundDrift.model_validate(entry.model_dump()) for entry in report.findings),
+        findings=tuple(
+            FoundDrift.model_validate({**entry.model_dump(), "found_at": known.get(entry.id, at)})
+            for entry in report.findings
+        ),
         unsettled=tuple(unsettled),
         unknown=len(report.unknown),
         ignored=len(report.ignored),
+        ignored_in=tuple(sorted({entry.unit for entry in report.ignored if entry.unit})),
         seconds=report.seconds,
     )
     if before is None:
@@ -77,6 +94,21 @@ def drift_notification(env: Environment, run: DriftRun) -> Notification:
     if run.open:
         return drift_messages.drift_found(env, [f.model_dump() for f in run.open], unknown=run.unknown, since=run.event)
     return drift_messages.drift_resolved(env, ignored=run.ignored, unknown=run.unknown, since=run.event)
+
+
+def _found_before(before: DriftRun | None, applied: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """When a run first found what still stood open, by the finding's id."""
+    known = {f: f.found_at or before.at for f in before.open} if before else {}
+    return {f.id: at for f, at in known.items() if f.unit is None or applied.get(f.unit, at) <= at}
+
+
+def applied_times(before: tuple[str, DriftRun] | None, report: DriftReport, context: Context) -> dict[str, dt.datetime]:
+    """When the units of findings that stand since the run `before` were applied last, as far as the ledger says. Raises
+    Transient."""
+    stood = {f.id for f in before[1].open} if before else set()
+    units = {f.unit for f in report.findings if f.unit is not None and f.id in stood}
+    times = {unit: applied_at(context, unit) for unit in sorted(units)}
+    return {unit: dt.datetime.fromisoformat(time) for unit, time in times.items() if time}
 
 
 def _is_unchecked(finding: FoundDrift, report: DriftReport) -> bool:

@@ -43,6 +43,7 @@ class _Entry(BaseModel):
     who: str = ""
     sequence: int | None = None
     plan: str = ""
+    repair: dict[str, Any] = {}
 
 
 def list_history(context: Context, since: dt.datetime, unit: str | None = None) -> HistoryReport:
@@ -83,10 +84,10 @@ def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> 
         is_done = entry.outcome == "done"
         yield Event(
             at=entry.at,
-            kind="changed" if is_done else "failed",
+            kind="failed" if not is_done else "repaired" if entry.repair else "changed",
             unit=entry.unit,
             who=entry.who,
-            detail=f"{entry.action}: {entry.reason if is_done else entry.outcome}",
+            detail=f"{'repair, ' if entry.repair else ''}{entry.action}: {entry.reason if is_done else entry.outcome}",
             run=entry.by,
             digest=entry.plan,
             sequence=entry.sequence,
@@ -176,8 +177,7 @@ def _findings(run: DriftRun | None, unit: str | None) -> list[str]:
     """What differs, in the words of `drift`, sorted."""
     if run is None:
         return []
-    chosen = [f for f in run.open if unit in (None, f.unit)]
-    return sorted(f"{f.unit or 'undeclared'}: {f.kind} {f.object}{f': {f.path}' if f.path else ''}" for f in chosen)
+    return sorted(str(finding) for finding in run.open if unit in (None, finding.unit))
 
 
 def _list(findings: Iterable[str]) -> str:

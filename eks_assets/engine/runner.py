@@ -10,9 +10,11 @@ from typing import Any
 
 from eks_assets.engine.change_account import account_for_change
 from eks_assets.engine.gate import approved_change
+from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
+from eks_assets.engine.repair import check_repair
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
@@ -24,7 +26,7 @@ from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, Observed
 from resources.model.checks import Check
-from resources.model.errors import NotFound, PipelineError
+from resources.model.errors import PipelineError
 from resources.model.outputs import Outputs
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
@@ -32,9 +34,6 @@ from resources.probes.runner import wait_for_check
 from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.lease_table import Holder, launch_hold
-from resources.support.memory_cache import CacheKey
-
-_OUTPUTS: CacheKey[Outputs | None] = CacheKey("outputs of a unit")
 
 
 @dataclass(frozen=True)
@@ -46,40 +45,6 @@ class Result:
     observed: Observed | None
     checks: tuple[tuple[Check, CheckResult], ...]
     seconds: float
-
-
-def known_outputs(registry: Registry, unit: AnyUnit, context: Context) -> dict[str, Outputs]:
-    """The outputs of the unit's enabled dependencies, read from AWS or the cluster.
-
-    Raises NotFound for one that does not exist yet, naming the unit to deploy first."""
-    outputs: dict[str, Outputs] = {}
-    for kind in unit.inputs.values():
-        owner = registry.owner[kind]
-        if owner.is_enabled(context.env):
-            outputs[owner.name] = observed_outputs(registry, owner, context)
-        elif not any(unit.inputs[p] is kind for p in unit.optional):
-            raise NotFound(
-                f"{unit.name} needs {owner.name}, which environment {context.env.name} switches off",
-                next_step=f"enable {owner.name} in the environment file, or switch {unit.name} off too",
-            )
-    return outputs
-
-
-def observed_outputs(registry: Registry, owner: AnyUnit, context: Context) -> Outputs:
-    """The outputs of one unit as they are now. What names the thing never depends on other units' outputs, so the
-    spec that finds it may be rendered with pending inputs."""
-
-    def read() -> Outputs | None:
-        spec = render_spec(registry, context.env, owner, {})
-        return driver_of(spec).outputs(spec, context)
-
-    outputs = context.cache.get(_OUTPUTS, read, item=owner.name)
-    if outputs is None:
-        raise NotFound(
-            f"{owner.name} does not exist in {context.env.name} yet",
-            next_step=f"materialize {owner.name} first, or run: eks-assets deploy {context.env.name}",
-        )
-    return outputs
 
 
 @dataclass(frozen=True)
@@ -97,7 +62,8 @@ def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
     """Make one unit exist as the environment wants it, and wait until it is healthy.
 
     Checks that fail are returned, not raised. Raises PipelineError where it can't be applied, ApprovalMissing where it
-    lies behind a closed gate, LeaseHeld where another run holds the environment."""
+    lies behind a closed gate, LeaseHeld where another run holds the environment, Refused where a repair would do more
+    than repair."""
     redaction = Redaction(context)
     with redaction.working():
         result = _run(registry, unit, context, redaction)
@@ -153,6 +119,7 @@ def _apply_under_lease(
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
             return observation
+        repair = check_repair(registry, unit, spec, context) if context.repairs is not None else None
         if isinstance(spec, Stack):
             check_boundaries(context)
         if context.env.approval is not None:
@@ -166,7 +133,7 @@ def _apply_under_lease(
         with approved_change(unit, pending, observation.outputs, context) as grant:
             context.approved = observation.observed if is_gated else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
-            account = partial(account_for_change, context, unit, pending, spec, starter, grant, redaction)
+            account = partial(account_for_change, context, unit, pending, spec, starter, grant, redaction, repair)
             _apply(pending, driver, spec, context, redaction, account)
         return replace(observation, change=change)
 

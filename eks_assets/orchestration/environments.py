@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from eks_assets.orchestration.run_tags import launch_of
+from eks_assets.orchestration.run_tags import REPAIR_TAG, launch_of
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -30,6 +30,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
         env_context = Context.of(env, progress, run.run_id, planning=planning)
         env_context.launch = launch_of(run)
+        env_context.repairs = run.tags.get(REPAIR_TAG)
         return env_context
 
 

@@ -21,6 +21,9 @@ OUTCOME_TAG = "eks-assets/outcome"
 OUTCOME_OF = "eks-assets/outcome-of"
 # Who sent the deploy request that a run was started for: AWS's id. Whoever may launch a run may write any tag.
 SENDER_TAG = "eks-assets/sender"
+# The drift run, by its key in the ledger, that a run repairs the findings of. It only ever forbids: whoever writes it
+# can change less with it than without.
+REPAIR_TAG = "eks-assets/repair"
 PROCESS_TAG = "eks-assets/process"
 WAITING = "waiting for approval"
 

@@ -38,6 +38,7 @@ class FindingEntry(_Model):
     kind: FindingKind = Described(description="What was done to it.")
     culprit: str | None = Described(description="Who did it, as far as the layer notes that.")
     since: str | None = Described(description="When, in ISO 8601.")
+    by_hand: bool = Described(False, description="Whether only a person can put it back: a deploy does not.")
 
 
 class IgnoredEntry(FindingEntry):
@@ -91,6 +92,7 @@ def build_finding(unit: str | None, finding: Finding) -> FindingEntry:
         kind=finding.kind,
         culprit=finding.culprit or None,
         since=finding.since or None,
+        by_hand=finding.by_hand,
     )
 
 

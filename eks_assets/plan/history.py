@@ -11,7 +11,7 @@ from pydantic import Field as Described
 
 from resources.config.field_types import Model
 
-EventKind = Literal["planned", "approved", "rejected", "closed", "changed", "failed", "drifted", "in_sync"]
+EventKind = Literal["planned", "approved", "rejected", "closed", "changed", "repaired", "failed", "drifted", "in_sync"]
 
 
 class Event(Model):

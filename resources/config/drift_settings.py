@@ -1,5 +1,5 @@
 """What an environment says about drift: when it is looked for without anybody asking, how long that
-may take, and what is set aside."""
+may take, what is set aside, and whether it is repaired."""
 
 from __future__ import annotations
 
@@ -82,15 +82,23 @@ TimeZone = Annotated[
 
 class Drift(Model):
     """How drift is looked for. `cron`: when that happens by itself, in `timezone` (of the IANA database); absent means
-    never. `deadline`: what has not answered by then cannot be checked, whoever asked. `ignore`: findings that are set
-    aside for a while."""
+    never. `deadline`: what has not answered by then cannot be checked, whoever asked. `auto_repair`: whether what a
+    drift run found is repaired without anybody asking; `settle`: never what changed less than that ago. `ignore`:
+    findings that are set aside for a while."""
 
     cron: Cron | None = Field(default=None, description=_CRON)
     timezone: TimeZone = "UTC"
     deadline: Duration = "10m"
+    auto_repair: bool = Field(default=False, strict=True)
+    settle: Duration = "10m"
     ignore: tuple[IgnoredFinding, ...] = ()
 
     @property
     def deadline_seconds(self) -> int:
         """How long one detection may take, in seconds."""
         return duration_seconds(self.deadline)
+
+    @property
+    def settle_seconds(self) -> int:
+        """How long ago a change has to be before it is repaired, in seconds."""
+        return duration_seconds(self.settle)

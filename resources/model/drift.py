@@ -24,7 +24,8 @@ class Finding:
     """One difference between what was applied last and what exists. `layer`: cloudformation, helm, kubernetes, argocd,
     git or parameter; `object`: what differs, as its layer names it; `field`: where, from what is expected (`before`) to
     what is observed (`after`), the path empty for a whole object; `culprit`: who did it, as far as its layer notes
-    that; `since`: when, in ISO 8601; `resource`: of AWS, of which CloudTrail is to say who changed it."""
+    that; `since`: when, in ISO 8601; `resource`: of AWS, of which CloudTrail is to say who changed it; `by_hand`:
+    whether only a person can put it back."""
 
     layer: str
     object: str
@@ -33,6 +34,7 @@ class Finding:
     culprit: str = ""
     since: str = ""
     resource: AwsResource | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ def drift_found(
         (
             f"Something changed {env.name} behind the pipeline's back: {what}. The pipeline has changed nothing.",
             "",
-            *list_facts(env, Units=", ".join(units), Unknown=_not_compared(unknown)),
+            *list_facts(env, Units=", ".join(units), Unknown=_not_compared(unknown), Repair=_auto_repair(env)),
             "",
             "To see what differs, what a deploy would restore, and to restore it:",
             *indent_lines(f"eks-assets {verb} {env.name}" for verb in ("drift", "plan", "deploy")),
             "",
             "To keep a change instead, write it into the environment's files, or set it aside for a while:",
-            *indent_lines((f"eks-assets drift {env.name} --ignore FINDING --reason R --until DATE",)),
+            *_ignore(env),
             "",
             "Differences:",
             *indent_lines(lines),
@@ -83,6 +83,75 @@ def drift_failed(env: Environment, run_id: str, reason: str, next_step: str, day
         f"drift_failed/{day}/{_short_hash([reason])}",
         f"eks-assets drift {env.name}",
     )
+
+
+def drift_repaired(
+    env: Environment, run_id: str, what: str, changed: Sequence[str], *, is_waiting: bool = False
+) -> Notification:
+    """Drift was repaired without anybody asking. `what`: the findings, in words; `changed`: what the run changed, a
+    line each; `is_waiting`: whether part of it waits for approval."""
+    done = f"repaired: {count_words(len(changed), 'unit')}" if changed else "not repaired: it waits for approval"
+    return Notification(
+        "drift_repaired",
+        f"[{env.name}] drift {done}",
+        (
+            f"What was changed in {env.name} behind the pipeline's back is {done} (drift.auto_repair).",
+            "",
+            *list_facts(env, Run=run_id, Findings=what),
+            *(("", "Part of it waits for approval:", *_deploy(env)) if is_waiting else ()),
+            "",
+            "To see whether anything still differs, and what was repaired by which run:",
+            *indent_lines(f"eks-assets {verb} {env.name}" for verb in ("drift", "history")),
+            "",
+            "To keep such a change next time, write it into the environment's files, or set it aside for a while:",
+            *_ignore(env),
+            *(("", "Changed:", *indent_lines(changed)) if changed else ()),
+        ),
+        f"drift_repaired/{run_id}",
+        f"eks-assets history {env.name}",
+    )
+
+
+def repair_failed(
+    env: Environment, run_id: str, unit: str, reason: str, next_step: str, what: str, changed: Sequence[str] = ()
+) -> Notification:
+    """A repair ended with a failure, and is not tried again until the findings change. `reason`, `next_step`: the
+    error's own words, secrets masked; `what`, `changed`: as for `drift_repaired`."""
+    return Notification(
+        "repair_failed",
+        f"[{env.name}] drift was not repaired: {unit}",
+        (
+            f"A repair of {env.name} (drift.auto_repair) failed in {unit}. It is not tried again until the findings "
+            "change.",
+            "",
+            *list_facts(env, Run=run_id, Unit=unit, Findings=what),
+            "",
+            "Reason:",
+            *indent_lines(split_lines(reason)),
+            "",
+            *(("Next:", *indent_lines(split_lines(next_step)), "") if next_step else ()),
+            "To see what differs, and to put it back:",
+            *indent_lines(f"eks-assets {verb} {env.name}" for verb in ("drift", "deploy")),
+            *(("", "Repaired before that:", *indent_lines(changed)) if changed else ()),
+        ),
+        f"repair_failed/{run_id}",
+        f"eks-assets drift {env.name}",
+    )
+
+
+def _ignore(env: Environment) -> list[str]:
+    return indent_lines((f"eks-assets drift {env.name} --ignore FINDING --reason R --until DATE",))
+
+
+def _deploy(env: Environment) -> list[str]:
+    return indent_lines((f"eks-assets deploy {env.name}",))
+
+
+def _auto_repair(env: Environment) -> str | None:
+    settings = env.drift
+    if settings is None or not settings.auto_repair:
+        return None
+    return f"what may be repaired by itself is, once it is {settings.settle} old (drift.auto_repair)"
 
 
 def _not_compared(unknown: int) -> str | None:

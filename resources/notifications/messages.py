@@ -25,6 +25,8 @@ Kind = Literal[
     "drift_found",
     "drift_resolved",
     "drift_failed",
+    "drift_repaired",
+    "repair_failed",
 ]
 
 # SNS: a subject has less than 100 characters; 256 KiB hold the message and its attributes.

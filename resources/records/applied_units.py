@@ -1,9 +1,11 @@
-"""Which units have been applied, as the ledger says: what is gone of one of them was removed."""
+"""Which units have been applied, and as what, as the ledger says: what is gone of one of them was removed."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from resources.context import Context
 from resources.model.errors import AccessDenied, NotFound
@@ -19,13 +21,24 @@ _MADE = ("create", "update", "replace")
 def applied_at(context: Context, unit: str) -> str | None:
     """When the unit was last changed with success, in ISO 8601; None where it never was, as far as whom we read as may
     know. Raises Transient."""
+    entry = _last_success(context, unit)
+    return str(entry["at"]) if entry is not None and entry.get("action") in _MADE else None
+
+
+def applied_spec(context: Context, unit: str) -> str | None:
+    """The digest of the spec that the unit was applied from last; None where the ledger has none. Raises Transient."""
+    entry = _last_success(context, unit) or {}
+    return str(entry["spec"]) if entry.get("spec") else None
+
+
+def _last_success(context: Context, unit: str) -> Mapping[str, Any] | None:
     name = re.compile(rf"{re.escape(ENTRIES)}\d{{4}}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)-{re.escape(unit)}(?:\.\d+)?\.json")
     try:
         keys = context.cache.get(_KEYS, lambda: list_keys(context, ENTRIES))
         for key in [key for key in reversed(keys) if name.fullmatch(key)][:_LOOKED_AT]:
-            entry = json.loads(read_key(context, key))
+            entry: Mapping[str, Any] = json.loads(read_key(context, key))
             if entry.get("outcome") == "done":
-                return str(entry["at"]) if entry.get("action") in _MADE else None
+                return entry
     except (AccessDenied, NotFound):  # bootstrapped by an earlier version, or not at all
         return None
     return None

@@ -10,6 +10,7 @@ import datetime as dt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from resources.context import Context
+from resources.model.errors import NotFound
 from resources.records.ledger import list_keys, read_key, write_once
 
 PREFIX = "drift/"
@@ -24,7 +25,8 @@ class _Recorded(BaseModel):
 
 
 class FoundDrift(_Recorded):
-    """One finding, without its values. `unit`: None for what no unit declares."""
+    """One finding, without its values. `unit`: None for what no unit declares; `found_at`: when a run found it first
+    since its unit was applied last."""
 
     id: str
     unit: str | None
@@ -34,12 +36,31 @@ class FoundDrift(_Recorded):
     kind: str
     culprit: str | None = None
     since: str | None = None
+    by_hand: bool = False
+    found_at: AwareDatetime | None = None
+
+    @property
+    def place(self) -> str:
+        """What differs, and where in it."""
+        return f"{self.object}: {self.path}" if self.path else self.object
+
+    def __str__(self) -> str:
+        return f"{self.unit or 'undeclared'}: {self.kind} {self.place}"
+
+    def changed_at(self, run_at: dt.datetime) -> dt.datetime:
+        """When it was changed; where nobody knows that, when a run found it first, the one of `run_at` at the latest.
+        No time is later than that run's."""
+        try:
+            known = dt.datetime.fromisoformat(self.since or "")
+        except ValueError:
+            return self.found_at or run_at
+        return min(known if known.tzinfo else known.replace(tzinfo=dt.UTC), run_at)
 
 
 class DriftRun(_Recorded):
     """What one run found in the whole environment. `unsettled`: findings of earlier runs that this one could not check.
-    `unknown`, `ignored`: how many. `event`: names the time since when exactly these findings stand; `is_told`: whether
-    people need no other notification of them."""
+    `unknown`, `ignored`: how many; `ignored_in`: the units of what is ignored. `event`: names the time since when
+    exactly these findings stand; `is_told`: whether people need no other notification of them."""
 
     environment: str
     at: AwareDatetime
@@ -48,6 +69,7 @@ class DriftRun(_Recorded):
     unsettled: tuple[FoundDrift, ...] = ()
     unknown: int = 0
     ignored: int = 0
+    ignored_in: tuple[str, ...] = ()
     seconds: float = 0.0
     event: str = ""
     is_told: bool = False
@@ -65,6 +87,15 @@ def record_drift_run(context: Context, run: DriftRun) -> str:
     # Where there is one already, it is this one: botocore sends again what it got no answer to.
     write_once(context, key, run.model_dump(mode="json"))
     return key
+
+
+def read_drift_run(context: Context, key: str) -> DriftRun:
+    """The record under that key. Raises NotFound for none and for what is no record of a drift run, AccessDenied,
+    Transient."""
+    try:
+        return DriftRun.model_validate_json(read_key(context, key) if key.startswith(PREFIX) else b"")
+    except ValidationError:
+        raise NotFound(f"the ledger has no drift run {key!a}") from None
 
 
 def last_drift_run(context: Context) -> tuple[str, DriftRun] | None:

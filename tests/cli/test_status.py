@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from eks_assets.cli.commands.status import exit_code, print_status, status_report
+from eks_assets.engine.repair import UnitRepair
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.model.errors import AccessDenied, OperationFailed, PipelineError
 from resources.records.drift_runs import DriftRun, FoundDrift
@@ -69,6 +70,20 @@ def test_status_says_how_old_the_last_drift_run_is() -> None:
     ahead = drift_run(-timedelta(hours=1))  # this machine's clock is slow
     assert status_report(environment(), ahead)["drift"]["age_seconds"] == 0
     assert "compared, 0 s ago\n" in lines_of(ahead)
+
+
+def test_status_says_what_is_repaired_by_itself_and_what_is_not() -> None:
+    """In both forms, where the environment's file asks for it."""
+    drift, text = drift_run(timedelta(minutes=5)), StringIO()
+    repairs = [UnitRepair("loki", (FOUND,)), UnitRepair("efs", (FOUND,), "it is forward-only")]
+    print_status(environment(), Console(file=text, width=200), 1.0, drift, repairs)
+    assert "  loki: repaired by itself, once for these findings\n" in text.getvalue()
+    assert "  efs: not repaired: it is forward-only\n" in text.getvalue()
+    document = status_report(environment(), drift, repairs)
+    assert schema_faults(document, SCHEMA) == []
+    expected = [{"unit": "loki", "reason": ""}, {"unit": "efs", "reason": "it is forward-only"}]
+    assert document["drift"]["repair"] == expected
+    assert "repair" not in status_report(environment(), drift)["drift"]
 
 
 def test_status_says_where_no_drift_run_is_known() -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from eks_assets.engine.drift_record import drift_notification, follow_run
-from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding
+from eks_assets.plan.drift import DriftReport, IgnoredEntry, UncheckedEntry, build_finding
 from resources.config.environment import Environment
 from resources.model.change import FieldChange
 from resources.model.drift import Finding
@@ -63,6 +63,28 @@ def test_finding_that_cannot_be_checked_is_not_gone() -> None:
         assert ([f.path for f in blind.unsettled], blind.findings, blind.is_told) == (["x"], (), True)
         assert after("2", blind, report()).open == ()
     assert after("1", found, report(**unknown("Secret/a/c"))).open == ()
+
+
+def test_record_says_since_when_it_is_found_and_not_applied() -> None:
+    """The first run that found it counts, until it is gone once, or its unit was applied since."""
+    hour = dt.timedelta(hours=1)
+    first = follow_run(None, report("x"), AT, "run")
+    second = follow_run(("1", first), report("x", "y"), AT + hour, "run")
+    assert [f.found_at for f in second.findings] == [AT, AT + hour]
+    blind = follow_run(("2", second), report(**unknown("u")), AT + 2 * hour, "run")
+    assert [f.found_at for f in blind.open] == [AT, AT + hour]
+    third = follow_run(("3", blind), report("x"), AT + 3 * hour, "run", {"u": AT - hour})
+    assert [f.found_at for f in third.findings] == [AT]
+    fourth = follow_run(("4", third), report("x"), AT + 4 * hour, "run", {"u": AT + 3 * hour})
+    assert [f.found_at for f in fourth.findings] == [AT + 4 * hour]
+    again = follow_run(("5", follow_run(("4", third), report(), AT, "run")), report("x"), AT + 5 * hour, "run")
+    assert [f.found_at for f in again.findings] == [AT + 5 * hour]
+
+
+def test_record_names_the_units_of_what_is_ignored() -> None:
+    """So that nobody repairs what somebody set aside."""
+    ignored = IgnoredEntry(**entry("x").model_dump(), reason="agreed", until="9999-12-31")
+    assert follow_run(None, report(ignored=(ignored,)), AT, "run").ignored_in == ("u",)
 
 
 def test_record_holds_no_value_and_comes_after_the_one_before() -> None:

@@ -28,6 +28,7 @@ _STYLE = {
     "rejected": "red",
     "closed": "red",
     "drifted": "magenta",
+    "repaired": "cyan",
     "approved": "green",
     "planned": "dim",
 }
@@ -39,7 +40,7 @@ Unit = Annotated[str | None, typer.Option("--unit", help="Only what was asked, d
 
 
 def history(environment: EnvironmentName, since: Since = "30d", unit: Unit = None, json_output: Json = False) -> None:
-    """Show who planned, approved, rejected and changed what, what failed and what drifted, the newest last."""
+    """Show who planned, decided, changed and repaired what, what failed and what drifted, the newest last."""
     registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
     begin = parse_since(since, dt.datetime.now(dt.UTC))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,9 +18,12 @@ from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.engine.planner import plan_environment
+from eks_assets.engine.repair import UnitRepair, choose_repairs
+from eks_assets.graph.registry import Registry
 from eks_assets.plan.drift_wording import age_words
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
 from eks_assets.units import load_registry
+from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import escape_lines
@@ -49,12 +53,13 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     reading = in_background(partial(_last_drift, context), "last drift run")
     plan = plan_environment(registry, context)
     drift = reading.result()
+    repairs = _repairs(registry, env, drift)
     if json_output:
-        print(json.dumps(status_report(plan, drift), indent=2))
+        print(json.dumps(status_report(plan, drift, repairs), indent=2))
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        print_status(plan, console, time.monotonic() - began, drift)
+        print_status(plan, console, time.monotonic() - began, drift, repairs)
     raise SystemExit(exit_code(plan))
 
 
@@ -69,6 +74,15 @@ def _last_drift(context: Context) -> DriftRun | PipelineError | None:
     return last[1] if last else None
 
 
+def _repairs(
+    registry: Registry, env: Environment, drift: DriftRun | PipelineError | None
+) -> tuple[UnitRepair, ...] | None:
+    """What becomes of the findings by itself; None where nothing does."""
+    if not isinstance(drift, DriftRun) or env.drift is None or not env.drift.auto_repair:
+        return None
+    return choose_repairs(registry, env, drift, datetime.now(UTC))
+
+
 def exit_code(plan: EnvironmentPlan) -> int:
     """0 all well, 1 something failed or a check is red, 3 only an approval is missing, 4 something pending."""
     states = {u.state for u in plan.units}
@@ -79,9 +93,13 @@ def exit_code(plan: EnvironmentPlan) -> int:
     return 4 if "pending" in states else 3 if "waiting" in states else 0
 
 
-def status_report(plan: EnvironmentPlan, drift: DriftRun | PipelineError | None = None) -> dict[str, Any]:
+def status_report(
+    plan: EnvironmentPlan,
+    drift: DriftRun | PipelineError | None = None,
+    repairs: Sequence[UnitRepair] | None = None,
+) -> dict[str, Any]:
     """What `status --json` prints: docs/status.md, docs/status.schema.json. `drift`: what the last run found, or why
-    that cannot be read."""
+    that cannot be read; `repairs`: what becomes of that by itself, None where nothing does."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "environment": plan.environment,
@@ -95,18 +113,21 @@ def status_report(plan: EnvironmentPlan, drift: DriftRun | PipelineError | None 
             }
             for u in plan.units
         ],
-        "drift": _drift(drift),
+        "drift": _drift(drift, repairs),
     }
 
 
-def _drift(drift: DriftRun | PipelineError | None) -> dict[str, Any] | None:
+def _drift(
+    drift: DriftRun | PipelineError | None, repairs: Sequence[UnitRepair] | None = None
+) -> dict[str, Any] | None:
     if isinstance(drift, PipelineError):
         return {"error": drift.message}
     if drift is None:
         return None
     counts = {"findings": len(drift.open), "unknown": drift.unknown, "ignored": drift.ignored}
     at = drift.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"at": at, "age_seconds": round(_age(drift)), "run": drift.run, **counts}
+    repair = {} if repairs is None else {"repair": [{"unit": r.unit, "reason": r.reason} for r in repairs]}
+    return {"at": at, "age_seconds": round(_age(drift)), "run": drift.run, **counts, **repair}
 
 
 def _age(drift: DriftRun) -> float:
@@ -126,10 +147,14 @@ def _check(check: CheckState, now: str) -> dict[str, Any]:
 
 
 def print_status(
-    plan: EnvironmentPlan, console: Console, seconds: float, drift: DriftRun | PipelineError | None = None
+    plan: EnvironmentPlan,
+    console: Console,
+    seconds: float,
+    drift: DriftRun | PipelineError | None = None,
+    repairs: Sequence[UnitRepair] | None = None,
 ) -> None:
-    """The table for people, a line about the last drift run, and a last line that counts the states. `seconds`: how
-    long the command took."""
+    """The table for people, a line about the last drift run with one for each unit that it found something in, where
+    that is repaired by itself, and a last line that counts the states. `seconds`: how long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
@@ -147,6 +172,9 @@ def print_status(
     print_text(
         console, f"drift: {_drift_words(drift)}", "yellow" if isinstance(drift, DriftRun) and drift.open else "dim"
     )
+    for repair in repairs or ():
+        what = f"not repaired: {repair.reason}" if repair.reason else "repaired by itself, once for these findings"
+        print_text(console, f"  {repair.unit}: {what}", "dim")
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
     counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     print_text(console, f"{plan.environment}: {counted} ({seconds:.1f} s)")

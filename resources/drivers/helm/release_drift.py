@@ -49,4 +49,5 @@ def _package_drift(release: Release, applied: HelmRelease, context: Context) -> 
         return Drift(unchecked=(Unchecked(title, error.message),))
     if digest.removeprefix("sha256:").startswith(key):
         return Drift()
-    return Drift((Finding("helm", title, FieldChange("digest", f"sha256:{key}...", digest), "changed"),))
+    change = FieldChange("digest", f"sha256:{key}...", digest)
+    return Drift((Finding("helm", title, change, "changed", by_hand=True),))

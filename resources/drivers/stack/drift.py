@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,7 @@ from resources.context import Context
 from resources.drivers.stack.comparison import LAYER, Comparison, Difference
 from resources.drivers.stack.known_writers import known_writer
 from resources.drivers.stack.live.comparison import compare_live
+from resources.drivers.stack.operations import VERSIONS
 from resources.drivers.stack.status import accepts_updates, describe_stack
 from resources.model.change import FieldChange
 from resources.model.drift import EXISTS, AwsResource, Drift, Finding, FindingKind, Unchecked
@@ -39,7 +41,8 @@ def stack_drift(name: str, context: Context) -> Drift:
     comparison = compare_stack(name, context)
     if comparison is None:
         return Drift(is_pending=True)
-    return Drift(tuple(d.finding for d in comparison.drifted), comparison.unchecked)
+    findings = (replace(d.finding, by_hand=bool(d.by_hand) or is_version(d)) for d in comparison.drifted)
+    return Drift(tuple(findings), comparison.unchecked)
 
 
 def compare_stack(name: str, context: Context) -> Comparison | None:
@@ -128,6 +131,11 @@ def _findings(resource: StackResourceDriftTypeDef) -> Iterator[Finding]:
         expected = None if kind == "extra" else _value(difference["ExpectedValue"])
         observed = None if kind == "missing" else _value(difference["ActualValue"])
         yield Finding(LAYER, title, FieldChange(path, expected, observed), kind, resource=changed)
+
+
+def is_version(difference: Difference) -> bool:
+    """Whether it is a Kubernetes version, of which EKS takes none back."""
+    return difference.top in VERSIONS.get(difference.kind, ())
 
 
 def _title(resource: Mapping[str, Any]) -> str:

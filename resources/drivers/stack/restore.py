@@ -8,8 +8,7 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.stack.comparison import ComparedStack, Comparison, Difference
-from resources.drivers.stack.drift import compare_stack, forget_comparisons
-from resources.drivers.stack.operations import VERSIONS
+from resources.drivers.stack.drift import compare_stack, forget_comparisons, is_version
 from resources.model.change import Observed
 from resources.model.drift import Finding
 from resources.model.errors import OperationFailed, Refused
@@ -73,14 +72,14 @@ def moved_already(observed: ComparedStack, wanted: Mapping[str, Any]) -> frozens
     return frozenset(
         (d.logical_id, d.top)
         for d in observed.comparison.differences
-        if _is_version(d) and resources.get(d.logical_id, {}).get("Properties", {}).get(d.top) == d.finding.field.after
+        if is_version(d) and resources.get(d.logical_id, {}).get("Properties", {}).get(d.top) == d.finding.field.after
     )
 
 
 def list_by_hand(differences: tuple[Difference, ...]) -> Iterator[str]:
     """What a deploy cannot put back, a sentence each with what to do instead."""
     for difference in differences:
-        if _is_version(difference):
+        if is_version(difference):
             version = difference.finding.field.after
             yield f"{difference.place}: EKS takes no version back; set {version} in the environment's files"
         elif difference.by_hand:
@@ -95,7 +94,7 @@ def list_restored_reach(differences: tuple[Difference, ...]) -> tuple[str, ...]:
 
 def refuse_versions(spec: Stack[Any], differences: tuple[Difference, ...]) -> None:
     """Raises Refused where putting it back would take a Kubernetes version back."""
-    if moved := tuple(d for d in differences if _is_version(d)):
+    if moved := tuple(d for d in differences if is_version(d)):
         raise Refused(
             f"stack {spec.name} was not changed: {'; '.join(d.place for d in moved)}: EKS takes no version back",
             next_step="; ".join(list_by_hand(moved)),
@@ -116,7 +115,3 @@ def refuse_leftovers(spec: Stack[Any], ignored: Collection[str], context: Contex
         next_step="; ".join(list_by_hand(left))
         or "put it back by hand, or set in the environment's files what is there",
     )
-
-
-def _is_version(difference: Difference) -> bool:
-    return difference.top in VERSIONS.get(difference.kind, ())
