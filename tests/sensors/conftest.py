@@ -92,6 +92,7 @@ class Daemon:
             status=TickStatus.SUCCESS,
             timestamp=time.time(),
             run_ids=[run.run_id],
+            run_keys=[key] if (key := run.tags.get("dagster/run_key")) else [],
             selector_id=state.selector_id,
         )
         self.instance.create_tick(tick)

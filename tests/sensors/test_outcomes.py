@@ -207,3 +207,41 @@ def test_runs_of_other_projects_are_ignored(daemon: Daemon, sent: list[Notificat
     daemon.tick(outcomes_sensor)
     assert sent == []
     assert "no run has ended" in daemon.said
+
+
+REPAIR = {"eks-assets/repair": "drift/x.json", "eks-assets/why": "network: changed Subnet: Tags"}
+
+
+def test_each_repair_is_notified_with_its_findings(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """What was put back, and by which run; of a run that found nothing left to repair, nobody is told."""
+    done = run(network, efs, **REPAIR)
+    run(efs, **REPAIR)
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert notification.kind == "drift_repaired"
+    assert notification.subject == "[acme-dev] drift repaired: 1 unit"
+    assert notification.event_id == f"drift_repaired/{done.run_id}"
+    assert "Findings:    network: changed Subnet: Tags" in notification.lines
+    assert "  network: created in 12.3 s" in notification.lines
+
+
+def test_repair_that_fails_is_notified_with_what_to_do(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """As a failed deploy, with what was repaired before that."""
+    run(network, certificate, **REPAIR)
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert notification.kind == "repair_failed"
+    assert notification.subject == "[acme-dev] drift was not repaired: certificate"
+    text = "\n".join(notification.lines)
+    assert "It is not tried again until the findings change." in text
+    assert {"  add the record", "  network: created in 12.3 s"} <= set(notification.lines)
+
+
+def test_repair_that_waits_for_approval_is_notified(daemon: Daemon, sent: list[Notification], run: Run) -> None:
+    """Nobody else says so: a repair submits nothing."""
+    waiting = run(efs, **REPAIR)
+    record_outcome(daemon.instance, waiting.dagster_run, WAITING)
+    daemon.tick(outcomes_sensor)
+    (notification,) = sent
+    assert notification.subject == "[acme-dev] drift not repaired: it waits for approval"
+    assert "  eks-assets deploy acme-dev" in notification.lines
