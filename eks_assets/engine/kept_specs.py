@@ -20,6 +20,9 @@ from resources.model.specs import Spec
 from resources.records.digest_key import create_digest_key, load_digest_key
 from resources.records.ledger import read_key, write_once
 
+# Fields of specs that say how something is applied, not what.
+_HOW = ("timeout", "on_failure", "may_replace")
+
 
 def keep_spec(context: Context, spec: Spec[Any], secrets: Collection[str]) -> str | None:
     """Keep what is applied, and return its digest. `secrets`: what else is secret, in whatever text it stands. None,
@@ -36,14 +39,14 @@ def keep_spec(context: Context, spec: Spec[Any], secrets: Collection[str]) -> st
 
 
 def is_kept_spec(context: Context, digest: str, spec: Spec[Any]) -> bool:
-    """Whether the spec says what the one says that is kept under this digest. A field that the spec's type did not have
-    then counts as its default. Raises NotFound, AccessDenied, Transient."""
+    """Whether the spec wants what the one wants that is kept under this digest, however either is applied. A field that
+    the spec's type did not have then counts as its default. Raises NotFound, AccessDenied, Transient."""
     kept: dict[str, Any] = json.loads(read_key(context, f"specs/{digest.removeprefix('sha256:')}.json"))
     document, key = _document(spec), load_digest_key(context)
     defaults = {name: field.get_default() for name, field in type(spec).model_fields.items() if not field.is_required()}
-    then = {**_json(defaults), **kept["spec"]}
-    hidden = without_secrets(document, key)["spec"]
-    return bool(kept["type"] == document["type"]) and _is_same(then, hidden, key)
+    then, now = {**_json(defaults), **kept["spec"]}, without_secrets(document, key)["spec"]
+    wanted = ({name: value for name, value in fields.items() if name not in _HOW} for fields in (then, now))
+    return bool(kept["type"] == document["type"]) and _is_same(*wanted, key)
 
 
 def _is_same(kept: Any, now: Any, key: bytes | None) -> bool:

@@ -111,8 +111,10 @@ def check_repair(registry: Registry, unit: AnyUnit, spec: Spec[Any], context: Co
     if repair is None or reason:
         raise _refused(unit, reason, context)
     digest = applied_spec(context, unit.name)
-    if digest is None or not is_kept_spec(context, digest, spec):
-        reason = "the environment's files, or the program, want another spec than the ledger says was applied last"
+    if digest is None:
+        raise _refused(unit, "the ledger does not say what was applied last", context)
+    if not is_kept_spec(context, digest, spec):
+        reason = "the environment's files, or the program, want another spec than was applied last"
         raise _refused(unit, reason, context)
     return _account(key, repair.findings)
 

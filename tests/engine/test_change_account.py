@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eks_assets.engine.kept_specs import keep_spec
+from eks_assets.engine.kept_specs import is_kept_spec, keep_spec
 from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit, unit
@@ -20,7 +20,7 @@ from resources.model.errors import OperationFailed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import HelmRelease, Parameter, Stack
 from resources.records.change_entry import list_entries
-from resources.records.ledger import list_versions, read_key
+from resources.records.ledger import list_versions, read_key, write_once
 from sandbox.account import ACCOUNT
 from tests.helpers.embedded_aws_server import resource
 from tests.helpers.embedded_gate import EmbeddedGate, GateAccount, gate_account
@@ -138,3 +138,23 @@ def test_spec_that_cannot_be_kept_stops_nobody(gate: EmbeddedGate) -> None:
     assert keep_spec(context, Stack[NoOutputs](template={"Number": 2**70}), ()) is None
     (line,) = lines
     assert "the ledger does not keep this spec" in line
+
+
+def test_kept_spec_is_known_again(gate: EmbeddedGate) -> None:
+    """With what was a secret when it was kept, and without what says how long to wait; nothing else may differ."""
+    context = gate.context()
+    values = {"motto": BECOMES, "password": NAMED, "nested": {"items": [1, True, None]}, "banner": f"say {DECODED}"}
+    spec = HelmRelease(name="r", namespace="n", repository="oci://here", chart="c", version="1", values=values)
+    digest = keep_spec(context, spec, [BECOMES, DECODED])
+    assert digest is not None
+    assert is_kept_spec(context, digest, spec.model_copy(update={"timeout": 7.0}))
+    others = [{**values, "motto": "other"}, {**values, "password": "other"}, {**values, "more": None}, {}]
+    for other in (*others, {**values, "nested": {"items": [1, True]}}):
+        assert not is_kept_spec(context, digest, spec.model_copy(update={"values": other}))
+    assert not is_kept_spec(context, digest, spec.model_copy(update={"version": "2"}))
+    assert not is_kept_spec(context, digest, Parameter[NoOutputs](name="r", value="1"))
+    shorter = json.loads(read_key(context, f"specs/{digest.removeprefix('sha256:')}.json"))
+    del shorter["spec"]["skip_crds"]
+    write_once(context, "specs/shorter.json", shorter)
+    assert is_kept_spec(context, "sha256:shorter", spec), "an earlier version knew no such field"
+    assert not is_kept_spec(context, "sha256:shorter", spec.model_copy(update={"skip_crds": True}))

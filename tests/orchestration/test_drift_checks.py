@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
-from eks_assets.engine import drift
+from eks_assets.engine import drift, repair
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
+from eks_assets.orchestration.assets import asset_for
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.drift_checks import build_drift, build_drift_checks
 from eks_assets.orchestration.environments import Platform
+from eks_assets.orchestration.run_tags import REPAIR_TAG
 from resources.aws.session import Aws
 from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Environment
@@ -70,10 +75,24 @@ class World:
         assert result.success, failure(result)
         return result
 
+    def deploy(self, **tags: str) -> dg.ExecuteInProcessResult:
+        """A run that deploys the first parameter."""
+        return dg.materialize(
+            [asset_for(first, REGISTRY, CodeLocation())],
+            partition_key="sandbox",
+            resources={"platform": Platform()},
+            instance=self.instance,
+            raise_on_error=False,
+            tags=tags,
+        )
+
     def record(self) -> DriftRun:
+        return self.newest()[1]
+
+    def newest(self) -> tuple[str, DriftRun]:
         last = last_drift_run(Context.of(self.env))
         assert last is not None
-        return last[1]
+        return last
 
     def mails(self) -> list[str]:
         """The subjects that came since the last look."""
@@ -154,6 +173,29 @@ def test_new_findings_are_shown_kept_and_told_once(world: World) -> None:
     assert world.mails() == ["[sandbox] drift resolved"]
     world.run()
     assert world.mails() == []
+
+
+def test_run_with_the_tag_of_a_drift_run_repairs_what_that_found(
+    world: World, environments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the rights of the deployer, and only once it has settled and the environment's file asks for it."""
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(environments))
+    world.put("efs/file-system-id", "fs-0")
+    assert shown(world.deploy(), "first")["result"].startswith("updated in ")
+    world.put("efs/file-system-id", "fs-2")
+    world.run()
+    key, _ = world.newest()
+    assert "first in sandbox is not repaired: auto_repair is off" in failure(world.deploy(**{REPAIR_TAG: key}))
+    file = environments / "sandbox.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "drift": {"auto_repair": True}}))
+    assert "it changed less than 10m ago, and settles at" in failure(world.deploy(**{REPAIR_TAG: key}))
+    real = repair.server_time
+    monkeypatch.setattr(repair, "server_time", lambda context: real(context) + dt.timedelta(minutes=11))
+    result = world.deploy(**{REPAIR_TAG: key})
+    assert shown(result, "first")["result"].startswith("updated in ")
+    world.run()
+    assert world.record().open == ()
+    assert world.mails() == ["[sandbox] drift: 1 difference in 1 unit", "[sandbox] drift resolved"]
 
 
 def test_what_cannot_be_checked_is_no_success(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
