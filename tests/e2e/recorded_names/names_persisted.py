@@ -41,7 +41,13 @@ from resources.context import Context
 from resources.drivers.stack.change_sets import _uploaded as upload_template
 from resources.model.digests import digest_of
 from resources.model.outputs import plain_document
-from resources.notifications.drift_messages import drift_failed, drift_found, drift_resolved
+from resources.notifications.drift_messages import (
+    drift_failed,
+    drift_found,
+    drift_repaired,
+    drift_resolved,
+    repair_failed,
+)
 from resources.notifications.messages import (
     approval_needed,
     deploy_succeeded,
@@ -188,6 +194,8 @@ def event_ids() -> dict[str, str]:
         drift_found(env, []),
         drift_resolved(env),
         drift_failed(env, "run-1", "why", "", "2025-03-01"),
+        drift_repaired(env, "run-1", "what", []),
+        repair_failed(env, "run-1", "network", "why", "", "what"),
     )
     return {event.kind: event.event_id for event in events}
 
