@@ -45,8 +45,11 @@ def is_kept_spec(context: Context, digest: str, spec: Spec[Any]) -> bool:
     document, key = _document(spec), load_digest_key(context)
     defaults = {name: field.get_default() for name, field in type(spec).model_fields.items() if not field.is_required()}
     then, now = {**_json(defaults), **kept["spec"]}, without_secrets(document, key)["spec"]
-    wanted = ({name: value for name, value in fields.items() if name not in _HOW} for fields in (then, now))
-    return bool(kept["type"] == document["type"]) and _is_same(*wanted, key)
+    return bool(kept["type"] == document["type"]) and _is_same(_wanted(then), _wanted(now), key)
+
+
+def _wanted(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name not in _HOW}
 
 
 def _is_same(kept: Any, now: Any, key: bytes | None) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine import repair
 from eks_assets.engine.drift import detect_drift
 from eks_assets.engine.drift_record import keep_report
 from eks_assets.engine.history import list_history
@@ -29,6 +28,7 @@ from resources.model.errors import ApprovalMissing, NotFound, Refused
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
 from resources.records.change_entry import list_entries
+from resources.records.clock import server_time
 from resources.records.drift_runs import DriftRun, last_drift_run
 from tests.helpers.embedded_aws_server import resource
 from tests.helpers.embedded_gate import gate_account
@@ -108,8 +108,8 @@ class Repaired:
 def repaired(sandbox_env: Environment, account: None, monkeypatch: pytest.MonkeyPatch) -> Repaired:
     """Repairs come `later` than the changes of a test: an hour, unless it says otherwise."""
     fields = {"target_env": f"r{next(NUMBERS)}", "roles": Roles(), "drift": REPAIRED}
-    made, real = Repaired(sandbox_env.model_copy(update=fields)), repair.server_time
-    monkeypatch.setattr(repair, "server_time", lambda context: real(context) + made.later)
+    made = Repaired(sandbox_env.model_copy(update=fields))
+    monkeypatch.setattr("eks_assets.engine.repair.server_time", lambda context: server_time(context) + made.later)
     return made
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from eks_assets.engine import drift, repair
+from eks_assets.engine import drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.orchestration.assets import asset_for
@@ -28,6 +28,7 @@ from resources.config.names import topic_name
 from resources.context import Context
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
+from resources.records.clock import server_time
 from resources.records.drift_runs import DriftRun, last_drift_run
 from tests.helpers.embedded_gate import gate_account
 from tests.helpers.materialization import failure, shown
@@ -189,8 +190,8 @@ def test_run_with_the_tag_of_a_drift_run_repairs_what_that_found(
     file = environments / "sandbox.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "drift": {"auto_repair": True}}))
     assert "it changed less than 10m ago, and settles at" in failure(world.deploy(**{REPAIR_TAG: key}))
-    real = repair.server_time
-    monkeypatch.setattr(repair, "server_time", lambda context: real(context) + dt.timedelta(minutes=11))
+    later = dt.timedelta(minutes=11)
+    monkeypatch.setattr("eks_assets.engine.repair.server_time", lambda context: server_time(context) + later)
     result = world.deploy(**{REPAIR_TAG: key})
     assert shown(result, "first")["result"].startswith("updated in ")
     world.run()
