@@ -56,6 +56,8 @@ _DENIED = {
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _MISSING = {
     "ResourceNotFoundException",
+    "NotFoundException",
+    "NoSuchResourceException",
     "ParameterNotFound",
     "NoSuchEntity",
     "NoSuchKey",

@@ -53,7 +53,9 @@ def _created_zone(context: Context) -> str | None:
     name = f"{context.env.hosted_zone.name}."
     with aws_call(f"looking for the zone {name}"):
         zones = context.aws.client("route53").list_hosted_zones_by_name(DNSName=name)["HostedZones"]
-    return next((z["Id"].rpartition("/")[2] for z in zones if z["Name"] == name), None)
+    # A private one may have the same name.
+    public = (zone for zone in zones if zone["Name"] == name and not zone.get("Config", {}).get("PrivateZone"))
+    return next((zone["Id"].rpartition("/")[2] for zone in public), None)
 
 
 def _zone(context: Context, zone_id: str) -> tuple[str, frozenset[str]]:

@@ -84,10 +84,11 @@ def open_account(env: Environment, seconds: float) -> tuple[Context | None, list
     """The account as the first of planner, deployer and the caller that it can be read as, and why the others could
     not: before bootstrap, an administrator finds no role."""
     faults: list[tuple[str, str]] = []
+    end = time.monotonic() + seconds
     for who, open_as in _readers(env).items():
         try:
             aws = open_as()
-            arn = in_background(aws.check_account, f"open as {who}").result(timeout=seconds)
+            arn = in_background(aws.check_account, f"open as {who}").result(timeout=end - time.monotonic())
         except TimeoutError:
             faults.append((f"AWS does not answer {who} within {seconds:.0f} s", "reach AWS from here, by a proxy"))
             break

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LINKED_NAMES = {SPOT: "AWSServiceRoleForEC2Spot"}
 _MOST_NAMED = 6
 _MOST_ACTIONS = 50
+_LANES = 3  # the simulator takes some tenths of a second for each question
 
 
 def _bootstrap(env: Environment) -> str:
@@ -42,13 +43,25 @@ def check_bootstrap(context: Context) -> Iterator[Line]:
     try:
         outdated = list_outdated_rights(context)
     except NotFound:
-        yield Line.error(f"account {env.account} was not bootstrapped for {env.resource_prefix}", _bootstrap(env))
+        yield _without_bootstrap(context)
         return
     if outdated:
         message = f"bootstrap would give other rights today than it did: {_some(outdated)} differ"
         yield Line.warning(message, f"an administrator: {_bootstrap(env)}")
     else:
         yield Line.ok("bootstrap gave the rights that this version needs")
+
+
+def _without_bootstrap(context: Context) -> Line:
+    """Administrators may have made on their own what bootstrap makes."""
+    env, role = context.env, deployer_role(context.env)
+    try:
+        with aws_call(f"reading the role {role.name}"):
+            context.aws.client("iam").get_role(RoleName=role.name)
+    except NotFound:
+        return Line.error(f"account {env.account} was not bootstrapped for {env.resource_prefix}", _bootstrap(env))
+    message = f"{role.name} exists, and bootstrap did not make it: nobody compares what it may do with what is needed"
+    return Line.warning(message, f"eks-assets bootstrap {env.name} --print shows it")
 
 
 @account_check()
@@ -119,17 +132,27 @@ def _simulate(context: Context, role: RoleName, questions: list[Question]) -> Li
         for q in questions
         for start in range(0, len(q.actions), _MOST_ACTIONS)
     ]
+    lanes = [pieces[start::_LANES] for start in range(_LANES)]
     try:
-        answers = [_denied(context, arn, piece) for piece in pieces]
+        futures = [in_background(partial(_ask_all, context, arn, lane), f"simulate {role.name}") for lane in lanes]
+        asked, denied = zip(*(future.result() for future in futures), strict=True)
     except NotFound:
         return Line.warning(f"the role {role.name} is not there to be asked for", _bootstrap(context.env))
-    denied = sorted({action for answer in answers for action in answer or []})
-    asked = sum(len(p.actions) for p, answer in zip(pieces, answers, strict=True) if answer is not None)
-    if denied:
-        message = f"{role.name} may not: {_some(denied)} (by IAM's simulator, advisory)"
+    if refused := sorted(set().union(*denied)):
+        message = f"{role.name} may not: {_some(refused)} (by IAM's simulator, advisory)"
         fix = f"an administrator: {_bootstrap(context.env)}; if it stays, a boundary or the organisation denies it"
         return Line.warning(message, fix)
-    return Line.ok(f"{role.name} may do all of {asked} actions (by IAM's simulator, advisory)")
+    return Line.ok(f"{role.name} may do all of {sum(asked)} actions (by IAM's simulator, advisory)")
+
+
+def _ask_all(context: Context, arn: str, questions: list[Question]) -> tuple[int, set[str]]:
+    """How many actions were asked for, and those that are not allowed."""
+    asked, denied = 0, set[str]()
+    for question in questions:
+        if (answer := _denied(context, arn, question)) is not None:
+            asked += len(question.actions)
+            denied.update(answer)
+    return asked, denied
 
 
 def _denied(context: Context, arn: str, question: Question) -> list[str] | None:
@@ -153,8 +176,18 @@ def _denied(context: Context, arn: str, question: Question) -> list[str] | None:
         except ClientError as error:
             if error_code(error) != "InvalidInput":
                 raise
-            return None
+            return _in_halves(context, arn, question)
     return [result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"]
+
+
+def _in_halves(context: Context, arn: str, question: Question) -> list[str] | None:
+    """AWS refuses a question for one action that it does not simulate, or not together with the others."""
+    half = len(question.actions) // 2
+    if not half:
+        return None
+    parts = (question.actions[:half], question.actions[half:])
+    answers = [_denied(context, arn, Question(question.resources, part, question.context)) for part in parts]
+    return [action for answer in answers for action in answer or []]
 
 
 @account_check()

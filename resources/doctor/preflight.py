@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 
 from resources.context import Context
 from resources.doctor.checks import AccountCheck, Line, list_checks
-from resources.model.errors import ConfigError, PipelineError
+from resources.model.errors import ConfigError
 from resources.support.background import in_background
 
 SECONDS = 5.0  # what has not answered by then stops nothing
@@ -32,10 +33,8 @@ def refuse_certain_failures(context: Context, units: Collection[str]) -> None:
 
 def _errors(check: AccountCheck, context: Context) -> list[Line]:
     lines: list[Line] = []
-    try:
+    # What cannot be asked the units say themselves, where it matters to them.
+    with suppress(Exception):
         for line in check.run(context):
             lines.append(line)
-    except PipelineError:
-        # The units say it themselves, where it matters to them.
-        pass
     return [line for line in lines if line.level == "error"]

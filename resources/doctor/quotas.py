@@ -150,8 +150,10 @@ def _vcpus(context: Context) -> dict[tuple[str, bool], _Need]:
     sizes = _sizes(context, sorted({name for group in groups for name in group.types}))
     needs: dict[tuple[str, bool], _Need] = defaultdict(_Need)
     for group in groups:
-        known = [sizes[name] for name in group.types if name in sizes]
-        if (family := family_of(group.types[0])) is None or not known:
+        known, families = [sizes[n] for n in group.types if n in sizes], {family_of(n) for n in group.types}
+        family = families.pop()
+        # Of a group with types of several families nobody knows whose quota it takes.
+        if families or family is None or not known:
             continue
         need, (_, desired, largest) = needs[family, group.spot], group.size
         need.first += desired * min(known)

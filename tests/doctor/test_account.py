@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 
 from resources.aws.session import Aws
 from resources.bootstrap.gate import anchor_json, make_anchor, write_anchor
 from resources.config.environment import Approval, Environment, Roles
 from resources.config.gate_anchor import anchor_of
+from resources.config.key_grants import scaling_role
 from resources.config.names import gate_parameter
 from resources.context import Context
 from resources.doctor.checks import list_checks
 from resources.doctor.examination import run_checks
+from resources.doctor.keys import check_cluster_key, check_volume_keys
+from resources.doctor.network import check_api_server
+from resources.doctor.permissions import check_bootstrap
+from resources.kubernetes.access import ClusterAddress
 from tests.doctor.conftest import ADDRESSES, GPUS, VPCS, DoctorsAccount, lines_of
 from tests.doctor.name_server import name_server
 from tests.helpers.embedded_aws_server import policy
@@ -160,9 +167,36 @@ def test_names_that_are_taken_or_too_long(account: DoctorsAccount) -> None:
 def test_api_server_that_lets_nobody_in(account: DoctorsAccount) -> None:
     """Private, without a rule: said before there is a cluster, and when it does not answer."""
     closed = configured(account.env, vpc={"clusterEndpoints": {"publicAccess": False, "privateAccess": True}})
-    (line,) = lines_of(account.examine(closed), "warning")["api server"]
+    (line,) = check_api_server(account.context(closed))
+    assert line.level == "warning"
+    assert "no rule lets this machine in" in line.message
+    context = account.context(closed)
+    authority = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
+    nowhere = ClusterAddress(closed.cluster_name, "https://127.0.0.1:1", authority)
+    context.cluster.__dict__["address"] = nowhere  # where no server listens, as none answers to whom no rule lets in
+    (line,) = check_api_server(context)
+    assert line.level == "error"
+    assert line.message.startswith("https://127.0.0.1:1 does not answer this machine")
     assert "no rule lets this machine in" in line.message
     assert "vpc.extraCIDRs" in line.fix
+
+
+def test_keys_that_can_be_used_or_not(account: DoctorsAccount) -> None:
+    """A grant is enough; a disabled key is not; one that does not exist is said to be none."""
+    kms, volumes = account.server.client("kms"), key(account)
+    operations = ["Encrypt", "Decrypt", "CreateGrant"]
+    kms.create_grant(KeyId=volumes, GranteePrincipal=scaling_role("000000000000"), Operations=operations)
+    secrets = key(account)
+    kms.disable_key(KeyId=secrets)
+    group = {"name": "system", "instanceType": "m7i.large", "volumeKmsKeyID": volumes}
+    env = configured(account.env, managedNodeGroups=[group], secretsEncryption={"keyARN": secrets})
+    (granted,), (disabled,) = check_volume_keys(account.context(env)), check_cluster_key(account.context(env))
+    assert granted.level == "ok"
+    assert disabled.message == f"the key {secrets} is Disabled: nothing can be encrypted with it"
+    assert disabled.fix == f"aws kms enable-key --key-id {secrets}"
+    absent = configured(env, secretsEncryption={"keyARN": secrets[:-4] + "0000"})
+    (line,) = check_cluster_key(account.context(absent))
+    assert line.message.startswith("there is no key")
 
 
 def test_account_that_was_not_bootstrapped(bare_account: DoctorsAccount) -> None:
@@ -173,6 +207,11 @@ def test_account_that_was_not_bootstrapped(bare_account: DoctorsAccount) -> None
     assert {line.fix for line in errors["bootstrap"] + errors["roles"]} == {"eks-assets bootstrap sandbox --apply"}
     (read_as,) = lines_of(report, "ok")["identity"]
     assert read_as.message == f"reads account 000000000000 as the caller: {ACCOUNT}:root"
+    # Administrators may make the roles on their own: no error then, and nothing to compare with.
+    trust = json.dumps(policy(Principal={"AWS": f"{ACCOUNT}:root"}))
+    bare_account.iam().create_role(RoleName="eks-assets-deployer", AssumeRolePolicyDocument=trust)
+    (line,) = check_bootstrap(Context(bare_account.env, Aws(bare_account.env, as_deployer=False)))
+    assert (line.level, line.fix) == ("warning", "eks-assets bootstrap sandbox --print shows it")
 
 
 def test_other_account_than_the_file_says(account: DoctorsAccount) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from resources.doctor.examination import run_checks
+from resources.doctor.examination import doctor_schema, run_checks
 from sandbox.paths import PROJECT
 from tests.doctor.conftest import lines_of
+from tests.helpers.json_schema import schema_faults, schema_of
 
 
 def test_machine_with_its_programs(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +70,25 @@ def test_command_says_it_in_words_and_ends_with_one(tmp_path: Path) -> None:
     assert lines[0] == "error   helm: helm is not on PATH; 4.0 or newer is needed"
     assert lines[1].startswith("        fix: curl -fsSL ")
     assert lines[-1].startswith("this machine: ")
+
+
+def test_json_is_as_the_schema_says(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "eks_assets.cli", "doctor", "--json"],
+        cwd=PROJECT,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert schema_faults(json.loads(done.stdout), schema_of("doctor")) == []
+    assert json.loads(done.stdout)["environment"] is None
+
+
+def test_schema_file_is_what_the_command_writes() -> None:
+    assert schema_of("doctor") == doctor_schema()
 
 
 def test_environment_that_does_not_exist_is_bad_input() -> None:
