@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from eks_assets.engine.attribution import Declared, account_of_aws, account_of_kubernetes
-from eks_assets.engine.declared import ROLE, all_specs, list_resources, list_runs, own_names
+from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
+from eks_assets.engine.declared import ROLE, all_specs, list_entries, list_resources, own_names
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.account import AccountReport, Call, sum_up
 from resources.audit.cloudtrail import CloudTrail, global_region
@@ -18,8 +18,9 @@ from resources.audit.events import AwsEvent
 from resources.audit.kubernetes_audit import how_to_switch_on, is_audit_on, list_audit_events
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
-from resources.context import Context
+from resources.context import NO_RUN, Context
 from resources.model.errors import AccessDenied, NotFound, PipelineError
+from resources.records.bootstrap_entry import UNIT
 from resources.undeclared.aws import list_surroundings
 from resources.undeclared.cluster import declared_accounts
 
@@ -79,15 +80,24 @@ def _declared(
     registry: Registry, context: Context, since: dt.datetime, missing: list[str], ignored: list[str]
 ) -> Declared:
     env, specs = context.env, all_specs(registry, context.env)
+    entries = _read("the ledger", lambda: list_entries(context, since, ignored), missing)
     resources = _read("the stacks", lambda: list_resources(context, since), missing)
+    bootstrap = env.stack_name("bootstrap")
     surroundings = _read("what is in the VPC", lambda: list_surroundings(specs, context), missing)
     return Declared(
         account=env.account,
-        runs=dict(_read("the ledger", lambda: list_runs(context, since, ignored), missing)),
+        runs={entry.by: entry.at for entry in entries if entry.by != NO_RUN},
+        bootstraps=tuple(
+            Bootstrap(entry.who, entry.at - dt.timedelta(seconds=entry.seconds), entry.at)
+            for entry in entries
+            if entry.unit == UNIT
+        ),
         roles=frozenset(_roles(env)),
         service_role=env.roles.cloudformation,
-        names=frozenset(filter(None, (*own_names(env), *surroundings, *(name for _, name in resources)))),
-        stack_roles=frozenset(name for kind, name in resources if kind == ROLE),
+        names=frozenset(filter(None, (*own_names(env), *surroundings, *(one.name for one in resources)))),
+        bootstrap_names=frozenset(one.name for one in resources if one.stack == bootstrap and one.name),
+        # People take the roles that bootstrap makes: they are none of a program that a stack gave its rights.
+        stack_roles=frozenset(one.name for one in resources if one.kind == ROLE and one.stack != bootstrap),
         parameters=env.parameter_path(""),
     )
 

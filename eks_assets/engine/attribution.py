@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from resources.audit.events import AwsEvent
 from resources.audit.kubernetes_audit import SERVICE_ACCOUNT, AuditEvent
@@ -25,7 +26,16 @@ _CONTROL_PLANE = frozenset(
     }
 )
 # Sessions of the pipeline's roles end after an hour: one that names a run which ended before that is not of it.
+_SECOND = dt.timedelta(seconds=1)  # CloudTrail's times have no fractions
 _SESSION = dt.timedelta(hours=1)
+
+
+class Bootstrap(NamedTuple):
+    """One that the ledger has: the ARN of the administrator, and from when to when."""
+
+    who: str
+    began: dt.datetime
+    ended: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -33,16 +43,18 @@ class Declared:
     """What is known of an environment: `runs` in its ledger, with the time of their last entries; ARNs of the
     pipeline's own `roles`, and of the `service_role` with which CloudFormation makes its stacks; `names` of its stacks
     and of all that is in them; of the roles among that, whose ARNs are in the `account`, the names (`stack_roles`);
-    `parameters`: the path of its parameters; `service_accounts` of what is declared in its cluster, as
-    `namespace/name`."""
+    `parameters`: the path of its parameters; `bootstraps` in its ledger, and the `bootstrap_names` of what those make;
+    `service_accounts` of what is declared in its cluster, as `namespace/name`."""
 
     account: str = ""
-    runs: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[str, dt.datetime] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     service_role: str | None = None
     names: frozenset[str] = frozenset()
     stack_roles: frozenset[str] = frozenset()
     parameters: str = "/"
+    bootstraps: tuple[Bootstrap, ...] = ()
+    bootstrap_names: frozenset[str] = frozenset()
     service_accounts: frozenset[str] = frozenset()
 
     def concerns(self, event: AwsEvent) -> bool:
@@ -72,6 +84,8 @@ def account_of_aws(event: AwsEvent, declared: Declared) -> str:
         if run := _run(event.session, event.time, declared):
             return f"run {run}"
         return "plans, by change sets that were not executed" if event.name in _CHANGE_SETS else ""
+    if _is_of_bootstrap(event, declared):
+        return f"bootstrap by {event.actor}"
     if event.is_of_cloudformation:
         # Without the service role it acts for whoever asked, maybe for a stack of their own that reaches into ours.
         is_ours = declared.service_role is not None and event.role == declared.service_role
@@ -106,17 +120,32 @@ def _is_decision(event: AwsEvent, declared: Declared) -> bool:
     return bool(parameters) and all(name.startswith(f"{declared.parameters}approvals/") for name in parameters)
 
 
+def _is_of_bootstrap(event: AwsEvent, declared: Declared) -> bool:
+    """Whether the administrator of a bootstrap called, while it ran, for what bootstrap makes."""
+    time = _time(event.time)
+    return bool(declared.bootstrap_names & event.names) and any(
+        event.actor == one.who and time is not None and one.began - _SECOND <= time <= one.ended
+        for one in declared.bootstraps
+    )
+
+
 def _run(session: str, time: str, declared: Declared) -> str:
     runs = (run for run, last in declared.runs.items() if is_session_of_run(session, run) and _is_within(time, last))
     return next(runs, "")
 
 
-def _is_within(time: str, last: str) -> bool:
+def _is_within(time: str, last: dt.datetime) -> bool:
     """Whether a run whose last entry is of then could still have called at that time."""
+    at = _time(time)
+    return at is not None and at - last <= _SESSION
+
+
+def _time(text: str) -> dt.datetime | None:
     try:
-        return dt.datetime.fromisoformat(time) - dt.datetime.fromisoformat(last) <= _SESSION
-    except (TypeError, ValueError):
-        return False
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 def _sessions(role: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -13,7 +13,7 @@ from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
-from resources.context import NO_RUN, Context
+from resources.context import Context
 from resources.model.errors import AccessDenied, NotFound
 from resources.model.specs import Spec
 from resources.records.chain import ENTRIES
@@ -23,30 +23,38 @@ ROLE = "AWS::IAM::Role"
 _STACK = "AWS::CloudFormation::Stack"
 
 
-class _Entry(BaseModel):
-    """What of an entry of the ledger tells of its run."""
+class Entry(BaseModel):
+    """What of an entry of the ledger tells whose calls belong to it."""
 
     model_config = ConfigDict(extra="ignore")
 
     at: AwareDatetime
     by: str
+    unit: str
+    who: str = ""
+    seconds: float = 0
 
 
-def list_runs(context: Context, since: dt.datetime, ignored: list[str]) -> Iterator[tuple[str, str]]:
-    """The run and the time of each of the ledger's entries since then, whose keys begin with the time, in order. What
-    is no entry is `ignored`. Raises NotFound, AccessDenied, Transient."""
+class Resource(NamedTuple):
+    """A stack, or something in one, by one of its names."""
+
+    stack: str
+    kind: str
+    name: str
+
+
+def list_entries(context: Context, since: dt.datetime, ignored: list[str]) -> Iterator[Entry]:
+    """The ledger's entries since then, whose keys begin with the time, in order. What is none is `ignored`. Raises
+    NotFound, AccessDenied, Transient."""
     for key in list_keys(context, ENTRIES, after=f"{ENTRIES}{since.astimezone(dt.UTC).isoformat()[:19]}"):
         try:
-            entry = _Entry.model_validate_json(read_key(context, key))
+            yield Entry.model_validate_json(read_key(context, key))
         except ValidationError:
             ignored.append(f"{key!a} of the ledger is no entry of a change")
-            continue
-        if entry.by != NO_RUN:
-            yield entry.by, entry.at.isoformat()
 
 
-def list_resources(context: Context, since: dt.datetime) -> Iterator[tuple[str, str]]:
-    """Type and names of each stack of the environment and of each resource in one, also of stacks that were deleted
+def list_resources(context: Context, since: dt.datetime) -> Iterator[Resource]:
+    """Each stack of the environment and each resource in one, by all of its names, also of stacks that were deleted
     since then. Raises AccessDenied, Transient."""
     env, client = context.env, context.aws.client("cloudformation")
     with aws_call("listing the stacks"):
@@ -60,13 +68,11 @@ def list_resources(context: Context, since: dt.datetime) -> Iterator[tuple[str, 
             members = _members(context, name, identifier)
         except AccessDenied:
             continue  # another environment's, whose name begins with ours
-        yield from ((_STACK, name), (_STACK, identifier))
-        # People take the roles that bootstrap makes: they are none of a program that a stack gave its rights.
-        kinds = {ROLE: "role of bootstrap"} if name == env.stack_name("bootstrap") else {}
+        yield from (Resource(name, _STACK, name), Resource(name, _STACK, identifier))
         for member in members:
             kind, physical_id = member["ResourceType"], member.get("PhysicalResourceId", "")
             for each in (physical_id, physical_id.replace("|", "/").rpartition("/")[2]):
-                yield kinds.get(kind, kind), each
+                yield Resource(name, kind, each)
 
 
 def _members(context: Context, name: str, identifier: str) -> list[Any]:

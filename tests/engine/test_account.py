@@ -12,12 +12,13 @@ import pytest
 
 from eks_assets.engine.account import account_for
 from eks_assets.plan.account import AccountReport
-from resources.config.environment import Environment
+from resources.config.environment import Environment, Roles
 from resources.config.names import session_name
 from resources.drivers.parameter import ParameterDriver
 from resources.model.change import Change
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
+from resources.records.bootstrap_entry import record_bootstrap
 from resources.records.change_entry import change_entry, record_change
 from resources.records.ledger import write_once
 from tests.helpers.drifting_account import ADMINISTRATOR, DriftingAccount
@@ -77,6 +78,7 @@ def test_what_nobody_approved_is_left_and_everything_else_has_an_owner(account: 
 
 def test_objects_of_the_cluster_are_accounted_for_by_its_audit_log(account: DriftingAccount) -> None:
     """A log that is off, or not there, is a missing source with what to do; calls of AWS are judged all the same."""
+    time.sleep(1.1)
     since = dt.datetime.now(dt.UTC)
     account.make_cluster(["api"])
     off = report(account, since)
@@ -105,10 +107,7 @@ def test_objects_of_the_cluster_are_accounted_for_by_its_audit_log(account: Drif
         "the control plane's eks:addon-manager",
     }
 
-
-def test_service_account_of_nobody_knows_what_is_nobodys(account: DriftingAccount) -> None:
-    """Where the cluster cannot say which service accounts it has, none of them is taken for a controller."""
-    since = dt.datetime.now(dt.UTC)
+    # Where the cluster cannot say which service accounts it has, none of them is taken for a controller.
     account.write_audit_log({"user": {"username": "system:serviceaccount:kube-system:coredns"}})
     unread = report(account, since)
     assert any("the service accounts of the cluster" in reason for reason in unread.missing)
@@ -174,6 +173,20 @@ def test_who_asks_cloudformation_is_not_hidden_behind_it(account: DriftingAccoun
     assert len(calls) == len(left.unapproved)
     assert any(call.call == "ssm:PutParameter" and name in call.object for call in left.unapproved), left.unapproved
     assert not any("CloudFormation" in entry.by for entry in left.accounted)
+
+
+def test_bootstrap_that_the_ledger_has_is_its_administrators(account: DriftingAccount) -> None:
+    """What it made and nothing else; without an entry it is nobody's."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=10)
+    administrator = account.context(account.env.model_copy(update={"roles": Roles()}), planning=False)
+    stack = account.env.stack_name("bootstrap")
+    before = [call for call in report(account, since).unapproved if stack in call.object]
+    assert before
+    record_bootstrap(administrator, administrator.aws.check_account(), 600)
+    after = report(account, since)
+    assert not [call for call in after.unapproved if stack in call.object]
+    assert {call.call for call in after.unapproved} >= {"iam:AttachRolePolicy"}
+    assert [entry.calls > len(before) for entry in after.accounted if entry.by.startswith("bootstrap by ")] == [True]
 
 
 def test_junk_in_the_ledger_is_named_and_no_run(account: DriftingAccount) -> None:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
-from eks_assets.engine.attribution import Declared, account_of_aws, account_of_kubernetes
+from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
 from resources.audit.events import AwsEvent
 from resources.audit.kubernetes_audit import AuditEvent
 from resources.config.names import session_name
 
 RUN, OTHER = "5f0c3a9d-0000-4000-8000-000000000001", "5f0c3a9d-0000-4000-8000-000000000002"
 DEPLOYER, KARPENTER = "arn:aws:iam::1:role/acme-dev-deployer", "arn:aws:iam::1:role/acme-dev-karpenter"
+NOON = dt.datetime(2026, 11, 30, 10, tzinfo=dt.UTC)
+ADMIN = "arn:aws:iam::1:user/admin"
 SERVICE = "arn:aws:iam::1:role/acme-dev-cloudformation"
 DECLARED = Declared(
     account="1",
-    runs={RUN: "2026-11-30T10:00:00.123+00:00"},
+    runs={RUN: NOON},
     roles=frozenset({DEPLOYER}),
     service_role=SERVICE,
     names=frozenset({"sg-1", "acme-dev-karpenter"}),
     stack_roles=frozenset({"acme-dev-karpenter"}),
     parameters="/acme/dev/",
+    bootstraps=(Bootstrap(ADMIN, NOON, NOON + dt.timedelta(minutes=2)),),
+    bootstrap_names=frozenset({"acme-dev-deployer"}),
     service_accounts=frozenset({"kube-system/coredns", "argocd/argocd-application-controller"}),
 )
+OF_BOOTSTRAP = frozenset({"acme-dev-deployer"})
 IN_TIME, LATE = "2026-11-30T10:59:59Z", "2026-11-30T11:00:01Z"
 FOR_A_STACK = "cloudformation.amazonaws.com"
 
@@ -52,6 +58,11 @@ def session_of(role: str, session: str) -> str:
         (aws(role=DEPLOYER, session=session_name("acme-dev", None)), ""),
         (aws(role=DEPLOYER, session="alice", name="CreateChangeSet"), "plans"),
         (aws(actor="arn:aws:iam::1:user/alice", name="CreateChangeSet"), ""),
+        (aws(actor=ADMIN, names=OF_BOOTSTRAP, time="2026-11-30T10:02:00Z"), f"bootstrap by {ADMIN}"),
+        (aws(actor=ADMIN, names=OF_BOOTSTRAP, time="2026-11-30T10:02:01Z"), ""),
+        (aws(actor=ADMIN, names=OF_BOOTSTRAP, time="2026-11-30T09:59:58Z"), ""),
+        (aws(actor=ADMIN, names=frozenset({"sg-1"}), time="2026-11-30T10:01:00Z"), ""),
+        (aws(actor="alice", names=OF_BOOTSTRAP, time="2026-11-30T10:01:00Z"), ""),
         (aws(role=KARPENTER), "role acme-dev-karpenter of a stack"),
         (aws(role=KARPENTER.replace("::1:", "::2:")), ""),
         (aws(role="arn:aws:iam::1:role/alice", session=session_name("acme-dev", RUN)), ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import ConfigError
+from resources.records.bootstrap_entry import record_bootstrap
 from resources.records.digest_key import create_digest_key
 from resources.records.lease_table import note_versions
 from resources.records.platform import check_incumbent
@@ -49,9 +51,11 @@ def bootstrap(
         print(json.dumps(stack.build_bootstrap_template(env), indent=2, sort_keys=True))
         return
     context = Context(env, Aws(env, as_deployer=False), lambda line: typer.echo(escape_lines(line)))
+    began, who = time.monotonic(), context.aws.check_account()
     check_incumbent(context, renamed_from)
     outputs = stack.apply_bootstrap(env.model_copy(update={"former_name": renamed_from}), context.progress)
     create_digest_key(context)
     note_versions(context, renamed_from, no_older_version=no_older_version)
+    record_bootstrap(context, who, time.monotonic() - began)
     for name, value in outputs.model_dump().items():
         typer.echo(escape_lines(f"{name}: {value}"))
