@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
-from eks_assets.engine.declared import ROLE, all_specs, list_entries, list_resources, own_names
+from eks_assets.engine.declared import ROLE, all_specs, git_trees, list_entries, list_resources, own_names
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.account import AccountReport, Call, sum_up
 from resources.audit.cloudtrail import CloudTrail, global_region
@@ -19,6 +19,8 @@ from resources.audit.kubernetes_audit import how_to_switch_on, is_audit_on, list
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.context import NO_RUN, Context
+from resources.drivers.git.drift import commits_by_others
+from resources.drivers.git.pushes import is_branch_known
 from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.records.bootstrap_entry import UNIT
 from resources.undeclared.aws import list_surroundings
@@ -52,6 +54,7 @@ def account_for(registry: Registry, context: Context, since: dt.datetime) -> Acc
             lambda: _of_kubernetes(registry, context, declared, since.timestamp(), missing),
             missing,
         ),
+        *_read("the application repository", lambda: _of_git(registry, context, since), missing),
     ]
     return AccountReport(
         environment=context.env.name,
@@ -142,6 +145,20 @@ def _aws_call(event: AwsEvent) -> Call:
         object=names,
         address=event.address,
     )
+
+
+def _of_git(registry: Registry, context: Context, since: dt.datetime) -> Iterator[Judged]:
+    """What others than the pipeline pushed to the environment's branch."""
+    for tree in git_trees(registry, context.env).values():
+        try:
+            commits = commits_by_others(tree, context, since)
+        except NotFound:
+            if is_branch_known(context, tree):
+                raise
+            continue  # nothing was pushed yet
+        for commit in commits:
+            where = f"{commit.id[:12]} on {tree.branch} of {tree.repository}"
+            yield Call(source="git", time=commit.time, actor=commit.author, call="commit", object=where), ""
 
 
 def _of_kubernetes(

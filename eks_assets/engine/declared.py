@@ -15,7 +15,7 @@ from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.errors import AccessDenied, NotFound
-from resources.model.specs import Spec
+from resources.model.specs import AnyGitTree, GitTree, Spec
 from resources.records.chain import ENTRIES
 from resources.records.ledger import list_keys, read_key
 
@@ -98,3 +98,10 @@ def own_names(env: Environment) -> frozenset[str]:
 def all_specs(registry: Registry, env: Environment) -> list[Spec[Any]]:
     """The specs of every unit that is enabled, without what is known after apply."""
     return [render_spec(registry, env, unit, {}) for unit in registry.units if unit.is_enabled(env)]
+
+
+def git_trees(registry: Registry, env: Environment) -> dict[str, AnyGitTree]:
+    """The branches of the application repository, by the units that push to them."""
+    trees = ((u.name, u) for u in registry.units if issubclass(u.spec_type, GitTree) and u.is_enabled(env))
+    specs = ((name, render_spec(registry, env, unit, {})) for name, unit in trees)
+    return {name: spec for name, spec in specs if isinstance(spec, GitTree)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,9 @@ from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision
 from resources.approval.store import list_requests, load_plan, load_rejection
 from resources.bootstrap.gate import read_anchor
 from resources.context import Context
-from resources.model.errors import PipelineError
+from resources.drivers.git.drift import commits_by_others
+from resources.model.errors import NotFound, PipelineError
+from resources.model.specs import AnyGitTree
 from resources.records import drift_runs
 from resources.records.audit import READERS, reading_ledger
 from resources.records.chain import ENTRIES
@@ -46,9 +48,12 @@ class _Entry(BaseModel):
     repair: dict[str, Any] = {}
 
 
-def list_history(context: Context, since: dt.datetime, unit: str | None = None) -> HistoryReport:
+def list_history(
+    context: Context, since: dt.datetime, unit: str | None = None, trees: Mapping[str, AnyGitTree] | None = None
+) -> HistoryReport:
     """What happened since then; of one `unit`: what was asked, decided and done about it. Keys tell times, so what is
-    older is neither listed nor read.
+    older is neither listed nor read. `trees`: the branches of the application repository, by unit, to which people may
+    have committed.
 
     Raises NotFound where the environment has not been bootstrapped, AccessDenied with what to do, Transient."""
     ignored: list[str] = []
@@ -58,6 +63,7 @@ def list_history(context: Context, since: dt.datetime, unit: str | None = None) 
             *_changes(reading, since, pool),
             *_approval(reading, since, unit, pool),
             *_drift(reading, since, unit, pool),
+            *_commits(reading, since, trees or {}),
         ]
     chosen = [e for e in events if e.at >= since and (unit is None or e.unit in (unit, None))]
     return HistoryReport(
@@ -171,6 +177,31 @@ def _drift(context: Context, since: dt.datetime, unit: str | None, pool: ThreadP
         elif earlier and not found:
             yield Event(at=run.at, kind="in_sync", unit=unit, detail="nothing differs any more", run=run.run, key=key)
         before = run
+
+
+def _commits(context: Context, since: dt.datetime, trees: Mapping[str, AnyGitTree]) -> Iterator[Event]:
+    """What others than the pipeline pushed. Their time is what the commit says, where that can be."""
+    for unit, tree in trees.items():
+        try:
+            commits = commits_by_others(tree, context, since)
+        except NotFound:
+            continue  # nothing was pushed yet, and what is gone is for `drift` to find
+        except PipelineError as error:
+            context.progress(f"who committed to {tree.branch} is not known: {error.message}")
+            continue
+        for commit in commits:
+            detail = f"{commit.id[:12]} on {tree.branch}"
+            yield Event(at=_time(commit.time, since), kind="committed", unit=unit, who=commit.author, detail=detail)
+
+
+def _time(text: str, since: dt.datetime) -> dt.datetime:
+    """The time that a commit says, within what is asked for: its author could write any."""
+    now = dt.datetime.now(dt.UTC)
+    try:
+        at = dt.datetime.fromisoformat(text)
+        return min(max(at.astimezone(dt.UTC), since), now)
+    except (ValueError, OverflowError):
+        return now
 
 
 def _findings(run: DriftRun | None, unit: str | None) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import Field as Described
 
 from resources.model.display import escape_lines
 
-Source = Literal["aws", "kubernetes"]
+Source = Literal["aws", "git", "kubernetes"]
 
 
 class _Model(BaseModel):
@@ -23,9 +23,9 @@ class Call(_Model):
     """A call that changed something and that nobody approved."""
 
     source: Source
-    time: str = Described(description="ISO 8601, as the source has it.")
+    time: str = Described(description="ISO 8601, as the source has it; of a commit, as its author says.")
     actor: str
-    call: str = Described(description="AWS: service and call; Kubernetes: the verb.")
+    call: str = Described(description="AWS: service and call; Kubernetes: the verb; git: commit.")
     object: str = Described(description="What it changed, as far as the event names it.")
     address: str = ""
 

@@ -11,7 +11,18 @@ from pydantic import Field as Described
 
 from resources.config.field_types import Model
 
-EventKind = Literal["planned", "approved", "rejected", "closed", "changed", "repaired", "failed", "drifted", "in_sync"]
+EventKind = Literal[
+    "planned",
+    "approved",
+    "rejected",
+    "closed",
+    "changed",
+    "repaired",
+    "failed",
+    "committed",
+    "drifted",
+    "in_sync",
+]
 
 
 class Event(Model):

@@ -16,6 +16,7 @@ from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.selection import select_units
 from eks_assets.cli.since import parse_since
+from eks_assets.engine.declared import git_trees
 from eks_assets.engine.history import list_history
 from eks_assets.plan.history import HistoryReport
 from eks_assets.units import load_registry
@@ -27,6 +28,7 @@ _STYLE = {
     "failed": "red",
     "rejected": "red",
     "closed": "red",
+    "committed": "cyan",
     "drifted": "magenta",
     "repaired": "cyan",
     "approved": "green",
@@ -45,7 +47,8 @@ def history(environment: EnvironmentName, since: Since = "30d", unit: Unit = Non
     env = load_environment(environment, known_units=registry.by_name)
     begin = parse_since(since, dt.datetime.now(dt.UTC))
     select_units(registry, [unit] if unit is not None else None, None)
-    report = list_history(open_environment(env, planning=True), begin, unit)
+    trees = {name: tree for name, tree in git_trees(registry, env).items() if unit in (None, name)}
+    report = list_history(open_environment(env, planning=True), begin, unit, trees)
     if json_output:
         print(dump_json(report.model_dump(mode="json")))
     else:

@@ -6,6 +6,7 @@ those would change is pending. Where Argo CD follows the branch, commits by peop
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from resources.context import Context
 from resources.drivers.git.file_changes import file_changes, gitops_files
 from resources.drivers.git.objects import compare_trees
-from resources.drivers.git.pushes import has_records, is_branch_known
+from resources.drivers.git.pushes import has_records, is_branch_known, pushed_at
 from resources.drivers.git.renderings import last_rendering
 from resources.drivers.git.repository import Git, Heads
 from resources.model.change import FieldChange
@@ -59,6 +60,35 @@ def branch_drift(spec: AnyGitTree, context: Context) -> Drift:
         if not spec.pinned or last.commit == heads.branch_commit:
             return Drift()
         return Drift(tuple(_pushed_by_others(git, spec, heads, last.commit)))
+
+
+def commits_by_others(spec: AnyGitTree, context: Context, since: dt.datetime) -> list[Commit]:
+    """The commits on the branch that its base has not, that the pipeline did not push, and that came after its last
+    push before then, the newest first. A commit's own time is its author's to choose and decides nothing.
+
+    Raises what reading the repository raises; NotFound also where there is no branch yet."""
+    with Git.open(spec, context) as git:
+        heads = git.heads()
+        if heads.branch_commit is None or not has_records(context):
+            return []
+        git.fetch(heads)
+        known = [heads.branch_commit, f"^{heads.base_commit}"]
+        before = _pushed_before(git, known, context, since)
+        if before is None:
+            git.fetch_all(heads)
+            before = _pushed_before(git, known, context, since)
+        after = [*known, *([f"^{before}"] if before else [])]
+        commits = [commit for commit, _ in _commits(git, after, most=_MOST_COMMITS)]
+    return [commit for commit in commits if pushed_at(context, commit.id) is None]
+
+
+def _pushed_before(git: Git, operands: list[str], context: Context, since: dt.datetime) -> str | None:
+    """The newest of the commits that the pipeline had pushed by then."""
+    for commit, _ in _commits(git, operands, most=_MOST_COMMITS):
+        at = pushed_at(context, commit.id)
+        if at is not None and at <= since:
+            return commit.id
+    return None
 
 
 def _not_there(spec: AnyGitTree, context: Context, *, was_pushed: bool) -> Drift:

@@ -10,6 +10,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
 from resources.aws.ledger_bucket import put_new_object, read_object
 from resources.context import NO_RUN, Context
 from resources.model.digests import hex_digest_of
@@ -22,9 +24,26 @@ FIRST = "pushes/first.json"
 _RECORDED: CacheKey[bool] = CacheKey("whether the ledger has an object, by key")
 
 
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    at: AwareDatetime
+
+
 def is_recorded(context: Context, commit: str) -> bool:
     """Whether the pipeline has recorded the commit as its own. Raises AccessDenied, Transient."""
     return _exists(context, f"pushes/{commit}.json")
+
+
+def pushed_at(context: Context, commit: str) -> dt.datetime | None:
+    """When the pipeline recorded the commit as its own; None for one of others. Raises AccessDenied, Transient."""
+    key = f"pushes/{commit}.json"
+    if not _exists(context, key):
+        return None
+    try:
+        return _Record.model_validate_json(read_object(context.aws, key)).at
+    except ValidationError:
+        return None
 
 
 def has_records(context: Context) -> bool:

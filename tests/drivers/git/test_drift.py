@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
+from eks_assets.engine.history import list_history
 from resources.aws.session import Source
 from resources.config.environment import Environment
 from resources.config.names import ledger_bucket
 from resources.drivers.git.branch import GitTreeDriver
+from resources.drivers.git.drift import commits_by_others
 from resources.model.change import FieldChange
 from resources.model.drift import EXISTS, Drift
 from resources.model.errors import NotFound, OperationFailed
@@ -69,6 +72,27 @@ def test_in_an_environment_that_follows_its_branch_a_commit_is_history(local: Lo
     deploy(local, pinned=False)
     local.commit(BRANCH, {"NOTES.md": "By Pat.\n"}, "Notes")
     assert drift(local, pinned=False) == Drift()
+
+
+def test_commits_by_others_are_told_by_the_ledger_and_not_by_their_times(local: LocalRepository) -> None:
+    """Neither the base's commits nor the pipeline's own; whatever time a commit claims, and whether it is undone."""
+    begin = dt.datetime.now(dt.UTC)
+    assert commits_by_others(local.spec(), local.context(), begin) == []
+    deploy(local, pinned=False)
+    assert commits_by_others(local.spec(), local.context(), begin) == []
+    first = local.commit(BRANCH, {"NOTES.md": "By Pat.\n"}, "Notes")
+    local.replace("main", VALUES, "replicas: 2", "replicas: 4", "Four of them")
+    deploy(local, pinned=False)
+    since = dt.datetime.now(dt.UTC)
+    second = local.commit(BRANCH, {"NOTES.md": "By Pat again.\n"}, "Notes")
+    assert [c.id for c in commits_by_others(local.spec(), local.context(), begin)] == [second, first]
+    (later,) = commits_by_others(local.spec(), local.context(), since)
+    assert (later.id, later.author) == (second, PAT)
+    told = list_history(local.context(), begin, trees={"application_config": local.spec()})
+    committed = [(event.unit, event.who, event.detail) for event in told.events if event.kind == "committed"]
+    assert sorted(committed) == sorted(("application_config", PAT, f"{c[:12]} on {BRANCH}") for c in (first, second))
+    gone = list_history(local.context(), begin, trees={"application_config": local.spec(repository="file:///none")})
+    assert (gone.events, gone.ignored) == ((), ())
 
 
 @pytest.mark.parametrize("pinned", [True, False])
