@@ -24,7 +24,7 @@ from resources.records.clock import server_time
 from resources.records.drift_runs import DriftRun, FoundDrift, read_drift_run
 
 _SHOWN = 3  # findings that are named
-_MOST_FINDINGS = 40  # of an entry of the ledger
+_MOST_FINDINGS = 20  # of an entry of the ledger
 
 
 @dataclass(frozen=True)

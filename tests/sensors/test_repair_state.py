@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from eks_assets.engine.drift_record import keep_report
-from eks_assets.plan.drift import DriftReport
+from eks_assets.plan.drift import DriftReport, build_finding
 from resources.config.environment import Environment
+from resources.model.change import FieldChange
+from resources.model.drift import Finding
 from resources.model.errors import GateNotAnchored
 from resources.records.lease import hold_lease
 from sensors.repair import State, read_state
@@ -26,7 +28,8 @@ def gate(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_state_is_what_the_ledger_and_the_lease_say(gate: EmbeddedGate) -> None:
     """A unit that a grant names may be repaired until it was changed under that grant."""
     assert read_state(gate.env) is None
-    report = DriftReport(environment=gate.env.name, findings=(), unknown=(), pending=(), seconds=0.1)
+    finding = build_finding("first", Finding("parameter", "p", FieldChange("value", "1", "2"), "changed"))
+    report = DriftReport(environment=gate.env.name, findings=(finding,), unknown=(), pending=(), seconds=0.1)
     keep_report(gate.context("0c6a2d8e"), report)
 
     def now() -> State:
@@ -48,3 +51,5 @@ def test_state_is_what_the_ledger_and_the_lease_say(gate: EmbeddedGate) -> None:
     assert "first" not in now().granted
     with pytest.raises(GateNotAnchored):
         read_state(gate.env.model_copy(update={"approval": None}))
+    keep_report(gate.context("1d7b3e9f"), report.model_copy(update={"findings": ()}))
+    assert (now().run.open, now().holder) == ((), None)
