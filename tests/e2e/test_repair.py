@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import dagster as dg
 import pytest
@@ -13,7 +14,7 @@ from eks_assets.definitions import defs
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.records.clock import server_time
-from sensors import polling
+from sensors.polling import look_at_each
 from sensors.repair import repair_sensor
 from tests.conftest import Cli
 from tests.e2e.conftest import Change
@@ -28,7 +29,7 @@ NAMES = ("-o", "jsonpath={.spec.template.spec.containers[0].env[*].name}")
 @pytest.fixture
 def daemon(platform: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     """A daemon whose sensors have time to ask a busy machine."""
-    monkeypatch.setattr(polling, "SECONDS", 60.0)
+    monkeypatch.setattr("sensors.repair.look_at_each", partial(look_at_each, seconds=60))
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("environments", ["sandbox"])
         yield Daemon(instance)
