@@ -12,6 +12,7 @@ from .eks import api as eks_api
 from .eks import audit_log
 from .iam import (
     condition_keys,
+    oidc_clients,
     role_trust,
     service_linked_roles,
     sessions,
@@ -45,6 +46,7 @@ def install() -> None:
     role_trust.install()
     condition_keys.install()
     service_linked_roles.install()
+    oidc_clients.install()
     simulation.install()
     sqs_senders.install()
     versions.install()

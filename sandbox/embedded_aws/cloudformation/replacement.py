@@ -23,6 +23,7 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
         "Ipv6IpamPoolId",
         "Ipv6NetmaskLength",
     ),
+    "AWS::SecretsManager::ResourcePolicy": ("SecretId",),
     "AWS::EC2::InternetGateway": (),
     "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
     "AWS::EC2::EIP": ("NetworkBorderGroup", "TransferAddress", "IpamPoolId", "Address"),

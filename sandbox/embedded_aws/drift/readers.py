@@ -87,6 +87,12 @@ def _read_address(physical_id: str, _props: Properties) -> Properties | None:
     return None
 
 
+def _read_attachment(_physical_id: str, props: Properties) -> Properties | None:
+    gateway = ec2._internet_gateways.get(props.get("InternetGatewayId", "")) or {"Attachments": []}
+    attached = {attachment.get("VpcId") for attachment in gateway["Attachments"]}
+    return {"VpcId": props["VpcId"]} if props.get("VpcId") in attached else None
+
+
 def _read_launch_template(physical_id: str, props: Properties) -> Properties | None:
     template = ec2._launch_templates.get(physical_id)
     if template is None:
@@ -165,6 +171,12 @@ def _read_secret(physical_id: str, _props: Properties) -> Properties | None:
     return None
 
 
+def _read_secret_policy(_physical_id: str, props: Properties) -> Properties | None:
+    _name, secret = secretsmanager._resolve(props.get("SecretId"))
+    policy = secretsmanager._resource_policies.get(secret["ARN"]) if secret else None
+    return {"ResourcePolicy": as_document(policy)} if policy else None
+
+
 def _exists(store: Callable[[], Any]) -> Reader:
     return lambda physical_id, _props: {} if physical_id in store() else None
 
@@ -185,10 +197,12 @@ _READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
     "AWS::EC2::SubnetRouteTableAssociation": (_read_association, ("SubnetId", "RouteTableId")),
     "AWS::EC2::EIP": (_read_address, ("Domain", "Tags")),
     "AWS::EC2::LaunchTemplate": (_read_launch_template, ("LaunchTemplateName", "LaunchTemplateData")),
+    "AWS::EC2::VPCGatewayAttachment": (_read_attachment, ("VpcId",)),
     "AWS::EC2::InternetGateway": (_exists(lambda: ec2._internet_gateways), ()),
     "AWS::EC2::FlowLog": (_exists(lambda: ec2._flow_logs), ()),
     "AWS::EC2::VPCEndpoint": (_exists(lambda: ec2._vpc_endpoints), ()),
     "AWS::EFS::FileSystem": (_exists(lambda: efs._file_systems), ()),
+    "AWS::EFS::AccessPoint": (_exists(lambda: efs._access_points), ()),
     "AWS::EFS::MountTarget": (_exists(lambda: efs._mount_targets), ()),
     "AWS::Route53::HostedZone": (_exists(lambda: route53._zones), ()),
     "AWS::IAM::InstanceProfile": (_exists(lambda: iam._instance_profiles), ()),
@@ -209,6 +223,7 @@ _READERS: dict[str, tuple[Reader, tuple[str, ...]]] = {
     "AWS::IAM::ManagedPolicy": (_read_managed_policy, ("ManagedPolicyName", "Path", "Description", "PolicyDocument")),
     "AWS::IAM::OIDCProvider": (_read_oidc_provider, ("Url", "ClientIdList", "ThumbprintList", "Tags")),
     "AWS::KMS::Key": (_read_key, ("Description", "Enabled", "EnableKeyRotation", "KeyPolicy", "Tags")),
+    "AWS::SecretsManager::ResourcePolicy": (_read_secret_policy, ("ResourcePolicy",)),
     "AWS::SecretsManager::Secret": (_read_secret, ("Name", "Description", "Tags")),
     **EKS_READERS,
 }

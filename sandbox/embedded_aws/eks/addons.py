@@ -39,7 +39,7 @@ def create_addon(cluster_name: str, body: Record) -> Response:
     if response[0] >= 400:
         return response
     addon = addon_of(cluster_name, body["addonName"])
-    addon["podIdentityAssociations"] = _pod_identities(cluster_name, body)
+    addon["podIdentityAssociations"] = _pod_identities(cluster_name, body["addonName"], body)
     _drop_empty(addon)
     if body.get("namespaceConfig"):
         addon["namespaceConfig"] = body["namespaceConfig"]
@@ -56,13 +56,16 @@ def _drop_empty(addon: Record) -> None:
             addon.pop(member, None)
 
 
-def _pod_identities(cluster_name: str, body: Record) -> list[str]:
+def _pod_identities(cluster_name: str, name: str, body: Record) -> list[str]:
     arns = []
     for association in body.get("podIdentityAssociations") or []:
         namespace = (body.get("namespaceConfig") or {}).get("namespace", "kube-system")
         created: Response = eks._create_pod_identity_association(cluster_name, {**association, "namespace": namespace})
         if created[0] < 400:
-            arns.append(json.loads(created[2])["association"]["associationArn"])
+            made = json.loads(created[2])["association"]
+            owner = addon_of(cluster_name, name)["addonArn"]
+            eks._pod_identity_associations[eks._pia_key(cluster_name, made["associationId"])]["ownerArn"] = owner
+            arns.append(made["associationArn"])
     return arns
 
 
@@ -133,7 +136,7 @@ def update_addon(cluster_name: str, name: str, body: Record) -> Response:
             addon[member] = body[member]
     if "podIdentityAssociations" in body:
         _delete_pod_identities(cluster_name, addon)
-        addon["podIdentityAssociations"] = _pod_identities(cluster_name, body)
+        addon["podIdentityAssociations"] = _pod_identities(cluster_name, name, body)
     _drop_empty(addon)
     update = updates.begin(cluster, "AddonUpdate", {"AddonVersion": version}, ("addon", name))
     addon["status"] = "UPDATING"
