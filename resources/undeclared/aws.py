@@ -1,4 +1,4 @@
-"""Resources of AWS that nobody declared: with the environment's tag, or in its VPC, and of no stack of ours.
+"""Resources of AWS that nobody declared: with the environment's tag, or in its VPC or cluster, and of no stack of ours.
 
 Source: Resource Groups Tagging API, GetResources; EC2 and Elastic Load Balancing API references.
 """
@@ -17,6 +17,7 @@ from resources.model.change import FieldChange
 from resources.model.drift import EXISTS, AwsResource, Drift, Finding, Unchecked
 from resources.model.errors import AccessDenied, NotFound
 from resources.model.specs import Parameter, Spec, Stack
+from resources.undeclared.eks import OF_CLUSTER, Part
 from resources.undeclared.known_resources import known_reason, tags_of
 
 LAYER = "aws"
@@ -67,11 +68,13 @@ def _list_resources(declared: Declared, context: Context) -> tuple[list[Resource
     """What exists where something undeclared could be, and what may not be listed."""
     resources: dict[str, Resource] = {}
     unchecked: list[Unchecked] = []
-    lists = {**_TAGGED, **(_IN_VPC if declared.vpc else {}), **(_OF_VPC if declared.made_vpc else {})}
+    lists = {**_TAGGED, **_IN_CLUSTER, **(_IN_VPC if declared.vpc else {}), **(_OF_VPC if declared.made_vpc else {})}
     for what, read in lists.items():
         try:
             with aws_call(f"listing {what}"):
                 resources |= {one.physical_id: one for one in read(declared, context)}
+        except NotFound:  # there is no cluster
+            continue
         except AccessDenied as error:
             unchecked.append(Unchecked(f"undeclared {what}", error.message))
     return list(resources.values()), unchecked
@@ -206,6 +209,15 @@ def _is_of_another(one: Mapping[str, Any]) -> bool:
     )
 
 
+def _of_cluster(read: Callable[[frozenset[str], Context], Iterator[Part]]) -> Reader:
+    def list_parts(declared: Declared, context: Context) -> Iterator[Resource]:
+        for kind, physical_id, ids in read(declared.ids, context):
+            yield Resource(kind, physical_id, ids=ids)
+
+    return list_parts
+
+
+_IN_CLUSTER: Mapping[str, Reader] = {what: _of_cluster(read) for what, read in OF_CLUSTER.items()}
 _TAGGED: Mapping[str, Reader] = {"resources with the environment's tag": _tagged, "volumes": _volumes}
 _IN_VPC: Mapping[str, Reader] = {"load balancers": _balancers, "instances": _instances}
 _OF_VPC: Mapping[str, Reader] = {

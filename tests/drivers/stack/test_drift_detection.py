@@ -52,7 +52,7 @@ class CloudFormation:
 
 
 def resource(name: str) -> dict[str, str]:
-    return {"LogicalResourceId": name, "PhysicalResourceId": name.lower(), "ResourceType": "AWS::SQS::Queue"}
+    return {"LogicalResourceId": name, "PhysicalResourceId": name.lower(), "ResourceType": "AWS::EC2::FlowLog"}
 
 
 def context(cloudformation: CloudFormation, env: Environment) -> Context:
@@ -68,7 +68,7 @@ def test_another_comparison_is_waited_for_and_what_could_not_be_read_is_unchecke
     assert cloudformation.calls == ["detect", "detect", "look at 2", "look at 2"]
     assert comparison is not None
     assert comparison.differences == ()
-    assert [(u.object, u.reason) for u in comparison.unchecked] == [("AWS::SQS::Queue B (b)", "may not read")]
+    assert [(u.object, u.reason) for u in comparison.unchecked] == [("AWS::EC2::FlowLog B (b)", "may not read")]
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"])

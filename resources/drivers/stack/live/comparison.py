@@ -1,4 +1,4 @@
-"""Resources that CloudFormation does not compare, and what is attached to roles beyond their templates."""
+"""Resources that CloudFormation does not compare, and what somebody added to any beyond its template."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from resources.context import Context
 from resources.drivers.stack.comparison import LAYER, Comparison, Difference
 from resources.drivers.stack.known_writers import known_writer
 from resources.drivers.stack.live import eks, iam, infrastructure, policies
+from resources.drivers.stack.live.beyond import added_beyond, is_looked_at
 from resources.drivers.stack.live.declared import UNKNOWN, declared_properties
 from resources.drivers.stack.live.differences import Found, declared_differences
 from resources.drivers.stack.live.resource import LiveResource, Reader, Untold
@@ -32,9 +33,9 @@ def compare_live(
     context: Context,
 ) -> Comparison:
     """The resources that CloudFormation `left_out` (logical id -> why) as far as there is a reader of their type; the
-    others are unchecked. Of all roles, what is attached to them beyond the template. Raises Transient."""
+    others are unchecked. Of all of them, what somebody added beyond the template. Raises Transient."""
     resources = [r for r in summaries if r.get("PhysicalResourceId")]
-    if not any(r["LogicalResourceId"] in left_out or r["ResourceType"] == iam.ROLE for r in resources):
+    if not any(r["LogicalResourceId"] in left_out or is_looked_at(r["ResourceType"]) for r in resources):
         return Comparison()
     live = list(live_resources(stack, resources, context))
     differences, unchecked = list[Difference](), list[Unchecked]()
@@ -58,13 +59,8 @@ def _compared(
     if resource.logical_id in left_out and (reader := READERS.get(resource.kind)):
         for difference in _read_differences(resource, reader, context):
             yield _difference(resource, difference, BY_HAND)
-    if resource.kind == iam.ROLE:
-        try:
-            attached = list(iam.attached_beyond(resource, _brought(live), context))
-        except NotFound:
-            return  # a role that is gone is a difference of its own
-        for policy, command in attached:
-            yield _difference(resource, policy, command)
+    for added, command in added_beyond(resource, live, context):
+        yield _difference(resource, added, command)
 
 
 def _read_differences(resource: LiveResource, reader: Reader, context: Context) -> list[Found]:
@@ -117,10 +113,3 @@ def live_resources(
         properties = template.get("Resources", {}).get(one["LogicalResourceId"], {}).get("Properties", {})
         declared = declared_properties(properties, known)
         yield LiveResource(one["LogicalResourceId"], one["ResourceType"], one["PhysicalResourceId"], declared)
-
-
-def _brought(live: Iterable[LiveResource]) -> set[str]:
-    """Policies that other resources of the stack attach to roles: ARNs, and names of inline ones."""
-    kinds = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
-    mine = [one for one in live if one.kind in kinds]
-    return {one.physical_id for one in mine} | {str(one.declared.get("PolicyName")) for one in mine}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from resources.aws.errors import aws_call
@@ -45,7 +45,7 @@ def _provider(resource: LiveResource, context: Context) -> Mapping[str, Any]:
     }
 
 
-def attached_beyond(resource: LiveResource, allowed: set[str], context: Context) -> Iterator[Attached]:
+def attached_beyond(resource: LiveResource, allowed: Collection[str], context: Context) -> Iterator[Attached]:
     """Policies on a role whose template declares none of that kind, each with the command that takes it away.
     `allowed`: ARNs and names that other resources of the stack bring."""
     role = resource.physical_id

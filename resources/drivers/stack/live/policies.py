@@ -11,6 +11,8 @@ from resources.context import Context
 from resources.drivers.stack.live.resource import LiveResource, Reader
 from resources.model.errors import NotFound
 
+_GIVEN = "__default_statement_ID"
+
 
 def _queue_policy(resource: LiveResource, context: Context) -> Mapping[str, Any]:
     queue = resource.told("Queues", 0)
@@ -39,6 +41,31 @@ def _secret_policy(resource: LiveResource, context: Context) -> Mapping[str, Any
         answer = context.aws.client("secretsmanager").get_resource_policy(SecretId=secret)
     policy = _document(answer.get("ResourcePolicy"), secret)
     return {"SecretId": secret, "ResourcePolicy": policy}
+
+
+def queue_policy(url: str, context: Context) -> Any:
+    """The policy of a queue; None where it has none."""
+    with aws_call(f"reading the policy of the queue {url}"):
+        answer = context.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    return json.loads(answer.get("Attributes", {}).get("Policy") or "null")
+
+
+def topic_policy(arn: str, context: Context) -> Any:
+    """The policy of a topic; None where it is the one that SNS gives each, which lets in its owner's account alone."""
+    with aws_call(f"reading the policy of the topic {arn}"):
+        attributes = context.aws.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
+    policy = json.loads(attributes.get("Policy") or "null")
+    statements = policy["Statement"] if policy else []
+    return policy if any(one.get("Sid") != _GIVEN for one in statements) else None
+
+
+def bucket_policy(name: str, context: Context) -> Any:
+    """The policy of a bucket; None where it has none, or is gone."""
+    try:
+        with aws_call(f"reading the policy of the bucket {name}"):
+            return json.loads(context.aws.client("s3").get_bucket_policy(Bucket=name)["Policy"])
+    except NotFound:
+        return None
 
 
 def _document(text: str | None, owner: str) -> Any:

@@ -26,6 +26,10 @@ def template(values: dict[str, Any]) -> dict[str, Any]:
     service = {"ClusterName": "demo", "Namespace": "a", "ServiceAccount": "b"}
     return {
         "Addon": resource("EKS::Addon", ClusterName="demo", AddonName="kube-proxy", ResolveConflicts="OVERWRITE"),
+        "OtherAddon": resource("EKS::Addon", ClusterName="demo", AddonName="coredns", ResolveConflicts="OVERWRITE"),
+        "OtherBucket": resource("S3::Bucket", BucketName="demo-other"),
+        "OtherQueue": resource("SQS::Queue", QueueName="demo-other"),
+        "OtherTopic": resource("SNS::Topic", TopicName="demo-other"),
         "Attachment": resource("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Gateway")),
         "Bucket": resource("S3::Bucket", BucketName="demo-live"),
         "BucketPolicy": resource("S3::BucketPolicy", Bucket=ref("Bucket"), PolicyDocument=ours),
@@ -89,6 +93,12 @@ def change_by_hand(stacks: Stacks, physical: Callable[[str], str]) -> None:
     aws("eks").update_nodegroup_config(
         clusterName="demo", nodegroupName="workers", labels={"addOrUpdateLabels": {"team": "theirs"}}
     )
+    aws("eks").update_addon(clusterName="demo", addonName="coredns", configurationValues='{"replicaCount": 9}')
+    account = {"AWS": f"arn:aws:iam::{stacks.env.account}:root"}
+    ours = json.dumps(policy("s3:GetObject", Principal=account, Resource="arn:aws:s3:::demo-other/*"))
+    aws("s3").put_bucket_policy(Bucket="demo-other", Policy=ours)
+    aws("sns").set_topic_attributes(TopicArn=physical("OtherTopic"), AttributeName="Policy", AttributeValue=open_policy)
+    aws("sqs").set_queue_attributes(QueueUrl=physical("OtherQueue"), Attributes={"Policy": open_policy})
     aws("eks").update_access_entry(
         clusterName="demo",
         principalArn=f"arn:aws:iam::{stacks.env.account}:role/demo-live",
@@ -124,8 +134,13 @@ def test_changes_by_hand_are_found(stacks: Stacks) -> None:
     }
     assert any(key.startswith("Role: ManagedPolicyArns.arn:aws:iam::aws:policy/Admin") for key in found)
     assert {key.partition(".")[0] for key in found} - whole == {
+        "Entry: KubernetesGroups",
         "Log: RetentionInDays",
         "Nodes: Labels",
+        "OtherAddon: ConfigurationValues",
+        "OtherBucket: Policy",
+        "OtherQueue: Policy",
+        "OtherTopic: Policy",
         "QueuePolicy: PolicyDocument",
         "Role: AssumeRolePolicyDocument",
         "Role: ManagedPolicyArns",
