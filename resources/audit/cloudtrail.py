@@ -47,10 +47,11 @@ class CloudTrail:
         self._next = 0.0
         self._of_sources: dict[tuple[str, str], list[AwsEvent]] = {}
 
-    def list_changes(self, region: str, since: float) -> Iterator[AwsEvent]:
-        """Every call in a region that was meant to change something since a time (seconds since 1970), the newest
-        first. Raises AccessDenied, Transient."""
-        request: dict[str, Any] = {"StartTime": since, **_by("ReadOnly", "false")}
+    def list_changes(self, region: str, since: float, until: float | None = None) -> Iterator[AwsEvent]:
+        """Every call in a region that was meant to change something between two times (seconds since 1970), `until`
+        now where none is given, the newest first. Raises AccessDenied, Transient."""
+        end = {} if until is None else {"EndTime": until}
+        request: dict[str, Any] = {"StartTime": since, **end, **_by("ReadOnly", "false")}
         while True:
             page = self._look_up(region, request)
             yield from map(parse_event, page["Events"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from resources.model.specs import Stack
 from resources.support.polling import Poll, wait_until
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import StackStatusType
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
 _RECREATE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
@@ -81,6 +83,49 @@ _SELDOM = 10  # polls
 _CANCELLED = "Resource creation cancelled"
 
 
+FAILED_STATES: list[StackStatusType] = [
+    "CREATE_FAILED",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_FAILED",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "IMPORT_ROLLBACK_FAILED",
+    "DELETE_FAILED",
+]
+_BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "DELETE_IN_PROGRESS")
+
+
+def find_first_failure(context: Context, stack_id: str, name: str) -> tuple[str, datetime | None]:
+    """The first resource that failed in the stack's last operation, with AWS's reason, and when."""
+    cause: tuple[str, datetime | None] = (f"no event says why; {_events_command(stack_id)}", None)
+    with aws_call(f"reading the events of stack {name}"):
+        pages = context.aws.client("cloudformation").get_paginator("describe_stack_events")
+        for event in (event for page in pages.paginate(StackName=stack_id) for event in page["StackEvents"]):
+            status, is_stack = event.get("ResourceStatus", ""), event.get("PhysicalResourceId") == stack_id
+            if is_stack and status in _BEGINS:
+                break
+            if _is_failure(event, stack_id):
+                cause = _failure_words(event), event["Timestamp"]
+    return cause
+
+
+def _is_failure(event: StackEventTypeDef, stack_id: str) -> bool:
+    """Whether a resource failed by itself, not because another one did."""
+    reason, is_stack = event.get("ResourceStatusReason", ""), event.get("PhysicalResourceId") == stack_id
+    return event.get("ResourceStatus", "") in _FAILED and _CANCELLED not in reason and not is_stack
+
+
+def _failure_words(event: StackEventTypeDef) -> str:
+    reason = event.get("ResourceStatusReason", "") or event.get("ResourceStatus", "")
+    return f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {reason}"
+
+
+def _events_command(stack_id: str) -> str:
+    return f"aws cloudformation describe-stack-events --stack-name {stack_id}"
+
+
 class EventStream:
     """Follows a stack by its id, so that the events of a stack that deletes itself remain readable."""
 
@@ -121,7 +166,7 @@ class EventStream:
         return self._failures[0] if self._failures else f"no event says why; {self._events_command()}"
 
     def _events_command(self) -> str:
-        return f"aws cloudformation describe-stack-events --stack-name {self._stack_id}"
+        return _events_command(self._stack_id)
 
     def _status(self) -> str:
         with aws_call(f"describing stack {self._name}"):
@@ -147,5 +192,5 @@ class EventStream:
         self._context.progress(f"{line}: {reason}" if reason else line)
         if event.get("PhysicalResourceId") == self._stack_id:
             self._rests = not status.endswith("_IN_PROGRESS")
-        if status in _FAILED and _CANCELLED not in reason and event.get("PhysicalResourceId") != self._stack_id:
-            self._failures.append(f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {reason or status}")
+        if _is_failure(event, self._stack_id):
+            self._failures.append(_failure_words(event))
