@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from resources.support.background import in_background
 SECONDS = 18.0  # with the start of the program less than 20
 _SECONDS_TO_OPEN = 8.0
 _LOG_IN = "aws sso login, or set AWS_PROFILE; aws sts get-caller-identity says who you are"
+_Running = tuple[str, "Future[None]", list[Line]]
 
 
 class _Model(BaseModel):
@@ -63,20 +64,19 @@ def run_checks(env: Environment | None, seconds: float = SECONDS) -> DoctorRepor
     """Look at this machine, and at the environment's account where one is named. What has not answered within the
     seconds is a warning. Changes nothing and raises nothing."""
     began = time.monotonic()
-    end = began + seconds
     machine, account = list_checks()
-    running = _begin(machine, env)
-    diagnoses: list[Diagnosis] = []
+    of_machine, of_account = _begin(machine, env), list[_Running]()
+    identity: list[Diagnosis] = []
     if env is not None:
         context, lines = open_account(env, min(_SECONDS_TO_OPEN, seconds))
-        diagnoses += [_diagnosis("identity", line) for line in lines]
-        running += _begin(account, context) if context is not None else []
-    wait([future for _, future, _ in running], timeout=max(0.0, end - time.monotonic()))
-    of_checks = [_diagnosis(name, line) for name, future, lines in running for line in _collect(future, lines, seconds)]
-    on_machine = len(of_checks) if env is None else sum(d.check in {c.name for c in machine} for d in of_checks)
-    ordered = (*of_checks[:on_machine], *diagnoses, *of_checks[on_machine:])
+        identity = [_diagnosis("identity", line) for line in lines]
+        of_account = _begin(account, context) if context is not None else []
+    left = began + seconds - time.monotonic()
+    wait([future for _, future, _ in (*of_machine, *of_account)], timeout=max(0.0, left))
     return DoctorReport(
-        environment=env.name if env else None, diagnoses=ordered, seconds=round(time.monotonic() - began, 1)
+        environment=env.name if env else None,
+        diagnoses=(*_collect(of_machine, seconds), *identity, *_collect(of_account, seconds)),
+        seconds=round(time.monotonic() - began, 1),
     )
 
 
@@ -109,9 +109,6 @@ def _readers(env: Environment) -> dict[str, Callable[[], Aws]]:
         **({"the deployer": lambda: Aws(env)} if env.roles.deployer else {}),
         "the caller": lambda: Aws(env, as_deployer=False),
     }
-
-
-_Running = tuple[str, "Future[None]", list[Line]]
 
 
 def _begin(checks: Sequence[Check[Subject]], subject: Subject) -> list[_Running]:
@@ -150,11 +147,13 @@ def _bootstrap(environment: str) -> str:
     return f"eks-assets bootstrap {environment} --apply"
 
 
-def _collect(future: Future[None], lines: list[Line], seconds: float) -> list[Line]:
-    known = list(lines)
-    if not future.done():
-        known.append(Line.warning(f"no answer within {seconds:.0f} s", "look at the network, then run it again"))
-    return known
+def _collect(running: list[_Running], seconds: float) -> Iterator[Diagnosis]:
+    for name, future, lines in running:
+        is_late = not future.done()
+        yield from (_diagnosis(name, line) for line in list(lines))
+        if is_late:
+            fix = "look at the network, then run it again"
+            yield _diagnosis(name, Line.warning(f"no answer within {seconds:.0f} s", fix))
 
 
 def _diagnosis(check: str, line: Line) -> Diagnosis:

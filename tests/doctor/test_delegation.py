@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from resources.doctor.checks import Line
 from resources.doctor.dns import check_delegation
-from tests.doctor.conftest import DoctorsAccount
+from resources.doctor.examination import run_checks
+from tests.doctor.conftest import DoctorsAccount, lines_of
 from tests.doctor.name_server import name_server
 
 PARENT = {"test": ("ns.test",)}
@@ -40,4 +43,20 @@ def test_zone_that_has_no_parent(account: DoctorsAccount, monkeypatch: pytest.Mo
     with name_server({}) as address:
         line = asked(account, monkeypatch, address)
     assert (line.level, line.fix) == ("warning", "dig +trace NS sandbox.test")
+    route53.delete_hosted_zone(Id=zone["HostedZone"]["Id"])
+
+
+def test_name_server_that_does_not_answer(account: DoctorsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning with the reason; at the deadline, that there was no answer. The others are reported all the same."""
+    route53 = account.server.client("route53")
+    zone = route53.create_hosted_zone(Name="sandbox.test", CallerReference="3")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("EKS_ASSETS_RESOLVER", f"127.0.0.1:{silent.getsockname()[1]}")
+        (late,) = lines_of(run_checks(account.env, 2), "warning")["delegation"]
+        assert late.message == "no answer within 2 s"
+        report = account.examine()
+    (line,) = lines_of(report, "warning")["delegation"]
+    assert line.message.startswith("could not be asked: the DNS server 127.0.0.1 does not answer for test")
+    assert lines_of(report, "error") == {}
     route53.delete_hosted_zone(Id=zone["HostedZone"]["Id"])
