@@ -19,6 +19,7 @@ from resources.records.clock import server_time
 from resources.records.drift_runs import DriftRun, FoundDrift, last_drift_run, record_drift_run
 
 _INSTANT = dt.timedelta(milliseconds=1)
+_SECOND = dt.timedelta(seconds=1)  # layers tell whole ones
 _FIRST = "first"  # in place of the record after which the findings changed
 
 
@@ -61,20 +62,19 @@ def follow_run(
 ) -> DriftRun:
     """The record of the report, by the one `before` it (with its name in the ledger). Findings of that one that could
     not be checked now stay open: nobody is told that they are gone. `applied`: when units were applied last; what
-    differs after that differs anew. Pure."""
+    was changed after that differs anew. Pure."""
     settled = {entry.id for entry in (*report.findings, *report.ignored)}
     unsettled = [f for f in (before[1].open if before else ()) if f.id not in settled and _is_unchecked(f, report)]
     # AWS tells whole seconds, and the newest record counts.
     at = max(at, before[1].at + _INSTANT) if before else at
-    known = _found_before(before[1] if before else None, applied or {})
+    first = {f.id: f.found_at or before[1].at for f in before[1].open} if before else {}
+    found = [FoundDrift.model_validate(entry.model_dump()) for entry in report.findings]
+    times = [_found_at(f, first.get(f.id, at), at, (applied or {}).get(f.unit or "")) for f in found]
     run = DriftRun(
         environment=report.environment,
         at=at,
         run=run_id,
-        findings=tuple(
-            FoundDrift.model_validate({**entry.model_dump(), "found_at": known.get(entry.id, at)})
-            for entry in report.findings
-        ),
+        findings=tuple(f.model_copy(update={"found_at": time}) for f, time in zip(found, times, strict=True)),
         unsettled=tuple(unsettled),
         unknown=len(report.unknown),
         ignored=len(report.ignored),
@@ -96,10 +96,13 @@ def drift_notification(env: Environment, run: DriftRun) -> Notification:
     return drift_messages.drift_resolved(env, ignored=run.ignored, unknown=run.unknown, since=run.event)
 
 
-def _found_before(before: DriftRun | None, applied: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
-    """When a run first found what still stood open, by the finding's id."""
-    known = {f: f.found_at or before.at for f in before.open} if before else {}
-    return {f.id: at for f, at in known.items() if f.unit is None or applied.get(f.unit, at) <= at}
+def _found_at(finding: FoundDrift, first: dt.datetime, at: dt.datetime, applied: dt.datetime | None) -> dt.datetime:
+    """When a run found it first, by the run of `at` and the one that found it `first`. Once its unit was applied since,
+    it is another finding, but for one that was changed before that: the deploy did not put it back."""
+    if applied is None or applied <= first:
+        return first
+    changed = finding.since_time
+    return first if changed is not None and changed + _SECOND <= applied else at
 
 
 def applied_times(before: tuple[str, DriftRun] | None, report: DriftReport, context: Context) -> dict[str, dt.datetime]:

@@ -47,14 +47,19 @@ class FoundDrift(_Recorded):
     def __str__(self) -> str:
         return f"{self.unit or 'undeclared'}: {self.kind} {self.place}"
 
+    @property
+    def since_time(self) -> dt.datetime | None:
+        """When it was changed, as far as its layer tells."""
+        try:
+            time = dt.datetime.fromisoformat(self.since or "")
+        except ValueError:
+            return None
+        return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+
     def changed_at(self, run_at: dt.datetime) -> dt.datetime:
         """When it was changed; where nobody knows that, when a run found it first, the one of `run_at` at the latest.
         No time is later than that run's."""
-        try:
-            known = dt.datetime.fromisoformat(self.since or "")
-        except ValueError:
-            return self.found_at or run_at
-        return min(known if known.tzinfo else known.replace(tzinfo=dt.UTC), run_at)
+        return min(self.since_time or self.found_at or run_at, run_at)
 
 
 class DriftRun(_Recorded):

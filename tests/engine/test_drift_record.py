@@ -81,6 +81,17 @@ def test_record_says_since_when_it_is_found_and_not_applied() -> None:
     assert [f.found_at for f in again.findings] == [AT + 5 * hour]
 
 
+def test_what_a_deploy_did_not_put_back_is_no_new_finding() -> None:
+    """It was changed before the unit was applied; else it would be repaired with every drift run."""
+    hour = dt.timedelta(hours=1)
+    first = follow_run(None, report("x"), AT, "run")
+    for since, expected in ((AT - hour, AT), (AT + 2 * hour, AT + 3 * hour)):
+        differing = entry("x").model_copy(update={"since": since.isoformat()})
+        still = report().model_copy(update={"findings": (differing,)})
+        second = follow_run(("1", first), still, AT + 3 * hour, "run", {"u": AT + hour})
+        assert [f.found_at for f in second.findings] == [expected]
+
+
 def test_record_names_the_units_of_what_is_ignored() -> None:
     """So that nobody repairs what somebody set aside."""
     ignored = IgnoredEntry(**entry("x").model_dump(), reason="agreed", until="9999-12-31")
