@@ -21,6 +21,7 @@ from resources.config.environment import Environment
 from resources.context import NO_RUN, Context
 from resources.drivers.git.drift import commits_by_others
 from resources.drivers.git.pushes import is_branch_known
+from resources.drivers.git.repository import address_of
 from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.records.bootstrap_entry import UNIT
 from resources.undeclared.aws import list_surroundings
@@ -157,7 +158,7 @@ def _of_git(registry: Registry, context: Context, since: dt.datetime) -> Iterato
                 raise
             continue  # nothing was pushed yet
         for commit in commits:
-            where = f"{commit.id[:12]} on {tree.branch} of {tree.repository}"
+            where = f"{commit.id[:12]} on {tree.branch} of {address_of(tree, context)}"
             yield Call(source="git", time=commit.time, actor=commit.author, call="commit", object=where), ""
 
 

@@ -20,7 +20,7 @@ _PAGES = 20
 # The API server notes the second in which a request began, and audits when it ended.
 _APART = dt.timedelta(seconds=3)
 _TITLE = re.compile(r"([A-Z][A-Za-z0-9]*)[/ ](?:([a-z0-9.-]+)/)?([A-Za-z0-9.:_-]+)")
-
+_RELEASE = re.compile(r"release ([a-z0-9.-]+)/([a-z0-9.-]+)")
 
 Place: TypeAlias = tuple[str, str, str]
 
@@ -44,7 +44,7 @@ class _Named:
 def find_users(findings: Iterable[Finding], context: Context) -> tuple[dict[Place, AuditEvent], list[str]]:
     """The change behind each finding in the cluster, by `place_of` it, as far as the audit log has it, and what is to
     be said where it has none. Raises nothing."""
-    objects = [(f, named) for f in findings if f.layer in _LAYERS and (named := _named(f.object)) is not None]
+    objects = [(f, named) for f in findings if f.layer in _LAYERS and (named := _named(f)) is not None]
     if not objects:
         return {}, []
     try:
@@ -72,8 +72,12 @@ def with_user(finding: Finding, change: AuditEvent) -> Finding:
     return replace(finding, culprit=f"{finding.culprit} (user {change.actor})")
 
 
-def _named(title: str) -> _Named | None:
-    match = _TITLE.fullmatch(title)
+def _named(finding: Finding) -> _Named | None:
+    if release := _RELEASE.fullmatch(finding.object):
+        # helm keeps each revision in a Secret of its own.
+        revision = f"sh.helm.release.v1.{release[2]}.v{finding.field.after}"
+        return _Named("Secret", release[1], revision) if finding.field.path == "revision" else None
+    match = _TITLE.fullmatch(finding.object)
     return _Named(match[1], match[2] or "", match[3]) if match else None
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from sandbox.account import REGION, ROOT_KEY, ROOT_SECRET
+from sandbox.account import ACCOUNT, REGION, ROOT_SECRET
 from sandbox.git.server import HEALTH, REPOSITORY, credentials, read_only_credentials
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.readiness import answers, wait_until_ready
@@ -53,11 +53,12 @@ def store_token(folder: Path, aws_endpoint: str) -> None:
     errors."""
     import boto3
 
+    # As the account's own services, whose calls are nobody's in it: what the sandbox sets up no person has done.
     client = boto3.client(
         "secretsmanager",
         region_name=REGION,
         endpoint_url=aws_endpoint,
-        aws_access_key_id=ROOT_KEY,
+        aws_access_key_id=ACCOUNT,
         aws_secret_access_key=ROOT_SECRET,
     )
     logins = ((SECRETS, credentials(folder)), (READ_ONLY_SECRETS, read_only_credentials(folder)))

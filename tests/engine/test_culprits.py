@@ -112,7 +112,8 @@ def test_changes_of_objects_have_the_user_of_the_audit_log(account: DriftingAcco
     patched = Finding("helm", "ConfigMap/a/b", field, "changed", "kubectl-edit", since)
     other = Finding("helm", "ConfigMap/other/b", field, "changed", "kubectl-edit", since)
     gone = Finding("kubernetes", "StorageClass gp3", FieldChange("", EXISTS, None), "missing")
-    drift = {"unit": Drift((patched, other, gone))}
+    by_hand = Finding("helm", "release a/b", FieldChange("revision", "1", "2"), "changed", "helm", since)
+    drift = {"unit": Drift((patched, other, gone, by_hand))}
     ends = time.monotonic() + 60
     account.make_cluster(["api"])
     _, notes = culprits.name_culprits(drift, account.context(), ends)
@@ -123,7 +124,9 @@ def test_changes_of_objects_have_the_user_of_the_audit_log(account: DriftingAcco
     account.server.client("eks").update_cluster_config(name=account.env.cluster_name, logging=setup)
     assert culprits.name_culprits(drift, account.context(), ends) == (drift, []), "there is no log yet"
     deleted = {"resource": "storageclasses", "apiGroup": "storage.k8s.io", "name": "gp3"}
+    revision = {"resource": "secrets", "namespace": "a", "name": "sh.helm.release.v1.b.v2"}
     account.write_audit_log(
+        {"user": {"username": "carol"}, "verb": "create", "objectRef": revision, "stageTimestamp": ended},
         {"user": {"username": "alice"}, "stageTimestamp": ended},
         {"user": {"username": "earlier"}, "stageTimestamp": "2026-01-01T00:00:00Z"},
         {"user": {"username": "bob"}, "verb": "delete", "objectRef": deleted, "stageTimestamp": ended},
@@ -131,5 +134,10 @@ def test_changes_of_objects_have_the_user_of_the_audit_log(account: DriftingAcco
     named, notes = culprits.name_culprits(drift, account.context(), ends)
     result = named["unit"]
     assert isinstance(result, Drift)
-    assert [f.culprit for f in result.findings] == ["kubectl-edit (user alice)", "kubectl-edit", "bob (delete)"]
+    assert [f.culprit for f in result.findings] == [
+        "kubectl-edit (user alice)",
+        "kubectl-edit",
+        "bob (delete)",
+        "helm (user carol)",
+    ]
     assert (result.findings[2].since, notes) == (ended, [])

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
-from resources.config.environment import Environment
+from resources.config.environment import Environment, Roles
 from resources.records.audit import audit_ledger
 from resources.records.chain import entry_text
 from resources.records.chain_head import reserve_place
@@ -159,6 +160,27 @@ def test_entry_of_a_killed_process_is_not_written_yet(ledger: TestLedger) -> Non
     assert audit.faults == ()
     ledger.record("cluster")
     assert audit_ledger(ledger.context).unwritten == ()
+
+
+def test_ledger_of_bootstrap_names_what_an_administrator_did_to_it(
+    sandbox_env: Environment, account: GateAccount
+) -> None:
+    """Under Object Lock nothing is edited, deleted or cut without bypassing it; who does is shown entry by entry."""
+    gate = account.gate(sandbox_env, f"a{next(NUMBERS)}")
+    own = TestLedger(gate.env.model_copy(update={"roles": Roles(), "approval": None}))
+    own.record(*UNITS)
+    assert faults(own) == []
+    first = own.s3.list_object_versions(Bucket=own.bucket, Prefix=own.key_of("network"))["Versions"][0]
+    place = {"Bucket": own.bucket, "Key": first["Key"], "VersionId": first["VersionId"]}
+    with pytest.raises(ClientError, match="object protected by object lock"):
+        own.s3.delete_object(**place)
+    key = own.key_of("network")
+    own.replace(key, {**own.read(key), "outcome": "never happened"})
+    own.forget(own.key_of("identity"))
+    own.forget(own.key_of("argo_cd"))
+    named = [(fault.kind, fault.sequence) for fault in audit_ledger(own.context).faults]
+    assert [kind for kind, _ in named] == ["edited", "deleted", "cut"]
+    assert [number for _, number in named] == [1, 3, 5]
 
 
 def test_chain_begins_where_it_begins(sandbox_env: Environment, account: GateAccount) -> None:

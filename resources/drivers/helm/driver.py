@@ -29,7 +29,7 @@ from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
 from resources.drivers.helm.release_drift import release_drift
 from resources.drivers.helm.rendering import render_once
-from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
+from resources.drivers.helm.storage import RELEASE_SECRETS, REVISION_LABEL, Release, newest_release, next_revision
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.objects import Object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
@@ -67,6 +67,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 "values": release.values,
                 DRIFT: drifted,
                 DIGEST_LABEL: label,
+                REVISION_LABEL: release.revision_of_ours,
             },
             outputs=NoOutputs(),
             # One of the earlier form is a hash of the values, which may hold secrets that can be guessed.
@@ -81,12 +82,14 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             return Change("create", fields, f"release {spec.name} does not exist")
         live = dict(observed.desired)
         drifted: tuple[FieldChange, ...] = live.pop(DRIFT, ())
-        label = live.pop(DIGEST_LABEL, "")
+        label, ours = live.pop(DIGEST_LABEL, ""), live.pop(REVISION_LABEL, "")
         fields = masked_values(diff(live, wanted))
         if observed.status != "deployed":
             fields = (*fields, FieldChange("status", observed.status, "deployed"))
         elif not fields and label not in (spec_label(spec), earlier_spec_label(spec)):
             fields = (FieldChange("chart", observed.detail["spec"], spec_label(spec)),)
+        if ours:
+            fields = (*fields, FieldChange("revision", f"{observed.detail['revision']}, by hand", "the pipeline's own"))
         count = len(fields) + len(drifted)
         if not count:
             return NOTHING_TO_DO
@@ -148,6 +151,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 if not _is_only_by_update(error.stderr_tail):
                     raise
                 context.progress(f"release {spec.name}: taking over fields that others updated")
+                context.cache.invalidate(RELEASE_SECRETS)
                 self._upgrade(spec, package, context, watch, force=True)
         except CommandFailed as error:
             raise self._explain(error, spec, watch) from error
@@ -170,6 +174,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 DIGEST_LABEL: spec_label(spec),
                 SOURCE_LABEL: hash_chart_source(spec, context.env),
                 PACKAGE_LABEL: package_key(package),
+                REVISION_LABEL: str(next_revision(context, spec.namespace, spec.name)),
             }
             argv = [
                 "upgrade",

@@ -23,6 +23,13 @@ def release_drift(spec: HelmRelease, context: Context) -> Drift:
     if release.status != "deployed":
         status = FieldChange("status", "deployed", release.status)
         return Drift((Finding("helm", f"release {spec.namespace}/{spec.name}", status, "changed"),))
+    if release.revision_of_ours:
+        revision = FieldChange("revision", release.revision_of_ours, str(release.revision))
+        title = f"release {spec.namespace}/{spec.name}"
+        return merge_drifts(
+            Drift((Finding("helm", title, revision, "changed", "helm", release.made_at),)),
+            Drift(tuple(objects_findings(release.objects, release.namespace, context))),
+        )
     objects = Drift(tuple(objects_findings(release.objects, release.namespace, context)))
     applied = spec.model_copy(update={"chart": release.chart, "version": release.version, "digest": None})
     return merge_drifts(objects, _crd_drift(release, spec, context), _package_drift(release, applied, context))

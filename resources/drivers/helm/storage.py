@@ -37,6 +37,14 @@ class Release:
     manifest: str
     labels: dict[str, str]
     hooks_manifest: str = ""
+    made_at: str = ""
+
+    @property
+    def revision_of_ours(self) -> str:
+        """The number of the revision that the pipeline made last, where this is another one: somebody ran helm by
+        hand, which keeps a release's labels. Empty where this is ours, or an earlier version made it."""
+        ours = self.labels.get(REVISION_LABEL, "")
+        return "" if ours == str(self.revision) else ours
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
@@ -61,6 +69,8 @@ class Release:
             ) from None
 
 
+# Of a release: the number of the revision that the pipeline made. helm numbers them one by one.
+REVISION_LABEL = "eks-assets/revision"
 # To be invalidated by whoever runs helm against the cluster.
 RELEASE_SECRETS: CacheKey[list[Object]] = CacheKey("Secrets of helm's releases")
 _DECODED: CacheKey[Release] = CacheKey("decoded revision of a release")
@@ -117,6 +127,11 @@ def newest_release(context: Context, namespace: str, name: str) -> Release | Non
     newest = max(mine, key=_revision)
     version = (newest["metadata"]["uid"], newest["metadata"]["resourceVersion"])
     return context.cache.get(_DECODED, lambda: decode_release(newest), item=version)
+
+
+def next_revision(context: Context, namespace: str, name: str) -> int:
+    """The number that helm gives the release's next revision."""
+    return max(map(_revision, _revisions(context, namespace, name)), default=0) + 1
 
 
 def release_secrets(context: Context) -> dict[tuple[str, str], Object]:
@@ -194,6 +209,7 @@ def _decoded(secret: Object) -> Release:
         manifest=document.get("manifest") or "",
         labels=_labels(secret),
         hooks_manifest="\n---\n".join(hook["manifest"] for hook in document.get("hooks") or ()),
+        made_at=str(secret["metadata"].get("creationTimestamp") or ""),
     )
     texts = (release.name, release.namespace, release.status, release.chart, release.version, release.manifest)
     if not all(isinstance(text, str) for text in texts) or not isinstance(release.values, dict):

@@ -12,7 +12,7 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.drivers.helm import driver
 from resources.drivers.helm.driver import DIGEST_LABEL, HelmReleaseDriver, earlier_spec_label, spec_label
-from resources.drivers.helm.storage import Release
+from resources.drivers.helm.storage import REVISION_LABEL, Release
 from resources.model.change import Observed
 from resources.model.specs import HelmRelease
 
@@ -26,8 +26,9 @@ def spec(password: str = "hunter2", **changes: Any) -> HelmRelease:
 def observe(sandbox_env: Environment, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The driver's observation of a release of `spec()` with this label."""
 
-    def run(label: str) -> Observed:
-        live = Release("x", "n", 3, "deployed", "c", "1", {"adminPassword": "hunter2"}, "", {DIGEST_LABEL: label})
+    def run(label: str, **more: str) -> Observed:
+        labels = {DIGEST_LABEL: label, **more}
+        live = Release("x", "n", 3, "deployed", "c", "1", {"adminPassword": "hunter2"}, "", labels)
         monkeypatch.setattr(driver, "newest_release", lambda *_: live)
         monkeypatch.setattr(driver, "crd_fields", lambda *_: ())  # of a chart that no registry has
         observed = HelmReleaseDriver().observe(spec(), Context(sandbox_env, cast(Aws, SimpleNamespace())))
@@ -59,3 +60,10 @@ def test_other_package_is_still_noticed(label: Any, observe: Any) -> None:
     assert (field.path, field.after) == ("chart", spec_label(pinned))
     assert earlier_spec_label(spec()) not in (field.before, *observed.detail.values())
     assert HelmReleaseDriver().plan(spec("winter1"), observed).is_needed
+
+
+@pytest.mark.parametrize(("ours", "paths"), [("3", []), ("2", ["revision"])])
+def test_revision_that_is_not_ours_is_a_change(ours: str, paths: list[str], observe: Any) -> None:
+    """helm by hand keeps labels: a deploy makes a revision of its own even where the values are the same."""
+    observed = observe(spec_label(spec()), **{REVISION_LABEL: ours})
+    assert [field.path for field in HelmReleaseDriver().plan(spec(), observed).fields] == paths
