@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from resources.aws.session import Aws
 from resources.bootstrap.gate import make_anchor, write_anchor
@@ -13,8 +14,10 @@ from resources.config.environment import Environment, Roles
 from resources.config.gate_anchor import GateAnchor
 from resources.config.names import lease_table, ledger_bucket
 from resources.context import Context, ignore_progress
+from resources.drivers.stack.change_sets import is_inline
 from resources.drivers.stack.driver import StackDriver
 from resources.model.errors import OperationFailed
+from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
 ]
 
 _KEPT = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LeaseTable")
+# What holds a template that is too long to be sent as it is.
+_LEDGER = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LedgerKeyAlias")
 
 
 def build_bootstrap_stack(env: Environment, anchor: GateAnchor | None = None) -> Stack[BootstrapOutputs]:
@@ -55,6 +60,9 @@ def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_p
     change = driver.plan(spec, driver.observe(spec, context))
     progress(change.reason if change.is_needed else f"stack {spec.name} is up to date")
     if change.is_needed:
+        if change.action == "create" and not is_inline(spec):
+            progress("making the ledger first, in which the rest of the template is kept: it is too long to be sent")
+            _make(driver, _ledger_alone(spec), context)
         _make(driver, spec, context)
     make_linked_roles(context)
     write_anchor(context, anchor)
@@ -66,7 +74,14 @@ def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_p
     return observed.outputs
 
 
-def _make(driver: StackDriver, spec: Stack[BootstrapOutputs], context: Context) -> None:
+def _ledger_alone(spec: Stack[BootstrapOutputs]) -> Stack[NoOutputs]:
+    """The stack with the ledger and nothing else yet."""
+    parts = {title: spec.template["Resources"][title] for title in _LEDGER}
+    template = {"Description": spec.template["Description"], "Resources": parts}
+    return Stack[NoOutputs](name=spec.name, template=template, tags=spec.tags, policy=spec.policy)
+
+
+def _make(driver: StackDriver, spec: Stack[Any], context: Context) -> None:
     try:
         driver.apply(spec, context)
     except OperationFailed as error:
