@@ -50,6 +50,7 @@ def drift(stacks: Stacks) -> tuple[Finding, ...]:
 def restored(stacks: Stacks, spec: Stack[Any]) -> Change:
     """What the plan said, after a deploy that followed it; there is nothing left, and no change set."""
     findings = drift(stacks)
+    assert not any(f.by_hand for f in findings)
     change = stacks.preview(spec)
     shown = {f.path for f in change.fields}
     assert shown >= {f"{f.object}: {f.field.path}" if f.field.path else f.object for f in findings}
@@ -166,6 +167,7 @@ def test_version_moved_by_hand_is_refused_until_the_file_says_so(stacks: Stacks,
     stacks.deploy(spec("1.34"))
     eks = stacks.context.aws.client("eks")
     eks.update_cluster_version(name="other", version="1.35")
+    assert [f.by_hand for f in drift(stacks)] == [True]
     change = stacks.preview(spec("1.34"))
     assert [line for line in change.disrupts if "takes no version back; set 1.35" in line]
     before = stacks.events()
@@ -188,9 +190,9 @@ def test_policy_on_a_role_beyond_its_template_is_named_with_the_way_out(stacks: 
     iam.attach_role_policy(RoleName="demo-role", PolicyArn=ADMINISTRATOR)
     iam.put_role_policy(RoleName="demo-role", PolicyName="mine", PolicyDocument=json.dumps(policy("*", Resource="*")))
     title, arn = "AWS::IAM::Role Role (demo-role)", f"ManagedPolicyArns.{ADMINISTRATOR}"
-    assert [(f.object, f.field.path, f.kind) for f in drift(stacks)] == [
-        (title, arn, "extra"),
-        (title, "Policies.mine", "extra"),
+    assert [(f.object, f.field.path, f.kind, f.by_hand) for f in drift(stacks)] == [
+        (title, arn, "extra", True),
+        (title, "Policies.mine", "extra", True),
     ]
     change = stacks.preview(spec)
     assert [f.path for f in change.fields] == [f"{title}: {arn}", f"{title}: Policies.mine"]
