@@ -9,6 +9,7 @@ import pytest
 
 from eks_assets.units.infrastructure.deploy_requests import DeployRequestsOutputs, deploy_requests
 from eks_assets.units.infrastructure.notifications import NotificationsOutputs, notifications
+from resources.config.drift_settings import Drift
 from resources.config.environment import Environment
 from resources.config.names import queue_name
 from resources.notifications import drift_messages, messages
@@ -94,6 +95,8 @@ def every_kind(env: Environment) -> list[Notification]:
         drift_messages.drift_found(env, [FINDING], unknown=3),
         drift_messages.drift_resolved(env),
         drift_messages.drift_failed(env, "run1", "no credentials", "log in", "2026-11-25"),
+        drift_messages.drift_repaired(env, "run1", "efs: changed Mount: Tags", ["efs: updated"]),
+        drift_messages.repair_failed(env, "run1", "efs", "throttled", "wait", "efs: changed Mount: Tags"),
     ]
 
 
@@ -117,7 +120,7 @@ def test_mail_of_every_kind_names_environment_and_command(prod_env: Environment)
         text = notification.sendable_message()
         assert f"Environment: {prod_env.name} (account {prod_env.account}, {prod_env.region})" in text
         assert "\n  eks-assets " in text, notification.kind
-    assert len({n.event_id for n in every_kind(prod_env)}) == 9
+    assert len({n.event_id for n in every_kind(prod_env)}) == 11
 
 
 def test_approval_mail_has_commands_before_the_plan(prod_env: Environment) -> None:
@@ -162,6 +165,13 @@ def test_same_drift_is_one_event_until_it_returns(prod_env: Environment) -> None
     assert drift_found(prod_env, [other, {**FINDING, "culprit": "another"}], unknown=1).event_id == first.event_id
     assert drift_found(prod_env, [FINDING]).event_id != first.event_id
     assert drift_found(prod_env, [FINDING, other], since="2026-11-25").event_id != first.event_id
+
+
+def test_drift_mail_says_whether_it_is_repaired_by_itself(prod_env: Environment) -> None:
+    """Whoever reads it knows whether to do something."""
+    assert "Repair:" not in text_of(prod_env, "drift_found")
+    env = prod_env.model_copy(update={"drift": Drift(auto_repair=True, settle="30m")})
+    assert "Repair:      what may be repaired by itself is, once it is 30m old" in text_of(env, "drift_found")
 
 
 def test_drift_mail_counts_what_was_not_compared(prod_env: Environment) -> None:
