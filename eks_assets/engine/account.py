@@ -24,13 +24,15 @@ from resources.drivers.git.pushes import is_branch_known
 from resources.drivers.git.repository import address_of
 from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.records.bootstrap_entry import UNIT
+from resources.records.lease_table import current_holder
 from resources.undeclared.aws import list_surroundings
 from resources.undeclared.cluster import declared_accounts
 
 LEFT_OUT = (
     "CloudTrail's LookupEvents has management events of the last 90 days, some minutes late: no reads, and nothing of "
     "what happens to objects of buckets, items of tables and messages; it answers two calls a second",
-    "a run that is still going has no entries in the ledger yet",
+    "a run that is still going has no entries in the ledger yet: until it has ended its calls are taken for the run's "
+    "that holds the environment",
 )
 T = TypeVar("T")
 # A call, and whose it is; nobody's where that is empty.
@@ -87,10 +89,12 @@ def _declared(
     entries = _read("the ledger", lambda: list_entries(context, since, ignored), missing)
     resources = _read("the stacks", lambda: list_resources(context, since), missing)
     bootstrap = env.stack_name("bootstrap")
+    holders = _read("the lease", lambda: [current_holder(context)], missing)
     surroundings = _read("what is in the VPC", lambda: list_surroundings(specs, context), missing)
     return Declared(
         account=env.account,
         runs={entry.by: entry.at for entry in entries if entry.by != NO_RUN},
+        holding=next((holder.since for holder in holders if holder), None),
         bootstraps=tuple(
             Bootstrap(entry.who, entry.at - dt.timedelta(seconds=entry.seconds), entry.at)
             for entry in entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,6 +27,7 @@ _CONTROL_PLANE = frozenset(
     }
 )
 # Sessions of the pipeline's roles end after an hour: one that names a run which ended before that is not of it.
+_RUN = re.compile(r"^eks-assets-.*-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 _SECOND = dt.timedelta(seconds=1)  # CloudTrail's times have no fractions
 _SESSION = dt.timedelta(hours=1)
 
@@ -40,7 +42,8 @@ class Bootstrap(NamedTuple):
 
 @dataclass(frozen=True)
 class Declared:
-    """What is known of an environment: `runs` in its ledger, with the time of their last entries; ARNs of the
+    """What is known of an environment: `runs` in its ledger, with the time of their last entries; since when a run is
+    `holding` the environment now, of which the ledger may have no entry yet; ARNs of the
     pipeline's own `roles`, and of the `service_role` with which CloudFormation makes its stacks; `names` of its stacks
     and of all that is in them; of the roles among that, whose ARNs are in the `account`, the names (`stack_roles`);
     `parameters`: the path of its parameters; `bootstraps` in its ledger, and the `bootstrap_names` of what those make;
@@ -48,6 +51,7 @@ class Declared:
 
     account: str = ""
     runs: Mapping[str, dt.datetime] = field(default_factory=dict)
+    holding: dt.datetime | None = None
     roles: frozenset[str] = frozenset()
     service_role: str | None = None
     names: frozenset[str] = frozenset()
@@ -130,8 +134,13 @@ def _is_of_bootstrap(event: AwsEvent, declared: Declared) -> bool:
 
 
 def _run(session: str, time: str, declared: Declared) -> str:
+    """The run that a session of the pipeline's role belongs to; empty where there is none."""
     runs = (run for run, last in declared.runs.items() if is_session_of_run(session, run) and _is_within(time, last))
-    return next(runs, "")
+    known = next(runs, "")
+    at, named = _time(time), _RUN.search(session)
+    if known or named is None or at is None or declared.holding is None or at < declared.holding - _SECOND:
+        return known
+    return f"{named[1]}, while a run holds the environment: the ledger does not have it yet"
 
 
 def _is_within(time: str, last: dt.datetime) -> bool:

@@ -22,6 +22,14 @@ def finding_words(finding: FindingEntry) -> str:
     return f"{finding.id} {finding.kind} {finding.object}{at}: {values}{who}{since}"
 
 
+def account_words(report: DriftReport) -> str:
+    """The command that shows every call since the first of the findings; empty where no time of one is known."""
+    times = sorted(finding.since for finding in report.findings if finding.since)
+    if not times:
+        return ""
+    return f"every call since the first of them: eks-assets account-for {report.environment} --since {times[0]}"
+
+
 def unchecked_words(entry: UncheckedEntry) -> str:
     """What could not be compared, and why; the unit stands before it."""
     return entry.reason if entry.object == entry.unit else f"{entry.object}: {entry.reason}"

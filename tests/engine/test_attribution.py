@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,23 @@ def test_calls_of_aws(event: AwsEvent, whose: str) -> None:
 def test_changes_of_objects(user: str, whose: str) -> None:
     """Service accounts count one by one, whatever else is declared in their namespace."""
     assert account_of_kubernetes(kubernetes(user), DECLARED) == whose
+
+
+@pytest.mark.parametrize(
+    ("session", "time", "is_known"),
+    [
+        (session_name("acme-dev", OTHER), "2026-11-30T10:30:00Z", True),
+        (session_name("acme-dev", OTHER), "2026-11-30T10:29:58Z", False),
+        (session_name("acme-dev", None), "2026-11-30T10:30:00Z", False),
+        ("alice", "2026-11-30T10:30:00Z", False),
+    ],
+)
+def test_run_that_is_going_has_no_entry_yet(session: str, time: str, is_known: bool) -> None:
+    """A session that names a run is not accused while a run holds the environment; afterwards the ledger decides."""
+    holding = replace(DECLARED, holding=dt.datetime(2026, 11, 30, 10, 30, tzinfo=dt.UTC))
+    event = aws(role=DEPLOYER, session=session, time=time)
+    assert account_of_aws(event, DECLARED) == ""
+    assert bool(account_of_aws(event, holding)) is is_known
 
 
 def test_session_of_a_run_that_has_ended_is_nobodys() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eks_assets.plan.drift import DriftReport, FindingEntry, UncheckedEntry, build_finding, drift_schema, set_aside
+from eks_assets.plan.drift_wording import account_words
 from resources.config.ignored_findings import IgnoredFinding
 from resources.model.change import MASK, FieldChange
 from resources.model.drift import Finding
@@ -80,3 +82,12 @@ def test_ignored_finding_that_is_gone_is_said() -> None:
     ignores = [ignore(entry, "2026-12-31")]
     assert "no finding any more" in set_aside(report(), ignores, "2026-12-01").lapsed[0]
     assert set_aside(report(), ignores, "2026-12-01", is_whole=False).lapsed == ()
+
+
+def test_findings_lead_to_the_account_of_the_calls() -> None:
+    """Since the first of which a time is known; without any, nowhere."""
+    later = build_finding("u", replace(FINDING, since="2026-01-02"))
+    unknown = build_finding("u", replace(FINDING, since=""))
+    words = account_words(report(findings=(later, build_finding("u", FINDING), unknown)))
+    assert words.endswith("eks-assets account-for e --since 2026-01-01")
+    assert account_words(report(findings=(unknown,))) == ""

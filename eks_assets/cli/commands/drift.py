@@ -14,7 +14,7 @@ from eks_assets.cli.drift_answers import accept_in_file, ignore_in_file, ignored
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.drift import detect_drift
 from eks_assets.plan.drift import DriftReport
-from eks_assets.plan.drift_wording import finding_words, report_words
+from eks_assets.plan.drift_wording import account_words, finding_words, report_words
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
@@ -106,6 +106,8 @@ def print_drift(report: DriftReport, console: Console) -> None:
         print_text(console, sentence, "yellow")
     for note in report.notes:
         print_text(console, note, "dim")
+    if line := account_words(report):
+        print_text(console, line, "dim")
     if report.pending:
         print_text(console, f"not applied yet: {', '.join(report.pending)}", "dim")
     print_text(console, f"{report.environment}: {report_words(report)}")
