@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
-from eks_assets.engine.declared import ROLE, all_specs, git_trees, list_entries, list_resources, own_names
+from eks_assets.engine.declared import ROLE, Entry, all_specs, git_trees, list_entries, list_resources, own_names
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.account import AccountReport, Call, sum_up
 from resources.audit.cloudtrail import CloudTrail, global_region
@@ -48,7 +48,8 @@ def account_for(registry: Registry, context: Context, since: dt.datetime) -> Acc
     context.aws.check_account()
     missing: list[str] = []
     ignored: list[str] = []
-    declared = _declared(registry, context, since, missing, ignored)
+    entries = _read("the ledger", lambda: list_entries(context, since, ignored), missing)
+    declared = _declared(registry, context, since, entries, missing)
     judged = [
         # Its times are whole seconds.
         *_read("CloudTrail", lambda: _of_aws(context, declared, int(since.timestamp())), missing),
@@ -64,7 +65,10 @@ def account_for(registry: Registry, context: Context, since: dt.datetime) -> Acc
         since=since.isoformat(timespec="seconds"),
         until=until.isoformat(timespec="seconds"),
         unapproved=tuple(sorted((call for call, whose in judged if not whose), key=lambda call: call.time)),
-        accounted=sum_up((call.source, whose, call.time) for call, whose in judged if whose),
+        accounted=sum_up(
+            ((call.source, whose, call.time) for call, whose in judged if whose),
+            {entry.by: entry.who for entry in entries},
+        ),
         missing=tuple(missing),
         left_out=(*LEFT_OUT, *ignored),
         seconds=round(time.monotonic() - began, 1),
@@ -83,10 +87,9 @@ def _read(what: str, read: Callable[[], Iterable[T]], missing: list[str]) -> lis
 
 
 def _declared(
-    registry: Registry, context: Context, since: dt.datetime, missing: list[str], ignored: list[str]
+    registry: Registry, context: Context, since: dt.datetime, entries: list[Entry], missing: list[str]
 ) -> Declared:
     env, specs = context.env, all_specs(registry, context.env)
-    entries = _read("the ledger", lambda: list_entries(context, since, ignored), missing)
     resources = _read("the stacks", lambda: list_resources(context, since), missing)
     bootstrap = env.stack_name("bootstrap")
     holders = _read("the lease", lambda: [current_holder(context)], missing)

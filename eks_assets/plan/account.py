@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +35,7 @@ class Accounted(_Model):
 
     source: Source
     by: str
+    who: str = Described("", description="Of a run: who started it, as the ledger has it.")
     calls: int
     first: str
     last: str
@@ -63,13 +64,20 @@ def account_schema() -> dict[str, Any]:
     return AccountReport.model_json_schema(mode="serialization")
 
 
-def sum_up(calls: Iterable[tuple[Source, str, str]]) -> tuple[Accounted, ...]:
-    """Source, whose and time of calls, one entry for each whose."""
+def sum_up(calls: Iterable[tuple[Source, str, str]], starters: Mapping[str, str]) -> tuple[Accounted, ...]:
+    """Source, whose and time of calls, one entry for each whose. `starters`: who started a run, by its id."""
     times: dict[tuple[Source, str], list[str]] = {}
     for source, by, time in calls:
         times.setdefault((source, by), []).append(time)
     return tuple(
-        Accounted(source=source, by=by, calls=len(all_times), first=min(all_times), last=max(all_times))
+        Accounted(
+            source=source,
+            by=by,
+            who=starters.get(by.removeprefix("run "), ""),
+            calls=len(all_times),
+            first=min(all_times),
+            last=max(all_times),
+        )
         for (source, by), all_times in sorted(times.items())
     )
 
@@ -80,7 +88,8 @@ def account_lines(report: AccountReport) -> Iterator[str]:
         origin = f" from {call.address}" if call.address else ""
         yield f"{call.time} {call.actor}{origin}: {call.call} {call.object}"
     for entry in report.accounted:
-        yield f"accounted for: {entry.by}: {entry.calls} calls ({entry.source}, {entry.first} to {entry.last})"
+        who = f", started by {entry.who}" if entry.who else ""
+        yield f"accounted for: {entry.by}{who}: {entry.calls} calls ({entry.source}, {entry.first} to {entry.last})"
     yield from (f"missing: {reason}" for reason in report.missing)
     yield from (f"left out: {reason}" for reason in report.left_out)
     accounted = sum(entry.calls for entry in report.accounted)
@@ -108,8 +117,8 @@ def account_markdown(report: AccountReport) -> str:
         "## Accounted for",
         "",
         *_table(
-            ("by", "source", "calls", "first", "last"),
-            ((e.by, e.source, str(e.calls), e.first, e.last) for e in report.accounted),
+            ("by", "started by", "source", "calls", "first", "last"),
+            ((e.by, e.who, e.source, str(e.calls), e.first, e.last) for e in report.accounted),
         ),
         "",
         "## Limits of this account",
