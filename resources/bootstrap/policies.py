@@ -120,7 +120,7 @@ def approver_statements(env: Environment, key: Any) -> list[Document]:
     return [
         allow([f"ssm:{verb}" for verb in write.split()], grants),
         allow(["ssm:GetParameter"], build_arn(env, "ssm", f"parameter{gate_parameter(env)}")),
-        allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
+        allow(["ssm:DescribeParameters"]),
         # Whether a session proves a person stands in its role.
         allow(["iam:GetRole"], build_arn(env, "iam", "role/*", region="")),
         allow(["iam:GetUser"], build_arn(env, "iam", "user/*", region="")),
@@ -254,7 +254,7 @@ def _reading(env: Environment) -> list[Document]:
         # AWS's own parameters, which say what the newest images of nodes are.
         allow(["ssm:GetParameter"], f"arn:{env.partition}:ssm:{env.region}::parameter/aws/service/eks/optimized-ami/*"),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
-        allow(["ssm:DescribeParameters"], build_arn(env, "ssm", "*")),
+        allow(["ssm:DescribeParameters"]),
         allow(["sts:GetCallerIdentity"]),
         *(mirror if env.charts.mirror and ".dkr.ecr." in env.charts.mirror else []),
         # Anonymous pulls of public charts work too, only fewer of them.

@@ -70,10 +70,11 @@ def _logs(env: Environment) -> list[Document]:
     change = (
         "Associate* Create* Delete* Describe* Disassociate* GetDataProtection* List* Put* TagResource UntagResource"
     )
+    # IAM asks about no log group here.
     account = "CreateLogDelivery DeleteLogDelivery DescribeIndexPolicies DescribeLogGroups DescribeResourcePolicies"
     return [
         allow(_verbs("logs", change), [build_arn(env, "logs", name) for name in own]),
-        allow(_verbs("logs", account), build_arn(env, "logs", "*")),
+        allow(_verbs("logs", account), StringEquals={"aws:RequestedRegion": env.region}),
     ]
 
 
@@ -82,7 +83,9 @@ def _eks(env: Environment) -> list[Document]:
         ActivateCertificateAuthority AssociateAccessPolicy Create* Delete* Describe* DisassociateAccessPolicy List*
         TagResource UntagResource Update*
     """
-    return [allow(_verbs("eks", change), own_cluster(env))]
+    # The service authorization reference names no resource for the first, and refusals name the cluster.
+    new = {"aws:RequestedRegion": env.region, **sets_tag(env)}
+    return [allow(["eks:CreateCluster"], StringEquals=new), allow(_verbs("eks", change), own_cluster(env))]
 
 
 def _keys(env: Environment) -> list[Document]:
@@ -113,8 +116,9 @@ def _storage(env: Environment) -> list[Document]:
         Put*Configuration PutBucket* TagResource UntagResource
     """
     own = [build_arn(env, "elasticfilesystem", kind) for kind in ("file-system/*", "access-point/*")]
-    new = "CreateAccessPoint CreateFileSystem TagResource"
+    new = "CreateAccessPoint TagResource"
     return [
+        allow(["elasticfilesystem:CreateFileSystem"], StringEquals=sets_tag(env)),
         allow(_verbs("elasticfilesystem", new), own, StringEquals=sets_tag(env)),
         allow(_verbs("elasticfilesystem", change), own, StringEquals=carries_tag(env)),
         allow(_verbs("elasticfilesystem", "Describe* ListTagsForResource"), own),
@@ -154,7 +158,7 @@ def _names(env: Environment) -> list[Document]:
     """Certificates, DNS, parameters, and secrets without their values."""
     secret = build_arn(env, "secretsmanager", f"secret:{env.parameter_path('*')}")
     certificates = build_arn(env, "acm", "certificate/*")
-    read = "DescribeCertificate ListTagsForCertificate RequestCertificate"
+    read = "DescribeCertificate ListTagsForCertificate"
     change = "AddTagsToCertificate DeleteCertificate RemoveTagsFromCertificate UpdateCertificateOptions"
     zone = """
         Change* DeleteHostedZone DisassociateVPCFromHostedZone GetHostedZone List* UpdateHostedZone*
@@ -162,6 +166,7 @@ def _names(env: Environment) -> list[Document]:
     secrets = "CreateSecret Delete* DescribeSecret *ResourcePolicy Re* TagResource UntagResource UpdateSecret"
     zones = f"arn:{env.partition}:route53:::hostedzone/{env.hosted_zone.id or '*'}"
     return [
+        allow(["acm:RequestCertificate"], StringEquals={"aws:RequestedRegion": env.region}),
         allow(_verbs("acm", read), certificates),
         allow(_verbs("acm", "AddTagsToCertificate"), certificates, StringEquals=sets_tag(env)),
         allow(_verbs("acm", change), certificates, StringEquals=carries_tag(env)),

@@ -20,6 +20,7 @@ from .iam import (
     sqs_senders,
     ssm_authorization,
     ssm_identity,
+    transport,
 )
 from .quotas import enforcement, service_quotas
 from .s3 import conditional_writes, encryption_keys, object_lock
@@ -49,6 +50,7 @@ def install() -> None:
     oidc_clients.install()
     simulation.install()
     sqs_senders.install()
+    transport.install()
     versions.install()
     parameter_policies.install()
     public_parameters.install()

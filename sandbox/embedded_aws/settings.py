@@ -15,6 +15,7 @@ class Settings:
     `supervisor_url` is empty when no control plane stands behind a cluster; every EKS object is then ACTIVE at
     once. `delays` are the seconds that creating a resource takes at least, by type or `type/logical id`.
     `limits` is a file of quotas and offerings (`quotas/limits.py`).
+    `decisions` is the file to which what IAM is asked about CloudFormation's handlers is appended, JSON lines.
     `addon_deadline` is how many seconds an add-on may take to become ready before it is CREATE_FAILED.
     """
 
@@ -25,6 +26,7 @@ class Settings:
     save_interval: float = 2.0
     gateway_url: str = ""
     limits: Path | None = None
+    decisions: Path | None = None
 
 
 def _read_delays(path: str) -> dict[str, float]:
@@ -41,7 +43,7 @@ def settings() -> Settings:
     Raises OSError or ValueError when EKS_ASSETS_DELAYS names no readable JSON file of numbers.
     """
     environment = os.environ
-    state_dir = environment.get("STATE_DIR", "")
+    state_dir, decisions = environment.get("STATE_DIR", ""), environment.get("EKS_ASSETS_DECISIONS", "")
     host = environment.get("MINISTACK_HOST", "127.0.0.1")
     return Settings(
         supervisor_url=environment.get("EKS_ASSETS_SUPERVISOR_URL", "").rstrip("/"),
@@ -49,5 +51,6 @@ def settings() -> Settings:
         state_dir=Path(state_dir) if state_dir else None,
         addon_deadline=float(environment.get("EKS_ASSETS_ADDON_DEADLINE", "120")),
         limits=Path(environment["EKS_ASSETS_LIMITS"]) if environment.get("EKS_ASSETS_LIMITS") else None,
+        decisions=Path(decisions) if decisions else None,
         gateway_url=f"http://{host}:{environment.get('GATEWAY_PORT', '4566')}",
     )

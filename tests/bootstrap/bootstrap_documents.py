@@ -25,6 +25,13 @@ def statements_of(env: Environment, title: str) -> list[dict[str, Any]]:
     return [s for p in (*inline, *attached) for s in p["PolicyDocument"]["Statement"]]
 
 
+def all_statements(env: Environment) -> list[dict[str, Any]]:
+    """What every role and managed policy of bootstrap has."""
+    inline = [p for role in resources_of(env, "IAM::Role").values() for p in role.get("Policies", [])]
+    policies = [*inline, *resources_of(env, "IAM::ManagedPolicy").values()]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
 def actions(statements: Iterable[dict[str, Any]], effect: str = "Allow") -> list[str]:
     return [action for s in statements if s["Effect"] == effect for action in s.get("Action", [])]
 

@@ -16,15 +16,19 @@ _PROGRAM = """
 import json, sys
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-def decide(ask):
+def decide(ask, layers):
     keys = {key.lower(): value for key, value in ask["keys"].items()}
     keys.setdefault("aws:tagkeys", None)
     context = EvalContext(ask["caller"], "AssumedRole", ask["account"], ask["action"], ask["resource"], ask["region"],
                           secure_transport=True, service_context=keys)
-    layers = [[parse_policy_document(document) for document in layer] for layer in ask["layers"]]
     return evaluate(context, *layers).decision
 
-print(json.dumps([decide(ask) for ask in json.load(sys.stdin)]))
+request = json.load(sys.stdin)
+answers = []
+for layers in request["policies"]:
+    parsed = [[parse_policy_document(document) for document in layer] for layer in layers]
+    answers.append([decide(ask, parsed) for ask in request["asks"]])
+print(json.dumps(answers))
 """
 
 
@@ -39,8 +43,14 @@ class Ask:
 
 def decide(env: Environment, asks: Sequence[Ask], *layers: Sequence[dict[str, Any]]) -> list[str]:
     """IAM's decisions: Allow, Deny or ImplicitDeny. `layers`: policy documents, those of the boundary in the second."""
-    documents = json.loads(json.dumps(layers))
-    request = [
+    return decide_each(env, asks, [layers])[0]
+
+
+def decide_each(
+    env: Environment, asks: Sequence[Ask], policies: Sequence[Sequence[Sequence[dict[str, Any]]]]
+) -> list[list[str]]:
+    """The decisions under each of the policies, which have layers as `decide` has."""
+    asked = [
         {
             "caller": f"arn:aws:iam::{env.account}:role/somebody",
             "account": env.account,
@@ -48,13 +58,13 @@ def decide(env: Environment, asks: Sequence[Ask], *layers: Sequence[dict[str, An
             "action": ask.action,
             "resource": ask.resource,
             "keys": dict(ask.keys),
-            "layers": documents,
         }
         for ask in asks
     ]
+    request = {"asks": asked, "policies": policies}
     command = [str(ensure_embedded_aws(lambda _: None)), "-c", _PROGRAM]
     done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=True)
-    decisions: list[str] = json.loads(done.stdout)
+    decisions: list[list[str]] = json.loads(done.stdout)
     return decisions
 
 

@@ -51,6 +51,7 @@ def test_a_gated_driver_knows_what_was_approved(
     driver = Noting()
     replacements: dict[str, Any] = {
         "driver_of": lambda spec: driver,
+        "observe_drift": lambda unit, spec, context: driver.observe(spec, context),
         "caller_arn": lambda env: "arn",
         "hold_lease": lambda *_, **__: nullcontext(SimpleNamespace(run="r", token=1)),
         "approved_change": lambda *_: nullcontext(),

@@ -18,6 +18,8 @@ from resources.model.errors import NotFound, Refused
 from resources.model.outputs import pending_fields
 from resources.model.specs import Stack
 
+# They are what they are for as long as the resource is.
+_FIXED_ATTRIBUTES = {"AllocationId", "Arn", "ClusterSecurityGroupId", "GroupId", "OpenIdConnectIssuerUrl", "QueueName"}
 # Each of them makes EKS drain and replace the group's nodes.
 _ROLLS_NODES = {"Version", "ReleaseVersion", "LaunchTemplate"}
 
@@ -114,8 +116,8 @@ def resource_changes(change_set: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def list_replacements(change_set: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Logical ids of what would be replaced, each with the properties that cause it.
 
-    "Conditional" counts as a replacement, but where its only cause is the ARN of a resource of the same stack that
-    itself stays: that ARN stays too."""
+    "Conditional" counts as a replacement, but where its only cause is an attribute of a resource of the same stack that
+    itself stays, and the attribute with it."""
     changes = resource_changes(change_set)
     staying = {c["LogicalResourceId"] for c in changes if c.get("Replacement") == "False"}
     causes_by_id: dict[str, tuple[str, ...]] = {}
@@ -139,14 +141,15 @@ def refuse_replacements(spec: Stack[Any], change_set: Mapping[str, Any]) -> None
 
 
 def _causes(change: Mapping[str, Any], staying: set[str]) -> tuple[str, ...]:
-    """The properties that may replace it, without those that only follow the ARN of a resource that stays."""
+    """The properties that may replace it, without those that only follow what stays of a resource that stays."""
     causes: set[str] = set()
     for detail in change.get("Details", []):
         target = detail.get("Target", {})
         if target.get("RequiresRecreation", "Always") == "Never" or not target.get("Name"):
             continue
         entity, _, attribute = str(detail.get("CausingEntity") or "").partition(".")
-        follows = detail.get("ChangeSource") == "ResourceAttribute" and attribute == "Arn" and entity in staying
+        is_attribute = detail.get("ChangeSource") == "ResourceAttribute"
+        follows = is_attribute and attribute in _FIXED_ATTRIBUTES and entity in staying
         if not follows:
             causes.add(target["Name"])
     return tuple(sorted(causes))

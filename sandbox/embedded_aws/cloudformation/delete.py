@@ -7,6 +7,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, handlers, provisioners, stacks
 
 from .resource_graph import call_handler, run_graph
+from .rights.decision import Handled, require_rights
 
 _ministack_delete = stacks._delete_stack_async
 
@@ -70,6 +71,9 @@ class Deletion:
         try:
             if policy == "Snapshot":
                 stacks._snapshot_resource(kind, physical_id, props)
+            tags = self.stack.get("Tags") or []
+            tagged = provisioners._with_stack_tags(kind, props, tags, self.name, self.id, logical_id)
+            require_rights(self.stack, Handled(kind, "delete", logical_id, tagged, {}, physical_id))
             await call_handler(kind, stacks._delete_resource, kind, physical_id, props, self.name, logical_id)
         except Exception as failure:  # whatever a handler raises is the resource's failure, not the server's
             self.event(logical_id, kind, "DELETE_FAILED", str(failure), physical_id)

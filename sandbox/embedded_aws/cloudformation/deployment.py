@@ -11,6 +11,7 @@ from ministack.services.cloudformation import engine, provisioners, stacks
 
 from .resource_graph import call_handler, provision, slow_resource_id
 from .resource_handlers import Properties, ResourceFailure
+from .rights.decision import Handled, require_rights
 from .stack_policy import require_allowed
 
 Template = dict[str, Any]
@@ -165,6 +166,7 @@ class Deployment:
         self.event(logical_id, kind, f"{self.verb}_IN_PROGRESS")
         self._announce(logical_id, kind, props)
         tagged = self._tagged(kind, props, self.tags, logical_id)
+        require_rights(self.stack, Handled(kind, "create", logical_id, {}, tagged))
         created = await provision(kind, logical_id, tagged, self.name)
         (physical_id, attributes), seed = created
         self.event(logical_id, kind, f"{self.verb}_COMPLETE", "", physical_id)
@@ -208,6 +210,8 @@ class Deployment:
         elif not provisioners._custom_named_replacement_error(kind, before, after):
             attempt.extend((old_id, after, before, old_attributes))
         self.event(logical_id, kind, "UPDATE_IN_PROGRESS", reason, old_id)
+        operation, there = ("create", {}) if replacing else ("update", before)
+        require_rights(self.stack, Handled(kind, operation, logical_id, there, after, "" if replacing else old_id))
         if deleted:
             created = await provision(kind, logical_id, after, self.name)
             (physical_id, attributes), seed = created
@@ -308,6 +312,8 @@ class Deployment:
     async def _delete(self, logical_id: str, kind: str, physical_id: str, props: Properties) -> bool:
         self.event(logical_id, kind, "DELETE_IN_PROGRESS", "", physical_id)
         try:
+            tagged = self._tagged(kind, props, self.old_tags, logical_id)
+            require_rights(self.stack, Handled(kind, "delete", logical_id, tagged, {}, physical_id))
             await call_handler(kind, stacks._delete_resource, kind, physical_id, props, self.name, logical_id)
         except Exception as failure:  # a clean-up failure leaves the resource, with its reason
             self.event(logical_id, kind, "DELETE_FAILED", str(failure), physical_id)

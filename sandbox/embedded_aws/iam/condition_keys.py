@@ -13,7 +13,7 @@ from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import iam, tagging
+from ministack.services import efs, iam, tagging
 from ministack.services.cloudformation import _change_sets, _stacks
 
 _SETTING = ("CreateRole", "PutRolePermissionsBoundary")
@@ -98,9 +98,18 @@ def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
         yield str(stack.get("StackId", "")), tags
 
 
+def efs_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The tags of every file system and access point."""
+    for kind, things in (("file-system", efs._file_systems), ("access-point", efs._access_points)):
+        for identifier, thing in things.items():
+            head = f"arn:aws:elasticfilesystem:{get_region()}:{get_account_id()}"
+            yield f"{head}:{kind}/{identifier}", list(thing.get("Tags") or [])
+
+
 def install() -> None:
     """Put all in front of MiniStack's; it looks them up at each request."""
     iam_actions.extract_resource_arn = of_a_stack(remembering_boundary(iam_actions.extract_resource_arn))
     iam_evaluator.enforce = with_boundary(iam_evaluator.enforce)
     iam_actions.dynamodb_service_context = with_leading_keys(iam_actions.dynamodb_service_context)
     tagging._RESOURCE_TAG_COLLECTORS["cloudformation"] = stack_tags
+    tagging._RESOURCE_TAG_COLLECTORS["elasticfilesystem"] = efs_tags

@@ -41,6 +41,21 @@ def test_arn_of_unreplaced_role_causes_no_replacement() -> None:
     refuse_replacements(stack(), {"Changes": changes})
 
 
+def test_security_group_of_a_cluster_that_is_changed_causes_no_replacement() -> None:
+    """Rules of the group that EKS made for the cluster stay while the cluster does."""
+    follows = detail("GroupId", ChangeSource="ResourceAttribute", CausingEntity="Cluster.ClusterSecurityGroupId")
+    changes = [change("Cluster", "False", detail("Logging", "Never")), change("Rule", "Conditional", follows)]
+    refuse_replacements(stack(), {"Changes": changes})
+
+
+def test_version_of_a_launch_template_may_replace() -> None:
+    """An attribute that changes with its resource is a cause."""
+    follows = detail("Launch", ChangeSource="ResourceAttribute", CausingEntity="Template.LatestVersionNumber")
+    changes = [change("Template", "False", detail("Data", "Never")), change("Group", "Conditional", follows)]
+    with pytest.raises(Refused, match="Group"):
+        refuse_replacements(stack(), {"Changes": changes})
+
+
 def test_arn_of_replaced_role_causes_replacement() -> None:
     """A conditional replacement through an ARN that changes is refused."""
     changes = [change("Role", "True", detail("RoleName")), change("Cluster", "Conditional", FOLLOWS_ROLE)]
