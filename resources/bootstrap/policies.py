@@ -19,7 +19,7 @@ from resources.bootstrap.stack_rights import (
     parameter_arns,
     read_only_git_secret,
 )
-from resources.cloudformation import Document, allow, build_arn, deny, policy_document
+from resources.cloudformation import Document, allow, build_arn, cluster_arn, deny, policy_document
 from resources.config.environment import Environment
 from resources.config.names import (
     deployer_role,
@@ -152,9 +152,15 @@ def _grants(env: Environment) -> str:
     return build_arn(env, "ssm", f"parameter{env.parameter_path('approvals/*')}")
 
 
-def cloudformation_statements(env: Environment, key: Any) -> list[Document]:
-    """What the service role is denied, whatever its stack rights allow. `key`: the ARN of the ledger's key."""
-    return [no_grants(env), no_anchors(env), _keeps_key(key), *no_changes_elsewhere(env)]
+def shared_denials(env: Environment) -> list[Document]:
+    """What deployer, planner and service role are denied, whatever else they may do: one policy of its own, as the
+    template would be too long."""
+    return [no_grants(env), no_anchors(env), *no_changes_elsewhere(env)]
+
+
+def cloudformation_statements(key: Any) -> list[Document]:
+    """What the service role is denied beside, whatever its stack rights allow. `key`: the ARN of the ledger's key."""
+    return [_keeps_key(key)]
 
 
 def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
@@ -168,7 +174,7 @@ def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[D
         *_platform(env),
         *_ledger(env, key),
         allow(_READ_BUCKETS, loki_buckets(env)),
-        *cloudformation_statements(env, key),
+        _keeps_key(key),
     ]
 
 
@@ -187,9 +193,6 @@ def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Do
         allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket}/{folder}/*" for folder in read]),
         _chain_head(env),
         allow(["kms:Decrypt"], key, StringEquals={"kms:EncryptionContext:aws:s3:arn": bucket}),
-        no_grants(env),
-        no_anchors(env),
-        *no_changes_elsewhere(env),
     ]
 
 
@@ -266,7 +269,7 @@ def _platform(env: Environment) -> list[Document]:
     """What is changed or told without CloudFormation."""
     queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
     return [
-        allow(["eks:StartInsightsRefresh"], own_cluster(env)),
+        allow(["eks:StartInsightsRefresh"], cluster_arn(env)),
         allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
         allow(["sns:Publish"], build_arn(env, "sns", topic_name(env))),
         allow([f"sqs:{verb}" for verb in queue.split()], own_requests(env)),

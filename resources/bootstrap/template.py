@@ -19,6 +19,7 @@ from resources.bootstrap.policies import (
     planner_statements,
     planner_trust,
     reading_statements,
+    shared_denials,
 )
 from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import (
@@ -69,7 +70,7 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     bucket = _add_ledger(document, env, key)
     table = document.add_resource(_table(env))
     pipeline, key_arn = _add_pipeline(document, env), GetAtt(key, "Arn")
-    trusts, rights = _cloudformation_trust(env), cloudformation_statements(env, key_arn)
+    trusts, rights = _cloudformation_trust(env), cloudformation_statements(key_arn)
     service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, rights)
     service_arn = GetAtt(service, "Arn")
     rights = deployer_statements(env, service_arn, key_arn)
@@ -77,6 +78,7 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     rights = planner_statements(env, service_arn, key_arn)
     planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
     document.add_resource(_read_rights(env, deployer, planner))
+    document.add_resource(_shared_denials(env, deployer, planner, service))
     # Stacks without a service role are made with the deployer's own rights.
     _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
     approver = document.add_resource(_approver_policy(env, key))
@@ -107,6 +109,11 @@ def _add_stack_rights(document: Template, env: Environment, makers: list[iam.Rol
 def _read_rights(env: Environment, *roles: iam.Role) -> iam.ManagedPolicy:
     document = policy_document(*reading_statements(env))
     return iam.ManagedPolicy("ReadRights", PolicyDocument=document, Roles=[Ref(role) for role in roles])
+
+
+def _shared_denials(env: Environment, *roles: iam.Role) -> iam.ManagedPolicy:
+    document = policy_document(*shared_denials(env))
+    return iam.ManagedPolicy("SharedDenials", PolicyDocument=document, Roles=[Ref(role) for role in roles])
 
 
 def _approver_policy(env: Environment, key: kms.Key) -> iam.ManagedPolicy:
