@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from eks_assets.engine.runner import known_outputs
+from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.graph.rendering import render_spec
 from eks_assets.units import load_registry
 from resources.aws.session import Aws, Source
