@@ -68,9 +68,15 @@ class Declared:
         return (
             event.role in self.roles
             or self.is_stack_role(event.role)
-            or bool(self.names & event.names)
+            or bool(self.names & self.names_in(event))
             or bool(self.parameters_in(event))
         )
+
+    def names_in(self, event: AwsEvent) -> set[str]:
+        """What a call names, and the parts of each ARN of this account, by which a stack may know the same thing."""
+        arns = (name.split(":", 5) for name in event.names if name.startswith("arn:") and name.count(":") >= 5)
+        own = (arn[5] for arn in arns if arn[4] in ("", self.account))
+        return {*event.names, *(part for name in own for part in re.split("[:/]", name))}
 
     def is_stack_role(self, role: str) -> bool:
         """Whether a role, by its ARN, is one of a stack's. Other accounts have roles of that name, too."""
@@ -127,7 +133,7 @@ def _is_decision(event: AwsEvent, declared: Declared) -> bool:
 def _is_of_bootstrap(event: AwsEvent, declared: Declared) -> bool:
     """Whether the administrator of a bootstrap called, while it ran, for what bootstrap makes."""
     time = _time(event.time)
-    return bool(declared.bootstrap_names & event.names) and any(
+    return bool(declared.bootstrap_names & declared.names_in(event)) and any(
         event.actor == one.who and time is not None and one.began - _SECOND <= time <= one.ended
         for one in declared.bootstraps
     )

@@ -55,7 +55,8 @@ def list_entries(context: Context, since: dt.datetime, ignored: list[str]) -> It
 
 def list_resources(context: Context, since: dt.datetime) -> Iterator[Resource]:
     """Each stack of the environment and each resource in one, by all of its names, also of stacks that were deleted
-    since then. Raises AccessDenied, Transient."""
+    since then. The end of an id is a name where the environment's prefix is in it: others have a `coredns`, too. Raises
+    AccessDenied, Transient."""
     env, client = context.env, context.aws.client("cloudformation")
     with aws_call("listing the stacks"):
         stacks = [s for page in client.get_paginator("list_stacks").paginate() for s in page["StackSummaries"]]
@@ -71,7 +72,8 @@ def list_resources(context: Context, since: dt.datetime) -> Iterator[Resource]:
         yield from (Resource(name, _STACK, name), Resource(name, _STACK, identifier))
         for member in members:
             kind, physical_id = member["ResourceType"], member.get("PhysicalResourceId", "")
-            for each in (physical_id, physical_id.replace("|", "/").rpartition("/")[2]):
+            end = physical_id.replace("|", "/").rpartition("/")[2]
+            for each in {physical_id, end} if env.resource_prefix in end else {physical_id}:
                 yield Resource(name, kind, each)
 
 

@@ -144,6 +144,9 @@ def test_session_of_a_run_that_has_ended_is_nobodys() -> None:
     [
         (aws(names=frozenset({"sg-1"})), True),
         (aws(names=frozenset({"sg-2"})), False),
+        (aws(names=frozenset({"arn:aws:ec2:us-west-2:1:security-group/sg-1"})), True),
+        (aws(names=frozenset({"arn:aws:ec2:us-west-2:1:security-group/sg-11"})), False),
+        (aws(names=frozenset({"arn:aws:iam::2:role/acme-dev-karpenter"})), False),
         (aws(names=frozenset({"/acme/dev/x"})), True),
         (aws(names=frozenset({"arn:aws:ssm:us-west-2:1:parameter/acme/dev/x"})), True),
         (aws(names=frozenset({"/acme/dev-2/x"})), False),
