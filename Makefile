@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long check bench charts catalog docs clean
+.PHONY: help venv demo test test-long check bench charts catalog decisions docs clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -22,7 +22,8 @@ help:
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
-	@echo "make catalog regions and instance types from the installed botocore"
+	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
+	@echo "make decisions what an independent evaluator of IAM policies decides"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
@@ -89,6 +90,11 @@ docs: $(READY)
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)
 	$(BIN)/python -m resources.aws.botocore_catalog
+	$(BIN)/python -m sandbox.handler_catalog
+
+# What an independent evaluator of policies decides; it needs Node.
+decisions: $(READY)
+	$(BIN)/python -m tests.bootstrap.record_decisions
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

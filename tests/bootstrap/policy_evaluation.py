@@ -54,7 +54,7 @@ def decide_each(
         {
             "caller": f"arn:aws:iam::{env.account}:role/somebody",
             "account": env.account,
-            "region": env.region,
+            "region": ask.keys.get("aws:requestedregion", env.region),
             "action": ask.action,
             "resource": ask.resource,
             "keys": dict(ask.keys),
