@@ -48,8 +48,8 @@ def check_kubectl(env: Environment | None) -> Iterator[Line]:
         return
     text = _output([path, "version", "--client", "--output", "json"])
     version = str(json.loads(text)["clientVersion"]["gitVersion"])
-    # Source: Kubernetes, "Version Skew Policy".
-    if env is not None and abs(_numbers(version)[1] - _numbers(env.kubernetes_version)[1]) > 1:
+    # Source: Kubernetes, "Version Skew Policy". The sandbox brings one kubectl for all of its versions.
+    if env is not None and not env.sandbox and abs(_numbers(version)[1] - _numbers(env.kubernetes_version)[1]) > 1:
         message = f"kubectl {version} is more than one minor version from the cluster's {env.kubernetes_version}"
         yield Line.warning(message, _get_kubectl(env))
     else:
