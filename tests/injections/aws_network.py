@@ -45,16 +45,21 @@ def _route_deleted(client: Client, route: Held) -> None:
     client("ec2").delete_route(RouteTableId=_table_of(client, route), DestinationCidrBlock="0.0.0.0/0")
 
 
+def _gateway_of(client: Client, vpc: str) -> str:
+    where = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
+    return str(client("ec2").describe_internet_gateways(Filters=where)["InternetGateways"][0]["InternetGatewayId"])
+
+
 def _route_moved(client: Client, route: Held) -> None:
     table = _table_of(client, route)
-    gateway = client("ec2").describe_internet_gateways()["InternetGateways"][0]["InternetGatewayId"]
+    (found,) = client("ec2").describe_route_tables(RouteTableIds=[table])["RouteTables"]
+    gateway = _gateway_of(client, found["VpcId"])
     client("ec2").replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
 def _detached(client: Client, attachment: Held) -> None:
-    gateway = client("ec2").describe_internet_gateways()["InternetGateways"][0]
-    vpc = gateway["Attachments"][0]["VpcId"]
-    client("ec2").detach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
+    vpc = attachment.physical_id.rpartition("|")[2]
+    client("ec2").detach_internet_gateway(InternetGatewayId=_gateway_of(client, vpc), VpcId=vpc)
 
 
 def _template_version(client: Client, template: Held) -> None:

@@ -58,7 +58,7 @@ class Injection:
             return False
         try:
             return self.edit is None or self.changed(obj) != obj
-        except LookupError:
+        except (LookupError, ValueError):
             return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.injections.injection import Edit, Injection, Object, add, drop, first, set_to
+from tests.injections.injection import Edit, Injection, Object, add, drop, first, only_where, set_to
 
 THEIRS = base64.b64encode(b"theirs").decode()
 HOLD = "test.example/hold"
@@ -28,6 +28,16 @@ def _is_other(value: str) -> Edit:
     return set_to("/metadata/labels/app.kubernetes.io~1managed-by", value)
 
 
+def _annotation_dropped(obj: Object) -> None:
+    # What helm notes for itself stands in no manifest.
+    held = obj["metadata"]["annotations"]
+    del held[min(key for key in held if not key.startswith("meta.helm.sh/"))]
+
+
+def _has_address(service: Object) -> bool:
+    return bool(service["spec"].get("clusterIP") != "None")
+
+
 def _alters(held: Object, key: str) -> None:
     held[key] = THEIRS
 
@@ -41,7 +51,7 @@ METADATA = (
     Injection("label removed", QUIET, drop("/metadata/labels/helm.sh~1chart")),
     Injection("annotation added", QUIET, add("/metadata/annotations/theirs.example~1a", "yes")),
     Injection("annotation changed", (), first("/metadata/annotations", _alters)),
-    Injection("annotation removed", (), first("/metadata/annotations", lambda held, key: held.pop(key))),
+    Injection("annotation removed", (), _annotation_dropped),
     Injection("finalizer", ("ConfigMap", "ServiceAccount", "Service"), add("/metadata/finalizers/-", HOLD)),
 )
 CONFIGURATION = (
@@ -72,7 +82,7 @@ SERVICES = (
     Injection(
         "type",
         ("Service",),
-        set_to("/spec/type", "NodePort"),
+        only_where(_has_address, set_to("/spec/type", "NodePort")),
         brings=("/spec/ports", "/spec/externalTrafficPolicy"),
     ),
     Injection(
@@ -81,7 +91,12 @@ SERVICES = (
         set_to("/spec/sessionAffinity", "ClientIP"),
         brings=("/spec/sessionAffinityConfig",),
     ),
-    Injection("external address", ("Service",), add("/spec/externalIPs", ["192.0.2.1"])),
+    Injection(
+        "external address",
+        ("Service",),
+        add("/spec/externalIPs", ["192.0.2.1"]),
+        brings=("/spec/externalTrafficPolicy",),
+    ),
     Injection("traffic policy", ("Service",), set_to("/spec/internalTrafficPolicy", "Local")),
     Injection("not ready addresses", ("Service",), add("/spec/publishNotReadyAddresses", value=True)),
 )

@@ -1,0 +1,184 @@
+"""Every kind of change, in the cluster and in AWS, in a deployed environment with all of its controllers at work: one
+`drift` finds each where it was made and nothing else, and one `deploy` restores it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+
+from eks_assets.graph.rendering import render_spec
+from eks_assets.units import load_registry
+from resources.aws.session import Aws
+from resources.config.environment import Environment
+from resources.context import Context
+from resources.kubernetes.live_diff import object_title
+from resources.model.specs import Stack
+from tests.conftest import Cli
+from tests.helpers.cluster_objects import remove
+from tests.injections.access import ACCESS
+from tests.injections.aws_eks import EKS
+from tests.injections.aws_identity import IDENTITY
+from tests.injections.aws_injection import Client, Held, held_resources
+from tests.injections.aws_network import NETWORK
+from tests.injections.aws_undeclared import INTRUDERS, place_of
+from tests.injections.cluster import Declared, change_object, declared_objects
+from tests.injections.injection import MANAGERS, Injection
+from tests.injections.objects import OBJECTS
+from tests.injections.places import as_path, changed_places, is_about
+from tests.injections.platform_objects import PLATFORM_OBJECTS
+from tests.injections.recall import Recall
+from tests.injections.rounds import plan_rounds
+from tests.injections.undeclared_objects import UNDECLARED
+from tests.injections.workloads import WORKLOADS
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.long]
+IN_CLUSTER = {injection.name: injection for injection in (*WORKLOADS, *OBJECTS, *PLATFORM_OBJECTS, *ACCESS)}
+IN_AWS = {injection.name: injection for injection in (*IDENTITY, *NETWORK, *EKS)}
+EACH, MOST = 5, 16
+# What calls webhooks is changed before they are, and before the Services and pods that answer them.
+FIRST = ("ExternalSecret", "ClusterSecretStore", "IngressClassParams")
+LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+Finding = dict[str, Any]
+Key = tuple[str, str]
+Place = tuple[str, list[str]]  # how a finding names what was changed, and where in it
+
+
+class Round:
+    """Changes made all at once, and what became of them. `expected`: by kind of change."""
+
+    def __init__(self, env: Environment, recall: Recall) -> None:
+        self.env, self.recall = env, recall
+        self.context = Context.of(env)
+        self.client = administrator(env)
+        self.expected: list[tuple[str, Place]] = []
+        self.by_hand: list[Any] = []
+        self.emptied: set[str] = set()  # units of which nothing is left: one finding
+
+    def change_objects(self, changes: list[tuple[str, str]]) -> None:
+        objects = {one.title: one for one in declared_objects(self.context)}
+        changes = [change for change in changes if change[1] in objects]
+        units = Counter(one.unit for one in objects.values())
+        deleted = Counter(objects[title].unit for kind, title in changes if IN_CLUSTER[kind].edit is None)
+        self.emptied = {unit for unit, count in deleted.items() if count == units[unit]}
+        for number, (kind, title) in enumerate(
+            sorted(changes, key=lambda one: (not one[1].startswith(FIRST), one[1].startswith(LAST)))
+        ):
+            self._change(IN_CLUSTER[kind], objects[title], MANAGERS[number % len(MANAGERS)])
+
+    def _change(self, injection: Injection, one: Declared, manager: str) -> None:
+        try:
+            before = change_object(injection, one.live, manager, self.context)
+        except ApiException as error:
+            self.recall.refused.append(f"{injection.name}: {one.title}: {str(error.body)[:300]}")
+            return
+        places = [""]
+        if injection.edit is None and one.unit in self.emptied:
+            self.expected.append((injection.name, (f"every object of {one.unit}", places)))
+            return
+        if injection.edit:
+            places = [*changed_places(before, injection.changed(before)), *map(as_path, injection.brings)]
+        self.expected.append((injection.name, (one.title, places)))
+
+    def change_resources(self, changes: list[tuple[str, Key]]) -> None:
+        held = held_by_key(self.env, self.client)
+        for kind, key in changes:
+            injection, one = IN_AWS[kind], held[key]
+            injection.act(self.client, one)
+            self.expected.append((kind, (one.title, [injection.path])))
+            if injection.undo:
+                self.by_hand.append((injection.undo, one))
+
+    def make_intruders(self) -> None:
+        for obj in UNDECLARED:
+            self.context.cluster.kind(obj["apiVersion"], obj["kind"]).create(
+                body=obj, namespace=obj["metadata"].get("namespace"), field_manager="kubectl-create"
+            )
+            title = object_title(obj, obj["metadata"].get("namespace"))
+            self.expected.append((f"undeclared {obj['kind']}", (title, [""])))
+            self.by_hand.append((lambda _, gone: remove(self.context, gone), obj))
+        place = place_of(self.client, self.env)
+        for intruder in INTRUDERS:
+            made = intruder.make(self.client, self.env, place)
+            self.expected.append((f"undeclared {intruder.name}", (made, [""])))
+            self.by_hand.append((lambda client, made, act=intruder.remove: act(client, self.env, made), made))
+
+    def compare(self, findings: list[Finding]) -> None:
+        """Note what was found, and what was found that nobody did."""
+        for kind, place in self.expected:
+            self.recall.note(kind, place[0], is_found=any(is_of(finding, place) for finding in findings))
+        for finding in findings:
+            if not any(is_of(finding, place) for _, place in self.expected):
+                self.recall.false.append(f"{finding['object']}: {finding['path']} ({finding['culprit']})")
+
+    def put_back_by_hand(self) -> None:
+        for act, what in self.by_hand:
+            act(self.client, what)
+
+    def compare_after(self, findings: list[Finding]) -> None:
+        for kind, (title, places) in self.expected:
+            self.recall.note_after(kind, title, is_restored=not any(is_of(f, (title, places)) for f in findings))
+        self.recall.left += [f"{f['object']}: {f['path']} ({f['culprit']})" for f in findings]
+
+
+def is_of(finding: Finding, place: Place) -> bool:
+    name, paths = place
+    named = finding["object"] == name or f" {name}" in f" {finding['object']}".replace("(", " ")
+    return named and ("" in paths or is_about(finding["path"], paths))
+
+
+def administrator(env: Environment) -> Client:
+    """Of AWS, whom no policy of the pipeline binds."""
+    client: Any = Aws(env, as_deployer=False).client
+    return client  # type: ignore[no-any-return]
+
+
+def held_by_key(env: Environment, client: Client) -> dict[Key, Held]:
+    registry = load_registry()
+    specs = [render_spec(registry, env, unit, {}) for unit in registry.units if unit.is_enabled(env)]
+    stacks = [spec.name for spec in specs if isinstance(spec, Stack)]
+    return {(one.stack, one.logical_id): one for one in held_resources(stacks, client)}
+
+
+def drift(eks_assets: Cli) -> list[Finding]:
+    done = eks_assets("drift", "sandbox", "--json")
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert not [entry for entry in report["unknown"] if entry["failed"]], report["unknown"]
+    findings: list[Finding] = report["findings"]
+    return findings
+
+
+def test_every_change_is_found_and_restored(restored: Environment, eks_assets: Cli) -> None:
+    """Up to five objects a kind, one change an object, whoever made it; and what nobody declares."""
+    objects = list(declared_objects(Context.of(restored)))
+    in_cluster = plan_rounds(
+        {name: [one.title for one in objects if i.allows(one.live)] for name, i in IN_CLUSTER.items()}, EACH, MOST
+    )
+    held = held_by_key(restored, administrator(restored))
+    in_aws = plan_rounds(
+        {name: [key for key, one in held.items() if i.allows(one)] for name, i in IN_AWS.items()}, EACH, MOST
+    )
+    recall = Recall()
+    assert drift(eks_assets) == []
+    for number in range(max(len(in_cluster), len(in_aws))):
+        began = time.monotonic()
+        one = Round(restored, recall)
+        if number == 0:
+            one.make_intruders()
+        one.change_resources(in_aws[number] if number < len(in_aws) else [])
+        one.change_objects(in_cluster[number] if number < len(in_cluster) else [])
+        one.compare(drift(eks_assets))
+        one.put_back_by_hand()
+        deployed = eks_assets("deploy", "sandbox")
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        one.compare_after(drift(eks_assets))
+        print(f"round {number + 1}: {len(one.expected)} changes, {time.monotonic() - began:.0f} s")
+    time.sleep(60)
+    recall.left += [f"a minute later {finding['object']}: {finding['path']}" for finding in drift(eks_assets)]
+    print(recall)
+    assert (recall.refused, recall.missed, recall.false, recall.left) == ([], [], [], [])
