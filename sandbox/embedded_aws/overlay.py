@@ -4,7 +4,7 @@ import ministack.app as application
 
 from . import ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
-from .cloudformation.types import ec2, eks, eks_access, iam, s3, secrets
+from .cloudformation.types import ec2, eks, eks_access, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
@@ -34,6 +34,7 @@ def install() -> None:
     eks.install()
     eks_access.install()
     iam.install()
+    logs.install()
     s3.install()
     secrets.install()
     ec2_guards.install()

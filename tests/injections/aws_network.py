@@ -35,31 +35,30 @@ def _public_addresses(client: Client, subnet: Held) -> None:
     client("ec2").modify_subnet_attribute(SubnetId=subnet.physical_id, MapPublicIpOnLaunch=other)
 
 
-def _table_of(client: Client, route: Held) -> str:
-    name = route.properties["RouteTableId"]["Ref"]
-    answer = client("cloudformation").describe_stack_resource(StackName=route.stack, LogicalResourceId=name)
+def _named(client: Client, one: Held, name: str) -> str:
+    """The physical id of another resource of the same stack."""
+    answer = client("cloudformation").describe_stack_resource(StackName=one.stack, LogicalResourceId=name)
     return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _table_of(client: Client, route: Held) -> str:
+    return _named(client, route, route.properties["RouteTableId"]["Ref"])
 
 
 def _route_deleted(client: Client, route: Held) -> None:
     client("ec2").delete_route(RouteTableId=_table_of(client, route), DestinationCidrBlock="0.0.0.0/0")
 
 
-def _gateway_of(client: Client, vpc: str) -> str:
-    where = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
-    return str(client("ec2").describe_internet_gateways(Filters=where)["InternetGateways"][0]["InternetGatewayId"])
-
-
 def _route_moved(client: Client, route: Held) -> None:
-    table = _table_of(client, route)
-    (found,) = client("ec2").describe_route_tables(RouteTableIds=[table])["RouteTables"]
-    gateway = _gateway_of(client, found["VpcId"])
+    table, gateway = _table_of(client, route), _named(client, route, "InternetGateway")
     client("ec2").replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
 def _detached(client: Client, attachment: Held) -> None:
-    vpc = attachment.physical_id.rpartition("|")[2]
-    client("ec2").detach_internet_gateway(InternetGatewayId=_gateway_of(client, vpc), VpcId=vpc)
+    gateway, vpc = (
+        _named(client, attachment, attachment.properties[key]["Ref"]) for key in ("InternetGatewayId", "VpcId")
+    )
+    client("ec2").detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
 
 
 def _template_version(client: Client, template: Held) -> None:
