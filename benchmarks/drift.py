@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.stage import command, fresh_sandbox, timed
 from eks_assets.cli.opened import open_environment
-from eks_assets.engine.drift import detect_drift
+from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context

@@ -20,8 +20,8 @@ from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, owner_tag
 from eks_assets.units import load_registry
 from resources.aws.session import Source
-from resources.config.drift_settings import Drift
 from resources.config.environment import Environment
+from resources.config.settings.drift import Drift
 from resources.model.display import escape_line
 from resources.model.errors import ConfigError
 from sensors.launching import (

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from resources.aws.session import Aws, Source
 from resources.config.environment import Environment
 from resources.config.loader import find_folder, list_environments, load_environment
-from resources.config.validation_units import KnownUnits
+from resources.config.validation.units import KnownUnits
 from resources.context import Context, ignore_progress
 from resources.model.display import escape_line
 from resources.model.errors import OperationFailed, PipelineError, WaitTimeout

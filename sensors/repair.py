@@ -15,8 +15,8 @@ from functools import partial
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorType
 
+from eks_assets.engine.drift.repair import UnitRepair, choose_repairs, describe_repairs
 from eks_assets.engine.gate import load_approved_plan
-from eks_assets.engine.repair import UnitRepair, choose_repairs, describe_repairs
 from eks_assets.orchestration.run_tags import REPAIR_TAG
 from eks_assets.units import load_registry
 from resources.approval.record import ApprovalRecord, check_gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from eks_assets.cli.console import print_text
-from eks_assets.engine.acceptance import find_edit
+from eks_assets.engine.drift.acceptance import find_edit
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.drift import DriftReport, FindingEntry
 from resources.config.ignored_findings import IgnoredFinding, add_to_file, ignore_finding

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
 from eks_assets.engine.declared import ROLE, Entry, all_specs, git_trees, list_entries, list_resources, own_names
+from eks_assets.engine.drift.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.account import AccountReport, Call, sum_up
 from resources.audit.cloudtrail import CloudTrail, global_region

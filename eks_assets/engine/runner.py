@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.change_account import account_for_change
+from eks_assets.engine.drift.repair import check_repair
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
-from eks_assets.engine.repair import check_repair
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit

@@ -11,8 +11,8 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.event_api import AssetRecordsFilter
 
-from eks_assets.engine.drift import detect_drift
-from eks_assets.engine.drift_record import Kept, keep_report
+from eks_assets.engine.drift.detection import detect_drift
+from eks_assets.engine.drift.record import Kept, keep_report
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.code_location import CodeLocation
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step

@@ -3,7 +3,7 @@
 Regions, partitions and instance types are botocore's: `make catalog` writes aws_catalog.json from its models. What
 botocore does not know (versions, add-ons, access policies, zones) was read on CATALOG_DATE from the EKS version
 calendar, the EKS user guide and eksctl. AWS adds to those, so validation only warns of a name that is far from all of
-them (`validation_catalog.py`); one within a letter of a known name is a typo and refused.
+them (`validation/catalog.py`); one within a letter of a known name is a typo and refused.
 """
 
 from __future__ import annotations

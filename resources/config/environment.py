@@ -10,7 +10,6 @@ from pydantic.json_schema import SkipJsonSchema
 
 from resources.config import aws_catalog, names
 from resources.config.allowed_identities import AllowedIdentities, Identity, PersonName
-from resources.config.drift_settings import Drift
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.field_types import (
     AccountId,
@@ -28,9 +27,10 @@ from resources.config.field_types import (
     Seconds,
     duration_seconds,
 )
-from resources.config.git_settings import Git
-from resources.config.ledger_settings import Ledger
-from resources.config.network_settings import HostedZone, Network
+from resources.config.settings.drift import Drift
+from resources.config.settings.git import Git
+from resources.config.settings.ledger import Ledger
+from resources.config.settings.network import HostedZone, Network
 from resources.config.waves import UnitWave
 
 

@@ -26,9 +26,9 @@ from resources.config.placeholders import (
 from resources.config.problems import MOST_EXPLAINED, Location, Problem, display_path, suggest_choices
 from resources.config.referred_files import find_referred_file
 from resources.config.storage_drivers import add_storage_drivers
-from resources.config.validation import beyond_json, cross_checks, find_clashes, pending_marks, platform_in
-from resources.config.validation_catalog import catalog_warnings
-from resources.config.validation_units import KnownUnits, missing_namespaces, unknown_units, users_left_on
+from resources.config.validation.catalog import catalog_warnings
+from resources.config.validation.environments import beyond_json, cross_checks, find_clashes, pending_marks, platform_in
+from resources.config.validation.units import KnownUnits, missing_namespaces, unknown_units, users_left_on
 from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain_document

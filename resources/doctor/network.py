@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from resources.aws.errors import aws_call
 from resources.config.eksctl.nodes import ManagedNodeGroup
 from resources.config.environment import Environment
-from resources.config.validation_catalog import ZONES_WITHOUT_EKS
+from resources.config.validation.catalog import ZONES_WITHOUT_EKS
 from resources.context import Context
 from resources.doctor.checks import Line, account_check
 from resources.model.errors import AccessDenied, NotFound, Transient

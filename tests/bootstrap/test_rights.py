@@ -20,7 +20,7 @@ from resources.bootstrap.stack_rights import stack_rights
 from resources.cloudformation import build_arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
-from resources.config.network_settings import HostedZone
+from resources.config.settings.network import HostedZone
 from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from eks_assets.cli.commands.status import exit_code, print_status, status_report
-from eks_assets.engine.repair import UnitRepair
+from eks_assets.engine.drift.repair import UnitRepair
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.model.errors import AccessDenied, OperationFailed, PipelineError
 from resources.records.drift_runs import DriftRun, FoundDrift

@@ -9,9 +9,9 @@ import pytest
 from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_string
 
 from eks_assets.plan.document import inputs_digest
-from resources.config.drift_settings import Drift
 from resources.config.ignored_findings import IgnoredFinding, add_to_file
 from resources.config.loader import check_environment_file, load_environment
+from resources.config.settings.drift import Drift
 
 START = dt.datetime(2026, 11, 30, 12, 7, 30, tzinfo=dt.UTC)
 

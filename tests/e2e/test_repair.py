@@ -62,7 +62,7 @@ def test_drift_is_repaired_by_itself_once_it_has_settled(
     def later(context: Context) -> dt.datetime:
         return server_time(context) + dt.timedelta(minutes=11)
 
-    for module in ("sensors.repair", "eks_assets.engine.repair"):
+    for module in ("sensors.repair", "eks_assets.engine.drift.repair"):
         monkeypatch.setattr(f"{module}.server_time", later)
     (launched,) = daemon.tick(repair_sensor)
     assert launched.asset_selection == {dg.AssetKey("external_dns")}

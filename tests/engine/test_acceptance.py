@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eks_assets.engine.acceptance import Edit, find_edit
+from eks_assets.engine.drift.acceptance import Edit, find_edit
 from eks_assets.graph.rendering import render_spec
 from eks_assets.plan.drift import build_finding
 from eks_assets.units import load_registry

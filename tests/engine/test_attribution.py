@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
+from eks_assets.engine.drift.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
 from resources.audit.events import AwsEvent
 from resources.audit.kubernetes_audit import AuditEvent
 from resources.config.names import session_name

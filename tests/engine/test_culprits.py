@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eks_assets.engine import culprits
+from eks_assets.engine.drift import culprits
 from eks_assets.plan.drift import DriftReport, FindingEntry
 from resources.audit.cloudtrail import CloudTrail
 from resources.config.environment import Environment

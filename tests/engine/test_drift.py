@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine import drift
-from eks_assets.engine.drift import detect_drift
+from eks_assets.engine.drift import detection as drift
+from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.drift import DriftReport

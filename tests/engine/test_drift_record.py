@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from eks_assets.engine.drift_record import drift_notification, follow_run
+from eks_assets.engine.drift.record import drift_notification, follow_run
 from eks_assets.plan.drift import DriftReport, IgnoredEntry, UncheckedEntry, build_finding
 from resources.config.environment import Environment
 from resources.model.change import FieldChange

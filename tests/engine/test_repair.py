@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine.repair import UnitRepair, choose_repairs
+from eks_assets.engine.drift.repair import UnitRepair, choose_repairs
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
-from resources.config.drift_settings import Drift as Settings
 from resources.config.environment import Approval, Environment
+from resources.config.settings.drift import Drift as Settings
 from resources.model.outputs import NoOutputs, Outputs
 from resources.model.specs import GitTree, Parameter
 from resources.records.drift_runs import DriftRun, FoundDrift

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from eks_assets.engine.drift import detect_drift
-from eks_assets.engine.drift_record import keep_report
+from eks_assets.engine.drift.detection import detect_drift
+from eks_assets.engine.drift.record import keep_report
 from eks_assets.engine.history import list_history
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from resources.bootstrap.gate import anchor_json, make_anchor
 from resources.bootstrap.stack import apply_bootstrap
-from resources.config.drift_settings import Drift as Settings
 from resources.config.environment import Approval, Environment, Roles
 from resources.config.ignored_findings import IgnoredFinding
 from resources.config.names import gate_parameter
+from resources.config.settings.drift import Drift as Settings
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, NotFound, Refused
 from resources.model.outputs import NoOutputs
@@ -109,7 +109,7 @@ def repaired(sandbox_env: Environment, account: None, monkeypatch: pytest.Monkey
     """Repairs come `later` than the changes of a test: an hour, unless it says otherwise."""
     fields = {"target_env": f"r{next(NUMBERS)}", "roles": Roles(), "drift": REPAIRED}
     made = Repaired(sandbox_env.model_copy(update=fields))
-    monkeypatch.setattr("eks_assets.engine.repair.server_time", lambda context: server_time(context) + made.later)
+    monkeypatch.setattr("eks_assets.engine.drift.repair.server_time", lambda context: server_time(context) + made.later)
     return made
 
 

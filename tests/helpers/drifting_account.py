@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from eks_assets.engine.drift import detect_drift
+from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import unit

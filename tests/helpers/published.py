@@ -16,7 +16,7 @@ from eks_assets.units.post_deploy.external_dns_role import ExternalDnsRoleOutput
 from eks_assets.units.post_deploy.service_account_roles import ServiceAccountRolesOutputs
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import Environment
-from resources.config.network_settings import Network
+from resources.config.settings.network import Network
 from resources.model.specs import Stack
 
 ADDON_VERSION = "v1.9.0-eksbuild.1"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eks_assets.engine.drift import detect_drift
+from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit

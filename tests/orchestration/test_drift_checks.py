@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from eks_assets.engine import drift
+from eks_assets.engine.drift import detection as drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.orchestration.assets import asset_for
@@ -191,7 +191,7 @@ def test_run_with_the_tag_of_a_drift_run_repairs_what_that_found(
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "drift": {"auto_repair": True}}))
     assert "it changed less than 10m ago, and settles at" in failure(world.deploy(**{REPAIR_TAG: key}))
     later = dt.timedelta(minutes=11)
-    monkeypatch.setattr("eks_assets.engine.repair.server_time", lambda context: server_time(context) + later)
+    monkeypatch.setattr("eks_assets.engine.drift.repair.server_time", lambda context: server_time(context) + later)
     result = world.deploy(**{REPAIR_TAG: key})
     assert shown(result, "first")["result"].startswith("updated in ")
     world.run()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resources.config.environment import Environment
-from resources.config.network_settings import HostedZone
+from resources.config.settings.network import HostedZone
 from resources.context import Context
 from resources.probes.applications import unpublished_reason
 from tests.drivers.stack.embedded_stacks import Stacks, embedded_stacks

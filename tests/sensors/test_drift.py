@@ -22,7 +22,7 @@ from dagster._core.scheduler.instigation import (
 
 from eks_assets.definitions import defs
 from eks_assets.orchestration.run_tags import record_outcome
-from resources.config.drift_settings import Drift
+from resources.config.settings.drift import Drift
 from sandbox.paths import PROJECT
 from sensors.drift import drift_schedule, due_times
 from sensors.launching import DESTROYED

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eks_assets.engine.drift_record import keep_report
+from eks_assets.engine.drift.record import keep_report
 from eks_assets.plan.drift import DriftReport, build_finding
 from resources.config.environment import Environment
 from resources.model.change import FieldChange

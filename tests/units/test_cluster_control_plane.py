@@ -12,7 +12,7 @@ from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs, c
 from eks_assets.units.cluster.oidc_parameter import oidc_parameter
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs, vpc_lookup
 from resources.config.environment import Environment, Roles
-from resources.config.network_settings import Network
+from resources.config.settings.network import Network
 from resources.model.outputs import pending_fields, pending_outputs
 from tests.helpers.published import (
     CLUSTER,

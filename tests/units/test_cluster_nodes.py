@@ -15,7 +15,7 @@ from eks_assets.units.cluster.karpenter_stack import karpenter_stack
 from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.config.environment import Environment
-from resources.config.network_settings import Network
+from resources.config.settings.network import Network
 from resources.model.errors import ConfigError
 from resources.model.outputs import pending_fields, pending_outputs
 from tests.helpers.published import (

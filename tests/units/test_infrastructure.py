@@ -14,7 +14,7 @@ from eks_assets.units.network.hosted_zone import HostedZoneOutputs
 from eks_assets.units.network.network import NetworkOutputs
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs
 from resources.config.environment import Environment, Parameters, Roles
-from resources.config.network_settings import Network
+from resources.config.settings.network import Network
 from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Stack
 

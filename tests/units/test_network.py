@@ -14,7 +14,7 @@ from eks_assets.units.network.network import NetworkOutputs, network
 from eks_assets.units.network.security_groups import SecurityGroupsOutputs, security_groups
 from eks_assets.units.network.zone_lookup import zone_lookup
 from resources.config.environment import Environment
-from resources.config.network_settings import Network
+from resources.config.settings.network import Network
 from resources.drivers.stack.driver import stack_outputs
 from resources.model.errors import ConfigError
 from resources.model.outputs import pending_fields, pending_outputs

@@ -9,9 +9,9 @@ import pytest
 
 from eks_assets.units.infrastructure.deploy_requests import DeployRequestsOutputs, deploy_requests
 from eks_assets.units.infrastructure.notifications import NotificationsOutputs, notifications
-from resources.config.drift_settings import Drift
 from resources.config.environment import Environment
 from resources.config.names import queue_name
+from resources.config.settings.drift import Drift
 from resources.notifications import drift_messages, messages
 from resources.notifications.messages import MESSAGE_BYTES, Notification
 from tests.helpers.published import properties_of, resources_of

@@ -13,7 +13,7 @@ from eks_assets.units.post_deploy._load_balancer_policy import load_balancer_con
 from eks_assets.units.post_deploy.external_dns_role import external_dns_role
 from eks_assets.units.post_deploy.service_account_roles import service_account_roles
 from resources.config.environment import Environment
-from resources.config.git_settings import Git
+from resources.config.settings.git import Git
 from resources.model.outputs import pending_fields, pending_outputs
 from resources.model.specs import Stack
 

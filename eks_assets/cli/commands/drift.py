@@ -12,7 +12,7 @@ from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
 from eks_assets.cli.console import print_text
 from eks_assets.cli.drift_answers import accept_in_file, ignore_in_file, ignored_entry
 from eks_assets.cli.selection import select_units
-from eks_assets.engine.drift import detect_drift
+from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.plan.drift import DriftReport
 from eks_assets.plan.drift_wording import account_words, finding_words, report_words
 from eks_assets.units import load_registry

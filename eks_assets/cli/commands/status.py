@@ -17,8 +17,8 @@ from rich.text import Text
 from eks_assets.cli.arguments import EnvironmentName, Json
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
+from eks_assets.engine.drift.repair import UnitRepair, choose_repairs
 from eks_assets.engine.planner import plan_environment
-from eks_assets.engine.repair import UnitRepair, choose_repairs
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.drift_wording import age_words
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan

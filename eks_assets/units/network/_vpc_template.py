@@ -10,7 +10,7 @@ from troposphere import GetAtt, Ref, Tags, Template, ec2, iam, logs
 from eks_assets.units.network._address_plan import ZonePlan
 from resources.cloudformation import allow, build_role, service_trust
 from resources.config.environment import Environment
-from resources.config.network_settings import CreateNetwork
+from resources.config.settings.network import CreateNetwork
 
 GATEWAY_ENDPOINTS = ("s3", "dynamodb")
 # Source: CloudWatch Logs API reference, PutRetentionPolicy.

@@ -17,7 +17,7 @@ from eks_assets.units.network._vpc_template import (
 )
 from resources.cloudformation import add_outputs, stack_tags
 from resources.config.environment import Environment
-from resources.config.network_settings import CreateNetwork, LookupNetwork
+from resources.config.settings.network import CreateNetwork, LookupNetwork
 from resources.model.outputs import Outputs
 from resources.model.specs import Lookup, Spec, Stack
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from resources.config.git_settings import BUILT_IN_VARIABLES, NO_PRODUCTS
 from resources.config.problems import format_location, suggest_choices
+from resources.config.settings.git import BUILT_IN_VARIABLES, NO_PRODUCTS
 from resources.drivers.git.crd_schema import find_schema_faults, schema_of
 from resources.drivers.git.object_metadata import metadata_faults
 from resources.model.errors import ConfigError

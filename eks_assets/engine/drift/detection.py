@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Any, TypeAlias
 
-from eks_assets.engine.culprits import name_culprits
+from eks_assets.engine.drift.culprits import name_culprits
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
@@ -17,7 +17,7 @@ from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, set_aside
 from resources.bootstrap.reading_rights import lacks_new_rights
-from resources.config.drift_settings import Drift as Settings
+from resources.config.settings.drift import Drift as Settings
 from resources.context import Context
 from resources.drivers.registry import driver_of
 from resources.model.change import FieldChange

@@ -11,7 +11,7 @@ from typing import Any
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
 from resources.config.names import cluster_name, resource_prefix
 from resources.config.problems import Location, Problem, suggest_choices
-from resources.config.validation_places import place_checks
+from resources.config.validation.places import place_checks
 from resources.config.yaml_document import Document
 
 VPC_PLACEHOLDER = "${VPC_ID}"

@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from resources.config import aws_catalog
-from resources.config.git_settings import BUILT_IN_VARIABLES, NO_PRODUCTS
 from resources.config.names import derived_names, platform_name, resource_prefix
-from resources.config.network_settings import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
 from resources.config.placeholders import placeholders_in
 from resources.config.problems import EMPTY, Location, Problem, format_location, suggest_choices
-from resources.config.validation_approval import approval_checks, find_foreign_roles
-from resources.config.validation_cluster import block_of, cluster_checks
+from resources.config.settings.git import BUILT_IN_VARIABLES, NO_PRODUCTS
+from resources.config.settings.network import CREATE_OR_LOOKUP, CREATED_OR_EXISTING
+from resources.config.validation.approval import approval_checks, find_foreign_roles
+from resources.config.validation.cluster import block_of, cluster_checks
 from resources.config.yaml_document import Document
 from resources.model.outputs import PENDING_MARKS
 

@@ -8,13 +8,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eks_assets.engine.drift import detect_drift
-from eks_assets.engine.drift_record import applied_times, follow_run
+from eks_assets.engine.drift.detection import detect_drift
+from eks_assets.engine.drift.record import applied_times, follow_run
 from eks_assets.engine.kept_specs import is_kept_spec
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from resources.config.drift_settings import Drift as Settings
 from resources.config.environment import Environment
+from resources.config.settings.drift import Drift as Settings
 from resources.context import Context
 from resources.model.digests import hex_digest_of
 from resources.model.errors import Refused

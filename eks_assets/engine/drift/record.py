@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from eks_assets.engine.drift import UNDECLARED
+from eks_assets.engine.drift.detection import UNDECLARED
 from eks_assets.plan.drift import DriftReport
 from resources.config.environment import Environment
 from resources.context import Context

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from eks_assets.engine.object_culprits import explain_failure, find_users, place_of, with_user
+from eks_assets.engine.drift.object_culprits import explain_failure, find_users, place_of, with_user
 from resources.audit.cloudtrail import CloudTrail
 from resources.audit.events import AwsEvent
 from resources.context import Context

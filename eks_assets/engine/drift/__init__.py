@@ -1,0 +1,1 @@
+"""Drift of a whole environment: found, told who did it, accepted, repaired."""
