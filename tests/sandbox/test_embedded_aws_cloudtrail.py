@@ -126,6 +126,10 @@ def test_what_a_stack_does_is_done_by_cloudformation(aws: Aws) -> None:
     written of objects, items and messages."""
     trust = json.dumps(policy(Principal={"Service": "cloudformation.amazonaws.com"}))
     service = aws.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    everything = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    aws.client("iam").put_role_policy(RoleName="service", PolicyName="everything", PolicyDocument=everything)
     stack = {"Topic": resource("SNS::Topic", TopicName="made"), "Role": resource("IAM::Role", RoleName="own", **ROLE)}
     topic = aws.deploy("with-role", stack, RoleARN=service)["Topic"]
     (made,) = records(ask(aws, **by("ResourceName", topic)))
