@@ -70,7 +70,8 @@ def test_list_that_breaks_off_is_transient() -> None:
     with server(break_off) as address:
 
         def get(**_: Any) -> Any:
-            return urllib3.PoolManager().request("GET", address, preload_content=False, retries=False)
+            answer = urllib3.PoolManager().request("GET", address, preload_content=False, retries=False)
+            return json.loads(answer.data)
 
         cluster = SimpleNamespace(kind=lambda *_: SimpleNamespace(get=get))
         context = cast(Context, SimpleNamespace(cluster=cluster, cache=MemoryCache()))

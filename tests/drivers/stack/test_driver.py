@@ -36,7 +36,7 @@ def topic(display: str, **stack: Any) -> AnyUnit:
 
 
 @pytest.fixture(autouse=True)
-def no_stack(context: Context) -> Iterator[None]:
+def no_stack(every_right: None, context: Context) -> Iterator[None]:
     """Each test begins and ends without the stack."""
     client = context.aws.client("cloudformation")
     yield

@@ -20,14 +20,13 @@ from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
 from tests.helpers.materialization import Materialize, checks, failure, shown
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("every_right")]
 STACK = "demo-sandbox-irsa-roles"  # of a unit that the environment switches off; rights end at such names
 ROLE = "demo-sandbox-states-taken"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TAKEN = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": ROLE, "AssumeRolePolicyDocument": TRUST}}
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
 PATIENCE = {
@@ -55,14 +54,10 @@ def stack(resources: dict[str, Any], **options: Any) -> AnyUnit:
 
 @pytest.fixture
 def cloudformation(admin: Aws) -> Iterator[Any]:
-    """The administrator's client; each test begins and ends without the stack and the things that stand in its way.
-    The deployer has every right meanwhile, since what these stacks hold is under no names of a unit's."""
+    """The administrator's client; each test begins and ends without the stack and the things that stand in its way."""
     client, iam = admin.client("cloudformation"), admin.client("iam")
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
-    deployer = str(admin.env.roles.deployer and admin.env.roles.deployer.arn).rpartition("/")[2]
-    iam.put_role_policy(RoleName=deployer, PolicyName="states", PolicyDocument=json.dumps(EVERYTHING))
     yield client
-    iam.delete_role_policy(RoleName=deployer, PolicyName="states")
     iam.delete_role(RoleName=ROLE)
     if status(client) is not None:
         client.update_termination_protection(StackName=STACK, EnableTerminationProtection=False)
