@@ -2,7 +2,7 @@
 
 import ministack.app as application
 
-from . import ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
+from . import ec2_filters, ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
 from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
@@ -38,6 +38,7 @@ def install() -> None:
     s3.install()
     secrets.install()
     ec2_guards.install()
+    ec2_filters.install()
     enforcement.install()
     service_quotas.install()
     instance_types.install()

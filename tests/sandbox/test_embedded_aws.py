@@ -287,3 +287,18 @@ def test_killed_embedded_aws_loses_no_saved_state(tmp_path: Path) -> None:
         assert stack["StackStatus"] == "CREATE_COMPLETE"
     finally:
         server.stop()
+
+
+def test_instances_are_listed_by_vpc_and_subnet(aws: Aws) -> None:
+    """Those of another network are not among them."""
+    ec2, made = aws.client("ec2"), {}
+    for number in (7, 8):
+        vpc = ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{number}.0.0/24")["Subnet"]["SubnetId"]
+        answer = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnet)
+        made[answer["Instances"][0]["InstanceId"]] = {"vpc-id": vpc, "subnet-id": subnet}
+    for instance, where in made.items():
+        for name, value in where.items():
+            filters = [{"Name": name, "Values": [value]}]
+            listed = ec2.describe_instances(Filters=filters)["Reservations"]
+            assert [i["InstanceId"] for r in listed for i in r["Instances"]] == [instance]
