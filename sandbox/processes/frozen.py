@@ -13,6 +13,7 @@ from sandbox.errors import SandboxError
 from sandbox.processes.supervised import SupervisedProcess
 
 FREEZE_SECONDS = 10.0
+_MOMENT = 0.5  # seconds
 _AT_REST = {"T", "t", "Z", "X"}  # stopped, traced, ended (proc(5))
 
 
@@ -25,17 +26,31 @@ def frozen(processes: Sequence[SupervisedProcess]) -> Iterator[None]:
     """
     groups = [process.pid for process in processes if process.pid is not None]
     try:
-        for group in groups:
-            _signal(group, signal.SIGSTOP)
         deadline = time.monotonic() + FREEZE_SECONDS
-        while not all(state in _AT_REST for group in groups for state in _thread_states(group)):
+        while not _stopped(groups):
             if time.monotonic() > deadline:
                 raise SandboxError(f"The sandbox did not stand still within {FREEZE_SECONDS:g} s: try again.")
-            time.sleep(0.01)
+            # Who was stopped between vfork and exec keeps its parent waiting, which then cannot stop.
+            _signal_all(groups, signal.SIGCONT)
         yield
     finally:
-        for group in groups:
-            _signal(group, signal.SIGCONT)
+        _signal_all(groups, signal.SIGCONT)
+
+
+def _stopped(groups: Sequence[int]) -> bool:
+    """Stop all; whether they stand still a moment later."""
+    _signal_all(groups, signal.SIGSTOP)
+    deadline = time.monotonic() + _MOMENT
+    while not all(state in _AT_REST for group in groups for state in _thread_states(group)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _signal_all(groups: Sequence[int], number: signal.Signals) -> None:
+    for group in groups:
+        _signal(group, number)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -195,15 +195,18 @@ class TestAtRest:
 
 
 def test_frozen_processes_write_nothing_and_go_on(tmp_path: Path) -> None:
-    """Also those that they have started."""
+    """Also those that they have started, and those that are just starting some."""
     file = tmp_path / "ticks"
-    script = f"(while :; do echo x >> {file}; sleep 0.01; done) & wait"
+    script = f"(while :; do echo x >> {file}; sleep 0.001; done) & wait"
     process = SupervisedProcess(
         ProcessSpec("ticks", ["sh", "-c", script], tmp_path / "log", tmp_path), Launcher(tmp_path / "processes.json")
     )
     process.start()
     try:
         wait_for(lambda: file.exists())
+        for _ in range(30):
+            with frozen([process]):
+                size = file.stat().st_size
         with frozen([process]):
             size = file.stat().st_size
             time.sleep(0.2)
