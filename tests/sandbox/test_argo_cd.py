@@ -53,7 +53,7 @@ class Argo(SupervisedCluster):
             input=json.dumps(values or {}),
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr
