@@ -4,6 +4,7 @@ recurse."""
 from __future__ import annotations
 
 import socket
+import socketserver
 import struct
 import threading
 from collections.abc import Iterator, Mapping
@@ -39,16 +40,14 @@ def _answer(message: bytes, servers: Mapping[str, tuple[str, ...]]) -> bytes:
 @contextmanager
 def name_server(servers: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """HOST:PORT of a server that knows the servers of these domains, until the block ends."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
-        channel.bind(("127.0.0.1", 0))
 
-        def serve() -> None:
-            while True:
-                try:
-                    message, client = channel.recvfrom(4096)
-                    channel.sendto(_answer(message, servers), client)
-                except OSError:
-                    return
+    class Handler(socketserver.DatagramRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(_answer(self.rfile.read(), servers))
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"127.0.0.1:{channel.getsockname()[1]}"
+    with socketserver.UDPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()

@@ -16,6 +16,7 @@ from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.drivers.git import manifests
 from resources.drivers.git.applicationsets import API_VERSION
 from resources.kubernetes.objects import list_objects
 from resources.support.polling import Poll, wait_until
@@ -96,6 +97,15 @@ class TestProductNoLongerPurchased:
         back = eks_assets("deploy", "sandbox")
         assert back.returncode == 0, back.stdout + back.stderr
         assert "payments" in applications(context)
+
+    def test_application_that_went_since_it_was_listed_is_not_refreshed(
+        self, platform: Environment, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Argo CD removes an Application with its ApplicationSet at any time: that fails no deploy."""
+        gone = {"kind": "Application", "metadata": {"name": "gone", "namespace": "argocd"}}
+        real = manifests.list_objects
+        monkeypatch.setattr(manifests, "list_objects", lambda *a, **k: [gone, *real(*a, **k)])
+        manifests.refresh_applications(context)
 
     def wait_for_end_of_payments(self, context: Context) -> None:
         """The application goes with its ApplicationSet, and what it had deployed with it."""

@@ -137,10 +137,15 @@ def test_approver_policy_is_for_its_environment_only(account: Environment, grant
     other = {"Name": "/demo/gated/approvals/release", "Value": "approve", "Type": "String"}
     assert "AccessDenied" in refused(ssm.put_parameter, **other)
     bucket = outputs["LedgerBucket"]
-    for key in ("releases/a.json", "changes/a.json"):
-        root.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
-    assert s3.get_object(Bucket=bucket, Key="releases/a.json")["Body"].read() == b"{}"
-    assert "AccessDenied" in refused(s3.get_object, Bucket=bucket, Key="changes/a.json")
+    ledger = root.client("s3")
+    entry = ledger.list_objects_v2(Bucket=bucket, Prefix="changes/")["Contents"][0]["Key"]
+    assert "AccessDenied" in refused(s3.get_object, Bucket=bucket, Key=entry)
+    release = {"Bucket": bucket, "Key": "releases/a.json"}
+    version = ledger.put_object(**release, Body=b"{}")["VersionId"]
+    try:
+        assert s3.get_object(**release)["Body"].read() == b"{}"
+    finally:
+        ledger.delete_object(**release, VersionId=version, BypassGovernanceRetention=True)
 
 
 def test_pipeline_starts_as_identity_of_shell(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ instead of at its next poll.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from resources.context import Context
@@ -22,6 +23,7 @@ from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.drift import Drift, merge_drifts
+from resources.model.errors import NotFound
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import GitManifests, Manifests
 
@@ -112,19 +114,19 @@ def _of_group(spec: GitManifests, context: Context) -> list[Object]:
 
 
 def _delete(context: Context, obj: Object) -> None:
-    with kubernetes_call(f"removing {describe_object(obj)}"):
+    with suppress(NotFound), kubernetes_call(f"removing {describe_object(obj)}"):
         resource = context.cluster.kind(API_VERSION, obj["kind"])
         resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])
 
 
 def refresh_applications(context: Context) -> None:
-    """Ask every ApplicationSet and Application to refresh from git now."""
+    """Ask every ApplicationSet and Application to refresh from git now; one that is gone by now needs none."""
     for kind in ("ApplicationSet", "Application"):
         for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE):
             value = "true" if kind == "ApplicationSet" else "normal"
             context.before_change()
             patch = {"metadata": {"annotations": {REFRESH[kind]: value}}}
-            with kubernetes_call(f"refreshing {describe_object(obj)}"):
+            with suppress(NotFound), kubernetes_call(f"refreshing {describe_object(obj)}"):
                 resource = context.cluster.kind(API_VERSION, kind)
                 resource.patch(
                     body=patch,
