@@ -103,8 +103,7 @@ class TestProductNoLongerPurchased:
     ) -> None:
         """Argo CD removes an Application with its ApplicationSet at any time: that fails no deploy."""
         gone = {"kind": "Application", "metadata": {"name": "gone", "namespace": "argocd"}}
-        real = manifests.list_objects
-        monkeypatch.setattr(manifests, "list_objects", lambda *a, **k: [gone, *real(*a, **k)])
+        monkeypatch.setattr(manifests, "list_objects", lambda *a, **k: [gone, *list_objects(*a, **k)])
         manifests.refresh_applications(context)
 
     def wait_for_end_of_payments(self, context: Context) -> None:

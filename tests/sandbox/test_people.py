@@ -140,12 +140,12 @@ def test_approver_policy_is_for_its_environment_only(account: Environment, grant
     ledger = root.client("s3")
     entry = ledger.list_objects_v2(Bucket=bucket, Prefix="changes/")["Contents"][0]["Key"]
     assert "AccessDenied" in refused(s3.get_object, Bucket=bucket, Key=entry)
-    release = {"Bucket": bucket, "Key": "releases/a.json"}
-    version = ledger.put_object(**release, Body=b"{}")["VersionId"]
+    key = "releases/a.json"
+    version = ledger.put_object(Bucket=bucket, Key=key, Body=b"{}")["VersionId"]
     try:
-        assert s3.get_object(**release)["Body"].read() == b"{}"
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"{}"
     finally:
-        ledger.delete_object(**release, VersionId=version, BypassGovernanceRetention=True)
+        ledger.delete_object(Bucket=bucket, Key=key, VersionId=version, BypassGovernanceRetention=True)
 
 
 def test_pipeline_starts_as_identity_of_shell(account: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
