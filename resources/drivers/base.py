@@ -10,6 +10,7 @@ from resources.context import Context
 from resources.model.change import NOTHING_TO_DO, Change, Observed
 from resources.model.drift import Drift, Finding, Unchecked
 from resources.model.outputs import Outputs
+from resources.model.removal import Removal
 from resources.model.specs import Spec
 
 S = TypeVar("S", bound=Spec[Any])
@@ -52,6 +53,15 @@ class Driver(ABC, Generic[S]):
         """Where what exists differs from what was applied last, whatever the spec wants now. Changes nothing."""
         kind = type(spec).__name__.partition("[")[0]
         return Drift(unchecked=(Unchecked(kind, "drift detection does not compare this kind of unit"),))
+
+    def plan_removal(self, spec: S, context: Context, *, delete_data: bool) -> Removal:
+        """What `destroy` would remove, and what it would keep; empty where nothing is there. Changes nothing. The
+        spec's own inputs may be pending. By default nothing, for drivers of what is only read."""
+        return Removal()
+
+    def destroy(self, spec: S, context: Context, *, delete_data: bool) -> None:
+        """Remove what is there and wait until it is gone; data is kept but for `delete_data`. Harmless where nothing is
+        left, and continues where it was interrupted. By default nothing."""
 
     def outputs(self, spec: S, context: Context) -> Outputs | None:
         """What other units read from it; None while it does not exist. The spec's own inputs may be pending."""
