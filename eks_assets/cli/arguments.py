@@ -23,3 +23,7 @@ class LogFormat(StrEnum):
 LogFormatOption = Annotated[
     LogFormat, typer.Option("--log-format", help="Plain lines, or one JSON object a line for every event.")
 ]
+Wait = Annotated[
+    float | None,
+    typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
+]

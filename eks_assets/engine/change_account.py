@@ -15,9 +15,10 @@ from eks_assets.plan.document import Source, build_entry
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.approval.rules import ApprovalRequest
 from resources.context import Context
+from resources.drivers.helm.charts import package_of
 from resources.model.digests import digest_of
 from resources.model.errors import PipelineError
-from resources.model.specs import Spec
+from resources.model.specs import HelmRelease, Spec
 from resources.records.digest_key import load_digest_key
 
 _LONGEST = 200  # characters of what CloudFormation or helm says of a status
@@ -31,11 +32,11 @@ def account_for_change(
     who: str,
     grant: ApprovalRequest | None,
     redaction: Redaction,
-    repair: Mapping[str, Any] | None = None,
+    why: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The account of a change that was just tried, when what becomes part of Secrets is known. `who`: the ARN that
-    started the run; `grant`: what it was approved by, where it had to be; `repair`: what it put back, where nobody
-    asked for it. Keeps the spec. Raises nothing of AWS."""
+    started the run; `grant`: what it was approved by, where it had to be; `why`: the `repair` that it was, where nobody
+    asked for it, and the run that a `rollback` goes back to. Keeps the spec. Raises nothing of AWS."""
     environments, code = _commits(context, grant)
     account: dict[str, Any] = {
         "who": who,
@@ -44,11 +45,22 @@ def account_for_change(
         "version": getattr(spec, "version", None),
         "plan": _plan_digest(context, unit, pending),
         "grant": {"request": grant.id, "digest": grant.digest} if grant else None,
-        "repair": repair,
+        "chart": _chart_digest(context, spec),
+        **(why or {}),
         "commit": environments,
         "code_commit": code,
     }
     return {name: value for name, value in account.items() if value not in (None, {})}
+
+
+def _chart_digest(context: Context, spec: Spec[Any]) -> str | None:
+    """Of the package that was installed, which this context has pulled."""
+    if not isinstance(spec, HelmRelease):
+        return None
+    try:
+        return package_of(spec, context).digest
+    except PipelineError:
+        return None
 
 
 def _commits(context: Context, grant: ApprovalRequest | None) -> tuple[str | None, str | None]:

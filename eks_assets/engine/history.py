@@ -27,6 +27,7 @@ from resources.records.audit import READERS, reading_ledger
 from resources.records.chain import ENTRIES
 from resources.records.drift_runs import DriftRun
 from resources.records.ledger import list_keys, read_key
+from resources.records.rollbacks import list_rollbacks
 
 _SHOWN = 3  # findings of a drift run that are named
 
@@ -63,6 +64,7 @@ def list_history(
             *_changes(reading, since, pool),
             *_approval(reading, since, unit, pool),
             *_drift(reading, since, unit, pool),
+            *_rollbacks(reading, since),
             *_commits(reading, since, trees or {}),
         ]
     chosen = [e for e in events if e.at >= since and (unit is None or e.unit in (unit, None))]
@@ -177,6 +179,17 @@ def _drift(context: Context, since: dt.datetime, unit: str | None, pool: ThreadP
         elif earlier and not found:
             yield Event(at=run.at, kind="in_sync", unit=unit, detail="nothing differs any more", run=run.run, key=key)
         before = run
+
+
+def _rollbacks(context: Context, since: dt.datetime) -> Iterator[Event]:
+    for key, rollback in list_rollbacks(context, since):
+        units = [hold.unit for hold in rollback.holds if hold.run == rollback.run]
+        detail = (
+            f"to run {rollback.run[:8]}, held back since: {', '.join(units)}" if rollback.run else "the files count"
+        )
+        kind: EventKind = "rolled_back" if rollback.run else "hold_ended"
+        unit = units[0] if len(units) == 1 else None
+        yield Event(at=rollback.at, kind=kind, unit=unit, who=rollback.who, detail=detail, run=rollback.run, key=key)
 
 
 def _commits(context: Context, since: dt.datetime, trees: Mapping[str, AnyGitTree]) -> Iterator[Event]:

@@ -6,14 +6,18 @@ Whatever is secret, by its name, by how it looks or because it becomes part of a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
+
+from pydantic import ValidationError
 
 from eks_assets.plan.document import to_json
 from eks_assets.plan.keyed import without_secrets
 from resources.context import Context
+from resources.model.change import MASK
 from resources.model.digests import hex_digest_of
-from resources.model.errors import PipelineError
+from resources.model.errors import NotShown, OperationFailed, PipelineError
 from resources.model.keyed_hash import keyed_hash
 from resources.model.outputs import plain_document
 from resources.model.specs import Spec
@@ -22,6 +26,9 @@ from resources.records.ledger import read_key, write_once
 
 # Fields of specs that say how something is applied, not what.
 _HOW = ("timeout", "on_failure", "may_replace")
+# Fields that name what another unit makes: that unit's hold says which.
+_FOLLOWING = ("tree", "commit")
+_HASH = re.compile(r"hmac-sha256:[0-9a-f]{64}|" + re.escape(MASK))
 
 
 def keep_spec(context: Context, spec: Spec[Any], secrets: Collection[str]) -> str | None:
@@ -40,24 +47,29 @@ def keep_spec(context: Context, spec: Spec[Any], secrets: Collection[str]) -> st
 
 def is_kept_spec(context: Context, digest: str, spec: Spec[Any]) -> bool:
     """Whether the spec wants what the one wants that is kept under this digest, however either is applied. A field that
-    the spec's type did not have then counts as its default. Raises NotFound, AccessDenied, Transient."""
-    kept: dict[str, Any] = json.loads(read_key(context, f"specs/{digest.removeprefix('sha256:')}.json"))
+    the spec's type did not have then counts as its default; a secret is the same for a planner, who cannot tell. Raises
+    NotFound, AccessDenied, Transient."""
+    kept = load_kept_spec(context, digest)
     document, key = _document(spec), load_digest_key(context)
     defaults = {name: field.get_default() for name, field in type(spec).model_fields.items() if not field.is_required()}
     then, now = {**_json(defaults), **kept["spec"]}, without_secrets(document, key)["spec"]
-    return bool(kept["type"] == document["type"]) and _is_same(_wanted(then), _wanted(now), key)
+    is_blind = key is None and context.aws.planning
+    return bool(kept["type"] == document["type"]) and _is_same(_wanted(then), _wanted(now), key, is_blind=is_blind)
 
 
 def _wanted(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in _HOW}
 
 
-def _is_same(kept: Any, now: Any, key: bytes | None) -> bool:
+def _is_same(kept: Any, now: Any, key: bytes | None, *, is_blind: bool) -> bool:
     """Whether both are the same; what was known to be secret when it was kept stands there as its hash."""
     if isinstance(kept, dict) and isinstance(now, dict):
-        return kept.keys() == now.keys() and all(_is_same(kept[name], now[name], key) for name in kept)
+        return kept.keys() == now.keys() and all(_is_same(kept[n], now[n], key, is_blind=is_blind) for n in kept)
     if isinstance(kept, list) and isinstance(now, list):
-        return len(kept) == len(now) and all(_is_same(*pair, key) for pair in zip(kept, now, strict=True))
+        pairs = zip(kept, now, strict=False)
+        return len(kept) == len(now) and all(_is_same(*pair, key, is_blind=is_blind) for pair in pairs)
+    if is_blind and isinstance(kept, str) and _HASH.fullmatch(kept):
+        return True
     return bool(kept == now or (key and kept == keyed_hash(key, "secret", now)))
 
 
@@ -77,3 +89,69 @@ def _without_secrets(context: Context, spec: Spec[Any], secrets: Collection[str]
             create_digest_key(context)
         hidden = without_secrets(document, load_digest_key(context), secrets)
     return hidden
+
+
+def load_kept_spec(context: Context, digest: str) -> dict[str, Any]:
+    """The document that is kept under this digest: `type` and `spec`. Raises NotFound, AccessDenied, Transient."""
+    document: dict[str, Any] = json.loads(read_key(context, f"specs/{digest.removeprefix('sha256:')}.json"))
+    return document
+
+
+def revive_spec(kept: Mapping[str, Any], now: Spec[Any], context: Context) -> Spec[Any]:
+    """The spec of a kept document, applied as `now` is. What is secret is taken from `now` and the environment's files,
+    where its hash agrees.
+
+    Raises OperationFailed for what can't be revived: another type of spec, or a secret that is another by now; NotShown
+    where a planner would have to know a secret; AccessDenied, Transient."""
+    kind = type(now)
+    if kept.get("type") != kind.__name__.partition("[")[0]:
+        raise OperationFailed(f"it was a {kept.get('type')} then, and is a {kind.__name__.partition('[')[0]} now")
+    fields, missing = _with_secrets(kept["spec"], now, context)
+    if missing:
+        raise OperationFailed(
+            f"the ledger keeps no secrets, and another one is in the files now at {', '.join(missing)}",
+            next_step="put the earlier value back where the file refers to it, or correct the file instead",
+        )
+    how = {name: getattr(now, name) for name in (*_HOW, *_FOLLOWING) if name in kind.model_fields}
+    try:
+        return kind.model_validate({**fields, **how})
+    except ValidationError as error:
+        raise OperationFailed(
+            f"this version cannot read it: {error.errors(include_input=False, include_url=False)[0]['msg']}"
+        ) from None
+
+
+def _with_secrets(fields: Any, now: Spec[Any], context: Context) -> tuple[Any, tuple[str, ...]]:
+    """The fields with secrets in place of their hashes, and the paths of those that nobody knows any more."""
+    if not _HASH.search(json.dumps(fields)):
+        return fields, ()
+    key = load_digest_key(context)
+    if key is None and context.aws.planning:
+        raise NotShown("it holds secrets, which the planner may not compare with the files'")
+    known = _hashes(key, [_document(now), context.env.model_dump(mode="json")]) if key else {}
+    missing: list[str] = []
+
+    def fill(value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            return {name: fill(below, f"{path}.{name}" if path else name) for name, below in value.items()}
+        if isinstance(value, list):
+            return [fill(below, f"{path}[{number}]") for number, below in enumerate(value)]
+        if not isinstance(value, str) or not (hashes := _HASH.findall(value)):
+            return value
+        if unknown := [each for each in hashes if each not in known]:
+            missing.extend([path] * len(unknown))
+            return value
+        if value == hashes[0]:
+            return known[value]
+        return _HASH.sub(lambda found: str(known[found[0]]), value)
+
+    return fill(fields, ""), tuple(dict.fromkeys(missing))
+
+
+def _hashes(key: bytes, document: Any) -> dict[str, Any]:
+    """Everything in a document by the hash that would stand for it."""
+    known = {keyed_hash(key, "secret", document): document}
+    below = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
+    for each in below:
+        known |= _hashes(key, each)
+    return known

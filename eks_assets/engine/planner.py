@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from eks_assets.engine.desired import desired_spec
 from eks_assets.engine.provenance import source_of
 from eks_assets.engine.reach import is_gate_everywhere, list_gated_reach
 from eks_assets.engine.redacted import Redaction
@@ -112,7 +113,8 @@ def plan_unit(
     redaction = Redaction(context)
     try:
         with redaction.errors():
-            spec = redaction.spec = render_spec(registry, context.env, unit, needed_outputs)
+            desired = desired_spec(registry, unit, needed_outputs, context)
+            spec = redaction.spec = desired.spec
             observed, change = _compare(unit, spec, context, needs, with_preview=with_preview, with_drift=with_drift)
             reach = _reach(unit, spec, observed, change, context, needs)
             checks = _check(unit, spec, context) if with_checks and observed is not None else ()
@@ -144,6 +146,7 @@ def plan_unit(
         spec=spec,
         seconds=time.monotonic() - began,
         reach=reach,
+        held=str(desired.hold or ""),
     )
     return redaction.redact_plan(planned)
 
@@ -232,7 +235,7 @@ def expect_releases(registry: Registry, context: Context) -> None:
         context.hide = lambda document: without_secrets(document, load_digest_key(context), secrets)
     enabled = (u for u in registry.units if issubclass(u.spec_type, HelmRelease) and u.is_enabled(context.env))
     declare_releases(
-        (spec for u in enabled if isinstance(spec := render_spec(registry, context.env, u, {}), HelmRelease)), context
+        (spec for u in enabled if isinstance(spec := desired_spec(registry, u, {}, context).spec, HelmRelease)), context
     )
 
 

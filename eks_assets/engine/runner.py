@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from eks_assets.engine.change_account import account_for_change
+from eks_assets.engine.desired import desired_spec
 from eks_assets.engine.drift.repair import check_repair
 from eks_assets.engine.gate import approved_change
 from eks_assets.engine.known_outputs import known_outputs
@@ -16,24 +17,25 @@ from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.aws.session import caller_arn
 from resources.bootstrap.boundary_check import check_boundaries
-from resources.context import Context
+from resources.context import NO_RUN, Context
 from resources.drivers.base import AnyDriver
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, Observed
 from resources.model.checks import Check
 from resources.model.errors import PipelineError
 from resources.model.outputs import Outputs
-from resources.model.specs import Spec, Stack
+from resources.model.specs import Probes, Spec, Stack
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
 from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.lease_table import Holder, launch_hold
+from resources.records.rollbacks import Hold
+from resources.records.validations import record_validation
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Observation:
     driver: AnyDriver
     observed: Observed | None
     change: Change
+    hold: Hold | None = None
 
 
 def run_unit(registry: Registry, unit: AnyUnit, context: Context) -> Result:
@@ -83,6 +86,8 @@ def _run(registry: Registry, unit: AnyUnit, context: Context, redaction: Redacti
     else:
         observation = _apply_under_lease(registry, unit, context, redaction, observation, held)
     checks = run_checks(unit, observation.spec, context)
+    if isinstance(observation.spec, Probes):
+        _record_validation(context, checks)
     driver, spec = observation.driver, observation.spec
     observed = observation.observed if settled else driver.observe(spec, context)
     return Result(observation.change, spec, observed, checks, time.monotonic() - began)
@@ -90,11 +95,11 @@ def _run(registry: Registry, unit: AnyUnit, context: Context, redaction: Redacti
 
 def _observe(registry: Registry, unit: AnyUnit, context: Context, redaction: Redaction) -> _Observation:
     outputs = known_outputs(registry, unit, context)
-    spec = render_spec(registry, context.env, unit, outputs)
-    redaction.spec = spec
+    desired = desired_spec(registry, unit, outputs, context)
+    spec = redaction.spec = desired.spec
     driver = driver_of(spec)
     observed = observe_drift(unit, spec, context)
-    return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed))
+    return _Observation(outputs, spec, driver, observed, driver.plan(spec, observed), desired.hold)
 
 
 def _apply_under_lease(
@@ -133,7 +138,8 @@ def _apply_under_lease(
         with approved_change(unit, pending, observation.outputs, context) as grant:
             context.approved = observation.observed if is_gated else None
             context.progress(f"{unit.name}: {change.action}: {change.reason}")
-            account = partial(account_for_change, context, unit, pending, spec, starter, grant, redaction, repair)
+            why = {"repair": repair, "rollback": observation.hold.run if observation.hold else None}
+            account = partial(account_for_change, context, unit, pending, spec, starter, grant, redaction, why)
             _apply(pending, driver, spec, context, redaction, account)
         return replace(observation, change=change)
 
@@ -164,6 +170,14 @@ def _apply(
             context.progress(f"the ledger has no entry of this failure: {unwritten.message}")
         raise
     record("done")
+
+
+def _record_validation(context: Context, checks: Iterable[tuple[Check, CheckResult]]) -> None:
+    """How it ended, by which a rollback finds the last good run."""
+    try:
+        record_validation(context, context.run_id or NO_RUN, tuple(c.name for c, result in checks if not result.passed))
+    except PipelineError as error:
+        context.progress(f"the ledger has no entry of this validation: {error.message}")
 
 
 def run_checks(unit: AnyUnit, spec: Spec[Any], context: Context) -> tuple[tuple[Check, CheckResult], ...]:

@@ -18,6 +18,8 @@ EventKind = Literal[
     "closed",
     "changed",
     "repaired",
+    "rolled_back",
+    "hold_ended",
     "failed",
     "committed",
     "drifted",

@@ -31,7 +31,7 @@ class CheckState:
 class UnitPlan:
     """What apply would do to one unit, and how it is. `waits_for`: outputs known only after apply; `observed`: status
     and revision of what the change starts from; `reach`: the parts of a change before the gate that touch identity or
-    reach, and so put it behind the gate."""
+    reach, and so put it behind the gate; `held`: since when a rollback holds the unit back, and to which run."""
 
     unit: str
     wave: str
@@ -45,6 +45,7 @@ class UnitPlan:
     spec: Spec[Any] | None = field(default=None, repr=False)
     seconds: float = 0.0
     reach: tuple[str, ...] = ()
+    held: str = ""
 
     @property
     def needs_a_run(self) -> bool:

@@ -93,6 +93,17 @@ class Parameter(Spec[O_co], Generic[O_co]):
     description: str = ""
 
 
+class Restore(BaseModel):
+    """Wants the content of an earlier commit of a branch: `commit`. It counts while neither of the branches has moved
+    by anybody but us since `base` and `head` were their newest commits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str
+    base: str
+    head: str
+
+
 class GitTree(Spec[O_co], Generic[O_co]):
     """The environment's branch of the application repository, with the variables of its `applicationset.yaml` files
     filled in. Outputs are `commit` (the branch's head), `branch` and `repository`; name those that you need.
@@ -102,7 +113,7 @@ class GitTree(Spec[O_co], Generic[O_co]):
     `variables`: everything that a file may use; a value may be pending. `products`: folders that must have an
     ApplicationSet. `author`: `Name <address>`. `timeout`: seconds a git command.
     `pinned`: what is applied names the commit, not the branch; `commit` is our own newest one then, and what others
-    push is a difference from it.
+    push is a difference from it. `restore`: what is wanted, in a rollback, in place of the rendered base branch.
     """
 
     repository: str
@@ -115,6 +126,7 @@ class GitTree(Spec[O_co], Generic[O_co]):
     author: str = "eks-assets <eks-assets@localhost>"
     timeout: float = 120.0
     pinned: bool = False
+    restore: Restore | None = None
 
 
 AnyGitTree: TypeAlias = GitTree[Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping
@@ -21,21 +22,25 @@ _MADE = ("create", "update", "replace")
 def applied_at(context: Context, unit: str) -> str | None:
     """When the unit was last changed with success, in ISO 8601; None where it never was, as far as whom we read as may
     know. Raises Transient."""
-    entry = _last_success(context, unit)
+    entry = last_success(context, unit)
     return str(entry["at"]) if entry is not None and entry.get("action") in _MADE else None
 
 
 def applied_spec(context: Context, unit: str) -> str | None:
     """The digest of the spec that the unit was applied from last; None where the ledger has none. Raises Transient."""
-    entry = _last_success(context, unit) or {}
+    entry = last_success(context, unit) or {}
     return str(entry["spec"]) if entry.get("spec") else None
 
 
-def _last_success(context: Context, unit: str) -> Mapping[str, Any] | None:
+def last_success(context: Context, unit: str, until: dt.datetime | None = None) -> Mapping[str, Any] | None:
+    """The entry of the unit's last change with success, of those `until` then; None where there is none, as far as whom
+    we read as may know. Raises Transient."""
     name = re.compile(rf"{re.escape(ENTRIES)}\d{{4}}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)-{re.escape(unit)}(?:\.\d+)?\.json")
+    end = "" if until is None else until.astimezone(dt.UTC).isoformat(timespec="milliseconds")
     try:
         keys = context.cache.get(_KEYS, lambda: list_keys(context, ENTRIES))
-        for key in [key for key in reversed(keys) if name.fullmatch(key)][:_LOOKED_AT]:
+        own = [key for key in keys if name.fullmatch(key) and (not end or key[len(ENTRIES) :][: len(end)] <= end)]
+        for key in own[::-1][:_LOOKED_AT]:
             entry: Mapping[str, Any] = json.loads(read_key(context, key))
             if entry.get("outcome") == "done":
                 return entry

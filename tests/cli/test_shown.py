@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from eks_assets.cli.app import print_error
-from eks_assets.cli.commands.deploy import print_result
 from eks_assets.cli.commands.status import print_status
+from eks_assets.cli.runs.deployment import print_result
 from eks_assets.cli.runs.live_table import Row, live_table
 from eks_assets.cli.runs.result import DeployResult, UnitResult
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, UnitPlan
@@ -39,7 +39,7 @@ def test_reason_is_printed_as_it_is(reason: str) -> None:
             "loki": UnitResult("failed", f"{reason}\nsandbox: deployed, 40 units"),
             "x": UnitResult("skipped", reason),
         }
-        print_result(DeployResult(40, rows), "sandbox", 1.0, console)
+        print_result(DeployResult(40, rows), "sandbox", 1.0, console, "eks-assets deploy sandbox")
         shown = reason.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e")
         assert said(console).split("\n") == [
             f"failed loki: {shown}",

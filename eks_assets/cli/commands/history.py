@@ -31,6 +31,7 @@ _STYLE = {
     "committed": "cyan",
     "drifted": "magenta",
     "repaired": "cyan",
+    "rolled_back": "yellow",
     "approved": "green",
     "planned": "dim",
 }

@@ -109,6 +109,7 @@ def status_report(
                 "wave": u.wave,
                 "state": u.state,
                 "checks": [_check(c, now) for c in u.checks],
+                **({"held": u.held} if u.held else {}),
                 **({"error": u.error.message} if u.error else {}),
             }
             for u in plan.units
@@ -161,7 +162,7 @@ def print_status(
     for u in plan.units:
         red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
         detail = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
-        good = u.checks[-1].detail if u.checks and not detail else ""
+        good = u.held or (u.checks[-1].detail if u.checks and not detail else "")
         table.add_row(
             Text(u.wave, style="dim"),
             Text(u.unit),

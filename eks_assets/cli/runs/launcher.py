@@ -49,13 +49,13 @@ class Launcher:
     launch: str = field(default_factory=new_launch_name)
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Hold the environment over several runs. Raises LeaseHeld, saying who does."""
+    def holding(self) -> Iterator[Context]:
+        """Hold the environment over several runs, with the context that holds it. Raises LeaseHeld, saying who does."""
         context = Context.of(self.env, lambda line: print_text(self.console, line))
         context.launch = self.launch
         wait = OUTLIVES_A_DEAD_HOLDER if self.wait is None else self.wait
         with hold_lease(context, who=f"{caller_arn(self.env)}, command line", wait=wait, keep=False):
-            yield
+            yield context
 
     def prepare(self, planned: UnitPlan) -> None:
         """Have the process that steps are forked from import its modules while others are still being planned."""

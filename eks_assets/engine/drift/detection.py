@@ -9,11 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Any, TypeAlias
 
+from eks_assets.engine.desired import desired_spec
 from eks_assets.engine.drift.culprits import name_culprits
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
-from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.drift import DriftReport, UncheckedEntry, build_finding, set_aside
 from resources.bootstrap.reading_rights import lacks_new_rights
@@ -93,7 +93,7 @@ def _find(find: Find, registry: Registry, context: Context) -> Drift | PipelineE
     """What no unit declares, in one place where it is looked for."""
     try:
         units = [unit for unit in registry.units if unit.is_enabled(context.env)]
-        return find([render_spec(registry, context.env, unit, {}) for unit in units], context)
+        return find([desired_spec(registry, unit, {}, context).spec for unit in units], context)
     except NotFound:
         return Drift()  # there is nothing yet in which it could be
     except PipelineError as error:
@@ -108,7 +108,7 @@ def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | 
         with redaction.errors():
             is_kept = not issubclass(unit.spec_type, _KEPT_BY_NOBODY)
             outputs = {} if is_kept else known_outputs(registry, unit, context)
-            spec = redaction.spec = render_spec(registry, context.env, unit, outputs)
+            spec = redaction.spec = desired_spec(registry, unit, outputs, context).spec
             drift = driver_of(spec).drift(spec, context)
             return _gone(unit, spec, context) if drift.is_pending else drift
     except NotFound:

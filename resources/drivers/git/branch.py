@@ -116,7 +116,7 @@ class GitTreeDriver(Driver[GitTree[Any]]):
             change = self.plan(spec, _observed(spec, current))
             commit = commit_tree(git, current.tree, commit, _message(current, change, context.env.name))
             context.before_change()
-            record_push(context, spec, commit, {"template": current.heads.base_commit, "tree": current.tree})
+            record_push(context, spec, commit, {"template": current.template, "tree": current.tree})
         context.before_change()
         git.push(commit)
         context.progress(f"pushed {commit[:12]} to {current.heads.branch}: {len(current.differences)} files differ")
@@ -192,12 +192,13 @@ def _message(current: Reading, change: Change, environment: str) -> tuple[str, s
     trailers = {
         ENVIRONMENT_TRAILER: environment,
         PLAN_TRAILER: plan_digest(change),
-        TEMPLATE_TRAILER: heads.base_commit,
+        TEMPLATE_TRAILER: current.template,
         VARIABLES_TRAILER: json.dumps(current.variables, sort_keys=True),
     }
+    verb = "Restore" if current.is_restored else "Render"
     return (
-        f"Render the applications of {environment}",
-        f"From {heads.base} at {heads.base_commit[:12]}, by eks-assets.",
+        f"{verb} the applications of {environment}",
+        f"From {heads.base} at {current.template[:12]}, by eks-assets.",
         "\n".join(f"{key}: {value}" for key, value in trailers.items()),
     )
 

@@ -41,6 +41,7 @@ from resources.drivers.git.objects import (
 from resources.drivers.git.pinning import Pin, following_faults
 from resources.drivers.git.renderings import Rendering, commits_of_others, last_rendering
 from resources.drivers.git.repository import Git, Heads
+from resources.drivers.git.restore import wanted_restore
 from resources.kubernetes.objects import read_object
 from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.outputs import plain_document, token_of
@@ -58,7 +59,9 @@ class Reading:
     compared with: the branch's head, where that is pinned our newest commit (None: there is none); `current`, `wanted`:
     the GitOps files (AppProjects and ApplicationSets) by path, there and as they should be; `differences`: all files
     that differ; `notes`: what is wrong with files that are not applied here, a sentence each; `others`: the commits on
-    the branch that others made since our last one; `adopted`: our newest commit, where it has no record yet."""
+    the branch that others made since our last one; `adopted`: our newest commit, where it has no record yet;
+    `template`: the commit of the base branch that the wanted tree comes from; `is_restored`: whether it is the one that
+    the spec wants restored."""
 
     repository: str
     heads: Heads
@@ -71,6 +74,8 @@ class Reading:
     notes: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     adopted: str | None = None
+    template: str = ""
+    is_restored: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -125,7 +130,8 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
     git.fetch(heads)
     variables = variables_of(spec, context)
     last = last_rendering(git, heads, spec, context)
-    tree = _wanted_tree(git, heads, last, variables, spec)
+    restored = wanted_restore(git, heads, last, spec, context)
+    tree = restored[0] if restored else _wanted_tree(git, heads, last, variables, spec)
     wanted = gitops_files(git, tree)
     check_products(spec.products, wanted, git.repository, spec.branch)
     notes = (*_unfilled(wanted, variables, spec), *check_files(wanted, spec.products, _definitions(context)))
@@ -139,11 +145,13 @@ def read_with(git: Git, spec: AnyGitTree, context: Context) -> Reading:
         wanted=wanted,
         current=gitops_files(git, start) if start else {},
         differences=compare_trees(git, start or heads.base_commit, tree),
-        variables=variables,
+        variables=restored[1].variables if restored else variables,
         start=start,
         notes=notes,
         others=commits_of_others(git, heads, last),
         adopted=last.commit if last and not last.is_recorded else None,
+        template=restored[1].template if restored else heads.base_commit,
+        is_restored=restored is not None,
     )
 
 

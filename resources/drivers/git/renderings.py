@@ -49,14 +49,15 @@ def last_rendering(git: Git, heads: Heads, spec: AnyGitTree, context: Context) -
     OperationFailed where others' commits with our trailers are more than can be asked about."""
     if heads.branch_commit is None:
         return None
-    last = _newest_of_ours(git, heads.branch_commit, spec, context)
+    last = newest_rendering(git, heads.branch_commit, spec, context)
     if last is None:
         git.fetch_all(heads)
-        last = _newest_of_ours(git, heads.branch_commit, spec, context)
+        last = newest_rendering(git, heads.branch_commit, spec, context)
     return last
 
 
-def _newest_of_ours(git: Git, head: str, spec: AnyGitTree, context: Context) -> Rendering | None:
+def newest_rendering(git: Git, head: str, spec: AnyGitTree, context: Context) -> Rendering | None:
+    """Our newest commit among what is here of `head` and its ancestors. Raises as `last_rendering`."""
     candidates = list(_candidates(git, head, context.env.name))
     for candidate in candidates:
         if is_recorded(context, candidate.commit):

@@ -1,0 +1,179 @@
+"""Rollback: the specs of an earlier run become what is wanted (docs/rollback.md, ADR 22). What is wanted stands in the
+ledger; the loop that applies it is the one of every deploy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from eks_assets.engine.declared import list_entries
+from eks_assets.engine.kept_specs import keep_spec, load_kept_spec, revive_spec
+from eks_assets.engine.known_outputs import known_outputs
+from eks_assets.engine.redacted import Redaction
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.rendering import render_spec
+from eks_assets.graph.unit import AnyUnit
+from resources.context import NO_RUN, Context
+from resources.drivers.git.restore import find_restore
+from resources.model.errors import ConfigError, NotFound, PipelineError
+from resources.model.specs import GitTree, Lookup, Probes
+from resources.records.applied_units import last_success
+from resources.records.rollbacks import Hold, Rollback, current_rollback, new_rollback
+from resources.records.validations import list_validations
+
+WIDTH = 16
+_EVER = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+_SHOWN = 5  # runs that are offered
+_READ_ONLY = (Lookup, Probes)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The end of an earlier run, which is rolled back to."""
+
+    run: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """What becomes of one unit that was changed since. `hold`: what it goes back to; None where it stays, for
+    `reason`."""
+
+    unit: str
+    hold: Hold | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RollbackPlan:
+    """`steps`: every unit that was changed since the target, in the order of the graph."""
+
+    target: Target
+    steps: tuple[Step, ...]
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        return tuple(step.hold for step in self.steps if step.hold is not None)
+
+    @property
+    def stays(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.hold is None)
+
+
+def find_target(context: Context, run: str | None) -> Target:
+    """The end of the run whose id begins so; by default of the last one whose validation was green. Raises ConfigError
+    for a run that the ledger does not have or several have, NotFound, AccessDenied, Transient."""
+    if run is None:
+        green = next((v for v in list_validations(context) if v.is_green), None)
+        if green is None:
+            raise ConfigError(
+                f"the ledger of {context.env.name} has no run whose validation was green",
+                next_step=_offer(context),
+            )
+        return Target(green.run, green.at)
+    ends: dict[str, dt.datetime] = {}
+    for name, at in _runs(context):
+        if run and name.startswith(run):
+            ends[name] = max(at, ends.get(name, at))
+    if len(ends) != 1:
+        what = f"{len(ends)} runs" if ends else "no run"
+        raise ConfigError(
+            f"the ledger of {context.env.name} has {what} whose id begins with {run!r}", next_step=_offer(context)
+        )
+    return Target(*next(iter(ends.items())))
+
+
+def _runs(context: Context) -> Iterator[tuple[str, dt.datetime]]:
+    """Each run with the times at which it changed something or validated."""
+    yield from ((validation.run, validation.at) for validation in list_validations(context))
+    yield from ((entry.by, entry.at) for entry in list_entries(context, _EVER, []) if entry.by != NO_RUN)
+
+
+def _offer(context: Context) -> str:
+    ends: dict[str, dt.datetime] = {}
+    for name, at in _runs(context):
+        ends[name] = max(at, ends.get(name, at))
+    newest = sorted(ends.items(), key=lambda end: end[1], reverse=True)[:_SHOWN]
+    runs = ", ".join(f"{name[:8]} ({at:%Y-%m-%d %H:%M})" for name, at in newest)
+    return f"choose one with --to: {runs}" if runs else "deploy first; a rollback goes back to what was applied"
+
+
+def plan_rollback(
+    registry: Registry, context: Context, target: Target, only: Collection[str] | None = None
+) -> RollbackPlan:
+    """What a rollback to the target would hold back, and what stays as it is, and why. Changes nothing but the ledger's
+    specs.
+
+    Raises ConfigError where one of `only` cannot go back; AccessDenied, Transient."""
+    units = [u for u in registry.units if u.is_enabled(context.env) and (only is None or u.name in only)]
+    with ThreadPoolExecutor(WIDTH) as pool:
+        steps = [step for step in pool.map(partial(_step, registry, context, target), units) if step is not None]
+    stays = [step for step in steps if step.hold is None]
+    if only is not None and stays:
+        raise ConfigError(
+            "\n".join(f"{step.unit} cannot go back: {step.reason}" for step in stays),
+            next_step="leave it out, and correct the environment's files instead",
+        )
+    return RollbackPlan(target, tuple(steps))
+
+
+def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -> Step | None:
+    """None where the unit is now as it was then."""
+    if issubclass(unit.spec_type, _READ_ONLY):
+        return None
+    now, then = last_success(context, unit.name), last_success(context, unit.name, target.at)
+    if issubclass(unit.spec_type, GitTree):
+        return _branch_step(registry, context, target, unit, is_known=now is not None)
+    if now is None or (then is not None and _applied(now) == _applied(then)):
+        return None
+    if then is None:
+        return Step(unit.name, reason="it did not exist then, and a rollback removes nothing")
+    if unit.reversibility == "forward-only":
+        return Step(unit.name, reason="it is forward-only: it holds data or kinds of objects that others rest on")
+    if not then.get("spec"):
+        return Step(unit.name, reason="the ledger does not say what was applied then")
+    try:
+        spec = render_spec(registry, context.env, unit, known_outputs(registry, unit, context))
+        revive_spec(load_kept_spec(context, then["spec"]), spec, context)
+    except PipelineError as error:
+        return Step(unit.name, reason=error.message)
+    return Step(unit.name, _hold(registry, context, target, unit, spec=then["spec"], chart=then.get("chart")))
+
+
+def _branch_step(registry: Registry, context: Context, target: Target, unit: AnyUnit, *, is_known: bool) -> Step | None:
+    spec = render_spec(registry, context.env, unit, {})
+    if not isinstance(spec, GitTree) or not is_known:
+        return None
+    try:
+        restore = find_restore(spec, context, target.at)
+    except NotFound as error:
+        return Step(unit.name, reason=error.message)
+    return Step(unit.name, _hold(registry, context, target, unit, restore=restore)) if restore else None
+
+
+def _applied(entry: Any) -> tuple[Any, Any]:
+    return entry.get("spec") or entry.get("at"), entry.get("chart")
+
+
+def _hold(registry: Registry, context: Context, target: Target, unit: AnyUnit, **wanted: Any) -> Hold:
+    """Holds the unit back from what its files want now. Raises OperationFailed where that cannot be kept."""
+    alone = render_spec(registry, context.env, unit, {})
+    held = keep_spec(context, alone, Redaction(context, alone).secrets())
+    if held is None:
+        raise ConfigError(f"the ledger does not keep what the files want of {unit.name}")
+    now = dt.datetime.now(dt.UTC)
+    return Hold(unit=unit.name, held=held, since=now, run=target.run, **wanted)
+
+
+def build_rollback(context: Context, plan: RollbackPlan, who: str) -> Rollback:
+    """The record of it: its own holds, and those of earlier rollbacks about other units. Raises AccessDenied,
+    Transient."""
+    before = current_rollback(context)
+    own = {hold.unit for hold in plan.holds}
+    kept = tuple(hold for hold in before.holds if hold.unit not in own) if before else ()
+    return new_rollback(context, who, plan.target.run, (*kept, *plan.holds))
