@@ -12,6 +12,7 @@ from eks_assets.orchestration.drift_checks import DRIFT, build_drift, build_drif
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
+from eks_assets.orchestration.rollback_job import rollback
 from eks_assets.token_command import install_token_command
 from eks_assets.units import load_registry
 from sensors.approval import approval_sensor
@@ -62,7 +63,7 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[*deployed, build_plan(load_registry(), location), drift],
         asset_checks=[build_approved_check(load_registry()), drift_checks],
-        jobs=[deploy_definition, plan_definition, release_definition, drift_definition, approve],
+        jobs=[deploy_definition, plan_definition, release_definition, drift_definition, approve, rollback],
         schedules=[drift_schedule],
         sensors=[
             environments_sensor,

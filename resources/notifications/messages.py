@@ -27,6 +27,8 @@ Kind = Literal[
     "drift_failed",
     "drift_repaired",
     "repair_failed",
+    "rollback_started",
+    "rollback_ended",
 ]
 
 # SNS: a subject has less than 100 characters; 256 KiB hold the message and its attributes.

@@ -74,7 +74,7 @@ class Platform:
     def deploy(self, run: str) -> dict[str, str]:
         """What was done to each unit."""
         time.sleep(0.002)  # the ledger's times are milliseconds
-        registry, done = self.registry(), {}
+        registry, done = self.registry(), dict[str, str]()
         for name in UNITS:
             done[name] = run_unit(registry, registry[name], self.context(run)).change.action
         record_validation(self.context(), run, ("bad",) if self.is_bad else ())
@@ -92,7 +92,7 @@ class Platform:
     @property
     def live(self) -> tuple[int, str]:
         """What the queue and the parameter are in AWS."""
-        sqs, ssm = (self.context().aws.client(name) for name in ("sqs", "ssm"))
+        sqs, ssm = self.context().aws.client("sqs"), self.context().aws.client("ssm")
         url = sqs.get_queue_url(QueueName=f"{self.env.target_env}-q")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
         name = self.env.parameter_path("one")

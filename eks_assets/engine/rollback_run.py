@@ -1,0 +1,80 @@
+"""Carries a rollback out in this process: recorded under the lease, then the loop of every deploy, unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from eks_assets.engine.planner import plan_environment
+from eks_assets.engine.rollback import RollbackPlan, build_rollback
+from eks_assets.engine.runner import Result, run_unit
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import AnyUnit
+from resources.context import Context
+from resources.model.errors import OperationFailed, PipelineError
+from resources.notifications.rollback_messages import rollback_ended, rollback_started
+from resources.notifications.topic import send_notification
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
+from resources.records.rollbacks import Rollback, record_rollback
+
+
+@dataclass(frozen=True)
+class UnitEnd:
+    """How one unit ended: with a result, with an error, or, with neither, not at all since one before it failed."""
+
+    unit: AnyUnit
+    result: Result | None = None
+    error: PipelineError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return self.result is not None and all(check.passed for _, check in self.result.checks)
+
+
+def begin_rollback(context: Context, record: Rollback, units: list[str]) -> None:
+    """Record it and tell people; the environment is held. Raises LeaseHeld, NotFound, AccessDenied, Transient."""
+    record_rollback(context, record)
+    send_notification(context, rollback_started(context.env, record.id, record.run, record.who, units))
+
+
+def end_rollback(context: Context, record: Rollback, outcome: str, failed: dict[str, str]) -> None:
+    """Tell people how it ended."""
+    send_notification(context, rollback_ended(context.env, record.id, record.run, outcome, failed))
+
+
+def run_rollback(registry: Registry, context: Context, plan: RollbackPlan, who: str) -> Iterator[UnitEnd]:
+    """Roll back what the plan holds, and what reads from it, each unit after those that it needs. What fails stops what
+    comes after it, and nothing else.
+
+    Raises LeaseHeld where another run holds the environment, OperationFailed where something cannot be planned,
+    NotFound, AccessDenied, Transient."""
+    back = [hold.unit for hold in plan.holds]
+    record = build_rollback(context, plan, who)
+    with hold_lease(context, who=f"{who}, rollback", wait=OUTLIVES_A_DEAD_HOLDER):
+        begin_rollback(context, record, back)
+        planned = plan_environment(registry, context, only=registry.descendants(back))
+        if planned.errors:
+            raise OperationFailed("\n".join(f"{u.unit}: {u.error.message}" for u in planned.errors if u.error))
+        ends: dict[str, UnitEnd] = {}
+        for name in planned.to_run(registry):
+            stopped = any(need in ends and not ends[need].is_good for need in registry.needs[name])
+            ends[name] = UnitEnd(registry[name]) if stopped else _run(registry, registry[name], context)
+            yield ends[name]
+        failed = {name: _reason(end) for name, end in ends.items() if not end.is_good}
+        end_rollback(context, record, "failed" if failed else "done", failed)
+
+
+def _run(registry: Registry, unit: AnyUnit, context: Context) -> UnitEnd:
+    context.cache.clear()
+    try:
+        return UnitEnd(unit, run_unit(registry, unit, context))
+    except PipelineError as error:
+        return UnitEnd(unit, error=error)
+
+
+def _reason(end: UnitEnd) -> str:
+    if end.error is not None:
+        return end.error.message
+    if end.result is None:
+        return "not run: it waits for another unit"
+    return "; ".join(f"{check.name}: {result.detail}" for check, result in end.result.checks if not result.passed)

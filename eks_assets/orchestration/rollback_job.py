@@ -1,0 +1,106 @@
+"""The job `rollback`: brings units of an environment back to what an earlier run applied, from Dagster's launchpad."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from eks_assets.engine.approval_request import request_approval
+from eks_assets.engine.rollback import find_target, plan_rollback
+from eks_assets.engine.rollback_run import UnitEnd, run_rollback
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
+from eks_assets.orchestration.metadata import build_metadata
+from eks_assets.orchestration.run_tags import SENDER_TAG, WAITING, record_outcome
+from eks_assets.units import load_registry
+from resources.aws.session import caller_arn
+from resources.config.environment import Environment
+from resources.context import Context
+from resources.model.display import escape_lines
+from resources.model.errors import ApprovalMissing, ConfigError, OperationFailed
+
+ROLLBACK = "rollback"
+
+
+class RollbackTo(dg.Config):
+    """Which run, and which units."""
+
+    run: str = Field(default="", description="Back to the end of this run; empty: the last with green validation.")
+    units: list[str] = Field(default=[], description="Only these units; empty: every one that changed since.")
+
+
+_Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+@dg.op(
+    out={}, description="Bring units back to what an earlier run applied, and hold them there until their files change."
+)
+def roll_back(context: dg.OpExecutionContext, config: RollbackTo, platform: Platform) -> Iterator[_Event]:
+    """Each unit's result is on its own asset's page. Fails where a unit did, or a check of one is red."""
+    registry, ends = load_registry(), list[UnitEnd]()
+    with open_step(context, platform, ROLLBACK) as env_context:
+        if unknown := set(config.units) - registry.by_name.keys():
+            raise ConfigError(f"there is no unit {', '.join(sorted(unknown))}")
+        target = find_target(env_context, config.run or None)
+        plan = plan_rollback(registry, env_context, target, set(config.units) or None)
+        for step in plan.stays:
+            context.log.warning(escape_lines(f"{step.unit} stays: {step.reason}"))
+        if not plan.holds:
+            context.log.info(f"nothing has changed since the end of run {target.run}")
+            return
+        for end in run_rollback(registry, env_context, plan, caller_arn(env_context.env)):
+            ends.append(end)
+            yield from _events(context, env_context.env, end)
+        if any(isinstance(end.error, ApprovalMissing) for end in ends):
+            _ask(context, env_context)
+        else:
+            _fail_with(ends)
+
+
+def _events(context: dg.OpExecutionContext, env: Environment, end: UnitEnd) -> Iterator[_Event]:
+    """On the unit's own page, as a deploy would show it."""
+    if end.error is not None:
+        context.log.error(escape_lines(f"{end.unit.name}: {end.error}"))
+    if end.result is None:
+        return
+    key, partition = dg.AssetKey(end.unit.name), context.partition_key
+    yield dg.AssetMaterialization(key, partition=partition, metadata=build_metadata(end.unit, end.result, env))
+    for check, result in end.result.checks:
+        yield dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=check.name,
+            passed=result.passed,
+            metadata={"expected": dg.MetadataValue.text(check.says)},
+            description=escape_lines(result.detail),
+            partition=partition,
+        )
+
+
+def _fail_with(ends: Sequence[UnitEnd]) -> None:
+    """Raises what a unit failed with, or names those that are not healthy."""
+    for end in ends:
+        if end.error is not None:
+            raise end.error
+    if bad := [end.unit.name for end in ends if not end.is_good]:
+        raise OperationFailed(f"not healthy after the rollback: {', '.join(bad)}")
+
+
+def _ask(context: dg.OpExecutionContext, env_context: Context) -> None:
+    """Put up for approval what waits for it."""
+    approval, sender = env_context.env.approval, context.run.tags.get(SENDER_TAG, "")
+    if approval is not None:
+        env_context.cache.clear()
+        request_approval(load_registry(), env_context, approval, through="Dagster", sender=sender)
+        record_outcome(context.instance, context.run, WAITING)
+
+
+@dg.job(
+    name=ROLLBACK,
+    config=dg.PartitionedConfig(
+        partitions_def=ENVIRONMENTS,
+        run_config_for_partition_key_fn=lambda _: {"ops": {"roll_back": {"config": {"run": "", "units": []}}}},
+    ),
+    description="Bring units back to what an earlier run applied, and hold them there until their files change.",
+)
+def rollback() -> None:
+    """One rollback."""
+    roll_back()
