@@ -11,8 +11,9 @@ from resources.config.environment import Environment
 from resources.config.validation.catalog import ZONES_WITHOUT_EKS
 from resources.context import Context
 from resources.doctor.checks import Line, account_check
-from resources.model.errors import AccessDenied, NotFound, Transient
-from resources.probes.aws import ask_api_server, way_in
+from resources.kubernetes.way_in import describe_rules, is_closed, way_in
+from resources.model.errors import AccessDenied, NotFound, Transient, Unreachable
+from resources.probes.aws import ask_api_server
 
 
 @account_check("network")
@@ -92,28 +93,38 @@ def _offerings(context: Context, types: list[str]) -> dict[str, set[str]]:
     return offered
 
 
+@account_check("cluster")
+def check_way_in(context: Context) -> Iterator[Line]:
+    """Whether the API server of a cluster that is to be made will let anybody in."""
+    env, rules = context.env, describe_rules(context.env)
+    if not is_closed(env):
+        yield Line.ok(rules)
+        return
+    try:
+        yield Line.ok(f"{rules}; {context.cluster.address.endpoint} is there already")
+    except NotFound:
+        yield Line.error(f"no rule lets this machine in: {rules}", way_in(env))
+
+
 @account_check()
 def check_api_server(context: Context) -> Iterator[Line]:
     """Whether the API server answers this machine."""
-    env, endpoints = context.env, context.env.cluster.vpc.cluster_endpoints
-    let_in = f"add this machine's address to vpc.extraCIDRs in the ClusterConfig, then: eks-assets deploy {env.name}"
+    env = context.env
     try:
         endpoint = context.cluster.address.endpoint
     except NotFound:
-        words = f"there is no cluster yet{way_in(context)}"
-        is_closed = not endpoints.public_access and not env.cluster.vpc.extra_cidrs
-        yield Line.warning(words, let_in) if is_closed else Line.ok(words)
+        yield Line.ok("there is no cluster yet")
         return
     try:
         result = ask_api_server(context)
     except AccessDenied as error:
         fix = f"eks-assets deploy {env.name}, whose unit access_entries lets planner and deployer in"
         yield Line.warning(f"{endpoint} can be reached, and does not know us: {error.message}", fix)
+    except Unreachable as error:
+        yield Line.error(error.message, error.next_step)
     except Transient as error:
-        fix = f"look at vpc.publicAccessCIDRs and at the way there: curl -k {endpoint}/readyz"
-        yield Line.error(
-            f"{endpoint} does not answer this machine: {error.message}", fix if endpoints.public_access else let_in
-        )
+        fix = f"look at the way there: curl -k {endpoint}/readyz"
+        yield Line.error(f"{endpoint} does not answer this machine: {error.message}", fix)
     else:
         fix = f"eks-assets status {env.name}"
         yield Line.ok(result.detail) if result.passed else Line.warning(result.detail, fix)

@@ -13,13 +13,15 @@ from typing import Any
 import yaml
 from kubernetes import client as k8s
 from kubernetes.dynamic import DynamicClient, LazyDiscoverer
+from urllib3.exceptions import ConnectTimeoutError
 
 from resources.aws.errors import aws_call
 from resources.aws.session import Aws
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.exec_credential import token_command
 from resources.kubernetes.token import LIFETIME, eks_token, exec_credential
-from resources.model.errors import NotFound
+from resources.kubernetes.way_in import is_limited, no_way_in
+from resources.model.errors import NotFound, Unreachable
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class ClusterAddress:
 # Seconds to connect, and between two parts of an answer: an API server that goes silent must not hold up a wait's
 # deadline. It ends a request of its own after a minute.
 TIMEOUT = (5.0, 65.0)
+# Before we say that no rule lets us in: a rule that was just made holds seconds later.
+_CONNECTIONS = 2
 
 
 class _Bounded(k8s.ApiClient):
@@ -60,6 +64,7 @@ class ClusterAccess:
         self.env = aws.env
         self._lock = threading.Lock()
         self._discovery = threading.Lock()
+        self._unreachable: Unreachable | None = None
         self._token = ("", dt.datetime.min.replace(tzinfo=dt.UTC))
 
     @cached_property
@@ -84,7 +89,10 @@ class ClusterAccess:
 
     @cached_property
     def api(self) -> DynamicClient:
-        """The dynamic client; kinds are discovered on first use."""
+        """The dynamic client; kinds are discovered on first use. Raises Unreachable where the API server drops our
+        connections, and from then on at once."""
+        if self._unreachable is not None:
+            raise self._unreachable
         authority = self.aws.folder / "ca.crt"
         authority.write_bytes(self.address.authority)
         settings = k8s.Configuration()
@@ -96,8 +104,20 @@ class ClusterAccess:
         self._refresh(settings)
         settings.retries = False
         with kubernetes_call(f"reaching the API server of {self.env.cluster_name}"):
-            nowhere = str(self.aws.folder / "discovery.json")
-            return DynamicClient(_Bounded(settings), cache_file=nowhere, discoverer=_InMemory)
+            return self._connect(settings)
+
+    def _connect(self, settings: k8s.Configuration) -> DynamicClient:
+        nowhere = str(self.aws.folder / "discovery.json")
+        for left in reversed(range(_CONNECTIONS)):
+            try:
+                return DynamicClient(_Bounded(settings), cache_file=nowhere, discoverer=_InMemory)
+            except ConnectTimeoutError as error:
+                if not is_limited(self.env):
+                    raise
+                if not left:
+                    self._unreachable = no_way_in(self.env, self.address.endpoint)
+                    raise self._unreachable from error
+        raise AssertionError("a connection is made, or an error is raised")
 
     def kind(self, api_version: str, kind: str) -> Any:
         """The dynamic client's handle on a kind. Raises ResourceNotFoundError where the cluster has none."""

@@ -10,7 +10,8 @@
     ├── AccessDenied         AWS or Kubernetes refused the caller
     ├── Refused              the change is one that we never make by ourselves (exit 2)
     ├── OperationFailed      AWS, helm or Kubernetes carried it out and it failed
-    │   └── CommandFailed    a program ended with another exit code than 0
+    │   ├── CommandFailed    a program ended with another exit code than 0
+    │   └── Unreachable      the API server drops our connections: its rules let others in
     ├── WaitTimeout          a wait reached its deadline
     ├── ApprovalMissing      a gated unit would change and nobody has approved it (exit 3)
     │   └── ApprovalStale    what was approved is not what would change now
@@ -99,6 +100,10 @@ class CommandFailed(OperationFailed):
         self.argv = tuple(argv)
         self.code = code
         self.stderr_tail = stderr_tail
+
+
+class Unreachable(OperationFailed):
+    """The API server takes no connection from this machine, and rules limit whose it takes."""
 
 
 class WaitTimeout(PipelineError):

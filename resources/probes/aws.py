@@ -12,7 +12,7 @@ from resources.drivers.registry import driver_of
 from resources.drivers.stack.status import describe_stack
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import Check
-from resources.model.errors import Transient
+from resources.model.errors import Unreachable
 from resources.model.outputs import plain_document
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
@@ -52,34 +52,22 @@ _MAY_READ = {
 
 
 def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
-    return ask_api_server(context)
+    try:
+        return ask_api_server(context)
+    except Unreachable as error:
+        return CheckResult(False, f"{error.message}. Next: {error.next_step}", is_final=True)
 
 
 def ask_api_server(context: Context) -> CheckResult:
     """Whether the API server is ready and knows us. It learns of access entries and their policies seconds after EKS
-    has them (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries")."""
+    has them (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries"). Raises Unreachable."""
     cluster = context.env.cluster_name
-    try:
-        with kubernetes_call(f"asking {cluster} whether it is ready"):
-            answer = context.cluster.api.request("GET", "/readyz", serialize=False)
-            review = context.cluster.api.request("POST", _REVIEWS, body=_MAY_READ, serialize=False)
-    except Transient as error:
-        raise Transient(f"{error.message}{way_in(context)}") from error
+    with kubernetes_call(f"asking {cluster} whether it is ready"):
+        answer = context.cluster.api.request("GET", "/readyz", serialize=False)
+        review = context.cluster.api.request("POST", _REVIEWS, body=_MAY_READ, serialize=False)
     if not json.loads(review.data)["status"].get("allowed"):
         return CheckResult(False, f"{cluster} gives whoever this is no rights yet: access entries take some seconds")
     return CheckResult(answer.status == 200, f"{context.cluster.address.endpoint}/readyz answers {answer.status}")
-
-
-def way_in(context: Context) -> str:
-    """What to do about an API server that does not answer, where it has no public address; else nothing."""
-    vpc = context.env.cluster.vpc
-    if vpc.cluster_endpoints.public_access:
-        return ""
-    allowed = ", ".join(vpc.extra_cidrs) or "nobody but the cluster's own nodes"
-    return (
-        "; the API server is private, and no rule lets this machine in, unless its address is in vpc.extraCIDRs of the "
-        f"ClusterConfig, which lets in {allowed}"
-    )
 
 
 def addons_active(_: Check, spec: Stack[Any], context: Context) -> CheckResult:

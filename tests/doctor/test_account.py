@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from pathlib import Path
 from typing import Any
 
-import botocore
 import pytest
 
 from resources.aws.session import Aws
@@ -20,9 +18,7 @@ from resources.context import Context
 from resources.doctor.checks import list_checks
 from resources.doctor.examination import run_checks
 from resources.doctor.keys import check_cluster_key, check_volume_keys
-from resources.doctor.network import check_api_server
 from resources.doctor.permissions import check_bootstrap
-from resources.kubernetes.access import ClusterAddress
 from tests.doctor.conftest import ADDRESSES, GPUS, VPCS, DoctorsAccount, lines_of
 from tests.doctor.name_server import name_server
 from tests.helpers.embedded_aws_server import policy
@@ -162,23 +158,6 @@ def test_names_that_are_taken_or_too_long(account: DoctorsAccount) -> None:
     assert "AWS takes 64" in long.message
     iam.delete_role(RoleName=name)
     logs.delete_log_group(logGroupName=group)
-
-
-def test_api_server_that_lets_nobody_in(account: DoctorsAccount) -> None:
-    """Private, without a rule: said before there is a cluster, and when it does not answer."""
-    closed = configured(account.env, vpc={"clusterEndpoints": {"publicAccess": False, "privateAccess": True}})
-    (line,) = check_api_server(account.context(closed))
-    assert line.level == "warning"
-    assert "no rule lets this machine in" in line.message
-    context = account.context(closed)
-    authority = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    nowhere = ClusterAddress(closed.cluster_name, "https://127.0.0.1:1", authority)
-    context.cluster.__dict__["address"] = nowhere  # where no server listens, as none answers to whom no rule lets in
-    (line,) = check_api_server(context)
-    assert line.level == "error"
-    assert line.message.startswith("https://127.0.0.1:1 does not answer this machine")
-    assert "no rule lets this machine in" in line.message
-    assert "vpc.extraCIDRs" in line.fix
 
 
 def test_keys_that_can_be_used_or_not(account: DoctorsAccount) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from resources.doctor.preflight import refuse_certain_failures
 from resources.model.errors import ConfigError
@@ -57,20 +58,39 @@ def test_everything_that_aws_would_refuse_is_said_at_once(account: DoctorsAccoun
 def test_deploy_stops_before_it_makes_anything(account: DoctorsAccount, tmp_path: Path) -> None:
     """Bad input, with the way out; no stack was begun."""
     account.limit(quotas={VPCS: 1})
-    done = subprocess.run(
-        [sys.executable, "-m", "eks_assets.cli", "deploy", "sandbox"],
-        cwd=PROJECT,
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = _deploy(tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "VPCs: 1 of 1 are used, and 1 more is needed: AWS refuses them" in done.stderr
     assert "aws service-quotas request-service-quota-increase --service-code vpc" in done.stderr
     stacks = account.server.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks] == ["demo-sandbox-bootstrap"]
+
+
+def test_deploy_makes_no_cluster_that_lets_nobody_in(
+    account: DoctorsAccount, environments: Path, tmp_path: Path
+) -> None:
+    """Private and without a rule: EKS would make it, and then nothing inside of it could be deployed from anywhere."""
+    file = environments / "clusters/sandbox.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["vpc"]["clusterEndpoints"] = {"publicAccess": False, "privateAccess": True}
+    file.write_text(yaml.safe_dump(document))
+    done = _deploy(tmp_path, EKS_ASSETS_ENVIRONMENTS=str(environments))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "no rule lets this machine in" in done.stderr
+    assert "vpc.extraCIDRs" in done.stderr
+    assert len(account.server.client("cloudformation").describe_stacks()["Stacks"]) == 1
+
+
+def _deploy(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "eks_assets.cli", "deploy", "sandbox"],
+        cwd=PROJECT,
+        env={**os.environ, "DAGSTER_HOME": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_what_is_there_already_needs_no_quota(account: DoctorsAccount) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.services import eks
 
-from . import access, addons, cluster_updates, clusters, fargate, insights, nodegroups, updates, versions
+from . import access, addons, cluster_updates, clusters, fargate, insights, nodegroups, reach, updates, versions
 from .records import EksRefusal, Record, Response, answer, cluster_of
 
 # An operation: path parts, JSON body and query parameters in, response out.
@@ -28,6 +28,7 @@ def _list_capabilities(path: list[str], _body: Record, _query: Record) -> Respon
 
 
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("GET", _CLUSTER, lambda p, b, q: reach.describe_cluster(p[0])),
     ("POST", _CLUSTER + "/updates", lambda p, b, q: cluster_updates.update_version(p[0], b)),
     ("GET", _CLUSTER + "/updates", lambda p, b, q: updates.list_ids(p[0], q)),
     ("GET", _UPDATE, lambda p, b, q: updates.describe(p[0], p[1], q)),

@@ -1,7 +1,8 @@
 """The account's limits: AWS's own, but for what a file sets otherwise.
 
 The file is named by EKS_ASSETS_LIMITS and read again whenever it is asked for, so that a limit can be set while the
-embedded AWS runs: `{"quotas": {"L-0263D0A3": 1}, "not_offered": {"us-west-2a": ["m7i.large"]}}`.
+embedded AWS runs: `{"quotas": {"L-0263D0A3": 1}, "not_offered": {"us-west-2a": ["m7i.large"]}, "machine": {"public":
+"203.0.113.10", "private": "10.200.0.10"}}`. An empty address: the machine has none.
 Sources: the service quotas of EC2, VPC and EKS in the AWS General Reference.
 """
 
@@ -46,6 +47,20 @@ QUOTAS = (
 )
 # AWS raises these by itself for an account that is in use; that of the sandbox has two environments.
 _RAISED = {STANDARD: 64.0, "L-34B43A08": 64.0}
+
+
+@dataclass(frozen=True)
+class MachineAddresses:
+    """Where this machine is, as AWS sees it: on the Internet, and in the networks that a VPC is connected with. By
+    themselves in the office and the VPN of the published environments."""
+
+    public: str = "203.0.113.10"
+    private: str = "10.200.0.10"
+
+
+def machine_addresses() -> MachineAddresses:
+    """The addresses that hold now."""
+    return MachineAddresses(**_file().get("machine", {}))
 
 
 def set_quotas() -> dict[str, float]:
