@@ -18,6 +18,7 @@ from resources.bootstrap.boundary import boundary_statements
 from resources.config.environment import Environment
 from tests.bootstrap.bootstrapped_account import bootstrapped, delete_stacks, make_stacks
 from tests.bootstrap.policy_evaluation import Ask, policies_of
+from tests.helpers.embedded_aws_server import EVERYTHING
 
 DECISIONS = Path(__file__).with_name("decisions.json")
 PACKAGE = "@cloud-copilot/iam-simulate"
@@ -55,10 +56,9 @@ main()
 def roles(env: Environment) -> dict[str, dict[str, list[Any]]]:
     """By role, the documents of its policies and of its boundary."""
     key = f"arn:aws:kms:{env.region}:{env.account}:key/ledger"
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     bounded = {"Version": "2012-10-17", "Statement": boundary_statements(env, key)}
     made = {title: {"identity": policies_of(env, title), "boundary": []} for title in ROLES}
-    return {**made, "AnyRoleOfAStack": {"identity": [everything], "boundary": [bounded]}}
+    return {**made, "AnyRoleOfAStack": {"identity": [EVERYTHING], "boundary": [bounded]}}
 
 
 ROLES = ("CloudFormationRole", "DeployerRole", "PlannerRole")

@@ -17,8 +17,7 @@ from resources.model.outputs import plain_document
 from resources.model.specs import Stack
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, resources_of
 from tests.bootstrap.policy_evaluation import Ask, allowed, boundary_of, ledger_key, policies_of
-
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+from tests.helpers.embedded_aws_server import EVERYTHING
 
 
 def allowed_under_boundary(env: Environment, asks: list[Ask]) -> list[str]:

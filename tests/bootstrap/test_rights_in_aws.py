@@ -21,8 +21,8 @@ from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.outputs import plain_document
 from resources.model.specs import Stack
+from tests.helpers.embedded_aws_server import EVERYTHING, refused
 from tests.helpers.embedded_aws_server import Aws as Server
-from tests.helpers.embedded_aws_server import refused
 
 TOPIC = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 
@@ -73,7 +73,7 @@ def trusting(arn: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+EVERY_RIGHT = json.dumps(EVERYTHING)
 
 
 def test_role_that_deployer_makes_writes_no_approval(account: Account) -> None:
@@ -86,7 +86,7 @@ def test_role_that_deployer_makes_writes_no_approval(account: Account) -> None:
     denied(iam.create_role, **made)
     denied(iam.create_role, **made, PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess")
     arn = iam.create_role(**made, PermissionsBoundary=boundary_arn(env))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=EVERYTHING)
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=EVERY_RIGHT)
     denied(iam.delete_role_permissions_boundary, RoleName=name)
     keys = account.server.client("sts").assume_role(RoleArn=arn, RoleSessionName="alice")["Credentials"]
     as_alice = (keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
@@ -105,10 +105,10 @@ def test_deployer_leaves_the_other_environments_roles_and_bootstrap(account: Acc
     ours, theirs = account.aws(account.ours), account.theirs
     iam, role = ours.client("iam"), f"demo-{theirs.name}-deployer"
     denied(iam.update_assume_role_policy, RoleName=role, PolicyDocument=trusting("*"))
-    denied(iam.put_role_policy, RoleName=role, PolicyName="everything", PolicyDocument=EVERYTHING)
+    denied(iam.put_role_policy, RoleName=role, PolicyName="everything", PolicyDocument=EVERY_RIGHT)
     denied(iam.untag_role, RoleName=role, TagKeys=[ENVIRONMENT_TAG])
     approvers = account.outputs[theirs.name].approver_policy_arn
-    denied(iam.create_policy_version, PolicyArn=approvers, PolicyDocument=EVERYTHING, SetAsDefault=True)
+    denied(iam.create_policy_version, PolicyArn=approvers, PolicyDocument=EVERY_RIGHT, SetAsDefault=True)
     denied(ours.client("cloudformation").delete_stack, StackName=theirs.stack_name("bootstrap"))
     denied(ours.client("s3").delete_bucket, Bucket=account.outputs[theirs.name].ledger_bucket)
 
@@ -121,13 +121,13 @@ def test_deployer_changes_nothing_of_its_own_bootstrap(account: Account) -> None
     assert stacks.describe_stacks(StackName=stack)["Stacks"]
     for call in (stacks.cancel_update_stack, stacks.continue_update_rollback, stacks.delete_stack):
         denied(call, StackName=stack)
-    denied(iam.put_role_policy, RoleName="demo-sandbox-deployer", PolicyName="more", PolicyDocument=EVERYTHING)
+    denied(iam.put_role_policy, RoleName="demo-sandbox-deployer", PolicyName="more", PolicyDocument=EVERY_RIGHT)
     boundary = boundary_arn(env)
-    denied(iam.create_policy_version, PolicyArn=boundary, PolicyDocument=EVERYTHING, SetAsDefault=True)
+    denied(iam.create_policy_version, PolicyArn=boundary, PolicyDocument=EVERY_RIGHT, SetAsDefault=True)
     denied(iam.delete_policy, PolicyArn=boundary)
     key = account.outputs[env.name].ledger_key_arn
     client: Any = kms("kms", endpoint_url=ours.source.endpoint)
-    denied(client.put_key_policy, KeyId=key, PolicyName="default", Policy=EVERYTHING)
+    denied(client.put_key_policy, KeyId=key, PolicyName="default", Policy=EVERY_RIGHT)
     denied(client.schedule_key_deletion, KeyId=key)
 
 

@@ -27,9 +27,9 @@ from resources.drivers.helm.charts import package_of
 from resources.drivers.programs import find_program, run_program
 from resources.model.specs import HelmRelease
 from tests.conftest import Cli
+from tests.helpers.embedded_aws_server import EVERYTHING
 
 pytestmark = pytest.mark.sandbox
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 PAT = ("-c", "user.name=Pat", "-c", "user.email=pat@demo.test")
 

@@ -14,6 +14,7 @@ import pytest
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from tests.conftest import Cli
+from tests.helpers.embedded_aws_server import EVERYTHING
 
 pytestmark = pytest.mark.sandbox
 Kubectl = Callable[..., str]
@@ -130,9 +131,8 @@ def test_changes_in_aws_are_shown_and_restored(restored: Environment, account: E
     """Policies of a role, an add-on that is gone, a parameter; what cannot be compared is listed and no finding."""
     admin = Aws(account, as_deployer=False)
     name = f"KarpenterNodeRole-{account.cluster_name}"
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     admin.client("iam").attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    admin.client("iam").put_role_policy(RoleName=name, PolicyName="mine", PolicyDocument=json.dumps(document))
+    admin.client("iam").put_role_policy(RoleName=name, PolicyName="mine", PolicyDocument=json.dumps(EVERYTHING))
     admin.client("eks").delete_addon(clusterName=account.cluster_name, addonName="coredns")
     admin.client("ssm").put_parameter(Name=account.oidc_parameter, Value="other", Type="String", Overwrite=True)
     drifted = eks_assets("drift", "sandbox", "--json")

@@ -178,6 +178,8 @@ def policy(action: str | list[str] = "sts:AssumeRole", **statement: Any) -> Temp
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **statement}]}
 
 
+EVERYTHING = policy("*", Resource="*")  # every right there is
+
 NETWORK: Template = {
     "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/16", EnableDnsHostnames=True),
     "Gateway": resource("EC2::InternetGateway"),

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.embedded_aws.cloudtrail.events import Event, Trail
-from tests.helpers.embedded_aws_server import Aws, policy, refused, resource, wait_for
+from tests.helpers.embedded_aws_server import EVERYTHING, Aws, policy, refused, resource, wait_for
 
 ROLE = {"AssumeRolePolicyDocument": policy(Principal={"Service": "ec2.amazonaws.com"})}
 
@@ -126,10 +126,8 @@ def test_what_a_stack_does_is_done_by_cloudformation(aws: Aws) -> None:
     written of objects, items and messages."""
     trust = json.dumps(policy(Principal={"Service": "cloudformation.amazonaws.com"}))
     service = aws.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    everything = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    )
-    aws.client("iam").put_role_policy(RoleName="service", PolicyName="everything", PolicyDocument=everything)
+    rights = json.dumps(EVERYTHING)
+    aws.client("iam").put_role_policy(RoleName="service", PolicyName="everything", PolicyDocument=rights)
     stack = {"Topic": resource("SNS::Topic", TopicName="made"), "Role": resource("IAM::Role", RoleName="own", **ROLE)}
     topic = aws.deploy("with-role", stack, RoleARN=service)["Topic"]
     (made,) = records(ask(aws, **by("ResourceName", topic)))

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from resources.aws.session import Aws
-
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+from tests.helpers.embedded_aws_server import EVERYTHING
 
 
 @pytest.fixture

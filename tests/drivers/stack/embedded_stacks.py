@@ -16,6 +16,7 @@ from resources.drivers.stack.driver import StackDriver
 from resources.model.change import Change, Observed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
+from tests.helpers.embedded_aws_server import EVERYTHING
 from tests.helpers.embedded_aws_server import Aws as Server
 
 STACK = "demo-sandbox-own"
@@ -43,10 +44,8 @@ class Stacks:
 
     def make_boundary(self) -> None:
         """The boundary that bootstrap would make, which the roles of our templates name; it limits nothing."""
-        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         name = permissions_boundary(self.env)
-        self.context.aws.client("iam").create_policy(PolicyName=name, PolicyDocument=document)
+        self.context.aws.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(EVERYTHING))
 
     def spec(self, resources: dict[str, Any], **more: Any) -> Stack[NoOutputs]:
         return Stack[NoOutputs](name=STACK, template={"Resources": resources}, **{"protected": False, **more})
