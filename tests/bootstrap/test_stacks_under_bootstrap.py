@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,38 +18,49 @@ from tests.bootstrap.bootstrapped_account import bootstrapped, delete_stacks, ma
 from tests.bootstrap.policy_evaluation import Ask, decide, decide_each
 
 
+class Life(NamedTuple):
+    """What IAM was asked while every stack of an environment was made and deleted, and the rights that it had."""
+
+    env: Environment
+    asks: list[Ask]
+    statements: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def spare() -> list[set[str]]:
-    """Of each environment so far, the statements without which no handler would have lacked a right."""
-    return []
+def life_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Life]:
+    """The life of a published environment, lived once for all tests here."""
+
+    @cache
+    def live(name: str) -> Life:
+        with bootstrapped(name, tmp_path_factory.mktemp(name)) as account:
+            made = make_stacks(account)
+            assert len(made) > 8
+            delete_stacks(account, made)
+            asks = account.asks()
+        return Life(account.env, asks, [s for listed in stack_rights(account.env).values() for s in listed])
+
+    return live
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_stacks_are_made_and_deleted_under_the_roles_of_bootstrap(
-    name: str, tmp_path: Path, spare: list[set[str]]
-) -> None:
+def test_stacks_are_made_and_deleted_under_the_roles_of_bootstrap(name: str, life_of: Callable[[str], Life]) -> None:
     """No handler of CloudFormation lacks a right."""
-    with bootstrapped(name, tmp_path) as account:
-        made = make_stacks(account)
-        assert len(made) > 8
-        delete_stacks(account, made)
-        asks = account.asks()
-    statements = [s for listed in stack_rights(account.env).values() for s in listed]
-    assert set(decide(account.env, asks, documents(statements))) == {"Allow"}
-    spare.append(spare_rights(account.env, asks, [s for s in statements if s["Effect"] == "Allow"]))
+    env, asks, statements = life_of(name)
+    assert set(decide(env, asks, documents(statements))) == {"Allow"}
 
 
-def spare_rights(env: Environment, asks: list[Ask], statements: list[dict[str, Any]]) -> set[str]:
+def spare_rights(life: Life) -> set[str]:
     """The actions of the statements that are the only ones to allow none of all that was asked."""
-    alone = decide_each(env, asks, [[documents([statement])] for statement in statements])
-    allowing = [[index for index, decisions in enumerate(alone) if decisions[n] == "Allow"] for n in range(len(asks))]
+    statements = [s for s in life.statements if s["Effect"] == "Allow"]
+    alone = decide_each(life.env, life.asks, [[documents([statement])] for statement in statements])
+    allowing = [[i for i, decisions in enumerate(alone) if decisions[n] == "Allow"] for n in range(len(life.asks))]
     needed = {indexes[0] for indexes in allowing if len(indexes) == 1}
     return {" ".join(s["Action"]) for index, s in enumerate(statements) if index not in needed}
 
 
-def test_no_statement_can_be_spared(spare: list[set[str]]) -> None:
+def test_no_statement_can_be_spared(life_of: Callable[[str], Life]) -> None:
     """Without any one statement some handler lacks a right in one of the environments, none of which has auto mode."""
-    assert len(spare) == len(ENVIRONMENTS)
+    spare = [spare_rights(life_of(name)) for name in ENVIRONMENTS]
     assert {actions for actions in set.intersection(*spare) if "InstanceProfile" not in actions} == set()
 
 
