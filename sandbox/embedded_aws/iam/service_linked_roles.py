@@ -12,15 +12,21 @@ _create = iam._IAM_HANDLERS["CreateServiceLinkedRole"]
 _NAMES = {"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"}
 
 
+def find_service_linked_role(service: str) -> dict[str, Any] | None:
+    """The account's role for the service, whatever MiniStack calls it."""
+    path = f"/aws-service-role/{service}/"
+    return next((role for role in iam._roles.values() if role["Path"] == path), None)
+
+
 def create_service_linked_role(request: dict[str, Any]) -> Any:
     """CreateServiceLinkedRole: InvalidInput where the account has the role."""
     service = str(iam._p(request, "AWSServiceName"))
-    taken = [role["RoleName"] for role in iam._roles.values() if role["Path"] == f"/aws-service-role/{service}/"]
-    if taken:
-        message = f"Service role name {taken[0]} has been taken in this account, please try a different suffix."
+    if taken := find_service_linked_role(service):
+        name = taken["RoleName"]
+        message = f"Service role name {name} has been taken in this account, please try a different suffix."
         return iam._error(400, "InvalidInput", message, ns="iam")
     response = _create(request)
-    made = next((role for role in iam._roles.values() if role["Path"] == f"/aws-service-role/{service}/"), None)
+    made = find_service_linked_role(service)
     if made is not None and service in _NAMES:
         del iam._roles[made["RoleName"]]
         name = _NAMES[service]

@@ -15,6 +15,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, tagging
 from ministack.services.cloudformation import provisioners
 
+from ...iam.service_linked_roles import find_service_linked_role
 from ...settings import settings
 from ..resource_handlers import Properties, ResourceFailure
 from ..service_role import service_role_of
@@ -116,7 +117,7 @@ def _asked(handled: Handled, action: str, arns: Named, place: Place) -> Iterator
     named = [arn for each in types for arn in arns.get(f"{service}:{each.removesuffix('*')}", ())]
     linked = _linked_role(handled.kind, place)
     if action == "iam:CreateServiceLinkedRole":
-        named = [linked] if linked and not _exists(linked) else []
+        named = [linked] if linked and not find_service_linked_role(_LINKED[handled.kind][0]) else []
     elif action == "iam:GetRole" and handled.kind in _LOOKS_FOR_LINKED:
         named = [*named, linked]
     if not types:
@@ -142,12 +143,6 @@ def _linked_role(kind: str, place: Place) -> str:
         return ""
     service, name = _LINKED[kind]
     return f"arn:aws:iam::{place.account}:role/aws-service-role/{service}/{name}"
-
-
-def _exists(arn: str) -> bool:
-    """Whether the account has a role for that service, whatever MiniStack calls it."""
-    path = f"/{arn.split(':role/')[1].rpartition('/')[0]}/"
-    return any(role["Path"] == path for role in iam._roles.values())
 
 
 def _keys(handled: Handled, action: str, resource: str, arns: Named) -> dict[str, Any]:
