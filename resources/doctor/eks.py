@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import NamedTuple
 
 from resources.aws.errors import aws_call
 from resources.context import Context
@@ -53,17 +54,14 @@ class _Versions(Outputs):
 @account_check()
 def check_addon_versions(context: Context) -> Iterator[Line]:
     """EKS offers each add-on for the Kubernetes version, in the version that the ClusterConfig pins."""
-    env = context.env
-    offered: list[str] = []
-    for addon in sorted(env.cluster.addons, key=lambda addon: addon.name):
-        asked = f"{addon.name}={addon.version or 'default'}"
-        try:
-            offered += _find(context, addons=asked).addon_versions
-        except (AccessDenied, Transient):
-            raise
-        except PipelineError as error:
-            fix = f"addons in the ClusterConfig; aws eks describe-addon-versions --addon-name {addon.name}"
-            yield Line.error(error.message, error.next_step or fix)
+    questions = [
+        _Question(
+            {"addons": f"{addon.name}={addon.version or 'default'}"},
+            f"addons in the ClusterConfig; aws eks describe-addon-versions --addon-name {addon.name}",
+        )
+        for addon in sorted(context.env.cluster.addons, key=lambda addon: addon.name)
+    ]
+    offered = yield from _ask(context, questions)
     if offered:
         yield Line.ok(f"EKS offers {', '.join(offered)}")
 
@@ -73,21 +71,31 @@ def check_node_images(context: Context) -> Iterator[Line]:
     """AWS publishes an image for each node group that pins none."""
     env = context.env
     types = sorted({group.ami_type for group in env.cluster.node_groups if not group.release_version})
-    offered: list[str] = []
-    for ami_type in types:
-        try:
-            offered += _find(context, images=ami_type).node_releases
-        except (AccessDenied, Transient):
-            raise
-        except PipelineError as error:
-            fix = f"another instance type, or kubernetes_version of {env.name}: there is no image {ami_type}"
-            yield Line.error(error.message, error.next_step or fix)
+    fix = f"another instance type, or kubernetes_version of {env.name}: there is no image"
+    offered = yield from _ask(context, [_Question({"images": each}, f"{fix} {each}") for each in types])
     if offered or not types:
         yield Line.ok(f"the newest node images: {', '.join(offered) or 'none is asked for'}")
 
 
-def _find(context: Context, *, addons: str = "", images: str = "") -> _Versions:
-    query = {"kubernetes": context.env.kubernetes_version, "addons": addons, "images": images}
-    outputs = find_eks_versions(Lookup[_Versions](kind="eks_versions", query=query), context).outputs
-    assert isinstance(outputs, _Versions)
-    return outputs
+class _Question(NamedTuple):
+    """One of the queries of `find_eks_versions`, and what to do where EKS has no answer."""
+
+    query: dict[str, str]
+    fix: str
+
+
+def _ask(context: Context, questions: Iterable[_Question]) -> Generator[Line, None, list[str]]:
+    """What EKS answers to all of them, and a line for each that it cannot. Raises AccessDenied, Transient."""
+    offered: list[str] = []
+    for question in questions:
+        query = {"kubernetes": context.env.kubernetes_version, "addons": "", "images": "", **question.query}
+        try:
+            outputs = find_eks_versions(Lookup[_Versions](kind="eks_versions", query=query), context).outputs
+        except (AccessDenied, Transient):
+            raise
+        except PipelineError as error:
+            yield Line.error(error.message, error.next_step or question.fix)
+        else:
+            assert isinstance(outputs, _Versions)
+            offered += (*outputs.addon_versions, *outputs.node_releases)
+    return offered
