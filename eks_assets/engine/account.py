@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from eks_assets.engine.declared import ROLE, Entry, all_specs, git_trees, list_entries, list_resources, own_names
+from eks_assets.engine.declared import ROLE, all_specs, git_trees, list_entries, list_resources, own_names
 from eks_assets.engine.drift.attribution import Bootstrap, Declared, account_of_aws, account_of_kubernetes
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.account import AccountReport, Call, sum_up
@@ -24,6 +24,7 @@ from resources.drivers.git.pushes import is_branch_known
 from resources.drivers.git.repository import address_of
 from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.records.bootstrap_entry import UNIT
+from resources.records.change_entry import ChangeEntry
 from resources.records.lease_table import current_holder
 from resources.undeclared.aws import list_surroundings
 from resources.undeclared.cluster import declared_accounts
@@ -87,7 +88,7 @@ def _read(what: str, read: Callable[[], Iterable[T]], missing: list[str]) -> lis
 
 
 def _declared(
-    registry: Registry, context: Context, since: dt.datetime, entries: list[Entry], missing: list[str]
+    registry: Registry, context: Context, since: dt.datetime, entries: list[ChangeEntry], missing: list[str]
 ) -> Declared:
     env, specs = context.env, all_specs(registry, context.env)
     resources = _read("the stacks", lambda: list_resources(context, since), missing)
@@ -96,7 +97,7 @@ def _declared(
     surroundings = _read("what is in the VPC", lambda: list_surroundings(specs, context), missing)
     return Declared(
         account=env.account,
-        runs={entry.by: entry.at for entry in entries if entry.by != NO_RUN},
+        runs={entry.by: entry.at for entry in entries if entry.by not in ("", NO_RUN)},
         holding=next((holder.since for holder in holders if holder), None),
         bootstraps=tuple(
             Bootstrap(entry.who, entry.at - dt.timedelta(seconds=entry.seconds), entry.at)

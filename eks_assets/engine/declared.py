@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
@@ -17,22 +17,11 @@ from resources.context import Context
 from resources.model.errors import AccessDenied, NotFound
 from resources.model.specs import AnyGitTree, GitTree, Spec
 from resources.records.chain import ENTRIES
+from resources.records.change_entry import ChangeEntry
 from resources.records.ledger import list_keys, read_key
 
 ROLE = "AWS::IAM::Role"
 _STACK = "AWS::CloudFormation::Stack"
-
-
-class Entry(BaseModel):
-    """What of an entry of the ledger tells whose calls belong to it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    at: AwareDatetime
-    by: str
-    unit: str
-    who: str = ""
-    seconds: float = 0
 
 
 class Resource(NamedTuple):
@@ -43,12 +32,12 @@ class Resource(NamedTuple):
     name: str
 
 
-def list_entries(context: Context, since: dt.datetime, ignored: list[str]) -> Iterator[Entry]:
+def list_entries(context: Context, since: dt.datetime, ignored: list[str]) -> Iterator[ChangeEntry]:
     """The ledger's entries since then, whose keys begin with the time, in order. What is none is `ignored`. Raises
     NotFound, AccessDenied, Transient."""
     for key in list_keys(context, ENTRIES, after=f"{ENTRIES}{since.astimezone(dt.UTC).isoformat()[:19]}"):
         try:
-            yield Entry.model_validate_json(read_key(context, key))
+            yield ChangeEntry.model_validate_json(read_key(context, key))
         except ValidationError:
             ignored.append(f"{key!a} of the ledger is no entry of a change")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from eks_assets.plan.history import Event, EventKind, HistoryReport
 from resources.approval.decisions import list_decisions
@@ -25,28 +25,12 @@ from resources.model.specs import AnyGitTree
 from resources.records import drift_runs
 from resources.records.audit import READERS, reading_ledger
 from resources.records.chain import ENTRIES
+from resources.records.change_entry import ChangeEntry
 from resources.records.drift_runs import DriftRun
 from resources.records.ledger import list_keys, read_key
 from resources.records.rollbacks import list_rollbacks
 
 _SHOWN = 3  # findings of a drift run that are named
-
-
-class _Entry(BaseModel):
-    """An entry of the ledger, of any version of the program."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    at: AwareDatetime
-    unit: str
-    action: str
-    reason: str = ""
-    outcome: str
-    by: str = ""
-    who: str = ""
-    sequence: int | None = None
-    plan: str = ""
-    repair: dict[str, Any] = {}
 
 
 def list_history(
@@ -85,7 +69,7 @@ def _read_since(context: Context, prefix: str, since: dt.datetime, pool: ThreadP
 def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Event]:
     for key, body in _read_since(context, ENTRIES, since, pool):
         try:
-            entry = _Entry.model_validate_json(body)
+            entry = ChangeEntry.model_validate_json(body)
         except ValidationError:
             context.progress(f"{key!a} is no entry of a change")
             continue

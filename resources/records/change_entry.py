@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from resources.context import NO_RUN, Context
 from resources.model.change import Change
 from resources.model.errors import AccessDenied, AlreadyThere
@@ -20,6 +22,24 @@ from resources.records.ledger import list_keys, read_key, write_once
 # Of the 8 KiB that an entry may have (`chain_head.py`); the rest is of known length.
 _MOST_OF_FIELDS = 5 * 1024
 _MOST_OF_A_TEXT = 500
+
+
+class ChangeEntry(BaseModel):
+    """What readers need of an entry, of any version of the program. Raises ValidationError for what is none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: AwareDatetime
+    unit: str
+    action: str
+    outcome: str
+    by: str = ""
+    reason: str = ""
+    who: str = ""
+    seconds: float = 0
+    sequence: int | None = None
+    plan: str = ""
+    repair: dict[str, Any] = {}
 
 
 def change_entry(
