@@ -21,7 +21,7 @@ from resources.context import NO_RUN, Context
 from resources.drivers.git.restore import find_restore
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.specs import GitTree, Lookup, Probes
-from resources.records.applied_units import last_success
+from resources.records.applied_units import last_entry, last_success
 from resources.records.rollbacks import Hold, Rollback, current_rollback, new_rollback
 from resources.records.validations import list_validations
 
@@ -88,6 +88,17 @@ def find_target(context: Context, run: str | None) -> Target:
     return Target(*next(iter(ends.items())))
 
 
+def target_before(began: dt.datetime) -> Target:
+    """How everything was before a deploy that began then."""
+    return Target(f"before {began:%Y-%m-%d %H:%M:%S} UTC", began)
+
+
+def keep_reversible(registry: Registry, plan: RollbackPlan) -> RollbackPlan:
+    """The same plan, of what may go back without anybody asking."""
+    kept = (step for step in plan.steps if step.hold is None or registry[step.unit].reversibility == "reversible")
+    return RollbackPlan(plan.target, tuple(kept))
+
+
 def _runs(context: Context) -> Iterator[tuple[str, dt.datetime]]:
     """Each run with the times at which it changed something or validated."""
     yield from ((validation.run, validation.at) for validation in list_validations(context))
@@ -126,10 +137,11 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
     """None where the unit is now as it was then."""
     if issubclass(unit.spec_type, _READ_ONLY):
         return None
-    now, then = last_success(context, unit.name), last_success(context, unit.name, target.at)
+    now, then = last_entry(context, unit.name), last_success(context, unit.name, target.at)
     if issubclass(unit.spec_type, GitTree):
         return _branch_step(registry, context, target, unit, is_known=now is not None)
-    if now is None or (then is not None and _applied(now) == _applied(then)):
+    is_same = now is not None and then is not None and _applied(now) == _applied(then) and now["outcome"] == "done"
+    if now is None or is_same or dt.datetime.fromisoformat(now["at"]) <= target.at:
         return None
     if then is None:
         return Step(unit.name, reason="it did not exist then, and a rollback removes nothing")

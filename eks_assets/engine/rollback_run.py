@@ -10,6 +10,7 @@ from eks_assets.engine.rollback import RollbackPlan, build_rollback
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
+from eks_assets.plan.unit_plan import EnvironmentPlan
 from resources.context import Context
 from resources.model.errors import OperationFailed, PipelineError
 from resources.notifications.rollback_messages import rollback_ended, rollback_started
@@ -30,6 +31,15 @@ class UnitEnd:
     def is_good(self) -> bool:
         return self.result is not None and all(check.passed for _, check in self.result.checks)
 
+    @property
+    def reason(self) -> str:
+        """Why it is not good."""
+        if self.error is not None:
+            return self.error.message
+        if self.result is None:
+            return "not run: it waits for another unit"
+        return "; ".join(f"{check.name}: {result.detail}" for check, result in self.result.checks if not result.passed)
+
 
 def begin_rollback(context: Context, record: Rollback, units: list[str]) -> None:
     """Record it and tell people; the environment is held. Raises LeaseHeld, NotFound, AccessDenied, Transient."""
@@ -42,9 +52,12 @@ def end_rollback(context: Context, record: Rollback, outcome: str, failed: dict[
     send_notification(context, rollback_ended(context.env, record.id, record.run, outcome, failed))
 
 
-def run_rollback(registry: Registry, context: Context, plan: RollbackPlan, who: str) -> Iterator[UnitEnd]:
+def run_rollback(
+    registry: Registry, context: Context, plan: RollbackPlan, who: str, *, undo: bool = False
+) -> Iterator[UnitEnd]:
     """Roll back what the plan holds, and what reads from it, each unit after those that it needs. What fails stops what
-    comes after it, and nothing else.
+    comes after it, and nothing else. `undo`: the units of the plan alone, each before those that it needs, until one
+    fails: as a deploy that has just failed is taken back.
 
     Raises LeaseHeld where another run holds the environment, OperationFailed where something cannot be planned,
     NotFound, AccessDenied, Transient."""
@@ -52,16 +65,23 @@ def run_rollback(registry: Registry, context: Context, plan: RollbackPlan, who: 
     record = build_rollback(context, plan, who)
     with hold_lease(context, who=f"{who}, rollback", wait=OUTLIVES_A_DEAD_HOLDER):
         begin_rollback(context, record, back)
-        planned = plan_environment(registry, context, only=registry.descendants(back))
+        planned = plan_environment(registry, context, only=back if undo else registry.descendants(back))
         if planned.errors:
             raise OperationFailed("\n".join(f"{u.unit}: {u.error.message}" for u in planned.errors if u.error))
         ends: dict[str, UnitEnd] = {}
-        for name in planned.to_run(registry):
-            stopped = any(need in ends and not ends[need].is_good for need in registry.needs[name])
+        for name in _order(registry, planned, back, undo=undo):
+            before = ends if undo else registry.needs[name]
+            stopped = any(need in ends and not ends[need].is_good for need in before)
             ends[name] = UnitEnd(registry[name]) if stopped else _run(registry, registry[name], context)
             yield ends[name]
-        failed = {name: _reason(end) for name, end in ends.items() if not end.is_good}
+        failed = {name: end.reason for name, end in ends.items() if not end.is_good}
         end_rollback(context, record, "failed" if failed else "done", failed)
+
+
+def _order(registry: Registry, planned: EnvironmentPlan, back: list[str], *, undo: bool) -> list[str]:
+    if not undo:
+        return list(planned.to_run(registry))
+    return [name for name in reversed(planned.to_run(registry)) if name in back]
 
 
 def _run(registry: Registry, unit: AnyUnit, context: Context) -> UnitEnd:
@@ -70,11 +90,3 @@ def _run(registry: Registry, unit: AnyUnit, context: Context) -> UnitEnd:
         return UnitEnd(unit, run_unit(registry, unit, context))
     except PipelineError as error:
         return UnitEnd(unit, error=error)
-
-
-def _reason(end: UnitEnd) -> str:
-    if end.error is not None:
-        return end.error.message
-    if end.result is None:
-        return "not run: it waits for another unit"
-    return "; ".join(f"{check.name}: {result.detail}" for check, result in end.result.checks if not result.passed)

@@ -180,6 +180,10 @@ class Environment(Model):
     deploy: Literal["automatic", "manual"] = Field(
         default="automatic", description="Whether a change of this file, or of a unit's code, starts a deploy by itself"
     )
+    # Left out of the digest: it says what becomes of a deploy that failed, and is nothing to deploy.
+    on_failure: Literal["stop", "rollback"] = Field(
+        default="stop", exclude=True, description="What becomes of what a failed deploy has changed: see rollback.md"
+    )
     approval: Approval | None = None
     # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
     drift: Drift | None = Field(default=None, exclude=True)

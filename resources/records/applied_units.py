@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from resources.context import Context
@@ -35,15 +36,20 @@ def applied_spec(context: Context, unit: str) -> str | None:
 def last_success(context: Context, unit: str, until: dt.datetime | None = None) -> Mapping[str, Any] | None:
     """The entry of the unit's last change with success, of those `until` then; None where there is none, as far as whom
     we read as may know. Raises Transient."""
-    name = re.compile(rf"{re.escape(ENTRIES)}\d{{4}}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)-{re.escape(unit)}(?:\.\d+)?\.json")
+    return next((e for e in _newest_entries(context, unit, until) if e.get("outcome") == "done"), None)
+
+
+def last_entry(context: Context, unit: str) -> Mapping[str, Any] | None:
+    """The entry of the last time that the unit was to be changed, with success or without. Else as `last_success`."""
+    return next(_newest_entries(context, unit, None), None)
+
+
+def _newest_entries(context: Context, unit: str, until: dt.datetime | None) -> Iterator[Mapping[str, Any]]:
+    time = rf"{re.escape(ENTRIES)}\d{{4}}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)"
+    name = re.compile(rf"{time}-{re.escape(unit)}(?:\.\d+)?\.json")
     end = "" if until is None else until.astimezone(dt.UTC).isoformat(timespec="milliseconds")
-    try:
+    with suppress(AccessDenied, NotFound):  # bootstrapped by an earlier version, or not at all
         keys = context.cache.get(_KEYS, lambda: list_keys(context, ENTRIES))
         own = [key for key in keys if name.fullmatch(key) and (not end or key[len(ENTRIES) :][: len(end)] <= end)]
         for key in own[::-1][:_LOOKED_AT]:
-            entry: Mapping[str, Any] = json.loads(read_key(context, key))
-            if entry.get("outcome") == "done":
-                return entry
-    except (AccessDenied, NotFound):  # bootstrapped by an earlier version, or not at all
-        return None
-    return None
+            yield json.loads(read_key(context, key))

@@ -62,7 +62,7 @@ def test_bad_value_is_rolled_back_held_back_and_deployed_once_fixed(
 def test_bad_commit_on_the_branch_is_rolled_back_by_the_job(
     restored: Environment, change: Change, eks_assets: Cli, sandbox: StateDirectory
 ) -> None:
-    """From Dagster's launchpad: a commit takes the content back, Argo CD follows it, and the pages of the units tell."""
+    """From Dagster's launchpad: a commit takes the content back, Argo CD follows, and the units' pages tell."""
     change()
     branch, repository = restored.git_branch, SandboxRepository(sandbox)
     bad = repository.replace(branch, VALUES, "replicas: 2", "replicas: 0", "Save money")

@@ -12,7 +12,15 @@ import pytest
 from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.engine.history import list_history
 from eks_assets.engine.planner import plan_environment
-from eks_assets.engine.rollback import RollbackPlan, build_rollback, find_target, plan_rollback
+from eks_assets.engine.rollback import (
+    RollbackPlan,
+    build_rollback,
+    find_target,
+    keep_reversible,
+    plan_rollback,
+    target_before,
+)
+from eks_assets.engine.rollback_run import run_rollback
 from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
@@ -187,3 +195,17 @@ def test_without_a_green_run_it_asks_for_one(sandbox_env: Environment, account: 
     with pytest.raises(ConfigError, match="no run whose validation was green") as refused:
         made.plan()
     assert "choose one with --to: only" in refused.value.next_step
+
+
+def test_failed_deploy_is_taken_back_in_reverse_order(platform: Platform) -> None:
+    """What is reversible of it, and nothing older; then it is held."""
+    began = dt.datetime.now(dt.UTC)
+    time.sleep(0.002)
+    platform.size, platform.value = 120, "three"
+    platform.deploy("third")
+    registry, context = platform.registry(), platform.context("undo")
+    plan = keep_reversible(registry, plan_rollback(registry, context, target_before(began)))
+    ends = list(run_rollback(registry, context, plan, "pat", undo=True))
+    assert [(end.unit.name, end.is_good) for end in ends] == [("parameter", True), ("queue", True)]
+    assert platform.live == (99, "two")
+    assert set(platform.deploy("fourth").values()) == {"none"}

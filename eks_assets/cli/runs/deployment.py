@@ -33,20 +33,32 @@ from resources.model.specs import Stack
 @dataclass(frozen=True)
 class Output:
     """Where a command says what happens: lines for people on `console`, events in `log`, and with `as_json` the result
-    alone on stdout. `command`: what continues it."""
+    alone on stdout. `command`: what continues it; `way_back`: what undoes it, where something does."""
 
     console: Console
     log: EventLog
     command: str
     as_json: bool
+    way_back: str = ""
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, env: Environment, registry: Registry, command: str, log_format: LogFormat, *, as_json: bool) -> Output:
+    def of(
+        cls,
+        env: Environment,
+        registry: Registry,
+        command: str,
+        log_format: LogFormat,
+        *,
+        as_json: bool,
+        way_back: str = "",
+    ) -> Output:
         # A descriptor of its own: stderr itself is kept for Dagster while a run goes on.
         stream = os.fdopen(os.dup(2 if as_json else 1), "w")
         console = Console(file=stream, soft_wrap=True, quiet=log_format is LogFormat.JSON)
-        return cls(console, event_log(log_format is LogFormat.JSON, stream, env.name, registry), command, as_json)
+        return cls(
+            console, event_log(log_format is LogFormat.JSON, stream, env.name, registry), command, as_json, way_back
+        )
 
     def end(self, result: DeployResult, environment: str) -> None:
         """The last lines, and the end of the command with the result's exit code."""
@@ -55,7 +67,7 @@ class Output:
         if self.as_json:
             print(json.dumps(result.as_json(environment, seconds)))
         else:
-            print_result(result, environment, seconds, self.console, self.command)
+            print_result(result, environment, seconds, self.console, self.command, self.way_back)
         raise SystemExit(result.exit_code)
 
 
@@ -113,7 +125,9 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
         raise PipelineError(lines, next_step=first.next_step, bad_input=first.exit_code == 2) from first
 
 
-def print_result(result: DeployResult, environment: str, seconds: float, console: Console, command: str) -> None:
+def print_result(
+    result: DeployResult, environment: str, seconds: float, console: Console, command: str, way_back: str = ""
+) -> None:
     """The last lines: failed units first, each with its reason, then the command that continues."""
     for name, reason in result.failed.items():
         console.print(Text.assemble(("failed", "red"), f" {name}: {escape_lines(reason)}"))
@@ -121,4 +135,6 @@ def print_result(result: DeployResult, environment: str, seconds: float, console
         print_text(console, f"not run {name}: {reason}", "dim")
     if result.failed:
         print_text(console, f"Fix the cause and continue with: {command}")
+        if way_back:
+            print_text(console, f"Or go back to the last run that was green with: {way_back}")
     print_text(console, f"{environment}: {result.outcome}, {result.units} units in {seconds} s")
