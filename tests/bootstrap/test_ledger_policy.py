@@ -17,7 +17,19 @@ from tests.bootstrap.bootstrap_documents import resources_of
 from tests.helpers.embedded_aws_server import Aws, policy, refused
 
 KEY = "rejections/0123.json"
-FOLDERS = ("changes", "drift", "rejections", "releases", "requests", "specs", "templates", "ui-votes", "uses")
+FOLDERS = (
+    "changes",
+    "drift",
+    "rejections",
+    "releases",
+    "requests",
+    "rollbacks",
+    "specs",
+    "templates",
+    "ui-votes",
+    "uses",
+    "validations",
+)
 MINE = {"Body": b"null"}
 
 
