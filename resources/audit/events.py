@@ -19,7 +19,7 @@ class AwsEvent:
     """One call. `source`: the service's host name; `actor`: the ARN of who called, or the service that did; `role` and
     `session`: of a role's session, the role's ARN and the session's name; `invoked_by`: the service that called for
     somebody; `time` in ISO 8601; `resources`: the names that it lists; `names`: those and all texts of its parameters;
-    `error`: the code with which it was refused."""
+    `error`: the code with which it was refused, and `message` AWS's words."""
 
     identifier: str
     name: str
@@ -33,6 +33,7 @@ class AwsEvent:
     resources: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     error: str = ""
+    message: str = ""
 
     @property
     def is_of_cloudformation(self) -> bool:
@@ -67,6 +68,7 @@ def parse_event(event: Mapping[str, Any]) -> AwsEvent:
         resources=resources,
         names=frozenset(resources | _texts(record.get("requestParameters"))),
         error=str(record.get("errorCode") or ""),
+        message=str(record.get("errorMessage") or ""),
     )
 
 

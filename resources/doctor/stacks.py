@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from resources.audit.cloudtrail import CloudTrail, global_region, is_pipeline_session
+from resources.audit.denied_calls import list_denied_calls
 from resources.aws.errors import aws_call
 from resources.bootstrap.ownership import own_stacks
 from resources.context import Context
@@ -13,10 +13,7 @@ from resources.doctor.checks import Line, account_check
 from resources.drivers.stack.status import FAILED_STATES, find_first_failure, refuse_stuck
 from resources.model.errors import OperationFailed, PipelineError
 
-# As services spell it: EC2 UnauthorizedOperation, SNS AuthorizationError, most others AccessDenied(Exception).
-_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
 _AROUND = dt.timedelta(minutes=2)
-_LOOK_UPS = 6  # half a second each
 
 
 @account_check()
@@ -43,19 +40,11 @@ def check_stacks(context: Context) -> Iterator[Line]:
 
 
 def _denied_then(context: Context, when: dt.datetime | None) -> str:
-    """The calls of CloudFormation and of the pipeline that AWS denied around that time. CloudTrail shows them some
-    minutes later."""
+    """The calls of CloudFormation and of the pipeline that AWS denied around that time."""
     if when is None:
         return ""
-    trail = CloudTrail(context, calls=_LOOK_UPS)
-    first, last = when - _AROUND, when + _AROUND
-    denied: list[str] = []
     try:
-        for region in dict.fromkeys((context.env.region, global_region(context.env))):
-            for event in trail.list_changes(region, first.timestamp(), last.timestamp()):
-                is_ours = event.is_of_cloudformation or is_pipeline_session(event, context.env)
-                if is_ours and event.error.removeprefix("Client.") in _DENIED:
-                    denied.append(f"{event.source.partition('.')[0]}:{event.name} of {event.actor}")
+        denied = list_denied_calls(context, when - _AROUND, when + _AROUND)
     except PipelineError as error:
         return f"; which calls were denied then cannot be read: {error.message}"
-    return f"; denied then: {', '.join(dict.fromkeys(denied))}" if denied else ""
+    return f"; denied then: {', '.join(denied)}" if denied else ""

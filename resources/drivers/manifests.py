@@ -13,8 +13,10 @@ from resources.drivers.object_drift import missing_object, object_findings
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.live_diff import object_diff
 from resources.kubernetes.objects import FIELD_MANAGER, apply_object, describe_object, find_condition, read_object
+from resources.kubernetes.webhooks import explain_webhook
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.drift import Drift, Finding
+from resources.model.errors import Transient
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.reach import is_reach_of_object
 from resources.model.specs import Manifests
@@ -74,7 +76,10 @@ class ManifestsDriver(Driver[Manifests]):
         for document in documents:
             context.progress(f"applying {describe_object(document)}")
             context.before_change()
-            apply_object(context.cluster, document)
+            try:
+                apply_object(context.cluster, document)
+            except Transient as error:
+                raise Transient(f"{error.message}{explain_webhook(error.message, context.cluster)}") from error
             if document["kind"] == "CustomResourceDefinition":
                 self._wait_established(document, spec, context)
 

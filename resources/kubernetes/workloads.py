@@ -48,6 +48,17 @@ def doomed_reason(pod: Mapping[str, Any]) -> str:
     return ""
 
 
+def ended_reason(pod: Mapping[str, Any]) -> str:
+    """Which of the pod's containers ended with an error, and with which; empty where none did."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or []:
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if ended.get("exitCode"):
+            where = f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}, container {container['name']}"
+            said = ended.get("message") or ended.get("reason") or "no message"
+            return f"{where}: ended with exit code {ended['exitCode']}: {said}"
+    return ""
+
+
 def selects_pod(workload: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     """Whether the workload's matchLabels select the pod."""
     labels = pod["metadata"].get("labels") or {}
@@ -56,18 +67,45 @@ def selects_pod(workload: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     return bool(wanted) and same_namespace and all(labels.get(k) == v for k, v in wanted.items())
 
 
-def explain_unready(workloads: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> str:
-    """The first workload that is not ready, and the pod that says why; empty when all are ready."""
-    pods = list(pods)
+def explain_unready(
+    workloads: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+    events: Iterable[Mapping[str, Any]] = (),
+) -> str:
+    """The first workload that is not ready, and the pod that says why, or why it gets none; empty when all are ready.
+    `events`: those of its namespace, in which alone a DaemonSet's and a StatefulSet's refusals are written."""
+    pods, events = list(pods), list(events)
     for workload in workloads:
         if missing := unready_reason(workload):
-            reasons = [doomed_reason(pod) or _unscheduled(pod) for pod in pods if selects_pod(workload, pod)]
-            reason = next((r for r in reasons if r), "")
+            reasons = [doomed_reason(pod) or unscheduled_reason(pod) for pod in pods if selects_pod(workload, pod)]
+            reason = next((r for r in (*reasons, refused_reason(workload, events)) if r), "")
             return f"{missing}; {reason}" if reason else missing
     return ""
 
 
-def _unscheduled(pod: Mapping[str, Any]) -> str:
+def refused_reason(workload: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Why the API server refuses the workload's pods (a quota, a webhook, the namespace's pod security), in its words;
+    empty where it does not. A Deployment says so by itself (condition ReplicaFailure)."""
+    for condition in (workload.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return f"its pods are refused: {condition.get('message', condition.get('reason', ''))}"
+    about = (workload["kind"], workload["metadata"]["name"])
+    refused = [
+        event
+        for event in events
+        if event.get("reason") == "FailedCreate" and _involved(event) == about and event.get("message")
+    ]
+    newest = max(refused, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return f"its pods are refused: {newest['message']}" if newest else ""
+
+
+def _involved(event: Mapping[str, Any]) -> tuple[str, str]:
+    involved = event.get("involvedObject") or {}
+    return str(involved.get("kind")), str(involved.get("name"))
+
+
+def unscheduled_reason(pod: Mapping[str, Any]) -> str:
+    """Why no node takes the pod, in the scheduler's words; empty when one does."""
     for condition in (pod.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"

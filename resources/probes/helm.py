@@ -39,7 +39,10 @@ def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResul
         return CheckResult(False, f"{', '.join(missing)} of release {spec.name} is gone")
     mine = [live[key] for key in wanted]
     if explain_unready(mine, []):
-        reason = explain_unready(mine, list_objects(context.cluster, "v1", "Pod", namespace=spec.namespace))
+        pods, events = (
+            list_objects(context.cluster, "v1", kind, namespace=spec.namespace) for kind in ("Pod", "Event")
+        )
+        reason = explain_unready(mine, pods, events)
         return CheckResult(False, reason, last_transition([w for w in mine if unready_reason(w)], "Available"))
     detail = f"revision {release.revision}" + (f": {len(mine)} workloads ready" if mine else "")
     return CheckResult(True, detail, last_transition(mine, "Available"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from resources.audit.denied_calls import list_denied_calls
 from resources.bootstrap.stack_rights import stack_rights
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -78,5 +80,10 @@ def test_node_groups_need_the_right_to_look_for_their_service_linked_role(
         statements[:] = [s for s in statements if not (s["Action"] == ["iam:GetRole"] and linked in str(s["Resource"]))]
     monkeypatch.setattr("resources.bootstrap.template.stack_rights", lambda _: whole)
     refused = "stack acme-prod-node-groups ended in .*Failed to validate if SLR: AWSServiceRoleForAmazonEKSNodegroup"
-    with bootstrapped("acme-prod", tmp_path) as account, pytest.raises(OperationFailed, match=refused):
-        make_stacks(account)
+    began = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+    with bootstrapped("acme-prod", tmp_path) as account:
+        with pytest.raises(OperationFailed, match=refused):
+            make_stacks(account)
+        denied = list_denied_calls(account.administrator(), began, dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
+    session = "assumed-role/eks-assets-cloudformation/AWSCloudFormation"
+    assert [call.partition(" (")[0] for call in denied] == [f"iam:GetRole of arn:aws:sts::444455556666:{session}"]

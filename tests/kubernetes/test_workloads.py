@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from resources.kubernetes.workloads import doomed_reason, explain_unready, selects_pod, unready_reason
+from resources.kubernetes.workloads import (
+    doomed_reason,
+    ended_reason,
+    explain_unready,
+    selects_pod,
+    unready_reason,
+)
 
 
 def workload(kind: str = "Deployment", replicas: int | None = 2, **status: int) -> dict[str, Any]:
@@ -109,3 +115,41 @@ def test_unscheduled_pod_explains_its_workload() -> None:
     assert explain_unready([workload()], [unscheduled]).endswith(
         "pod shop/web-1 is not scheduled: 0/2 nodes are available"
     )
+
+
+QUOTA = 'pods "web-1" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0'
+
+
+def test_refused_pods_explain_a_deployment() -> None:
+    """A quota, a webhook or the namespace's pod security leaves no pod that could say why."""
+    refused: dict[str, Any] = workload()
+    refused["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": QUOTA}]
+    assert explain_unready([refused], []).endswith(f"0 of 2 ready, 0 updated; its pods are refused: {QUOTA}")
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_refused_pods_of_other_kinds_stand_in_events_alone(kind: str) -> None:
+    """The newest event of the workload itself."""
+
+    def event(name: str, message: str, when: str, reason: str = "FailedCreate") -> dict[str, Any]:
+        about = {"kind": kind, "name": name}
+        return {"reason": reason, "message": message, "lastTimestamp": when, "involvedObject": about}
+
+    events = [
+        event("web", QUOTA, "2026-11-30T12:02:00Z"),
+        event("web", "an older one", "2026-11-30T12:01:00Z"),
+        event("web", "created pod web-0", "2026-11-30T12:03:00Z", "SuccessfulCreate"),
+        event("api", "another's", "2026-11-30T12:04:00Z"),
+    ]
+    waiting = workload(kind, desiredNumberScheduled=2)
+    assert explain_unready([waiting], [], events).endswith(f"; its pods are refused: {QUOTA}")
+    assert "refused" not in explain_unready([waiting], [], events[2:])
+
+
+def test_container_that_ended_with_an_error_says_so() -> None:
+    """As that of a chart's hook, whose Job is no workload."""
+    failed = pod()
+    failed["status"] = {"containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 2}}}]}
+    assert ended_reason(failed) == "pod shop/web-1, container main: ended with exit code 2: no message"
+    failed["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = 0
+    assert ended_reason(failed) == ""

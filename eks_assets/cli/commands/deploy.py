@@ -40,4 +40,4 @@ def deploy(
         result = deploy_units(launcher, context, chosen)
         if result.failed and env.on_failure == "rollback":
             undo_deploy(launcher, began)
-    output.end(result, env.name)
+    output.end(result, context)

@@ -64,7 +64,7 @@ def rollback(
         steps = plan_rollback(registry, context, find_target(context, to), chosen)
         _print_steps(steps, output, env.name)
         if not steps.holds:
-            output.end(DeployResult(len(registry.units)), env.name)
+            output.end(DeployResult(len(registry.units)), context)
         record = build_rollback(context, steps, caller_arn(env))
         expect_rollback(context, record)
         back = [hold.unit for hold in steps.holds]
@@ -73,7 +73,7 @@ def rollback(
             print(dump_json(report.model_dump(mode="json"))) if json_output else print_plan(report, Console())
             raise SystemExit(1 if report.unknown else 4 if report.changes else 0)
         result = deploy_units(launcher, context, registry.descendants(back), lambda held: record_rollback(held, record))
-    output.end(result, env.name)
+    output.end(result, context)
 
 
 def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from rich.text import Text
 from eks_assets.cli.arguments import LogFormat
 from eks_assets.cli.console import print_text
 from eks_assets.cli.runs.approval_stop import stop_at_gate
+from eks_assets.cli.runs.denied_calls import find_denied_calls
 from eks_assets.cli.runs.event_log import Event, EventLog, event_log, run_finished
 from eks_assets.cli.runs.launcher import Launcher
 from eks_assets.cli.runs.result import DeployResult
@@ -41,6 +43,7 @@ class Output:
     as_json: bool
     way_back: str = ""
     began: float = field(default_factory=time.monotonic)
+    began_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     @classmethod
     def of(
@@ -60,14 +63,15 @@ class Output:
             console, event_log(log_format is LogFormat.JSON, stream, env.name, registry), command, as_json, way_back
         )
 
-    def end(self, result: DeployResult, environment: str) -> None:
+    def end(self, result: DeployResult, context: Context) -> None:
         """The last lines, and the end of the command with the result's exit code."""
-        seconds = round(time.monotonic() - self.began, 1)
+        environment, seconds = context.env.name, round(time.monotonic() - self.began, 1)
         self.log(run_finished(result.outcome, result.failed, self.command, seconds))
+        denied = find_denied_calls(context, result.failed, self.began_at, self.console)
         if self.as_json:
-            print(json.dumps(result.as_json(environment, seconds)))
+            print(json.dumps(result.as_json(environment, seconds, denied)))
         else:
-            print_result(result, environment, seconds, self.console, self.command, self.way_back)
+            print_result(result, environment, seconds, self.console, self.command, denied, self.way_back)
         raise SystemExit(result.exit_code)
 
 
@@ -126,11 +130,20 @@ def refuse_errors(plan: EnvironmentPlan) -> None:
 
 
 def print_result(
-    result: DeployResult, environment: str, seconds: float, console: Console, command: str, way_back: str = ""
+    result: DeployResult,
+    environment: str,
+    seconds: float,
+    console: Console,
+    command: str,
+    denied: str = "",
+    way_back: str = "",
 ) -> None:
-    """The last lines: failed units first, each with its reason, then the command that continues."""
+    """The last lines: failed units first, each with its reason, what AWS `denied`, then the command that continues and
+    the one that goes back."""
     for name, reason in result.failed.items():
         console.print(Text.assemble(("failed", "red"), f" {name}: {escape_lines(reason)}"))
+    if denied:
+        print_text(console, denied)
     for name, reason in result.skipped.items():
         print_text(console, f"not run {name}: {reason}", "dim")
     if result.failed:

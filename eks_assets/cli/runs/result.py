@@ -62,8 +62,9 @@ class DeployResult:
         words = {130: "interrupted", 1: "failed", 3: WAITING, 0: "deployed" if self.rows else "nothing to do"}
         return words[self.exit_code]
 
-    def as_json(self, environment: str, seconds: float) -> dict[str, Any]:
-        """What `deploy --json` prints. `seconds`: how long the deploy took."""
+    def as_json(self, environment: str, seconds: float, denied: str = "") -> dict[str, Any]:
+        """What `deploy --json` prints. `seconds`: how long the deploy took; `denied`: the calls that AWS denied
+        meanwhile, where a stack failed for a right that it does not name."""
         document: dict[str, Any] = {
             "environment": environment,
             "outcome": self.outcome,
@@ -71,7 +72,8 @@ class DeployResult:
             "seconds": seconds,
             "failed": self.failed,
         }
-        return document | ({"approval": dict(self.waiting)} if self.waiting else {})
+        more = {"denied": denied, "approval": dict(self.waiting)}
+        return document | {key: value for key, value in more.items() if value}
 
     def _reasons(self, *states: str) -> dict[str, str]:
         return {name: unit.reason for name, unit in self.rows.items() if unit.state in states}

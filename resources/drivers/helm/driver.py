@@ -14,7 +14,7 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.helm.chart_tree import PACKAGE_LABEL, package_key
 from resources.drivers.helm.charts import Package, hash_chart_source, package_of
-from resources.drivers.helm.command import describe_release, run_helm, translate_helm_error, values_file
+from resources.drivers.helm.command import run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import is_volatile
 from resources.drivers.helm.crds import crd_fields, update_crds
 from resources.drivers.helm.drift import (
@@ -23,6 +23,7 @@ from resources.drivers.helm.drift import (
     is_hook,
     restore_secrets,
 )
+from resources.drivers.helm.failure import explain_failure
 from resources.drivers.helm.live_objects import forget_objects
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
@@ -35,7 +36,7 @@ from resources.kubernetes.objects import Object
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.digests import hex_digest_of
 from resources.model.drift import Drift
-from resources.model.errors import CommandFailed, OperationFailed, Transient
+from resources.model.errors import CommandFailed
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.specs import HelmRelease
 
@@ -154,7 +155,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
                 context.cache.invalidate(RELEASE_SECRETS)
                 self._upgrade(spec, package, context, watch, force=True)
         except CommandFailed as error:
-            raise self._explain(error, spec, watch) from error
+            raise explain_failure(error, spec, watch, context) from error
         finally:
             context.cache.invalidate(RELEASE_SECRETS)
             forget_objects(context)
@@ -241,11 +242,6 @@ class HelmReleaseDriver(Driver[HelmRelease]):
             raise translate_helm_error(error, spec) from error
         finally:
             context.cache.invalidate(RELEASE_SECRETS)
-
-    def _explain(self, error: CommandFailed, spec: HelmRelease, watch: PodWatch) -> OperationFailed | Transient:
-        if reason := watch.worst():
-            return OperationFailed(f"{describe_release(spec)}: {reason}; helm says: {error.stderr_tail}")
-        return translate_helm_error(error, spec)
 
 
 def _is_unfinished(release: Release) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
-from resources.kubernetes.objects import list_objects
-from resources.kubernetes.workloads import WORKLOADS, doomed_reason, selects_pod
+from resources.kubernetes.objects import list_objects, read_object
+from resources.kubernetes.workloads import WORKLOADS, doomed_reason, ended_reason, explain_unready, selects_pod
 from resources.model.errors import OperationFailed, PipelineError, Transient
 
 # What an upgrade that leaves its pods alone may still give to pods that were there before it: a ConfigMap, a Secret.
@@ -61,6 +61,26 @@ class PodWatch:
             return self._worst or next(iter(self._bad_pods(patient=False)), "")
         except PipelineError as error:
             return f"(its pods could not be read: {error.message})"
+
+    def unready(self) -> str:
+        """The first of the release's workloads that did not become ready, and why: no node for its pods, or the API
+        server refuses them; else the pod of a hook that ended with an error."""
+        try:
+            return self._unready()
+        except PipelineError as error:
+            return f"(its workloads could not be read: {error.message})"
+
+    def _unready(self) -> str:
+        release = newest_release(self._context, self._namespace, self._name)
+        if release is None or release.revision == self._revision:
+            return ""
+        live = [read_object(self._context.cluster, workload) for workload in _workloads(release)]
+        events = list_objects(self._context.cluster, "v1", "Event", namespace=self._namespace)
+        pods = self._pods()
+        # A hook's Job is no workload: helm waits for it before it makes or after it has made the others.
+        ended = (doomed_reason(pod) or ended_reason(pod) for pod in pods if pod["metadata"]["uid"] not in self._old)
+        unready = explain_unready([workload for workload in live if workload], pods, events)
+        return unready or next((reason for reason in ended if reason), "")
 
     def _pods(self) -> list[dict[str, Any]]:
         return list_objects(self._context.cluster, "v1", "Pod", namespace=self._namespace)

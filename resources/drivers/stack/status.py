@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -80,7 +82,8 @@ _FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "IMPORT_FAILED")
 # One request a poll, not two, leaves room to poll twice as often under the same limits of CloudFormation.
 _INTERVAL = 2.5
 _SELDOM = 10  # polls
-_CANCELLED = "Resource creation cancelled"
+# CloudFormation's words for what it stopped since something else had failed.
+_CANCELLED = re.compile(r"^Resource (creation|update) cancelled|^Operation was cancell?ed", re.IGNORECASE)
 
 
 FAILED_STATES: list[StackStatusType] = [
@@ -100,26 +103,42 @@ _BEGINS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "DE
 def find_first_failure(context: Context, stack_id: str, name: str) -> tuple[str, datetime | None]:
     """The first resource that failed in the stack's last operation, with AWS's reason, and when."""
     cause: tuple[str, datetime | None] = (f"no event says why; {_events_command(stack_id)}", None)
+    hooks: list[str] = []
     with aws_call(f"reading the events of stack {name}"):
         pages = context.aws.client("cloudformation").get_paginator("describe_stack_events")
         for event in (event for page in pages.paginate(StackName=stack_id) for event in page["StackEvents"]):
             status, is_stack = event.get("ResourceStatus", ""), event.get("PhysicalResourceId") == stack_id
             if is_stack and status in _BEGINS:
                 break
+            if hook := _hook_words(event):
+                hooks.append(hook)
             if _is_failure(event, stack_id):
                 cause = _failure_words(event), event["Timestamp"]
-    return cause
+    return _with_hooks(cause[0], hooks), cause[1]
 
 
 def _is_failure(event: StackEventTypeDef, stack_id: str) -> bool:
     """Whether a resource failed by itself, not because another one did."""
     reason, is_stack = event.get("ResourceStatusReason", ""), event.get("PhysicalResourceId") == stack_id
-    return event.get("ResourceStatus", "") in _FAILED and _CANCELLED not in reason and not is_stack
+    return event.get("ResourceStatus", "") in _FAILED and not _CANCELLED.search(reason) and not is_stack
 
 
 def _failure_words(event: StackEventTypeDef) -> str:
     reason = event.get("ResourceStatusReason", "") or event.get("ResourceStatus", "")
     return f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {reason}"
+
+
+def _hook_words(event: StackEventTypeDef) -> str:
+    """What a hook of the account that let a resource not pass says of it; empty for any other event. The resource's own
+    event names the hook alone (CloudFormation user guide, "View Hook invocation results")."""
+    if event.get("HookStatus") != "HOOK_COMPLETE_FAILED":
+        return ""
+    reason = event.get("HookStatusReason") or "it gives no reason"
+    return f"hook {event.get('HookType')} of {event.get('LogicalResourceId')}: {reason}"
+
+
+def _with_hooks(cause: str, hooks: Sequence[str]) -> str:
+    return "; ".join((cause, *dict.fromkeys(hooks)))
 
 
 def _events_command(stack_id: str) -> str:
@@ -135,6 +154,7 @@ class EventStream:
         self._name = name
         self._known_events: set[str] = set()
         self._failures: list[str] = []
+        self._hooks: list[str] = []
         self._rests = False
         self._last_status = ""
 
@@ -162,8 +182,9 @@ class EventStream:
         return status
 
     def first_failure(self) -> str:
-        """The first resource that failed, with AWS's reason."""
-        return self._failures[0] if self._failures else f"no event says why; {self._events_command()}"
+        """The first resource that failed, with AWS's reason and that of the hooks that stopped it."""
+        cause = self._failures[0] if self._failures else f"no event says why; {self._events_command()}"
+        return _with_hooks(cause, self._hooks)
 
     def _events_command(self) -> str:
         return _events_command(self._stack_id)
@@ -188,6 +209,10 @@ class EventStream:
 
     def _say(self, event: StackEventTypeDef) -> None:
         status, reason = event.get("ResourceStatus", ""), event.get("ResourceStatusReason", "")
+        if hook := _hook_words(event):
+            self._hooks.append(hook)
+            self._context.progress(hook)
+            return
         line = f"{event.get('ResourceType')} {event.get('LogicalResourceId')}: {status}"
         self._context.progress(f"{line}: {reason}" if reason else line)
         if event.get("PhysicalResourceId") == self._stack_id:

@@ -10,6 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services.cloudformation import stacks
 
+from ..cloudformation.rights.decision import DENIALS
 from ..iam.ssm_identity import acting_for
 from .identity import stack_identity
 from .named_resources import Named
@@ -37,6 +38,8 @@ _CALLS: dict[str, Verbs] = {
     "AWS::SSM::Parameter": ("PutParameter", "PutParameter", "DeleteParameter"),
 }
 _SOURCES = {"efs": "elasticfilesystem", "elasticloadbalancingv2": "elasticloadbalancing", "certificatemanager": "acm"}
+
+_ORIGIN = {name: "cloudformation.amazonaws.com" for name in ("sourceIPAddress", "userAgent")}
 
 _ministack_create = stacks._provision_keeping_seed
 _ministack_update = stacks._update_keeping_seed
@@ -81,15 +84,15 @@ class StackCalls:
             return
         name = _CALLS.get(kind, (f"Create{noun}", f"Update{noun}", f"Delete{noun}"))[verb]
         source = service.lower()
-        self._recorder.write(
-            stack_identity(acting_for(stack), get_account_id()),
-            _SOURCES.get(source, source),
-            name,
-            None,
-            resource_names(kind, str(physical_id)),
-            sourceIPAddress="cloudformation.amazonaws.com",
-            userAgent="cloudformation.amazonaws.com",
-        )
+        who = stack_identity(acting_for(stack), get_account_id())
+        names = resource_names(kind, str(physical_id))
+        self._recorder.write(who, _SOURCES.get(source, source), name, None, names, **_ORIGIN)
+
+    def write_denial(self, principal: str, action: str, message: str) -> None:
+        """A call of a handler that IAM denied."""
+        source, _, name = action.partition(":")
+        error = {"errorCode": "AccessDenied", "errorMessage": message}
+        self._recorder.write(stack_identity(principal, get_account_id()), source, name, None, (), **_ORIGIN, **error)
 
 
 def record_stack_calls(recorder: Recorder) -> None:
@@ -102,3 +105,4 @@ def record_stack_calls(recorder: Recorder) -> None:
     }
     for name, replacement in replacements.items():
         setattr(stacks, name, replacement)
+    DENIALS.append(calls.write_denial)

@@ -116,7 +116,7 @@ def printed_deploy() -> dict[str, Any]:
     waiting = missing_approval(RequestState(request, "waiting", (), 2, NOW), ("loki",), ["eks-assets approve"])
     done = UnitResult("done", "created")
     rows = {"network": UnitResult("failed", "why"), "efs": done, "secrets": done}
-    return DeployResult(planned=45, rows=rows, waiting=waiting).as_json("acme-prod", 0)
+    return DeployResult(planned=45, rows=rows, waiting=waiting).as_json("acme-prod", 0, "s3:PutObject of ann")
 
 
 def logged_line() -> dict[str, Any]:

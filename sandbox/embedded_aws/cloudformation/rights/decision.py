@@ -4,7 +4,7 @@ Source: IAM user guide, "Policy evaluation logic", "Troubleshoot access denied e
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,8 @@ from ..service_role import service_role_of
 from .switched import is_needed
 from .touched import NEW, Named, Place, passed_roles, touched
 
+# Who is told of a call that was denied: its principal, the action, and what CloudFormation says of it.
+DENIALS: list[Callable[[str, str, str], None]] = []
 _SESSION = "AWSCloudFormation"
 _PASSED_TO = {
     "AWS::EC2::FlowLog": "vpc-flow-logs.amazonaws.com",
@@ -199,7 +201,10 @@ def _require(principal: _Principal, kind: str, action: str, resource: str, keys:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asked) + "\n")
     if decision != "Allow":
-        raise ResourceFailure(_words(principal, kind, action, resource, decision))
+        words = _words(principal, kind, action, resource, decision)
+        for listener in DENIALS:
+            listener(principal.arn, action, words)
+        raise ResourceFailure(words)
 
 
 def _words(principal: _Principal, kind: str, action: str, resource: str, decision: str) -> str:
