@@ -36,11 +36,11 @@ class Redaction:
         return self._redactor().redact_text(text)
 
     def redact_plan(self, plan: UnitPlan) -> UnitPlan:
-        """The plan of a unit with reasons, disruptions and checks without secrets."""
+        """The plan of a unit with reasons, disruptions, warnings and checks without secrets."""
         redact = self.redact_text
         checks = tuple(replace(check, detail=redact(check.detail)) for check in plan.checks)
-        disrupts = tuple(map(redact, plan.change.disrupts))
-        change = replace(plan.change, reason=redact(plan.change.reason), disrupts=disrupts)
+        disrupts, warnings = (tuple(map(redact, said)) for said in (plan.change.disrupts, plan.change.warnings))
+        change = replace(plan.change, reason=redact(plan.change.reason), disrupts=disrupts, warnings=warnings)
         return replace(plan, change=change, checks=checks)
 
     @contextmanager

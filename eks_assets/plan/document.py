@@ -5,7 +5,7 @@ What is sensitive is masked here, so that neither the ledger nor anything that s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -17,7 +17,7 @@ from eks_assets.plan.masking import mask_fields
 from eks_assets.plan.model import Entry, Facts, Field, Gated, Note, Plan, PlanReport, Surroundings, Unplanned
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from resources.config.environment import Environment
-from resources.model.change import NOTHING_TO_DO, FieldChange
+from resources.model.change import NOTHING_TO_DO, Change, FieldChange
 from resources.model.digests import digest_of
 from resources.model.keyed_hash import keyed_hash
 from resources.model.outputs import pending_fields, plain_document
@@ -113,13 +113,18 @@ def build_report(planned: EnvironmentPlan, registry: Registry, env: Environment,
         planned=len(planned.units) - len(disabled),
         disabled=disabled,
         notes=tuple(
-            Note(unit=p.unit, note=p.change.reason)
-            for p in planned.units
-            if p.error is None and not p.change.is_needed and p.change.reason not in ("", NOTHING_TO_DO.reason)
+            Note(unit=p.unit, note=note) for p in planned.units if p.error is None for note in _notes(p.change)
         ),
         release=_gated(planned, registry, env, source, plan),
         pushes=_pushes(env),
     )
+
+
+def _notes(change: Change) -> Iterator[str]:
+    """What there is to say beside a change, or where there is none."""
+    if not change.is_needed and change.reason not in ("", NOTHING_TO_DO.reason):
+        yield change.reason
+    yield from (f"CloudFormation warns: {warning}" for warning in change.warnings)
 
 
 def inputs_digest(env: Environment, read_key: Callable[[], bytes | None] = lambda: None) -> str:

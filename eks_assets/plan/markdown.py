@@ -56,7 +56,11 @@ def _head(report: PlanReport) -> Iterable[str]:
     yield from _titled("**Disrupts**", disrupts)
     unknown = [f"- {entry.unit}: {escape_markdown(entry.reason)}" for entry in report.unknown]
     yield from _titled("**Could not be planned**", unknown)
-    notes = [f"- {entry.unit}: {escape_markdown(entry.note)}" for entry in report.notes]
+    warnings, notes = list[str](), list[str]()
+    for note in report.notes:
+        lines = warnings if report.entry(note.unit) else notes
+        lines.append(f"- {note.unit}: {escape_markdown(note.note)}")
+    yield from _titled("**Warnings**", warnings)
     yield from _titled("Would not change", notes)
     yield from _titled("Not everything can be undone", [f"- {line}" for line in wording.label_meanings(report)])
     left_out = [f"- {escape_markdown(line)}" for line in wording.volatile_lines(report)]

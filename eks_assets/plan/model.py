@@ -97,7 +97,7 @@ class Unplanned(_Model):
 
 
 class Note(_Model):
-    """What there is to say of a unit that would not change."""
+    """What there is to say of a unit that would not change, or of what AWS warns where it would."""
 
     unit: str
     note: str
@@ -194,7 +194,7 @@ class PlanReport(Plan):
     disabled: tuple[str, ...] = Described(description="The units that the environment switches off.")
     notes: tuple[Note, ...] = Described(
         description="What there is to say of units that would not change, such as objects that are kept though no "
-        "longer wanted."
+        "longer wanted, and what CloudFormation's checks and the account's hooks warn of where one would."
     )
     release: Gated | None = Described(description="What of it waits behind the approval gate; null without a gate.")
     # For people alone: who checks the digest of a printed plan leaves out the fields above, and no others.

@@ -29,6 +29,7 @@ from resources.config.names import (
     planner_role,
     topic_name,
 )
+from resources.drivers.stack.change_sets import PREFIX
 
 # Whoever asks CloudFormation for drift must be able to read the resources that it compares; `doctor` asks for the rest.
 _READ_ACTIONS = """
@@ -233,6 +234,8 @@ def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: b
         allow(
             [f"cloudformation:{verb}" for verb in ("DescribeStacks", "GetTemplate", "ListStackResources")], bootstrap
         ),
+        # What CloudFormation found in a change set is asked for by the change set's own ARN.
+        allow(["cloudformation:DescribeEvents"], build_arn(env, "cloudformation", f"changeSet/{PREFIX}*")),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
         allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"}),
     ]

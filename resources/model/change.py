@@ -43,7 +43,8 @@ class Change:
     """What apply would do to one unit. `reason` says it in one line.
 
     `facts`: what the plan's digest covers beside the fields (hashes of a chart, of what it renders). `volatile`: paths
-    that differ each time they are rendered, left out of the comparison. `disrupts`: sentences on what restarts."""
+    that differ each time they are rendered, left out of the comparison. `disrupts`: sentences on what restarts.
+    `warnings`: what AWS warns of, in its words: nothing that an approval is of."""
 
     action: Action
     fields: tuple[FieldChange, ...] = ()
@@ -51,6 +52,7 @@ class Change:
     facts: Mapping[str, str] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     disrupts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:

@@ -3,7 +3,7 @@
 import ministack.app as application
 
 from . import ec2_filters, ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
-from .cloudformation import delete, engine, guards, replacement, resource_graph, retry
+from .cloudformation import delete, early_validation, engine, guards, replacement, resource_graph, retry
 from .cloudformation.types import ec2, eks, eks_access, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
@@ -67,6 +67,7 @@ def install() -> None:
     retry.install()
     drift_readers.install()
     drift_reversal.install()
+    early_validation.install()
     guards.install()
     cloudtrail.install()
     persistence.install()

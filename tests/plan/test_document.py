@@ -46,6 +46,19 @@ def test_plan_document_matches_schema(sandbox_env: Environment) -> None:
     assert document["changes"][1]["fields"][0]["after"] == "⟦network.vpc_id⟧"
 
 
+def test_warnings_are_notes_that_no_approval_is_of(sandbox_env: Environment) -> None:
+    """What CloudFormation warns of comes and goes without a change of the plan."""
+    quiet = whole(sandbox_env)
+    field = FieldChange("a", 1, 2)
+    warned = planned("network", field)
+    warned = replace(warned, change=replace(warned.change, warnings=("the bucket is not empty",)))
+    document = reported(sandbox_env, warned)
+    assert document["notes"] == [{"unit": "network", "note": "CloudFormation warns: the bucket is not empty"}]
+    assert faults(document) == []
+    assert document["digest"] == reported(sandbox_env, planned("network", field))["digest"]
+    assert quiet["notes"] == []
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -20,6 +20,7 @@ from resources.context import Context
 from resources.drivers.stack.fields import SECRET, template_body, template_digest
 from resources.drivers.stack.operations import Step, retained_resources
 from resources.drivers.stack.status import describe_stack
+from resources.drivers.stack.validation import list_findings
 from resources.model.errors import NotFound, OperationFailed, PipelineError, Refused
 from resources.model.outputs import plain_document
 from resources.model.specs import Stack
@@ -169,7 +170,8 @@ def _described(spec: Stack[Any], context: Context, name: str) -> DescribeChangeS
     reason = first.get("StatusReason", "no reason given")
     if any(phrase in reason for phrase in _NO_CHANGES):
         return None
-    raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}")
+    found = "".join(f"; {finding}" for finding in list_findings(context, first["ChangeSetId"], spec.name))
+    raise OperationFailed(f"the change set of stack {spec.name} failed: {reason}{found}")
 
 
 def drop_change_set(step: Step, context: Context, name: str) -> None:

@@ -32,6 +32,7 @@ from resources.drivers.stack.restore import (
     refuse_versions,
 )
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
+from resources.drivers.stack.validation import list_findings
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.drift import Drift, Finding
 from resources.model.errors import OperationFailed
@@ -183,6 +184,8 @@ class StackDriver(Driver[Stack[Any]]):
         change_set = make_change_set(step, context)
         if change_set is None:
             return
+        for warning in list_findings(context, change_set["ChangeSetId"], step.spec.name):
+            context.progress(f"warning of CloudFormation: {warning}")
         try:
             refuse_replacements(step.spec, change_set)
             context.before_change()

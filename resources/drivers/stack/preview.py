@@ -13,6 +13,7 @@ from resources.drivers.stack.comparison import Difference
 from resources.drivers.stack.fields import template_digest, wanted_fields
 from resources.drivers.stack.operations import NODE_GROUP, Step
 from resources.drivers.stack.status import accepts_updates
+from resources.drivers.stack.validation import list_findings
 from resources.model.change import Change, FieldChange, Observed
 from resources.model.errors import NotFound, Refused
 from resources.model.outputs import pending_fields
@@ -31,8 +32,8 @@ def preview_stack(
     drifted: tuple[Difference, ...],
     context: Context,
 ) -> Change:
-    """The change with the resources that an update touches, read from a change set that is deleted again; with what
-    `drifted` as far as CloudFormation puts it back.
+    """The change with the resources that an update touches and what CloudFormation and hooks warn of, read from a
+    change set that is deleted again; with what `drifted` as far as CloudFormation puts it back.
 
     A stack that is new, or that accepts no update now, keeps the comparison as it is; so does one whose values are not
     all known yet, or whose template would have to be stored first."""
@@ -46,6 +47,7 @@ def preview_stack(
     try:
         change_set = make_change_set(step, context)
         if change_set is not None:
+            change = replace(change, warnings=list_findings(context, change_set["ChangeSetId"], spec.name))
             drop_change_set(step, context, change_set["ChangeSetName"])
     except NotFound:
         return change  # another run executed a change set of its own just now, which deletes all others
