@@ -64,6 +64,10 @@ _MISSING = {
     "NoSuchBucket",
     "NoSuchHostedZone",
     "ChangeSetNotFound",
+    "FileSystemNotFound",
+    "MountTargetNotFound",
+    "LoadBalancerNotFound",
+    "TargetGroupNotFound",
     "404",
 }
 _THERE = {"PreconditionFailed"}
@@ -91,7 +95,7 @@ def translate_aws_error(error: Exception, doing: str) -> PipelineError:
             return AccessDenied(
                 text, next_step="check the roles of the environment and who you are: aws sts get-caller-identity"
             )
-        if code in _MISSING or "does not exist" in message:
+        if code in _MISSING or code.endswith(".NotFound") or "does not exist" in message:
             return NotFound(text)
         if code in _THERE or status == 412:
             return AlreadyThere(text)

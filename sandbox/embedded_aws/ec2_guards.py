@@ -40,6 +40,9 @@ def subnet_users(subnet_id: str) -> Iterator[str]:
     for instance in ec2._instances.values():
         if instance["SubnetId"] == subnet_id and instance["State"]["Name"] != "terminated":
             yield instance["InstanceId"]
+    for interface in ec2._network_interfaces.values():
+        if interface["SubnetId"] == subnet_id:
+            yield interface["NetworkInterfaceId"]
     for cluster in eks._clusters.values():
         if subnet_id in cluster["resourcesVpcConfig"]["subnetIds"]:
             yield cluster["arn"]
@@ -56,6 +59,9 @@ def security_group_users(group_id: str) -> Iterator[str]:
     for target in efs._mount_targets.values():
         if group_id in target.get("SecurityGroups", []):
             yield target["MountTargetId"]
+    for interface in ec2._network_interfaces.values():
+        if any(group["GroupId"] == group_id for group in interface.get("Groups", [])):
+            yield interface["NetworkInterfaceId"]
     for cluster in eks._clusters.values():
         if group_id in cluster["resourcesVpcConfig"]["securityGroupIds"]:
             yield cluster["arn"]

@@ -2,9 +2,20 @@
 
 import ministack.app as application
 
-from . import ec2_filters, ec2_guards, instance_types, load_balancers, persistence, request_log, sns_mail
+from . import (
+    ec2_filters,
+    ec2_guards,
+    ec2_interfaces,
+    instance_types,
+    load_balancers,
+    pending_deletions,
+    persistence,
+    request_log,
+    sns_mail,
+    stack_tags,
+)
 from .cloudformation import delete, early_validation, engine, guards, replacement, resource_graph, retry
-from .cloudformation.types import ec2, eks, eks_access, iam, logs, s3, secrets
+from .cloudformation.types import deletions, ec2, eks, eks_access, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
@@ -37,6 +48,10 @@ def install() -> None:
     logs.install()
     s3.install()
     secrets.install()
+    deletions.install()
+    stack_tags.install()
+    pending_deletions.install()
+    ec2_interfaces.install()
     ec2_guards.install()
     ec2_filters.install()
     enforcement.install()

@@ -28,6 +28,9 @@ def hosted_zone(env: Environment) -> Stack[HostedZoneOutputs]:
         "HostedZone",
         Name=env.hosted_zone.name,
         HostedZoneConfig=route53.HostedZoneConfiguration(Comment=f"Applications of {env.cluster_name}"),
+        # Its parent domain names this zone's name servers, by hand.
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
     )
     template.add_resource(zone)
     add_outputs(template, HostedZoneOutputs, zone_id=Ref(zone), name_servers=Join(",", GetAtt(zone, "NameServers")))

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.base import Driver
-from resources.drivers.stack.change_sets import drop_abandoned, drop_change_set, make_change_set, refuse_long_template
+from resources.drivers.stack.change_sets import drop_abandoned, refuse_long_template
 from resources.drivers.stack.cluster_guard import refuse_cluster_changes
 from resources.drivers.stack.comparison import ComparedStack
 from resources.drivers.stack.drift import stack_drift
+from resources.drivers.stack.execution import run_step
 from resources.drivers.stack.fields import mask_fields, wanted_fields
 from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
-from resources.drivers.stack.preview import preview_stack, refuse_replacements
+from resources.drivers.stack.preview import preview_stack
+from resources.drivers.stack.removal import destroy_stack, plan_stack_removal
 from resources.drivers.stack.restore import (
     compared_stack,
     drift_to_restore,
@@ -32,20 +34,16 @@ from resources.drivers.stack.restore import (
     refuse_versions,
 )
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
-from resources.drivers.stack.validation import list_findings
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.drift import Drift, Finding
 from resources.model.errors import OperationFailed
 from resources.model.outputs import Outputs
 from resources.model.reach import list_template_reach
+from resources.model.removal import Removal
 from resources.model.specs import Stack, output_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import (
-        DescribeChangeSetOutputTypeDef,
-        ExecuteChangeSetInputTypeDef,
-        OutputTypeDef,
-    )
+    from mypy_boto3_cloudformation.type_defs import OutputTypeDef
 
 
 class StackDriver(Driver[Stack[Any]]):
@@ -160,7 +158,7 @@ class StackDriver(Driver[Stack[Any]]):
         compared = None if status is None else planned_stack(spec, context)
         reverts = compared is not None and compared.comparison.reverts
         for step in self._steps(spec, compared, context, is_new=status is None):
-            self._change(replace(step, keeps_failure=step.keeps_failure or paused, reverts_drift=reverts), context)
+            run_step(replace(step, keeps_failure=step.keeps_failure or paused, reverts_drift=reverts), context)
         self._protect(spec, context)
         forget_comparison(context)
         if compared is not None and compared.comparison.drifted:
@@ -179,39 +177,18 @@ class StackDriver(Driver[Stack[Any]]):
             return (Step(spec, "UPDATE"),)
         return update_steps(spec, live.desired, moved_already(compared, wanted) if compared else frozenset())
 
-    def _change(self, step: Step, context: Context) -> None:
-        context.before_change()
-        change_set = make_change_set(step, context)
-        if change_set is None:
-            return
-        for warning in list_findings(context, change_set["ChangeSetId"], step.spec.name):
-            context.progress(f"warning of CloudFormation: {warning}")
-        try:
-            refuse_replacements(step.spec, change_set)
-            context.before_change()
-        except BaseException:
-            drop_change_set(step, context, change_set["ChangeSetName"])
-            raise
-        self._execute(step, context, change_set)
+    def plan_removal(self, spec: Stack[Any], context: Context, *, delete_data: bool) -> Removal:
+        """The stack's resources, and of the cluster's stack what the cluster leaves; data is kept. Raises AccessDenied,
+        Transient."""
+        return plan_stack_removal(spec, context, delete_data=delete_data)
 
-    def _execute(self, step: Step, context: Context, change_set: DescribeChangeSetOutputTypeDef) -> None:
-        spec, stack_id = step.spec, change_set["StackId"]
-        request: ExecuteChangeSetInputTypeDef = {
-            "StackName": spec.name,
-            "ChangeSetName": change_set["ChangeSetName"],
-        }
-        if step.keeps_failure:
-            request["DisableRollback"] = True
-        events = EventStream(context, stack_id, spec.name)
-        events.skip_old()
-        with aws_call(f"executing the change set of stack {spec.name}"):
-            context.aws.client("cloudformation").execute_change_set(**request)
-        status = events.follow(spec.timeout)
-        if status != f"{step.kind}_COMPLETE":
-            raise OperationFailed(
-                f"stack {spec.name} ended in {status}: {events.first_failure()}",
-                next_step=f"fix the cause and deploy again: eks-assets deploy {context.env.name}",
-            )
+    def destroy(self, spec: Stack[Any], context: Context, *, delete_data: bool) -> None:
+        """Lift the stack's protection, delete it, and with `delete_data` what it keeps.
+
+        Raises OperationFailed (with the first resource that failed and its reason, or with what keeps a VPC),
+        WaitTimeout, AccessDenied, Transient."""
+        destroy_stack(spec, context, delete_data=delete_data)
+        forget_comparison(context)
 
     def _protect(self, spec: Stack[Any], context: Context) -> None:
         client = context.aws.client("cloudformation")

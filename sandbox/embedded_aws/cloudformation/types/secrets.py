@@ -7,7 +7,7 @@ import string
 from ministack.services import secretsmanager
 from ministack.services.cloudformation import changesets, provisioners
 
-from ..resource_handlers import Created, Properties, ResourceFailure, register, succeed
+from ..resource_handlers import Created, Properties, ResourceFailure, refuse, register, succeed
 
 _KINDS = (
     ("ExcludeLowercase", string.ascii_lowercase),
@@ -66,6 +66,11 @@ def _name_of(arn: str) -> str:
 
 def _create(logical_id: str, props: Properties, stack: str) -> Created:
     name = props.get("Name")
+    if name and (secretsmanager._secrets.get(name) or {}).get("DeletedDate"):
+        raise refuse(
+            "You can't create this secret because a secret with this name is already scheduled for deletion.",
+            "SecretsManager",
+        )
     if name and name in secretsmanager._secrets:
         raise ResourceFailure(
             f"Resource of type 'AWS::SecretsManager::Secret' with identifier '{name}' already exists."
