@@ -172,7 +172,7 @@ def _providers(context: Context) -> Iterator[Orphan]:
     for one in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         if f"/oidc.eks.{context.env.region}." not in one["Arn"]:
             continue
-        tags = tag_map(client.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=one["Arn"]))
+        tags = tag_map(client.get_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"]))
         if _STACK_TAG not in tags and (owner := owning_tag(tags, context.env.cluster_name)):
             yield Orphan("AWS::IAM::OIDCProvider", one["Arn"], owner)
 

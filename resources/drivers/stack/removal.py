@@ -133,8 +133,8 @@ def _retain_data(stack: StackTypeDef, spec: Stack[Any], parts: list[Part], conte
 
 
 def _retaining(template: Mapping[str, Any], logical_ids: set[str]) -> dict[str, Any]:
-    """The template under which these stay. CloudFormation takes no change of a DeletionPolicy alone, so a note in the
-    resource's metadata changes with it."""
+    """The template under which these stay. CloudFormation has long taken a change of a DeletionPolicy alone for none
+    (cloudformation-coverage-roadmap#1543), so a note in the resource's metadata changes with it."""
     changed = copy.deepcopy(dict(template))
     for logical_id in logical_ids:
         resource = changed["Resources"][logical_id]
