@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from resources.aws.errors import aws_call
@@ -54,17 +54,28 @@ def undeclared_resources(specs: Collection[Spec[Any]], context: Context) -> Drif
     """The resources that belong to none of these specs, which are all of the environment's. What may not be listed is
     unchecked. Raises Transient."""
     declared = _declared(specs, context)
-    resources, unchecked = _list_resources(declared, context)
+    resources, unchecked = list_resources(declared, context)
     return Drift(tuple(_finding(one) for one in resources if is_undeclared(one, declared, context)), tuple(unchecked))
 
 
 def list_surroundings(specs: Collection[Spec[Any]], context: Context) -> list[str]:
     """The ids of what has the environment's tag or lies in its VPC, whoever made it, as far as it may be listed. Raises
     Transient."""
-    return [one.physical_id for one in _list_resources(_declared(specs, context), context)[0]]
+    return [one.physical_id for one in list_resources(_declared(specs, context), context)[0]]
 
 
-def _list_resources(declared: Declared, context: Context) -> tuple[list[Resource], list[Unchecked]]:
+def list_existing(context: Context) -> tuple[list[Resource], list[Unchecked]]:
+    """What has the environment's tag, or is or lies in its VPC or cluster, and what may not be listed, whoever made it.
+    Raises Transient."""
+    declared = _declared((), context)
+    if declared.vpc is None:
+        return list_resources(declared, context)
+    made = declared.made_vpc or context.env.network.create is not None
+    resources, unchecked = list_resources(replace(declared, made_vpc=made), context)
+    return [*resources, *([Resource(_VPC, declared.vpc)] if made else [])], unchecked
+
+
+def list_resources(declared: Declared, context: Context) -> tuple[list[Resource], list[Unchecked]]:
     """What exists where something undeclared could be, and what may not be listed."""
     resources: dict[str, Resource] = {}
     unchecked: list[Unchecked] = []

@@ -12,6 +12,7 @@ from resources.context import Context
 from resources.drivers.stack.driver import StackDriver
 from resources.model.removal import Removal
 from resources.model.specs import Stack
+from resources.undeclared.inventory import list_left
 from tests.bootstrap.bootstrapped_account import bootstrapped, make_stacks
 
 
@@ -43,3 +44,7 @@ def test_a_whole_environment_goes(tmp_path: Path) -> None:
         for spec in specs:
             driver.destroy(spec, context, delete_data=True)
         assert {driver.plan_removal(spec, context, delete_data=True) for spec in specs} == {Removal()}
+        left = list_left(context)
+        others = [str(one) for one in left if not (one.bootstrap or one.waits)]
+        assert others == ["AWS::SSM::Parameter /demo/sandbox/eks/oidc-id"]  # of a unit that is no stack
+        assert {one.kind for one in left if one.waits} == {"AWS::KMS::Key", "AWS::SecretsManager::Secret"}
