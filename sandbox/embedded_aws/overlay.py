@@ -15,7 +15,7 @@ from . import (
     stack_tags,
 )
 from .cloudformation import delete, early_validation, engine, guards, replacement, resource_graph, retry
-from .cloudformation.types import deletions, ec2, eks, eks_access, iam, logs, s3, secrets
+from .cloudformation.types import deletions, ec2, eks, eks_access, hosted_zones, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
@@ -49,6 +49,7 @@ def install() -> None:
     s3.install()
     secrets.install()
     deletions.install()
+    hosted_zones.install()
     stack_tags.install()
     pending_deletions.install()
     ec2_interfaces.install()

@@ -44,7 +44,7 @@ def test_a_whole_environment_goes(tmp_path: Path) -> None:
         for spec in specs:
             driver.destroy(spec, context, delete_data=True)
         assert {driver.plan_removal(spec, context, delete_data=True) for spec in specs} == {Removal()}
-        left = list_left(context)
-        others = [str(one) for one in left if not (one.bootstrap or one.waits)]
+        inventory = list_left(context)
+        others = [str(one) for one in inventory if not (one.bootstrap or one.waits)]
         assert others == ["AWS::SSM::Parameter /demo/sandbox/eks/oidc-id"]  # of a unit that is no stack
-        assert {one.kind for one in left if one.waits} == {"AWS::KMS::Key", "AWS::SecretsManager::Secret"}
+        assert {one.kind for one in inventory if one.waits} == {"AWS::KMS::Key", "AWS::SecretsManager::Secret"}

@@ -17,7 +17,7 @@ from resources.aws.dagster_clients import s3_client
 from resources.aws.errors import aws_call, error_code
 from resources.config.names import ledger_bucket
 from resources.context import Context
-from resources.drivers.stack.fields import SECRET, template_body, template_digest
+from resources.drivers.stack.fields import template_body, template_digest
 from resources.drivers.stack.operations import Step, retained_resources
 from resources.drivers.stack.status import describe_stack
 from resources.drivers.stack.validation import list_findings
@@ -102,9 +102,14 @@ def _request(step: Step, context: Context, name: str) -> CreateChangeSetInputTyp
     if step.kind == "CREATE":
         request["OnStackFailure"] = spec.on_failure
     if step.imports:
+        resources = plain_document(spec.template)["Resources"]
         request["ResourcesToImport"] = [
-            {"ResourceType": SECRET, "LogicalResourceId": logical_id, "ResourceIdentifier": {"Id": arn}}
-            for logical_id, arn in step.imports.items()
+            {
+                "ResourceType": resources[logical_id]["Type"],
+                "LogicalResourceId": logical_id,
+                "ResourceIdentifier": {"Id": one},
+            }
+            for logical_id, one in step.imports.items()
         ]
     if role := context.env.roles.cloudformation:
         request["RoleARN"] = role

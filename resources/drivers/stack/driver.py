@@ -19,7 +19,7 @@ from resources.drivers.stack.comparison import ComparedStack
 from resources.drivers.stack.drift import stack_drift
 from resources.drivers.stack.execution import run_step
 from resources.drivers.stack.fields import mask_fields, wanted_fields
-from resources.drivers.stack.operations import Step, create_steps, has_versions, retained_secrets, update_steps
+from resources.drivers.stack.operations import Step, create_steps, has_versions, list_retained, update_steps
 from resources.drivers.stack.preview import preview_stack
 from resources.drivers.stack.removal import destroy_stack, plan_stack_removal
 from resources.drivers.stack.restore import (
@@ -168,7 +168,7 @@ class StackDriver(Driver[Stack[Any]]):
         self, spec: Stack[Any], compared: ComparedStack | None, context: Context, *, is_new: bool
     ) -> tuple[Step, ...]:
         if is_new:
-            return create_steps(spec, retained_secrets(spec, context))
+            return create_steps(spec, list_retained(spec, context))
         wanted = wanted_fields(spec)
         if compared is not None:
             refuse_versions(spec, drift_to_restore(compared, wanted))

@@ -16,6 +16,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.stack.cluster_guard import CLUSTER
 from resources.drivers.stack.fields import SECRET
+from resources.drivers.stack.parts import list_zones
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.outputs import plain_document
 from resources.model.specs import Stack
@@ -27,9 +28,9 @@ VERSIONS = {CLUSTER: ("Version",), NODE_GROUP: ("Version", "ReleaseVersion")}
 
 @dataclass(frozen=True)
 class Step:
-    """One operation on a stack. `imports`: ARNs by logical id, of a step of kind IMPORT. `keeps_failure`: a failed step
-    is not rolled back, since a control plane that has been upgraded does not go back with the stack. `reverts_drift`:
-    what differs from the template is put back as well, not only what the template changes."""
+    """One operation on a stack. `imports`: identifiers by logical id, of a step of kind IMPORT. `keeps_failure`: a
+    failed step is not rolled back, since a control plane that has been upgraded does not go back with the stack.
+    `reverts_drift`: what differs from the template is put back as well, not only what the template changes."""
 
     spec: Stack[Any]
     kind: Kind
@@ -39,8 +40,8 @@ class Step:
 
 
 def create_steps(spec: Stack[Any], retained: Mapping[str, str]) -> tuple[Step, ...]:
-    """The creation of the stack. What was `retained` (ARNs by logical id) is imported first, without the stack's tags
-    and outputs, which an import may not bring; a cluster's protection follows once the cluster is there."""
+    """The creation of the stack. What was `retained` (identifiers by logical id) is imported first, without the stack's
+    tags and outputs, which an import may not bring; a cluster's protection follows once the cluster is there."""
     template = copy.deepcopy(plain_document(spec.template))
     resources = template.get("Resources", {})
     clusters = [resource["Properties"] for resource in resources.values() if resource.get("Type") == CLUSTER]
@@ -112,11 +113,23 @@ def retained_resources(spec: Stack[Any]) -> dict[str, dict[str, Any]]:
     return {name: resource for name, resource in resources.items() if resource.get("DeletionPolicy") in _RETAINED}
 
 
-def retained_secrets(spec: Stack[Any], context: Context) -> dict[str, str]:
-    """ARNs, by logical id, of the stack's secrets that exist already.
+def list_retained(spec: Stack[Any], context: Context) -> dict[str, str]:
+    """Identifiers, by logical id, of what outlived an earlier stack of this name and is taken up again: secrets, whose
+    names are taken, and the hosted zone, whose name servers its parent domain names.
 
-    Raises OperationFailed for one that is scheduled for deletion: its name is taken, and it cannot be imported."""
-    return {logical_id: arn for logical_id, name in _named(spec) if (arn := _arn(name, context)) is not None}
+    Raises OperationFailed for a secret that is scheduled for deletion, and for several zones of one name."""
+    zones: dict[str, list[str]] = {}
+    for logical_id, identifier in list_zones(spec, context):
+        zones.setdefault(logical_id, []).append(identifier)
+    for several in (identifiers for identifiers in zones.values() if len(identifiers) > 1):
+        raise OperationFailed(
+            f"stack {spec.name} has left several hosted zones: {', '.join(several)}",
+            next_step="delete those whose name servers the parent domain does not name, then deploy again: "
+            "aws route53 delete-hosted-zone --id ID",
+        )
+    kept = {logical_id: identifiers[0] for logical_id, identifiers in zones.items()}
+    arns = ((logical_id, _arn(name, context)) for logical_id, name in _named(spec))
+    return {**kept, **{logical_id: arn for logical_id, arn in arns if arn is not None}}
 
 
 def _named(spec: Stack[Any]) -> Iterator[tuple[str, str]]:

@@ -78,7 +78,7 @@ def live_template(name: str, context: Context) -> dict[str, Any]:
 def list_kept(spec: Stack[Any], parts: list[Part], context: Context) -> list[tuple[str, str]]:
     """The data, by type and physical id, that an earlier stack of this name has left: by its tags."""
     known = {part.physical_id for part in parts}
-    found = [*_tagged(spec, context), *_zones(spec, context)]
+    found = [*_tagged(spec, context), *((_ZONE, identifier) for _, identifier in list_zones(spec, context))]
     return [one for one in dict.fromkeys(found) if one[1] not in known and is_there(*one, context)]
 
 
@@ -95,11 +95,11 @@ def _tagged(spec: Stack[Any], context: Context) -> Iterator[tuple[str, str]]:
                 yield kind, arn if kind.endswith("::Secret") else name.removeprefix(begin).removesuffix(":*")
 
 
-def _zones(spec: Stack[Any], context: Context) -> Iterator[tuple[str, str]]:
-    """The zones that the stack's template would make, and that carry the environment's tag. Route 53 is asked itself:
-    where it is listed by tag depends on the region."""
+def list_zones(spec: Stack[Any], context: Context) -> Iterator[tuple[str, str]]:
+    """Logical id and id of the zones that exist of those that the stack's template would make, with the environment's
+    tag. Route 53 is asked itself: where it is listed by tag depends on the region."""
     client: Any = context.aws.client("route53")
-    for resource in spec.template.get("Resources", {}).values():
+    for logical_id, resource in spec.template.get("Resources", {}).items():
         name = resource.get("Properties", {}).get("Name")
         if resource.get("Type") != _ZONE or not isinstance(name, str):
             continue
@@ -110,4 +110,4 @@ def _zones(spec: Stack[Any], context: Context) -> Iterator[tuple[str, str]]:
                 answer = client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=identifier)
                 tags = {tag["Key"]: tag["Value"] for tag in answer["ResourceTagSet"]["Tags"]}
                 if tags.get(ENVIRONMENT_TAG) == context.env.name:
-                    yield _ZONE, identifier
+                    yield logical_id, identifier

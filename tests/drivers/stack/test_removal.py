@@ -278,3 +278,54 @@ def test_data_of_a_failed_deletion_is_kept_by_the_next(stacks: Stacks) -> None:
     assert status(stacks) in (None, "DELETE_COMPLETE")
     assert client(stacks, "s3").get_object(Bucket="demo-own", Key="object")["Body"].read() == b"data"
     destroy(stacks, other)
+
+
+def test_a_later_deploy_takes_the_zone_up_again(stacks: Stacks) -> None:
+    """The zone that was kept, with its records and name servers, is the new stack's: nobody delegates again."""
+    spec = stacks.spec({"Zone": kept(ZONE, Name="own.test.")}, tags={ENVIRONMENT_TAG: stacks.env.name})
+    stacks.deploy(spec)
+    route53 = client(stacks, "route53")
+    (before,) = route53.list_hosted_zones()["HostedZones"]
+    destroy(stacks, spec)
+    stacks.deploy(spec)
+    assert [zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]] == [before["Id"]]
+    assert kinds(plan(stacks, spec, delete_data=False).keeps) == [ZONE]
+    assert stacks.plan(spec).action == "none"
+    route53.create_hosted_zone(Name="own.test.", CallerReference="two")
+    destroy(stacks, spec)
+    stacks.deploy(spec)  # a zone without the environment's tag is somebody else's
+    destroy(stacks, spec, delete_data=True)
+    (theirs,) = route53.list_hosted_zones()["HostedZones"]
+    assert theirs["Id"] != before["Id"]
+    route53.delete_hosted_zone(Id=theirs["Id"])
+
+
+def test_killed_before_any_change_a_rerun_continues(stacks: Stacks) -> None:
+    """A run that may make one change, then dies: as many of them as it takes end where one whole run would."""
+
+    class OneChange:
+        left = 1
+
+        def check(self) -> None:
+            if not self.left:
+                raise LeaseHeld("killed")
+            self.left -= 1
+
+    spec = data(stacks, protected=True)
+    stacks.deploy(spec)
+    fill(stacks)
+    runs = 1
+    try:
+        while True:
+            stacks.context.lease = OneChange()
+            try:
+                destroy(stacks, spec, delete_data=True)
+                break
+            except LeaseHeld:
+                runs += 1
+                assert runs < 30
+    finally:
+        stacks.context.lease = None
+    assert runs > len(DATA)
+    assert plan(stacks, spec, delete_data=True) == Removal()
+    assert status(stacks) in (None, "DELETE_COMPLETE")
