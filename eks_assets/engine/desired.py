@@ -14,7 +14,7 @@ from eks_assets.graph.unit import AnyUnit
 from resources.context import Context
 from resources.drivers.git.merge import load_reading
 from resources.model.outputs import Outputs
-from resources.model.specs import AnyGitTree, GitManifests, GitTree, HelmRelease, Spec
+from resources.model.specs import AnyGitTree, GitManifests, GitTree, HelmRelease, Spec, Stack
 from resources.records.rollbacks import Hold, Rollback, current_rollback
 
 
@@ -40,6 +40,8 @@ def desired_spec(registry: Registry, unit: AnyUnit, outputs: Mapping[str, Output
         return _restored(spec, hold, context)
     if hold is not None and hold.spec is not None:
         spec = revive_spec(load_kept_spec(context, hold.spec), spec, context)
+        if isinstance(spec, Stack):
+            spec = spec.model_copy(update={"lowers_version": True})
         if isinstance(spec, HelmRelease) and hold.chart is not None:
             spec = spec.model_copy(update={"digest": hold.chart})
     if isinstance(spec, GitManifests):

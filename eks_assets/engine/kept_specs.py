@@ -25,7 +25,7 @@ from resources.records.digest_key import create_digest_key, load_digest_key
 from resources.records.ledger import read_key, write_once
 
 # Fields of specs that say how something is applied, not what.
-_HOW = ("timeout", "on_failure", "may_replace")
+_HOW = ("timeout", "on_failure", "may_replace", "lowers_version")
 # Fields that name what another unit makes: that unit's hold says which.
 _FOLLOWING = ("tree", "commit")
 _HASH = re.compile(r"hmac-sha256:[0-9a-f]{64}|" + re.escape(MASK))

@@ -4,7 +4,7 @@ ledger; the loop that applies it is the one of every deploy."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from resources.context import NO_RUN, Context
 from resources.drivers.git.restore import find_restore
+from resources.drivers.stack.version_rollback import WINDOW, is_lower
 from resources.model.errors import ConfigError, NotFound, PipelineError
-from resources.model.specs import GitTree, Lookup, Probes
+from resources.model.specs import GitManifests, GitTree, Lookup, Probes, Spec, Stack
 from resources.records.applied_units import last_entry, last_success
 from resources.records.rollbacks import Hold, Rollback, current_rollback, new_rollback
 from resources.records.validations import list_validations
@@ -42,11 +43,12 @@ class Target:
 @dataclass(frozen=True)
 class Step:
     """What becomes of one unit that was changed since. `hold`: what it goes back to; None where it stays, for
-    `reason`."""
+    `reason`. `until`: when it can go back no more."""
 
     unit: str
     hold: Hold | None = None
     reason: str = ""
+    until: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,23 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
         return Step(unit.name, reason="the ledger does not say what was applied then")
     try:
         spec = render_spec(registry, context.env, unit, known_outputs(registry, unit, context))
-        revive_spec(load_kept_spec(context, then["spec"]), spec, context)
+        before = revive_spec(load_kept_spec(context, then["spec"]), spec, context)
     except PipelineError as error:
         return Step(unit.name, reason=error.message)
-    return Step(unit.name, _hold(registry, context, target, unit, spec=then["spec"], chart=then.get("chart")))
+    until = _limit(before, spec, dt.datetime.fromisoformat(now["at"]))
+    if until is not None and until < dt.datetime.now(dt.UTC):
+        return Step(
+            unit.name, reason=f"EKS takes a version back for {WINDOW.days} days, which ended at {until:%F %R} UTC"
+        )
+    hold = _hold(registry, context, target, unit, spec=then["spec"], chart=then.get("chart"))
+    return Step(unit.name, hold, until=until)
+
+
+def _limit(then: Spec[Any], now: Spec[Any], changed_at: dt.datetime) -> dt.datetime | None:
+    """Until when it can go back; None: without a limit."""
+    if isinstance(then, Stack) and isinstance(now, Stack) and is_lower(then, now):
+        return changed_at + WINDOW
+    return None
 
 
 def _branch_step(registry: Registry, context: Context, target: Target, unit: AnyUnit, *, is_known: bool) -> Step | None:
@@ -189,3 +204,17 @@ def build_rollback(context: Context, plan: RollbackPlan, who: str) -> Rollback:
     own = {hold.unit for hold in plan.holds}
     kept = tuple(hold for hold in before.holds if hold.unit not in own) if before else ()
     return new_rollback(context, who, plan.target.run, (*kept, *plan.holds))
+
+
+def order_rollback(registry: Registry, back: Collection[str], names: Sequence[str]) -> list[list[str]]:
+    """The units `names`, in the order of the graph, as those that are launched together, one after the other: what goes
+    `back` before what it needs (nodes before the control plane), then all that follows from it."""
+    first = [n for n in names if n in back and not issubclass(registry[n].spec_type, GitManifests | GitTree)]
+    levels: dict[str, int] = {}
+    for name in reversed(first):
+        after = (levels[other] for other in registry.descendants([name]) & levels.keys())
+        levels[name] = max(after, default=-1) + 1
+    layers = [
+        [n for n in reversed(first) if levels[n] == level] for level in range(max(levels.values(), default=-1) + 1)
+    ]
+    return [layer for layer in (*layers, [n for n in names if n not in levels]) if layer]

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eks_assets.engine.planner import plan_environment
-from eks_assets.engine.rollback import RollbackPlan, build_rollback
+from eks_assets.engine.rollback import RollbackPlan, build_rollback, order_rollback
 from eks_assets.engine.runner import Result, run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
-from eks_assets.plan.unit_plan import EnvironmentPlan
 from resources.context import Context
 from resources.model.errors import OperationFailed, PipelineError
 from resources.notifications.rollback_messages import rollback_ended, rollback_started
@@ -55,9 +54,9 @@ def end_rollback(context: Context, record: Rollback, outcome: str, failed: dict[
 def run_rollback(
     registry: Registry, context: Context, plan: RollbackPlan, who: str, *, undo: bool = False
 ) -> Iterator[UnitEnd]:
-    """Roll back what the plan holds, and what reads from it, each unit after those that it needs. What fails stops what
-    comes after it, and nothing else. `undo`: the units of the plan alone, each before those that it needs, until one
-    fails: as a deploy that has just failed is taken back.
+    """Roll back what the plan holds, each unit before those that it needs, then what reads from it. What fails stops
+    what depends on it or what it needs, and nothing else. `undo`: the units of the plan alone, until one fails: as a
+    deploy that has just failed is taken back.
 
     Raises LeaseHeld where another run holds the environment, OperationFailed where something cannot be planned,
     NotFound, AccessDenied, Transient."""
@@ -69,19 +68,14 @@ def run_rollback(
         if planned.errors:
             raise OperationFailed("\n".join(f"{u.unit}: {u.error.message}" for u in planned.errors if u.error))
         ends: dict[str, UnitEnd] = {}
-        for name in _order(registry, planned, back, undo=undo):
-            before = ends if undo else registry.needs[name]
-            stopped = any(need in ends and not ends[need].is_good for need in before)
+        names = [name for name in planned.to_run(registry) if not undo or name in back]
+        for name in (name for layer in order_rollback(registry, back, names) for name in layer):
+            before = ends if undo else {*registry.needs[name], *registry.descendants([name])} - {name}
+            stopped = any(other in ends and not ends[other].is_good for other in before)
             ends[name] = UnitEnd(registry[name]) if stopped else _run(registry, registry[name], context)
             yield ends[name]
         failed = {name: end.reason for name, end in ends.items() if not end.is_good}
         end_rollback(context, record, "failed" if failed else "done", failed)
-
-
-def _order(registry: Registry, planned: EnvironmentPlan, back: list[str], *, undo: bool) -> list[str]:
-    if not undo:
-        return list(planned.to_run(registry))
-    return [name for name in reversed(planned.to_run(registry)) if name in back]
 
 
 def _run(registry: Registry, unit: AnyUnit, context: Context) -> UnitEnd:

@@ -41,6 +41,7 @@ class Stack(Spec[O_co], Generic[O_co]):
     `may_replace`: logical ids whose replacement is harmless; every other replacement is refused in a plan.
     `policy`: stack policy, set once the stack exists. Tags propagate to every resource: keep them constant.
     `timeout`: seconds until a wait for the stack gives up.
+    `lowers_version`: a cluster in it goes back one Kubernetes version where the template says so, in a rollback.
     """
 
     name: str = ""
@@ -52,6 +53,7 @@ class Stack(Spec[O_co], Generic[O_co]):
     policy: dict[str, Any] | None = None
     protected: bool = True
     timeout: float = 1800.0
+    lowers_version: bool = False
 
 
 def output_key(field: str) -> str:

@@ -17,6 +17,7 @@ from eks_assets.engine.rollback import (
     build_rollback,
     find_target,
     keep_reversible,
+    order_rollback,
     plan_rollback,
     target_before,
 )
@@ -24,6 +25,7 @@ from eks_assets.engine.rollback_run import run_rollback
 from eks_assets.engine.runner import run_unit
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
+from eks_assets.units import load_registry
 from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Environment, Roles
 from resources.context import Context
@@ -209,3 +211,13 @@ def test_failed_deploy_is_taken_back_in_reverse_order(platform: Platform) -> Non
     assert [(end.unit.name, end.is_good) for end in ends] == [("parameter", True), ("queue", True)]
     assert platform.live == (99, "two")
     assert set(platform.deploy("fourth").values()) == {"none"}
+
+
+def test_what_needs_something_goes_back_before_it() -> None:
+    """Nodes before the control plane; the branch, and what follows from all of it, afterwards."""
+    registry = load_registry()
+    back = {"cluster", "node_groups", "loki", "application_config", "product_applications"}
+    names = [unit.name for unit in registry.units if unit.name in back | {"validation"}]
+    *first, last = order_rollback(registry, back, names)
+    assert [set(layer) for layer in first] == [{"loki"}, {"node_groups"}, {"cluster"}]
+    assert last == ["application_config", "product_applications", "validation"]

@@ -81,6 +81,7 @@ def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:
     target = steps.target
     lines = [f"{name}: rollback to the end of run {target.run[:8]} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
     lines += [f"  goes back: {', '.join(hold.unit for hold in steps.holds)}"] if steps.holds else []
+    lines += [f"  {s.unit} can go back until {s.until:%Y-%m-%d %H:%M} UTC" for s in steps.steps if s.until]
     lines += [f"  stays: {step.unit}: {escape_line(step.reason)}" for step in steps.stays]
     if not steps.steps:
         lines.append("  nothing has changed since; --to RUN goes back further (eks-assets history shows runs)")

@@ -6,8 +6,9 @@ import datetime as dt
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
@@ -18,7 +19,7 @@ from eks_assets.cli.runs.approval_stop import stop_at_gate
 from eks_assets.cli.runs.denied_calls import find_denied_calls
 from eks_assets.cli.runs.event_log import Event, EventLog, event_log, run_finished
 from eks_assets.cli.runs.launcher import Launcher
-from eks_assets.cli.runs.result import DeployResult
+from eks_assets.cli.runs.result import DeployResult, UnitResult
 from eks_assets.engine.planner import plan_environment
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
@@ -30,6 +31,8 @@ from resources.doctor.preflight import refuse_certain_failures
 from resources.model.display import escape_lines
 from resources.model.errors import PipelineError, Transient
 from resources.model.specs import Stack
+
+Order: TypeAlias = Callable[[list[str]], list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,11 @@ def deploy_units(
     context: Context,
     chosen: Collection[str] | None,
     before: Callable[[Context], None] = lambda _: None,
+    order: Order = lambda names: [names],
 ) -> DeployResult:
     """Plan, and launch what has something to do of all units or those `chosen`. `before`: called with the environment
-    held, once it is certain that something is launched.
+    held, once it is certain that something is launched; `order`: the units that are launched together, one after the
+    other.
 
     Raises PipelineError where something cannot be planned or would fail for certain: nothing is started then."""
     registry = launcher.registry
@@ -92,11 +97,11 @@ def deploy_units(
     if any(unit.unit in names and isinstance(unit.spec, Stack) for unit in plan.units):
         check_boundaries(context)
         refuse_certain_failures(context, names)
-    return _run(launcher, plan, names, before) if names else DeployResult(len(plan.units))
+    return _run(launcher, plan, names, before, order) if names else DeployResult(len(plan.units))
 
 
 def _run(
-    launcher: Launcher, plan: EnvironmentPlan, names: list[str], before: Callable[[Context], None]
+    launcher: Launcher, plan: EnvironmentPlan, names: list[str], before: Callable[[Context], None], order: Order
 ) -> DeployResult:
     """Run those units that need no approval, then those behind the gate that are approved, and what depends on them."""
     env, registry, console, log = launcher.env, launcher.registry, launcher.console, launcher.log
@@ -109,14 +114,29 @@ def _run(
             log(Event("planned", f"{len(free)} of {len(plan.units)} units have something to do"))
         # What lies behind the gate has not run yet, so the end of this run is not the deploy's.
         tags = {} if len(free) == len(names) else {OUTCOME_TAG: WAITING}
-        rows = launcher.run(free, tags) if free else {}
+        rows = _launch(launcher, order(free), tags) if free else {}
         # What another unit's change has turned into one of identity or reach has stopped at the gate by itself.
         stopped = any(unit.state == WAITING for unit in rows.values())
         if not stopped and (len(free) == len(names) or any(unit.state != "done" for unit in rows.values())):
             return DeployResult(len(plan.units), rows)
         gate = stop_at_gate(registry, env, plan, console, log, stopped=stopped)
         behind = [name for name in gate.names if name in names]
-        return DeployResult(len(plan.units), rows | (launcher.run(behind) if behind else {}), gate.waiting)
+        return DeployResult(
+            len(plan.units), rows | (_launch(launcher, order(behind), {}) if behind else {}), gate.waiting
+        )
+
+
+def _launch(launcher: Launcher, batches: list[list[str]], tags: Mapping[str, str]) -> dict[str, UnitResult]:
+    """Launch one after the other, until one of them does not end well."""
+    rows: dict[str, UnitResult] = {}
+    for number, batch in enumerate(batches):
+        if any(unit.state != "done" for unit in rows.values()):
+            left = (name for names in batches[number:] for name in names)
+            return rows | {name: UnitResult("skipped", "it waits for what goes back before it") for name in left}
+        # What is launched after it has not run yet, so the end of this run is not the end of all.
+        more = {OUTCOME_TAG: WAITING} if number < len(batches) - 1 else {}
+        rows |= launcher.run(batch, {**tags, **more})
+    return rows
 
 
 def refuse_errors(plan: EnvironmentPlan) -> None:

@@ -23,9 +23,11 @@ _FIXED = (
 )
 
 
-def refuse_cluster_changes(stack: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def refuse_cluster_changes(
+    stack: str, before: Mapping[str, Any], after: Mapping[str, Any], *, may_lower: bool = False
+) -> None:
     """Raises Refused where a template change would replace a cluster, remove it, or move its Kubernetes version
-    otherwise than one minor up. `before` and `after` are whole templates."""
+    otherwise than one minor up (`may_lower`: or down). `before` and `after` are whole templates."""
     wanted = after.get("Resources", {})
     for logical_id, resource in before.get("Resources", {}).items():
         if resource.get("Type") != CLUSTER:
@@ -40,7 +42,10 @@ def refuse_cluster_changes(stack: str, before: Mapping[str, Any], after: Mapping
                 next_step="undo that change; what it sets is fixed for the life of a cluster. "
                 "Another value takes another environment with a cluster of its own",
             )
-        _refuse_version(str(old.get("Name", logical_id)), old.get("Version"), new.get("Version"))
+        name, (then, now) = str(old.get("Name", logical_id)), (old.get("Version"), new.get("Version"))
+        is_one_down = None not in (minor_of(then), minor_of(now)) and (minor_of(then) or 0) - 1 == minor_of(now)
+        if not (may_lower and is_one_down):
+            _refuse_version(name, then, now)
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -64,7 +69,7 @@ def _words(value: Any) -> str:
 
 
 def _refuse_version(cluster: str, old: Any, new: Any) -> None:
-    before, after = _minor(old), _minor(new)
+    before, after = minor_of(old), minor_of(new)
     if before is None or after is None or after in (before, before + 1):
         return
     if after < before:
@@ -79,6 +84,7 @@ def _refuse_version(cluster: str, old: Any, new: Any) -> None:
     )
 
 
-def _minor(version: Any) -> int | None:
+def minor_of(version: Any) -> int | None:
+    """The minor of a Kubernetes version such as 1.34; None for anything else."""
     major, _, minor = str(version).partition(".")
     return int(minor) if major == "1" and minor.isdigit() else None

@@ -34,6 +34,7 @@ from resources.drivers.stack.restore import (
     refuse_versions,
 )
 from resources.drivers.stack.status import EventStream, describe_stack, must_be_recreated, refuse_stuck, wait_while_busy
+from resources.drivers.stack.version_rollback import lower_version
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed, diff
 from resources.model.drift import Drift, Finding
 from resources.model.errors import OperationFailed
@@ -98,7 +99,7 @@ class StackDriver(Driver[Stack[Any]]):
             why = "does not exist" if observed is None else f"is {observed.status} and has to be created again"
             return Change("create", mask_fields(diff({}, wanted), wanted["template"]), f"stack {spec.name} {why}")
         live = observed.desired["template"]
-        refuse_cluster_changes(spec.name, live, wanted["template"])
+        refuse_cluster_changes(spec.name, live, wanted["template"], may_lower=spec.lowers_version)
         fields = mask_fields(diff(observed.desired, wanted), live, wanted["template"])
         if drifted := drift_to_restore(observed, wanted):
             what = f"stack {spec.name}: {len(fields)} fields differ, {len(drifted)} more changed outside of it"
@@ -155,10 +156,15 @@ class StackDriver(Driver[Stack[Any]]):
             drop_abandoned(context, spec.name)
         # From UPDATE_FAILED, CloudFormation continues only by an operation that is not rolled back either.
         paused = status == "UPDATE_FAILED"
+        lowered = spec.lowers_version and status is not None and lower_version(spec, context)
+        if lowered:
+            forget_comparison(context)
+            self.observe_drift(spec, self.observe(spec, context), context, lambda _: False)
         compared = None if status is None else planned_stack(spec, context)
         reverts = compared is not None and compared.comparison.reverts
         for step in self._steps(spec, compared, context, is_new=status is None):
-            run_step(replace(step, keeps_failure=step.keeps_failure or paused, reverts_drift=reverts), context)
+            keeps = step.keeps_failure or paused
+            run_step(replace(step, keeps_failure=keeps, reverts_drift=reverts, leaves_cluster=lowered), context)
         self._protect(spec, context)
         forget_comparison(context)
         if compared is not None and compared.comparison.drifted:

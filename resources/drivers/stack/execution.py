@@ -11,6 +11,7 @@ from resources.drivers.stack.operations import Step
 from resources.drivers.stack.preview import refuse_replacements
 from resources.drivers.stack.status import EventStream
 from resources.drivers.stack.validation import list_findings
+from resources.drivers.stack.version_rollback import refuse_cluster_change
 from resources.model.errors import OperationFailed
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def run_step(step: Step, context: Context) -> None:
         context.progress(f"warning of CloudFormation: {warning}")
     try:
         refuse_replacements(step.spec, change_set)
+        if step.leaves_cluster:
+            refuse_cluster_change(change_set, step.spec.name)
         context.before_change()
     except BaseException:
         drop_change_set(step, context, change_set["ChangeSetName"])

@@ -30,13 +30,15 @@ VERSIONS = {CLUSTER: ("Version",), NODE_GROUP: ("Version", "ReleaseVersion")}
 class Step:
     """One operation on a stack. `imports`: identifiers by logical id, of a step of kind IMPORT. `keeps_failure`: a
     failed step is not rolled back, since a control plane that has been upgraded does not go back with the stack.
-    `reverts_drift`: what differs from the template is put back as well, not only what the template changes."""
+    `reverts_drift`: what differs from the template is put back as well, not only what the template changes.
+    `leaves_cluster`: a cluster in it has the template's version already, and nothing else of it may change."""
 
     spec: Stack[Any]
     kind: Kind
     imports: Mapping[str, str] = field(default_factory=dict)
     keeps_failure: bool = False
     reverts_drift: bool = False
+    leaves_cluster: bool = False
 
 
 def create_steps(spec: Stack[Any], retained: Mapping[str, str]) -> tuple[Step, ...]:
