@@ -81,7 +81,7 @@ def draw_architecture(contracts: Sequence[Mapping[str, Any]]) -> str:
     program, resources = layers_of(contracts), layers_of(contracts, "resources")
     waves = layers_of(contracts, "eks_assets.units")
     pure = set(next(c for c in contracts if c["name"] == "What is pure stays pure")["source_modules"])
-    drawing = Drawing(980, 510, "The layers of the program and of resources")
+    drawing = Drawing(980, 550, "The layers of the program and of resources")
     for x, heading in ((30, "The program"), (540, "resources")):
         drawing.text(x, 34, heading, size=16)
         drawing.text(x, 54, "a row may import the rows below it", size=11, color=PALE)

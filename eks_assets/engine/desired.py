@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eks_assets.engine.kept_specs import is_kept_spec, load_kept_spec, revive_spec
+from eks_assets.engine.kept_specs import HELD, is_kept_spec, load_kept_spec, revive_spec
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
@@ -39,7 +39,7 @@ def desired_spec(registry: Registry, unit: AnyUnit, outputs: Mapping[str, Output
     if isinstance(spec, GitTree):
         return _restored(spec, hold, context)
     if hold is not None and hold.spec is not None:
-        spec = revive_spec(load_kept_spec(context, hold.spec), spec, context)
+        spec = revive_spec(load_kept_spec(context, hold.spec, HELD), spec, context)
         if isinstance(spec, Stack):
             spec = spec.model_copy(update={"lowers_version": True})
         if isinstance(spec, HelmRelease) and hold.chart is not None:
@@ -55,7 +55,7 @@ def _standing_hold(registry: Registry, unit: AnyUnit, rollback: Rollback, contex
     if hold is None:
         return None
     alone = render_spec(registry, context.env, unit, {})
-    return hold if is_kept_spec(context, hold.held, alone) else None
+    return hold if is_kept_spec(context, hold.held, alone, HELD) else None
 
 
 def _restored(spec: AnyGitTree, hold: Hold | None, context: Context) -> Desired:

@@ -24,6 +24,7 @@ from resources.model.specs import Spec
 from resources.records.digest_key import create_digest_key, load_digest_key
 from resources.records.ledger import read_key, write_once
 
+_SPECS, HELD = "specs", "held"
 # Fields of specs that say how something is applied, not what.
 _HOW = ("timeout", "on_failure", "may_replace", "lowers_version")
 # Fields that name what another unit makes: that unit's hold says which.
@@ -45,11 +46,11 @@ def keep_spec(context: Context, spec: Spec[Any], secrets: Collection[str]) -> st
     return f"sha256:{digest}"
 
 
-def is_kept_spec(context: Context, digest: str, spec: Spec[Any]) -> bool:
+def is_kept_spec(context: Context, digest: str, spec: Spec[Any], folder: str = _SPECS) -> bool:
     """Whether the spec wants what the one wants that is kept under this digest, however either is applied. A field that
     the spec's type did not have then counts as its default; a secret is the same for a planner, who cannot tell. Raises
     NotFound, AccessDenied, Transient."""
-    kept = load_kept_spec(context, digest)
+    kept = load_kept_spec(context, digest, folder)
     document, key = _document(spec), load_digest_key(context)
     defaults = {name: field.get_default() for name, field in type(spec).model_fields.items() if not field.is_required()}
     then, now = {**_json(defaults), **kept["spec"]}, without_secrets(document, key)["spec"]
@@ -91,10 +92,16 @@ def _without_secrets(context: Context, spec: Spec[Any], secrets: Collection[str]
     return hidden
 
 
-def load_kept_spec(context: Context, digest: str) -> dict[str, Any]:
+def load_kept_spec(context: Context, digest: str, folder: str = _SPECS) -> dict[str, Any]:
     """The document that is kept under this digest: `type` and `spec`. Raises NotFound, AccessDenied, Transient."""
-    document: dict[str, Any] = json.loads(read_key(context, f"specs/{digest.removeprefix('sha256:')}.json"))
+    document: dict[str, Any] = json.loads(read_key(context, f"{folder}/{digest.removeprefix('sha256:')}.json"))
     return document
+
+
+def hold_spec(context: Context, digest: str) -> None:
+    """Have it under `held/` as well, where a planner reads it; of all others it reads none. Raises NotFound,
+    AccessDenied, Transient."""
+    write_once(context, f"{HELD}/{digest.removeprefix('sha256:')}.json", load_kept_spec(context, digest))
 
 
 def revive_spec(kept: Mapping[str, Any], now: Spec[Any], context: Context) -> Spec[Any]:

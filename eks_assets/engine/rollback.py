@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.declared import list_entries
-from eks_assets.engine.kept_specs import keep_spec, load_kept_spec, revive_spec
+from eks_assets.engine.kept_specs import hold_spec, keep_spec, load_kept_spec, revive_spec
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
@@ -193,6 +193,8 @@ def _hold(registry: Registry, context: Context, target: Target, unit: AnyUnit, *
     held = keep_spec(context, alone, Redaction(context, alone).secrets())
     if held is None:
         raise ConfigError(f"the ledger does not keep what the files want of {unit.name}")
+    for digest in filter(None, (held, wanted.get("spec"))):
+        hold_spec(context, digest)
     now = dt.datetime.now(dt.UTC)
     return Hold(unit=unit.name, held=held, since=now, run=target.run, **wanted)
 

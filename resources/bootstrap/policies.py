@@ -185,7 +185,7 @@ def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Do
     done, with the head of the chain; of git's credentials it reads those that may not write; it has no part in leases.
     `service_role`, `key`: the ARNs of the role that a change set names, and of the ledger's key."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
-    listed, read = ("uses", *HISTORY), ("pushes", "releases", "specs", *HISTORY)
+    listed, read = ("uses", *HISTORY), ("pushes", "releases", "held", *HISTORY)
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
         *_secrets(read_only_git_secret(env)),

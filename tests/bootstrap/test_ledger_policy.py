@@ -20,6 +20,7 @@ KEY = "rejections/0123.json"
 FOLDERS = (
     "changes",
     "drift",
+    "held",
     "rejections",
     "releases",
     "requests",
