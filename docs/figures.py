@@ -81,7 +81,7 @@ def draw_architecture(contracts: Sequence[Mapping[str, Any]]) -> str:
     program, resources = layers_of(contracts), layers_of(contracts, "resources")
     waves = layers_of(contracts, "eks_assets.units")
     pure = set(next(c for c in contracts if c["name"] == "What is pure stays pure")["source_modules"])
-    drawing = Drawing(980, 550, "The layers of the program and of resources")
+    drawing = Drawing(980, 554, "The layers of the program and of resources")
     for x, heading in ((30, "The program"), (540, "resources")):
         drawing.text(x, 34, heading, size=16)
         drawing.text(x, 54, "a row may import the rows below it", size=11, color=PALE)
@@ -93,8 +93,8 @@ def draw_architecture(contracts: Sequence[Mapping[str, Any]]) -> str:
     for number, part in enumerate((order[:3], order[3:])):
         words = " > ".join(part) + (" >" if number == 0 else "")
         drawing.text(30, bottom + 42 + 16 * number, words, size=11, color=PALE)
-    drawing.box(540, 480, 14, 14, FILL["pure"])
-    drawing.text(562, 492, "pure: reaches neither AWS nor the cluster", size=11, color=PALE)
+    drawing.box(540, 524, 14, 14, FILL["pure"])
+    drawing.text(562, 536, "pure: reaches neither AWS nor the cluster", size=11, color=PALE)
     return drawing.svg()
 
 
