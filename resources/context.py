@@ -57,9 +57,11 @@ class Context:
         run_id: str | None = None,
         *,
         planning: bool = False,
+        destroying: bool = False,
     ) -> Context:
-        """The environment as the deployer; `planning`: as the planner, where it names one, who changes nothing."""
-        return cls(env, Aws(env, planning=planning, run_id=run_id), progress, run_id)
+        """The environment as the deployer; `planning`: as the planner, where it names one, who changes nothing;
+        `destroying`: as the destroyer, where it names one."""
+        return cls(env, Aws(env, planning=planning, destroying=destroying, run_id=run_id), progress, run_id)
 
     @cached_property
     def cluster(self) -> ClusterAccess:

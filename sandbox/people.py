@@ -2,7 +2,7 @@
 
 | Name | May |
 |---|---|
-| `initiator` | start the pipeline: assume the pipeline, deployer and planner roles |
+| `initiator` | start the pipeline: assume the pipeline, deployer, planner and destroyer roles |
 | `alice`, `bob`, `carol` | approve and reject in every environment, and assume the roles below |
 | `outsider` | read parameters |
 | role `oncall` | approve; alice may assume it, under any session name, so the name proves nothing |
@@ -112,7 +112,7 @@ def _assuming() -> Document:
 
 
 def _starting() -> Document:
-    roles = [f"arn:aws:iam::{ACCOUNT}:role/*{kind}" for kind in ("-pipeline", "-deployer", "-planner")]
+    roles = [f"arn:aws:iam::{ACCOUNT}:role/*{kind}" for kind in ("-pipeline", "-deployer", "-planner", "-destroyer")]
     return _policy(_allow("sts:AssumeRole sts:TagSession", roles))
 
 

@@ -116,7 +116,8 @@ def _declared(
 
 def _roles(env: Environment) -> Iterator[str]:
     roles = env.roles
-    yield from filter(None, (roles.pipeline, roles.planner, roles.deployer.arn if roles.deployer else None))
+    acting = (role.arn for role in (roles.deployer, roles.destroyer) if role)
+    yield from filter(None, (roles.pipeline, roles.planner, *acting))
 
 
 def _of_aws(context: Context, declared: Declared, since: float) -> Iterator[Judged]:

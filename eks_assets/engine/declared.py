@@ -79,7 +79,8 @@ def _members(context: Context, name: str, identifier: str) -> list[Any]:
 def own_names(env: Environment) -> frozenset[str]:
     """What belongs to the environment and to no stack of it, or is named by ARN in calls about it."""
     roles = env.roles
-    arns = (roles.pipeline, roles.planner, roles.cloudformation, roles.deployer.arn if roles.deployer else None)
+    acting = (role.arn for role in (roles.deployer, roles.destroyer) if role)
+    arns = (roles.pipeline, roles.planner, roles.cloudformation, *acting)
     credentials = env.git.credentials if env.git else None
     secrets = (credentials.secret, credentials.read_only_secret) if credentials else ()
     parameters = (env.certificate_parameter, env.efs_parameter, env.oidc_parameter)

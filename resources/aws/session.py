@@ -127,9 +127,9 @@ class Aws:
     """Clients of one environment, made once each and safe to share between threads.
 
     Every call runs as `roles.deployer` (through `roles.pipeline` where given), with external id and session tags;
-    `planning`: as `roles.planner`, where the environment names one; `run_id`: the run that acts, which the names of
-    its sessions carry into CloudTrail and the cluster's audit log. The credentials refresh before the hour that a
-    chained session lasts is over.
+    `planning`: as `roles.planner`, `destroying`: as `roles.destroyer`, where the environment names one; `run_id`: the
+    run that acts, which the names of its sessions carry into CloudTrail and the cluster's audit log. The credentials
+    refresh before the hour that a chained session lasts is over.
     """
 
     def __init__(
@@ -139,13 +139,14 @@ class Aws:
         *,
         as_deployer: bool = True,
         planning: bool = False,
+        destroying: bool = False,
         run_id: str | None = None,
     ) -> None:
         self.env = env
         self._session_name = names.session_name(env.name, run_id)
         self.planning = planning and env.roles.planner is not None
         self.source = source or Source.of(env)
-        self._chain = _chain(env, planning) if as_deployer else []
+        self._chain = _chain(env, planning, destroying) if as_deployer else []
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._session: boto3.Session | None = None
@@ -266,7 +267,7 @@ def caller_arn(env: Environment) -> str:
         return Aws(env, as_deployer=False).client("sts").get_caller_identity()["Arn"]
 
 
-def _chain(env: Environment, planning: bool) -> list[tuple[str, str | None]]:
+def _chain(env: Environment, planning: bool, destroying: bool) -> list[tuple[str, str | None]]:
     """The roles to assume one after the other, with their external ids."""
     roles = env.roles
     if planning and roles.planner:
@@ -274,6 +275,7 @@ def _chain(env: Environment, planning: bool) -> list[tuple[str, str | None]]:
     chain: list[tuple[str, str | None]] = []
     if roles.pipeline and env.sandbox:
         chain.append((roles.pipeline, None))
-    if roles.deployer:
-        chain.append((roles.deployer.arn, roles.deployer.external_id))
+    acting = roles.destroyer if destroying and roles.destroyer else roles.deployer
+    if acting:
+        chain.append((acting.arn, acting.external_id))
     return chain

@@ -12,7 +12,7 @@ from troposphere import GetAtt, Sub
 
 from resources.cloudformation import Document, build_arn, deny
 from resources.config.environment import Environment
-from resources.config.names import cloudformation_role, deployer_role, pipeline_role, planner_role
+from resources.config.names import cloudformation_role, deployer_role, destroyer_role, pipeline_role, planner_role
 
 # What takes an object or its retention away, and what writes objects without PutObject.
 _ERASING = """
@@ -39,5 +39,5 @@ def append_only(env: Environment, title: str) -> list[Document]:
 
 
 def _pipeline_roles(env: Environment) -> list[Any]:
-    roles = (pipeline_role(env), deployer_role(env), planner_role(env), cloudformation_role(env))
+    roles = (pipeline_role(env), deployer_role(env), planner_role(env), cloudformation_role(env), destroyer_role(env))
     return [build_arn(env, "iam", f"role{role.path}{role.name}", region="") for role in roles if role is not None]

@@ -13,6 +13,7 @@ from resources.config.names import (
     RoleName,
     cloudformation_role,
     deployer_role,
+    destroyer_role,
     ledger_bucket,
     pipeline_role,
     planner_role,
@@ -108,8 +109,8 @@ def every_ledger(env: Environment) -> list[str]:
 def bootstrap_roles(env: Environment) -> list[str]:
     """The ARNs of the roles that bootstrap makes, and of the pipeline's where it is of another account."""
     own = [deployer_role(env), planner_role(env), cloudformation_role(env)]
-    if (pipeline := pipeline_role(env)) is not None:
-        own.append(pipeline)
+    pipeline = pipeline_role(env)
+    own += [role for role in (pipeline, destroyer_role(env)) if role is not None]
     elsewhere = [env.roles.pipeline] if pipeline is None and env.roles.pipeline else []
     return [*(role_arn(env, role) for role in own), *elsewhere]
 

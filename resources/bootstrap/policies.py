@@ -19,10 +19,12 @@ from resources.bootstrap.stack_rights import (
     parameter_arns,
     read_only_git_secret,
 )
+from resources.bootstrap.teardown_rights import TEARDOWN_ACTIONS, teardown_statements
 from resources.cloudformation import Document, allow, build_arn, cluster_arn, deny, policy_document
-from resources.config.environment import Environment
+from resources.config.environment import DeployerRole, Environment
 from resources.config.names import (
     deployer_role,
+    destroyer_role,
     gate_parameter,
     lease_table,
     ledger_bucket,
@@ -41,14 +43,15 @@ _READ_ACTIONS = """
     events:DescribeRule events:ListTagsForResource events:ListTargetsByRule
     iam:GetInstanceProfile iam:GetOpenIDConnectProvider iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
     iam:GetUser
-    iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListOpenIDConnectProviderTags iam:ListPolicyVersions
-    iam:ListRolePolicies iam:SimulateCustomPolicy iam:SimulatePrincipalPolicy
+    iam:ListAttachedRolePolicies iam:ListEntitiesForPolicy iam:ListInstanceProfile* iam:ListOpenIDConnectProvider*
+    iam:ListPolicyVersions iam:ListRole* iam:SimulateCustomPolicy iam:SimulatePrincipalPolicy
     kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListGrants kms:ListResourceTags
     logs:Describe* logs:GetDataProtectionPolicy logs:ListTagsForResource
     pricing:GetProducts
     route53:GetChange route53:GetHostedZone route53:ListHostedZones* route53:ListQueryLoggingConfigs
     route53:ListResourceRecordSets route53:ListTagsForResource
-    secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
+    s3:ListAllMyBuckets
+    secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy secretsmanager:ListSecrets
     servicequotas:GetAWSDefaultServiceQuota servicequotas:GetServiceQuota
     sns:GetDataProtectionPolicy sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic
     sns:ListTagsForResource
@@ -65,11 +68,12 @@ _DEPLOYING_ACTIONS = """
 """
 
 
-def deployer_trust(env: Environment, pipeline: Any) -> Document:
-    """Who may be the deployer: the pipeline role (`pipeline`: its ARN), in a sandbox the account too; with the external
-    id where the environment has one, and with no other session tag than the environment's name."""
+def deployer_trust(env: Environment, pipeline: Any, role: DeployerRole | None) -> Document:
+    """Who may be the deployer, or the destroyer (`role`: as the environment names it): the pipeline role (`pipeline`:
+    its ARN), in a sandbox the account too; with the external id where the role has one, and with no other session tag
+    than the environment's name."""
     principals = [pipeline, *([build_arn(env, "iam", "root", region="")] if env.sandbox else [])]
-    external_id = env.roles.deployer.external_id if env.roles.deployer else None
+    external_id = role.external_id if role else None
     condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
     return policy_document(_trusts(principals, "sts:AssumeRole", condition), _session_tags(principals))
 
@@ -99,8 +103,8 @@ def _trusts(principals: list[Any], action: str, condition: Document) -> Document
 
 
 def pipeline_statements(env: Environment) -> list[Document]:
-    """The pipeline role can do nothing but become the deployer or the planner."""
-    roles = [role_arn(env, role) for role in (deployer_role(env), planner_role(env))]
+    """The pipeline role can do nothing but become the deployer, the planner or the destroyer."""
+    roles = [role_arn(env, role) for role in (deployer_role(env), planner_role(env), destroyer_role(env)) if role]
     return [allow(["sts:AssumeRole", "sts:TagSession"], roles), no_grants(env), no_anchors(env)]
 
 
@@ -164,19 +168,38 @@ def cloudformation_statements(key: Any) -> list[Document]:
     return [_keeps_key(key)]
 
 
-def deployer_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
-    """The deployer asks CloudFormation, reads what exists, and writes the ledger. `service_role`, `key`: their ARNs."""
+def deployer_statements(env: Environment, service_role: Any) -> list[Document]:
+    """The deployer asks CloudFormation, reads what exists, and writes the ledger (`acting_statements`).
+    `service_role`: its ARN."""
     # A resource that a stack takes over gets the environment's tag, and with it the environment's rights over it.
-    taking_over = {"cloudformation:ImportResourceTypes": "AWS::SecretsManager::Secret"}
+    # Over the zones that its stack makes it has those anyway.
+    kinds = ["AWS::SecretsManager::Secret", *(["AWS::Route53::HostedZone"] if env.hosted_zone.create else [])]
+    taking_over = {"cloudformation:ImportResourceTypes": kinds if len(kinds) > 1 else kinds[0]}
     return [
         *_stacks(env, service_role, f"{_PLANNING_ACTIONS} {_DEPLOYING_ACTIONS}"),
         deny(["cloudformation:CreateChangeSet"], **{"ForAnyValue:StringNotEquals": taking_over}),
-        *_secrets(git_secrets(env)),
-        *_platform(env),
-        *_ledger(env, key),
         allow(_READ_BUCKETS, loki_buckets(env)),
-        _keeps_key(key),
     ]
+
+
+def destroyer_statements(env: Environment, service_role: Any) -> list[Document]:
+    """The destroyer deletes stacks and what they leave. `service_role`: its ARN."""
+    read = ("Describe*", "Get*", "List*")
+    return [
+        # A stack that is gone has no tag.
+        allow([f"cloudformation:{verb}" for verb in read], _stacks_by_prefix(env)),
+        _tagged_stacks(env, TEARDOWN_ACTIONS),
+        allow(["cloudformation:DescribeStacks", "cloudformation:ListStacks"]),
+        deny(["cloudformation:CreateChangeSet"], Null={"cloudformation:ImportResourceTypes": "false"}),
+        _passes(service_role),
+        *teardown_statements(env),
+    ]
+
+
+def acting_statements(env: Environment, key: Any) -> list[Document]:
+    """What deployer and destroyer both do without CloudFormation, and the ledger that they write: one policy of its
+    own, as the template would be too long. `key`: the ARN of the ledger's key."""
+    return [*_secrets(git_secrets(env)), *_platform(env), *_ledger(env, key), _keeps_key(key)]
 
 
 def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
@@ -230,15 +253,30 @@ def _stacks(env: Environment, service_role: Any, verbs: str, *, existing_only: b
         actions.remove("cloudformation:CreateChangeSet")
     return [
         allow(actions, own),
-        *([allow(["cloudformation:CreateChangeSet"], own, StringEquals=carries_tag(env))] if existing_only else []),
+        *([_tagged_stacks(env, "CreateChangeSet")] if existing_only else []),
         allow(
             [f"cloudformation:{verb}" for verb in ("DescribeStacks", "GetTemplate", "ListStackResources")], bootstrap
         ),
         # What CloudFormation found in a change set is asked for by the change set's own ARN.
         allow(["cloudformation:DescribeEvents"], build_arn(env, "cloudformation", f"changeSet/{PREFIX}*")),
         allow(["cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ListStacks"]),
-        allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"}),
+        _passes(service_role),
     ]
+
+
+def _tagged_stacks(env: Environment, verbs: str) -> Document:
+    """The verbs on the environment's stacks that exist: by its tag, as a list of their names would be too long."""
+    actions = [f"cloudformation:{verb}" for verb in verbs.split()]
+    return allow(actions, _stacks_by_prefix(env), StringEquals=carries_tag(env))
+
+
+def _stacks_by_prefix(env: Environment) -> list[str]:
+    names = (f"{env.resource_prefix}-*", env.karpenter_stack)
+    return [build_arn(env, "cloudformation", f"stack/{name}/*") for name in names]
+
+
+def _passes(service_role: Any) -> Document:
+    return allow(["iam:PassRole"], service_role, StringEquals={"iam:PassedToService": "cloudformation.amazonaws.com"})
 
 
 def reading_statements(env: Environment) -> list[Document]:

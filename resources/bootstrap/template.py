@@ -10,10 +10,12 @@ from resources.bootstrap.boundary import boundary_statements
 from resources.bootstrap.gate import anchor_json
 from resources.bootstrap.ledger_policy import append_only
 from resources.bootstrap.policies import (
+    acting_statements,
     approver_statements,
     cloudformation_statements,
     deployer_statements,
     deployer_trust,
+    destroyer_statements,
     pipeline_statements,
     pipeline_trust,
     planner_statements,
@@ -37,6 +39,7 @@ from resources.config.names import (
     approver_policy,
     cloudformation_role,
     deployer_role,
+    destroyer_role,
     gate_parameter,
     lease_table,
     ledger_bucket,
@@ -73,14 +76,17 @@ def build_bootstrap_template(env: Environment, anchor: GateAnchor | None = None)
     trusts, rights = _cloudformation_trust(env), cloudformation_statements(key_arn)
     service = _add_role(document, env, "CloudFormationRole", cloudformation_role(env), trusts, rights)
     service_arn = GetAtt(service, "Arn")
-    rights = deployer_statements(env, service_arn, key_arn)
-    deployer = _add_role(document, env, "DeployerRole", deployer_role(env), deployer_trust(env, pipeline), rights)
+    rights = deployer_statements(env, service_arn)
+    trusts = deployer_trust(env, pipeline, env.roles.deployer)
+    deployer = _add_role(document, env, "DeployerRole", deployer_role(env), trusts, rights)
     rights = planner_statements(env, service_arn, key_arn)
     planner = _add_role(document, env, "PlannerRole", planner_role(env), planner_trust(env, pipeline), rights)
-    document.add_resource(_read_rights(env, deployer, planner))
-    document.add_resource(_shared_denials(env, deployer, planner, service))
-    # Stacks without a service role are made with the deployer's own rights.
-    _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer])
+    destroyer = _add_destroyer(document, env, pipeline, service_arn)
+    document.add_resource(_acting_rights(env, key_arn, deployer, *destroyer))
+    document.add_resource(_read_rights(env, deployer, planner, *destroyer))
+    document.add_resource(_shared_denials(env, deployer, planner, service, *destroyer))
+    # Stacks without a service role are made with the deployer's own rights, and deleted with the destroyer's.
+    _add_stack_rights(document, env, [service] if env.roles.cloudformation else [service, deployer, *destroyer])
     approver = document.add_resource(_approver_policy(env, key))
     document.add_resource(_anchored_gate(env, anchor or anchor_of(env)))
     add_outputs(
@@ -109,6 +115,11 @@ def _add_stack_rights(document: Template, env: Environment, makers: list[iam.Rol
 def _read_rights(env: Environment, *roles: iam.Role) -> iam.ManagedPolicy:
     document = policy_document(*reading_statements(env))
     return iam.ManagedPolicy("ReadRights", PolicyDocument=document, Roles=[Ref(role) for role in roles])
+
+
+def _acting_rights(env: Environment, key: Any, *roles: iam.Role) -> iam.ManagedPolicy:
+    document = policy_document(*acting_statements(env, key))
+    return iam.ManagedPolicy("ActingRights", PolicyDocument=document, Roles=[Ref(role) for role in roles])
 
 
 def _shared_denials(env: Environment, *roles: iam.Role) -> iam.ManagedPolicy:
@@ -153,6 +164,15 @@ def _add_pipeline(document: Template, env: Environment) -> Any:
         return env.roles.pipeline
     made = _add_role(document, env, "PipelineRole", name, pipeline_trust(env), pipeline_statements(env))
     return GetAtt(made, "Arn")
+
+
+def _add_destroyer(document: Template, env: Environment, pipeline: Any, service: Any) -> list[iam.Role]:
+    """The role that tears down, where the environment names one."""
+    name = destroyer_role(env)
+    if name is None:
+        return []
+    trusts, rights = deployer_trust(env, pipeline, env.roles.destroyer), destroyer_statements(env, service)
+    return [_add_role(document, env, "DestroyerRole", name, trusts, rights)]
 
 
 def _add_role(

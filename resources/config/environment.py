@@ -43,12 +43,14 @@ class DeployerRole(Model):
 
 class Roles(Model):
     """Who acts. `pipeline`: the identity that starts; `planner`: the role that `eks-assets plan` reads with, else the
-    deployer's; `cloudformation`: the service role of every stack; `permissions_boundary`: attached to each role that
-    stacks create, instead of bootstrap's."""
+    deployer's; `destroyer`: the role that `eks-assets destroy` acts as, else the deployer's; `cloudformation`: the
+    service role of every stack; `permissions_boundary`: attached to each role that stacks create, instead of
+    bootstrap's."""
 
     pipeline: RoleArn | None = None
     deployer: DeployerRole | None = None
     planner: RoleArn | None = None
+    destroyer: DeployerRole | None = Field(default=None, exclude_if=lambda role: role is None)
     cloudformation: RoleArn | None = None
     permissions_boundary: PolicyArn | None = None
 

@@ -103,6 +103,11 @@ def planner_role(env: Environment) -> RoleName:
     return _of_arn(env.roles.planner) or RoleName(shorten_name(f"{env.resource_prefix}-planner", ROLE_LIMIT))
 
 
+def destroyer_role(env: Environment) -> RoleName | None:
+    """The role that tears down; None where the environment names none: then the deployer does."""
+    return _of_arn(env.roles.destroyer.arn if env.roles.destroyer else None)
+
+
 def cloudformation_role(env: Environment) -> RoleName:
     """The service role with which CloudFormation makes the stacks' resources."""
     return _of_arn(env.roles.cloudformation) or RoleName(

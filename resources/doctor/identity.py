@@ -55,6 +55,7 @@ def _named_roles(env: Environment) -> dict[str, str]:
         "the pipeline role": env.roles.pipeline,
         "the deployer role": env.roles.deployer.arn if env.roles.deployer else None,
         "the planner role": env.roles.planner,
+        "the destroyer role": env.roles.destroyer.arn if env.roles.destroyer else None,
         "CloudFormation's role": env.roles.cloudformation,
     }
     return {what: arn for what, arn in roles.items() if arn}

@@ -150,11 +150,11 @@ def _buckets(context: Context) -> Iterator[Left]:
 
 
 def _bucket_tags(client: Any, name: str) -> dict[str, str]:
-    """S3 refuses to list the tags of a bucket without any."""
+    """None where they may not be read, as of the ledger; S3 refuses to list those of a bucket without any."""
     try:
         return tag_map({"Tags": client.get_bucket_tagging(Bucket=name)["TagSet"]})
     except ClientError as error:
-        if error_code(error) == "NoSuchTagSet":
+        if error_code(error) in ("NoSuchTagSet", "AccessDenied"):
             return {}
         raise
 

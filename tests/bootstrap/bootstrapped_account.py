@@ -43,6 +43,10 @@ class Account:
         source = Source(env.region, f"http://127.0.0.1:{self.server.port}", env.account, "root-secret")
         return Aws(env, source, as_deployer=as_deployer)
 
+    def destroyer(self) -> Context:
+        source = Source(self.env.region, f"http://127.0.0.1:{self.server.port}", self.env.account, "root-secret")
+        return Context(self.env, Aws(self.env, source, destroying=True))
+
     def administrator(self) -> Context:
         env = self.env.model_copy(update={"roles": Roles()})
         return Context(env, self.aws(as_deployer=False))
@@ -82,13 +86,14 @@ def make_boundary(account: Account) -> None:
 def let_root_be_deployer(account: Account) -> None:
     """In place of whom the environment trusts, who may be in another account."""
     env = account.env
-    assert env.roles.deployer
     principal = {"AWS": f"arn:{env.partition}:iam::{env.account}:root"}
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:*"}
-    account.administrator().aws.client("iam").update_assume_role_policy(
-        RoleName=env.roles.deployer.arn.rpartition("/")[2],
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
+    for role in (env.roles.deployer, env.roles.destroyer):
+        if role is not None:
+            account.administrator().aws.client("iam").update_assume_role_policy(
+                RoleName=role.arn.rpartition("/")[2],
+                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            )
 
 
 def make_principals(account: Account, template: str) -> None:

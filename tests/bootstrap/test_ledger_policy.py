@@ -175,5 +175,6 @@ def test_roles_of_pipeline_are_named_in_bucket_policy(prod_env: Environment) -> 
     (document,) = (p["PolicyDocument"] for p in resources_of(prod_env, "S3::BucketPolicy").values())
     (settings,) = [s for s in document["Statement"] if "s3:PutBucket*" in s["Action"]]
     roles = {arn.rpartition("/")[2] for arn in settings["Condition"]["ArnLike"]["aws:PrincipalArn"]}
-    assert roles == {"eks-assets-deployer", "eks-assets-planner", "eks-assets-cloudformation"}
+    kinds = ("deployer", "planner", "cloudformation", "destroyer")
+    assert roles == {f"eks-assets-{kind}" for kind in kinds}
     assert [s["Principal"] for s in document["Statement"]] == ["*"] * 4

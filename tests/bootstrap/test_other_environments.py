@@ -129,7 +129,7 @@ def test_role_without_a_service_role_reaches_no_other_environment(prod_env: Envi
     assert ours.roles.cloudformation is None
     titles = [title for title in bootstrap_stack.build_bootstrap_template(ours)["Resources"] if "StackRights" in title]
     assert len(titles) + 2 <= 10
-    assert len(policies_of(ours, "DeployerRole")) == len(titles) + 3
+    assert len(policies_of(ours, "DeployerRole")) == len(titles) + 4
     assert allowed(ours, changes_of_identities(theirs), policies_of(ours, "DeployerRole")) == []
 
 

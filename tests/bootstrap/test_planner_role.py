@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from resources.bootstrap import stack as bootstrap_stack
+from resources.bootstrap.ownership import carries_tag
 from resources.cloudformation import build_arn
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -100,12 +101,15 @@ def test_planner_reads_of_the_ledger_what_was_pushed_and_done(prod_env: Environm
 
 
 def test_planner_makes_change_sets_of_its_environment_only(prod_env: Environment) -> None:
-    """Its change sets are of the environment's stacks, except bootstrap, with CloudFormation's role."""
+    """Its change sets are of the environment's stacks, by tag, except bootstrap's, with CloudFormation's role."""
     statements = statements_of(prod_env, "PlannerRole")
     making = next(s for s in statements if lists(s, "cloudformation:CreateChangeSet"))
     head = "arn:aws:cloudformation:eu-west-1:444455556666:stack"
-    assert {f"{head}/acme-prod-network/*", f"{head}/Karpenter-acme-prod-cluster/*"} < set(making["Resource"])
-    assert f"{head}/acme-prod-bootstrap/*" not in making["Resource"]
+    assert making["Resource"] == [f"{head}/acme-prod-*/*", f"{head}/Karpenter-acme-prod-cluster/*"]
+    assert making["Condition"] == {"StringEquals": carries_tag(prod_env)}
+    denied = [s for s in statements if s["Effect"] == "Deny" and s["Resource"] == f"{head}/*-bootstrap/*"]
+    reading = [f"cloudformation:{verb}*" for verb in ("Describe", "Get", "List")]
+    assert [s["NotAction"] for s in denied] == [reading]
     (passing,) = [s for s in statements if lists(s, "iam:PassRole")]
     assert passing["Resource"] == {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
@@ -149,11 +153,11 @@ def test_planner_trusts_pipeline_and_its_account(prod_env: Environment) -> None:
     assert "Condition" not in assume
 
 
-def test_pipeline_may_assume_deployer_and_planner(sandbox_env: Environment) -> None:
-    """The account's own pipeline role may assume the deployer and the planner."""
+def test_pipeline_may_assume_deployer_planner_and_destroyer(sandbox_env: Environment) -> None:
+    """The account's own pipeline role may assume these three."""
     (becoming,) = [s for s in statements_of(sandbox_env, "PipelineRole") if s["Effect"] == "Allow"]
     roles = resources_of(sandbox_env, "IAM::Role")
-    names = [roles[title]["RoleName"] for title in ("DeployerRole", "PlannerRole")]
+    names = [roles[title]["RoleName"] for title in ("DeployerRole", "PlannerRole", "DestroyerRole")]
     assert becoming["Resource"] == [build_arn(sandbox_env, "iam", f"role/{name}", region="") for name in names]
 
 

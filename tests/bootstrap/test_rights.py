@@ -100,14 +100,14 @@ def units_with_roles(env: Environment) -> Iterator[str]:
 
 
 def test_stack_rights_go_to_role_that_cloudformation_uses(sandbox_env: Environment, prod_env: Environment) -> None:
-    """The rights of stacks go to the role that CloudFormation acts as; in the sandbox to the deployer, too."""
+    """The rights of stacks go to CloudFormation's role; in the sandbox to deployer and destroyer, too."""
 
     def holders(env: Environment) -> set[str]:
         policies = resources_of(env, "IAM::ManagedPolicy").items()
         return {role["Ref"] for title, p in policies if title.endswith("StackRights") for role in p["Roles"]}
 
     assert holders(prod_env) == {"CloudFormationRole"}
-    assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole"}
+    assert holders(sandbox_env) == {"CloudFormationRole", "DeployerRole", "DestroyerRole"}
 
 
 def test_stack_rights_cover_handlers_of_all_stacks(prod_env: Environment) -> None:

@@ -30,7 +30,7 @@ def test_a_whole_environment_goes(tmp_path: Path) -> None:
     """Data stays and is listed with its cost; with delete_data a second destroy takes it, a third has nothing to do."""
     with bootstrapped("sandbox", tmp_path) as account:
         make_stacks(account)
-        context, driver = account.administrator(), StackDriver()
+        context, driver = account.destroyer(), StackDriver()
         specs = stacks_of(context)[::-1]
         for spec in specs:
             assert driver.plan_removal(spec, context, delete_data=False) != Removal()

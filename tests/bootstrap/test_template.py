@@ -102,6 +102,7 @@ def test_roles_have_names_from_environment_file(sandbox_env: Environment, prod_e
     assert {t: r["RoleName"] for t, r in roles.items()} == {
         "DeployerRole": "eks-assets-deployer",
         "PlannerRole": "eks-assets-planner",
+        "DestroyerRole": "eks-assets-destroyer",
         "CloudFormationRole": "eks-assets-cloudformation",
     }
     named = Roles.model_validate({"cloudformation": "arn:aws:iam::000000000000:role/a/b/maker"})

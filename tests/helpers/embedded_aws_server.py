@@ -128,7 +128,7 @@ class Aws:
             ChangeSetName=name,
             ChangeSetType=kind,
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}),
+            TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}, separators=(",", ":")),
             **options,
         )
         described: dict[str, Any] = self.client("cloudformation").describe_change_set(

@@ -189,19 +189,20 @@ def test_vpc_lookup_asks_for_own_vpc_or_named_tags(sandbox_env: Environment) -> 
     assert vpc_lookup(tagged).query == {"team": "x"}
 
 
-def test_access_entries_admit_deployer_planner_and_nodes(sandbox_env: Environment) -> None:
-    """The deployer administers, the planner reads, and Karpenter's nodes join."""
+def test_access_entries_admit_deployer_destroyer_planner_and_nodes(sandbox_env: Environment) -> None:
+    """Deployer and destroyer administer, the planner reads, and Karpenter's nodes join."""
     spec = access_entries(sandbox_env, CLUSTER, KARPENTER)
     by_principal = {str(e["PrincipalArn"]): e for e in properties_of(spec, "EKS::AccessEntry")}
-    deployer = by_principal["arn:aws:iam::000000000000:role/eks-assets-deployer"]
-    assert deployer["AccessPolicies"][0]["PolicyArn"].endswith(ADMIN)
+    for role in ("deployer", "destroyer"):
+        acting = by_principal[f"arn:aws:iam::000000000000:role/eks-assets-{role}"]
+        assert acting["AccessPolicies"][0]["PolicyArn"].endswith(ADMIN)
     nodes = by_principal["{'Ref': 'KarpenterNodeRoleArn'}"]
     assert nodes["Type"] == "EC2_LINUX"
     assert "AccessPolicies" not in nodes
     assert spec.parameters["KarpenterNodeRoleArn"] == KARPENTER.node_role_arn
     planner = by_principal["arn:aws:iam::000000000000:role/eks-assets-planner"]
     assert planner["AccessPolicies"][0]["PolicyArn"].endswith("/AmazonEKSAdminViewPolicy")
-    assert len(by_principal) == 3, "the config's mapping of Karpenter's role is the same entry"
+    assert len(by_principal) == 4, "the config's mapping of Karpenter's role is the same entry"
 
 
 def test_access_entries_without_deployer_admit_the_pipeline(sandbox_env: Environment) -> None:

@@ -136,6 +136,7 @@ def test_secrets_are_denied_to_every_role_of_the_pipeline(prod_env: Environment)
         assert statement["Condition"]["ArnEquals"]["aws:PrincipalArn"] == [
             "arn:aws:iam::999900001111:role/eks-assets-pipeline",
             "arn:aws:iam::444455556666:role/eks-assets-deployer",
+            "arn:aws:iam::444455556666:role/eks-assets-destroyer",
             "arn:aws:iam::444455556666:role/eks-assets-planner",
             "arn:aws:iam::444455556666:role/eks-assets-cloudformation",
         ]

@@ -48,11 +48,17 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
 
 def list_access_entries(env: Environment) -> list[AccessEntry]:
     """The ClusterConfig's entries but for Karpenter's node role, which has its own; that of whoever deploys: the
-    deployer role, else the pipeline's own identity; and that of the planner, which reads everything."""
+    deployer role, else the pipeline's own identity; that of the destroyer, where there is one; and that of the planner,
+    which reads everything."""
     karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
     wanted = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
     deployer = env.roles.deployer.arn if env.roles.deployer else env.roles.pipeline
-    for principal, policy in ((deployer, CLUSTER_ADMIN_POLICY), (env.roles.planner, ADMIN_VIEW_POLICY)):
+    destroyer = env.roles.destroyer.arn if env.roles.destroyer else None
+    for principal, policy in (
+        (deployer, CLUSTER_ADMIN_POLICY),
+        (destroyer, CLUSTER_ADMIN_POLICY),
+        (env.roles.planner, ADMIN_VIEW_POLICY),
+    ):
         if principal and all(e.principal_arn != principal for e in wanted):
             granted = {"policyARN": policy, "accessScope": {"type": "cluster"}}
             wanted.append(AccessEntry.model_validate({"principalARN": principal, "accessPolicies": [granted]}))

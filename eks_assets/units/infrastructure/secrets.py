@@ -60,8 +60,8 @@ def _secret(title: str, name: str, description: str) -> secretsmanager.Secret:
 def _pipeline_roles(env: Environment) -> list[str]:
     """The CloudFormation role is among them: a template's dynamic reference would otherwise copy the secret out."""
     roles = env.roles
-    deployer = roles.deployer.arn if roles.deployer else None
-    return [arn for arn in (roles.pipeline, deployer, roles.planner, roles.cloudformation) if arn is not None]
+    acting = [role.arn for role in (roles.deployer, roles.destroyer) if role]
+    return [arn for arn in (roles.pipeline, *acting, roles.planner, roles.cloudformation) if arn is not None]
 
 
 def _denial(roles: list[str]) -> Document:

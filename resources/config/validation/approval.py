@@ -17,6 +17,7 @@ _ROLES: tuple[Location, ...] = (
     ("roles", "pipeline"),
     ("roles", "deployer", "arn"),
     ("roles", "planner"),
+    ("roles", "destroyer", "arn"),
     ("roles", "cloudformation"),
 )
 SSO_ROLES = "AWSReservedSSO_"

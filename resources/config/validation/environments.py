@@ -32,6 +32,7 @@ ADDRESSES: dict[str, Location] = {
 ROLES_OF_THEIR_OWN: tuple[Location, ...] = (
     ("roles", "deployer", "arn"),
     ("roles", "planner"),
+    ("roles", "destroyer", "arn"),
     ("roles", "cloudformation"),
 )
 # Below these anything may stand, such as Helm values and policy documents.
