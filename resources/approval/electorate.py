@@ -2,7 +2,8 @@
 
 A decision counts only for an identity that `approval.allow` names and whose name nobody of the pipeline could choose
 when it was written: an IAM user; a session of an Identity Center role; a session of a role whose trust policy fixes the
-session name, where the role is still the one that an administrator anchored (`resources/config/gate_anchor.py`).
+session name, where the role is still the one that an administrator anchored (`resources/config/gate_anchor.py`), and
+CloudTrail knows of no change of its trust policy between that copy and the decision.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any
 from resources.approval.rules import UI_KEY, Person
 from resources.aws.errors import aws_call
 from resources.aws.role_trust import fixes_session_name, is_pipeline_made, is_sso_role, trust_digest
+from resources.aws.trust_changes import TrustChange, list_trust_changes
 from resources.config.allowed_identities import IdentityPattern, covering_entry, parse_identity
 from resources.config.environment import Approval, Environment
 from resources.config.gate_anchor import GateAnchor
 from resources.config.names import cloudformation_role, deployer_role, is_stack_role, pipeline_role, planner_role
 from resources.context import Context
-from resources.model.errors import AccessDenied, NotFound
+from resources.model.errors import AccessDenied, NotFound, PipelineError
 from resources.support.memory_cache import CacheKey
 
 UI_WRITER = "dagster-ui"
 _USER_IDS: CacheKey[str] = CacheKey("IAM user's id, by name")
+_TRUST_CHANGES: CacheKey[tuple[TrustChange, ...]] = CacheKey("trust policies that were changed")
 _ROLES: CacheKey[Mapping[str, Any]] = CacheKey("IAM role, by name")
 
 
@@ -45,7 +48,10 @@ class Approvers:
         if self._approval.allow and covering_entry(self._approval.allow, self._identity(arn)) is None:
             is_unread = session and not self._role(name)
             return _unread(name) if is_unread else "it is not in approval.allow"
-        fault = self._fault_by_earlier_rule(arn) if self._is_earlier(at) else self._fault(name, session)
+        is_earlier = self._is_earlier(at)
+        fault = self._fault_by_earlier_rule(arn) if is_earlier else self._fault(name, session)
+        if not fault and session and not is_earlier:
+            fault = self._change_since_copy(name, at)
         if fault:
             return fault
         if self._approval.people and self._person(arn) is None:
@@ -145,6 +151,34 @@ class Approvers:
         if trust_digest(role["AssumeRolePolicyDocument"]) != anchored.trust:
             return f"the trust policy of role {name} is not the anchored one; an administrator runs: {command}"
         return ""
+
+    def _change_since_copy(self, name: str, at: dt.datetime) -> str:
+        """Why the anchored copy of the role's trust policy says nothing of a decision at that time; empty where it
+        does, and where CloudTrail knows nothing else: it is late, and may not be there."""
+        anchored = self._anchor.role(name) if self._anchor is not None else None
+        if anchored is None or anchored.since is None or is_sso_role(self._role(name)):
+            return ""
+        changes = (change for change in self._trust_changes() if change.role == name)
+        change = next((change for change in changes if anchored.since < change.time <= at), None)
+        if change is None:
+            return ""
+        command = f"eks-assets bootstrap {self._context.env.name} --apply"
+        return (
+            f"the trust policy of role {name} was changed between its anchored copy and this decision ({change}); "
+            f"decide again after an administrator has run: {command}"
+        )
+
+    def _trust_changes(self) -> tuple[TrustChange, ...]:
+        times = [role.since for role in (self._anchor.roles if self._anchor else ()) if role.since is not None]
+
+        def read() -> tuple[TrustChange, ...]:
+            try:
+                return list_trust_changes(self._context.aws, min(times))
+            except PipelineError as error:
+                self._context.progress(f"decisions are judged by the anchored trust policies alone: {error.message}")
+                return ()
+
+        return self._context.cache.get(_TRUST_CHANGES, read)
 
     def _is_earlier(self, at: dt.datetime) -> bool:
         """Whether a decision of that time was written before there were anchors, or where there is none yet."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resources.audit.events import AwsEvent, parse_event
+from resources.aws import trust_changes
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
 from resources.config.names import SESSION_PREFIX
@@ -20,7 +21,6 @@ from resources.context import Context
 from resources.model.drift import AwsResource
 
 _INTERVAL = 0.5
-_GLOBAL_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 _GLOBAL_SERVICES = frozenset({"cloudfront", "iam", "organizations", "route53"})
 # Where the event source is not the service's name in CloudFormation, in small letters.
 _SOURCES = {
@@ -32,7 +32,7 @@ _SOURCES = {
 
 def global_region(env: Environment) -> str:
     """Where services without regions write their events."""
-    return _GLOBAL_REGIONS.get(env.partition, "us-east-1")
+    return trust_changes.global_region(env.partition)
 
 
 class CloudTrail:

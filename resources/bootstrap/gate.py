@@ -18,11 +18,12 @@ from resources.aws.role_trust import (
     is_sso_role,
     trust_digest,
 )
+from resources.aws.trust_changes import TrustChange, list_trust_changes
 from resources.config.allowed_identities import IdentityPattern, parse_identity
 from resources.config.gate_anchor import AnchoredRole, GateAnchor, anchor_of
 from resources.config.names import gate_parameter, is_stack_role
 from resources.context import Context
-from resources.model.errors import ConfigError, NotFound
+from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.support.memory_cache import CacheKey
 
 LONGEST_ANCHOR = 8192  # characters that Parameter Store keeps in an advanced parameter
@@ -67,8 +68,10 @@ def anchor_json(anchor: GateAnchor) -> str:
 def make_anchor(context: Context) -> GateAnchor:
     """The anchor of the gate that the file asks for, with the roles that `allow` names as IAM has them. Needs an
     administrator's rights. Raises ConfigError for a role that cannot prove a person, AccessDenied."""
-    anchored_at = _first_anchored(context)
-    return anchor_of(context.env, tuple(_roles(context)), anchored_at)
+    now, before = _now(context), read_anchor(context)
+    changes = _trust_changes(context, before)
+    roles = tuple(_kept(role, before, changes, now) for role in _roles(context))
+    return anchor_of(context.env, roles, _first_anchored(before, now))
 
 
 def write_anchor(context: Context, anchor: GateAnchor) -> None:
@@ -82,12 +85,37 @@ def write_anchor(context: Context, anchor: GateAnchor) -> None:
         context.cache.invalidate(_ANCHOR)
 
 
-def _first_anchored(context: Context) -> dt.datetime | None:
-    """When the environment was anchored first: what was decided since then is never judged by the earlier rule."""
+def _now(context: Context) -> dt.datetime:
     with aws_call("asking AWS for the time"):
         answer = context.aws.client("sts").get_caller_identity()
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    before = read_anchor(context)
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def _kept(
+    role: AnchoredRole, before: GateAnchor | None, changes: tuple[TrustChange, ...], now: dt.datetime
+) -> AnchoredRole:
+    """The role with the time of its copy, which stays while nobody has changed its trust policy, even back: what was
+    decided in between does not count."""
+    earlier = before.role(role.name) if before is not None else None
+    since = earlier.since if earlier is not None else None
+    is_same = earlier == role.model_copy(update={"since": since})
+    if since is None or not is_same or any(change.role == role.name and change.time > since for change in changes):
+        since = now
+    return role.model_copy(update={"since": since})
+
+
+def _trust_changes(context: Context, before: GateAnchor | None) -> tuple[TrustChange, ...]:
+    """Those since the oldest copy; none where CloudTrail cannot be asked, which is said."""
+    times = [role.since for role in (before.roles if before else ()) if role.since is not None]
+    try:
+        return list_trust_changes(context.aws, min(times)) if times else ()
+    except PipelineError as error:
+        context.progress(f"whether trust policies were changed and put back is not known: {error.message}")
+        return ()
+
+
+def _first_anchored(before: GateAnchor | None, now: dt.datetime) -> dt.datetime | None:
+    """When the environment was anchored first: what was decided since then is never judged by the earlier rule."""
     if before is None:
         return now
     return min(before.anchored_at, now) if before.anchored_at is not None else None

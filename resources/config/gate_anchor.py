@@ -19,13 +19,14 @@ from resources.config.waves import WAVES, UnitWave
 
 class AnchoredRole(Model):
     """A role that `allow` names. `trust`: the digest of its trust policy; `fixes_session_name`: whether that lets
-    nobody choose the name of a session."""
+    nobody choose the name of a session; `since`: when this copy was made, None for one of an earlier version."""
 
     name: str
     arn: str
     id: str
     trust: str
     fixes_session_name: bool
+    since: dt.datetime | None = None
 
 
 class GateAnchor(Model):

@@ -4,6 +4,7 @@ pipeline and approvers may do to the anchored gate."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from resources.approval.decisions import write_decision
-from resources.approval.record import ApprovalRecord, check_gate
+from resources.approval.record import ApprovalRecord, check_gate, read_request_state
 from resources.approval.rules import ApprovalRequest
 from resources.aws.session import Aws, Source
 from resources.bootstrap.gate import anchor_json, make_anchor
@@ -87,6 +88,54 @@ def test_votes_in_anybodys_name_do_not_count_once_the_role_is_changed(account: A
         iam.update_assume_role_policy(RoleName="oncall", PolicyDocument=json.dumps(before))
     assert (state.status, state.missing) == ("waiting", 2)
     assert all("caller's choice" in line for line in state.ignored)
+
+
+def set_trust(account: Account, role: str, trust: Any) -> None:
+    iam = account.aws("root").client("iam")
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def test_votes_while_a_trust_policy_was_changed_do_not_count_though_it_was_put_back(account: Account) -> None:
+    """What a decision says of its writer is judged by the trust policy of then: CloudTrail knows of the change. An
+    administrator who anchors the role again lets its sessions decide from then on."""
+    request, iam = account.ask("opened"), account.aws("root").client("iam")
+    trust: Any = iam.get_role(RoleName="oncall-named")["Role"]["AssumeRolePolicyDocument"]
+    free = {key: value for key, value in trust["Statement"][0].items() if key != "Condition"}
+    time.sleep(1.1)  # CloudTrail's times are whole seconds, as the anchor's is
+    set_trust(account, "oncall-named", {**trust, "Statement": [free]})
+    try:
+        for session in ("alice", "bob"):
+            write_decision(as_session(account, "oncall-named", session), request, "approve", "forged")
+    finally:
+        set_trust(account, "oncall-named", trust)
+    state = account.state(request)
+    assert (state.status, state.missing, len(state.ignored)) == ("waiting", 2, 2)
+    why = "was changed between its anchored copy and this decision (UpdateAssumeRolePolicy by arn:aws:iam::"
+    assert all(why in line for line in state.ignored)
+    time.sleep(1.1)
+    again = anchored(account)
+    later = again.ask("decided again")
+    write_decision(as_session(again, "oncall-named", "alice"), later, "approve", "as on-call")
+    assert again.state(later).approvers == ("alice",)
+
+
+def test_without_cloudtrail_the_anchored_copy_decides(account: Account) -> None:
+    """Who may not look up events is told so once, and judges as without them."""
+    request, said = account.ask("without CloudTrail"), list[str]()
+    for person in ("alice", "bob"):
+        write_decision(as_session(account, "oncall-named", person, who=person), request, "approve", "as on-call")
+    iam = account.aws("root").client("iam")
+    deny = {"Effect": "Deny", "Action": "cloudtrail:LookupEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    role = account.env.roles.deployer.arn.rpartition("/")[2] if account.env.roles.deployer else ""
+    iam.put_role_policy(RoleName=role, PolicyName="blind", PolicyDocument=document)
+    try:
+        state = read_request_state(account.context(said.append), request, account.approval)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="blind")
+    assert (state.status, state.approvers) == ("granted", ("alice", "bob"))
+    (line,) = [line for line in said if "anchored trust policies alone" in line]
+    assert "cloudtrail:LookupEvents" in line
 
 
 def test_votes_through_a_role_of_the_pipelines_making_do_not_count(account: Account) -> None:

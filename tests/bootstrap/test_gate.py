@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,6 +114,27 @@ def test_first_time_stays_when_the_gate_is_anchored_again(account: EmbeddedAws, 
     written = make_anchor(context_of(account, sandbox_env)).anchored_at
     assert written is not None
     assert written < dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+
+
+def test_copy_of_a_role_has_its_time_until_somebody_changes_the_role(
+    account: EmbeddedAws, sandbox_env: Environment
+) -> None:
+    """Bootstrap again changes nothing; a trust policy that was changed and put back has a new copy, whose time is after
+    whatever was decided meanwhile."""
+    entry, iam = f"{SESSIONS}/copied/*", account.client("iam")
+    iam.create_role(RoleName="copied", AssumeRolePolicyDocument=trust(OWN_NAME))
+    first = make_anchor(context_of(account, sandbox_env, entry))
+    write_anchor(context_of(account, sandbox_env, entry), first)
+    time.sleep(1.1)  # CloudTrail's times are whole seconds
+    assert make_anchor(context_of(account, sandbox_env, entry)) == first
+    for condition in ({}, OWN_NAME):
+        iam.update_assume_role_policy(RoleName="copied", PolicyDocument=trust(condition))
+    again = make_anchor(context_of(account, sandbox_env, entry))
+    (before,), (after,) = first.roles, again.roles
+    assert before.since is not None
+    assert after.since is not None
+    assert after.since > before.since
+    assert after.model_copy(update={"since": before.since}) == before
 
 
 def test_anchor_that_was_changed_by_hand_is_put_back(account: EmbeddedAws, sandbox_env: Environment) -> None:
