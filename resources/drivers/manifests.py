@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +10,34 @@ from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.base import Driver
 from resources.drivers.object_drift import missing_object, object_findings
+from resources.drivers.object_removal import OWNING, kept_because, remove_objects
 from resources.kubernetes.dry_run import dry_run_objects
 from resources.kubernetes.live_diff import object_diff
-from resources.kubernetes.objects import FIELD_MANAGER, apply_object, describe_object, find_condition, read_object
+from resources.kubernetes.objects import (
+    FIELD_MANAGER,
+    Object,
+    apply_object,
+    describe_object,
+    find_condition,
+    read_object,
+)
 from resources.kubernetes.webhooks import explain_webhook
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.drift import Drift, Finding
 from resources.model.errors import Transient
 from resources.model.outputs import NoOutputs, plain_document
 from resources.model.reach import is_reach_of_object
+from resources.model.removal import Kept, Removal, Removed
 from resources.model.specs import Manifests
 from resources.support.polling import Poll, wait_until
+
+# What goes along with an object of a kind.
+_ALONG = {
+    "ApplicationSet": "its Applications go with it, by Argo CD",
+    "CustomResourceDefinition": "with every object of its kind",
+    "Namespace": "with everything in it",
+    "NodePool": "its nodes go with it, by Karpenter",
+}
 
 
 class ManifestsDriver(Driver[Manifests]):
@@ -88,6 +105,17 @@ class ManifestsDriver(Driver[Manifests]):
         observed = self.observe(spec, context)
         return Drift(is_pending=True) if observed is None else Drift(tuple(_findings(spec, observed)))
 
+    def plan_removal(self, spec: Manifests, context: Context, *, delete_data: bool) -> Removal:
+        """The live objects in the order in which they go; of namespaces only those that we made."""
+        return removal_of(_live_in_reverse(spec, context))
+
+    def destroy(self, spec: Manifests, context: Context, *, delete_data: bool) -> None:
+        """Delete the objects, the last one first, each once those after it are gone. Raises WaitTimeout, naming what
+        holds one."""
+        for obj in _live_in_reverse(spec, context):
+            if not kept_because(obj):
+                remove_objects([obj], context, deadline_of(obj, context, spec.timeout))
+
     def _wait_established(self, crd: dict[str, Any], spec: Manifests, context: Context) -> None:
         def poll() -> Poll[bool]:
             established = find_condition(read_object(context.cluster, crd) or {}, "Established")
@@ -96,6 +124,27 @@ class ManifestsDriver(Driver[Manifests]):
             return Poll(None, "not Established")
 
         wait_until(poll, what=describe_object(crd), deadline=spec.timeout, interval=1, progress=context.progress)
+
+
+def removal_of(live: Sequence[Object]) -> Removal:
+    """What the removal of these objects is, in their order."""
+    return Removal(
+        tuple(Removed(describe_object(obj), _ALONG.get(obj["kind"], "")) for obj in live if not kept_because(obj)),
+        tuple(Kept(describe_object(obj), why, 0.0) for obj in live if (why := kept_because(obj))),
+    )
+
+
+def deadline_of(obj: Object, context: Context, seconds: float = 0.0) -> float:
+    """How long the removal of an object may take: one that owns others (a NodePool its nodes) as long as a stack."""
+    deadlines = context.env.deadlines
+    return deadlines.stack if obj["kind"] in OWNING else max(seconds, deadlines.release)
+
+
+def _live_in_reverse(spec: Manifests, context: Context) -> list[Object]:
+    """The objects that exist, the last one first."""
+    documents = [plain_document(obj) for obj in reversed(spec.objects)]
+    found = [(obj, read_object(context.cluster, obj)) for obj in documents]
+    return [{"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live} for obj, live in found if live is not None]
 
 
 def _findings(spec: Manifests, observed: Observed) -> Iterator[Finding]:

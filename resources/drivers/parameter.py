@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from resources.aws.dagster_clients import ssm_client
@@ -12,6 +13,7 @@ from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.drift import AwsResource, Drift, Finding, FindingKind
 from resources.model.errors import NotFound
 from resources.model.outputs import plain_document
+from resources.model.removal import Removal, Removed
 from resources.model.specs import Parameter
 
 
@@ -60,3 +62,14 @@ class ParameterDriver(Driver[Parameter[Any]]):
                 Overwrite=True,
                 Description=spec.description,
             )
+
+    def plan_removal(self, spec: Parameter[Any], context: Context, *, delete_data: bool) -> Removal:
+        """The parameter, where it exists; its value follows from the environment, and is no data."""
+        exists = self.observe(spec, context) is not None
+        return Removal((Removed(f"AWS::SSM::Parameter {spec.name}"),)) if exists else Removal()
+
+    def destroy(self, spec: Parameter[Any], context: Context, *, delete_data: bool) -> None:
+        """Delete the parameter."""
+        context.before_change()
+        with suppress(NotFound), aws_call(f"deleting the parameter {spec.name}"):
+            ssm_client(context.aws).delete_parameter(Name=spec.name)

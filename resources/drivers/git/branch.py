@@ -25,8 +25,9 @@ from resources.drivers.git.repository import BranchMoved, Git
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.digests import digest_of
 from resources.model.drift import Drift
-from resources.model.errors import ApprovalStale, NotFound, OperationFailed
+from resources.model.errors import AccessDenied, ApprovalStale, NotFound, OperationFailed
 from resources.model.outputs import Outputs, pending_fields
+from resources.model.removal import Kept, Removal
 from resources.model.specs import AnyGitTree, GitTree
 
 PUSHES = 5
@@ -102,6 +103,19 @@ class GitTreeDriver(Driver[GitTree[Any]]):
     def drift(self, spec: GitTree[Any], context: Context) -> Drift:
         """What others did to the branch since our last push: see `drift.py`."""
         return branch_drift(spec, context)
+
+    def plan_removal(self, spec: GitTree[Any], context: Context, *, delete_data: bool) -> Removal:
+        """Nothing: the branch is kept. It is, too, where it cannot be looked at any more."""
+        try:
+            with Git.open(spec, context) as git:
+                exists, repository = git.heads().branch_commit is not None, git.repository
+        except (AccessDenied, NotFound) as error:
+            why = f"whether it exists cannot be told: {error.message}"
+            return Removal(keeps=(Kept(f"branch {spec.branch}", why, 0.0),))
+        if not exists:
+            return Removal()
+        why = f"it is people's history; to delete it: git push {repository} --delete {spec.branch}"
+        return Removal(keeps=(Kept(f"branch {spec.branch} of {repository}", why, 0.0),))
 
     def _push(self, git: Git, current: Reading, spec: GitTree[Any], context: Context) -> None:
         """Commit the wanted tree, where any file differs or the commit is what is applied, record the commit, and push.

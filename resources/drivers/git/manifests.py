@@ -18,13 +18,15 @@ from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
 from resources.drivers.git.object_metadata import NAMESPACE, REFRESH
 from resources.drivers.git.pinning import Pin, following_faults
-from resources.drivers.manifests import ManifestsDriver
+from resources.drivers.manifests import ManifestsDriver, deadline_of, removal_of
+from resources.drivers.object_removal import remove_objects
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object, describe_object, list_objects
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.drift import Drift, merge_drifts
 from resources.model.errors import NotFound
 from resources.model.outputs import NoOutputs, plain_document
+from resources.model.removal import Removal
 from resources.model.specs import GitManifests, Manifests
 
 
@@ -87,6 +89,16 @@ class GitManifestsDriver(Driver[GitManifests]):
             return Drift(is_pending=True)
         applications = application_drift(sets, live_applications(context), context)
         return merge_drifts(applied_drift(spec, context), applications)
+
+    def plan_removal(self, spec: GitManifests, context: Context, *, delete_data: bool) -> Removal:
+        """The live objects of the group, whatever the branch holds by now."""
+        return removal_of(_of_group(spec, context))
+
+    def destroy(self, spec: GitManifests, context: Context, *, delete_data: bool) -> None:
+        """Delete the ApplicationSets, which Argo CD follows with their Applications and all that those deployed, then
+        the AppProjects. Raises WaitTimeout, naming what holds one."""
+        for obj in _of_group(spec, context):
+            remove_objects([obj], context, deadline_of(obj, context))
 
 
 def _followed(spec: GitManifests, observed: Observed) -> str:

@@ -17,18 +17,14 @@ from resources.drivers.helm.charts import Package, hash_chart_source, package_of
 from resources.drivers.helm.command import run_helm, translate_helm_error, values_file
 from resources.drivers.helm.comparison import is_volatile
 from resources.drivers.helm.crds import crd_fields, update_crds
-from resources.drivers.helm.drift import (
-    adopt_foreign_fields,
-    find_drift,
-    is_hook,
-    restore_secrets,
-)
+from resources.drivers.helm.drift import adopt_foreign_fields, find_drift, is_hook, restore_secrets
 from resources.drivers.helm.failure import explain_failure
 from resources.drivers.helm.live_objects import forget_objects
 from resources.drivers.helm.pod_watch import PodWatch
 from resources.drivers.helm.preview import preview_release
 from resources.drivers.helm.reach import SOURCE_LABEL, list_release_reach
 from resources.drivers.helm.release_drift import release_drift
+from resources.drivers.helm.removal import plan_release_removal, remove_release
 from resources.drivers.helm.rendering import render_once
 from resources.drivers.helm.storage import RELEASE_SECRETS, REVISION_LABEL, Release, newest_release, next_revision
 from resources.kubernetes.dry_run import dry_run_objects
@@ -38,6 +34,7 @@ from resources.model.digests import hex_digest_of
 from resources.model.drift import Drift
 from resources.model.errors import CommandFailed
 from resources.model.outputs import NoOutputs, plain_document
+from resources.model.removal import Removal
 from resources.model.specs import HelmRelease
 
 DIGEST_LABEL = "eks-assets/spec"
@@ -163,6 +160,14 @@ class HelmReleaseDriver(Driver[HelmRelease]):
     def drift(self, spec: HelmRelease, context: Context) -> Drift:
         """See `release_drift.py`."""
         return release_drift(spec, context)
+
+    def plan_removal(self, spec: HelmRelease, context: Context, *, delete_data: bool) -> Removal:
+        """See `removal.py`."""
+        return plan_release_removal(spec, context, delete_data=delete_data)
+
+    def destroy(self, spec: HelmRelease, context: Context, *, delete_data: bool) -> None:
+        """See `removal.py`."""
+        remove_release(spec, context, delete_data=delete_data)
 
     def _rehearse(self, rendered: list[Object], spec: HelmRelease, context: Context) -> None:
         """helm writes one object after the other, and leaves what it wrote where the cluster refuses one."""
