@@ -8,6 +8,7 @@ from eks_assets.orchestration import dagster_patches
 from eks_assets.orchestration.approval_job import approve
 from eks_assets.orchestration.assets import RELEASE_PLAN, build_assets
 from eks_assets.orchestration.code_location import CodeLocation, read_code_location
+from eks_assets.orchestration.destroy_job import DESTROY, destroy
 from eks_assets.orchestration.drift_checks import DRIFT, build_drift, build_drift_checks
 from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
@@ -63,7 +64,15 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[*deployed, build_plan(load_registry(), location), drift],
         asset_checks=[build_approved_check(load_registry()), drift_checks],
-        jobs=[deploy_definition, plan_definition, release_definition, drift_definition, approve, rollback],
+        jobs=[
+            deploy_definition,
+            plan_definition,
+            release_definition,
+            drift_definition,
+            approve,
+            rollback,
+            destroy,
+        ],
         schedules=[drift_schedule],
         sensors=[
             environments_sensor,
@@ -81,3 +90,8 @@ def defs() -> dg.Definitions:
 def deploy_job() -> dg.JobDefinition:
     """The deploy job, for runs started outside of Dagster's own daemon (`dg.reconstructable`)."""
     return defs().resolve_job_def(DEPLOY)
+
+
+def destroy_job() -> dg.JobDefinition:
+    """The job `destroy`, as `deploy_job`."""
+    return defs().resolve_job_def(DESTROY)

@@ -22,6 +22,7 @@ from sensors.launching import (
     WHY,
     Environments,
     deploy_run,
+    describe_removal,
     free_key,
     gate_fault,
     is_destroyed,
@@ -124,6 +125,8 @@ def decide_launch(
         return LaunchDecision(f"run {newest.run_id[:8]} was launched for it ({newest.status.value.lower()})")
     if content == noted:
         return LaunchDecision("nothing changed")
+    if removal := describe_removal(instance, name):
+        return LaunchDecision(f"{removal}; eks-assets deploy {name} makes it anew")
     if before is None and newest is None:
         return LaunchDecision("noted as it is; a change from now on starts a deploy")
     change = describe_difference(noted or launched, content)

@@ -17,7 +17,7 @@ from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_i
 
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
-from eks_assets.orchestration.run_tags import OUTCOME_TAG, owner_tag
+from eks_assets.orchestration.run_tags import DESTROYED, OUTCOME_TAG, owner_tag
 from eks_assets.units import load_registry
 from resources.aws.session import Source
 from resources.config.environment import Environment
@@ -25,7 +25,6 @@ from resources.config.settings.drift import Drift
 from resources.model.display import escape_line
 from resources.model.errors import ConfigError
 from sensors.launching import (
-    DESTROYED,
     FROM,
     PARTITION,
     TICKS,

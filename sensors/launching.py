@@ -17,7 +17,7 @@ from eks_assets.orchestration.assets import RELEASE_PLAN
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.plan_assets import list_checks
-from eks_assets.orchestration.run_tags import outcome_of, owner_tag
+from eks_assets.orchestration.run_tags import DESTROYED, DESTROYING, outcome_of, owner_tag
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.config.environment import Environment
@@ -29,8 +29,6 @@ from sensors.polling import context_of, first_line, look_at_each, read_environme
 DEPLOY = "deploy"  # the job, which `eks_assets.definitions` makes
 PARTITION, RUN_KEY = "dagster/partition", "dagster/run_key"
 FROM, WHY = "eks-assets/from", "eks-assets/why"
-# The outcome of a run that destroyed an environment. No run has it yet: the issue on teardown brings the job.
-DESTROYED = "destroyed"
 # How many ticks that launched something are read, the newest first.
 TICKS = 500
 _LAUNCHING = [TickStatus.STARTED, TickStatus.SUCCESS]
@@ -128,9 +126,22 @@ def gate_fault(env: Environment) -> str:
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
     """Whether the last run on the environment destroyed it; runs that looked for drift do not count."""
+    return _last_outcome(instance, environment) == DESTROYED
+
+
+def describe_removal(instance: dg.DagsterInstance, environment: str) -> str:
+    """Whether the last run on the environment destroyed it, or began to; empty where neither is so. People who have it
+    destroyed do not want it back by itself, also where that stopped half-way."""
+    outcome = _last_outcome(instance, environment)
+    return {DESTROYED: "the environment has been destroyed", DESTROYING: "the environment is being destroyed"}.get(
+        outcome or "", ""
+    )
+
+
+def _last_outcome(instance: dg.DagsterInstance, environment: str) -> str | None:
     runs = runs_with(instance, {PARTITION: environment})
     newest = next((run for run in runs if run.job_name != DRIFT), None)
-    return newest is not None and outcome_of(instance, newest) == DESTROYED
+    return outcome_of(instance, newest) if newest else None
 
 
 def deploy_run(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from eks_assets.orchestration.destroy_job import DESTROY
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.run_tags import REPAIR_TAG, WAITING, outcome_of
 from eks_assets.units import load_registry
@@ -29,7 +30,8 @@ from sensors.run_report import changes_of, failure_of
 
 PATIENCE = dt.timedelta(hours=1)
 AT_MOST = 100
-QUIET_JOBS = ("approve",)  # Whoever launched it by hand sees how it ends.
+# Whoever decides by hand sees how it ends; a removal sends its own, as its topic goes with it.
+QUIET_JOBS = ("approve", DESTROY)
 
 
 class Cursor(Model):

@@ -34,8 +34,8 @@ from sensors.launching import (
     WHY,
     Environments,
     deploy_run,
+    describe_removal,
     free_key,
-    is_destroyed,
     launching_ticks,
     reads_environments,
     runs_with,
@@ -135,8 +135,8 @@ def _why_not(instance: dg.DagsterInstance, repair: UnitRepair, launched: Mapping
 
 def _what_goes_first(instance: dg.DagsterInstance, name: str, state: State) -> str:
     """Why nothing can be launched now; empty where it can."""
-    if is_destroyed(instance, name):
-        return "not repaired: the environment has been destroyed"
+    if removal := describe_removal(instance, name):
+        return f"not repaired: {removal}"
     if busy := runs_with(instance, {PARTITION: name}, limit=1, unfinished=True):
         return f"repaired after run {busy[0].run_id[:8]} ({busy[0].status.value.lower()})"
     return f"repaired once nobody holds the environment: {state.holder}" if state.holder else ""

@@ -29,6 +29,7 @@ COMMANDS = {
     "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",
     "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",
     "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
+    "destroy": "Take an environment away, in the reverse order of its graph; data is kept unless you say otherwise.",
     "status": "Show every unit and its health checks as they are now.",
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
     "history": "Show who planned, decided, changed and repaired what, what failed and what drifted, the newest last.",

@@ -84,38 +84,51 @@ def request_approval(
     if grant is not None and not refusals:
         return PendingApproval(planned, plan, grant)
     require_anchor(context)
-    state, is_new = _put_up(plan, record, approval, through, sender)
+    state, is_new = submit_plan(plan, record, approval, through, sender)
     send_notification(context, approval_notification(context.env, state, plan))
     return PendingApproval(planned, plan, state, is_new, refusals)
 
 
-def _put_up(
-    plan: Plan, record: ApprovalRecord, approval: Approval, through: str, sender: str
+def submit_plan(
+    plan: Plan, record: ApprovalRecord, approval: Approval, through: str = "", sender: str = ""
 ) -> tuple[RequestState, bool]:
-    """The request for the plan that waits, whoever asked for it first, and whether it is a new one."""
+    """The request for the plan that waits, whoever asked for it first, and whether it is a new one. Raises
+    ApprovalMissing as `check_approvers` does."""
     context = record.context
     digest = publish_plan(context, plan.document())
     waiting = [s for s in record.states if s.request.digest == digest and s.status == "waiting"]
     if waiting:
         return waiting[-1], False
     initiator, earlier = caller_arn(context.env), [s.request for s in record.states]
-    check_approvers(context, approval, initiator, through)
+    check_approvers(context, approval, initiator, through, command_of(plan, context.env))
     request = create_request(context, digest, initiator, earlier, through, sender)
     return read_request_state(context, request, approval), True
 
 
-def check_approvers(context: Context, approval: Approval, initiator: str, through: str) -> None:
+def command_of(plan: Plan, env: Environment) -> str:
+    """The command that submits the plan, and carries it out once it is approved."""
+    if plan.kind == "deploy":
+        return f"eks-assets deploy {env.name}"
+    return destroy_command(env, delete_data=plan.kind == "destroy with data")
+
+
+def destroy_command(env: Environment, *, delete_data: bool) -> str:
+    """The command that removes the environment, or continues to."""
+    return f"eks-assets destroy {env.name} --confirm {env.name}" + (" --delete-data" if delete_data else "")
+
+
+def check_approvers(context: Context, approval: Approval, initiator: str, through: str, command: str) -> None:
     """Raises ApprovalMissing where nobody proved who asks, and approval.allow has not that one approver more."""
     approvers = Approvers(context, approval, read_anchor(context))
     unproved = describe_unproved(approval, approvers, initiator, through)
     needed, name = approval.approvers + bool(unproved), context.env.name
     if not unproved or (voters := approvers.count_voters()) >= needed:
         return
-    sandbox = f'eval "$(eks-assets sandbox env --as initiator)"; eks-assets deploy {name}'
+    sandbox = f'eval "$(eks-assets sandbox env --as initiator)"; {command}'
     raise ApprovalMissing(
         f"the plan of {name} was not submitted for approval: nobody proved who asks ({initiator}: {unproved}), so it "
         f"takes {with_plural(needed, 'approver')}, and approval.allow has {voters:.0f}",
-        next_step=f"ask as a person: {sandbox}" if context.env.sandbox else f"as a person: eks-assets deploy {name}",
+        next_step=f"ask as a person: {sandbox}" if context.env.sandbox else f"as a person: {command}",
     )
 
 

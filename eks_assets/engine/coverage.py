@@ -20,6 +20,7 @@ _OBJECT = re.compile(r"[A-Z][A-Za-z]+/")  # a field of a rendered object: Kind/n
 _LATER = ""  # the path of a change that nobody could plan in detail
 _SURROUNDINGS = {
     "version": "the form of plans",
+    "kind": "what it is a plan for",
     "environment": "the environment",
     "account": "the account",
     "region": "the region",

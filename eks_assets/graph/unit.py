@@ -21,6 +21,7 @@ from resources.config.environment import Environment
 from resources.config.waves import WAVES, UnitWave, Wave
 from resources.model import checks
 from resources.model.outputs import NoOutputs, Outputs
+from resources.model.products import Products
 from resources.model.specs import GitManifests, GitTree, HelmRelease, Lookup, Manifests, Parameter, Probes, Spec, Stack
 
 Reversibility = Literal["reversible", "compensable", "time-boxed", "forward-only"]
@@ -54,6 +55,7 @@ class Unit(Generic[P, S]):
     reversibility: Reversibility
     gives_cluster_access: bool
     needed_namespace: str | None
+    products: Products | None
     name: str
     spec_type: type[Spec[Any]]
     outputs: type[Outputs]
@@ -74,6 +76,7 @@ class Unit(Generic[P, S]):
         reversibility: Reversibility,
         gives_cluster_access: bool,
         needed_namespace: str | None,
+        products: Products | None,
     ) -> Unit[P, S]:
         """The unit of a function. Raises TypeError as `unit` says."""
         name, hints = fn.__name__, get_type_hints(fn)
@@ -93,6 +96,7 @@ class Unit(Generic[P, S]):
             reversibility=reversibility,
             gives_cluster_access=gives_cluster_access,
             needed_namespace=needed_namespace,
+            products=products,
             name=name,
             spec_type=spec_type,
             outputs=spec_type.outputs_type(),
@@ -168,6 +172,7 @@ def unit(
     reversibility: Reversibility = "reversible",
     gives_cluster_access: bool = False,
     needed_namespace: str | None = None,
+    products: Products | None = None,
 ) -> Callable[[Callable[P, S]], Unit[P, S]]:
     """Make a function a unit.
 
@@ -178,7 +183,8 @@ def unit(
     default check of the spec's type. `minutes` is the typical duration on real AWS. `reversibility` says what undoing
     it takes. `gives_cluster_access`: units whose spec needs the cluster come after this one; at most one unit of a
     registry. `needed_namespace`: the one of the environment's that the objects lie in, so that validation can refuse an
-    environment without it. Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
+    environment without it. `products`: what the controller that it installs makes in AWS, which goes before it does.
+    Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
     """
     return lambda fn: Unit.of(
         fn,
@@ -190,4 +196,5 @@ def unit(
         reversibility=reversibility,
         gives_cluster_access=gives_cluster_access,
         needed_namespace=needed_namespace,
+        products=products,
     )

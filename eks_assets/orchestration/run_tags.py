@@ -26,6 +26,8 @@ SENDER_TAG = "eks-assets/sender"
 REPAIR_TAG = "eks-assets/repair"
 PROCESS_TAG = "eks-assets/process"
 WAITING = "waiting for approval"
+# The outcome of a run that removes an environment: it has begun, and all of it is gone.
+DESTROYING, DESTROYED = "being destroyed", "destroyed"
 
 
 def launch_of(run: dg.DagsterRun) -> str | None:

@@ -110,6 +110,11 @@ class Surroundings(_Model):
         default=1,
         description="The version of this form. It grows when a reader of the old one could misread the new one.",
     )
+    kind: Literal["deploy", "destroy", "destroy with data"] = Described(
+        default="deploy",
+        exclude_if=lambda kind: kind == "deploy",
+        description="What it is a plan for; absent for a deploy.",
+    )
     environment: str = Described(description="The environment's name.")
     account: str = Described(pattern="^[0-9]{12}$", description="The AWS account.")
     region: str = Described(description="The AWS region.")

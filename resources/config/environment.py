@@ -187,6 +187,12 @@ class Environment(Model):
         default="stop", exclude=True, description="What becomes of what a failed deploy has changed: see rollback.md"
     )
     approval: Approval | None = None
+    # Left out of the digest: what may not be destroyed is nothing to deploy.
+    protected: bool | None = Field(
+        default=None,
+        exclude=True,
+        description="Whether `destroy` refuses this environment; by default one with an approval gate",
+    )
     # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
     drift: Drift | None = Field(default=None, exclude=True)
     # Left out of the digest: bootstrap makes it, and a deploy does not.
@@ -261,6 +267,11 @@ class Environment(Model):
     def partition(self) -> str:
         """The region's partition: `aws`, `aws-cn` or `aws-us-gov`."""
         return aws_catalog.partition_of(self.region)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether nobody may destroy the environment before its file says otherwise."""
+        return self.approval is not None if self.protected is None else self.protected
 
     @property
     def karpenter_stack(self) -> str:

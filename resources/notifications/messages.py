@@ -22,6 +22,8 @@ Kind = Literal[
     "expired",
     "run_failed",
     "succeeded",
+    "destroy_started",
+    "destroy_stopped",
     "drift_found",
     "drift_resolved",
     "drift_failed",

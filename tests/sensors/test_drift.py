@@ -21,11 +21,10 @@ from dagster._core.scheduler.instigation import (
 )
 
 from eks_assets.definitions import defs
-from eks_assets.orchestration.run_tags import record_outcome
+from eks_assets.orchestration.run_tags import DESTROYED, record_outcome
 from resources.config.settings.drift import Drift
 from sandbox.paths import PROJECT
 from sensors.drift import drift_schedule, due_times
-from sensors.launching import DESTROYED
 from tests.sensors.conftest import _REPOSITORY, Daemon, Files
 
 NOON = dt.datetime(2026, 11, 30, 12, tzinfo=dt.UTC)

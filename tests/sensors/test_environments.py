@@ -7,9 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eks_assets.orchestration.run_tags import OUTCOME_OF, OUTCOME_TAG, record_outcome
+from eks_assets.orchestration.run_tags import DESTROYED, OUTCOME_OF, OUTCOME_TAG, record_outcome
 from sensors.environments import environments_sensor
-from sensors.launching import DESTROYED
 from tests.sensors.conftest import Daemon, Files
 
 

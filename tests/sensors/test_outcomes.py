@@ -9,11 +9,10 @@ import dagster as dg
 import pytest
 
 from eks_assets.orchestration.environments import ENVIRONMENTS, step_failure
-from eks_assets.orchestration.run_tags import OUTCOME_OF, OUTCOME_TAG, WAITING, record_outcome
+from eks_assets.orchestration.run_tags import DESTROYED, OUTCOME_OF, OUTCOME_TAG, WAITING, record_outcome
 from resources.model.errors import OperationFailed
 from resources.notifications.messages import Notification
 from sensors import outcomes
-from sensors.launching import DESTROYED
 from sensors.outcomes import outcomes_sensor
 from tests.sensors.conftest import Daemon, Files
 

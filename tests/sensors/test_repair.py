@@ -9,13 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eks_assets.orchestration.run_tags import record_outcome
+from eks_assets.orchestration.run_tags import DESTROYED, record_outcome
 from resources.config.environment import Environment
 from resources.model.errors import AccessDenied, LeaseHeld
 from resources.records.drift_runs import DriftRun, FoundDrift
 from resources.records.lease_table import Holder
 from sensors import repair
-from sensors.launching import DESTROYED
 from sensors.repair import State, repair_sensor
 from tests.sensors.conftest import Daemon, Files
 

@@ -14,6 +14,7 @@ from eks_assets.plan.drift import drift_schema
 from eks_assets.plan.history import history_schema
 from eks_assets.plan.ledger_audit import audit_schema
 from eks_assets.plan.model import plan_schema
+from eks_assets.plan.teardown import teardown_schema
 from resources.config.json_schema import cluster_schema, environment_schema
 from resources.doctor.examination import doctor_schema
 from resources.model.errors import ConfigError
@@ -25,6 +26,9 @@ AccountForm = Annotated[bool, typer.Option("--account", help="The schema of what
 HistoryForm = Annotated[bool, typer.Option("--history", help="The schema of what `history --json` prints instead.")]
 AuditForm = Annotated[bool, typer.Option("--audit", help="The schema of what `audit verify --json` prints instead.")]
 DoctorForm = Annotated[bool, typer.Option("--doctor", help="The schema of what `doctor --json` prints instead.")]
+DestroyForm = Annotated[
+    bool, typer.Option("--destroy", help="The schema of what `destroy --plan --json` prints instead.")
+]
 
 
 def schema(
@@ -35,6 +39,7 @@ def schema(
     history: HistoryForm = False,
     audit: AuditForm = False,
     doctor: DoctorForm = False,
+    destroy: DestroyForm = False,
 ) -> None:
     """Print a JSON Schema: of an environment file, of a ClusterConfig, or of what a command prints."""
     asked: dict[Callable[[], dict[str, Any]], bool] = {
@@ -45,6 +50,7 @@ def schema(
         history_schema: history,
         audit_schema: audit,
         doctor_schema: doctor,
+        teardown_schema: destroy,
     }
     chosen = [make for make, is_asked in asked.items() if is_asked] or [environment_schema]
     if len(chosen) > 1:

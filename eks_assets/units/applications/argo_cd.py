@@ -4,10 +4,17 @@ from eks_assets.graph.unit import unit
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.namespaces import namespaces
 from resources.config.environment import Environment
+from resources.model.products import APPLICATIONS
 from resources.model.specs import HelmRelease
 
 
-@unit(wave="applications", minutes=2, after=[namespaces, pod_addons], when=lambda env: env.git is not None)
+@unit(
+    wave="applications",
+    minutes=2,
+    after=[namespaces, pod_addons],
+    when=lambda env: env.git is not None,
+    products=APPLICATIONS,
+)
 def argo_cd(env: Environment) -> HelmRelease:
     """Keeps the applications as the application repository says."""
     return HelmRelease(

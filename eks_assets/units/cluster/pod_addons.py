@@ -12,6 +12,7 @@ from resources.cloudformation import cluster_tags
 from resources.config.environment import Environment
 from resources.model.checks import AddonsActive
 from resources.model.outputs import NoOutputs
+from resources.model.products import VOLUMES
 from resources.model.specs import Stack
 
 
@@ -21,6 +22,7 @@ from resources.model.specs import Stack
     after=[daemon_addons, node_groups, fargate_profiles],
     when=lambda env: bool(env.cluster.pod_addons),
     checks=[AddonsActive()],
+    products=VOLUMES,
 )
 def pod_addons(
     env: Environment, cluster: ClusterOutputs, versions: VersionOutputs, roles: ServiceAccountRolesOutputs

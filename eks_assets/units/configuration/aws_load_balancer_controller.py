@@ -5,10 +5,17 @@ from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.config.environment import Environment
+from resources.model.products import LOAD_BALANCERS
 from resources.model.specs import HelmRelease
 
 
-@unit(wave="configuration", minutes=1, after=[pod_addons, identity], when=lambda env: not env.cluster.auto_mode)
+@unit(
+    wave="configuration",
+    minutes=1,
+    after=[pod_addons, identity],
+    when=lambda env: not env.cluster.auto_mode,
+    products=LOAD_BALANCERS,
+)
 def aws_load_balancer_controller(env: Environment, vpc: VpcOutputs) -> HelmRelease:
     """Makes AWS load balancers of Ingresses, and of Services with loadBalancerClass service.k8s.aws/nlb."""
     return HelmRelease(

@@ -6,6 +6,7 @@ from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from eks_assets.units.cluster.pod_addons import pod_addons
 from eks_assets.units.configuration.karpenter_crds import karpenter_crds
 from resources.config.environment import Environment
+from resources.model.products import NODES
 from resources.model.specs import HelmRelease
 
 
@@ -14,6 +15,7 @@ from resources.model.specs import HelmRelease
     minutes=1,
     after=[karpenter_crds, pod_addons, identity],
     when=lambda env: not env.cluster.auto_mode,
+    products=NODES,
 )
 def karpenter(env: Environment, karpenter_stack: KarpenterOutputs) -> HelmRelease:
     """Starts nodes for pods that have no place, and stops those that nobody needs."""

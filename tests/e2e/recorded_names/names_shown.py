@@ -16,7 +16,7 @@ from eks_assets.cli.app import COMMANDS, load_command
 from eks_assets.cli.runs.abandoned import process_tags
 from eks_assets.cli.runs.follower import Follower
 from eks_assets.definitions import defs
-from eks_assets.orchestration.run_tags import LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
+from eks_assets.orchestration.run_tags import DESTROYED, DESTROYING, LAUNCH_TAG, OUTCOME_OF, OUTCOME_TAG, WAITING
 from eks_assets.units import load_registry
 from resources.drivers.git.manifest_files import COMMIT_ANNOTATION, GROUP_LABEL
 from resources.drivers.helm.driver import DIGEST_LABEL
@@ -33,7 +33,7 @@ from sensors.deploy_requests import REQUEST, SENDER, Received
 from sensors.deploy_requests import SENSOR as REQUESTS_SENSOR
 from sensors.deploy_requests import Cursor as RequestsCursor
 from sensors.environments import Cursor as EnvironmentsCursor
-from sensors.launching import DEPLOY, DESTROYED, FROM, PARTITION, WHY
+from sensors.launching import DEPLOY, FROM, PARTITION, WHY
 from sensors.outcomes import Cursor as OutcomesCursor
 
 ROOT = Path(__file__).parents[3]
@@ -114,7 +114,7 @@ def run_tags() -> dict[str, Any]:
         "tags of the command line": sorted(follower.tags),
         "outcome": OUTCOME_TAG,
         "run of the outcome": OUTCOME_OF,
-        "values of the outcome": [DESTROYED, WAITING],
+        "values of the outcome": [DESTROYED, DESTROYING, WAITING],
         "approved plan": RELEASE,
         "content of the environment": CONTENT,
         "request in the queue": REQUEST,

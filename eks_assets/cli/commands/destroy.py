@@ -1,0 +1,136 @@
+"""`eks-assets destroy`: what would go, and taking it away once the environment's name is typed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.cli.console import print_text
+from eks_assets.cli.opened import open_environment
+from eks_assets.cli.runs.captured_stderr import output_to
+from eks_assets.engine.approval_request import destroy_command
+from eks_assets.engine.teardown.gate import refuse_protected
+from eks_assets.engine.teardown.planning import plan_teardown
+from eks_assets.engine.teardown.remains import list_remains
+from eks_assets.engine.teardown.removal import TeardownResult
+from eks_assets.orchestration.home import dagster_home
+from eks_assets.orchestration.run_tags import owner_tag
+from eks_assets.plan.teardown import build_teardown_report
+from eks_assets.plan.teardown_wording import describe_kept, report_lines
+from eks_assets.plan.wording import with_plural
+from eks_assets.units import load_registry
+from resources.config.environment import Environment
+from resources.config.loader import load_environment
+from resources.context import Context
+from resources.model.display import dump_json
+from resources.model.errors import ConfigError
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER
+
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would go and what would stay. Changes nothing.")]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="NAME", help="The environment's name; asked for on a terminal.")
+]
+DeleteData = Annotated[
+    bool, typer.Option("--delete-data", help="Remove data as well: volumes, file systems, secrets, keys.")
+]
+Wait = Annotated[
+    float | None,
+    typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
+]
+
+
+def destroy(
+    environment: EnvironmentName,
+    plan: PlanOnly = False,
+    json_output: Json = False,
+    confirm: Confirm = None,
+    delete_data: DeleteData = False,
+    wait: Wait = None,
+) -> None:
+    """Take an environment away, in the reverse order of its graph; data is kept unless you say otherwise.
+
+    What controllers made in the cluster goes first, while they run. A second destroy continues where the first stopped.
+    With --plan: exit 4 where something would go, 0 where nothing. Exit 3 while it waits for approval."""
+    if json_output and not plan:
+        raise ConfigError("--json is the form of a plan", next_step=f"eks-assets destroy {environment} --plan --json")
+    env = load_environment(environment, known_units=load_registry().by_name)
+    if plan:
+        _show_plan(env, json_output=json_output, delete_data=delete_data)
+    refuse_protected(env)
+    _confirm(env, confirm, delete_data=delete_data)
+    console = Console(soft_wrap=True)
+    context = open_environment(env)
+    began = time.monotonic()
+    result = _run(env, console, OUTLIVES_A_DEAD_HOLDER if wait is None else wait, delete_data=delete_data)
+    _show_result(result, context, console, time.monotonic() - began)
+    raise SystemExit(0 if result.is_complete else 1)
+
+
+def _show_plan(env: Environment, *, json_output: bool, delete_data: bool) -> None:
+    """Print what would go, and exit."""
+    with Console(stderr=True).status(f"looking at what there is of {env.name}"):
+        context = open_environment(env, planning=True)
+        report = build_teardown_report(plan_teardown(load_registry(), context, delete_data=delete_data))
+    if json_output:
+        print(dump_json(report.model_dump(mode="json")))
+    else:
+        console = Console(soft_wrap=True)
+        for line in report_lines(report):
+            print_text(console, line)
+    raise SystemExit(report.exit_code)
+
+
+def _confirm(env: Environment, confirm: str | None, *, delete_data: bool) -> None:
+    """Raises ConfigError where the environment's name is not given, or another."""
+    if confirm is None and sys.stdin.isatty():
+        data = " with its data" if delete_data else ""
+        confirm = typer.prompt(f"This removes {env.name}{data}. Type its name to go on", default="", show_default=False)
+    if confirm is None:
+        raise ConfigError(
+            f"nothing was removed: the removal of {env.name} is not confirmed",
+            next_step=f"see what would go: eks-assets destroy {env.name} --plan; then: "
+            f"{destroy_command(env, delete_data=delete_data)}",
+        )
+    if confirm != env.name:
+        raise ConfigError(
+            f"nothing was removed: {confirm!a} is not the environment's name",
+            next_step=f"to remove {env.name}, confirm it with its name",
+        )
+
+
+def _run(env: Environment, console: Console, wait: float, *, delete_data: bool) -> TeardownResult:
+    # stderr is kept for Dagster while the run goes on.
+    with output_to(dagster_home() / "command-line.log"):
+        # Here, since Dagster takes a second to load and a plan needs none.
+        from eks_assets.cli.runs.destroy_run import run_destroy
+
+        def progress(line: str) -> None:
+            print_text(console, line)
+
+        return run_destroy(env.name, owner_tag(env), progress, delete_data=delete_data, wait=wait)
+
+
+def _show_result(result: TeardownResult, context: Context, console: Console, seconds: float) -> None:
+    """The last lines: what failed, what is left, and the command that continues."""
+    env, plan = context.env, result.plan
+    for outcome in result.of("failed"):
+        print_text(console, f"failed {outcome.unit}: {outcome.reason}", "red")
+        if outcome.next_step:
+            print_text(console, f"  Next: {outcome.next_step}", indent="    ")
+    for outcome in result.of("skipped"):
+        print_text(console, f"not removed {outcome.unit}: {outcome.reason}", "dim")
+    for kept in dict.fromkeys(plan.removal.keeps):
+        print_text(console, f"kept {describe_kept(kept)}", "dim")
+    for remaining in list_remains(context):
+        print_text(console, f"left {remaining}")
+    if not result.is_complete:
+        command = destroy_command(env, delete_data=plan.delete_data)
+        print_text(console, f"Fix the cause and continue with: {command}")
+    removed = result.of("removed")
+    words = "failed" if not result.is_complete else "destroyed" if removed else "nothing to do"
+    print_text(console, f"{env.name}: {words}, {with_plural(len(removed), 'unit')} removed in {seconds:.1f} s")

@@ -1,0 +1,45 @@
+"""One Dagster run of the job `destroy` in this process. Imported where it starts: Dagster takes a second to load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+
+from eks_assets.cli.runs.abandoned import close_abandoned, process_tags
+from eks_assets.definitions import destroy_job
+from eks_assets.engine.teardown.removal import TeardownResult
+from eks_assets.orchestration.destroy_job import destroy_config, watching
+from eks_assets.orchestration.home import open_instance
+from resources.model.errors import OperationFailed
+from sensors.run_report import failure_of
+
+
+def run_destroy(
+    environment: str,
+    tags: Mapping[str, str],
+    progress: Callable[[str], None],
+    *,
+    delete_data: bool,
+    wait: float,
+) -> TeardownResult:
+    """Remove the environment as a run that the UI shows too. `progress`: hears each line; `wait`: seconds for another
+    run to end. Where something could not be removed, the result says so.
+
+    Raises what stopped it before that: ConfigError, Refused, ApprovalMissing, LeaseHeld, AccessDenied."""
+    with open_instance() as instance, watching(progress) as watch:
+        close_abandoned(instance)
+        instance.add_dynamic_partitions("environments", [environment])
+        done = dg.execute_job(
+            dg.reconstructable(destroy_job),
+            instance=instance,
+            run_config=destroy_config(environment, delete_data=delete_data, wait=wait),
+            tags={"dagster/partition": environment, **process_tags(), **tags},
+            raise_on_error=False,
+        )
+        if watch.result is not None:
+            return watch.result
+        if watch.error is not None:
+            raise watch.error
+        failed = failure_of(instance, done.run_id)
+        raise OperationFailed(f"{failed.unit}: {failed.reason}", next_step=failed.next_step)

@@ -1,0 +1,190 @@
+"""The job `destroy`: takes an environment away, where whoever launches it types its name. Same engine as the command
+line, which runs this job, too."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from eks_assets.engine.approval_request import destroy_command
+from eks_assets.engine.teardown.gate import refuse_protected
+from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
+from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
+from eks_assets.orchestration.run_tags import (
+    DESTROYED,
+    DESTROYING,
+    PROCESS_TAG,
+    WAITING,
+    record_outcome,
+    record_tags,
+)
+from eks_assets.plan.teardown import TeardownPlan, UnitOutcome
+from eks_assets.plan.teardown_wording import describe_outcome
+from eks_assets.units import load_registry
+from resources.context import Context
+from resources.model.display import code_span, escape_lines
+from resources.model.errors import ApprovalMissing, ConfigError, OperationFailed, PipelineError
+from resources.notifications.destroy_messages import destroy_started, destroy_stopped
+from resources.notifications.topic import send_notification
+from resources.records.launch import leave_parents_launch
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER
+
+DESTROY = "destroy"
+OP = "remove_environment"
+_SHOWN = 20  # objects of one unit
+
+
+class Destruction(dg.Config):
+    """What is to go, and that you mean it."""
+
+    confirm: str = Field(default="", description="The environment's name, typed. Without it nothing is removed.")
+    delete_data: bool = Field(default=False, description="Remove data as well: volumes, file systems, secrets, keys.")
+    wait: float = Field(
+        default=OUTLIVES_A_DEAD_HOLDER, description="Seconds to wait where another run holds the environment."
+    )
+
+
+@dataclass
+class Watch:
+    """Whoever runs the job in this process: hears its progress, and has its result or its error afterwards."""
+
+    progress: Callable[[str], None]
+    result: TeardownResult | None = None
+    error: PipelineError | None = None
+
+
+_watches: list[Watch] = []
+
+
+@contextmanager
+def watching(progress: Callable[[str], None]) -> Iterator[Watch]:
+    """Within it, a run of the job in this process is watched."""
+    watch = Watch(progress)
+    _watches.append(watch)
+    try:
+        yield watch
+    finally:
+        _watches.remove(watch)
+
+
+def destroy_config(
+    confirm: str, *, delete_data: bool = False, wait: float = OUTLIVES_A_DEAD_HOLDER
+) -> dict[str, object]:
+    """The run config of the job."""
+    return {"ops": {OP: {"config": {"confirm": confirm, "delete_data": delete_data, "wait": wait}}}}
+
+
+def check_confirmation(environment: str, confirm: str) -> None:
+    """Raises ConfigError where the typed name is not the environment's."""
+    if confirm != environment:
+        raise ConfigError(
+            f"the confirmation is {confirm!a}, not the environment's name {environment!a}; nothing was removed",
+            next_step=f"to remove it, type its name: {environment}",
+        )
+
+
+@dg.op(name=OP, description="Remove all units in the reverse order of the graph, what their controllers made first.")
+def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platform) -> None:
+    """Fails where the confirmation is not the environment's name, where the environment is protected, and where
+    something could not be removed; while it waits for approval it does not fail."""
+    leave_parents_launch()
+    if PROCESS_TAG in context.run.tags:
+        record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
+    try:
+        with open_step(context, platform, DESTROY) as env_context, _noting_errors():
+            check_confirmation(env_context.env.name, config.confirm)
+            refuse_protected(env_context.env)
+            _destroy(context, config, _heard(env_context))
+    except ApprovalMissing as closed:
+        context.log.warning(escape_lines(str(closed)))
+        record_outcome(context.instance, context.run, WAITING)
+
+
+def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: Context) -> None:
+    env, instance, run = env_context.env, context.instance, context.run
+
+    def begin(plan: TeardownPlan) -> None:
+        # From here on no sensor deploys, whatever becomes of this run.
+        record_outcome(instance, run, DESTROYING)
+        count = len(plan.removal.removes)
+        if count:
+            send_notification(env_context, destroy_started(env, run.run_id, count, delete_data=config.delete_data))
+
+    result = destroy_environment(
+        load_registry(),
+        env_context,
+        delete_data=config.delete_data,
+        wait_for_lease=config.wait,
+        begin=begin,
+        report=lambda outcome: _show(context, outcome),
+    )
+    for watch in _watches:
+        watch.result = result
+    if not result.is_complete:
+        failed = {outcome.unit: outcome.reason for outcome in result.of("failed")}
+        command = destroy_command(env, delete_data=config.delete_data)
+        send_notification(env_context, destroy_stopped(env, run.run_id, failed, command))
+        raise OperationFailed(
+            "\n".join(f"{unit}: {reason}" for unit, reason in failed.items()),
+            next_step=f"fix the cause and continue with: {command}",
+        )
+    record_outcome(instance, run, DESTROYED)
+
+
+def _heard(env_context: Context) -> Context:
+    """The context, whose progress whoever watches hears as well."""
+    log = env_context.progress
+
+    def progress(line: str) -> None:
+        log(line)
+        for watch in _watches:
+            watch.progress(line)
+
+    env_context.progress = progress
+    return env_context
+
+
+@contextmanager
+def _noting_errors() -> Iterator[None]:
+    try:
+        yield
+    except PipelineError as error:
+        for watch in _watches:
+            watch.error = error
+        raise
+
+
+def _show(context: dg.OpExecutionContext, outcome: UnitOutcome) -> None:
+    """What became of a unit, on its asset's page and for whoever watches."""
+    line = describe_outcome(outcome)
+    if outcome.state == "nothing":
+        return
+    for watch in _watches:
+        watch.progress(line)
+    context.log.info(escape_lines(line))
+    shown = [f"- {code_span(removed.object)} {removed.why}" for removed in outcome.removed[:_SHOWN]]
+    more = len(outcome.removed) - _SHOWN
+    metadata: dict[str, Any] = {
+        "result": escape_lines(line),
+        "objects": dg.MetadataValue.md("\n".join([*shown, *([f"- and {more} more"] if more > 0 else [])])),
+        "seconds": round(outcome.seconds, 2),
+    }
+    context.log_event(dg.AssetObservation(outcome.unit, partition=context.partition_key, metadata=metadata))
+
+
+@dg.job(
+    name=DESTROY,
+    config=dg.PartitionedConfig(
+        partitions_def=ENVIRONMENTS,
+        run_config_for_partition_key_fn=lambda _: destroy_config(""),
+    ),
+    # One process holds the environment for all of it; its units are threads.
+    executor_def=dg.in_process_executor,
+    description="Take an environment away. Type its name as `confirm`; data stays but for `delete_data`.",
+)
+def destroy() -> None:
+    """One removal."""
+    remove()
