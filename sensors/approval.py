@@ -13,9 +13,10 @@ from functools import partial
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from eks_assets.engine.approval_request import approval_notification, describe_state
+from eks_assets.engine.approval_request import approval_notification, command_of, describe_state
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.orchestration.assets import RELEASE_PLAN
+from eks_assets.plan.model import Plan
 from eks_assets.units import load_registry
 from resources.approval.record import ApprovalRecord
 from resources.approval.rules import RequestState
@@ -82,30 +83,32 @@ def approval_sensor(context: dg.SensorEvaluationContext, environments: Environme
     return tick_result(context, requests, lines, Cursor(told=notified))
 
 
-def read_record(env: Environment) -> tuple[ApprovalRecord, tuple[str, ...]]:
-    """The approval record of an environment with a gate, and the units of the plan that was granted; rejections in it
-    are kept. Raises NotFound where it has not been bootstrapped, AccessDenied, Transient."""
+def read_record(env: Environment) -> tuple[ApprovalRecord, Plan | None]:
+    """The approval record of an environment with a gate, and the plan that was granted, where it can be read;
+    rejections in it are kept. Raises NotFound where it has not been bootstrapped, AccessDenied, Transient."""
     record = ApprovalRecord.read(context_of(env), env.approval or Approval())
     record.record_rejections()
     if record.grant is None:
-        return record, ()
+        return record, None
     with suppress(ApprovalStale, NotFound):  # the gate says so, too
-        return record, load_approved_plan(record.context, record.grant.request.digest).units
-    return record, ()
+        return record, load_approved_plan(record.context, record.grant.request.digest)
+    return record, None
 
 
 def decide_launch(
-    instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord, approved: Collection[str] = ()
+    instance: dg.DagsterInstance, env: Environment, record: ApprovalRecord, approved: Plan | None = None
 ) -> tuple[dg.RunRequest | None, str]:
     """The run that carries out what was granted, if there is something to start, and why or why not. `approved`: the
-    units of the plan that was granted."""
+    plan that was granted."""
     grant = record.grant
     if grant is None:
         newest = record.states[-1] if record.states else None
         approvers = (env.approval or Approval()).approvers
         return None, describe_state(newest, approvers) if newest else "nothing was submitted for approval"
     short, request_id = grant.request.digest[:19], grant.request.id
-    selection = [RELEASE_PLAN, *_units_of(env, approved)]
+    if approved is not None and approved.kind != "deploy":
+        return None, f"{short} is approved; a person carries it out with: {command_of(approved, env)}"
+    selection = [RELEASE_PLAN, *_units_of(env, approved.units if approved else ())]
     runs = launches_for(instance, approval_sensor.name, env.name, request_id, {RELEASE: request_id})
     started = next((run for run in runs if not _never_began(instance, run)), None)
     if started is not None:
@@ -185,7 +188,11 @@ def notification_of(env_context: Context, state: RequestState) -> Notification |
     if state.status == "waiting":
         return approval_notification(env, state, load_approved_plan(env_context, digest))
     if state.status == "granted":
-        return messages.request_approved(env, digest, state.approvers, request_id=request_id)
+        removal = ""
+        with suppress(PipelineError):  # the gate says so, too
+            plan = load_approved_plan(env_context, digest)
+            removal = command_of(plan, env) if plan.kind != "deploy" else ""
+        return messages.request_approved(env, digest, state.approvers, request_id=request_id, removal=removal)
     if state.status == "rejected":
         return messages.request_rejected(env, digest, state.by, state.reason, request_id=request_id)
     if state.status == "expired":

@@ -12,20 +12,31 @@ import typer
 from rich.console import Console
 
 from eks_assets.cli.console import print_text
-from eks_assets.engine.approval_request import describe_state
+from eks_assets.engine.approval_request import command_of, describe_state
+from eks_assets.engine.gate import load_approved_plan
 from eks_assets.units import load_registry
 from resources.approval.decisions import find_request, write_decision
 from resources.approval.record import read_request_state
-from resources.approval.rules import Verdict
+from resources.approval.rules import ApprovalRequest, Verdict
 from resources.aws.session import Aws
 from resources.config.environment import Approval, Environment
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.model.errors import AccessDenied, ConfigError
+from resources.model.errors import AccessDenied, ConfigError, PipelineError
 from resources.records.platform import check_incumbent
 
 Digest = Annotated[str, typer.Option("--digest", help="The digest of the plan; its first 12 characters are enough.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
+
+
+def _what_follows(context: Context, request: ApprovalRequest) -> str:
+    """Who carries out what was approved just now."""
+    with suppress(PipelineError):  # whoever may decide need not be able to read the plan
+        plan = load_approved_plan(context, request.digest)
+        if plan.kind != "deploy":
+            return f"A person carries it out with: {command_of(plan, context.env)}"
+    deploy = f"eks-assets deploy {context.env.name}"
+    return f"Where Dagster's daemon runs, the deploy continues by itself; else: {deploy}"
 
 
 def load_gated(environment: str) -> tuple[Environment, Approval]:
@@ -62,7 +73,5 @@ def record_decision(environment: str, verdict: Verdict, digest: str, reason: str
     for line in state.ignored:
         print_text(console, f"does not count: {line}", "yellow")
     if state.status == "granted":
-        print_text(
-            console, f"Where Dagster's daemon runs, the deploy continues by itself; else: eks-assets deploy {env.name}"
-        )
+        print_text(console, _what_follows(context, request))
     raise SystemExit({"granted": 0, "waiting": 3, "rejected": 0 if verdict == "reject" else 1}.get(state.status, 1))

@@ -163,6 +163,7 @@ def approval_notification(env: Environment, state: RequestState, plan: Plan) -> 
         source=source_words(plan),
         initiator=describe_initiator(state),
         is_proved=not state.unproved,
+        is_removal=plan.kind != "deploy",
     )
 
 

@@ -79,10 +79,12 @@ def approval_needed(
     source: Mapping[str, str] | None = None,
     initiator: str = "",
     is_proved: bool = True,
+    is_removal: bool = False,
 ) -> Notification:
     """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject;
     `source`: the commits that the plan was made with, by what they are of; `initiator`: who asked, as people read it;
-    `is_proved`: whether that proves a person, otherwise it takes one approver more."""
+    `is_proved`: whether that proves a person, otherwise it takes one approver more; `is_removal`: what waits is no
+    deploy, but that the environment is destroyed."""
     gate = env.approval or Approval()
     approvers = gate.approvers + (not is_proved)
     needed = "1 approval" if approvers == 1 else f"{approvers} approvals by different people"
@@ -95,12 +97,18 @@ def approval_needed(
         "Release": request_id,
         "Open": link,
     }
+    what = "approval needed to destroy it" if is_removal else "approval needed"
+    waits = (
+        f"The removal of {env.name} waits for approval. All of it stays as it is until exactly this plan is approved."
+        if is_removal
+        else f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
+        "plan names of earlier waves stay as they are until exactly this plan is approved."
+    )
     return Notification(
         "approval_needed",
-        f"[{env.name}] approval needed: plan {_brief(digest)}",
+        f"[{env.name}] {what}: plan {_brief(digest)}",
         (
-            f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
-            "plan names of earlier waves stay as they are until exactly this plan is approved.",
+            waits,
             "",
             *list_facts(env, **known),
             "",
@@ -111,18 +119,27 @@ def approval_needed(
             *indent_lines(summary),
         ),
         f"approval_needed/{request_id}/{digest}",
-        f"eks-assets plan {env.name}",
+        f"eks-assets destroy {env.name} --plan" if is_removal else f"eks-assets plan {env.name}",
     )
 
 
-def request_approved(env: Environment, digest: str, approvers: Sequence[str], *, request_id: str = "") -> Notification:
-    """The grant is complete. `approvers`: who gave it, as AWS names them."""
+def request_approved(
+    env: Environment, digest: str, approvers: Sequence[str], *, request_id: str = "", removal: str = ""
+) -> Notification:
+    """The grant is complete. `approvers`: who gave it, as AWS names them; `removal`: the command that destroys the
+    environment, where that is what was approved."""
+    continues = (
+        f"The removal of {env.name} is approved. A person carries it out, with the first command below."
+        if removal
+        else f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
+        "command below does."
+    )
+    command = removal or f"eks-assets deploy {env.name}"
     return Notification(
         "approved",
         f"[{env.name}] approved: plan {_brief(digest)}",
         (
-            f"The plan of {env.name} is approved. Dagster's daemon continues the deploy; without a daemon, the first "
-            "command below does.",
+            continues,
             "",
             *list_facts(env, Plan=digest, Release=request_id),
             "",
@@ -130,7 +147,7 @@ def request_approved(env: Environment, digest: str, approvers: Sequence[str], *,
             *indent_lines(approvers),
             "",
             "To continue it, to look at it, or to stop it before it begins:",
-            *indent_lines((f"eks-assets deploy {env.name}", f"eks-assets status {env.name}", _reject(env, digest))),
+            *indent_lines((command, f"eks-assets status {env.name}", _reject(env, digest))),
         ),
         f"approved/{request_id}/{digest}",
         f"eks-assets approvals {env.name}",

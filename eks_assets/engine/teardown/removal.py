@@ -100,9 +100,10 @@ class _Run:
         running: dict[Future[UnitOutcome], str] = {}
         try:
             while waiting or running:
-                for outcome in self._skip(waiting, before, ended):
-                    ended[outcome.unit] = outcome
-                    self.report(outcome)
+                while skipped := self._skip(waiting, before, ended):
+                    ended |= {outcome.unit: outcome for outcome in skipped}
+                    for outcome in skipped:
+                        self.report(outcome)
                 ready = [each for name, each in waiting.items() if before[name] <= ended.keys()]
                 for each in ready[: WIDTH - len(running)]:
                     del waiting[each.unit.name]
