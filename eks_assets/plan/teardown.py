@@ -142,8 +142,8 @@ def _declared_first(plan: TeardownPlan) -> Iterator[tuple[str, Removed]]:
 
 
 def build_signed_plan(plan: TeardownPlan, env: Environment, source: Source) -> Plan:
-    """The plan as people sign it: the objects that units declare, by name; of what controllers make, which comes and
-    goes meanwhile, that all of it goes. The cluster's version is none of it, as there is none once that has gone."""
+    """The plan as people sign it: the objects that units declare and data, by name; of what controllers make, which
+    comes and goes meanwhile, that all of it goes. The cluster's version is none of it, as that goes, too."""
     around = dict(build_surroundings(env, source)) | {
         "kind": "destroy with data" if plan.delete_data else "destroy",
         "cluster_version": None,
@@ -154,12 +154,10 @@ def build_signed_plan(plan: TeardownPlan, env: Environment, source: Source) -> P
 
 def _entry(each: UnitTeardown) -> Entry:
     unit = each.unit
-    fields = [
-        Field(path=r.object, before="there", after=None, replaces=False, sensitive=False) for r in each.own.removes
-    ]
+    paths = [removed.object for removed in (*each.own.removes, *each.made.removes) if not removed.is_passing]
     if unit.products is not None:
-        paths = [f"every {kind.kind} ({unit.products.name})" for kind in unit.products.kinds]
-        fields += [Field(path=path, before="there", after=None, replaces=False, sensitive=False) for path in paths]
+        paths += [f"every {kind.kind} ({unit.products.name})" for kind in unit.products.kinds]
+    fields = [Field(path=path, before="there", after=None, replaces=False, sensitive=False) for path in paths]
     return Entry(
         unit=unit.name,
         wave=unit.wave,

@@ -26,7 +26,7 @@ _RETAIN, _FOREGROUND = "Retain", "foregroundDeletion"
 def plan_products(products: Products, context: Context, *, delete_data: bool) -> Removal:
     """What there is of them, and the volumes that are kept. Changes nothing. Raises AccessDenied, Transient."""
     removes = [
-        Removed(describe_object(obj), f"{kind.becomes} along with it, by {products.controller}")
+        Removed(describe_object(obj), f"{kind.becomes} along with it, by {products.controller}", is_passing=True)
         for kind in products.kinds
         for obj in _live(kind, context)
     ]

@@ -68,9 +68,8 @@ def plan_orphans(orphans: Collection[Orphan], context: Context, *, delete_data: 
     removals = []
     for orphan in orphans:
         if orphan.kind not in DATA:
-            removals.append(
-                Removal(removes=(Removed(str(orphan), f"its controller removes it, else we do: {orphan.owner}"),))
-            )
+            why = f"its controller removes it, else we do: {orphan.owner}"
+            removals.append(Removal(removes=(Removed(str(orphan), why, is_passing=True),)))
         elif delete_data:
             removals.append(Removal(removes=(describe_removed(orphan.kind, orphan.identifier),)))
         else:

@@ -10,10 +10,11 @@ from itertools import chain
 @dataclass(frozen=True)
 class Removed:
     """An object that goes. `object`: its kind and name, as people know it ("AWS::EKS::Cluster demo"); `why`: how it
-    goes, where that is worth a word."""
+    goes, where that is worth a word. `is_passing`: a controller made it, and may replace it at any time."""
 
     object: str
     why: str = ""
+    is_passing: bool = False
 
 
 @dataclass(frozen=True)

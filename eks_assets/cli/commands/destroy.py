@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.cli.arguments import EnvironmentName, Json, Wait
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.runs.captured_stderr import output_to
@@ -37,10 +37,6 @@ Confirm = Annotated[
 ]
 DeleteData = Annotated[
     bool, typer.Option("--delete-data", help="Remove data as well: volumes, file systems, secrets, keys.")
-]
-Wait = Annotated[
-    float | None,
-    typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
 ]
 
 
