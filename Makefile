@@ -86,6 +86,7 @@ docs: $(READY)
 	$(BIN)/eks-assets schema --history > docs/history.schema.json
 	$(BIN)/eks-assets schema --audit > docs/audit.schema.json
 	$(BIN)/eks-assets schema --doctor > docs/doctor.schema.json
+	$(BIN)/eks-assets schema --destroy > docs/destroy.schema.json
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)

@@ -53,7 +53,7 @@ def test_commands_that_a_file_names_exist(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "unknown"),
     [
-        ("run: eks-assets destroy acme-prod", ["destroy"]),
+        ("run: eks-assets remove acme-prod", ["remove"]),
         ("eks-assets sandbox up|dwon", ["sandbox dwon"]),
         ("eks-assets deploy acme-prod, then eks-assets undo", ["undo"]),
         ("`eks-assets/holder`, eks-assets --version", []),

@@ -12,13 +12,20 @@ from eks_assets.cli.app import app
 from eks_assets.plan.account import account_schema
 from eks_assets.plan.history import history_schema
 from eks_assets.plan.ledger_audit import audit_schema
+from eks_assets.plan.teardown import teardown_schema
 from resources.model.errors import ConfigError
 from sandbox.paths import PROJECT
 from tests.helpers.json_schema import schema_of
 
 
 @pytest.mark.parametrize(
-    ("name", "make"), [("account", account_schema), ("history", history_schema), ("audit", audit_schema)]
+    ("name", "make"),
+    [
+        ("account", account_schema),
+        ("history", history_schema),
+        ("audit", audit_schema),
+        ("destroy", teardown_schema),
+    ],
 )
 def test_published_schema_is_made_from_the_model(name: str, make: Callable[[], dict[str, Any]]) -> None:
     """The Makefile's `docs` writes the file by the command, which prints the same."""
