@@ -60,7 +60,7 @@ _watches: list[Watch] = []
 
 
 @contextmanager
-def watching(progress: Callable[[str], None]) -> Iterator[Watch]:
+def watch_runs(progress: Callable[[str], None]) -> Iterator[Watch]:
     """Within it, a run of the job in this process is watched."""
     watch = Watch(progress)
     _watches.append(watch)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.finalizers import describe_hold, release_commands
+from resources.kubernetes.finalizers import describe_hold, describe_remedy
 from resources.kubernetes.objects import FIELD_MANAGER, Object, describe_object, read_object
 from resources.model.errors import NotFound, WaitTimeout
 from resources.support.polling import Poll, wait_until
@@ -63,7 +63,7 @@ def wait_until_gone(objects: Iterable[Object], context: Context, deadline: float
         held = "; ".join(f"{describe_object(obj)}: {describe_hold(obj)}" for obj in left[:5])
         more = f"; and {len(left) - 5} more" if len(left) > 5 else ""
         raise WaitTimeout(
-            f"still there {deadline:.0f} s after the deletion: {held}{more}", next_step=release_commands(left[0])
+            f"still there {deadline:.0f} s after the deletion: {held}{more}", next_step=describe_remedy(left[0])
         ) from None
 
 

@@ -65,7 +65,7 @@ def name_for_kubectl(live: Mapping[str, Any]) -> str:
     return f"{kind} {live['metadata']['name']}" + (f" -n {namespace}" if namespace else "")
 
 
-def release_commands(live: Mapping[str, Any]) -> str:
+def describe_remedy(live: Mapping[str, Any]) -> str:
     """How to look at an object that is held, and how to let it go once what its finalizer stands for is cleared up."""
     name = name_for_kubectl(live)
     if live.get("kind") == "Namespace":

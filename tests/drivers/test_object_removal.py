@@ -11,7 +11,7 @@ from resources.config.environment import Deadlines, Environment
 from resources.context import Context
 from resources.drivers.manifests import ManifestsDriver
 from resources.drivers.products import plan_products, remove_products
-from resources.kubernetes.finalizers import describe_hold, release_commands
+from resources.kubernetes.finalizers import describe_hold, describe_remedy
 from resources.kubernetes.objects import apply_object, read_object
 from resources.model.errors import WaitTimeout
 from resources.model.products import ProductKind, Products, Workload
@@ -38,7 +38,7 @@ def test_owner_of_a_known_finalizer_is_named() -> None:
     assert describe_hold(known) == "finalizer service.k8s.aws/resources (the AWS Load Balancer Controller)"
     unknown = {**known, "metadata": {**meta, "finalizers": ["example.com/cleanup"]}}
     assert "points to example.com" in describe_hold(unknown)
-    assert "kubectl get service a -n b -o yaml" in release_commands(known)
+    assert "kubectl get service a -n b -o yaml" in describe_remedy(known)
 
 
 def test_namespace_says_itself_what_is_left_in_it() -> None:
@@ -51,7 +51,7 @@ def test_namespace_says_itself_what_is_left_in_it() -> None:
         "status": {"conditions": [{"type": "NamespaceFinalizersRemaining", "status": "True", "message": words}]},
     }
     assert describe_hold(namespace) == words
-    assert "kubectl get --ignore-not-found -n a" in release_commands(namespace)
+    assert "kubectl get --ignore-not-found -n a" in describe_remedy(namespace)
 
 
 def free(context: Context, obj: dict[str, Any]) -> None:

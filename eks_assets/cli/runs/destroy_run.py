@@ -9,7 +9,7 @@ import dagster as dg
 from eks_assets.cli.runs.abandoned import close_abandoned, process_tags
 from eks_assets.definitions import destroy_job
 from eks_assets.engine.teardown.removal import TeardownResult
-from eks_assets.orchestration.destroy_job import destroy_config, watching
+from eks_assets.orchestration.destroy_job import destroy_config, watch_runs
 from eks_assets.orchestration.home import open_instance
 from resources.model.errors import OperationFailed
 from sensors.run_report import failure_of
@@ -27,7 +27,7 @@ def run_destroy(
     run to end. Where something could not be removed, the result says so.
 
     Raises what stopped it before that: ConfigError, Refused, ApprovalMissing, LeaseHeld, AccessDenied."""
-    with open_instance() as instance, watching(progress) as watch:
+    with open_instance() as instance, watch_runs(progress) as watch:
         close_abandoned(instance)
         instance.add_dynamic_partitions("environments", [environment])
         done = dg.execute_job(
