@@ -21,7 +21,7 @@ from eks_assets.engine.teardown.removal import TeardownResult
 from eks_assets.orchestration.home import dagster_home
 from eks_assets.orchestration.run_tags import owner_tag
 from eks_assets.plan.teardown import build_teardown_report
-from eks_assets.plan.teardown_wording import describe_kept, report_lines
+from eks_assets.plan.teardown_wording import report_lines
 from eks_assets.plan.wording import with_plural
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
@@ -120,10 +120,8 @@ def _show_result(result: TeardownResult, context: Context, console: Console, sec
             print_text(console, f"  Next: {outcome.next_step}", indent="    ")
     for outcome in result.of("skipped"):
         print_text(console, f"not removed {outcome.unit}: {outcome.reason}", "dim")
-    for kept in dict.fromkeys(plan.removal.keeps):
-        print_text(console, f"kept {describe_kept(kept)}", "dim")
-    for remaining in list_remains(context):
-        print_text(console, f"left {remaining}")
+    for line in list_remains(context, plan.removal.keeps):
+        print_text(console, line, "dim")
     if not result.is_complete:
         command = destroy_command(env, delete_data=plan.delete_data)
         print_text(console, f"Fix the cause and continue with: {command}")

@@ -232,9 +232,7 @@ class HelmReleaseDriver(Driver[HelmRelease]):
 
     def _uninstall_other(self, release: Release, spec: HelmRelease, context: Context) -> None:
         """Two charts do not share their objects' immutable fields; what claims hold stays."""
-        context.progress(
-            f"release {spec.name} is of the chart {release.chart}: helm uninstall, then install {spec.chart}"
-        )
+        context.progress(f"release {spec.name} is of {release.chart}: helm uninstall, then install {spec.chart}")
         self._uninstall(spec, context)
 
     def _uninstall(self, spec: HelmRelease, context: Context) -> None:
