@@ -14,6 +14,8 @@ from typing import Any
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.leftovers.data import DATA, describe_kept, describe_removed, remove_data
+from resources.leftovers.dns_records import KIND as RECORD
+from resources.leftovers.dns_records import list_records, remove_records
 from resources.leftovers.tags import CLUSTER_TAGS, OF_NODE_GROUPS, owning_tag, tag_map
 from resources.leftovers.vpc import describe_interface, remove_interface, revoke_references
 from resources.model.errors import NotFound, Refused
@@ -205,6 +207,7 @@ _LISTS: Mapping[str, Lister] = {
     "instance profiles": _profiles,
     "OIDC providers": _providers,
     "log groups": _log_groups,
+    "DNS records": lambda context: (Orphan(RECORD, name, "ExternalDNS's note") for name in list_records(context)),
 }
 
 
@@ -272,6 +275,7 @@ def _delete_groups(identifiers: Collection[str], context: Context) -> None:
 
 # In this order: what uses something goes before it.
 _REMOVERS: Mapping[str, Remover] = {
+    RECORD: remove_records,
     "AWS::EC2::Instance": _terminate,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _each(
         "elbv2", "load balancer", lambda client, arn: client.delete_load_balancer(LoadBalancerArn=arn)
