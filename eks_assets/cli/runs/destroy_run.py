@@ -30,13 +30,16 @@ def run_destroy(
     with open_instance() as instance, watch_runs(progress) as watch:
         close_abandoned(instance)
         instance.add_dynamic_partitions("environments", [environment])
-        done = dg.execute_job(
-            dg.reconstructable(destroy_job),
-            instance=instance,
-            run_config=destroy_config(environment, delete_data=delete_data, wait=wait),
-            tags={"dagster/partition": environment, **process_tags(), **tags},
-            raise_on_error=False,
-        )
+        try:
+            done = dg.execute_job(
+                dg.reconstructable(destroy_job),
+                instance=instance,
+                run_config=destroy_config(environment, delete_data=delete_data, wait=wait),
+                tags={"dagster/partition": environment, **process_tags(), **tags},
+                raise_on_error=False,
+            )
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         if watch.result is not None:
             return watch.result
         if watch.error is not None:

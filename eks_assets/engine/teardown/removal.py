@@ -7,10 +7,11 @@ nothing to do.
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from eks_assets.engine.planner import GRACE, WIDTH
@@ -22,7 +23,7 @@ from eks_assets.engine.teardown.planning import plan_teardown
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.teardown import OutcomeState, TeardownPlan, UnitOutcome, UnitTeardown
 from resources.aws.session import caller_arn
-from resources.context import Context
+from resources.context import Context, Fence
 from resources.drivers.products import plan_products, remove_for_the_dead, remove_products
 from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange
@@ -76,6 +77,21 @@ def destroy_environment(
 
 
 @dataclass(frozen=True)
+class _UntilStopped:
+    """The lease, for threads that are to change nothing more once the run is interrupted."""
+
+    lease: Fence | None
+    stopped: threading.Event
+
+    def check(self) -> None:
+        """Raises LeaseHeld once the run is interrupted, and as the lease does."""
+        if self.stopped.is_set():
+            raise LeaseHeld("the removal was interrupted; nothing more was changed")
+        if self.lease is not None:
+            self.lease.check()
+
+
+@dataclass(frozen=True)
 class _Run:
     """One removal of an environment that is held."""
 
@@ -85,6 +101,7 @@ class _Run:
     who: str
     grant: TeardownGrant | None
     report: Callable[[UnitOutcome], None]
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def clear_up_for_the_dead(self) -> None:
         """What a controller that is dead should clear up would hold whatever declares it, so it goes first."""
@@ -115,7 +132,8 @@ class _Run:
                     ended[name] = future.result()
                     self.report(ended[name])
         except BaseException:
-            # What is under way may end; before its next change it finds that the environment is no longer held.
+            # What is under way ends before its next change, and a program that it runs within a second.
+            self.stopped.set()
             wait(running, timeout=GRACE)
             raise
         return tuple(ended.values())
@@ -229,6 +247,7 @@ class _Run:
         """The context with a thread's own progress, in which each line names the unit. What was read and the way into
         the cluster are shared."""
         own = copy.copy(self.context)
+        own.lease = _UntilStopped(self.context.lease, self.stopped)
         name, report = each.unit.name, self.context.progress
         own.progress = lambda line: report(f"{name}: {line}")
         return own

@@ -87,7 +87,7 @@ def _uninstall(spec: HelmRelease, context: Context) -> None:
 def _run(argv: list[str], spec: HelmRelease, context: Context) -> None:
     context.before_change()
     try:
-        run_helm(argv, context, timeout=spec.timeout + 30)
+        run_helm(argv, context, timeout=spec.timeout + 30, watch=context.before_change)
     except CommandFailed as error:
         if not _GONE.search(error.stderr_tail):
             raise
