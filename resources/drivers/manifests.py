@@ -143,8 +143,8 @@ def deadline_of(obj: Object, context: Context, seconds: float = 0.0) -> float:
 def _live_in_reverse(spec: Manifests, context: Context) -> list[Object]:
     """The objects that exist, the last one first."""
     documents = [plain_document(obj) for obj in reversed(spec.objects)]
-    found = [(obj, read_object(context.cluster, obj)) for obj in documents]
-    return [{"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live} for obj, live in found if live is not None]
+    pairs = [(obj, read_object(context.cluster, obj)) for obj in documents]
+    return [{"apiVersion": obj["apiVersion"], "kind": obj["kind"], **live} for obj, live in pairs if live is not None]
 
 
 def _findings(spec: Manifests, observed: Observed) -> Iterator[Finding]:

@@ -56,18 +56,18 @@ def remove_products(products: Products, context: Context, *, delete_data: bool, 
 def remove_for_the_dead(products: Products, context: Context) -> bool:
     """Where there are any and their controller has no ready pod, delete them without it; whether that was so. Raises
     as `remove_products` does."""
-    found = {kind: list(_live(kind, context)) for kind in products.kinds}
-    count = sum(map(len, found.values()))
+    objects_by_kind = {kind: list(_live(kind, context)) for kind in products.kinds}
+    count = sum(map(len, objects_by_kind.values()))
     if not count or _is_alive(products, context):
         return False
     context.progress(
         f"{products.controller} is dead, so {count} of its objects go without it; what it made of them in AWS is "
         "looked for there, by its tags"
     )
-    every = [obj for objects in found.values() for obj in objects]
+    every = [obj for objects in objects_by_kind.values() for obj in objects]
     for obj in every:
         delete_object(obj, context, policy="Background")
-    for kind, objects in found.items():
+    for kind, objects in objects_by_kind.items():
         for obj in objects:
             _take_finalizers(obj, kind.finalizers, context)
     wait_until_gone(every, context, context.env.deadlines.release)

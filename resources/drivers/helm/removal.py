@@ -108,8 +108,8 @@ def _live_crds(release: Release, spec: HelmRelease, context: Context) -> list[Ob
     except PipelineError as error:
         context.progress(f"{describe_release(spec)}: its CRDs stay, as its chart cannot be read: {error.message}")
         return []
-    found = [(crd, read_object(context.cluster, crd)) for crd in crds]
-    return [{"apiVersion": crd["apiVersion"], "kind": crd["kind"], **live} for crd, live in found if live is not None]
+    pairs = [(crd, read_object(context.cluster, crd)) for crd in crds]
+    return [{"apiVersion": crd["apiVersion"], "kind": crd["kind"], **live} for crd, live in pairs if live is not None]
 
 
 def _remove_crd(crd: Object, context: Context, deadline: float, *, delete_data: bool) -> None:
