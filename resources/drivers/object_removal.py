@@ -12,6 +12,7 @@ from typing import Any, Literal
 from resources.context import Context
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.finalizers import describe_hold, describe_remedy
+from resources.kubernetes.live_diff import HELM
 from resources.kubernetes.objects import FIELD_MANAGER, Object, describe_object, read_object
 from resources.model.errors import NotFound, WaitTimeout
 from resources.support.polling import Poll, wait_until
@@ -20,6 +21,7 @@ Policy = Literal["Foreground", "Background"]
 # Kinds that own others: they are gone when those are, too.
 OWNING = frozenset({"ApplicationSet", "CronJob", "DaemonSet", "Deployment", "Job", "NodePool", "StatefulSet"})
 _ALWAYS_THERE = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
+_OURS = (FIELD_MANAGER, HELM)
 _INTERVAL = 1.0
 
 
@@ -86,9 +88,7 @@ def kept_because(live: Object) -> str:
 
 
 def _maker(meta: dict[str, Any]) -> str:
-    """Who else wrote the object when it was made; empty where nobody did."""
+    """Who else wrote the object when it was made; empty where nobody did. helm is ours, too."""
     entries = meta.get("managedFields") or ()
-    others = [e for e in entries if e.get("manager") != FIELD_MANAGER and not e.get("subresource")]
-    is_ours = any(e.get("manager") == FIELD_MANAGER and e.get("time") == meta["creationTimestamp"] for e in entries)
-    first = next((e for e in others if e.get("time") == meta["creationTimestamp"]), None)
-    return str(first["manager"]) if first is not None and not is_ours else ""
+    others = [e for e in entries if e.get("manager") not in _OURS and not e.get("subresource")]
+    return next((str(e["manager"]) for e in others if e.get("time") == meta["creationTimestamp"]), "")

@@ -16,6 +16,7 @@ from resources.kubernetes.objects import apply_object, read_object
 from resources.model.errors import WaitTimeout
 from resources.model.products import ProductKind, Products, Workload
 from resources.model.specs import Manifests
+from tests.helpers.waiting import eventually
 
 NAMESPACE: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "goes"}}
 INSIDE: dict[str, Any] = {
@@ -71,8 +72,10 @@ def impatient(platform: Environment) -> Iterator[Context]:
     deadlines = Deadlines(stack=3, release=3, cluster=3)
     context = Context.of(platform.model_copy(update={"deadlines": deadlines}))
     yield context
-    for obj in (HELD, {**HELD, "metadata": {**HELD["metadata"], "namespace": "goes"}}, INSIDE, NAMESPACE):
+    made = (HELD, {**HELD, "metadata": {**HELD["metadata"], "namespace": "goes"}}, INSIDE, NAMESPACE)
+    for obj in made:
         free(context, obj)
+    eventually("they are gone", lambda: all(read_object(context.cluster, obj) is None for obj in made), 60)
 
 
 @pytest.mark.sandbox
