@@ -49,23 +49,6 @@ def entitled(restored: Environment) -> Environment:
     return restored
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["destroy", "sandbox"], "is not confirmed"),
-        (["destroy", "sandbox", "--confirm", "Sandbox"], "'Sandbox' is not the environment's name"),
-        (["destroy", "sandbx", "--plan"], "sandbx"),
-        (["destroy", "acme-prod", "--confirm", "acme-prod"], "protected: false"),
-        (["destroy", "sandbox", "--json"], "--plan --json"),
-    ],
-)
-def test_wrong_input_changes_nothing(eks_assets: Cli, arguments: list[str], words: str) -> None:
-    """Exit 2, and what to do."""
-    done = eks_assets(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert words in done.stderr
-
-
 def test_held_environment_is_not_destroyed(platform: Environment, eks_assets: Cli) -> None:
     """Exit 1, with who holds it; the lease is somebody else's all the time."""
     context = Context.of(platform, run_id="another")
