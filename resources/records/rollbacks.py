@@ -74,6 +74,16 @@ def record_rollback(context: Context, rollback: Rollback) -> None:
     context.cache.invalidate(_HOLDS)
 
 
+def end_holds(context: Context, who: str) -> tuple[Hold, ...]:
+    """Record that the files count again for all units, where anything is held back; what was. The environment is held.
+    Raises as `record_rollback`."""
+    rollback = current_rollback(context)
+    if rollback is None or not rollback.holds:
+        return ()
+    record_rollback(context, new_rollback(context, who, "", ()))
+    return rollback.holds
+
+
 def expect_rollback(context: Context, rollback: Rollback) -> None:
     """Plan in this context as if it had been recorded."""
     context.cache.invalidate(_HOLDS)

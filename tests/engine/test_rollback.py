@@ -32,7 +32,7 @@ from resources.context import Context
 from resources.model.errors import ConfigError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
-from resources.records.rollbacks import new_rollback, record_rollback
+from resources.records.rollbacks import end_holds, record_rollback
 from resources.records.validations import record_validation
 from tests.helpers.embedded_aws_server import resource
 from tests.helpers.embedded_gate import gate_account
@@ -149,7 +149,7 @@ def test_end_of_holds_brings_the_files_content(platform: Platform) -> None:
     platform.roll_back()
     platform.deploy("third")
     context = platform.context()
-    record_rollback(context, new_rollback(context, "pat", "", ()))
+    assert [hold.unit for hold in end_holds(context, "pat")] == ["queue", "parameter"]
     assert platform.deploy("fourth") == {"queue": "update", "parameter": "update", "kept": "none"}
     assert platform.live == (99, "two")
 

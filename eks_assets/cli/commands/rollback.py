@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,15 +18,15 @@ from eks_assets.cli.runs.launcher import Launcher
 from eks_assets.cli.runs.result import DeployResult
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_report
-from eks_assets.engine.rollback import RollbackPlan, build_rollback, find_target, plan_rollback
+from eks_assets.engine.rollback import RollbackPlan, build_rollback, find_target, order_rollback, plan_rollback
+from eks_assets.engine.rollback_run import begin_rollback, end_rollback
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.aws.session import caller_arn
 from resources.config.loader import load_environment
-from resources.context import Context
 from resources.model.display import dump_json, escape_line
 from resources.model.errors import ConfigError
-from resources.records.rollbacks import current_rollback, expect_rollback, new_rollback, record_rollback
+from resources.records.rollbacks import end_holds, expect_rollback
 
 To = Annotated[
     str | None,
@@ -58,7 +59,7 @@ def rollback(
         launcher = Launcher(env, registry, output.console, output.log, wait)
         context = open_environment(env)
         if end_hold:
-            _end_holds(launcher, context, output.console)
+            _end_holds(launcher, output.console)
             return
         check_gate(context)
         steps = plan_rollback(registry, context, find_target(context, to), chosen)
@@ -70,9 +71,14 @@ def rollback(
         back = [hold.unit for hold in steps.holds]
         if plan_only:
             report = plan_report(registry, context, back)
-            print(dump_json(report.model_dump(mode="json"))) if json_output else print_plan(report, Console())
+            if json_output:
+                print(dump_json(report.model_dump(mode="json")))
+            else:
+                print_plan(report, Console())
             raise SystemExit(1 if report.unknown else 4 if report.changes else 0)
-        result = deploy_units(launcher, context, registry.descendants(back), lambda held: record_rollback(held, record))
+        begin, order = partial(begin_rollback, record=record, units=back), partial(order_rollback, registry, back)
+        result = deploy_units(launcher, context, registry.descendants(back), begin, order)
+        end_rollback(context, record, result.outcome, result.failed)
     output.end(result, context)
 
 
@@ -90,14 +96,10 @@ def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:
     output.log(Event("rollback_planned", "\n".join(lines)))
 
 
-def _end_holds(launcher: Launcher, context: Context, console: Console) -> None:
-    before = current_rollback(context)
-    if before is None or not before.holds:
-        print_text(console, f"{launcher.env.name}: nothing is held back")
-        return
+def _end_holds(launcher: Launcher, console: Console) -> None:
+    name = launcher.env.name
     with launcher.holding() as held:
-        record_rollback(held, new_rollback(held, caller_arn(launcher.env), "", ()))
-    units = ", ".join(hold.unit for hold in before.holds)
-    print_text(
-        console, f"{launcher.env.name}: no longer held back: {units}; the next deploy applies what the files say"
-    )
+        ended = end_holds(held, caller_arn(launcher.env))
+    units = ", ".join(hold.unit for hold in ended)
+    text = f"no longer held back: {units}; the next deploy applies the files" if ended else "nothing is held back"
+    print_text(console, f"{name}: {text}")

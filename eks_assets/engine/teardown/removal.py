@@ -31,6 +31,7 @@ from resources.model.errors import LeaseHeld, OperationFailed, PipelineError, Tr
 from resources.model.removal import Removed
 from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
+from resources.records.rollbacks import end_holds
 from resources.support.background import in_background
 
 
@@ -73,7 +74,11 @@ def destroy_environment(
             begin(plan)
             run = _Run(registry, context, plan, starter, grant, report)
             run.clear_up_for_the_dead()
-            return TeardownResult(plan, run.remove_all())
+            result = TeardownResult(plan, run.remove_all())
+            if result.is_complete:
+                # What was applied then names what is gone now; the next deploy begins with the files.
+                end_holds(context, starter)
+            return result
 
 
 @dataclass(frozen=True)
