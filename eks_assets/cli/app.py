@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",
     "deploy": "Bring an environment to what its file says. A second deploy continues where the first stopped.",
     "rollback": "Bring units back to what an earlier run applied, and hold them there until their files change.",
+    "drill": "Take an environment away, deploy it from nothing, and say how long each wave took. Data is kept.",
     "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",
     "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",
     "approvals": "Show the plans that were submitted for approval and how each stands. Exit 3 while one is waiting.",
