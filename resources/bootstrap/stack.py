@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from resources.aws.session import Aws
@@ -16,9 +17,10 @@ from resources.config.names import lease_table, ledger_bucket
 from resources.context import Context, ignore_progress
 from resources.drivers.stack.change_sets import is_inline
 from resources.drivers.stack.driver import StackDriver
-from resources.model.errors import OperationFailed
+from resources.model.errors import AccessDenied, OperationFailed, WaitTimeout
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
+from resources.support.polling import Poll, wait_until
 
 __all__ = [
     "BootstrapOutputs",
@@ -29,6 +31,7 @@ __all__ = [
     "ledger_bucket",
 ]
 
+_ROLES_KNOWN = 15.0  # seconds
 _KEPT = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LeaseTable")
 # What holds a template that is too long to be sent as it is.
 _LEDGER = ("LedgerBucket", "LedgerBucketPolicy", "LedgerKey", "LedgerKeyAlias")
@@ -64,6 +67,8 @@ def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_p
             progress("making the ledger first, in which the rest of the template is kept: it is too long to be sent")
             _make(driver, _ledger_alone(spec), context)
         _make(driver, spec, context)
+    if change.action == "create":
+        _wait_for_roles(env, progress)
     make_linked_roles(context)
     write_anchor(context, anchor)
     observed = driver.observe(spec, context)
@@ -72,6 +77,23 @@ def apply_bootstrap(env: Environment, progress: Callable[[str], None] = ignore_p
             f"stack {spec.name} is there but its outputs are not", next_step="look at it in the console"
         )
     return observed.outputs
+
+
+def _wait_for_roles(env: Environment, progress: Callable[[str], None]) -> None:
+    """IAM makes a new role known everywhere some seconds later (IAM user guide, "Changes that I make are not always
+    immediately visible"). Whoever may take the deployer sees when; whoever may not has waited long enough."""
+    if env.roles.deployer is None:
+        return
+
+    def poll() -> Poll[bool]:
+        try:
+            Aws(env).check_account()
+        except AccessDenied:
+            return Poll(None, "IAM makes new roles known some seconds later")
+        return Poll(True, "")
+
+    with suppress(WaitTimeout):
+        wait_until(poll, what="the deployer", deadline=_ROLES_KNOWN, interval=2, progress=progress)
 
 
 def _ledger_alone(spec: Stack[BootstrapOutputs]) -> Stack[NoOutputs]:

@@ -15,6 +15,7 @@ from resources.model.errors import NotFound
 from resources.model.outputs import plain_document
 from resources.model.removal import Removal, Removed
 from resources.model.specs import Parameter
+from resources.support.polling import LATE, Poll, wait_until
 
 
 class ParameterDriver(Driver[Parameter[Any]]):
@@ -62,6 +63,13 @@ class ParameterDriver(Driver[Parameter[Any]]):
                 Overwrite=True,
                 Description=spec.description,
             )
+        wait_until(lambda: self._seen(spec, context), what=f"parameter {spec.name}", deadline=LATE, interval=2)
+
+    def _seen(self, spec: Parameter[Any], context: Context) -> Poll[bool]:
+        """Parameter Store shows a value that was written to all only some moments later."""
+        observed = self.observe(spec, context)
+        is_seen = observed is not None and observed.desired["value"] == plain_document(spec.value)
+        return Poll(is_seen or None, "AWS does not show it yet")
 
     def plan_removal(self, spec: Parameter[Any], context: Context, *, delete_data: bool) -> Removal:
         """The parameter, where it exists; its value follows from the environment, and is no data."""

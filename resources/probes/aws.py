@@ -12,7 +12,6 @@ from resources.drivers.registry import driver_of
 from resources.drivers.stack.status import describe_stack
 from resources.kubernetes.errors import kubernetes_call
 from resources.model.checks import Check
-from resources.model.errors import Unreachable
 from resources.model.outputs import plain_document
 from resources.model.specs import Spec, Stack
 from resources.probes.result import CheckResult
@@ -52,10 +51,7 @@ _MAY_READ = {
 
 
 def endpoint_answers(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
-    try:
-        return ask_api_server(context)
-    except Unreachable as error:
-        return CheckResult(False, f"{error.message}. Next: {error.next_step}", is_final=True)
+    return ask_api_server(context)
 
 
 def ask_api_server(context: Context) -> CheckResult:

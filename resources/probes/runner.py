@@ -8,7 +8,7 @@ from resources.context import Context
 from resources.drivers.helm.storage import RELEASE_SECRETS
 from resources.model import checks
 from resources.model.checks import Check
-from resources.model.errors import PipelineError, WaitTimeout
+from resources.model.errors import PipelineError, Unreachable, WaitTimeout
 from resources.model.specs import Spec
 from resources.probes.applications import application_endpoint, applications_healthy
 from resources.probes.aws import (
@@ -30,6 +30,9 @@ def run_probe(check: Check, spec: Spec[Any], context: Context) -> CheckResult:
     """Run the check's probe once. What cannot be read counts as not passed, with the reason."""
     try:
         return _PROBES[type(check)](check, spec, context)
+    except Unreachable as error:
+        # The rules of a group that nobody changes meanwhile: waiting lets nobody in.
+        return CheckResult(False, f"{error.message}. Next: {error.next_step}", is_final=True)
     except PipelineError as error:
         return CheckResult(False, error.message)
 

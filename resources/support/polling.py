@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 from resources.model.errors import WaitTimeout
 
 T = TypeVar("T")
+# What AWS has made is seen everywhere some seconds later; whoever does not see it yet looks again for so long.
+LATE = 30.0
 
 
 @dataclass(frozen=True)

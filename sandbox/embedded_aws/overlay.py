@@ -35,6 +35,7 @@ from .iam import (
 )
 from .quotas import enforcement, service_quotas
 from .s3 import conditional_writes, encryption_keys, object_lock
+from .slowness import late, turned_away
 from .ssm import parameter_policies, public_parameters, versions
 
 
@@ -86,6 +87,8 @@ def install() -> None:
     early_validation.install()
     guards.install()
     cloudtrail.install()
+    late.install()
+    turned_away.install()
     persistence.install()
     audit_log.install()
     request_log.install()

@@ -38,6 +38,7 @@ CAPABILITIES: list[CapabilityType] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 PREFIX = "eks-assets-"
 LONGEST_INLINE = 51_200  # bytes
 LONGEST_TEMPLATE = 1_000_000  # bytes, in S3
+_LATE = 10.0  # seconds until a change set that was made is there for all
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _UNDER_WAY = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
 # By somebody who plans meanwhile; CloudFormation does not delete these.
@@ -161,8 +162,16 @@ def _described(spec: Stack[Any], context: Context, name: str) -> DescribeChangeS
         with aws_call(f"describing the change set of stack {spec.name}"):
             return client.describe_change_set(**request)
 
+    began = time.monotonic()
+
     def poll() -> Poll[DescribeChangeSetOutputTypeDef]:
-        change_set = describe()
+        try:
+            change_set = describe()
+        except NotFound:
+            # Another run that executes one deletes all others; else it is not seen yet.
+            if time.monotonic() - began > _LATE:
+                raise
+            return Poll(None, "AWS does not show it yet")
         status = change_set["Status"]
         return Poll(change_set if status in ("CREATE_COMPLETE", "FAILED") else None, status)
 

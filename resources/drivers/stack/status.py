@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
@@ -12,7 +13,7 @@ from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.specs import Stack
-from resources.support.polling import Poll, wait_until
+from resources.support.polling import LATE, Poll, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import StackStatusType
@@ -164,7 +165,7 @@ class EventStream:
 
     def follow(self, deadline: float) -> str:
         """Stream events until the stack rests; returns its status. WaitTimeout after `deadline` seconds."""
-        polls = count()
+        polls, began = count(), time.monotonic()
 
         def poll() -> Poll[str]:
             for event in self._new():
@@ -172,7 +173,12 @@ class EventStream:
             # A stack that comes to rest says so by an event of its own; until then its status is asked seldom.
             if not self._rests and next(polls) % _SELDOM:
                 return Poll(None, self._last_status)
-            self._last_status = self._status()
+            try:
+                self._last_status = self._status()
+            except NotFound:
+                if time.monotonic() - began > LATE:
+                    raise
+                return Poll(None, "AWS does not show it yet")
             return Poll(None if self._last_status.endswith("_IN_PROGRESS") else self._last_status, self._last_status)
 
         what = f"stack {self._name}"

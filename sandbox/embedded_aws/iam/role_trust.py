@@ -19,9 +19,15 @@ _CONDITIONS: ContextVar[dict[str, str] | None] = ContextVar("conditions_of_this_
 
 def trust_policy_for_arn(role_arn: str) -> tuple[Any, str] | None:
     """The trust policy of a role and the account it belongs to; None where there is no such role."""
-    account, name = (role_arn.split(":") + [""] * 5)[4], role_arn.rsplit("/", 1)[-1]
-    role = iam._roles.get_scoped(account, None, name)
+    role, account = role_of(role_arn), (role_arn.split(":") + [""] * 5)[4]
     return (role.get("AssumeRolePolicyDocument", "{}"), account) if role else None
+
+
+def role_of(role_arn: str) -> dict[str, Any] | None:
+    """The role's record; None where there is no such role."""
+    account, name = (role_arn.split(":") + [""] * 5)[4], role_arn.rsplit("/", 1)[-1]
+    role: dict[str, Any] | None = iam._roles.get_scoped(account, None, name)
+    return role
 
 
 def remembering_conditions(extract: Callable[..., str]) -> Callable[..., str]:

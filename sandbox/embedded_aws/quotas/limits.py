@@ -63,6 +63,11 @@ def machine_addresses() -> MachineAddresses:
     return MachineAddresses(**_file().get("machine", {}))
 
 
+def slow_day() -> dict[str, Any]:
+    """What is slow today, by the name of the switch (`slowness/switches.py`)."""
+    return dict(_file().get("slow", {}))
+
+
 def set_quotas() -> dict[str, float]:
     """The quotas that the file sets, by code."""
     return {str(code): float(value) for code, value in _file().get("quotas", {}).items()}
