@@ -17,6 +17,7 @@ from sandbox.paths import PROJECT, cache_directory
 Progress = Callable[[str], None]
 
 EMBEDDED_AWS_LOCK = PROJECT / "requirements" / "embedded-aws.lock"
+JUDGES_LOCK = PROJECT / "requirements" / "judges.lock"
 
 
 @contextmanager
@@ -33,9 +34,20 @@ def ensure_embedded_aws(progress: Progress) -> Path:
 
     It is apart from the project's because the embedded AWS pins a botocore of its own. Raises SandboxError.
     """
-    digest = hashlib.sha256(EMBEDDED_AWS_LOCK.read_bytes()).hexdigest()[:16]
-    arguments = ("--require-hashes", "-r", str(EMBEDDED_AWS_LOCK))
-    return ensure_environment(cache_directory() / "embedded-aws" / digest, arguments, "the embedded AWS", progress)
+    return _ensure_locked("embedded-aws", EMBEDDED_AWS_LOCK, "the embedded AWS", progress)
+
+
+def ensure_judges(progress: Progress) -> Path:
+    """The Python with checkov and kubernetes-validate, for tests, made from `requirements/judges.lock` if absent.
+
+    It is apart from the project's because of the hundred packages that checkov pins. Raises SandboxError.
+    """
+    return _ensure_locked("judges", JUDGES_LOCK, "checkov and kubernetes-validate", progress)
+
+
+def _ensure_locked(name: str, lock: Path, what: str, progress: Progress) -> Path:
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    return ensure_environment(cache_directory() / name / digest, ("--require-hashes", "-r", str(lock)), what, progress)
 
 
 def ensure_environment(directory: Path, arguments: Sequence[str], what: str, progress: Progress) -> Path:
