@@ -51,6 +51,8 @@ def test_bucket_that_is_not_empty_is_warned_of(stacks: Stacks) -> None:
     assert stacks.preview(without).warnings == (words,)
     stacks.deploy(without)
     assert f"warning of CloudFormation: {words}" in stacks.said
+    for name in (NAME, "kept"):
+        s3.delete_object(Bucket=name, Key="one")
 
 
 def test_name_that_is_taken_fails_the_change_set_with_its_reason(stacks: Stacks) -> None:
