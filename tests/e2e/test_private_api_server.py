@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ def test_deploy_says_that_no_rule_lets_this_machine_in(
         assert "no rule lets this machine in" in line
         assert "add this machine's address to vpc.extraCIDRs" in line
     assert time.monotonic() - began < 120, "a check of the cluster would wait for five minutes"
-    examined = eks_assets("doctor", restored.name)
-    assert examined.returncode == 1
-    assert "no rule lets this machine in" in examined.stdout
+    examined = eks_assets("doctor", restored.name, "--json")
+    assert examined.returncode == 1, examined.stdout + examined.stderr
+    errors = {d["check"]: d for d in json.loads(examined.stdout)["diagnoses"] if d["level"] == "error"}
+    assert "no rule lets this machine in" in errors["api server"]["message"], errors
     write(extraCIDRs=["10.200.0.0/16"])
     done = eks_assets("deploy", restored.name)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from collections.abc import Mapping
@@ -10,7 +11,15 @@ from typing import Any
 from resources.context import Context
 from resources.drivers.helm.storage import RELEASE_SECRETS, Release, newest_release
 from resources.kubernetes.objects import list_objects, read_object
-from resources.kubernetes.workloads import WORKLOADS, doomed_reason, ended_reason, explain_unready, selects_pod
+from resources.kubernetes.workloads import (
+    WORKLOADS,
+    doomed_reason,
+    ended_reason,
+    explain_unready,
+    refused_reason,
+    selects_pod,
+    unready_reason,
+)
 from resources.model.errors import OperationFailed, PipelineError, Transient
 
 # What an upgrade that leaves its pods alone may still give to pods that were there before it: a ConfigMap, a Secret.
@@ -19,6 +28,9 @@ _GRACE = 15.0
 _CRASHES = 3
 # How long a registry, a node's DNS or a new NAT gateway may fail the same pull, in seconds.
 _PULLING = 180.0
+# How long the API server may refuse pods before that is no start in the wrong order (of a webhook, of a quota), and how
+# often that is asked, in seconds.
+_REFUSED, _LOOK = 60.0, 10.0
 _PULLS = ("ErrImagePull", "ImagePullBackOff")
 # What a registry says of an image that will not be there the next time either.
 _NO_IMAGE = re.compile(
@@ -40,11 +52,14 @@ class PodWatch:
         self._templates = _pod_templates(before) if before else {}
         self._worst = ""
         self._pulling: dict[str, float] = {}
+        self._refusing: dict[tuple[str, str, str], float] = {}
+        self._began_at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._next_look = self._began + _LOOK
 
     def check(self) -> None:
         """Read the pods once; call it every second or so."""
         try:
-            bad = self._bad_pods()
+            bad = self._bad_pods() or self._refused()
         except Transient as error:
             self._context.progress(str(error))
             return
@@ -54,6 +69,28 @@ class PodWatch:
                 f"release {self._name} in {self._namespace}: {bad[0]}",
                 next_step="fix the image or the values under `addons` in the environment file, then deploy again",
             )
+
+    def _refused(self) -> list[str]:
+        """The workloads whose pods the API server has refused for long."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return []
+        self._next_look = now + _LOOK
+        workloads, events = self._live()
+        reasons = {_identity(w): (unready_reason(w), refused_reason(w, events)) for w in workloads}
+        refused = {key: f"{unready}; {reason}" for key, (unready, reason) in reasons.items() if unready and reason}
+        self._refusing = {key: self._refusing.get(key, now) for key in refused}
+        return [words for key, words in refused.items() if now - self._refusing[key] >= _REFUSED]
+
+    def _live(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The workloads of the revision that helm makes, and the events since; none before there is one."""
+        release = newest_release(self._context, self._namespace, self._name)
+        if release is None or release.revision == self._revision:
+            return [], []
+        live = [read_object(self._context.cluster, workload) for workload in _workloads(release)]
+        events = list_objects(self._context.cluster, "v1", "Event", namespace=self._namespace)
+        since = [event for event in events if str(event.get("lastTimestamp") or "") >= self._began_at]
+        return [workload for workload in live if workload], since
 
     def worst(self) -> str:
         """The pod that explains a failure, as far as one does."""
@@ -71,16 +108,10 @@ class PodWatch:
             return f"(its workloads could not be read: {error.message})"
 
     def _unready(self) -> str:
-        release = newest_release(self._context, self._namespace, self._name)
-        if release is None or release.revision == self._revision:
-            return ""
-        live = [read_object(self._context.cluster, workload) for workload in _workloads(release)]
-        events = list_objects(self._context.cluster, "v1", "Event", namespace=self._namespace)
-        pods = self._pods()
+        (workloads, events), pods = self._live(), self._pods()
         # A hook's Job is no workload: helm waits for it before it makes or after it has made the others.
         ended = (doomed_reason(pod) or ended_reason(pod) for pod in pods if pod["metadata"]["uid"] not in self._old)
-        unready = explain_unready([workload for workload in live if workload], pods, events)
-        return unready or next((reason for reason in ended if reason), "")
+        return explain_unready(workloads, pods, events) or next((reason for reason in ended if reason), "")
 
     def _pods(self) -> list[dict[str, Any]]:
         return list_objects(self._context.cluster, "v1", "Pod", namespace=self._namespace)

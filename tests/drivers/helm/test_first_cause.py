@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from resources.context import Context
+from resources.drivers.helm import pod_watch
 from resources.drivers.manifests import ManifestsDriver
 from resources.kubernetes.objects import apply_object, read_object
 from resources.model.errors import Transient
@@ -44,22 +46,26 @@ def objects(context: Context) -> Iterator[list[dict[str, Any]]]:
         resource.delete(name=obj["metadata"]["name"], namespace=obj["metadata"].get("namespace"))
 
 
-def test_quota_that_refuses_pods_is_the_cause(
-    materialize: Materialize, context: Context, objects: list[dict[str, Any]]
+def test_quota_that_refuses_pods_ends_the_wait(
+    materialize: Materialize, context: Context, objects: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """helm says that a Deployment did not become ready, and no pod is there."""
+    """helm would wait for five minutes and then say that a Deployment did not become ready; no pod is there."""
+    monkeypatch.setattr(pod_watch, "_REFUSED", 3.0)
+    monkeypatch.setattr(pod_watch, "_LOOK", 1.0)
     apply_object(context.cluster, make("Namespace", NAMESPACE))
     objects.append(make("ResourceQuota", "small", NAMESPACE, spec={"hard": {"pods": "0"}}))
     apply_object(context.cluster, objects[0])
     eventually("the quota counts", lambda: bool((read_object(context.cluster, objects[0]) or {}).get("status")))
-    said = failure(materialize(release(timeout=10.0)))
+    began = time.monotonic()
+    said = failure(materialize(release()))
+    assert time.monotonic() - began < 120, "the release's own time-out is 300 s"
     assert "Deployment driver-test/driver-test-external-dns: 0 of 1 ready" in said
     assert "its pods are refused" in said
     assert "exceeded quota: small" in said
 
 
 def test_webhook_that_does_not_answer_is_explained_by_its_pods(
-    materialize: Materialize, context: Context, objects: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    materialize: Materialize, context: Context, objects: list[dict[str, Any]]
 ) -> None:
     """It is another release's, whose image cannot be pulled: helm, and what applies objects, say so."""
     labels = {"app": "checker"}
@@ -90,6 +96,6 @@ def test_webhook_that_does_not_answer_is_explained_by_its_pods(
         ManifestsDriver().apply(Manifests(objects=(secret,)), context)
     cause = f"; webhook check.first-cause.test is served by Service {OTHER}/checker: pod {OTHER}/checker, container"
     assert cause in caught.value.message
-    said = failure(materialize(release(timeout=10.0)))
+    said = failure(materialize(release()))
     assert f"{cause} checker: " in said
     assert "ImagePull" in said
