@@ -29,7 +29,7 @@ from resources.config.environment import Environment
 from resources.context import Context
 from resources.doctor.preflight import refuse_certain_failures
 from resources.model.display import escape_lines
-from resources.model.errors import PipelineError, Transient
+from resources.model.errors import PipelineError, Transient, Unreachable
 from resources.model.specs import Stack
 
 Order: TypeAlias = Callable[[list[str]], list[list[str]]]
@@ -141,8 +141,9 @@ def _launch(launcher: Launcher, batches: list[list[str]], tags: Mapping[str, str
 
 def refuse_errors(plan: EnvironmentPlan) -> None:
     """Raises one error for all that a plan has, with the first one's next step and exit code: nothing is started on
-    wrong input."""
-    errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, Transient)}
+    wrong input. An API server that lets nobody in is none: what the deploy changes may be the rule that is missing."""
+    passing = (Transient, Unreachable)
+    errors = {u.unit: u.error for u in plan.errors if u.error is not None and not isinstance(u.error, passing)}
     if errors:
         first = next(iter(errors.values()))
         lines = "\n".join(f"{unit}: {error.message}" for unit, error in errors.items())
