@@ -26,6 +26,10 @@ def stacks(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(autouse=True)
 def no_stack(stacks: Stacks) -> None:
+    s3 = stacks.context.aws.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for one in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            s3.delete_object(Bucket=bucket["Name"], Key=one["Key"])  # a stack deletes no bucket that has any
     stacks.remove()
 
 
