@@ -145,6 +145,8 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
     is_same = now is not None and then is not None and _applied(now) == _applied(then) and now["outcome"] == "done"
     if now is None or is_same or dt.datetime.fromisoformat(now["at"]) <= target.at:
         return None
+    if now["action"] == "delete":
+        return Step(unit.name, reason=f"it was removed since; eks-assets deploy {context.env.name} makes it again")
     if then is None:
         return Step(unit.name, reason="it did not exist then, and a rollback removes nothing")
     if unit.reversibility == "forward-only":

@@ -29,9 +29,11 @@ from eks_assets.units import load_registry
 from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Environment, Roles
 from resources.context import Context
+from resources.model.change import Change
 from resources.model.errors import ConfigError
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
+from resources.records.change_entry import change_entry, record_change
 from resources.records.rollbacks import end_holds, record_rollback
 from resources.records.validations import record_validation
 from tests.helpers.embedded_aws_server import resource
@@ -169,6 +171,15 @@ def test_nothing_is_held_where_nothing_changed_since(platform: Platform) -> None
     platform.deploy("third")
     assert platform.plan("first").steps == ()
     assert platform.plan().target.run == "third"
+
+
+def test_what_was_removed_since_is_not_made_again(platform: Platform) -> None:
+    """A deploy does that, of what the files say."""
+    context = platform.context("removal")
+    record_change(context, change_entry(context, "parameter", Change("delete"), "done", 1.0))
+    steps = {step.unit: step for step in platform.plan().steps}
+    assert steps["queue"].hold is not None
+    assert (steps["parameter"].hold, steps["parameter"].reason.partition(";")[0]) == (None, "it was removed since")
 
 
 def test_asked_for_what_cannot_go_back_is_refused(platform: Platform) -> None:
