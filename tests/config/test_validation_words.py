@@ -167,6 +167,24 @@ def test_quotas_are_warnings(acme: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("", True),
+        ("  extraCIDRs: [10.200.0.0/16]\n", False),
+        ("  controlPlaneSecurityGroupIDs: [sg-0123456789abcdef0]\n", False),
+    ],
+)
+def test_private_api_server_that_lets_nobody_in_is_a_warning(acme: Path, more: str, warned: bool) -> None:
+    """Of a cluster that exists, somebody may have let us in by hand."""
+    blocks = "  publicAccessCIDRs: [203.0.113.0/24] # the office\n"
+    edit(acme / "clusters/acme-dev.yaml", "    publicAccess: true\n", "    publicAccess: false\n")
+    edit(acme / "clusters/acme-dev.yaml", blocks, more)
+    warnings = acme_problems(acme)
+    assert [problem.path for problem in warnings] == ["vpc.clusterEndpoints.publicAccess"] * warned
+    assert all(problem.warning and "vpc.extraCIDRs" in problem.message for problem in warnings)
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
         (

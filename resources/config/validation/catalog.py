@@ -36,6 +36,7 @@ def catalog_warnings(environment: Document, cluster: Document | None, today: dat
     if cluster is not None:
         yield from _of_cluster(cluster)
         yield from _quotas(cluster)
+        yield from _closed_api_server(cluster)
         if today is not None:
             yield from _support(environment, cluster, today)
 
@@ -77,6 +78,15 @@ def _quotas(cluster: Document) -> Iterator[Problem]:
         location: Location = ("managedNodeGroups", index, "maxSize")
         if (size := cluster.at(location, int) or 0) > _MOST_NODES:
             yield _quota(cluster, location, f"{size} nodes", _MOST_NODES, "a node group")
+
+
+def _closed_api_server(cluster: Document) -> Iterator[Problem]:
+    """Source: EKS user guide, "Cluster API server endpoint". Of a cluster that exists somebody may have let us in."""
+    location: Location = ("vpc", "clusterEndpoints", "publicAccess")
+    ways = [cluster.at(("vpc", field), list) for field in ("extraCIDRs", "controlPlaneSecurityGroupIDs")]
+    if cluster.at(location, bool) is False and not any(ways):
+        message = "no rule lets anybody in but the cluster's own nodes, so nothing inside of it can be deployed; write"
+        yield cluster.problem(location, f"{message} vpc.extraCIDRs: where the pipeline and the VPN are", warning=True)
 
 
 def _quota(cluster: Document, location: Location, what: str, most: int, of: str) -> Problem:
