@@ -26,7 +26,6 @@ def _data(env: Environment) -> list[Document]:
     own, bucket = carries_tag(env), loki_buckets(env)
     groups = (generated_names(env.stack_name("network")), f"/aws/eks/{env.cluster_name}/*")
     logs = [f"log-group:{name}" for name in (*groups, f"/aws/containerinsights/{env.cluster_name}/*")]
-    zones = f"arn:{env.partition}:route53:::hostedzone/*"
     removing = ["s3:DeleteBucket", "s3:GetBucketTagging", "s3:ListBucket*"]
     objects = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
     files = ["elasticfilesystem:DeleteFileSystem", "elasticfilesystem:DeleteMountTarget"]
@@ -40,13 +39,17 @@ def _data(env: Environment) -> list[Document]:
         allow(removing, bucket),
         allow(objects, f"{bucket}/*"),
         allow(["logs:DeleteLogGroup"], [build_arn(env, "logs", name) for name in logs]),
-        # A zone that the file names by its id is somebody else's to delete.
-        *(
-            [allow(["route53:ChangeResourceRecordSets", "route53:DeleteHostedZone"], zones)]
-            if env.hosted_zone.create
-            else []
-        ),
+        *_zone(env),
     ]
+
+
+def _zone(env: Environment) -> list[Document]:
+    """The records of the zone, where it is of this account; a zone that the file names by its id is somebody else's to
+    delete, and one that the stack makes has no id before."""
+    if env.hosted_zone.role:
+        return []
+    verbs = ["route53:ChangeResourceRecordSets", *(["route53:DeleteHostedZone"] if env.hosted_zone.create else [])]
+    return [allow(verbs, f"arn:{env.partition}:route53:::hostedzone/{env.hosted_zone.id or '*'}")]
 
 
 def _network(env: Environment) -> list[Document]:

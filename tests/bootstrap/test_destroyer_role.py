@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from resources.config.environment import Environment
+from resources.records.lease import hold_lease
+from resources.records.ledger import list_keys, write_once
 from tests.bootstrap.bootstrap_documents import actions, lists, resources_of, statements_of
+from tests.bootstrap.bootstrapped_account import bootstrapped
 
 ROLE = "DestroyerRole"
 
@@ -52,3 +57,13 @@ def test_destroyer_deletes_the_zone_that_its_environment_makes(sandbox_env: Envi
     """Where the file says so."""
     (zone,) = [s for s in statements_of(sandbox_env, ROLE) if lists(s, "route53:DeleteHostedZone")]
     assert zone["Resource"] == "arn:aws:route53:::hostedzone/*"
+
+
+def test_destroyer_holds_the_environment_and_writes_the_ledger(tmp_path: Path) -> None:
+    """What every run does that changes something."""
+    with bootstrapped("sandbox", tmp_path) as account:
+        context = account.destroyer()
+        with hold_lease(context, who="test", keep=False):
+            context.before_change()
+            assert write_once(context, "changes/one.json", {"unit": "one"})
+        assert list_keys(context, "changes/") == ["changes/one.json"]
