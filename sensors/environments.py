@@ -80,7 +80,7 @@ def _missing(
         else:
             lines.append(
                 f"{name} was removed on {since}, and nothing was destroyed: what it describes still exists and costs "
-                f"money. Put the file back to continue with it."
+                f"money. Put the file back to continue with it, or to remove that: eks-assets destroy {name} --plan"
             )
             missing[name] = since
     return lines, missing

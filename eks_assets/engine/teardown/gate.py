@@ -6,7 +6,7 @@ The gate is that of a deploy, with a plan of another kind: no grant of the one c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from eks_assets.engine.approval_request import approval_notification, command_of, describe_state, submit_plan
@@ -16,7 +16,7 @@ from eks_assets.engine.provenance import check_source, source_of
 from eks_assets.plan.model import Plan
 from eks_assets.plan.teardown import TeardownPlan, build_signed_plan
 from resources.approval.least_gate import refuse_lesser_gate, require_anchor
-from resources.approval.record import ApprovalRecord
+from resources.approval.record import ApprovalRecord, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
 from resources.approval.store import ALL_UNITS
 from resources.config.environment import Environment
@@ -80,9 +80,12 @@ def request_teardown(plan: TeardownPlan, context: Context) -> TeardownRequest | 
     refuse_protected(context.env)
     refuse_lesser_gate(context)
     approval = context.env.approval
-    if approval is None or not plan.removal.removes:
+    if approval is None:
         return None
     _refuse_unknown(plan)
+    if not plan.removal.removes:
+        _use_up(ApprovalRecord.read(context, approval))
+        return None
     create_digest_key(context)
     source = source_of(context)
     check_source(source, approval)
@@ -127,6 +130,16 @@ def waiting_for_approval(request: TeardownRequest, context: Context) -> Approval
         next_step=f"eks-assets approve {context.env.name} --digest {digest} --reason '...'; once it is approved: "
         f"{command_of(request.plan, context.env)}",
     )
+
+
+def _use_up(record: ApprovalRecord) -> None:
+    """What was approved and is gone by now is done: nobody shall do it again under the same grant."""
+    grant = record.grant
+    if grant is None or not record.uses_of(grant.request):
+        return
+    with suppress(PipelineError):  # what cannot be read covers nothing anyway
+        if load_approved_plan(record.context, grant.request.digest).kind != "deploy":
+            record_grant_used(record.context, grant.request)
 
 
 def _refuse_unknown(plan: TeardownPlan) -> None:

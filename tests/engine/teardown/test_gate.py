@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
+from resources.approval import store
 from resources.approval.store import list_requests
 from resources.config.environment import Environment
 from resources.model.errors import ApprovalMissing, ApprovalStale, Refused
@@ -113,6 +114,16 @@ def test_grant_is_used_once(gate: EmbeddedGate) -> None:
     with pytest.raises(ApprovalMissing):
         destroy(gate)
     assert is_there(gate)
+
+
+def test_grant_of_a_killed_removal_is_used_up_by_the_next(gate: EmbeddedGate) -> None:
+    """A run that is killed after its last unit has noted only that it began."""
+    request = request_of(gate)
+    gate.decide(request, "alice", "bob")
+    store.record_use(gate.context(), request, "first", "started")
+    gate.context().aws.client("ssm").delete_parameter(Name=gate.path("first"))
+    assert destroy(gate).is_complete
+    assert store.ALL_UNITS in store.list_uses(gate.context(), request)
 
 
 def test_environment_without_a_gate_is_refused_where_its_file_protects_it(gate: EmbeddedGate) -> None:
