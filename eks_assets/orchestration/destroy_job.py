@@ -94,7 +94,7 @@ def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platfo
     if PROCESS_TAG in context.run.tags:
         record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
     try:
-        with open_step(context, platform, DESTROY) as env_context, _noting_errors():
+        with open_step(context, platform, DESTROY, destroying=True) as env_context, _noting_errors():
             check_confirmation(env_context.env.name, config.confirm)
             refuse_protected(env_context.env)
             _destroy(context, config, _heard(env_context))

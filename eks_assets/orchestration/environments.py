@@ -20,15 +20,22 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Opens an environment by its name: the validated file, and AWS and the cluster behind it."""
 
     def open(
-        self, name: str, progress: Callable[[str], None], run: dg.DagsterRun, *, planning: bool = False
+        self,
+        name: str,
+        progress: Callable[[str], None],
+        run: dg.DagsterRun,
+        *,
+        planning: bool = False,
+        destroying: bool = False,
     ) -> Context:
-        """As the deployer; `planning`: as the planner, where the environment names one. Raises ConfigError for a file
+        """As the deployer; `planning`: as the planner, `destroying`: as the destroyer, where the environment names one.
+        Raises ConfigError for a file
         that is wrong and for a partition key that is no environment's name (anybody with the UI can add one); nothing
         is contacted yet."""
         env = load_environment(name, known_units=load_registry().by_name)
         if env.name != name:
             raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
-        env_context = Context.of(env, progress, run.run_id, planning=planning)
+        env_context = Context.of(env, progress, run.run_id, planning=planning, destroying=destroying)
         env_context.launch = launch_of(run)
         env_context.repairs = run.tags.get(REPAIR_TAG)
         return env_context
@@ -38,9 +45,11 @@ StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpEx
 
 
 @contextmanager
-def open_step(context: StepContext, platform: Platform, step: str, *, planning: bool = False) -> Iterator[Context]:
+def open_step(
+    context: StepContext, platform: Platform, step: str, *, planning: bool = False, destroying: bool = False
+) -> Iterator[Context]:
     """Open the environment of a step, named `step` in its log, and turn the project's errors into Dagster's.
-    `planning`: as the planner, where it names one.
+    `planning`, `destroying`: as in `Platform.open`.
 
     Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
     is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
@@ -50,7 +59,11 @@ def open_step(context: StepContext, platform: Platform, step: str, *, planning: 
         raise step_failure(ConfigError(f"{step}: no environment was chosen", next_step=way_out))
     try:
         env_context = platform.open(
-            context.partition_key, lambda line: context.log.info(escape_lines(line)), context.run, planning=planning
+            context.partition_key,
+            lambda line: context.log.info(escape_lines(line)),
+            context.run,
+            planning=planning,
+            destroying=destroying,
         )
     except PipelineError as error:
         raise step_failure(error) from None

@@ -15,7 +15,6 @@ from resources.model.errors import LeaseHeld
 from resources.records.change_entry import list_entries
 from resources.records.lease import hold_lease
 from tests.conftest import Cli
-from tests.helpers.embedded_aws_server import EVERYTHING
 from tests.helpers.json_schema import schema_faults, schema_of
 from tests.helpers.waiting import eventually
 
@@ -37,18 +36,6 @@ def load_balancers(aws: Aws) -> list[str]:
     return [one["LoadBalancerName"] for one in aws.client("elbv2").describe_load_balancers()["LoadBalancers"]]
 
 
-@pytest.fixture
-def entitled(restored: Environment) -> Environment:
-    """The deployed environment, whose roles may also remove what no stack has: who destroys has no role of its own
-    yet."""
-    iam = Aws(restored, as_deployer=False).client("iam")
-    document = json.dumps(EVERYTHING)
-    roles = [arn for arn in (restored.roles.deployer and restored.roles.deployer.arn, restored.roles.planner) if arn]
-    for name in (arn.rpartition("/")[2] for arn in roles):
-        iam.put_role_policy(RoleName=name, PolicyName="teardown", PolicyDocument=document)
-    return restored
-
-
 def test_held_environment_is_not_destroyed(platform: Environment, eks_assets: Cli) -> None:
     """Exit 1, with who holds it; the lease is somebody else's all the time."""
     context = Context.of(platform, run_id="another")
@@ -62,9 +49,9 @@ def test_held_environment_is_not_destroyed(platform: Environment, eks_assets: Cl
     assert "ann, by hand" in done.stderr
 
 
-def test_sandbox_is_destroyed_with_its_data(entitled: Environment, eks_assets: Cli) -> None:
+def test_sandbox_is_destroyed_with_its_data(restored: Environment, eks_assets: Cli) -> None:
     """All stacks but bootstrap's go, and what the controllers made in AWS; a second time there is nothing to do."""
-    context, admin = Context.of(entitled), Aws(entitled, as_deployer=False)
+    context, admin = Context.of(restored), Aws(restored, as_deployer=False)
     apply_object(context.cluster, SERVICE)
     eventually("its load balancer", lambda: any("byhand" in name for name in load_balancers(admin)), 30)
 
@@ -90,7 +77,7 @@ def test_sandbox_is_destroyed_with_its_data(entitled: Environment, eks_assets: C
         if stack["StackStatus"] != "DELETE_COMPLETE" and stack["StackName"].startswith("demo-sandbox-")
     ]
     assert alive == ["demo-sandbox-bootstrap"]
-    entries = list_entries(Context.of(entitled))
+    entries = list_entries(Context.of(restored))
     deleted = {entry["unit"] for entry in entries if (entry["action"], entry["outcome"]) == ("delete", "done")}
     assert {"network", "cluster", "karpenter", "argo_cd", "prometheus", "oidc_parameter"} <= deleted
 

@@ -60,7 +60,7 @@ def destroy(
     refuse_protected(env)
     _confirm(env, confirm, delete_data=delete_data)
     console = Console(soft_wrap=True)
-    context = open_environment(env)
+    context = open_environment(env, destroying=True)
     began = time.monotonic()
     result = _run(env, console, OUTLIVES_A_DEAD_HOLDER if wait is None else wait, delete_data=delete_data)
     _show_result(result, context, console, time.monotonic() - began)
@@ -70,7 +70,8 @@ def destroy(
 def _show_plan(env: Environment, *, json_output: bool, delete_data: bool) -> None:
     """Print what would go, and exit."""
     with Console(stderr=True).status(f"looking at what there is of {env.name}"):
-        context = open_environment(env, planning=True)
+        # The planner may not read what controllers made, nor all that is data.
+        context = open_environment(env, destroying=True)
         report = build_teardown_report(plan_teardown(load_registry(), context, delete_data=delete_data))
     if json_output:
         print(dump_json(report.model_dump(mode="json")))

@@ -21,7 +21,7 @@ from resources.drivers.git.renderings import (
     VARIABLES_TRAILER,
     last_rendering,
 )
-from resources.drivers.git.repository import BranchMoved, Git
+from resources.drivers.git.repository import BranchMoved, Git, address_of
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange, Observed
 from resources.model.digests import digest_of
 from resources.model.drift import Drift
@@ -105,16 +105,15 @@ class GitTreeDriver(Driver[GitTree[Any]]):
         return branch_drift(spec, context)
 
     def plan_removal(self, spec: GitTree[Any], context: Context, *, delete_data: bool) -> Removal:
-        """Nothing: the branch is kept. It is, too, where it cannot be looked at any more."""
+        """Nothing: the branch is kept. Whoever destroys need not have credentials to look at it."""
+        repository = address_of(spec, context)
+        why = f"it is people's history; to delete it: git push {repository} --delete {spec.branch}"
         try:
             with Git.open(spec, context) as git:
-                exists, repository = git.heads().branch_commit is not None, git.repository
-        except (AccessDenied, NotFound) as error:
-            why = f"whether it exists cannot be told: {error.message}"
-            return Removal(keeps=(Kept(f"branch {spec.branch}", why, 0.0),))
-        if not exists:
-            return Removal()
-        why = f"it is people's history; to delete it: git push {repository} --delete {spec.branch}"
+                if git.heads().branch_commit is None:
+                    return Removal()
+        except (AccessDenied, NotFound):
+            why += " (not looked at)"
         return Removal(keeps=(Kept(f"branch {spec.branch} of {repository}", why, 0.0),))
 
     def _push(self, git: Git, current: Reading, spec: GitTree[Any], context: Context) -> None:
