@@ -18,7 +18,7 @@ from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.digests import digest_of
 from resources.model.errors import PipelineError
-from resources.model.removal import Removal, Removed, merge_removals
+from resources.model.removal import Kept, Removal, Removed, merge_removals
 from resources.model.specs import Spec
 
 
@@ -54,6 +54,12 @@ class TeardownPlan:
     def errors(self) -> dict[str, PipelineError]:
         """Why nobody can tell what would go of a unit."""
         return {each.unit.name: each.error for each in self.units if each.error is not None}
+
+    @property
+    def outliving(self) -> tuple[Kept, ...]:
+        """What is kept where the cluster is gone: what lies in the cluster is gone with it."""
+        outside = (each for each in self.units if each.spec is None or not each.spec.needs_cluster)
+        return merge_removals(each.own for each in outside).keeps
 
     @property
     def removal(self) -> Removal:

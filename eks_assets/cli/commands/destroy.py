@@ -121,7 +121,7 @@ def _show_result(result: TeardownResult, context: Context, console: Console, sec
             print_text(console, f"  Next: {outcome.next_step}", indent="    ")
     for outcome in result.of("skipped"):
         print_text(console, f"not removed {outcome.unit}: {outcome.reason}", "dim")
-    for line in list_remains(context, plan.removal.keeps):
+    for line in list_remains(context, plan.outliving if result.is_complete else plan.removal.keeps):
         print_text(console, line, "dim")
     if not result.is_complete:
         command = destroy_command(env, delete_data=plan.delete_data)

@@ -75,8 +75,7 @@ def drill(environment: EnvironmentName, confirm: Confirm = None, json_output: Js
         "units": watch.units,
         "is_green": result.exit_code == 0,
         "by_hand": [],
-        # What lies in the cluster and in git is no data of AWS's that a loss would take.
-        "missing_data": [describe_kept(kept) for kept in plan.removal.keeps if kept.object.startswith("AWS::")],
+        "missing_data": [describe_kept(kept) for kept in plan.outliving],
     }
     if json_output:
         print(dump_json(report))
