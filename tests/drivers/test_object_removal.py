@@ -97,7 +97,9 @@ def test_objects_go_in_reverse_order_and_a_second_time_nothing(impatient: Contex
 @pytest.mark.sandbox
 def test_namespace_of_somebody_else_stays(impatient: Context) -> None:
     """Also where we label it; and never those of Kubernetes."""
-    apply_object(impatient.cluster, NAMESPACE, manager="terraform")
+    # Who applies no field owns none, and Kubernetes does not name him.
+    theirs = {**NAMESPACE, "metadata": {"name": "goes", "labels": {"c": "d"}}}
+    apply_object(impatient.cluster, theirs, manager="terraform")
     labelled = {**NAMESPACE, "metadata": {"name": "goes", "labels": {"a": "b"}}}
     system = {**NAMESPACE, "metadata": {"name": "kube-system"}}
     spec, driver = Manifests(objects=(labelled, system), timeout=30), ManifestsDriver()
