@@ -247,6 +247,13 @@ class Environment(Model):
         return self.git is not None and (self.git.follow or default) == "commit"
 
     @property
+    def runs_gpus(self) -> bool:
+        """Whether nodes have GPUs that a plugin offers to pods: those of a node group, or the file says so. Auto Mode
+        has its own."""
+        has_some = any(group.gpu for group in self.cluster.node_groups) or "nvidia_device_plugin" in self.addons
+        return has_some and not self.cluster.auto_mode
+
+    @property
     def keycloak_secret(self) -> str:
         """Name of the Secrets Manager secret; the value is generated there and never read by the pipeline."""
         return self.parameter_path("keycloak/admin-credentials")

@@ -16,6 +16,7 @@ from resources.context import Context
 from resources.drivers.git.applied_objects import live_applications
 from resources.drivers.git.manifest_files import GROUP_LABEL
 from resources.drivers.helm.live_objects import live_kind
+from resources.drivers.helm.shown_secrets import NOT_SHOWN, is_hidden
 from resources.drivers.helm.storage import Release, newest_release, release_secrets
 from resources.kubernetes.live_diff import object_title
 from resources.kubernetes.metadata import ServedKind, list_metadata, served_kinds
@@ -28,6 +29,7 @@ from resources.undeclared.known_accounts import CONTROLLER_ACCOUNTS, NAMESPACE
 from resources.undeclared.known_objects import UNLISTED, known_reason
 
 _WIDTH = 8
+_SECRET = ("", "Secret")
 _ACCOUNTS = ServedKind("", "v1", "ServiceAccount", "serviceaccounts", is_namespaced=True)
 _EKS = "eks"  # the field manager of add-ons
 _RBAC, _ADMISSION = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
@@ -79,7 +81,8 @@ def undeclared_objects(specs: Collection[Spec[Any]], context: Context) -> Drift:
 
     A kind that may not be listed is unchecked. Raises NotFound while there is no cluster, AccessDenied, Transient."""
     declared, findings = _declared(specs, context)
-    unchecked: list[Unchecked] = []
+    hidden = sorted(namespace for namespace in declared.namespaces if is_hidden(context, namespace))
+    unchecked = [Unchecked(f"undeclared secrets and releases in {', '.join(hidden)}", NOT_SHOWN)] if hidden else []
     kinds = [kind for kind in served_kinds(context.cluster) if _is_listed(kind)]
 
     def look(kind: ServedKind) -> list[Finding] | Unchecked:
@@ -100,9 +103,11 @@ def undeclared_objects(specs: Collection[Spec[Any]], context: Context) -> Drift:
 
 
 def _metadata(kind: ServedKind, declared: Declared, context: Context) -> Iterator[Object]:
-    """Of every object of the kind. What is compared with releases anyway is not listed once more."""
-    if version := declared.released.get((kind.group, kind.kind)):
-        return live_kind(version, kind.kind, context).metadata()
+    """Of every object of the kind. What is compared with releases anyway is not listed once more, and of Secrets
+    those alone that we may see."""
+    name = (kind.group, kind.kind)
+    if name in declared.released or name == _SECRET:
+        return live_kind(declared.released.get(name, kind.api_version), kind.kind, context).metadata()
     return list_metadata(context.cluster, kind)
 
 
@@ -179,10 +184,11 @@ def _declared(specs: Collection[Spec[Any]], context: Context) -> tuple[Declared,
         elif isinstance(spec, GitManifests):
             declared.groups.add(spec.group)
     findings = []
-    for (namespace, name), secret in release_secrets(context).items():
-        if (namespace, name) not in releases:
-            manager, since = maker_of(secret)
-            findings.append(_undeclared(f"release {namespace}/{name}", manager, since, layer="helm"))
+    there = release_secrets(context)
+    for namespace, name in there.keys() - releases:
+        manager, since = maker_of(there[namespace, name])
+        findings.append(_undeclared(f"release {namespace}/{name}", manager, since, layer="helm"))
+    for namespace, name in there.keys() | releases:
         try:
             release = newest_release(context, namespace, name)
         except OperationFailed:

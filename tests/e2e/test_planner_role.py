@@ -141,3 +141,45 @@ def test_cluster_refuses_changes_by_planner(planner: Context) -> None:
     with pytest.raises(ForbiddenError):
         maps.create(body=body, namespace="default", dry_run="All")
     assert maps.get(namespace="kube-system").items
+
+
+def test_cluster_shows_planner_no_secrets_of_others(planner: Context) -> None:
+    """Neither Argo CD's, but for what helm keeps of its release, nor those of a product's namespace, nor all at once;
+    where releases of ours live, it reads them."""
+    secrets = planner.cluster.kind("v1", "Secret")
+    for namespace in ("argocd", "keycloak", "default", None):
+        with pytest.raises(ForbiddenError):
+            secrets.get(namespace=namespace)
+    for name in ("argocd-secret", "argocd-initial-admin-secret", "sh.helm.release.v1.other.v1"):
+        with pytest.raises(ForbiddenError):
+            secrets.get(name=name, namespace="argocd")
+    assert secrets.get(namespace="external-dns").items
+    assert secrets.get(name="sh.helm.release.v1.argocd.v1", namespace="argocd").data.release
+
+
+def test_cluster_opens_no_shell_for_planner(planner: Context) -> None:
+    """Kubernetes authorises a shell in a pod as `get`."""
+    pod = planner.cluster.kind("v1", "Pod").get(namespace="argocd").items[0].metadata.name
+    for action in ("exec", "attach", "proxy"):
+        path = f"/api/v1/namespaces/argocd/pods/{pod}/{action}"
+        with pytest.raises(ForbiddenError):
+            planner.cluster.api.request("get", path)
+
+
+def test_drift_of_planner_says_what_it_is_not_shown(
+    restored: Environment, eks_assets: Cli, kubectl: Callable[..., str]
+) -> None:
+    """A changed Secret of Argo CD cannot be compared, and is no success; one that a release of ours has is found."""
+    webhook = "external-secrets-webhook"
+    for name, namespace in (("argocd-secret", "argocd"), (webhook, "external-secrets")):
+        kubectl("patch", "secret", name, "-n", namespace, "--type=merge", '-p={"data": {"theirs": "eQ=="}}')
+    done = eks_assets("drift", "sandbox", "--json")
+    assert done.returncode == 4, done.stderr
+    report = json.loads(done.stdout)
+    assert [finding["object"] for finding in report["findings"]] == [f"Secret/external-secrets/{webhook}"]
+    unknown = {entry["object"]: entry["failed"] for entry in report["unknown"]}
+    assert unknown["Secret/argocd/argocd-secret"] is False
+    (undeclared,) = [name for name in unknown if name.startswith("undeclared ")]
+    assert undeclared.startswith("undeclared secrets and releases in argocd, "), "every other kind can be listed"
+    assert eks_assets("deploy", "sandbox").returncode == 0
+    assert "theirs" not in kubectl("get", "secret", "argocd-secret", "-n", "argocd", "-o", "json")

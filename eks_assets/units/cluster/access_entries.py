@@ -14,12 +14,10 @@ from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
 from resources.cloudformation import cluster_tags, text_parameter
 from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry
 from resources.config.environment import Environment
+from resources.config.planner_view import GROUP
 from resources.model.checks import EndpointAnswers
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Stack
-
-# The one policy of EKS that reads custom resources, and the Secrets in which Helm keeps its releases.
-ADMIN_VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
 
 
 @unit(wave="cluster", minutes=1, checks=[EndpointAnswers()], gives_cluster_access=True)
@@ -49,19 +47,16 @@ def access_entries(env: Environment, cluster: ClusterOutputs, karpenter: Karpent
 def list_access_entries(env: Environment) -> list[AccessEntry]:
     """The ClusterConfig's entries but for Karpenter's node role, which has its own; that of whoever deploys: the
     deployer role, else the pipeline's own identity; that of the destroyer, where there is one; and that of the planner,
-    which reads everything."""
+    in the group of `planner_access`."""
     karpenter_role = f"role/KarpenterNodeRole-{env.cluster_name}"
     wanted = [e for e in env.cluster.access_entries if not e.principal_arn.endswith(karpenter_role)]
     deployer = env.roles.deployer.arn if env.roles.deployer else env.roles.pipeline
     destroyer = env.roles.destroyer.arn if env.roles.destroyer else None
-    for principal, policy in (
-        (deployer, CLUSTER_ADMIN_POLICY),
-        (destroyer, CLUSTER_ADMIN_POLICY),
-        (env.roles.planner, ADMIN_VIEW_POLICY),
-    ):
+    administers = {"accessPolicies": [{"policyARN": CLUSTER_ADMIN_POLICY, "accessScope": {"type": "cluster"}}]}
+    plans = {"kubernetesGroups": [GROUP]}
+    for principal, rights in ((deployer, administers), (destroyer, administers), (env.roles.planner, plans)):
         if principal and all(e.principal_arn != principal for e in wanted):
-            granted = {"policyARN": policy, "accessScope": {"type": "cluster"}}
-            wanted.append(AccessEntry.model_validate({"principalARN": principal, "accessPolicies": [granted]}))
+            wanted.append(AccessEntry.model_validate({"principalARN": principal, **rights}))
     return wanted
 
 

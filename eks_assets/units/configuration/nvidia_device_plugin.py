@@ -9,10 +9,7 @@ from resources.model.specs import HelmRelease
     wave="configuration",
     minutes=0.5,
     after=[pod_addons],
-    when=lambda env: (
-        not env.cluster.auto_mode
-        and (any(group.gpu for group in env.cluster.node_groups) or "nvidia_device_plugin" in env.addons)
-    ),
+    when=lambda env: env.runs_gpus,
 )
 def nvidia_device_plugin() -> HelmRelease:
     """Offers the GPUs of nodes to pods; on where a node group has any, or the environment asks for it. Auto Mode has

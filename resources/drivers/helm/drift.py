@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from resources.context import Context
 from resources.drivers.adoption import adopt_fields
 from resources.drivers.helm.live_objects import live_kind, live_object
+from resources.drivers.helm.shown_secrets import NOT_SHOWN, is_hidden_object
 from resources.drivers.helm.storage import Release
 from resources.drivers.object_drift import missing_object, object_findings
 from resources.kubernetes.live_diff import HELM, as_stored, object_diff, object_title
 from resources.kubernetes.objects import apply_object
 from resources.model.change import FieldChange
-from resources.model.drift import Finding
+from resources.model.drift import Finding, Unchecked
 
 EXISTS = "applied"
 _CLUSTER_SCOPED = {
@@ -42,18 +44,25 @@ _CLUSTER_SCOPED = {
 
 def find_drift(release: Release, context: Context) -> tuple[FieldChange, ...]:
     """Objects of the release's manifest that are missing, and fields of live ones that contradict it, by
-    `Kind/namespace/name: path`. Hooks are left out: helm deletes them or runs them again."""
-    return compare_objects(release.objects, release.namespace, context)
+    `Kind/namespace/name: path`. Left out are hooks, which helm deletes or runs again, and what we may not see."""
+    shown = (obj for obj in release.objects if not is_hidden_object(obj, release.namespace, context))
+    return compare_objects(shown, release.namespace, context)
 
 
-def compare_objects(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> tuple[FieldChange, ...]:
+def compare_objects(
+    objects: Iterable[Mapping[str, Any]],
+    namespace: str,
+    context: Context,
+    unseen: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> tuple[FieldChange, ...]:
     """How the live objects would have to change to be as `objects` say; one that is missing is a field of its own.
-    `namespace`: of the objects that name none."""
+    `namespace`: of the objects that name none; `unseen`: by title, what stands for a live object that we may not
+    see."""
     fields: list[FieldChange] = []
     for obj in objects:
         if is_hook(obj):
             continue
-        live = live_object(obj, namespace, context)
+        live = unseen.get(title_of(obj, namespace)) or live_object(obj, namespace, context)
         if live is None:
             fields.append(FieldChange(title_of(obj, namespace), None, EXISTS))
             continue
@@ -69,7 +78,7 @@ def compare_objects(objects: Iterable[Mapping[str, Any]], namespace: str, contex
 def objects_findings(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> Iterator[Finding]:
     """Where the cluster differs from these objects of helm's, hooks left out, field by field."""
     for obj in objects:
-        if is_hook(obj):
+        if is_hook(obj) or is_hidden_object(obj, namespace, context):
             continue
         live = live_object(obj, namespace, context)
         if live is None:
@@ -79,6 +88,13 @@ def objects_findings(objects: Iterable[Mapping[str, Any]], namespace: str, conte
         for finding in object_findings(live, obj, HELM, "helm", title):
             if not (finding.field.path == "spec.replicas" and _is_autoscaled(live, context)):
                 yield finding
+
+
+def hidden_objects(objects: Iterable[Mapping[str, Any]], namespace: str, context: Context) -> Iterator[Unchecked]:
+    """Those of these objects that nobody can compare who may not see them."""
+    for obj in objects:
+        if not is_hook(obj) and is_hidden_object(obj, namespace, context):
+            yield Unchecked(title_of(obj, namespace), NOT_SHOWN)
 
 
 def is_hook(obj: Mapping[str, Any]) -> bool:

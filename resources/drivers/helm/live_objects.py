@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.helm.shown_secrets import list_secrets
 from resources.kubernetes.live_diff import HELM
 from resources.kubernetes.objects import Object, list_pages, read_object
 from resources.support.memory_cache import CacheKey
@@ -42,13 +43,11 @@ _READ: CacheKey[Object | None] = CacheKey("live object that helm did not make")
 
 def live_kind(api_version: str, kind: str, context: Context) -> LiveKind:
     """Everything of the kind, listed once for what changes nothing; nothing where the kind does not exist. Without the
-    Secrets of helm's releases. Raises AccessDenied, Transient."""
+    Secrets of helm's releases, and of others only those that we may see. Raises AccessDenied, Transient."""
 
     def make() -> LiveKind:
-        # helm's own Secrets hold whole charts; storage.py reads those that matter.
-        labels = "owner!=helm" if kind == "Secret" else None
         live = LiveKind()
-        for obj in list_pages(context.cluster, api_version, kind, labels=labels):
+        for obj in _list_all(api_version, kind, context):
             place = (obj["metadata"].get("namespace"), obj["metadata"]["name"])
             if kind in _WHOLE or _is_helms(obj):
                 live.whole[place] = obj
@@ -73,6 +72,13 @@ def live_object(obj: Mapping[str, Any], namespace: str, context: Context) -> Obj
             read = partial(read_object, context.cluster, named)
             return context.cache.get(_READ, read, item=(api_version, kind, place))
     return None
+
+
+def _list_all(api_version: str, kind: str, context: Context) -> Iterator[Object]:
+    if kind == "Secret":
+        # helm's own hold whole charts; storage.py reads those that matter.
+        return list_secrets(context, "owner!=helm")
+    return list_pages(context.cluster, api_version, kind)
 
 
 def forget_objects(context: Context) -> None:

@@ -12,6 +12,7 @@ from resources.drivers.helm.charts import package_of
 from resources.drivers.helm.drift import EXISTS, compare_objects, is_hook, title_of
 from resources.drivers.helm.live_objects import live_object
 from resources.drivers.helm.rendering import cluster_exists, render_chart
+from resources.drivers.helm.shown_secrets import is_hidden_object
 from resources.drivers.helm.storage import Release, newest_release
 from resources.kubernetes.live_diff import POD_TEMPLATES, as_stored, removed_fields
 from resources.kubernetes.objects import Object
@@ -52,10 +53,17 @@ def object_fields(
     if not cluster_exists(context):
         return tuple(FieldChange(title_of(obj, spec.namespace), None, EXISTS) for obj in kept)
     wanted = {title_of(obj, spec.namespace): obj for obj in kept}
-    fields = list(compare_objects(kept, spec.namespace, context))
-    for old in release.objects if release else ():
+    applied = list(release.objects) if release else []
+    # Of what we may not see, what was applied last stands for what is there.
+    unseen = {
+        title_of(obj, spec.namespace): {**as_stored(obj), "metadata": {"namespace": spec.namespace, **obj["metadata"]}}
+        for obj in applied
+        if is_hidden_object(obj, spec.namespace, context)
+    }
+    fields = list(compare_objects(kept, spec.namespace, context, unseen))
+    for old in applied:
         name = title_of(old, spec.namespace)
-        if is_hook(old) or live_object(old, spec.namespace, context) is None:
+        if is_hook(old) or (name not in unseen and live_object(old, spec.namespace, context) is None):
             continue
         if name in wanted:
             gone = removed_fields(old, wanted[name])

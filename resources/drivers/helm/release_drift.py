@@ -5,7 +5,7 @@ from __future__ import annotations
 from resources.context import Context
 from resources.drivers.helm.chart_tree import PACKAGE_LABEL
 from resources.drivers.helm.crds import applied_crds
-from resources.drivers.helm.drift import objects_findings
+from resources.drivers.helm.drift import hidden_objects, objects_findings
 from resources.drivers.helm.registry_digest import is_in_registry, registry_digest
 from resources.drivers.helm.storage import Release, newest_release
 from resources.model.change import FieldChange
@@ -28,11 +28,17 @@ def release_drift(spec: HelmRelease, context: Context) -> Drift:
         title = f"release {spec.namespace}/{spec.name}"
         return merge_drifts(
             Drift((Finding("helm", title, revision, "changed", "helm", release.made_at),)),
-            Drift(tuple(objects_findings(release.objects, release.namespace, context))),
+            _object_drift(release, context),
         )
-    objects = Drift(tuple(objects_findings(release.objects, release.namespace, context)))
+    objects = _object_drift(release, context)
     applied = spec.model_copy(update={"chart": release.chart, "version": release.version, "digest": None})
     return merge_drifts(objects, _crd_drift(release, spec, context), _package_drift(release, applied, context))
+
+
+def _object_drift(release: Release, context: Context) -> Drift:
+    objects, namespace = release.objects, release.namespace
+    findings = tuple(objects_findings(objects, namespace, context))
+    return Drift(findings, tuple(hidden_objects(objects, namespace, context)))
 
 
 def _crd_drift(release: Release, spec: HelmRelease, context: Context) -> Drift:

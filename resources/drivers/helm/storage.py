@@ -9,13 +9,14 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import yaml
 
 from resources.context import Context
-from resources.kubernetes.objects import Object, describe_object, list_objects
+from resources.drivers.helm.shown_secrets import is_hidden, list_secrets, read_revisions
+from resources.kubernetes.objects import Object, describe_object
 from resources.model.errors import OperationFailed
 from resources.support.archives import ARCHIVE_ERRORS, unpack_gzip
 from resources.support.cache import cached_json
@@ -135,8 +136,8 @@ def next_revision(context: Context, namespace: str, name: str) -> int:
 
 
 def release_secrets(context: Context) -> dict[tuple[str, str], Object]:
-    """The Secret of the newest revision of every release in the cluster, by namespace and name. One LIST serves a whole
-    plan."""
+    """The Secret of the newest revision of every release whose Secrets we see, by namespace and name. One LIST serves a
+    whole plan."""
     newest: dict[tuple[str, str], Object] = {}
     for secret in sorted(_secrets(context), key=_revision):
         newest[(secret["metadata"]["namespace"], _labels(secret).get("name", ""))] = secret
@@ -144,7 +145,7 @@ def release_secrets(context: Context) -> dict[tuple[str, str], Object]:
 
 
 def newest_releases(context: Context) -> tuple[list[Release], list[str]]:
-    """The newest revision of every release in the cluster, and what is wrong with those that cannot be read."""
+    """The newest revision of every release whose Secrets we see, and what is wrong with those that cannot be read."""
     releases, problems = [], []
     for secret in release_secrets(context).values():
         try:
@@ -155,6 +156,9 @@ def newest_releases(context: Context) -> tuple[list[Release], list[str]]:
 
 
 def _revisions(context: Context, namespace: str, name: str) -> list[Object]:
+    if is_hidden(context, namespace):
+        read = partial(read_revisions, context, namespace, name)
+        return context.cache.get(RELEASE_SECRETS, read, item=(namespace, name))
     mine = [s for s in _secrets(context) if s["metadata"]["namespace"] == namespace]
     return [s for s in mine if _labels(s).get("name") == name]
 
@@ -172,7 +176,7 @@ def _revision(secret: Object) -> int:
 def _secrets(context: Context) -> list[Object]:
     # The newest revision is never superseded; each holds its whole chart, so the old ones are left where they are.
     labels = "owner=helm,status!=superseded"
-    return context.cache.get(RELEASE_SECRETS, lambda: list_objects(context.cluster, "v1", "Secret", labels=labels))
+    return context.cache.get(RELEASE_SECRETS, lambda: list(list_secrets(context, labels)))
 
 
 def decode_release(secret: Object) -> Release:

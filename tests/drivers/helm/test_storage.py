@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +13,9 @@ import pytest
 
 from resources.aws.session import Aws
 from resources.config.environment import Environment
+from resources.config.planner_view import READABLE_REVISIONS
 from resources.context import Context
+from resources.drivers.helm import shown_secrets
 from resources.drivers.helm.storage import (
     RELEASE_SECRETS,
     decode_release,
@@ -23,7 +25,7 @@ from resources.drivers.helm.storage import (
 )
 from resources.kubernetes.objects import Object
 from resources.model.checks import ReleasesReady
-from resources.model.errors import OperationFailed
+from resources.model.errors import NotShown, OperationFailed
 from resources.model.specs import Probes
 from resources.probes.helm import releases_ready
 
@@ -71,7 +73,7 @@ BAD: dict[str, Callable[[], Object]] = {
 
 def cluster_with(env: Environment, *secrets: Object) -> Context:
     """A context that has listed these Secrets of helm."""
-    context = Context(env, cast(Aws, SimpleNamespace()))
+    context = Context(env, cast(Aws, SimpleNamespace(planning=False)))
     context.cache.get(RELEASE_SECRETS, lambda: list(secrets))
     return context
 
@@ -134,3 +136,55 @@ def test_check_of_all_releases_leaves_out_what_is_none(sandbox_env: Environment)
     result = releases_ready(ReleasesReady(), Probes(), cluster_with(sandbox_env, empty, BAD["no gzip"]()))
     assert result.passed
     assert result.detail.startswith("1 releases ready; left out: the Secret ns/sh.helm.release.v1.bad.v1 of helm")
+
+
+@pytest.fixture
+def planner(sandbox_env: Environment, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Context]:
+    """The planner, whom the cluster shows Secrets of Argo CD's namespace by name alone, where helm keeps these
+    revisions with these statuses."""
+
+    def keep(revisions: dict[int, str]) -> Context:
+        def read(_: object, obj: Object) -> Object | None:
+            revision = int(obj["metadata"]["name"].removeprefix("sh.helm.release.v1.argocd.v"))
+            assert 1 <= revision <= READABLE_REVISIONS, "the API server refuses any other name"
+            if revision not in revisions:
+                return None
+            document = {**STORED, "name": "argocd", "version": revision}
+            kept = secret(gzip.compress(json.dumps(document).encode()), "argocd", str(revision))
+            kept["metadata"]["labels"]["status"] = revisions[revision]
+            return kept
+
+        monkeypatch.setattr(shown_secrets, "read_object", read)
+        return Context(sandbox_env, cast(Aws, SimpleNamespace(planning=True, env=sandbox_env)))
+
+    return keep
+
+
+@pytest.mark.parametrize(
+    ("kept", "newest"),
+    [
+        ([], None),
+        ([1], 1),
+        ([1, 2, 3, 4], 4),
+        ([1, 2, 3, 4, 5], 5),
+        (range(1, 11), 10),
+        (range(90, 100), 99),
+        ([12, *range(111, 120)], 119),
+        (range(491, 501), 500),
+    ],
+)
+def test_newest_revision_is_found_by_names(
+    kept: Iterable[int], newest: int | None, planner: Callable[..., Context]
+) -> None:
+    """Wherever helm's last ten are, also where one that was deployed long ago is kept beside failed ones."""
+    numbers = list(kept)
+    context = planner({n: "deployed" if n == newest else "superseded" for n in numbers})
+    release = newest_release(context, "argocd", "argocd")
+    assert (release.revision if release else None) == newest
+    assert release_exists(context, "argocd", "argocd") == bool(numbers)
+
+
+def test_more_revisions_than_names_are_no_absence(planner: Callable[..., Context]) -> None:
+    """What is superseded has a newer one, which the planner does not see: that is said."""
+    with pytest.raises(NotShown, match=f"has more than {READABLE_REVISIONS} revisions"):
+        newest_release(planner(dict.fromkeys(range(495, 501), "superseded")), "argocd", "argocd")
