@@ -19,6 +19,8 @@ from resources.model.change import Change, Observed
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter
 
+pytestmark = pytest.mark.usefixtures("no_rollback")
+
 
 class Noting(Driver[Any]):
     """Notes what it was told at `apply`."""

@@ -24,6 +24,8 @@ from resources.model.outputs import NoOutputs, Outputs, plain_document
 from resources.model.specs import Stack
 from resources.probes.result import CheckResult
 
+pytestmark = pytest.mark.usefixtures("no_rollback")
+
 
 class Vpc(Outputs):
     vpc_id: str

@@ -21,11 +21,13 @@ from eks_assets.plan.document import Source, build_report
 from resources.aws.session import Aws
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.drivers.helm import driver, preview, rendering
+from resources.drivers.helm import driver, failure, preview, rendering
 from resources.drivers.helm.charts import Package, file_digest
 from resources.model.errors import OperationFailed
 from resources.model.specs import HelmRelease
 from tests.helpers.packaged_chart import chart
+
+pytestmark = pytest.mark.usefixtures("no_rollback")
 
 SECRET = "hunter2-the-secret"
 PLAIN = "hunter3-the-config"
@@ -75,7 +77,8 @@ def here(tmp_path: Path, tools: Path, sandbox_env: Environment, monkeypatch: pyt
     monkeypatch.setattr(rendering, "release_exists", lambda *_: False)
     for module in (preview, rendering):
         monkeypatch.setattr(module, "cluster_exists", lambda _: False)
-    monkeypatch.setattr(driver, "PodWatch", lambda *_: SimpleNamespace(worst=lambda: ""))
+    monkeypatch.setattr(driver, "PodWatch", lambda *_: SimpleNamespace(worst=str, unready=str, check=str))
+    monkeypatch.setattr(failure, "explain_webhook", lambda *_: "")
     monkeypatch.setattr("resources.drivers.helm.command.find_program", lambda name, _: str(tools / name))
     ledger: list[Any] = []
     monkeypatch.setattr(gate, "refuse_lesser_gate", lambda _: None)
@@ -83,7 +86,7 @@ def here(tmp_path: Path, tools: Path, sandbox_env: Environment, monkeypatch: pyt
     monkeypatch.setattr(runner, "caller_arn", lambda _: "somebody")
     monkeypatch.setattr(runner, "account_for_change", lambda *_: {})
     monkeypatch.setattr(runner, "record_change", lambda _, entry: ledger.append(entry))
-    aws = cast(Aws, SimpleNamespace(check_account=lambda: None, folder=tmp_path))
+    aws = cast(Aws, SimpleNamespace(check_account=lambda: None, folder=tmp_path, env=sandbox_env))
     return Here(Context(sandbox_env.model_copy(update={"approval": None}), aws), ledger)
 
 
