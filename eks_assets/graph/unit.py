@@ -55,6 +55,7 @@ class Unit(Generic[P, S]):
     reversibility: Reversibility
     gives_cluster_access: bool
     needed_namespace: str | None
+    does_without: frozenset[str]
     products: Products | None
     name: str
     spec_type: type[Spec[Any]]
@@ -76,6 +77,7 @@ class Unit(Generic[P, S]):
         reversibility: Reversibility,
         gives_cluster_access: bool,
         needed_namespace: str | None,
+        does_without: Sequence[AnyUnit],
         products: Products | None,
     ) -> Unit[P, S]:
         """The unit of a function. Raises TypeError as `unit` says."""
@@ -96,6 +98,7 @@ class Unit(Generic[P, S]):
             reversibility=reversibility,
             gives_cluster_access=gives_cluster_access,
             needed_namespace=needed_namespace,
+            does_without=frozenset(other.name for other in does_without),
             products=products,
             name=name,
             spec_type=spec_type,
@@ -127,7 +130,8 @@ class Unit(Generic[P, S]):
     @property
     def follows(self) -> tuple[str, ...]:
         """The units that this one comes after for what they bring, such as kinds of objects; probes only look."""
-        return () if issubclass(self.spec_type, Probes) else tuple(unit.name for unit in self.after)
+        names = tuple(unit.name for unit in self.after if unit.name not in self.does_without)
+        return () if issubclass(self.spec_type, Probes) else names
 
     def is_behind(self, wave: Wave) -> bool:
         """Whether the unit's wave is `wave` or a later one."""
@@ -172,6 +176,7 @@ def unit(
     reversibility: Reversibility = "reversible",
     gives_cluster_access: bool = False,
     needed_namespace: str | None = None,
+    does_without: Sequence[AnyUnit] = (),
     products: Products | None = None,
 ) -> Callable[[Callable[P, S]], Unit[P, S]]:
     """Make a function a unit.
@@ -183,7 +188,8 @@ def unit(
     default check of the spec's type. `minutes` is the typical duration on real AWS. `reversibility` says what undoing
     it takes. `gives_cluster_access`: units whose spec needs the cluster come after this one; at most one unit of a
     registry. `needed_namespace`: the one of the environment's that the objects lie in, so that validation can refuse an
-    environment without it. `products`: what the controller that it installs makes in AWS, which goes before it does.
+    environment without it. `does_without`: those of `after` that may be off. `products`: what the controller that it
+    installs makes in AWS, which goes before it does.
     Raises TypeError for a wrong parameter type, a wrong return type or a missing docstring.
     """
     return lambda fn: Unit.of(
@@ -196,5 +202,6 @@ def unit(
         reversibility=reversibility,
         gives_cluster_access=gives_cluster_access,
         needed_namespace=needed_namespace,
+        does_without=does_without,
         products=products,
     )

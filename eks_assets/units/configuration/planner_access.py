@@ -91,6 +91,7 @@ _GROUPS = [
     minutes=0.1,
     # helm makes the namespaces of its releases.
     after=[access_entries, namespaces, external_dns, external_secrets, nvidia_device_plugin],
+    does_without=[external_dns, external_secrets, nvidia_device_plugin],
     when=lambda env: env.roles.planner is not None,
 )
 def planner_access(env: Environment) -> Manifests:
