@@ -1,4 +1,4 @@
-"""Drift of many objects in one release, of foreign objects beside them, and of a whole environment.
+"""Drift of many objects in one release, of as many foreign objects beside them, and of a whole environment.
 
 Each figure is of a process of its own, after its imports, beside `kubectl diff --server-side` of the same objects in
 the same run. `requests`: to the API server; `mebibytes`: the peak of memory above that before the comparison.
@@ -6,6 +6,7 @@ the same run. `requests`: to the API server; `mebibytes`: the peak of memory abo
 
 from __future__ import annotations
 
+import copy
 import json
 import resource
 import subprocess
@@ -22,7 +23,6 @@ import urllib3
 import yaml
 
 from benchmarks.stage import command, fresh_sandbox, timed
-from eks_assets.cli.opened import open_environment
 from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
@@ -34,41 +34,55 @@ from resources.undeclared.cluster import undeclared_objects
 from sandbox.paths import PROJECT, StateDirectory
 
 SIZES = (1000, 5000)
+INJECTED = 50  # objects of the release that somebody changes by hand
 NAMESPACE = "bench"
 _VERSION = "1.0.0"
+Figures = dict[str, Any]
 
 
-def run() -> dict[str, float]:
-    """Medians would hide nothing here: one measurement each, in seconds, requests and MiB, and ratios to kubectl."""
-    results: dict[str, float] = {}
+def run() -> list[Figures]:
+    """Seconds, requests and MiB, one measurement each, and ratios to kubectl; an entry a size."""
     with fresh_sandbox() as folder:
         command("deploy", "sandbox")
-        results |= {f"environment_{name}": value for name, value in measure("environment").items()}
-        for size in SIZES:
-            objects = config_maps("mine", size)
-            install(folder, objects)
-            released = measure("release")
-            diff = kubectl("diff", "--server-side", "--namespace", NAMESPACE, "--filename", written(folder, objects))
-            kubectl("create", "--filename", written(folder, config_maps("foreign", size)))
-            beside = measure("release")
-            kubectl("delete", "namespace", NAMESPACE)
-            results |= {f"{size}_in_release_{name}": value for name, value in released.items()}
-            results |= {f"{size}_foreign_beside_{name}": value for name, value in beside.items()}
-            results |= {
-                f"{size}_kubectl_diff_seconds": diff,
-                f"{size}_in_release_to_kubectl_diff": released["seconds"] / diff,
-            }
-    return {name: round(value, 3) for name, value in results.items()}
+        return [of_size(size, folder) for size in SIZES]
 
 
-def measure(what: str) -> dict[str, float]:
+def of_size(size: int, folder: Path) -> Figures:
+    """Of a release of so many objects: in sync, with some of them changed, and with foreign ones beside them."""
+    environment = measure("environment")
+    objects = config_maps("mine", size)
+    install(folder, objects)
+    in_sync = measure("release")
+    diff = kubectl("diff", "--server-side", "--namespace", NAMESPACE, "--filename", written(folder, objects))
+    injected = {f"ConfigMap/{NAMESPACE}/{obj['metadata']['name']}" for obj in objects[:INJECTED]}
+    changed = written(folder, [edited(obj) for obj in objects[:INJECTED]])
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", changed)
+    found = set(measure("release")["found"])
+    kubectl("create", "--filename", written(folder, config_maps("foreign", size)))
+    beside = measure("release")
+    kubectl("delete", "namespace", NAMESPACE)
+    return {
+        "objects": size,
+        "ours_seconds": in_sync["seconds"],
+        "kubectl_diff_seconds": round(diff, 3),
+        "injected": len(injected),
+        "found": len(found & injected),
+        "false_positives": len(found - injected) + len(in_sync["found"]),
+        "ours_to_kubectl_diff": round(in_sync["seconds"] / diff, 4),
+        **{name: in_sync[name] for name in ("requests", "mebibytes")},
+        **{f"foreign_{name}": beside[name] for name in ("seconds", "requests", "mebibytes")},
+        **{f"environment_{name}": environment[name] for name in ("seconds", "requests", "mebibytes")},
+    }
+
+
+def measure(what: str) -> Figures:
     """Drift of the environment, or of the release, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.drift", what], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"measuring the {what} ended with {done.returncode}:\n{done.stderr[-3000:]}")
-    figures: dict[str, float] = json.loads(done.stdout)
+    figures: Figures = json.loads(done.stdout)
     return figures
 
 
@@ -84,6 +98,13 @@ def config_maps(prefix: str, number: int) -> list[dict[str, Any]]:
         }
         for i in range(number)
     ]
+
+
+def edited(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object as somebody changes it by hand: one value."""
+    changed = copy.deepcopy(obj)
+    changed["data"]["key0"] = "theirs"
+    return changed
 
 
 def written(folder: Path, objects: list[dict[str, Any]]) -> str:
@@ -102,7 +123,7 @@ def install(folder: Path, objects: list[dict[str, Any]]) -> None:
         (chart / "templates" / "all.yaml").write_text("\n---\n".join(json.dumps(obj) for obj in objects))
         helm = program("helm")
         arguments = ["install", NAMESPACE, str(chart), "--namespace", NAMESPACE, "--create-namespace"]
-        timed([helm, *arguments, *kubeconfig(), "--timeout", "15m"])
+        timed([helm, *arguments, *kubeconfig(), "--timeout", "15m", "--qps", "500", "--burst-limit", "1000"])
 
 
 def kubectl(*arguments: str) -> float:
@@ -121,30 +142,39 @@ def kubeconfig() -> list[str]:
     return ["--kubeconfig", str(StateDirectory.default().cluster(cluster) / "admin.kubeconfig")]
 
 
-def compare(what: str) -> dict[str, float]:
-    """In this process: what its comparison takes, once everything is imported and the cluster's address is known."""
-    context = open_environment(load_environment("sandbox", PROJECT / "environments"), planning=True)
-    registry = load_registry()
+def compare(what: str) -> Figures:
+    """In this process: what its comparison takes, once everything is imported and the cluster's address is known, and
+    the objects of the release that differ. The planner, who compares an environment, is shown no Secrets of a namespace
+    that is none of the environment's, where helm keeps this release."""
+    context = Context.of(load_environment("sandbox", PROJECT / "environments"), planning=what == "environment")
+    registry, found = load_registry(), list[str]()
+    context.aws.check_account()
+    assert context.cluster.address
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with counted_requests() as requests:
         began = time.monotonic()
         if what == "release":
-            compare_release(context)
+            found = compare_release(context)
         else:
             detect_drift(registry, context)
         seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "requests": len(requests), "mebibytes": (peak - peak_before) / 1024}
+    return {
+        "seconds": round(seconds, 3),
+        "requests": len(requests),
+        "mebibytes": round((peak - peak_before) / 1024, 1),
+        "found": found,
+    }
 
 
-def compare_release(context: Context) -> None:
-    """Its objects with what helm applied, and what nobody declared. SystemExit where it says that one has changed."""
+def compare_release(context: Context) -> list[str]:
+    """Its objects with what helm applied: those that differ; and what nobody declared, which is only looked for."""
     spec = HelmRelease(
         name=NAMESPACE, namespace=NAMESPACE, repository="https://charts.test", chart=NAMESPACE, version=_VERSION
     )
-    if findings := release_drift(spec, context).findings:
-        raise SystemExit(f"nothing has changed, and there are {len(findings)} findings")
+    drift = release_drift(spec, context)
     undeclared_objects([spec], context)
+    return sorted({finding.object for finding in drift.findings})
 
 
 @contextmanager
