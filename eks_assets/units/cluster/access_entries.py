@@ -68,7 +68,8 @@ def _resource(env: Environment, entry: AccessEntry, cluster_name: Ref) -> eks.Ac
         properties["KubernetesGroups"] = list(entry.kubernetes_groups)
     if entry.kubernetes_username:
         properties["Username"] = entry.kubernetes_username
-    if entry.access_policies:
+    # One that has none says so: CloudFormation takes away only what a template speaks of.
+    if entry.type == "STANDARD":
         properties["AccessPolicies"] = [
             eks.AccessPolicy(
                 PolicyArn=f"arn:{env.partition}:{policy.policy_arn.split(':', 2)[2]}",
