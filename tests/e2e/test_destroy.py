@@ -33,7 +33,14 @@ SERVICE: dict[str, Any] = {
 
 
 def load_balancers(aws: Aws) -> list[str]:
-    return [one["LoadBalancerName"] for one in aws.client("elbv2").describe_load_balancers()["LoadBalancers"]]
+    """Those of the environment's cluster; another environment may lie in the same account."""
+    client = aws.client("elbv2")
+    names = {
+        one["LoadBalancerArn"]: one["LoadBalancerName"] for one in client.describe_load_balancers()["LoadBalancers"]
+    }
+    described = client.describe_tags(ResourceArns=list(names))["TagDescriptions"] if names else []
+    own = {"Key": "elbv2.k8s.aws/cluster", "Value": aws.env.cluster_name}
+    return [names[each["ResourceArn"]] for each in described if own in each["Tags"]]
 
 
 def test_held_environment_is_not_destroyed(platform: Environment, eks_assets: Cli) -> None:
