@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eks_assets.engine.coverage import coverage_faults
@@ -25,6 +26,7 @@ from resources.bootstrap.gate import read_anchor
 from resources.config.environment import Approval, Environment
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, PipelineError
+from resources.model.outputs import Outputs
 from resources.notifications.messages import Notification, approval_needed
 from resources.notifications.topic import send_notification
 from resources.records.digest_key import create_digest_key
@@ -80,7 +82,8 @@ def request_approval(
         if grant is not None and record.uses_of(grant.request):
             record_grant_used(context, grant.request)
         return PendingApproval(planned, plan, None)
-    refusals = _refusals(planned, plan, grant, record) if grant is not None else ()
+    outputs = {p.unit: p.outputs for p in planned.units if p.outputs is not None}
+    refusals = list_refusals(plan, grant, record, outputs) if grant is not None else ()
     if grant is not None and not refusals:
         return PendingApproval(planned, plan, grant)
     require_anchor(context)
@@ -132,8 +135,11 @@ def check_approvers(context: Context, approval: Approval, initiator: str, throug
     )
 
 
-def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record: ApprovalRecord) -> tuple[str, ...]:
-    """Why the grant does not cover the plan, each reason once."""
+def list_refusals(
+    plan: Plan, grant: RequestState, record: ApprovalRecord, outputs: Mapping[str, Outputs]
+) -> tuple[str, ...]:
+    """Why the grant does not cover the plan, each reason once. `outputs`: outputs by unit, for what nobody knew when it
+    was approved."""
     try:
         approved = load_approved_plan(record.context, grant.request.digest)
     except PipelineError as error:
@@ -141,7 +147,6 @@ def _refusals(planned: EnvironmentPlan, plan: Plan, grant: RequestState, record:
     uses = record.uses_of(grant.request)
     if ALL_UNITS in uses:
         return ("the grant has been used",)
-    outputs = {p.unit: p.outputs for p in planned.units if p.outputs is not None}
     reasons = [
         reason
         for entry in plan.changes

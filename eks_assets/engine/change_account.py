@@ -15,7 +15,7 @@ from eks_assets.plan.document import Source, build_entry
 from eks_assets.plan.unit_plan import UnitPlan
 from resources.approval.rules import ApprovalRequest
 from resources.context import Context
-from resources.drivers.helm.charts import package_of
+from resources.drivers.helm.charts import pulled_package
 from resources.model.digests import digest_of
 from resources.model.errors import PipelineError
 from resources.model.specs import HelmRelease, Spec
@@ -55,12 +55,8 @@ def account_for_change(
 
 def _chart_digest(context: Context, spec: Spec[Any]) -> str | None:
     """Of the package that was installed, which this context has pulled."""
-    if not isinstance(spec, HelmRelease):
-        return None
-    try:
-        return package_of(spec, context).digest
-    except PipelineError:
-        return None
+    package = pulled_package(spec, context) if isinstance(spec, HelmRelease) else None
+    return package.digest if package else None
 
 
 def _commits(context: Context, grant: ApprovalRequest | None) -> tuple[str | None, str | None]:

@@ -4,7 +4,7 @@ ledger; the loop that applies it is the one of every deploy."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -75,19 +75,17 @@ def find_target(context: Context, run: str | None) -> Target:
         if green is None:
             raise ConfigError(
                 f"the ledger of {context.env.name} has no run whose validation was green",
-                next_step=_offer(context),
+                next_step=_offer(_run_ends(context)),
             )
         return Target(green.run, green.at)
-    ends: dict[str, dt.datetime] = {}
-    for name, at in _runs(context):
-        if run and name.startswith(run):
-            ends[name] = max(at, ends.get(name, at))
-    if len(ends) != 1:
-        what = f"{len(ends)} runs" if ends else "no run"
+    ends = _run_ends(context)
+    named = [Target(name, at) for name, at in ends.items() if run and name.startswith(run)]
+    if len(named) != 1:
+        what = f"{len(named)} runs" if named else "no run"
         raise ConfigError(
-            f"the ledger of {context.env.name} has {what} whose id begins with {run!r}", next_step=_offer(context)
+            f"the ledger of {context.env.name} has {what} whose id begins with {run!r}", next_step=_offer(ends)
         )
-    return Target(*next(iter(ends.items())))
+    return named[0]
 
 
 def target_before(began: dt.datetime) -> Target:
@@ -101,16 +99,18 @@ def keep_reversible(registry: Registry, plan: RollbackPlan) -> RollbackPlan:
     return RollbackPlan(plan.target, tuple(kept))
 
 
-def _runs(context: Context) -> Iterator[tuple[str, dt.datetime]]:
-    """Each run with the times at which it changed something or validated."""
-    yield from ((validation.run, validation.at) for validation in list_validations(context))
-    yield from ((entry.by, entry.at) for entry in list_entries(context, _EVER, []) if entry.by != NO_RUN)
-
-
-def _offer(context: Context) -> str:
+def _run_ends(context: Context) -> dict[str, dt.datetime]:
+    """When each run changed something or validated last."""
     ends: dict[str, dt.datetime] = {}
-    for name, at in _runs(context):
-        ends[name] = max(at, ends.get(name, at))
+    for validation in list_validations(context):
+        ends[validation.run] = max(validation.at, ends.get(validation.run, validation.at))
+    for entry in list_entries(context, _EVER, []):
+        if entry.by != NO_RUN:
+            ends[entry.by] = max(entry.at, ends.get(entry.by, entry.at))
+    return ends
+
+
+def _offer(ends: Mapping[str, dt.datetime]) -> str:
     newest = sorted(ends.items(), key=lambda end: end[1], reverse=True)[:_SHOWN]
     runs = ", ".join(f"{name[:8]} ({at:%Y-%m-%d %H:%M})" for name, at in newest)
     return f"choose one with --to: {runs}" if runs else "deploy first; a rollback goes back to what was applied"

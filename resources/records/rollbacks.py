@@ -7,6 +7,7 @@ A unit is held back as long as the files want of it what they wanted when it was
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -98,23 +99,23 @@ def current_rollback(context: Context) -> Rollback | None:
 
 def list_rollbacks(context: Context, since: dt.datetime) -> list[tuple[str, Rollback]]:
     """Key and content of all records since then that can be read, in order. Raises as `current_rollback`."""
-    records: list[tuple[str, Rollback]] = []
-    for key in list_keys(context, PREFIX, f"{PREFIX}{since.astimezone(dt.UTC).isoformat(timespec='milliseconds')}"):
+    after = f"{PREFIX}{since.astimezone(dt.UTC).isoformat(timespec='milliseconds')}"
+    return list(_readable(context, list_keys(context, PREFIX, after)))
+
+
+def _readable(context: Context, keys: Iterable[str]) -> Iterator[tuple[str, Rollback]]:
+    """Each of the keys whose object is a record, with that."""
+    for key in keys:
         try:
-            records.append((key, Rollback.model_validate_json(read_key(context, key))))
+            yield key, Rollback.model_validate_json(read_key(context, key))
         except ValidationError:
-            context.progress(f"{key!a} is no record of a rollback")
-    return records
+            context.progress(f"{key!a} of the ledger is no record of a rollback")
 
 
 def _read(context: Context) -> Rollback | None:
     try:
-        keys = list_keys(context, PREFIX)
-        for key in reversed(keys):
-            try:
-                return Rollback.model_validate_json(read_key(context, key))
-            except ValidationError:
-                context.progress(f"{key!a} of the ledger is no record of a rollback")
+        newest = next(_readable(context, reversed(list_keys(context, PREFIX))), None)
+        return newest[1] if newest else None
     except NotFound:
         return None
     except AccessDenied as error:

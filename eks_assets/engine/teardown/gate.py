@@ -9,8 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from eks_assets.engine.approval_request import approval_notification, command_of, describe_state, submit_plan
-from eks_assets.engine.coverage import coverage_faults
+from eks_assets.engine.approval_request import (
+    approval_notification,
+    command_of,
+    describe_state,
+    list_refusals,
+    submit_plan,
+)
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.provenance import check_source, source_of
 from eks_assets.plan.model import Plan
@@ -18,7 +23,6 @@ from eks_assets.plan.teardown import TeardownPlan, build_signed_plan
 from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.approval.record import ApprovalRecord, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
-from resources.approval.store import ALL_UNITS
 from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.errors import ApprovalMissing, OperationFailed, PipelineError, Refused
@@ -94,7 +98,7 @@ def request_teardown(plan: TeardownPlan, context: Context) -> TeardownRequest | 
     record.record_rejections()
     refusals: tuple[str, ...] = ()
     if (grant := record.grant) is not None:
-        refusals = _faults(signed, grant, record)
+        refusals = list_refusals(signed, grant, record, {})
         if not refusals:
             return TeardownRequest(signed, grant)
     require_anchor(context)
@@ -149,20 +153,3 @@ def _refuse_unknown(plan: TeardownPlan) -> None:
             f"nobody can tell what of {unit} would go, so nobody can approve it: {error.message}",
             next_step=error.next_step,
         )
-
-
-def _faults(signed: Plan, grant: RequestState, record: ApprovalRecord) -> tuple[str, ...]:
-    """Why the grant does not cover the removal, each reason once."""
-    try:
-        approved = load_approved_plan(record.context, grant.request.digest)
-    except PipelineError as error:
-        return (error.message,)
-    uses = record.uses_of(grant.request)
-    if ALL_UNITS in uses:
-        return ("the grant has been used",)
-    reasons = [
-        reason
-        for entry in signed.changes
-        for reason in coverage_faults(approved, signed, entry, {}, uses.get(entry.unit, ""))
-    ]
-    return tuple(dict.fromkeys(reasons))

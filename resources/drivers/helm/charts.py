@@ -108,6 +108,11 @@ def package_of(spec: HelmRelease, context: Context) -> Package:
     return package
 
 
+def pulled_package(spec: HelmRelease, context: Context) -> Package | None:
+    """The package, where this context has pulled it; the registry is not asked."""
+    return context.cache.peek(_PACKAGES, item=tuple(chart_reference(spec, context)))
+
+
 def _pulled(reference: list[str], context: Context) -> Package:
     with (
         tempfile.TemporaryDirectory(dir=context.aws.folder, prefix="pull-") as folder,

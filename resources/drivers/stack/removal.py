@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.stack.cluster_guard import CLUSTER
+from resources.drivers.stack.cluster_state import await_settled_cluster
 from resources.drivers.stack.execution import run_step
 from resources.drivers.stack.operations import Step
 from resources.drivers.stack.parts import Part, list_kept, list_parts, live_template
@@ -31,7 +32,6 @@ from resources.leftovers.vpc import clear_vpc, remove_groups
 from resources.model.errors import NotFound, OperationFailed
 from resources.model.removal import Kept, Removal, Removed
 from resources.model.specs import Stack
-from resources.support.polling import Poll, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
@@ -198,21 +198,13 @@ def _lift_protection(spec: Stack[Any], context: Context) -> None:
 
 
 def _lift_cluster_protection(cluster: str, spec: Stack[Any], context: Context) -> None:
-    client = context.aws.client("eks")
-
-    def poll() -> Poll[dict[str, Any]]:
-        with aws_call(f"describing the cluster {cluster}"):
-            described: Any = client.describe_cluster(name=cluster)["cluster"]
-        return Poll(None if described["status"] == "UPDATING" else described, described["status"])
-
-    what = f"cluster {cluster}"
-    if not wait_until(poll, what=what, deadline=spec.timeout, interval=5).get("deletionProtection"):
+    if not await_settled_cluster(cluster, spec.timeout, context).get("deletionProtection"):
         return
-    context.progress(f"{what}: lifting its deletion protection")
+    context.progress(f"cluster {cluster}: lifting its deletion protection")
     context.before_change()
     with aws_call(f"lifting the deletion protection of the cluster {cluster}"):
-        client.update_cluster_config(name=cluster, deletionProtection=False)
-    wait_until(poll, what=what, deadline=spec.timeout, interval=5)
+        context.aws.client("eks").update_cluster_config(name=cluster, deletionProtection=False)
+    await_settled_cluster(cluster, spec.timeout, context)
 
 
 def _clear(parts: list[Part], context: Context) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.drivers.stack.cluster_guard import CLUSTER, minor_of
+from resources.drivers.stack.cluster_state import await_settled_cluster
 from resources.model.errors import OperationFailed, Refused
 from resources.model.specs import Stack
 from resources.support.polling import Poll, wait_until
@@ -34,7 +35,7 @@ def lower_version(spec: Stack[Any], context: Context) -> bool:
     Raises Refused with what EKS says against it, OperationFailed, WaitTimeout, AccessDenied, Transient."""
     lowered = False
     for name, wanted in _clusters(spec):
-        live = _await_active(name, spec, context)
+        live = str(await_settled_cluster(name, spec.timeout, context)["version"])
         if minor_of(live) == minor_of(wanted):
             lowered = True  # by a run that was killed before it told the stack
         elif (minor_of(live) or 0) - 1 == minor_of(wanted):
@@ -55,17 +56,6 @@ def _clusters(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
         properties = resource.get("Properties", {})
         if resource.get("Type") == CLUSTER and properties.get("Version"):
             yield str(properties["Name"]), str(properties["Version"])
-
-
-def _await_active(name: str, spec: Stack[Any], context: Context) -> str:
-    """The version of the cluster, once no update of it is under way."""
-
-    def poll() -> Poll[str]:
-        with aws_call(f"describing the EKS cluster {name}"):
-            cluster = context.aws.client("eks").describe_cluster(name=name)["cluster"]
-        return Poll(None if cluster["status"] == "UPDATING" else cluster["version"], cluster["status"])
-
-    return wait_until(poll, what=f"cluster {name}", deadline=spec.timeout, interval=_INTERVAL)
 
 
 def refuse_unready(name: str, wanted: str, context: Context) -> None:
