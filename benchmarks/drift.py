@@ -7,6 +7,7 @@ the same run. `requests`: to the API server; `mebibytes`: the peak of memory abo
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import resource
 import subprocess
@@ -23,11 +24,13 @@ import urllib3
 import yaml
 
 from benchmarks.stage import command, fresh_sandbox, timed
+from eks_assets.cli import COLLECTED
 from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
 from resources.context import Context
-from resources.drivers.helm.release_drift import release_drift
+from resources.drivers.helm.drift import objects_findings
+from resources.drivers.helm.storage import newest_release
 from resources.drivers.programs import find_program
 from resources.model.specs import HelmRelease
 from resources.undeclared.cluster import undeclared_objects
@@ -59,7 +62,7 @@ def of_size(size: int, folder: Path) -> Figures:
     kubectl("apply", "--server-side", "--force-conflicts", "--filename", changed)
     found = set(measure("release")["found"])
     kubectl("create", "--filename", written(folder, config_maps("foreign", size)))
-    beside = measure("release")
+    beside, undeclared = measure("release"), measure("undeclared")
     kubectl("delete", "namespace", NAMESPACE)
     return {
         "objects": size,
@@ -71,6 +74,8 @@ def of_size(size: int, folder: Path) -> Figures:
         "ours_to_kubectl_diff": round(in_sync["seconds"] / diff, 4),
         **{name: in_sync[name] for name in ("requests", "mebibytes")},
         **{f"foreign_{name}": beside[name] for name in ("seconds", "requests", "mebibytes")},
+        **{f"undeclared_{name}": undeclared[name] for name in ("seconds", "requests", "mebibytes")},
+        "undeclared_found": len(undeclared["found"]),
         **{f"environment_{name}": environment[name] for name in ("seconds", "requests", "mebibytes")},
     }
 
@@ -143,18 +148,21 @@ def kubeconfig() -> list[str]:
 
 
 def compare(what: str) -> Figures:
-    """In this process: what its comparison takes, once everything is imported and the cluster's address is known, and
-    the objects of the release that differ. The planner, who compares an environment, is shown no Secrets of a namespace
+    """In this process: what its comparison takes, once everything is imported and the cluster has said which kinds it
+    serves, with garbage collected as the command line does, and the objects that differ. The planner, who compares an environment, is shown no Secrets of a namespace
     that is none of the environment's, where helm keeps this release."""
     context = Context.of(load_environment("sandbox", PROJECT / "environments"), planning=what == "environment")
     registry, found = load_registry(), list[str]()
     context.aws.check_account()
-    assert context.cluster.address
+    assert context.cluster.kind("v1", "ConfigMap")
+    gc.set_threshold(*COLLECTED)
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with counted_requests() as requests:
         began = time.monotonic()
         if what == "release":
             found = compare_release(context)
+        elif what == "undeclared":
+            found = find_undeclared(context)
         else:
             detect_drift(registry, context)
         seconds = time.monotonic() - began
@@ -168,13 +176,18 @@ def compare(what: str) -> Figures:
 
 
 def compare_release(context: Context) -> list[str]:
-    """Its objects with what helm applied: those that differ; and what nobody declared, which is only looked for."""
+    """Its objects with what helm applied: those that differ. Nobody asks a registry for its chart."""
+    release = newest_release(context, NAMESPACE, NAMESPACE)
+    assert release is not None
+    return sorted({finding.object for finding in objects_findings(release.objects, NAMESPACE, context)})
+
+
+def find_undeclared(context: Context) -> list[str]:
+    """What nobody declared in the release's namespace."""
     spec = HelmRelease(
         name=NAMESPACE, namespace=NAMESPACE, repository="https://charts.test", chart=NAMESPACE, version=_VERSION
     )
-    drift = release_drift(spec, context)
-    undeclared_objects([spec], context)
-    return sorted({finding.object for finding in drift.findings})
+    return sorted(finding.object for finding in undeclared_objects([spec], context).findings)
 
 
 @contextmanager

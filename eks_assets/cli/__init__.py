@@ -4,6 +4,10 @@ without loading the rest."""
 import gc
 import sys
 
+# Nearly all that a command loads stays until its end: looking through it for garbage time and again, and once more at
+# the end, would cost a second.
+COLLECTED = (100_000, 50, 50)
+
 
 def main() -> None:
     """Entry point of `eks-assets`."""
@@ -11,9 +15,7 @@ def main() -> None:
         from eks_assets.cli.commands.token import print_token
 
         raise SystemExit(print_token(sys.argv[2:]))
-    # Nearly all that a command loads stays until its end: looking through it for garbage time and again, and once more
-    # at the end, would cost a second.
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(*COLLECTED)
     from eks_assets.cli.app import run
 
     try:

@@ -16,8 +16,9 @@ def object_findings(
     live: Mapping[str, Any], applied: Mapping[str, Any], manager: str, layer: str, title: str
 ) -> Iterator[Finding]:
     """The fields in which a live object differs from what `manager` applied. `title`: how findings name it."""
-    owners = other_owners(live, as_stored(applied), manager)
-    for change in object_diff(live, applied, manager):
+    changes = object_diff(live, applied, manager)
+    owners = other_owners(live, as_stored(applied), manager) if changes else {}
+    for change in changes:
         owner = owner_of(change.path, owners)
         field = replace(change, before=change.after, after=change.before)
         kind: FindingKind = "extra" if field.before is None else "missing" if field.after is None else "changed"

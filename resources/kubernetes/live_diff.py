@@ -38,7 +38,8 @@ def object_diff(live: Mapping[str, Any], wanted: Mapping[str, Any], manager: str
     """The fields of `wanted` that `live` lacks or contradicts, and those that others added who are no controllers.
     `manager`: the field manager that applies `wanted`. The data of a Secret is masked."""
     expected = _compared(wanted)
-    differences = subset_diff(*_differing(live, expected))
+    have, want = _differing(live, expected)
+    differences = subset_diff(have, want) if want else ()
     fields = [c for c in differences if not _is_same(c) and not _is_a_controllers(c, live, expected)]
     paths = [c.path for c in fields]
     fields += [c for c in foreign_additions(live, as_stored(wanted), manager) if not _is_below(c.path, paths)]

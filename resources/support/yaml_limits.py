@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -42,6 +43,7 @@ RENDERED = 20
 
 
 _SCALAR = (1, 0)
+_SHALLOW = 200  # depth up to which a document is built by a function that calls itself
 
 
 def setting_of(limit: str) -> str:
@@ -81,9 +83,9 @@ def load_documents(text: str, limits: Limits, loader_class: type[Loader] = Kuber
     try:
         while loader.check_node():
             node = loader.get_node()
-            if node is not None:
-                counter.count(node)
-            yield loader.construct_document(node)
+            depth = counter.count(node) if node is not None else 0
+            is_quick = isinstance(loader, KubernetesLoader) and depth <= _SHALLOW
+            yield loader.construct_quickly(node) if is_quick else loader.construct_document(node)
     finally:
         loader.dispose()
 
@@ -104,6 +106,7 @@ class NodeCounter:
         self._limits = limits
         self._deadline = time.thread_time() + limits.seconds
         self._total = 0
+        self._has_aliases = "*" in text
         # A character has up to four bytes: only a text that may be too long is encoded to be measured.
         if len(text) * 4 > limits.bytes:
             refuse_size(len(text.encode(errors="surrogatepass")), limits)
@@ -113,8 +116,32 @@ class NodeCounter:
         if time.thread_time() > self._deadline:
             raise _too_large(self._limits, "seconds", f"takes longer than {self._limits.seconds:g} s to read", node)
 
-    def count(self, document: yaml.Node) -> None:
-        """Add a document. Raises InputTooLarge, and MarkedYAMLError for an alias to a part that it stands in."""
+    def count(self, document: yaml.Node) -> int:
+        """Add a document, and give its depth. Raises InputTooLarge, and MarkedYAMLError for an alias to a part that it
+        stands in."""
+        nodes, depth = self._count_aliases(document) if self._has_aliases else self._count_levels(document)
+        self._total += nodes
+        if self._total > self._limits.nodes:
+            raise _too_large(self._limits, "nodes", f"has more than {self._limits.nodes} values", document)
+        return depth
+
+    def _count_levels(self, document: yaml.Node) -> tuple[int, int]:
+        """Nodes and depth of a document in which each part stands once."""
+        nodes, depth, level = 1, 0, [document]
+        while level := [node for node in level if not isinstance(node, yaml.ScalarNode)]:
+            self.check_time(level[0])
+            depth += 1
+            level = [part for node in level for part in _parts(node)]
+            nodes += len(level)
+            if depth > self._limits.depth:
+                raise self._too_deep(level[0] if level else document)
+        return nodes, depth
+
+    def _too_deep(self, node: yaml.Node) -> InputTooLarge:
+        return _too_large(self._limits, "depth", f"is nested more than {self._limits.depth} deep", node)
+
+    def _count_aliases(self, document: yaml.Node) -> tuple[int, int]:
+        """The same, each part as often as it is used, in a time that does not depend on that."""
         sizes: dict[yaml.Node, tuple[int, int]] = {}  # nodes and depth of each part; a part of many aliases once
         path: dict[yaml.Node, Iterator[yaml.Node]] = {document: _parts(document)}
         while path:
@@ -132,9 +159,7 @@ class NodeCounter:
                 continue  # most of them are; `_size` counts them
             elif part not in sizes:
                 path[part] = _parts(part)
-        self._total += sizes[document][0]
-        if self._total > self._limits.nodes:
-            raise _too_large(self._limits, "nodes", f"has more than {self._limits.nodes} values", document)
+        return sizes[document]
 
     def _size(self, node: yaml.Node, sizes: dict[yaml.Node, tuple[int, int]]) -> tuple[int, int]:
         inside = [sizes.get(part, _SCALAR) for part in _parts(node)]
@@ -144,17 +169,14 @@ class NodeCounter:
             what = f"has more than {self._limits.nodes} values, counting what each alias stands for"
             raise _too_large(self._limits, "nodes", what, node)
         if depth > self._limits.depth:
-            raise _too_large(self._limits, "depth", f"is nested more than {self._limits.depth} deep", node)
+            raise self._too_deep(node)
         return nodes, depth
 
 
 def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.SequenceNode):
-        yield from node.value
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key
-            yield value
+    if isinstance(node, yaml.MappingNode):
+        return chain.from_iterable(node.value)
+    return iter(node.value if isinstance(node, yaml.SequenceNode) else ())
 
 
 def _too_large(limits: Limits, limit: str, what: str, node: yaml.Node | None = None) -> InputTooLarge:

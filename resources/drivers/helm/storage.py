@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -82,7 +83,8 @@ _HAS_SECRET = re.compile(r"\bkind[\"']?: *[\"']?Secret\b")
 
 def manifest_objects(manifest: str) -> list[dict[str, Any]]:
     """The objects of a rendered manifest; those of a `List` one by one. Raises yaml.YAMLError."""
-    documents = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text), dict)]
+    parse = partial(load_document, limits=read_limits().scaled(RENDERED))
+    documents = [doc for text in _BETWEEN.split(manifest) if isinstance(doc := _document(text, parse), dict)]
     return [obj for doc in documents for obj in _items(doc)]
 
 
@@ -104,14 +106,10 @@ def _is_object(value: Any) -> bool:
     return all(isinstance(text, str) and text for text in texts)
 
 
-def _document(text: str) -> Any:
+def _document(text: str, parse: Callable[[str], Any]) -> Any:
     # CRDs are most of a manifest by far, seldom change and hold no secrets; as JSON they are read 50 times as fast.
     is_public = _IS_CRD.search(text) and not _HAS_SECRET.search(text)
-    return cached_json("crds", text, _parsed) if is_public else _parsed(text)
-
-
-def _parsed(text: str) -> Any:
-    return load_document(text, read_limits().scaled(RENDERED))
+    return cached_json("crds", text, parse) if is_public else parse(text)
 
 
 def release_exists(context: Context, namespace: str, name: str) -> bool:
