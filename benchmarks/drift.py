@@ -149,8 +149,8 @@ def kubeconfig() -> list[str]:
 
 def compare(what: str) -> Figures:
     """In this process: what its comparison takes, once everything is imported and the cluster has said which kinds it
-    serves, with garbage collected as the command line does, and the objects that differ. The planner, who compares an environment, is shown no Secrets of a namespace
-    that is none of the environment's, where helm keeps this release."""
+    serves, with garbage collected as the command line does, and the objects that differ. The planner, who compares an
+    environment, is shown no Secrets of a namespace that is none of the environment's, where helm keeps this release."""
     context = Context.of(load_environment("sandbox", PROJECT / "environments"), planning=what == "environment")
     registry, found = load_registry(), list[str]()
     context.aws.check_account()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eks_assets.engine.commit_authors import deployed_authors
 from eks_assets.engine.coverage import coverage_faults
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.planner import plan_environment
@@ -19,7 +20,7 @@ from resources.approval.decisions import decision_command
 from resources.approval.electorate import Approvers
 from resources.approval.least_gate import require_anchor
 from resources.approval.record import ApprovalRecord, read_request_state, record_grant_used
-from resources.approval.rules import ApprovalRequest, RequestState, describe_unproved
+from resources.approval.rules import NOBODY, ApprovalRequest, Authors, RequestState, describe_unproved
 from resources.approval.store import ALL_UNITS, create_request, publish_plan
 from resources.aws.session import caller_arn
 from resources.bootstrap.gate import read_anchor
@@ -103,8 +104,9 @@ def submit_plan(
     if waiting:
         return waiting[-1], False
     initiator, earlier = caller_arn(context.env), [s.request for s in record.states]
-    check_approvers(context, approval, initiator, through, command_of(plan, context.env))
-    request = create_request(context, digest, initiator, earlier, through, sender)
+    authors = deployed_authors(context, approval) if plan.kind == "deploy" else NOBODY
+    check_approvers(context, approval, initiator, through, authors, command_of(plan, context.env))
+    request = create_request(context, digest, initiator, earlier, through, sender, authors)
     return read_request_state(context, request, approval), True
 
 
@@ -120,12 +122,15 @@ def destroy_command(env: Environment, *, delete_data: bool) -> str:
     return f"eks-assets destroy {env.name} --confirm {env.name}" + (" --delete-data" if delete_data else "")
 
 
-def check_approvers(context: Context, approval: Approval, initiator: str, through: str, command: str) -> None:
-    """Raises ApprovalMissing where nobody proved who asks, and approval.allow has not that one approver more."""
+def check_approvers(
+    context: Context, approval: Approval, initiator: str, through: str, authors: Authors, command: str
+) -> None:
+    """Raises ApprovalMissing where nobody proved who asks, and approval.allow has not that one approver more beside the
+    people who wrote what is deployed."""
     approvers = Approvers(context, approval, read_anchor(context))
-    unproved = describe_unproved(approval, approvers, initiator, through)
+    unproved = describe_unproved(approval, approvers, initiator, through, authors)
     needed, name = approval.approvers + bool(unproved), context.env.name
-    if not unproved or (voters := approvers.count_voters()) >= needed:
+    if not unproved or (voters := approvers.count_voters() - len(authors.people)) >= needed:
         return
     sandbox = f'eval "$(eks-assets sandbox env --as initiator)"; {command}'
     raise ApprovalMissing(
@@ -210,8 +215,9 @@ def describe_initiator(state: RequestState) -> str:
     request = state.request
     through = f" through {request.through}" if request.through else ""
     sender = f", sent by {request.sender}" if request.sender else ""
+    written = f", with what {' and '.join(request.authors)} committed" if request.authors else ""
     unproved = f"; nobody proved who asked ({state.unproved}): one approver more" if state.unproved else ""
-    return f"{request.initiator}{through}{sender}{unproved}"
+    return f"{request.initiator}{through}{sender}{written}{unproved}"
 
 
 def describe_newest_request(context: Context) -> tuple[bool, str]:

@@ -42,7 +42,7 @@ class WorkingTree:
     def of(cls, folder: Path) -> WorkingTree | None:
         """The tree that the folder is in; None outside of git, before the first commit, or where git fails."""
         try:
-            answer = os.fsdecode(_git(folder, "rev-parse", "HEAD", "--show-toplevel"))
+            answer = os.fsdecode(run_git(folder, "rev-parse", "HEAD", "--show-toplevel"))
         except (OSError, subprocess.SubprocessError):
             return None
         commit, _, top = answer.partition("\n")
@@ -75,7 +75,7 @@ class WorkingTree:
     def _tracked(self) -> dict[str, _Entry]:
         """What the commit has by path."""
         entries = {}
-        for line in _git(self.root, "ls-tree", "-r", "-z", "--full-tree", self.commit).split(b"\0"):
+        for line in run_git(self.root, "ls-tree", "-r", "-z", "--full-tree", self.commit).split(b"\0"):
             about, _, name = line.partition(b"\t")
             if name:
                 _, kind, identity = about.decode().split()
@@ -99,7 +99,7 @@ class WorkingTree:
         there = [name for name in names if "\n" not in name and (self.root / name).is_file()]
         if not there:
             return {}
-        ids = _git(self.root, "hash-object", "--stdin-paths", given=os.fsencode("\n".join(there))).decode()
+        ids = run_git(self.root, "hash-object", "--stdin-paths", given=os.fsencode("\n".join(there))).decode()
         return dict(zip(there, ids.split(), strict=True))
 
     def _untracked(self, tracked: Mapping[str, _Entry], environments: Path) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _hash(parts: Iterable[bytes]) -> str:
     return hashlib.sha256(each).hexdigest()[:_DIGITS]
 
 
-def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+def run_git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     """What git answers. Raises OSError, subprocess.SubprocessError."""
     command = ["git", "--no-replace-objects", "-C", str(folder), *arguments]
     return subprocess.run(

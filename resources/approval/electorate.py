@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from resources.approval.rules import UI_KEY, Person
+from resources.approval.rules import UI_KEY, Person, person_key
 from resources.aws.errors import aws_call
 from resources.aws.role_trust import fixes_session_name, is_pipeline_made, is_sso_role, trust_digest
 from resources.aws.trust_changes import TrustChange, list_trust_changes
@@ -63,7 +63,7 @@ class Approvers:
         name proves nothing; empty for anything else."""
         name, session = _parts(arn)
         if person := self._person(arn):
-            return f"person:{person}"
+            return person_key(person)
         if ":user/" in arn:
             return f"user:{name}"
         if ":assumed-role/" not in arn:
@@ -210,7 +210,7 @@ class Approvers:
         role_id, _, session = sender.partition(":")
         for person, identities in self._approval.people.items():
             if covering_entry(identities, sender):
-                return f"person:{person}"
+                return person_key(person)
         if any(entry.role == role_id for entry in self._entries() if entry.kind == "permission set"):
             return f"sso:{session.lower()}"
         anchored = [role for role in (self._anchor.roles if self._anchor else ()) if role.id == role_id]

@@ -24,6 +24,7 @@ OPEN_LIVES = 2  # lives of a grant after which a request is over: nobody can dec
 # What ended a grant must be read for as long as that could hold: the decisions of a grant that holds are of the last
 # life, and what has ended it since was decided on a request that was open then.
 LOOK_BACK_LIVES = OPEN_LIVES + 1
+_OPTIONAL = ("through", "sender", "authors", "strangers")  # fields of a request that earlier versions do not have
 UI_KEY = "pipeline"  # of the one voice that decisions from Dagster's launchpad have, whoever pressed
 
 
@@ -52,11 +53,24 @@ class Electorate(Protocol):
 
 
 @dataclass(frozen=True)
+class Authors:
+    """Who wrote the commits that a plan deploys. `people`: of approval.people, as their signatures prove; `strangers`:
+    how many commits prove nobody."""
+
+    people: tuple[str, ...] = ()
+    strangers: int = 0
+
+
+NOBODY = Authors()
+
+
+@dataclass(frozen=True)
 class ApprovalRequest:
     """A plan submitted for approval. `initiator`: the ARN that asked; `number` counts the requests, so that two of one
     second have an order. `through`: what asked in somebody's place, such as Dagster, whoever may be behind it; empty
     where the initiator asked themself; `sender`: the id of whoever sent the deploy request that led to it, as SQS names
-    it. Its `id` is a hash of all of this, so a request that was edited is another one, which nobody has approved."""
+    it. `authors`, `strangers`: as in `Authors`, of what it deploys. Its `id` is a hash of all of this, so a request
+    that was edited is another one, which nobody has approved."""
 
     environment: str
     digest: str
@@ -66,12 +80,14 @@ class ApprovalRequest:
     run: str
     through: str = ""
     sender: str = ""
+    authors: tuple[str, ...] = ()
+    strangers: int = 0
 
     def document(self) -> dict[str, Any]:
         """As it is hashed and written; what is unset is left out, as requests of earlier versions have it."""
-        optional = {name: value for name in ("through", "sender") if (value := getattr(self, name))}
-        fields = {k: v for k, v in vars(self).items() if k not in ("through", "sender")}
-        return {**fields, **optional, "at": self.at.isoformat(timespec="seconds")}
+        fields = {name: value for name, value in vars(self).items() if value or name not in _OPTIONAL}
+        lists = {"authors": list(self.authors)} if self.authors else {}
+        return {**fields, **lists, "at": self.at.isoformat(timespec="seconds")}
 
     @property
     def id(self) -> str:
@@ -79,7 +95,8 @@ class ApprovalRequest:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> ApprovalRequest:
-        return cls(**{**document, "at": cls.time(document["at"])})
+        authors = tuple(document.get("authors", ()))
+        return cls(**{**document, "at": cls.time(document["at"]), "authors": authors})
 
     @staticmethod
     def time(text: str) -> dt.datetime:
@@ -177,7 +194,9 @@ class Tally:
     @cached_property
     def unproved(self) -> str:
         """As `describe_unproved` says of the request."""
-        return describe_unproved(self.approval, self.electorate, self.request.initiator, self.request.through)
+        request = self.request
+        authors = Authors(request.authors, request.strangers)
+        return describe_unproved(self.approval, self.electorate, request.initiator, request.through, authors)
 
     @property
     def _needed(self) -> int:
@@ -206,12 +225,12 @@ class Tally:
         if self._has_asked(decision, person):
             return "whoever asked for approval cannot approve it"
         kinds = {key.partition(":")[0] for key in (self.electorate.key(self.request.initiator), person.key)}
-        if len(kinds) > 1 and not self.unproved and person.key != UI_KEY:
+        if len(kinds) > 1 and not (self.unproved or self.request.authors) and person.key != UI_KEY:
             return "it is another kind of identity than that of whoever asked, who may be the same person"
         return ""
 
     def _has_asked(self, decision: Decision, person: Person) -> bool:
-        if self.electorate.key(self.request.initiator) == person.key:
+        if person.key in (self.electorate.key(self.request.initiator), *map(person_key, self.request.authors)):
             return True
         return bool(self.request.sender) and self.electorate.is_sender(decision.writer, self.request.sender)
 
@@ -239,10 +258,22 @@ class Tally:
         return RequestState(self.request, status, approvers, missing, until)
 
 
-def describe_unproved(approval: Approval, electorate: Electorate, initiator: str, through: str) -> str:
+def person_key(name: str) -> str:
+    """The key of a person of approval.people."""
+    return f"person:{name}"
+
+
+def describe_unproved(
+    approval: Approval, electorate: Electorate, initiator: str, through: str, authors: Authors = NOBODY
+) -> str:
     """Why nobody proved who asks; empty where somebody did, or where whoever asks may approve. Who is not proved cannot
-    be told from the approvers: of one more than are needed, enough are others."""
+    be told from the approvers: of one more than are needed, enough are others. Whoever signed all that is deployed has
+    asked for it, whatever launched it."""
     if not approval.exclude_initiator:
+        return ""
+    if authors.strangers:
+        return f"of what it deploys {_commits(authors.strangers)} signed by nobody of approval.people"
+    if authors.people:
         return ""
     if through:
         return f"it was asked for through {through}, which knows no users"
@@ -269,6 +300,10 @@ def newest_grant(states: Iterable[RequestState]) -> RequestState | None:
     it."""
     decided = sorted((s for s in states if s.decided is not None), key=lambda s: s.decided or s.until)
     return decided[-1] if decided and decided[-1].status == "granted" else None
+
+
+def _commits(number: int) -> str:
+    return "one commit is" if number == 1 else f"{number} commits are"
 
 
 def _clock_text(at: dt.datetime) -> str:

@@ -22,7 +22,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from resources.approval.rules import ApprovalRequest
+from resources.approval.rules import NOBODY, ApprovalRequest, Authors
+from resources.config.allowed_identities import PersonName
 from resources.config.field_types import Model
 from resources.context import NO_RUN, Context
 from resources.model.digests import digest_of
@@ -52,6 +53,8 @@ class RequestDocument(Model):
     run: str
     through: str = ""
     sender: str = ""
+    authors: tuple[PersonName, ...] = ()
+    strangers: int = Field(default=0, ge=0)
 
 
 class Ending(Model):
@@ -129,11 +132,13 @@ def create_request(
     earlier: Iterable[ApprovalRequest],
     through: str = "",
     sender: str = "",
+    authors: Authors = NOBODY,
 ) -> ApprovalRequest:
     """Write a new request for a digest. `earlier`: the requests there are; the others as in `ApprovalRequest`."""
     number = min(LAST_NUMBER, 1 + max((request.number for request in earlier), default=0))
     now, run = server_time(context), context.run_id or ""
-    request = ApprovalRequest(context.env.name, digest, number, now, initiator, run, through, sender)
+    asked = (initiator, run, through, sender, authors.people, authors.strangers)
+    request = ApprovalRequest(context.env.name, digest, number, now, *asked)
     ledger.write_once(context, _request_key(request), request.document())
     return ApprovalRequest.of(request.document())
 

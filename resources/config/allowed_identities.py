@@ -7,7 +7,7 @@ Source: IAM user guide, "IAM identifiers", and "IAM JSON policy elements: Princi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
@@ -27,7 +27,14 @@ _FORMS = (
 AllowedIdentities = Annotated[
     str, Field(pattern=f"^{_BEFORE_NAMES}{_NAMES}$", description=f"{_FORMS}; * and ? in NAME alone")
 ]
-Identity = Annotated[str, Field(pattern=f"^{_BEFORE_NAMES}{_NAME}$", description=f"{_FORMS}; no * and no ?")]
+_KEY = "git:(SHA256:[A-Za-z0-9+/]{43}|[0-9A-F]{40})"
+Identity = Annotated[
+    str,
+    Field(
+        pattern=f"^({_BEFORE_NAMES}{_NAME}|{_KEY})$",
+        description=f"{_FORMS}; no * and no ?. Of a key that signs commits: git:SHA256:... (SSH) or git:FINGERPRINT",
+    ),
+]
 PersonName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9._@+-]{1,100}$", description="a person's name: letters, digits and . _ @ + -")
 ]
@@ -85,3 +92,9 @@ def covering_entry(entries: Iterable[str], identity: str) -> IdentityPattern | N
     wanted = parse_identity(identity)
     patterns = [pattern for pattern in map(parse_identity, entries) if pattern is not None]
     return next((pattern for pattern in patterns if wanted is not None and pattern.covers(wanted)), None)
+
+
+def signing_keys(people: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """The person by the fingerprint of each key that approval.people names."""
+    named = ((identity, person) for person, identities in people.items() for identity in identities)
+    return {identity.removeprefix("git:"): person for identity, person in named if re.fullmatch(_KEY, identity)}

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from resources.config.allowed_identities import covering_entry
+from resources.config.allowed_identities import covering_entry, signing_keys
 from resources.config.environment import Approval, Environment
 from resources.config.field_types import Model
 from resources.config.waves import WAVES, UnitWave
@@ -108,4 +108,8 @@ def _more_people(approval: Approval, anchor: GateAnchor) -> tuple[str, ...]:
     anchored = {(person, identity) for person, identities in anchor.people.items() for identity in identities}
     mapped = {(person, identity) for person, identities in approval.people.items() for identity in identities}
     more = sorted(mapped - anchored)
-    return tuple(f"people maps {identity} to {person}; that is not anchored" for person, identity in more)
+    keys = set(signing_keys(anchor.people)) - set(signing_keys(approval.people))
+    return (
+        *(f"people maps {identity} to {person}; that is not anchored" for person, identity in more),
+        *(f"people maps git:{key} to nobody; anchored: to {signing_keys(anchor.people)[key]}" for key in sorted(keys)),
+    )

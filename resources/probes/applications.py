@@ -11,12 +11,11 @@ from urllib3.exceptions import HTTPError
 from resources.aws.errors import aws_call
 from resources.config.sandbox_state import sandbox_state, with_addresses
 from resources.context import Context
-from resources.drivers.git.applicationsets import API_VERSION
+from resources.drivers.git.applied_objects import list_argo_objects, live_applications
 from resources.drivers.git.manifests import load_objects
-from resources.drivers.git.object_metadata import NAMESPACE
 from resources.drivers.git.pinning import Pin, kept_revisions
 from resources.drivers.git.repository import address_of
-from resources.kubernetes.objects import Object, list_objects
+from resources.kubernetes.objects import Object
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.errors import NotFound
@@ -35,12 +34,11 @@ def applications_healthy(check: checks.ApplicationsHealthy, spec: Spec[Any], con
     """Whether the applications are Healthy and Synced; else what the first one that is not says."""
     sets = _application_sets(spec, context)
     names = {obj["metadata"]["name"] for obj in sets}
-    for live in list_objects(context.cluster, API_VERSION, "ApplicationSet", namespace=NAMESPACE):
+    for live in list_argo_objects("ApplicationSet", context):
         name = live["metadata"]["name"]
         if (check.every or name in names) and not is_being_deleted(live) and (reason := application_set_fault(live)):
             return CheckResult(False, f"ApplicationSet {name}: {reason}")
-    listed = list_objects(context.cluster, API_VERSION, "Application", namespace=NAMESPACE)
-    applications = [application for application in listed if not is_being_deleted(application)]
+    applications = [application for application in live_applications(context) if not is_being_deleted(application)]
     if not check.every:
         applications = [a for a in applications if names & _owners(a)]
         missing = names - {owner for a in applications for owner in _owners(a)}

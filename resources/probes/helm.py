@@ -6,19 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.helm.drift import title_of
+from resources.drivers.helm.live_objects import live_object
 from resources.drivers.helm.storage import newest_release, newest_releases
-from resources.kubernetes.objects import Object, list_objects
+from resources.kubernetes.objects import list_objects
 from resources.kubernetes.workloads import WORKLOADS, explain_unready, unready_reason
 from resources.model.checks import Check
 from resources.model.specs import HelmRelease, Spec
 from resources.probes.result import CheckResult, last_transition
-from resources.support.memory_cache import CacheKey
-
-LIVE_WORKLOADS: CacheKey[list[Object]] = CacheKey("live workloads of a kind")
-
-
-def _live_workloads(context: Context, kind: str) -> list[Object]:
-    return context.cache.get(LIVE_WORKLOADS, lambda: list_objects(context.cluster, "apps/v1", kind), item=kind)
 
 
 def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResult:
@@ -28,16 +23,10 @@ def workloads_ready(_: Check, spec: HelmRelease, context: Context) -> CheckResul
     if release.status != "deployed":
         return CheckResult(False, f"release {spec.name} is {release.status}")
     rendered = [obj for obj in release.objects if obj.get("kind") in WORKLOADS]
-    wanted = [(o["kind"], o["metadata"].get("namespace", spec.namespace), o["metadata"]["name"]) for o in rendered]
-    live = {
-        (w["kind"], w["metadata"]["namespace"], w["metadata"]["name"]): w
-        for kind in {kind for kind, *_ in wanted}
-        for w in _live_workloads(context, kind)
-    }
-    missing = [f"{kind} {namespace}/{name}" for kind, namespace, name in wanted if (kind, namespace, name) not in live]
-    if missing:
+    live = [live_object(obj, spec.namespace, context) for obj in rendered]
+    if missing := [title_of(obj, spec.namespace) for obj, now in zip(rendered, live, strict=True) if now is None]:
         return CheckResult(False, f"{', '.join(missing)} of release {spec.name} is gone")
-    mine = [live[key] for key in wanted]
+    mine = [now for now in live if now is not None]
     if explain_unready(mine, []):
         pods, events = (
             list_objects(context.cluster, "v1", kind, namespace=spec.namespace) for kind in ("Pod", "Event")

@@ -7,17 +7,20 @@ from typing import Any
 
 from resources.context import Context
 from resources.drivers.helm.storage import newest_release
-from resources.kubernetes.objects import describe_object, find_condition, list_objects, read_object
+from resources.kubernetes.objects import Object, describe_object, find_condition, list_objects, read_object
 from resources.kubernetes.workloads import doomed_reason
 from resources.model import checks
 from resources.model.checks import Check
 from resources.model.outputs import plain_document
 from resources.model.specs import HelmRelease, Manifests, Spec
 from resources.probes.result import CheckResult, last_transition
+from resources.support.memory_cache import CacheKey
+
+NODES: CacheKey[list[Object]] = CacheKey("live nodes")
 
 
 def nodes_ready(_: Check, _spec: Spec[Any], context: Context) -> CheckResult:
-    nodes = list_objects(context.cluster, "v1", "Node")
+    nodes = context.cache.get(NODES, lambda: list_objects(context.cluster, "v1", "Node"))
     bad = [node for node in nodes if not _has_condition(node, "Ready")]
     if bad:
         name = bad[0]["metadata"]["name"]

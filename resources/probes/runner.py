@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from resources.context import Context
+from resources.drivers.git.applied_objects import forget_argo_objects
+from resources.drivers.helm.live_objects import forget_objects
 from resources.drivers.helm.storage import RELEASE_SECRETS
 from resources.model import checks
 from resources.model.checks import Check
@@ -19,8 +21,8 @@ from resources.probes.aws import (
     stack_complete,
     zone_served,
 )
-from resources.probes.helm import LIVE_WORKLOADS, releases_ready, workloads_ready
-from resources.probes.kubernetes import crds_established, nodes_ready, objects_exist, objects_ready, pods_ready
+from resources.probes.helm import releases_ready, workloads_ready
+from resources.probes.kubernetes import NODES, crds_established, nodes_ready, objects_exist, objects_ready, pods_ready
 from resources.probes.result import CheckResult, Probe
 from resources.probes.specs import branch_head, in_sync
 from resources.support.polling import Poll, wait_until
@@ -44,7 +46,9 @@ def wait_for_check(check: Check, spec: Spec[Any], context: Context) -> CheckResu
 
     def poll() -> Poll[CheckResult]:
         context.cache.invalidate(RELEASE_SECRETS)
-        context.cache.invalidate(LIVE_WORKLOADS)
+        forget_objects(context)
+        forget_argo_objects(context)
+        context.cache.invalidate(NODES)
         result = run_probe(check, spec, context)
         return Poll(result if result.passed or result.is_final else None, result.detail)
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from eks_assets.engine.approval_request import PendingApproval, approval_notification, describe_initiator
+from eks_assets.engine.provenance import source_of
 from resources.approval import store
 from resources.approval.rules import RequestState
 from resources.aws.session import Aws, Source
 from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Approval, Environment
 from resources.context import Context
-from resources.model.errors import ApprovalMissing
+from resources.model.errors import ApprovalMissing, GateNotAnchored
+from resources.records.change_entry import record_change
 from sandbox.account import ROOT_KEY, ROOT_SECRET
 from sandbox.credentials import Keys
 from sandbox.people import role_arn
 from tests.helpers.embedded_gate import GateAccount, gate_account
 from tests.helpers.gate import PEOPLE, USERS, Gate
+from tests.helpers.signed_commits import SignedCommits
 
 
 @dataclass
@@ -142,3 +147,72 @@ def test_request_that_nobody_could_grant_is_not_submitted(gate: AskedGate) -> No
     assert "eks-assets sandbox env --as initiator" in refused.value.next_step
     assert store.list_requests(gate.context(), 1) == before
     assert gate.asked().missing == 2
+
+
+@pytest.fixture
+def commits(gate: AskedGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignedCommits:
+    """The environments' repository after a deploy; approval.people names a key of each approver."""
+    made = SignedCommits(tmp_path)
+    monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(made.environments))
+    people = {name: (f"{USERS}{name}", f"git:{made.key_of(name)}") for name in ("alice", "bob", "carol", "dora")}
+    people["initiator"] = (f"{USERS}initiator",)
+    allow = tuple(f"{USERS}{name}" for name in ("alice", "bob", "carol", "dora"))
+    approval = gate.approval.model_copy(update={"allow": allow, "people": people})
+    gate.env = gate.env.model_copy(update={"approval": approval})
+    gate.anchor()
+    made.commit(signed_by="alice")
+    source = source_of(gate.context())
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    entry = {"unit": "first", "action": "create", "outcome": "done", "at": now}
+    record_change(gate.context(), {**entry, "commit": source.commit, "code_commit": source.code_commit})
+    return made
+
+
+def test_author_of_what_is_deployed_cannot_approve_it(gate: AskedGate, commits: SignedCommits) -> None:
+    """Bob signed what the initiator deploys: he has asked for it too."""
+    commits.commit(signed_by="bob")
+    state = gate.asked()
+    assert (state.request.authors, state.unproved, state.missing) == (("bob",), "", 2)
+    assert "with what bob committed" in describe_initiator(state)
+    assert gate.decide(state.request, "bob", "alice").approvers == ("alice",)
+    assert gate.decide(state.request, "carol").status == "granted"
+
+
+def test_authors_prove_who_asks_where_a_sensor_launches(gate: AskedGate, commits: SignedCommits) -> None:
+    """All that is deployed is signed: the two who did so have asked, and two others are enough."""
+    commits.commit(signed_by="alice")
+    commits.commit(signed_by="bob")
+    state = gate.asked(through="Dagster")
+    assert (state.request.authors, state.unproved, state.missing) == (("alice", "bob"), "", 2)
+    assert gate.decide(state.request, "alice", "bob").missing == 2
+    assert gate.decide(state.request, "carol").missing == 1
+
+
+@pytest.mark.parametrize("who", ["nobody", "mallory", "uncommitted"])
+def test_commit_that_proves_nobody_takes_one_approver_more(who: str, gate: AskedGate, commits: SignedCommits) -> None:
+    """No signature, a key that approval.people does not name, and what is not committed: nobody proved who asks."""
+    commits.commit(signed_by="bob")
+    if who == "uncommitted":
+        (commits.environments / "prod.yaml").write_text("name: changed\n")
+    else:
+        commits.commit(signed_by="" if who == "nobody" else who)
+    state = gate.asked()
+    assert (state.request.authors, state.request.strangers) == (("bob",), 1)
+    assert "one commit is signed by nobody of approval.people" in describe_initiator(state)
+    state = gate.decide(state.request, "alice", "bob", "carol")
+    assert (state.approvers, state.missing) == (("alice", "carol"), 1)
+
+
+def test_commits_of_an_earlier_deploy_are_nobodys_request(gate: AskedGate, commits: SignedCommits) -> None:
+    """Nothing was committed since: who deploys has asked, nobody else."""
+    state = gate.asked()
+    assert (state.request.authors, state.request.strangers, state.unproved) == ((), 0, "")
+
+
+def test_file_that_names_a_key_no_more_asks_for_less(gate: AskedGate, commits: SignedCommits) -> None:
+    """Without the key the commits of its owner would be those of a stranger, without any nobody would look at them."""
+    people = {**gate.approval.people, "bob": (f"{USERS}bob",)}
+    less = gate.approval.model_copy(update={"people": people})
+    gate.env = gate.env.model_copy(update={"approval": less})
+    with pytest.raises(GateNotAnchored, match=r"people maps git:SHA256:.* to nobody; anchored: to bob"):
+        gate.ask()

@@ -23,15 +23,20 @@ from resources.model.outputs import plain_document
 from resources.model.specs import GitManifests
 from resources.support.memory_cache import CacheKey
 
-_ARGO_OBJECTS: CacheKey[list[Object]] = CacheKey("objects of Argo CD, by kind, for drift alone")
+_ARGO_OBJECTS: CacheKey[list[Object]] = CacheKey("objects of Argo CD, by kind")
 _FILES: CacheKey[dict[str, str]] = CacheKey("GitOps files, by repository and commit")
 
 
 def list_argo_objects(kind: str, context: Context) -> list[Object]:
-    """The live objects of a kind of Argo CD's, listed once for a context that changes nothing."""
+    """The live objects of a kind of Argo CD's, listed once for what changes nothing. Raises AccessDenied, Transient."""
     return context.cache.get(
         _ARGO_OBJECTS, lambda: list_objects(context.cluster, API_VERSION, kind, namespace="argocd"), item=kind
     )
+
+
+def forget_argo_objects(context: Context) -> None:
+    """To be called by whoever changes them, or waits for Argo CD to."""
+    context.cache.invalidate(_ARGO_OBJECTS)
 
 
 def live_applications(context: Context) -> list[Object]:

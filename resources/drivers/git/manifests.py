@@ -13,7 +13,13 @@ from resources.context import Context
 from resources.drivers.base import Driver
 from resources.drivers.git.applications import application_drift
 from resources.drivers.git.applicationsets import API_VERSION
-from resources.drivers.git.applied_objects import applied_drift, applied_sets, live_applications
+from resources.drivers.git.applied_objects import (
+    applied_drift,
+    applied_sets,
+    forget_argo_objects,
+    list_argo_objects,
+    live_applications,
+)
 from resources.drivers.git.manifest_files import GROUP_LABEL, objects_in
 from resources.drivers.git.merge import load_reading, rendered_files
 from resources.drivers.git.object_metadata import NAMESPACE, REFRESH
@@ -73,6 +79,7 @@ class GitManifestsDriver(Driver[GitManifests]):
         gate those that were approved, whatever the branch holds by now."""
         approved = context.approved
         self._manifests.apply(approved.desired["wanted"] if approved else load_objects(spec, context), context)
+        forget_argo_objects(context)
         if spec.prune and (observed := approved or self.observe(spec, context)):
             strays = {describe_object(obj) for obj in observed.desired["strays"]}
             for stray in (obj for obj in _of_group(spec, context) if describe_object(obj) in strays):
@@ -80,6 +87,7 @@ class GitManifestsDriver(Driver[GitManifests]):
                 context.before_change()
                 _delete(context, stray)
         refresh_applications(context)
+        forget_argo_objects(context)
 
     def drift(self, spec: GitManifests, context: Context) -> Drift:
         """The live objects against the files of the commit that they were applied from, and the Applications that Argo
@@ -99,6 +107,7 @@ class GitManifestsDriver(Driver[GitManifests]):
         the AppProjects. Raises WaitTimeout, naming what holds one."""
         for obj in _of_group(spec, context):
             remove_objects([obj], context, deadline_of(obj, context))
+        forget_argo_objects(context)
 
 
 def _followed(spec: GitManifests, observed: Observed) -> str:
@@ -117,12 +126,8 @@ def load_objects(spec: GitManifests, context: Context) -> Manifests:
 
 
 def _of_group(spec: GitManifests, context: Context) -> list[Object]:
-    label = f"{GROUP_LABEL}={spec.group}"
-    return [
-        obj
-        for kind in ("ApplicationSet", "AppProject")
-        for obj in list_objects(context.cluster, API_VERSION, kind, namespace=NAMESPACE, labels=label)
-    ]
+    listed = (obj for kind in ("ApplicationSet", "AppProject") for obj in list_argo_objects(kind, context))
+    return [obj for obj in listed if (obj["metadata"].get("labels") or {}).get(GROUP_LABEL) == spec.group]
 
 
 def _delete(context: Context, obj: Object) -> None:
