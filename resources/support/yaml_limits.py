@@ -84,8 +84,10 @@ def load_documents(text: str, limits: Limits, loader_class: type[Loader] = Kuber
         while loader.check_node():
             node = loader.get_node()
             depth = counter.count(node) if node is not None else 0
-            is_quick = isinstance(loader, KubernetesLoader) and depth <= _SHALLOW
-            yield loader.construct_quickly(node) if is_quick else loader.construct_document(node)
+            if isinstance(loader, KubernetesLoader) and node is not None and depth <= _SHALLOW:
+                yield loader.construct_quickly(node)
+            else:
+                yield loader.construct_document(node)
     finally:
         loader.dispose()
 

@@ -154,7 +154,9 @@ def commits(gate: AskedGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The environments' repository after a deploy; approval.people names a key of each approver."""
     made = SignedCommits(tmp_path)
     monkeypatch.setenv("EKS_ASSETS_ENVIRONMENTS", str(made.environments))
-    people = {name: (f"{USERS}{name}", f"git:{made.key_of(name)}") for name in ("alice", "bob", "carol", "dora")}
+    people: dict[str, tuple[str, ...]] = {
+        name: (f"{USERS}{name}", f"git:{made.key_of(name)}") for name in ("alice", "bob", "carol", "dora")
+    }
     people["initiator"] = (f"{USERS}initiator",)
     allow = tuple(f"{USERS}{name}" for name in ("alice", "bob", "carol", "dora"))
     approval = gate.approval.model_copy(update={"allow": allow, "people": people})
