@@ -36,6 +36,7 @@ from resources.context import ignore_progress
 from resources.model.errors import PipelineError
 from resources.records.launch import leave_parents_launch
 from resources.records.platform import check_incumbent
+from resources.support.processes import name_to_children
 
 
 class PlanFirstExecutor(dg.Executor):
@@ -57,6 +58,7 @@ class PlanFirstExecutor(dg.Executor):
         """Raises what the steps raise, and DagsterExecutionInterruptedError where the run is terminated."""
         dagster_patches.install_patches()
         leave_parents_launch()
+        name_to_children()
         _record_own_tags(plan_context.instance, plan_context.dagster_run)
         _tag_with_owner(plan_context.instance, plan_context.dagster_run)
         steps = list(execution_plan.step_keys_to_execute)

@@ -6,6 +6,8 @@ import multiprocessing
 import sys
 from multiprocessing import forkserver
 
+from resources.support.processes import name_to_children
+
 PRELOAD = (
     "dagster._cli",
     "dagster._core.executor.multiprocess",
@@ -37,6 +39,7 @@ PRELOAD = (
 
 def start_forkserver() -> None:
     """Start it now, so that its imports run beside those of this process; Dagster's executor finds it running."""
+    name_to_children()
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOAD))
     forkserver.ensure_running()
 

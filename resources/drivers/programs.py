@@ -15,6 +15,7 @@ from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
 from resources.model.errors import CommandFailed, OperationFailed, ToolMissing
 from resources.support.archives import UNPACKED
+from resources.support.processes import STARTED_BY, Process
 from resources.support.yaml_limits import read_limits, setting_of
 
 # What a program needs to run, to find its user's own settings, and to reach the network as the machine does. Nothing
@@ -62,7 +63,7 @@ def run_program(
 ) -> str:
     """Run a program to its end and return its output; bytes that are no UTF-8 come as surrogates.
 
-    Its environment is `extra_env`, INHERITED, and the variables of ours that `inherit` names.
+    Its environment is `extra_env`, INHERITED, the variables of ours that `inherit` names, and our process's name.
     `watch` is called every `interval` seconds while it runs; an exception of it (or a signal) ends the program with
     SIGTERM first. Raises CommandFailed for an exit code that `accept` lacks, and for a run longer than `timeout`
     seconds; OperationFailed for more output than the limits of input allow.
@@ -72,7 +73,7 @@ def run_program(
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="", dir=cwd) as out,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=cwd) as err,
     ):
-        env = {**child_environment(inherit), **extra_env}
+        env = {**child_environment(inherit), **extra_env, STARTED_BY: str(Process.of(os.getpid()))}
 
         def watch_output() -> None:
             watch()

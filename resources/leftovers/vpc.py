@@ -1,4 +1,5 @@
-"""What keeps a VPC from being deleted: network interfaces and security groups that its stack did not make.
+"""What keeps a VPC from being deleted: load balancers, network interfaces and security groups that its stack did not
+make.
 
 Those that the cluster's controllers leave behind are removed; each other one is named with its owner. Source: EC2 API
 reference, DeleteVpc, DeleteNetworkInterface, DeleteSecurityGroup; EKS user guide, "Amazon VPC CNI"; AWS Load Balancer
@@ -26,11 +27,14 @@ def clear_vpc(vpc: str, own: Collection[str], context: Context) -> None:
     """Remove what the cluster's controllers left in the VPC, and wait for what AWS's services let go of by themselves.
     `own`: the physical ids of the stack that has the VPC.
 
-    Raises OperationFailed, before anything of the stack is deleted, with every interface and group of somebody else,
-    WaitTimeout, AccessDenied, Transient."""
+    Raises OperationFailed, before anything of the stack is deleted, with every load balancer, interface and group of
+    somebody else, WaitTimeout, AccessDenied, Transient."""
     remove_interfaces(vpc, context)
     remove_groups(vpc, context)
-    blockers = [*_name_interfaces(vpc, own, context), *_name_groups(vpc, own, context)]
+    balancers = _name_balancers(vpc, context)
+    # A load balancer keeps its interfaces as long as it is there.
+    interfaces = _name_interfaces(vpc, own, context, wait=not balancers)
+    blockers = [*balancers, *interfaces, *_name_groups(vpc, own, context)]
     if blockers:
         raise OperationFailed(
             f"VPC {vpc} cannot be deleted, since others use it: {'; '.join(blockers)}",
@@ -118,8 +122,16 @@ def _naming(permission: Mapping[str, Any], to: Collection[str]) -> dict[str, Any
     return {**ports, "UserIdGroupPairs": pairs}
 
 
-def _name_interfaces(vpc: str, own: Collection[str], context: Context) -> list[str]:
-    """The interfaces of others, in words; those that a service of AWS keeps are waited for first."""
+def _name_balancers(vpc: str, context: Context) -> list[str]:
+    """The load balancers in the VPC, in words: those of the cluster are gone by now."""
+    with aws_call(f"listing the load balancers of VPC {vpc}"):
+        pages = context.aws.client("elbv2").get_paginator("describe_load_balancers").paginate()
+        listed = [one for page in pages for one in page["LoadBalancers"] if one.get("VpcId") == vpc]
+    return [f"load balancer {one['LoadBalancerName']} ({one['LoadBalancerArn']})" for one in listed]
+
+
+def _name_interfaces(vpc: str, own: Collection[str], context: Context, *, wait: bool) -> list[str]:
+    """The interfaces of others, in words; with `wait`, those that a service of AWS keeps are waited for first."""
 
     def foreign() -> list[dict[str, Any]]:
         listed = list_interfaces(vpc, context)
@@ -130,7 +142,7 @@ def _name_interfaces(vpc: str, own: Collection[str], context: Context) -> list[s
         kept = [one for one in foreign() if one.get("RequesterManaged")]
         return Poll(None if kept else True, "waiting for " + "; ".join(map(describe_interface, kept)))
 
-    if not any(not one.get("RequesterManaged") for one in foreign()):
+    if wait and all(one.get("RequesterManaged") for one in foreign()):
         what = f"VPC {vpc}"
         wait_until(poll, what=what, deadline=_DEADLINE, interval=10, progress=context.progress)
     return [describe_interface(one) for one in foreign()]

@@ -15,6 +15,7 @@ import uuid
 
 _PURPOSE = b"lease of a platform"
 _PROOF_LENGTH = 12
+_began_here = False
 
 
 def launch_proof() -> str:
@@ -25,8 +26,16 @@ def launch_proof() -> str:
 def leave_parents_launch() -> None:
     """Begin a launch of this process's own, where another process started it: a server that starts many runs hands the
     same secret to each."""
+    global _began_here
     if multiprocessing.parent_process() is not None:
         multiprocessing.current_process().authkey = os.urandom(32)
+        _began_here = True
+
+
+def launcher_id() -> int:
+    """The id of the process in which this launch began: this one, or the one that it was forked for."""
+    parent = multiprocessing.parent_process()
+    return os.getpid() if parent is None or parent.pid is None or _began_here else parent.pid
 
 
 def new_launch_name() -> str:

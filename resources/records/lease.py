@@ -26,6 +26,7 @@ from resources.model.errors import LeaseHeld, PipelineError, WaitTimeout
 from resources.records.busy_stacks import wait_for_stacks
 from resources.records.clock import server_time
 from resources.records.launch import launch_proof
+from resources.records.lease_members import end_killed_run, new_member
 from resources.records.lease_table import Holder, Item, current_holder, platform_row, read_row, write_row
 from resources.records.platform import check_incumbent
 from resources.support.polling import Poll, wait_until
@@ -128,7 +129,7 @@ def hold_lease(context: Context, *, who: str, wait: float = 0.0, keep: bool = Tr
 def _acquire(context: Context, who: str, wait: float) -> tuple[Lease, list[Holder]]:
     """The lease, and its rows as they are now: the platform's first, then those of older versions."""
     run = context.launch or context.run_id or f"none-{uuid.uuid4().hex[:8]}"
-    lease, end = Lease(context, run, uuid.uuid4().hex), time.monotonic() + wait
+    lease, end = Lease(context, run, new_member()), time.monotonic() + wait
     holders: list[Holder] = []
     rows = [platform_row(context.env)]
     try:
@@ -169,7 +170,7 @@ def _join_or_take(lease: Lease, row: str, who: str) -> tuple[bool, Holder]:
     while True:
         before, now = read_row(context, row), server_time(context)
         is_own = before is not None and (before.run, before.proof) == (lease.run, launch_proof())
-        if before and not is_own and before.until > now:
+        if before and not is_own and before.until > now and not end_killed_run(before.members, context.progress):
             return False, before
         values: dict[str, Any] = {
             "run": {"S": lease.run},

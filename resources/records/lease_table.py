@@ -29,17 +29,17 @@ _ANY = "attribute_exists(#environment) OR attribute_not_exists(#environment)"
 class Holder:
     """Who holds a platform: the run and its own words (`who`), since when, and until when unless it renews.
 
-    `token`: grows with each take-over. `members`: how many of its steps are at work. `unsettled`: nobody has yet waited
-    for the stacks that an earlier run may have left under way. `proof`: of the launch that holds it (`launch.py`),
-    whose processes alone join; empty where an older version does, which nobody joins. `names`: those that the file of
-    the platform has had."""
+    `token`: grows with each take-over. `members`: those of its processes that are at work (`lease_members.py`).
+    `unsettled`: nobody has yet waited for the stacks that an earlier run may have left under way. `proof`: of the
+    launch that holds it (`launch.py`), whose processes alone join; empty where an older version does, which nobody
+    joins. `names`: those that the file of the platform has had."""
 
     run: str
     who: str
     since: dt.datetime
     until: dt.datetime
     token: int
-    members: int = 0
+    members: frozenset[str] = frozenset()
     unsettled: bool = False
     proof: str = ""
     names: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class Holder:
             since=dt.datetime.fromisoformat(item["since"]["S"]),
             until=dt.datetime.fromisoformat(item["until"]["S"]),
             token=int(item["token"]["N"]),
-            members=len(item.get("members", {}).get("SS", [])),
+            members=frozenset(item.get("members", {}).get("SS", [])),
             unsettled="unsettled" in item,
             proof=item.get("proof", {}).get("S", ""),
             names=frozenset(item.get("names", {}).get("SS", [])),

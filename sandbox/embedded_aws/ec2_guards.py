@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 
-from ministack.services import ec2, efs, eks
+from ministack.services import alb, ec2, efs, eks
 from ministack.services.cloudformation import provisioners
 
 from .cloudformation.resource_handlers import Create, Created, Delete, Properties, refuse, wrap_create, wrap_delete
@@ -43,6 +43,7 @@ def subnet_users(subnet_id: str) -> Iterator[str]:
     for interface in ec2._network_interfaces.values():
         if interface["SubnetId"] == subnet_id:
             yield interface["NetworkInterfaceId"]
+    yield from (one["LoadBalancerArn"] for one in alb._lbs.values() if subnet_id in one["Subnets"])
     for cluster in eks._clusters.values():
         if subnet_id in cluster["resourcesVpcConfig"]["subnetIds"]:
             yield cluster["arn"]

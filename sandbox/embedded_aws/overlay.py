@@ -7,6 +7,7 @@ from . import (
     ec2_guards,
     ec2_interfaces,
     instance_types,
+    instance_volumes,
     load_balancers,
     pending_deletions,
     persistence,
@@ -59,6 +60,7 @@ def install() -> None:
     enforcement.install()
     service_quotas.install()
     instance_types.install()
+    instance_volumes.install()
     load_balancers.install()
     sessions.install()
     ssm_authorization.install()

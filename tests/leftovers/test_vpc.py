@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from resources.config.environment import Environment
 from resources.drivers.stack.driver import StackDriver
@@ -98,5 +99,22 @@ def test_what_others_have_in_a_vpc_is_named_before_anything_goes(
     ec2.delete_network_interface(NetworkInterfaceId=identifier)
     for group in (theirs, other):
         ec2.delete_security_group(GroupId=group)
+    StackDriver().destroy(spec, stacks.context, delete_data=False)
+    assert stacks.cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_load_balancer_of_somebody_is_named_at_once(
+    stacks: Stacks, spec: Stack[Any], ids: dict[str, str], ec2: Any
+) -> None:
+    """Made by hand, without the cluster's tags: nobody removes it for them, and EC2 does not delete its subnets."""
+    elb: Any = stacks.context.aws.client("elbv2")
+    made = elb.create_load_balancer(Name="by-hand", Type="network", Subnets=[ids["A"]])["LoadBalancers"][0]
+    with pytest.raises(OperationFailed) as caught:
+        StackDriver().destroy(spec, stacks.context, delete_data=False)
+    assert f"load balancer by-hand ({made['LoadBalancerArn']})" in caught.value.message
+    assert "have their owners remove them" in caught.value.next_step
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_subnet(SubnetId=ids["A"])
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
     StackDriver().destroy(spec, stacks.context, delete_data=False)
     assert stacks.cloudformation.describe_stacks()["Stacks"] == []

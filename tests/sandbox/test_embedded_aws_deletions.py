@@ -187,3 +187,17 @@ def test_gateway_and_vpc_stay_while_they_are_used(aws: Aws) -> None:
     ec2.delete_vpc(VpcId=vpc)
     with pytest.raises(ClientError, match="does not exist"):
         ec2.describe_vpcs(VpcIds=[vpc])
+
+
+def test_instance_takes_its_own_volumes_with_it(aws: Aws) -> None:
+    """The volume that it was started with goes; one that was attached later stays, and is free."""
+    ec2 = aws.client("ec2")
+    (instance,) = ec2.run_instances(ImageId="ami-1", InstanceType="m7i.large", MinCount=1, MaxCount=1)["Instances"]
+    zone = instance["Placement"]["AvailabilityZone"]
+    other = ec2.create_volume(AvailabilityZone=zone, Size=8)["VolumeId"]
+    ec2.attach_volume(VolumeId=other, InstanceId=instance["InstanceId"], Device="/dev/sdf")
+    before = {volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]}
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    left = {volume["VolumeId"]: volume["State"] for volume in ec2.describe_volumes()["Volumes"]}
+    assert len(before - left.keys()) == 1
+    assert left[other] == "available"

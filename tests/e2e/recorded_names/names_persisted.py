@@ -164,7 +164,7 @@ def read_lease(aws: StandInAws, row: dict[str, Any]) -> dict[str, Any]:
     holder = read_row(context(), key)
     assert holder is not None
     times = {"since": holder.since.isoformat(), "until": holder.until.isoformat()}
-    counts = {"members": holder.members, "token": holder.token, "unsettled": holder.unsettled}
+    counts = {"members": len(holder.members), "token": holder.token, "unsettled": holder.unsettled}
     return {"run": holder.run, "who": holder.who, **times, **counts}
 
 
