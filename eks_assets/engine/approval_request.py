@@ -122,6 +122,11 @@ def destroy_command(env: Environment, *, delete_data: bool) -> str:
     return f"eks-assets destroy {env.name} --confirm {env.name}" + (" --delete-data" if delete_data else "")
 
 
+def from_ledger_option(region: str | None) -> str:
+    """What the command has beside where the environment's file is gone; nothing where it is there."""
+    return f" --from-ledger --region {region}" if region else ""
+
+
 def remove_command(env: Environment, *, delete_data: bool) -> str:
     """The command that removes what the environment no longer has, or continues to."""
     return f"eks-assets destroy {env.name} --removed --confirm {env.name}" + (" --delete-data" if delete_data else "")

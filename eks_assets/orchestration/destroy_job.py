@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from eks_assets.engine.approval_request import destroy_command, remove_command
+from eks_assets.engine.approval_request import destroy_command, from_ledger_option, remove_command
 from eks_assets.engine.teardown.gate import refuse_protected
 from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
@@ -43,6 +43,9 @@ class Destruction(dg.Config):
     confirm: str = Field(default="", description="The environment's name, typed. Without it nothing is removed.")
     delete_data: bool = Field(default=False, description="Remove data as well: volumes, file systems, secrets, keys.")
     removed: bool = Field(default=False, description="Remove only what the environment's files no longer have.")
+    from_ledger: str = Field(
+        default="", description="Where the environment's file is gone: the region whose ledger says what it was."
+    )
     wait: float = Field(
         default=OUTLIVES_A_DEAD_HOLDER, description="Seconds to wait where another run holds the environment."
     )
@@ -72,10 +75,16 @@ def watch_runs(progress: Callable[[str], None]) -> Iterator[Watch]:
 
 
 def destroy_config(
-    confirm: str, *, delete_data: bool = False, removed: bool = False, wait: float = OUTLIVES_A_DEAD_HOLDER
+    confirm: str,
+    *,
+    delete_data: bool = False,
+    removed: bool = False,
+    from_ledger: str = "",
+    wait: float = OUTLIVES_A_DEAD_HOLDER,
 ) -> dict[str, object]:
     """The run config of the job."""
-    config = {"confirm": confirm, "delete_data": delete_data, "removed": removed, "wait": wait}
+    scope = {"delete_data": delete_data, "removed": removed, "from_ledger": from_ledger}
+    config = {"confirm": confirm, **scope, "wait": wait}
     return {"ops": {OP: {"config": config}}}
 
 
@@ -102,7 +111,8 @@ def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platfo
     if PROCESS_TAG in context.run.tags:
         record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
     try:
-        with open_step(context, platform, DESTROY, destroying=True) as env_context, _noting_errors():
+        opened = open_step(context, platform, DESTROY, destroying=True, from_ledger=config.from_ledger or None)
+        with opened as env_context, _noting_errors():
             check_confirmation(env_context.env.name, config.confirm)
             refuse_protected(env_context.env, "removed" if config.removed else "environment")
             _destroy(context, config, _heard(env_context))
@@ -138,6 +148,7 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
         failed = {outcome.unit: outcome.reason for outcome in result.of("failed")}
         command_for = remove_command if config.removed else destroy_command
         command = command_for(env, delete_data=config.delete_data)
+        command += from_ledger_option(config.from_ledger)
         stopped = destroy_stopped(env, run.run_id, failed, command, is_part=config.removed)
         send_notification(env_context, stopped)
         raise OperationFailed(

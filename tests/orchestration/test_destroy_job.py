@@ -61,9 +61,9 @@ class World:
     def admin(self) -> Aws:
         return Aws(self.env, as_deployer=False)
 
-    def run(self, confirm: str = "sandbox", **how: bool) -> dg.ExecuteInProcessResult:
+    def run(self, confirm: str = "sandbox", *, removed: bool = False) -> dg.ExecuteInProcessResult:
         return destroy.execute_in_process(
-            run_config=destroy_config(confirm, wait=0.0, **how),
+            run_config=destroy_config(confirm, removed=removed, wait=0.0),
             partition_key="sandbox",
             resources={"platform": Platform()},
             instance=self.instance,

@@ -14,7 +14,8 @@ from eks_assets.cli.arguments import EnvironmentName, Json, Wait
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.runs.captured_stderr import output_to
-from eks_assets.engine.approval_request import destroy_command, remove_command
+from eks_assets.engine.approval_request import destroy_command, from_ledger_option, remove_command
+from eks_assets.engine.kept_environment import load_kept_environment
 from eks_assets.engine.teardown.gate import refuse_protected
 from eks_assets.engine.teardown.planning import plan_teardown
 from eks_assets.engine.teardown.remains import list_remains
@@ -45,19 +46,28 @@ Removed = Annotated[
 ]
 
 
+FromLedger = Annotated[
+    bool, typer.Option("--from-ledger", help="The environment's file is gone: its ledger says what it was.")
+]
+Region = Annotated[
+    str | None, typer.Option("--region", help="With --from-ledger: the environment's; by default your own setting.")
+]
+
+
 @dataclass(frozen=True)
 class _Removal:
-    """What is asked for."""
+    """What is asked for. `from_ledger`: the region, where the ledger says what the environment is."""
 
     env: Environment
     delete_data: bool
     scope: Scope
+    from_ledger: str = ""
 
     @property
     def command(self) -> str:
         """What carries it out, or continues it."""
         command_for = remove_command if self.scope == "removed" else destroy_command
-        return command_for(self.env, delete_data=self.delete_data)
+        return command_for(self.env, delete_data=self.delete_data) + from_ledger_option(self.from_ledger)
 
     @property
     def what(self) -> str:
@@ -75,17 +85,26 @@ def destroy(
     confirm: Confirm = None,
     delete_data: DeleteData = False,
     removed: Removed = False,
+    from_ledger: FromLedger = False,
+    region: Region = None,
     wait: Wait = None,
 ) -> None:
     """Take an environment away, in the reverse order of its graph; data is kept unless you say otherwise.
 
     What controllers made in the cluster goes first, while they run. A second destroy continues where the first stopped.
-    With --removed: only what its files no longer have, such as a unit that was switched off.
+    With --removed: only what its files no longer have, such as a unit that was switched off. With --from-ledger: an
+    environment whose file is gone.
     With --plan: exit 4 where something would go, 0 where nothing. Exit 3 while it waits for approval."""
     if json_output and not plan:
         raise ConfigError("--json is the form of a plan", next_step=f"eks-assets destroy {environment} --plan --json")
-    env = load_environment(environment, known_units=load_registry().by_name)
-    removal = _Removal(env, delete_data, "removed" if removed else "environment")
+    if from_ledger and removed:
+        raise ConfigError("--removed is what a file no longer has, and with --from-ledger there is no file")
+    if from_ledger:
+        env = load_kept_environment(environment, region)
+    else:
+        env = load_environment(environment, known_units=load_registry().by_name)
+    scope: Scope = "removed" if removed else "environment"
+    removal = _Removal(env, delete_data, scope, env.region if from_ledger else "")
     if plan:
         _show_plan(removal, json_output=json_output)
     refuse_protected(env, removal.scope)
@@ -124,7 +143,8 @@ def _confirm(removal: _Removal, confirm: str | None) -> None:
         raise ConfigError(
             f"nothing was removed: the removal of {what} is not confirmed",
             next_step=f"see what would go: eks-assets destroy {env.name}"
-            f"{' --removed' if removal.scope == 'removed' else ''} --plan; then: {removal.command}",
+            f"{' --removed' if removal.scope == 'removed' else ''}{from_ledger_option(removal.from_ledger)} --plan; "
+            f"then: {removal.command}",
         )
     if confirm != env.name:
         raise ConfigError(
@@ -144,7 +164,7 @@ def _run(removal: _Removal, console: Console, wait: float) -> TeardownResult:
 
         env, is_part = removal.env, removal.scope == "removed"
         how = {"delete_data": removal.delete_data, "removed": is_part}
-        return run_destroy(env.name, owner_tag(env), progress, wait=wait, **how)
+        return run_destroy(env.name, owner_tag(env), progress, wait=wait, from_ledger=removal.from_ledger, **how)
 
 
 def _show_result(removal: _Removal, result: TeardownResult, context: Context, console: Console, seconds: float) -> None:
