@@ -80,7 +80,8 @@ def _missing(
         else:
             lines.append(
                 f"{name} was removed on {since}, and nothing was destroyed: what it describes still exists and costs "
-                f"money. Put the file back to continue with it, or to remove that: eks-assets destroy {name} --plan"
+                f"money. Put the file back to continue with it, or remove that; to see what would go: eks-assets "
+                f"destroy {name} --from-ledger --region {platform.rpartition(' ')[2] or 'REGION'} --plan"
             )
             missing[name] = since
     return lines, missing

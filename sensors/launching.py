@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickStatus
 
 from eks_assets.orchestration.assets import RELEASE_PLAN
+from eks_assets.orchestration.destroy_job import is_partial
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.environments import ENVIRONMENTS
 from eks_assets.orchestration.plan_assets import list_checks
@@ -125,7 +126,8 @@ def gate_fault(env: Environment) -> str:
 
 
 def is_destroyed(instance: dg.DagsterInstance, environment: str) -> bool:
-    """Whether the last run on the environment destroyed it; runs that looked for drift do not count."""
+    """Whether the last run on the environment destroyed it; runs that looked for drift, or removed what it no longer
+    has, do not count."""
     return _last_outcome(instance, environment) == DESTROYED
 
 
@@ -140,7 +142,7 @@ def describe_removal(instance: dg.DagsterInstance, environment: str) -> str:
 
 def _last_outcome(instance: dg.DagsterInstance, environment: str) -> str | None:
     runs = runs_with(instance, {PARTITION: environment})
-    newest = next((run for run in runs if run.job_name != DRIFT), None)
+    newest = next((run for run in runs if run.job_name != DRIFT and not is_partial(run)), None)
     return outcome_of(instance, newest) if newest else None
 
 

@@ -114,12 +114,24 @@ def command_of(plan: Plan, env: Environment) -> str:
     """The command that submits the plan, and carries it out once it is approved."""
     if plan.kind == "deploy":
         return f"eks-assets deploy {env.name}"
-    return destroy_command(env, delete_data=plan.kind == "destroy with data")
+    with_data = plan.kind.endswith("with data")
+    is_part = plan.kind.startswith("remove")
+    return remove_command(env, delete_data=with_data) if is_part else destroy_command(env, delete_data=with_data)
 
 
 def destroy_command(env: Environment, *, delete_data: bool) -> str:
     """The command that removes the environment, or continues to."""
     return f"eks-assets destroy {env.name} --confirm {env.name}" + (" --delete-data" if delete_data else "")
+
+
+def from_ledger_option(region: str | None) -> str:
+    """What the command has beside where the environment's file is gone; nothing where it is there."""
+    return f" --from-ledger --region {region}" if region else ""
+
+
+def remove_command(env: Environment, *, delete_data: bool) -> str:
+    """The command that removes what the environment no longer has, or continues to."""
+    return f"eks-assets destroy {env.name} --removed --confirm {env.name}" + (" --delete-data" if delete_data else "")
 
 
 def check_approvers(
@@ -173,7 +185,7 @@ def approval_notification(env: Environment, state: RequestState, plan: Plan) -> 
         source=source_words(plan),
         initiator=describe_initiator(state),
         is_proved=not state.unproved,
-        is_removal=plan.kind != "deploy",
+        removes="" if plan.kind == "deploy" else "it" if plan.kind.startswith("destroy") else "what it no longer has",
     )
 
 

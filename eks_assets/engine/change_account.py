@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from eks_assets.engine.kept_environment import keep_environment
 from eks_assets.engine.kept_specs import keep_spec
 from eks_assets.engine.provenance import commits_at_start, source_of
 from eks_assets.engine.redacted import Redaction
@@ -36,7 +37,7 @@ def account_for_change(
 ) -> dict[str, Any]:
     """The account of a change that was just tried, when what becomes part of Secrets is known. `who`: the ARN that
     started the run; `grant`: what it was approved by, where it had to be; `why`: the `repair` that it was, where nobody
-    asked for it, and the run that a `rollback` goes back to. Keeps the spec. Raises nothing of AWS."""
+    asked for it, and the run that a `rollback` goes back to. Keeps spec and environment. Raises nothing of AWS."""
     environments, code = _commits(context, grant)
     account: dict[str, Any] = {
         "who": who,
@@ -47,6 +48,7 @@ def account_for_change(
         "grant": {"request": grant.id, "digest": grant.digest} if grant else None,
         "chart": _chart_digest(context, spec),
         **(why or {}),
+        "file": keep_environment(context),
         "commit": environments,
         "code_commit": code,
     }

@@ -20,7 +20,7 @@ from resources.model.digests import hex_digest_of
 from resources.model.errors import NotShown, OperationFailed, PipelineError
 from resources.model.keyed_hash import keyed_hash
 from resources.model.outputs import plain_document
-from resources.model.specs import Spec
+from resources.model.specs import SPEC_TYPES, Spec
 from resources.records.digest_key import create_digest_key, load_digest_key
 from resources.records.ledger import read_key, write_once
 
@@ -75,7 +75,11 @@ def _is_same(kept: Any, now: Any, key: bytes | None, *, is_blind: bool) -> bool:
 
 
 def _document(spec: Spec[Any]) -> dict[str, Any]:
-    return {"type": type(spec).__name__.partition("[")[0], "spec": _json(spec.model_dump(mode="python"))}
+    return {"type": _name_of(type(spec)), "spec": _json(spec.model_dump(mode="python"))}
+
+
+def _name_of(kind: type[Spec[Any]]) -> str:
+    return kind.__name__.partition("[")[0]
 
 
 def _json(fields: Mapping[str, Any]) -> Any:
@@ -98,6 +102,27 @@ def load_kept_spec(context: Context, digest: str, folder: str = _SPECS) -> dict[
     return document
 
 
+def read_kept_spec(context: Context, digest: str) -> Spec[Any]:
+    """The spec that is kept under this digest as it was applied, with the hashes of secrets in their places: by it what
+    was applied can be found, and nothing be applied again.
+
+    Raises OperationFailed where this version cannot read it, NotFound, AccessDenied, Transient."""
+    kept = load_kept_spec(context, digest)
+    kind = next((kind for kind in SPEC_TYPES if _name_of(kind) == kept["type"]), None)
+    if kind is None:
+        raise OperationFailed(f"this version knows no {kept['type']}")
+    try:
+        return kind.model_validate(kept["spec"])
+    except ValidationError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: ValidationError) -> OperationFailed:
+    return OperationFailed(
+        f"this version cannot read it: {error.errors(include_input=False, include_url=False)[0]['msg']}"
+    )
+
+
 def hold_spec(context: Context, digest: str) -> None:
     """Have it under `held/` as well, where a planner reads it; of all others it reads none. Raises NotFound,
     AccessDenied, Transient."""
@@ -111,8 +136,8 @@ def revive_spec(kept: Mapping[str, Any], now: Spec[Any], context: Context) -> Sp
     Raises OperationFailed for what can't be revived: another type of spec, or a secret that is another by now; NotShown
     where a planner would have to know a secret; AccessDenied, Transient."""
     kind = type(now)
-    if kept.get("type") != kind.__name__.partition("[")[0]:
-        raise OperationFailed(f"it was a {kept.get('type')} then, and is a {kind.__name__.partition('[')[0]} now")
+    if kept.get("type") != _name_of(kind):
+        raise OperationFailed(f"it was a {kept.get('type')} then, and is a {_name_of(kind)} now")
     fields, missing = _with_secrets(kept["spec"], now, context)
     if missing:
         raise OperationFailed(
@@ -123,9 +148,7 @@ def revive_spec(kept: Mapping[str, Any], now: Spec[Any], context: Context) -> Sp
     try:
         return kind.model_validate({**fields, **how})
     except ValidationError as error:
-        raise OperationFailed(
-            f"this version cannot read it: {error.errors(include_input=False, include_url=False)[0]['msg']}"
-        ) from None
+        raise _unreadable(error) from None
 
 
 def _with_secrets(fields: Any, now: Spec[Any], context: Context) -> tuple[Any, tuple[str, ...]]:

@@ -270,9 +270,12 @@ def plan_report(
     context: Context,
     only: Collection[str] | None = None,
     progress: Callable[[UnitPlan], None] = lambda _: None,
+    find_unwanted: Callable[[EnvironmentPlan], tuple[str, ...]] = lambda _: (),
 ) -> PlanReport:
-    """Plan an environment (or `only` those units) in detail, as docs/plan.md describes it. Changes nothing.
+    """Plan an environment (or `only` those units) in detail, as docs/plan.md describes it. `find_unwanted`: what of it
+    stands and is no longer wanted, which is no change of a deploy. Changes nothing.
 
     Raises PipelineError where the account can't be read; what goes wrong with one unit is under `unknown`."""
     planned = plan_environment(registry, context, only=only, with_checks=False, with_preview=True, progress=progress)
-    return build_report(planned, registry, context.env, source_of(context))
+    report = build_report(planned, registry, context.env, source_of(context))
+    return report.model_copy(update={"unwanted": find_unwanted(planned)})

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from eks_assets.engine.approval_request import destroy_command
+from eks_assets.engine.approval_request import destroy_command, from_ledger_option, remove_command
 from eks_assets.engine.teardown.gate import refuse_protected
 from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
@@ -42,6 +42,10 @@ class Destruction(dg.Config):
 
     confirm: str = Field(default="", description="The environment's name, typed. Without it nothing is removed.")
     delete_data: bool = Field(default=False, description="Remove data as well: volumes, file systems, secrets, keys.")
+    removed: bool = Field(default=False, description="Remove only what the environment's files no longer have.")
+    from_ledger: str = Field(
+        default="", description="Where the environment's file is gone: the region whose ledger says what it was."
+    )
     wait: float = Field(
         default=OUTLIVES_A_DEAD_HOLDER, description="Seconds to wait where another run holds the environment."
     )
@@ -71,10 +75,23 @@ def watch_runs(progress: Callable[[str], None]) -> Iterator[Watch]:
 
 
 def destroy_config(
-    confirm: str, *, delete_data: bool = False, wait: float = OUTLIVES_A_DEAD_HOLDER
+    confirm: str,
+    *,
+    delete_data: bool = False,
+    removed: bool = False,
+    from_ledger: str = "",
+    wait: float = OUTLIVES_A_DEAD_HOLDER,
 ) -> dict[str, object]:
     """The run config of the job."""
-    return {"ops": {OP: {"config": {"confirm": confirm, "delete_data": delete_data, "wait": wait}}}}
+    scope = {"delete_data": delete_data, "removed": removed, "from_ledger": from_ledger}
+    config = {"confirm": confirm, **scope, "wait": wait}
+    return {"ops": {OP: {"config": config}}}
+
+
+def is_partial(run: dg.DagsterRun) -> bool:
+    """Whether a run of the job removes only what the environment no longer has."""
+    config: Any = run.run_config
+    return run.job_name == DESTROY and bool(config.get("ops", {}).get(OP, {}).get("config", {}).get("removed"))
 
 
 def check_confirmation(environment: str, confirm: str) -> None:
@@ -94,9 +111,10 @@ def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platfo
     if PROCESS_TAG in context.run.tags:
         record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
     try:
-        with open_step(context, platform, DESTROY, destroying=True) as env_context, _noting_errors():
+        opened = open_step(context, platform, DESTROY, destroying=True, from_ledger=config.from_ledger or None)
+        with opened as env_context, _noting_errors():
             check_confirmation(env_context.env.name, config.confirm)
-            refuse_protected(env_context.env)
+            refuse_protected(env_context.env, "removed" if config.removed else "environment")
             _destroy(context, config, _heard(env_context))
     except ApprovalMissing as closed:
         context.log.warning(escape_lines(str(closed)))
@@ -107,6 +125,8 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
     env, instance, run = env_context.env, context.instance, context.run
 
     def begin(plan: TeardownPlan) -> None:
+        if config.removed:
+            return
         # From here on no sensor deploys, whatever becomes of this run.
         record_outcome(instance, run, DESTROYING)
         count = len(plan.removal.removes)
@@ -117,6 +137,7 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
         load_registry(),
         env_context,
         delete_data=config.delete_data,
+        scope="removed" if config.removed else "environment",
         wait_for_lease=config.wait,
         begin=begin,
         report=lambda outcome: _show(context, outcome),
@@ -125,13 +146,17 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
         watch.result = result
     if not result.is_complete:
         failed = {outcome.unit: outcome.reason for outcome in result.of("failed")}
-        command = destroy_command(env, delete_data=config.delete_data)
-        send_notification(env_context, destroy_stopped(env, run.run_id, failed, command))
+        command_for = remove_command if config.removed else destroy_command
+        command = command_for(env, delete_data=config.delete_data)
+        command += from_ledger_option(config.from_ledger)
+        stopped = destroy_stopped(env, run.run_id, failed, command, is_part=config.removed)
+        send_notification(env_context, stopped)
         raise OperationFailed(
             "\n".join(f"{unit}: {reason}" for unit, reason in failed.items()),
             next_step=f"fix the cause and continue with: {command}",
         )
-    record_outcome(instance, run, DESTROYED)
+    if not config.removed:
+        record_outcome(instance, run, DESTROYED)
 
 
 def _heard(env_context: Context) -> Context:

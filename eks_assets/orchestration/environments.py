@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from eks_assets.engine.kept_environment import load_kept_environment
 from eks_assets.orchestration.run_tags import REPAIR_TAG, launch_of
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
@@ -27,12 +28,17 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         *,
         planning: bool = False,
         destroying: bool = False,
+        from_ledger: str | None = None,
     ) -> Context:
         """As the deployer; `planning`: as the planner, `destroying`: as the destroyer, where the environment names one.
-        Raises ConfigError for a file
-        that is wrong and for a partition key that is no environment's name (anybody with the UI can add one); nothing
-        is contacted yet."""
-        env = load_environment(name, known_units=load_registry().by_name)
+        `from_ledger`: the region whose ledger says what the environment is, since its file is gone.
+
+        Raises ConfigError for a file that is wrong and for a partition key that is no environment's name (anybody with
+        the UI can add one); nothing is contacted yet, but for `from_ledger`, and as `load_kept_environment`."""
+        if from_ledger:
+            env = load_kept_environment(name, from_ledger)
+        else:
+            env = load_environment(name, known_units=load_registry().by_name)
         if env.name != name:
             raise ConfigError(f"the partition {name!a} opens environment {env.name}; allowed: its own name")
         env_context = Context.of(env, progress, run.run_id, planning=planning, destroying=destroying)
@@ -46,10 +52,16 @@ StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpEx
 
 @contextmanager
 def open_step(
-    context: StepContext, platform: Platform, step: str, *, planning: bool = False, destroying: bool = False
+    context: StepContext,
+    platform: Platform,
+    step: str,
+    *,
+    planning: bool = False,
+    destroying: bool = False,
+    from_ledger: str | None = None,
 ) -> Iterator[Context]:
     """Open the environment of a step, named `step` in its log, and turn the project's errors into Dagster's.
-    `planning`, `destroying`: as in `Platform.open`.
+    `planning`, `destroying`, `from_ledger`: as in `Platform.open`.
 
     Raises dg.RetryRequested for a transient error, as often as the environment's settings allow, and dg.Failure, which
     is not retried, for any other. ApprovalMissing passes: a closed gate is no failure."""
@@ -64,6 +76,7 @@ def open_step(
             context.run,
             planning=planning,
             destroying=destroying,
+            from_ledger=from_ledger,
         )
     except PipelineError as error:
         raise step_failure(error) from None

@@ -45,6 +45,8 @@ def render_by_wave(plan: Plan) -> dict[str, str]:
 
 def _head(report: PlanReport) -> Iterable[str]:
     yield f"## Plan of {code_span(report.environment)}: {summary_line(report, report.minutes)}\n"
+    if unwanted := wording.unwanted_line(report.environment, report.unwanted):
+        yield f"{escape_markdown(unwanted)}\n"
     if report.changes:
         yield "| Wave | Unit | Action | Fields | Can be undone | Minutes |"
         yield "|---|---|---|--:|---|--:|"

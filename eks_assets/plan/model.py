@@ -110,7 +110,7 @@ class Surroundings(_Model):
         default=1,
         description="The version of this form. It grows when a reader of the old one could misread the new one.",
     )
-    kind: Literal["deploy", "destroy", "destroy with data"] = Described(
+    kind: Literal["deploy", "destroy", "destroy with data", "remove", "remove with data"] = Described(
         default="deploy",
         exclude_if=lambda kind: kind == "deploy",
         description="What it is a plan for; absent for a deploy.",
@@ -204,6 +204,7 @@ class PlanReport(Plan):
     release: Gated | None = Described(description="What of it waits behind the approval gate; null without a gate.")
     # For people alone: who checks the digest of a printed plan leaves out the fields above, and no others.
     pushes: str | None = Described(None, exclude=True)
+    unwanted: tuple[str, ...] = Described((), exclude=True)
 
 
 class _Untitled(GenerateJsonSchema):

@@ -18,6 +18,7 @@ from resources.config.environment import Environment
 from resources.config.field_types import Model
 from resources.model.digests import digest_of
 from resources.model.errors import PipelineError
+from resources.model.products import Products
 from resources.model.removal import Kept, Removal, Removed, merge_removals
 from resources.model.specs import Spec
 
@@ -26,18 +27,29 @@ from resources.model.specs import Spec
 class UnitTeardown:
     """What the removal of one unit would do. `own`: to what it declares; `made`: to what its controller made in the
     cluster, which goes first. `spec`: None where the environment cannot even render it; `error`: why nobody can tell
-    what would go."""
+    what would go; `is_part`: the unit itself stays; `keeps_products`: what its controller made stays."""
 
     unit: AnyUnit
     spec: Spec[Any] | None = field(default=None, repr=False)
     own: Removal = field(default_factory=Removal)
     made: Removal = field(default_factory=Removal)
     error: PipelineError | None = None
+    is_part: bool = False
+    keeps_products: bool = False
+
+    @property
+    def products(self) -> Products | None:
+        """What its controller made, where that goes with it."""
+        return None if self.keeps_products else self.unit.products
 
     @property
     def removes(self) -> tuple[Removed, ...]:
         """What goes, each object once: what a controller made may be what another unit declares."""
         return merge_removals((self.made, self.own)).removes
+
+
+# All of an environment, or what was applied and its files no longer have.
+Scope = Literal["environment", "removed"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,20 @@ class TeardownPlan:
     delete_data: bool
     units: tuple[UnitTeardown, ...]
     no_cluster: str = ""
+    scope: Scope = "environment"
+
+    @property
+    def kind(self) -> Literal["destroy", "destroy with data", "remove", "remove with data"]:
+        """What people sign that it is a plan for."""
+        if self.scope == "removed":
+            return "remove with data" if self.delete_data else "remove"
+        return "destroy with data" if self.delete_data else "destroy"
+
+    @property
+    def reason(self) -> str:
+        """Why a unit goes."""
+        is_part = self.scope == "removed"
+        return "the environment no longer has it" if is_part else "the environment is destroyed"
 
     @property
     def errors(self) -> dict[str, PipelineError]:
@@ -115,6 +141,7 @@ class TeardownReport(Model):
     unknown: tuple[UnknownUnit, ...] = Described(
         default=(), exclude_if=lambda unknown: not unknown, description="Left out where there is none."
     )
+    unwanted_alone: bool = Described(default=False, exclude=True)
     no_cluster: str = Described(
         default="",
         exclude_if=lambda reason: not reason,
@@ -139,6 +166,7 @@ def build_teardown_report(plan: TeardownPlan) -> TeardownReport:
         keeps=tuple(KeptObject(**vars(kept)) for kept in dict.fromkeys(plan.removal.keeps)),
         unknown=tuple(UnknownUnit(unit=name, reason=error.message) for name, error in plan.errors.items()),
         no_cluster=plan.no_cluster,
+        unwanted_alone=plan.scope == "removed",
     )
 
 
@@ -151,24 +179,24 @@ def build_signed_plan(plan: TeardownPlan, env: Environment, source: Source) -> P
     """The plan as people sign it: the objects that units declare and data, by name; of what controllers make, which
     comes and goes meanwhile, that all of it goes. The cluster's version is none of it, as that goes, too."""
     around = dict(build_surroundings(env, source)) | {
-        "kind": "destroy with data" if plan.delete_data else "destroy",
+        "kind": plan.kind,
         "cluster_version": None,
     }
-    entries = tuple(_entry(each) for each in plan.units if each.removes)
+    entries = tuple(_entry(each, plan.reason) for each in plan.units if each.removes)
     return Plan(**around, changes=entries, unknown=(), observed=digest_of({entry.unit: "there" for entry in entries}))
 
 
-def _entry(each: UnitTeardown) -> Entry:
+def _entry(each: UnitTeardown, reason: str) -> Entry:
     unit = each.unit
     paths = [removed.object for removed in (*each.own.removes, *each.made.removes) if not removed.is_passing]
-    if unit.products is not None:
-        paths += [f"every {kind.kind} ({unit.products.name})" for kind in unit.products.kinds]
+    if each.products is not None:
+        paths += [f"every {kind.kind} ({each.products.name})" for kind in each.products.kinds]
     fields = [Field(path=path, before="there", after=None, replaces=False, sensitive=False) for path in paths]
     return Entry(
         unit=unit.name,
         wave=unit.wave,
         action="delete",
-        reason="the environment is destroyed",
+        reason=reason,
         fields=tuple(fields),
         reversibility="forward-only",
         minutes=unit.minutes,

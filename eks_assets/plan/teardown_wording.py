@@ -43,7 +43,8 @@ def report_lines(report: TeardownReport) -> Iterator[str]:
 def summary_line(report: TeardownReport) -> str:
     """How much would go and stay, and what the latter is known to cost."""
     if not report.removes:
-        return f"{report.environment}: nothing to remove"
+        nothing = "nothing to remove" if not report.unwanted_alone else "nothing stands that it no longer has"
+        return f"{report.environment}: {nothing}"
     costs = [kept.monthly_cost for kept in report.keeps if kept.monthly_cost]
     cost = f", at about ${sum(costs):.2f} a month" if costs else ""
     removed = with_plural(len(report.removes), "object")

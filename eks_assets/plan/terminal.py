@@ -75,6 +75,8 @@ def _summary(report: PlanReport, width: int) -> Iterator[Text]:
     rest += [f"{off} off"] if off else []
     counted = f"{report.environment}: {wording.count_words(report)}"
     yield from _wrapped(f"{counted} ({', '.join(rest)}).", width, "bold", "")
+    if unwanted := wording.unwanted_line(report.environment, report.unwanted):
+        yield from _wrapped(unwanted, width, "yellow", "")
     if report.pushes:
         yield from _wrapped(report.pushes, width, "dim", "")
     if not changing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,6 +156,13 @@ def _commit_words(commit: str | None) -> str:
         return "unknown, outside of git"
     name, _, differs = commit.partition("+")
     return f"{name} with uncommitted changes {differs}" if differs else name
+
+
+def unwanted_line(environment: str, unwanted: Collection[str]) -> str:
+    """One line on what stands and is no longer wanted, with the command that removes it; empty where nothing does."""
+    if not unwanted:
+        return ""
+    return f"{len(unwanted)} to remove by eks-assets destroy {environment} --removed: {', '.join(unwanted)}"
 
 
 def gate_lines(report: PlanReport) -> list[str]:

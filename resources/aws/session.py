@@ -95,9 +95,10 @@ def new_core() -> botocore.session.Session:
 
 @dataclass(frozen=True)
 class Source:
-    """Where calls go and whose keys start the chain. Without keys, boto3's own credential chain finds them."""
+    """Where calls go and whose keys start the chain. Without keys, boto3's own credential chain finds them, and without
+    a region its own settings say it."""
 
-    region: str
+    region: str | None
     endpoint: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None

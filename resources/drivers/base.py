@@ -59,6 +59,11 @@ class Driver(ABC, Generic[S]):
         spec's own inputs may be pending. By default nothing, for drivers of what is only read."""
         return Removal()
 
+    def find_unwanted(self, spec: S, context: Context) -> Spec[Any] | None:
+        """What was applied of it, is not wanted any more, and stays though it is applied again, as a spec of its own;
+        None where there is nothing such, as with most kinds of specs."""
+        return None
+
     def destroy(self, spec: S, context: Context, *, delete_data: bool) -> None:
         """Remove what is there and wait until it is gone; data is kept but for `delete_data`. Harmless where nothing is
         left, and continues where it was interrupted. By default nothing."""

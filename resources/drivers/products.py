@@ -38,6 +38,18 @@ def plan_products(products: Products, context: Context, *, delete_data: bool) ->
     return Removal(tuple(removes), tuple(kept))
 
 
+def list_roots(products: Products, context: Context) -> list[str]:
+    """Those that nobody's controller made of another one of them: whoever declared them still wants them. Raises as
+    `plan_products`."""
+    every = [obj for kind in products.kinds for obj in _live(kind, context)]
+    made = {obj["metadata"]["uid"] for obj in every}
+    return [
+        describe_object(obj)
+        for obj in every
+        if not made & {owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ()}
+    ]
+
+
 def remove_products(products: Products, context: Context, *, delete_data: bool, is_managed: bool = False) -> None:
     """Delete them kind by kind, and wait for each until the controller has cleared up. `is_managed`: EKS runs the
     controller, and no pod shows it.

@@ -157,3 +157,16 @@ class Lookup(Spec[O_co], Generic[O_co]):
 
     kind: Literal["vpc", "hosted_zone", "eks_versions", "control_plane"]
     query: dict[str, str]
+
+
+# All that a unit can return. What it outputs is nothing that names it.
+SPEC_TYPES: tuple[type[Spec[Any]], ...] = (
+    Stack[NoOutputs],
+    HelmRelease,
+    Manifests,
+    Parameter[NoOutputs],
+    GitTree[NoOutputs],
+    GitManifests,
+    Probes,
+    Lookup[NoOutputs],
+)

@@ -28,13 +28,17 @@ def destroy_started(env: Environment, run_id: str, objects: int, *, delete_data:
     )
 
 
-def destroy_stopped(env: Environment, run_id: str, failed: Mapping[str, str], command: str) -> Notification:
-    """A removal stopped. `failed`: why, by unit, secrets masked; `command`: what continues it."""
+def destroy_stopped(
+    env: Environment, run_id: str, failed: Mapping[str, str], command: str, *, is_part: bool = False
+) -> Notification:
+    """A removal stopped. `failed`: why, by unit, secrets masked; `command`: what continues it; `is_part`: it was one of
+    what the environment no longer has."""
+    what = f"what {env.name} no longer has" if is_part else env.name
     return Notification(
         "destroy_stopped",
         f"[{env.name}] destroy stopped: {', '.join(failed)}",
         (
-            f"The removal of {env.name} stopped: {count_words(len(failed), 'unit')} could not be removed, and so what "
+            f"The removal of {what} stopped: {count_words(len(failed), 'unit')} could not be removed, and so what "
             "these need is still there. What is gone is not looked for again.",
             "",
             *list_facts(env, Run=run_id),

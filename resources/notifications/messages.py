@@ -79,12 +79,12 @@ def approval_needed(
     source: Mapping[str, str] | None = None,
     initiator: str = "",
     is_proved: bool = True,
-    is_removal: bool = False,
+    removes: str = "",
 ) -> Notification:
     """A deploy waits at the gate. `summary`: what would change, a line each; `commands`: how to approve and reject;
     `source`: the commits that the plan was made with, by what they are of; `initiator`: who asked, as people read it;
-    `is_proved`: whether that proves a person, otherwise it takes one approver more; `is_removal`: what waits is no
-    deploy, but that the environment is destroyed."""
+    `is_proved`: whether that proves a person, otherwise it takes one approver more; `removes`: what waits is no
+    deploy, but the removal of that: `it`, the environment, or a part of it."""
     gate = env.approval or Approval()
     approvers = gate.approvers + (not is_proved)
     needed = "1 approval" if approvers == 1 else f"{approvers} approvals by different people"
@@ -97,10 +97,11 @@ def approval_needed(
         "Release": request_id,
         "Open": link,
     }
-    what = "approval needed to destroy it" if is_removal else "approval needed"
+    what = f"approval needed to destroy {removes}" if removes else "approval needed"
     waits = (
-        f"The removal of {env.name} waits for approval. All of it stays as it is until exactly this plan is approved."
-        if is_removal
+        f"The removal of {env.name if removes == 'it' else f'what {env.name} no longer has'} waits for approval. All "
+        "of it stays as it is until exactly this plan is approved."
+        if removes
         else f"A deploy of {env.name} waits for approval. The wave {gate.before}, what comes after it, and what the "
         "plan names of earlier waves stay as they are until exactly this plan is approved."
     )
@@ -119,7 +120,9 @@ def approval_needed(
             *indent_lines(summary),
         ),
         f"approval_needed/{request_id}/{digest}",
-        f"eks-assets destroy {env.name} --plan" if is_removal else f"eks-assets plan {env.name}",
+        f"eks-assets destroy {env.name}{'' if removes == 'it' else ' --removed'} --plan"
+        if removes
+        else f"eks-assets plan {env.name}",
     )
 
 

@@ -20,6 +20,8 @@ from tests.helpers.json_schema import schema_faults, schema_of
         (["destroy", "sandbox", "--confirm", "Sandbox"], "'Sandbox' is not the environment's name"),
         (["destroy", "sandbx", "--plan"], "sandbx"),
         (["destroy", "acme-prod", "--confirm", "acme-prod"], "write the line `protected: false` into acme-prod.yaml"),
+        (["destroy", "sandbox", "--removed"], "eks-assets destroy sandbox --removed --confirm sandbox"),
+        (["destroy", "sandbox", "--removed", "--confirm", "x"], "to remove what sandbox no longer has, confirm it"),
         (["destroy", "sandbox", "--json"], "eks-assets destroy sandbox --plan --json"),
     ],
 )

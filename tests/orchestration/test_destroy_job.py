@@ -61,9 +61,9 @@ class World:
     def admin(self) -> Aws:
         return Aws(self.env, as_deployer=False)
 
-    def run(self, confirm: str = "sandbox") -> dg.ExecuteInProcessResult:
+    def run(self, confirm: str = "sandbox", *, removed: bool = False) -> dg.ExecuteInProcessResult:
         return destroy.execute_in_process(
-            run_config=destroy_config(confirm, wait=0.0),
+            run_config=destroy_config(confirm, removed=removed, wait=0.0),
             partition_key="sandbox",
             resources={"platform": Platform()},
             instance=self.instance,
@@ -164,3 +164,24 @@ def test_run_that_stops_says_how_to_continue(world: World, monkeypatch: pytest.M
     assert world.subjects() == ["[sandbox] is being destroyed", "[sandbox] destroy stopped: second"]
     assert world.run().success
     assert world.left() == set()
+
+
+def test_run_that_removes_what_the_file_no_longer_has_is_no_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the environment's name too. Sensors go on as before: also where all had been destroyed before it."""
+
+    @unit(wave="network", after=[first], when=lambda _: False)
+    def second(env: Environment) -> Parameter[NoOutputs]:
+        """It is switched off by now."""
+        return Parameter[NoOutputs](name=env.parameter_path("another"), value="arn")
+
+    monkeypatch.setattr(destroy_job, "load_registry", lambda: Registry.of([first, second]))
+    assert not world.run("", removed=True).success
+    assert len(world.left()) == 2
+    result = world.run(removed=True)
+    assert result.success, said(result)
+    assert world.left() == {"efs/file-system-id"}
+    assert (world.outcome(), describe_removal(world.instance, "sandbox")) == (None, "")
+    assert world.subjects() == []
+    assert world.run().success
+    assert world.run(removed=True).success
+    assert is_destroyed(world.instance, "sandbox")

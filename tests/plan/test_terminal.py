@@ -58,6 +58,14 @@ def test_terminal_shows_empty_plan_in_one_line() -> None:
     assert text(report()) == ["demo: nothing to do (40 unchanged, 1 off)."]
 
 
+def test_terminal_names_what_is_to_remove_with_the_command() -> None:
+    """It is no change of a deploy, so neither counted as one nor part of the document."""
+    plan = report().model_copy(update={"unwanted": ("loki", "product_applications (shop)")})
+    line = "2 to remove by eks-assets destroy demo --removed: loki, product_applications (shop)"
+    assert text(plan)[1:] == [line]
+    assert plan.model_dump_json() == report().model_dump_json()
+
+
 def test_terminal_shows_unplanned_unit_with_reason() -> None:
     """A unit that could not be planned is listed with the reason, and counted."""
     shown = text(report(unknown=[{"unit": "loki", "reason": "the chart is not there"}]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from eks_assets.cli.arguments import EnvironmentName, Json, Only, WaveOption
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_report
+from eks_assets.engine.teardown.removed import list_unwanted
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.markdown import render_markdown
 from eks_assets.plan.model import PlanReport
@@ -78,7 +80,8 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
         context = open_environment(env, planning=True)
         refuse_lesser_gate(context)
         require_anchor(context)
-        report = plan_report(registry, context, only, progress)
+        unwanted = partial(list_unwanted, registry, context)
+        report = plan_report(registry, context, only, progress, unwanted)
     if report.changes:
         _warn_of_boundaries(context)
     return report

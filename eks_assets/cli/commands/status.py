@@ -19,9 +19,11 @@ from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.engine.drift.repair import UnitRepair, choose_repairs
 from eks_assets.engine.planner import plan_environment
+from eks_assets.engine.teardown.removed import list_unwanted
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.drift_wording import age_words
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
+from eks_assets.plan.wording import unwanted_line
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
@@ -59,7 +61,8 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        print_status(plan, console, time.monotonic() - began, drift, repairs)
+        unwanted = list_unwanted(registry, context, plan)
+        print_status(plan, console, time.monotonic() - began, drift, repairs, unwanted)
     raise SystemExit(exit_code(plan))
 
 
@@ -153,9 +156,11 @@ def print_status(
     seconds: float,
     drift: DriftRun | PipelineError | None = None,
     repairs: Sequence[UnitRepair] | None = None,
+    unwanted: Sequence[str] = (),
 ) -> None:
     """The table for people, a line about the last drift run with one for each unit that it found something in, where
-    that is repaired by itself, and a last line that counts the states. `seconds`: how long the command took."""
+    that is repaired by itself, what is `unwanted` and stands, and a last line that counts the states. `seconds`: how
+    long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
@@ -176,6 +181,8 @@ def print_status(
     for repair in repairs or ():
         what = f"not repaired: {repair.reason}" if repair.reason else "repaired by itself, once for these findings"
         print_text(console, f"  {repair.unit}: {what}", "dim")
+    if line := unwanted_line(plan.environment, unwanted):
+        print_text(console, line, "yellow")
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
     counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     print_text(console, f"{plan.environment}: {counted} ({seconds:.1f} s)")

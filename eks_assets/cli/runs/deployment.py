@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from rich.console import Console
@@ -21,9 +21,11 @@ from eks_assets.cli.runs.event_log import Event, EventLog, event_log, run_finish
 from eks_assets.cli.runs.launcher import Launcher
 from eks_assets.cli.runs.result import DeployResult, UnitResult
 from eks_assets.engine.planner import plan_environment
+from eks_assets.engine.teardown.removed import list_unwanted
 from eks_assets.graph.registry import Registry
 from eks_assets.orchestration.run_tags import OUTCOME_TAG, WAITING
 from eks_assets.plan.unit_plan import EnvironmentPlan
+from eks_assets.plan.wording import unwanted_line
 from resources.bootstrap.boundary_check import check_boundaries
 from resources.config.environment import Environment
 from resources.context import Context
@@ -97,7 +99,9 @@ def deploy_units(
     if any(unit.unit in names and isinstance(unit.spec, Stack) for unit in plan.units):
         check_boundaries(context)
         refuse_certain_failures(context, names)
-    return _run(launcher, plan, names, before, order) if names else DeployResult(len(plan.units))
+    unwanted = list_unwanted(registry, context, plan)
+    result = _run(launcher, plan, names, before, order) if names else DeployResult(len(plan.units))
+    return replace(result, unwanted=unwanted)
 
 
 def _run(
@@ -171,4 +175,6 @@ def print_result(
         print_text(console, f"Fix the cause and continue with: {command}")
         if way_back:
             print_text(console, f"Or go back to the last run that was green with: {way_back}")
+    if line := unwanted_line(environment, result.unwanted):
+        print_text(console, line, "yellow")
     print_text(console, f"{environment}: {result.outcome}, {result.units} units in {seconds} s")

@@ -22,10 +22,13 @@ def run_destroy(
     *,
     delete_data: bool,
     wait: float,
+    removed: bool = False,
+    from_ledger: str = "",
 ) -> TeardownResult:
-    """Remove the environment as a run that the UI shows too. `progress`: hears each line; `wait`: seconds for another
-    run to end. Where something could not be removed, the result says so.
+    """Remove the environment, or what of it is `removed` from its files, as a run that the UI shows too.
 
+    `from_ledger`: the region whose ledger says what it is, where its file is gone; `progress`: hears each line; `wait`:
+    seconds for another run to end. Where something could not be removed, the result says so.
     Raises what stopped it before that: ConfigError, Refused, ApprovalMissing, LeaseHeld, AccessDenied."""
     with open_instance() as instance, watch_runs(progress) as watch:
         close_abandoned(instance)
@@ -34,7 +37,9 @@ def run_destroy(
             done = dg.execute_job(
                 dg.reconstructable(destroy_job),
                 instance=instance,
-                run_config=destroy_config(environment, delete_data=delete_data, wait=wait),
+                run_config=destroy_config(
+                    environment, delete_data=delete_data, removed=removed, from_ledger=from_ledger, wait=wait
+                ),
                 tags={"dagster/partition": environment, **process_tags(), **tags},
                 raise_on_error=False,
             )

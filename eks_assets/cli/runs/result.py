@@ -20,11 +20,13 @@ class UnitResult(NamedTuple):
 @dataclass(frozen=True)
 class DeployResult:
     """`planned`: how many units the environment has; `rows`: the units that were launched, failed ones first;
-    `waiting`: the approval that is missing, in the form of `deploy --json`, empty where none is."""
+    `waiting`: the approval that is missing, in the form of `deploy --json`, empty where none is; `unwanted`: what
+    stands that the environment no longer has."""
 
     planned: int
     rows: Mapping[str, UnitResult] = field(default_factory=dict)
     waiting: Mapping[str, Any] = field(default_factory=dict)
+    unwanted: tuple[str, ...] = ()
 
     @property
     def failed(self) -> dict[str, str]:

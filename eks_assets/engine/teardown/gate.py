@@ -19,7 +19,7 @@ from eks_assets.engine.approval_request import (
 from eks_assets.engine.gate import load_approved_plan
 from eks_assets.engine.provenance import check_source, source_of
 from eks_assets.plan.model import Plan
-from eks_assets.plan.teardown import TeardownPlan, build_signed_plan
+from eks_assets.plan.teardown import Scope, TeardownPlan, build_signed_plan
 from resources.approval.least_gate import refuse_lesser_gate, require_anchor
 from resources.approval.record import ApprovalRecord, record_grant_used
 from resources.approval.rules import ApprovalRequest, RequestState
@@ -64,9 +64,10 @@ class TeardownRequest:
         return self.state.status == "granted"
 
 
-def refuse_protected(env: Environment) -> None:
-    """Raises Refused where the environment's file protects it, with the line to change."""
-    if not env.is_protected:
+def refuse_protected(env: Environment, scope: Scope = "environment") -> None:
+    """Raises Refused where the environment's file protects it, with the line to change. What it no longer has may go
+    all the same, where a gate stands before that."""
+    if not env.is_protected or (scope == "removed" and env.approval is not None):
         return
     why = "`protected: true`" if env.protected else "an approval gate, which protects it by default"
     raise Refused(
@@ -81,7 +82,7 @@ def request_teardown(plan: TeardownPlan, context: Context) -> TeardownRequest | 
 
     Raises Refused, GateNotAnchored, ConfigError, ApprovalMissing where too few could approve it, and OperationFailed
     where nobody can tell all that would go."""
-    refuse_protected(context.env)
+    refuse_protected(context.env, plan.scope)
     refuse_lesser_gate(context)
     approval = context.env.approval
     if approval is None:

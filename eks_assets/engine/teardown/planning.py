@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from eks_assets.engine.kept_specs import read_kept_spec
 from eks_assets.engine.planner import GRACE, WIDTH
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.teardown import TeardownPlan, UnitTeardown
-from resources.config.environment import Environment
 from resources.context import Context
 from resources.drivers.products import plan_products
 from resources.drivers.registry import driver_of
 from resources.model.errors import AccessDenied, NotFound, OperationFailed, PipelineError, Transient
 from resources.model.removal import Removal
 from resources.model.specs import Spec
+from resources.records.applied_units import applied_spec
 from resources.support.background import in_background
 
 _TRIES, _PAUSE = 3, 3.0  # of an API server that does not answer
@@ -31,15 +34,20 @@ def plan_teardown(registry: Registry, context: Context, *, delete_data: bool) ->
     Raises WrongAccount, AccessDenied where the account can't be read at all; what goes wrong with one unit is in its
     `error`."""
     context.aws.check_account()
-    no_cluster = _explain_no_cluster(registry, context)
+    no_cluster = explain_no_cluster(registry, context)
+    look = partial(plan_unit, registry, context=context, delete_data=delete_data, has_cluster=not no_cluster)
+    return TeardownPlan(context.env.name, delete_data, plan_units(registry.units, look), no_cluster)
+
+
+def plan_units(units: Collection[AnyUnit], look: Callable[[AnyUnit], UnitTeardown]) -> tuple[UnitTeardown, ...]:
+    """What `look` finds of each of the units, which are in the order of the graph; in the order in which they go."""
     done: dict[str, UnitTeardown] = {}
-    waiting = list(registry.units)
+    waiting = list(units)
     running: dict[Future[UnitTeardown], str] = {}
     try:
         while waiting or running:
             for unit in waiting[: WIDTH - len(running)]:
-                work = partial(plan_unit, registry, unit, context, delete_data=delete_data, has_cluster=not no_cluster)
-                running[in_background(work, f"plan the removal of {unit.name}")] = unit.name
+                running[in_background(partial(look, unit), f"plan the removal of {unit.name}")] = unit.name
                 waiting.remove(unit)
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -47,8 +55,7 @@ def plan_teardown(registry: Registry, context: Context, *, delete_data: bool) ->
     except BaseException:
         wait(running, timeout=GRACE)
         raise
-    in_order = tuple(done[unit.name] for unit in reversed(registry.units))
-    return TeardownPlan(context.env.name, delete_data, in_order, no_cluster)
+    return tuple(done[unit.name] for unit in reversed(list(units)))
 
 
 def plan_unit(
@@ -59,7 +66,7 @@ def plan_unit(
     spec: Spec[Any] | None = None
     try:
         with redaction.errors():
-            spec = redaction.spec = _render(registry, unit, context.env)
+            spec = redaction.spec = find_spec(registry, unit, context)
             made = own = Removal()
             if unit.products is not None and has_cluster:
                 made = plan_products(unit.products, context, delete_data=delete_data)
@@ -75,18 +82,23 @@ def plan_unit(
     return UnitTeardown(unit, spec, own, made)
 
 
-def _render(registry: Registry, unit: AnyUnit, env: Environment) -> Spec[Any] | None:
-    """The spec, with all that other units give pending: what names a thing never depends on that. None for a unit that
-    is switched off because the environment's file lacks what it needs."""
-    try:
+def find_spec(registry: Registry, unit: AnyUnit, context: Context) -> Spec[Any] | None:
+    """The spec, with all that other units give pending: what names a thing never depends on that. Of a unit that is
+    switched off the one that was applied last, where the ledger has it and whom we read as may know; else what its
+    function still makes of the environment, None where that is nothing. Raises Transient."""
+    env = context.env
+    if unit.is_enabled(env):
         return render_spec(registry, env, unit, {})
-    except Exception:
-        if unit.is_enabled(env):
-            raise
-        return None
+    digest = applied_spec(context, unit.name)
+    with suppress(AccessDenied, NotFound, OperationFailed):
+        if digest is not None:
+            return read_kept_spec(context, digest)
+    with suppress(Exception):  # the environment's file may lack what it needs
+        return render_spec(registry, env, unit, {})
+    return None
 
 
-def _explain_no_cluster(registry: Registry, context: Context) -> str:
+def explain_no_cluster(registry: Registry, context: Context) -> str:
     """Why nothing in the cluster can be looked at, because it is gone or goes with the cluster; empty where it can.
 
     Raises AccessDenied where we have no access though the unit that gives it exists."""

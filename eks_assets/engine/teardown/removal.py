@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from eks_assets.engine.planner import GRACE, WIDTH
 from eks_assets.engine.provenance import commits_at_start
@@ -20,8 +21,9 @@ from eks_assets.engine.redacted import Redaction
 from eks_assets.engine.teardown.gate import TeardownGrant, open_gate
 from eks_assets.engine.teardown.order import removal_order
 from eks_assets.engine.teardown.planning import plan_teardown
+from eks_assets.engine.teardown.removed import is_managed, plan_removed, refuse_products
 from eks_assets.graph.registry import Registry
-from eks_assets.plan.teardown import OutcomeState, TeardownPlan, UnitOutcome, UnitTeardown
+from eks_assets.plan.teardown import OutcomeState, Scope, TeardownPlan, UnitOutcome, UnitTeardown
 from resources.aws.session import caller_arn
 from resources.context import Context, Fence
 from resources.drivers.products import plan_products, remove_for_the_dead, remove_products
@@ -29,6 +31,7 @@ from resources.drivers.registry import driver_of
 from resources.model.change import Change, FieldChange
 from resources.model.errors import LeaseHeld, OperationFailed, PipelineError, Transient
 from resources.model.removal import Removed
+from resources.records.applied_units import last_success
 from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.rollbacks import end_holds
@@ -57,11 +60,13 @@ def destroy_environment(
     context: Context,
     *,
     delete_data: bool,
+    scope: Scope = "environment",
     wait_for_lease: float = OUTLIVES_A_DEAD_HOLDER,
     begin: Callable[[TeardownPlan], None] = lambda _: None,
     report: Callable[[UnitOutcome], None] = lambda _: None,
 ) -> TeardownResult:
-    """Remove every unit that is there, each once what needs it is gone; of the others one's failure stops nothing.
+    """Remove every unit that is there, each once what needs it is gone; of the others one's failure stops nothing. Of
+    the `scope` "removed", those alone that the environment no longer has.
 
     Data stays but for `delete_data`. `begin`: called once the gate is open, before anything goes; `report`: as each
     unit ends. Raises Refused where the environment is protected, ApprovalMissing where it has a
@@ -69,13 +74,14 @@ def destroy_environment(
     starter = caller_arn(context.env)
     with hold_lease(context, who=f"{starter}, destroy", wait=wait_for_lease, keep=False):
         context.cache.clear()
-        plan = plan_teardown(registry, context, delete_data=delete_data)
+        planned = plan_removed if scope == "removed" else plan_teardown
+        plan = planned(registry, context, delete_data=delete_data)
         with open_gate(plan, context) as grant:
             begin(plan)
             run = _Run(registry, context, plan, starter, grant, report)
             run.clear_up_for_the_dead()
             result = TeardownResult(plan, run.remove_all())
-            if result.is_complete:
+            if result.is_complete and scope == "environment":
                 # What was applied then names what is gone now; the next deploy begins with the files.
                 end_holds(context, starter)
             return result
@@ -111,13 +117,13 @@ class _Run:
     def clear_up_for_the_dead(self) -> None:
         """What a controller that is dead should clear up would hold whatever declares it, so it goes first."""
         for each in self.plan.units:
-            if each.unit.products is not None and each.made.removes and not self._is_managed(each):
-                remove_for_the_dead(each.unit.products, self._named(each))
+            if each.products is not None and each.made.removes and not self._is_managed(each):
+                remove_for_the_dead(each.products, self._named(each))
 
     def remove_all(self) -> tuple[UnitOutcome, ...]:
         """Each unit once those before it are gone, as many at a time as the planner looks at."""
-        before = removal_order(self.registry)
         waiting = {each.unit.name: each for each in self.plan.units}
+        before = {name: names & waiting.keys() for name, names in removal_order(self.registry).items()}
         ended: dict[str, UnitOutcome] = {}
         running: dict[Future[UnitOutcome], str] = {}
         try:
@@ -191,7 +197,7 @@ class _Run:
 
     def _all_of(self, each: UnitTeardown, context: Context) -> tuple[Removed, ...]:
         """What goes with the unit by now: its controller may have made more since it was planned."""
-        products = each.unit.products
+        products = each.products
         if products is None or self.plan.no_cluster:
             return each.removes
         made = plan_products(products, context, delete_data=self.plan.delete_data).removes
@@ -212,23 +218,23 @@ class _Run:
 
     def _remove_once(self, each: UnitTeardown, context: Context) -> None:
         delete_data = self.plan.delete_data
-        if each.unit.products is not None and not self.plan.no_cluster:
+        if each.products is not None and not self.plan.no_cluster:
+            if self.plan.scope == "removed":
+                refuse_products(each.products, context, gone=())
             is_managed = self._is_managed(each)
-            remove_products(each.unit.products, context, delete_data=delete_data, is_managed=is_managed)
+            remove_products(each.products, context, delete_data=delete_data, is_managed=is_managed)
         if each.spec is not None and each.own.removes:
             driver_of(each.spec).destroy(each.spec, context, delete_data=delete_data)
 
     def _is_managed(self, each: UnitTeardown) -> bool:
         """Whether EKS runs the unit's controller."""
-        env, products = self.context.env, each.unit.products
-        is_switched_off = not each.unit.is_enabled(env)
-        return products is not None and products.in_auto_mode and env.cluster.auto_mode and is_switched_off
+        return each.products is not None and is_managed(each.unit, self.context.env)
 
     def _record(
         self, each: UnitTeardown, removed: tuple[Removed, ...], outcome: str, seconds: float, context: Context
     ) -> None:
         environments, code = commits_at_start()
-        account = {
+        account: dict[str, Any] = {
             "who": self.who,
             "grant": self.grant.as_recorded() if self.grant else None,
             "commit": environments,
@@ -236,7 +242,12 @@ class _Run:
         }
         fields = tuple(FieldChange(each_removed.object, "there", None) for each_removed in removed)
         data = ", with its data" if self.plan.delete_data else ""
-        change = Change("delete", fields, f"the environment is destroyed{data}: {len(fields)} objects")
+        # The unit itself goes on as it was applied last, where only a part of it goes.
+        if each.is_part:
+            last = last_success(context, each.unit.name) or {}
+            account |= {"spec": last.get("spec"), "chart": last.get("chart")}
+        reason = f"{self.plan.reason}{data}: {len(fields)} objects"
+        change = Change("update" if each.is_part else "delete", fields, reason)
         known = {name: value for name, value in account.items() if value is not None}
         record_change(context, change_entry(context, each.unit.name, change, outcome, seconds, known))
 

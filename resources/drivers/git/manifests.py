@@ -102,6 +102,12 @@ class GitManifestsDriver(Driver[GitManifests]):
         """The live objects of the group, whatever the branch holds by now."""
         return removal_of(_of_group(spec, context))
 
+    def find_unwanted(self, spec: GitManifests, context: Context) -> Manifests | None:
+        """The objects of the group that no file names any more, where they are not removed as it is applied."""
+        observed = None if spec.prune else self.observe(spec, context)
+        strays = observed.desired["strays"] if observed else []
+        return Manifests(objects=tuple(reversed(strays))) if strays else None
+
     def destroy(self, spec: GitManifests, context: Context, *, delete_data: bool) -> None:
         """Delete the ApplicationSets, which Argo CD follows with their Applications and all that those deployed, then
         the AppProjects. Raises WaitTimeout, naming what holds one."""

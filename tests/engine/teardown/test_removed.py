@@ -1,0 +1,206 @@
+"""What the environment no longer has is removed, and nothing else, on an embedded AWS that has no cluster."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from eks_assets.engine.approval_request import remove_command
+from eks_assets.engine.planner import plan_environment, plan_report
+from eks_assets.engine.runner import run_unit
+from eks_assets.engine.teardown.gate import request_teardown
+from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
+from eks_assets.engine.teardown.removed import list_unwanted, plan_removed
+from eks_assets.graph.registry import Registry
+from eks_assets.graph.unit import unit
+from eks_assets.plan.teardown import TeardownPlan
+from resources.bootstrap.stack import apply_bootstrap
+from resources.config.environment import Addon, Environment, Roles
+from resources.context import Context
+from resources.model.errors import ApprovalMissing, Refused
+from resources.model.outputs import NoOutputs
+from resources.model.specs import Parameter
+from resources.records.change_entry import list_entries
+from tests.helpers.embedded_gate import GateAccount, gate_account
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def account(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateAccount]:
+    with gate_account(sandbox_env.region, tmp_path_factory.mktemp("account")) as own_account:
+        yield own_account
+
+
+@dataclass
+class Platform:
+    """`base`, `optional` while the file has it under a name of its own, and `user` after `base`, which may do without
+    `optional`. `labels`: what the file names; `value`: of `user`."""
+
+    env: Environment
+    labels: dict[str, str] = field(default_factory=lambda: {"optional": "queue"})
+    value: str = "1"
+
+    @property
+    def registry(self) -> Registry:
+        @unit(wave="network")
+        def base(env: Environment) -> Parameter[NoOutputs]:
+            """What the others need."""
+            return Parameter[NoOutputs](name=self.path("base"), value="1")
+
+        @unit(wave="cluster", after=[base], when=lambda env: "optional" in self.labels)
+        def optional(env: Environment) -> Parameter[NoOutputs]:
+            """Something whose name is in the file only."""
+            return Parameter[NoOutputs](name=self.path(self.labels["optional"]), value="1")
+
+        @unit(wave="applications", after=[base, optional], does_without=[optional])
+        def user(env: Environment) -> Parameter[NoOutputs]:
+            """What may use it."""
+            return Parameter[NoOutputs](name=self.path("user"), value=self.value)
+
+        return Registry.of([base, optional, user])
+
+    def path(self, name: str) -> str:
+        return self.env.parameter_path(f"removed/{name}")
+
+    def context(self, run: str = "run-1") -> Context:
+        return Context.of(self.env, run_id=run)
+
+    def deploy(self) -> None:
+        for each in self.registry.units:
+            if each.is_enabled(self.env):
+                run_unit(self.registry, each, self.context())
+
+    def plan(self) -> TeardownPlan:
+        return plan_removed(self.registry, self.context(), delete_data=False)
+
+    def remove(self, run: str = "run-2") -> TeardownResult:
+        return destroy_environment(
+            self.registry, self.context(run), delete_data=False, scope="removed", wait_for_lease=0.0
+        )
+
+    def unwanted(self) -> tuple[str, ...]:
+        context = self.context()
+        return list_unwanted(self.registry, context, plan_environment(self.registry, context))
+
+    def left(self) -> set[str]:
+        pages = self.context().aws.client("ssm").get_paginator("describe_parameters").paginate()
+        names = {p["Name"] for page in pages for p in page["Parameters"]}
+        return {name for name in ("base", "queue", "user") if self.path(name) in names}
+
+
+@pytest.fixture
+def platform(sandbox_env: Environment, account: GateAccount) -> Platform:
+    """One that is deployed."""
+    own = Platform(sandbox_env.model_copy(update={"target_env": f"less{next(NUMBERS)}", "roles": Roles()}))
+    apply_bootstrap(own.env)
+    own.deploy()
+    assert own.left() == {"base", "queue", "user"}
+    return own
+
+
+def deletions(platform: Platform) -> list[tuple[str, str, str]]:
+    entries = list_entries(platform.context())
+    return [(e["unit"], e["outcome"], e["reason"]) for e in entries if e["action"] == "delete"]
+
+
+def test_unit_that_the_file_no_longer_has_goes_alone(platform: Platform) -> None:
+    """Its name is known to the ledger only. The rest stays, a second run has nothing to do, and it is named no more."""
+    assert platform.unwanted() == ()
+    digest = plan_report(platform.registry, platform.context()).digest
+    del platform.labels["optional"]
+    assert platform.unwanted() == ("optional",)
+    assert [removed.object for removed in platform.plan().removal.removes] == [
+        f"AWS::SSM::Parameter {platform.path('queue')}"
+    ]
+    assert plan_report(platform.registry, platform.context()).digest == digest
+    result = platform.remove()
+    assert [outcome.unit for outcome in result.of("removed")] == ["optional"]
+    assert platform.left() == {"base", "user"}
+    assert deletions(platform) == [("optional", "done", "the environment no longer has it: 1 objects")]
+    assert platform.unwanted() == ()
+    again = platform.remove("run-3")
+    assert again.is_complete
+    assert again.of("removed") == ()
+
+
+def test_a_unit_under_a_switch_goes_as_well(platform: Platform) -> None:
+    platform.env = platform.env.model_copy(update={"addons": {"user": Addon(enabled=False)}})
+    assert platform.unwanted() == ("user",)
+    assert platform.remove().is_complete
+    assert platform.left() == {"base", "queue"}
+
+
+def test_what_others_need_is_refused(platform: Platform) -> None:
+    """Nothing goes; who needs it is named."""
+    platform.env = platform.env.model_copy(update={"addons": {"base": Addon(enabled=False)}})
+    for attempt in (platform.plan, platform.remove):
+        with pytest.raises(Refused, match="base is still needed by optional, user"):
+            attempt()
+    assert platform.left() == {"base", "queue", "user"}
+
+
+def test_what_may_still_use_it_is_deployed_first(platform: Platform) -> None:
+    """A deploy may be what lets go of it."""
+    del platform.labels["optional"]
+    platform.value = "2"
+    with pytest.raises(Refused, match="user, which may still use optional") as refused:
+        platform.remove()
+    assert f"eks-assets deploy {platform.env.name}" in refused.value.next_step
+    assert "queue" in platform.left()
+    platform.deploy()
+    assert platform.remove().is_complete
+    assert platform.left() == {"base", "user"}
+
+
+def test_removed_by_hand_is_named_no_more(platform: Platform) -> None:
+    del platform.labels["optional"]
+    platform.context().aws.client("ssm").delete_parameter(Name=platform.path("queue"))
+    assert platform.unwanted() == ()
+    assert platform.remove().of("removed") == ()
+
+
+def test_removal_of_all_knows_what_the_file_no_longer_names(platform: Platform) -> None:
+    """`destroy` alone leaves nothing of it either."""
+    del platform.labels["optional"]
+    result = destroy_environment(platform.registry, platform.context(), delete_data=False, wait_for_lease=0.0)
+    assert result.is_complete
+    assert platform.left() == set()
+
+
+def test_gated_environment_takes_a_grant_of_exactly_this(sandbox_env: Environment, account: GateAccount) -> None:
+    """It stays protected: a grant is asked for, and one of it lets nothing else go."""
+    gate = account.gate(sandbox_env, f"less{next(NUMBERS)}")
+    gate.decide(gate.request(), "alice", "bob")
+    gate.run("first")
+    gate.env = gate.env.model_copy(update={"addons": {"first": Addon(enabled=False)}})
+
+    def remove() -> TeardownResult:
+        how: dict[str, Any] = {"delete_data": False, "scope": "removed", "wait_for_lease": 0.0}
+        return destroy_environment(gate.registry(), gate.context("run-2"), **how)
+
+    with pytest.raises(ApprovalMissing) as missing:
+        remove()
+    assert remove_command(gate.env, delete_data=False) in missing.value.next_step
+    plan = plan_removed(gate.registry(), gate.context(), delete_data=False)
+    asked = request_teardown(plan, gate.context())
+    assert asked is not None
+    assert asked.plan.kind == "remove"
+    gate.decide(asked.state.request, "alice", "bob")
+    gate.env = gate.env.model_copy(update={"protected": False})
+    with pytest.raises(ApprovalMissing):
+        destroy_environment(gate.registry(), gate.context("run-3"), delete_data=False, wait_for_lease=0.0)
+    gate.env = gate.env.model_copy(update={"protected": None})
+    assert [outcome.unit for outcome in remove().of("removed")] == ["first"]
+
+
+def test_protection_without_a_gate_is_refused(platform: Platform) -> None:
+    """Nobody can grant it there."""
+    del platform.labels["optional"]
+    platform.env = platform.env.model_copy(update={"protected": True})
+    with pytest.raises(Refused, match="is protected"):
+        platform.remove()
