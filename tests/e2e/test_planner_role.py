@@ -22,6 +22,7 @@ from sandbox.paths import StateDirectory
 from tests.conftest import Cli
 from tests.e2e.conftest import Change
 from tests.e2e.request_log import RequestLog
+from tests.helpers.cluster_objects import remove
 
 pytestmark = pytest.mark.sandbox
 
@@ -183,3 +184,23 @@ def test_drift_of_planner_says_what_it_is_not_shown(
     assert undeclared.startswith("undeclared secrets and releases in argocd, "), "every other kind can be listed"
     assert eks_assets("deploy", "sandbox").returncode == 0
     assert "theirs" not in kubectl("get", "secret", "argocd-secret", "-n", "argocd", "-o", "json")
+
+
+def test_rights_that_somebody_took_from_planner_are_found_and_given_back(planner: Context, eks_assets: Cli) -> None:
+    """What it cannot read any more fails, with the reason; the missing rights are a finding that a deploy repairs."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "eks-assets-planner-secrets", "namespace": "external-dns"},
+    }
+    remove(Context.of(planner.env), binding)
+    done = eks_assets("drift", planner.env.name, "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    title = "RoleBinding/external-dns/eks-assets-planner-secrets"
+    assert [(f["unit"], f["object"], f["kind"]) for f in report["findings"]] == [("planner_access", title, "missing")]
+    failed = [entry["reason"] for entry in report["unknown"] if entry["failed"]]
+    assert any("external-dns" in reason for reason in failed)
+    deployed = eks_assets("deploy", planner.env.name)
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    assert eks_assets("drift", planner.env.name).returncode == 0
