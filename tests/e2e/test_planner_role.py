@@ -197,7 +197,7 @@ def test_rights_that_somebody_took_from_planner_are_found_and_given_back(planner
     done = eks_assets("drift", planner.env.name, "--json")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads(done.stdout)
-    title = "RoleBinding/external-dns/eks-assets-planner-secrets"
+    title = "RoleBinding external-dns/eks-assets-planner-secrets"
     assert [(f["unit"], f["object"], f["kind"]) for f in report["findings"]] == [("planner_access", title, "missing")]
     failed = [entry["reason"] for entry in report["unknown"] if entry["failed"]]
     assert any("external-dns" in reason for reason in failed)
