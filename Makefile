@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long check bench charts catalog decisions docs clean
+.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
 	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
+	@echo "make served-apis which APIs each Kubernetes version serves, from the genuine API server"
 	@echo "make decisions what an independent evaluator of IAM policies decides"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
@@ -87,11 +88,17 @@ docs: $(READY)
 	$(BIN)/eks-assets schema --audit > docs/audit.schema.json
 	$(BIN)/eks-assets schema --doctor > docs/doctor.schema.json
 	$(BIN)/eks-assets schema --destroy > docs/destroy.schema.json
+	$(BIN)/eks-assets schema --upgrade > docs/upgrade.schema.json
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)
 	$(BIN)/python -m resources.aws.botocore_catalog
 	$(BIN)/python -m sandbox.handler_catalog
+
+# Which APIs each Kubernetes version serves, asked of the genuine API server; it builds the sandbox's tools where they
+# are missing.
+served-apis: $(READY)
+	$(BIN)/python -m sandbox.served_apis
 
 # What an independent evaluator of policies decides; it needs Node.
 decisions: $(READY)

@@ -39,6 +39,15 @@ PRICES: Mapping[str, Price] = {
 }
 
 
+# What a cluster costs in extended support beside its price in standard support.
+EXTENDED_SUPPORT = 0.50 * HOURS
+
+
+def extended_support_cost() -> float:
+    """US dollars a month that a cluster costs more once its version is in extended support."""
+    return round(EXTENDED_SUPPORT, 2)
+
+
 def monthly_cost(kind: str, gigabytes: float | None = None) -> float | None:
     """US dollars a month for one resource of the type; None where the type, or the size that it is paid by, is not
     known."""

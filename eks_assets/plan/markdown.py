@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from eks_assets.plan import wording
+from eks_assets.plan import upgrade_wording, wording
 from eks_assets.plan.model import Entry, Plan, PlanReport
 from resources.model.display import code_span, escape_markdown
 
@@ -56,6 +56,11 @@ def _head(report: PlanReport) -> Iterable[str]:
     yield ""
     disrupts = [f"- {entry.unit}: {escape_markdown(s)}" for entry in report.changes for s in entry.disrupts]
     yield from _titled("**Disrupts**", disrupts)
+    if report.upgrade is not None:
+        listed = [f for f in report.upgrade.findings if f.severity != "note"]
+        words = (f"{upgrade_wording.finding_words(f, report.upgrade)} ({f.way_out})" for f in listed)
+        title = f"**{escape_markdown(upgrade_wording.verdict_words(report.upgrade))}**"
+        yield from _titled(title, [f"- {escape_markdown(line)}" for line in words] or ["- nothing stands in the way"])
     unknown = [f"- {entry.unit}: {escape_markdown(entry.reason)}" for entry in report.unknown]
     yield from _titled("**Could not be planned**", unknown)
     warnings, notes = list[str](), list[str]()

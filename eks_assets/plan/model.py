@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from eks_assets.graph.unit import Reversibility
 from resources.config.waves import UnitWave
 from resources.model.digests import digest_of
+from resources.upgrade.findings import UpgradeReport
 
 Digest = Annotated[str, Described(pattern="^sha256:[0-9a-f]{64}$", description="A SHA-256.")]
 KeyedHash = Annotated[str, Described(pattern="^hmac-sha256:[0-9a-f]{64}$")]
@@ -202,6 +203,12 @@ class PlanReport(Plan):
         "longer wanted, and what CloudFormation's checks and the account's hooks warn of where one would."
     )
     release: Gated | None = Described(description="What of it waits behind the approval gate; null without a gate.")
+    upgrade: UpgradeReport | None = Described(
+        None,
+        exclude_if=lambda upgrade: upgrade is None,
+        description="Where the file asks for a higher Kubernetes version than the cluster runs: whether it can get it. "
+        "Absent otherwise. The digest does not cover it: it is about the cluster at one time, not about the change.",
+    )
     # For people alone: who checks the digest of a printed plan leaves out the fields above, and no others.
     pushes: str | None = Described(None, exclude=True)
     unwanted: tuple[str, ...] = Described((), exclude=True)

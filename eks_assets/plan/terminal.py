@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from eks_assets.plan import wording
+from eks_assets.plan import upgrade_wording, wording
 from eks_assets.plan.model import Entry, PlanReport
 from resources.model.display import escape_line, escape_text
+from resources.upgrade.findings import UpgradeReport
 
 FIELDS = 12  # of one unit, unless all are asked for
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "-/+": "red"}
@@ -28,7 +29,26 @@ def render_lines(report: PlanReport, width: int, *, full: bool = False) -> Itera
         yield from _wrapped(f"! {note.unit}: {note.note}", width, "yellow", "  ")
     if report.unknown or report.notes:
         yield Text("")
+    if report.upgrade is not None:
+        yield from render_upgrade(report.upgrade, width)
+        yield Text("")
     yield from _summary(report, width)
+
+
+def render_upgrade(report: UpgradeReport, width: int) -> Iterator[Text]:
+    """The verdict on an upgrade: a line for it, one for each step of several, and the findings."""
+    yield from _wrapped(
+        upgrade_wording.verdict_words(report), width, upgrade_wording.VERDICT_STYLES[report.verdict], ""
+    )
+    for line in upgrade_wording.step_lines(report):
+        yield from _wrapped(line, width, "", "  ")
+    for finding in report.findings:
+        style = upgrade_wording.SEVERITY_STYLES[finding.severity]
+        yield from _wrapped(upgrade_wording.finding_words(finding, report), width, style, "  ")
+        for evidence in finding.evidence:
+            yield from _wrapped(evidence, width, "dim", "      ")
+        if finding.way_out:
+            yield from _wrapped(f"way out: {finding.way_out}", width, "", "      ")
 
 
 def _unit(entry: Entry, width: int, *, full: bool) -> Iterator[Text]:

@@ -292,6 +292,8 @@ def _reading(env: Environment) -> list[Document]:
     mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, build_arn(env, "ecr", "repository/*"))]
     return [
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], own_cluster(env)),
+        # Before an upgrade EKS is asked to look at the cluster again: that changes nothing of it.
+        allow(["eks:StartInsightsRefresh"], cluster_arn(env)),
         # AWS has asked with and without the end.
         allow(["logs:FilterLogEvents"], [cluster_log, f"{cluster_log}:*"]),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
@@ -310,7 +312,6 @@ def _platform(env: Environment) -> list[Document]:
     """What is changed or told without CloudFormation."""
     queue = "DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
     return [
-        allow(["eks:StartInsightsRefresh"], cluster_arn(env)),
         allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
         allow(["sns:Publish"], build_arn(env, "sns", topic_name(env))),
         allow([f"sqs:{verb}" for verb in queue.split()], own_requests(env)),

@@ -46,8 +46,9 @@ KUBERNETES_VERSIONS: dict[str, KubernetesVersion] = {
     "1.35": KubernetesVersion(date(2027, 3, 27), date(2028, 3, 27), (1, 9)),
     "1.36": KubernetesVersion(None, None, (1, 13)),
 }
-# The sandbox's API server emulates these (kube-apiserver 1.37 refuses older ones).
-SANDBOX_KUBERNETES_VERSIONS = ("1.34", "1.35", "1.36")
+# The sandbox's API server emulates these (kube-apiserver 1.37 refuses older ones). 1.37 is the sandbox's own as long as
+# EKS does not offer it: it is not in the table above.
+SANDBOX_KUBERNETES_VERSIONS = ("1.34", "1.35", "1.36", "1.37")
 # Kubernetes publishes three minor versions a year: a number further above the newest one known is a typo.
 _MINORS_TO_COME = 6
 

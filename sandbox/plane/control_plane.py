@@ -75,14 +75,8 @@ class ControlPlane:
     def start(self) -> None:
         """Start everything; return when the cluster can take work (about 4 s). Raises SandboxError."""
         begun = time.monotonic()
-        write_kubeconfigs(self.certificates, self.config.directory, self.config.name, self.endpoint)
-        self._write_token_webhook()
         try:
-            etcd = self._run("etcd", self._etcd())
-            health = f"http://127.0.0.1:{self.config.ports['etcd']}/health"
-            wait_until_ready(etcd, lambda: answers(health), START_SECONDS)
-            apiserver = self._run("kube-apiserver", self._apiserver())
-            wait_until_ready(apiserver, self.is_ready, START_SECONDS)
+            self.start_api_server()
             manager = self._run("kube-controller-manager", self._controller_manager())
             self._run("kube-scheduler", self._scheduler())
             definition = self.config.tools / "crds" / "kwok.x-k8s.io_stages.yaml"
@@ -94,6 +88,16 @@ class ControlPlane:
             self.stop()
             raise
         log.info("cluster %s is ready after %.1f s", self.config.name, time.monotonic() - begun)
+
+    def start_api_server(self) -> None:
+        """Start etcd and the API server alone; return when it can be asked (about 3 s). Raises SandboxError."""
+        write_kubeconfigs(self.certificates, self.config.directory, self.config.name, self.endpoint)
+        self._write_token_webhook()
+        etcd = self._run("etcd", self._etcd())
+        health = f"http://127.0.0.1:{self.config.ports['etcd']}/health"
+        wait_until_ready(etcd, lambda: answers(health), START_SECONDS)
+        apiserver = self._run("kube-apiserver", self._apiserver())
+        wait_until_ready(apiserver, self.is_ready, START_SECONDS)
 
     def stop(self) -> None:
         """Stop the clients side by side, then the API server, then etcd."""

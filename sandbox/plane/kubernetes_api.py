@@ -71,6 +71,11 @@ class KubernetesApi:
                 return None
             raise
 
+    def warning_of(self, path: str) -> str:
+        """The header `Warning` of a GET, by which an API says that it is deprecated; empty where it says nothing."""
+        answer = self._pool.request("GET", f"{self._server}{path}")
+        return str(answer.headers.get("Warning", ""))
+
     def list(self, path: str, **query: str) -> list[Object]:
         """The items of a list, `labelSelector` and `fieldSelector` allowed. Raises ApiError."""
         items: list[Object] = self.request("GET", path, **query)["items"]

@@ -12,6 +12,7 @@
 | PUT, GET, DELETE /clusters/NAME/addons/ADDON | version, configuration | ready, detail |
 | PUT, DELETE /clusters/NAME/manifests | objects | 200 |
 | GET /clusters/NAME/namespaces | | namespaces |
+| GET /clusters/NAME/deprecated-apis | | apis: of each its labels in the API server's metrics |
 
 A failure is {"error": sentence} with 400 (cannot be), 404 (no such thing) or 500.
 """
@@ -28,6 +29,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+from resources.kubernetes.metrics import DEPRECATED_APIS, list_samples
 from sandbox.errors import InvalidRequest, SandboxError, UnknownName
 from sandbox.supervisor.supervisor import Supervisor
 
@@ -116,6 +118,11 @@ def _get_namespaces(supervisor: Supervisor, body: Body, names: list[str]) -> obj
     return {"namespaces": supervisor.cluster(names[0]).namespaces()}
 
 
+def _get_deprecated_apis(supervisor: Supervisor, body: Body, names: list[str]) -> object:
+    metrics = supervisor.cluster(names[0]).api.request("GET", "/metrics")["text"]
+    return {"apis": list(list_samples(metrics, DEPRECATED_APIS))}
+
+
 _NAME = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/status", _status),
@@ -134,6 +141,7 @@ _ROUTES: list[tuple[str, str, Route]] = [
     ("PUT", f"/clusters/{_NAME}/manifests", _put_manifests),
     ("DELETE", f"/clusters/{_NAME}/manifests", _delete_manifests),
     ("GET", f"/clusters/{_NAME}/namespaces", _get_namespaces),
+    ("GET", f"/clusters/{_NAME}/deprecated-apis", _get_deprecated_apis),
 ]
 
 

@@ -147,12 +147,14 @@ def test_version_ended_or_too_new_is_refused(folder: Path, version: str) -> None
     assert f"EKS does not offer Kubernetes {version}" in problem.message
 
 
-def test_sandbox_refuses_version_unknown_to_catalog(folder: Path) -> None:
-    """The sandbox has only the versions of the catalog."""
+def test_sandbox_has_a_version_of_its_own_and_refuses_those_after_it(folder: Path) -> None:
+    """1.37 its API server emulates before EKS offers it, of which nobody need be warned."""
     edit(folder / "sandbox.yaml", 'version: "1.34"', 'version: "1.37"')
+    assert list(check_environment_file(folder / "sandbox.yaml")) == []
+    edit(folder / "sandbox.yaml", 'version: "1.37"', 'version: "1.38"')
     refused = [problem.message for problem in check_environment_file(folder / "sandbox.yaml") if not problem.warning]
     assert len(refused) == 1
-    assert "the sandbox cannot run 1.37" in refused[0]
+    assert "the sandbox cannot run 1.38" in refused[0]
 
 
 def test_validate_prints_warnings_on_stderr_and_succeeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

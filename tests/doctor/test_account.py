@@ -117,7 +117,7 @@ def test_version_that_eks_does_not_offer(account: DoctorsAccount) -> None:
     errors = lines_of(account.examine(account.env.model_copy(update={"kubernetes_version": "1.29"})), "error")
     assert errors.keys() == {"kubernetes version", "node images"}
     (line,) = errors["kubernetes version"]
-    assert line.message == "EKS offers no Kubernetes 1.29; it offers 1.33, 1.34, 1.35, 1.36"
+    assert line.message == "EKS offers no Kubernetes 1.29; it offers 1.33, 1.34, 1.35, 1.36, 1.37"
     assert line.fix.startswith("kubernetes_version in the file of sandbox")
 
 

@@ -14,6 +14,7 @@ from eks_assets.plan.history import history_schema
 from eks_assets.plan.ledger_audit import audit_schema
 from eks_assets.plan.teardown import teardown_schema
 from resources.model.errors import ConfigError
+from resources.upgrade.findings import upgrade_schema
 from sandbox.paths import PROJECT
 from tests.helpers.json_schema import schema_of
 
@@ -25,6 +26,7 @@ from tests.helpers.json_schema import schema_of
         ("history", history_schema),
         ("audit", audit_schema),
         ("destroy", teardown_schema),
+        ("upgrade", upgrade_schema),
     ],
 )
 def test_published_schema_is_made_from_the_model(name: str, make: Callable[[], dict[str, Any]]) -> None:

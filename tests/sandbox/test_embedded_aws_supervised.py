@@ -25,6 +25,7 @@ class FakeSupervisor:
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     let_clusters_start: threading.Event = field(default_factory=threading.Event)
     unready: set[str] = field(default_factory=set)
+    deprecated: list[dict[str, str]] | None = field(default_factory=list)
     url: str = ""
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -34,6 +35,8 @@ class FakeSupervisor:
         if method == "PUT" and path.count("/") == 2:
             self.let_clusters_start.wait(10)
             return 200, {"endpoint": "https://127.0.0.1:6443", "certificate_authority_data": "Y2E="}
+        if path.endswith("/deprecated-apis"):
+            return (200, {"apis": self.deprecated}) if self.deprecated is not None else (500, {"error": "no answer"})
         if method == "GET":
             return 200, {"ready": path.rsplit("/", 1)[-1] not in self.unready, "detail": "0 of 2 replicas"}
         return 200, {}
@@ -157,6 +160,34 @@ def test_eks_follows_supervisor(
     wait_for(lambda: eks.describe_cluster(name="broken")["cluster"]["status"] == "FAILED", "The failure")
     (issue,) = eks.describe_cluster(name="broken")["cluster"]["health"]["issues"]
     assert "no room for a control plane" in issue["message"]
+
+
+def test_insight_says_which_removed_apis_the_api_server_was_asked_for(
+    supervised: tuple[Aws, FakeSupervisor],
+) -> None:
+    """Those that go with the next version, and UNKNOWN where nobody can tell."""
+    aws, fake = supervised
+    fake.let_clusters_start.set()
+    aws.deploy("demo", {"Cluster": cluster("demo", prepare(aws))})
+    api = {"group": "flowcontrol.apiserver.k8s.io", "version": "v1beta3", "resource": "flowschemas", "subresource": ""}
+    eks = aws.client("eks")
+
+    def look() -> dict[str, Any]:
+        insights = eks.list_insights(clusterName="demo", filter={"categories": ["UPGRADE_READINESS"]})["insights"]
+        (found,) = (one for one in insights if one["name"] == "Deprecated APIs removed in Kubernetes v1.35")
+        insight: dict[str, Any] = eks.describe_insight(clusterName="demo", id=found["id"])["insight"]
+        return insight
+
+    fake.deprecated = [{**api, "removed_release": "1.36"}]
+    assert look()["insightStatus"]["status"] == "PASSING"
+    fake.deprecated = [{**api, "removed_release": "1.35"}]
+    error = look()
+    (detail,) = error["categorySpecificSummary"]["deprecationDetails"]
+    assert error["insightStatus"]["status"] == "ERROR"
+    assert detail["usage"] == "/apis/flowcontrol.apiserver.k8s.io/v1beta3/flowschemas"
+    assert detail["stopServingVersion"] == "1.35"
+    fake.deprecated = None
+    assert look()["insightStatus"]["status"] == "UNKNOWN"
 
 
 def test_stack_killed_while_cluster_starts_can_be_deleted(supervised: tuple[Aws, FakeSupervisor]) -> None:

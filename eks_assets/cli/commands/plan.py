@@ -13,6 +13,7 @@ from eks_assets.cli.opened import open_environment
 from eks_assets.cli.selection import select_units
 from eks_assets.engine.planner import plan_report
 from eks_assets.engine.teardown.removed import list_unwanted
+from eks_assets.engine.upgrade.verdict import with_verdict
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.markdown import render_markdown
 from eks_assets.plan.model import PlanReport
@@ -81,10 +82,20 @@ def _planned(registry: Registry, env: Environment, only: set[str] | None) -> Pla
         refuse_lesser_gate(context)
         require_anchor(context)
         unwanted = partial(list_unwanted, registry, context)
-        report = plan_report(registry, context, only, progress, unwanted)
+        report = _with_verdict(plan_report(registry, context, only, progress, unwanted), registry, context)
     if report.changes:
         _warn_of_boundaries(context)
     return report
+
+
+def _with_verdict(report: PlanReport, registry: Registry, context: Context) -> PlanReport:
+    """A version that cannot be had at all is a unit's error already."""
+    try:
+        return with_verdict(report, registry, context)
+    except PipelineError as error:
+        text = f"No verdict on the upgrade: {escape_lines(str(error))}"
+        Console(stderr=True, soft_wrap=True).print(text, markup=False)
+        return report
 
 
 def _warn_of_boundaries(context: Context) -> None:

@@ -18,6 +18,7 @@ from eks_assets.plan.teardown import teardown_schema
 from resources.config.json_schema import cluster_schema, environment_schema
 from resources.doctor.examination import doctor_schema
 from resources.model.errors import ConfigError
+from resources.upgrade.findings import upgrade_schema
 
 ClusterFile = Annotated[bool, typer.Option("--cluster", help="The schema of environments/clusters/*.yaml instead.")]
 PlanForm = Annotated[bool, typer.Option("--plan", help="The schema of what `plan --json` prints instead.")]
@@ -29,6 +30,7 @@ DoctorForm = Annotated[bool, typer.Option("--doctor", help="The schema of what `
 DestroyForm = Annotated[
     bool, typer.Option("--destroy", help="The schema of what `destroy --plan --json` prints instead.")
 ]
+UpgradeForm = Annotated[bool, typer.Option("--upgrade", help="The schema of what `upgrade --json` prints instead.")]
 
 
 def schema(
@@ -40,6 +42,7 @@ def schema(
     audit: AuditForm = False,
     doctor: DoctorForm = False,
     destroy: DestroyForm = False,
+    upgrade: UpgradeForm = False,
 ) -> None:
     """Print a JSON Schema: of an environment file, of a ClusterConfig, or of what a command prints."""
     asked: dict[Callable[[], dict[str, Any]], bool] = {
@@ -51,6 +54,7 @@ def schema(
         audit_schema: audit,
         doctor_schema: doctor,
         teardown_schema: destroy,
+        upgrade_schema: upgrade,
     }
     chosen = [make for make, is_asked in asked.items() if is_asked] or [environment_schema]
     if len(chosen) > 1:

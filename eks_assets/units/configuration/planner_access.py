@@ -85,6 +85,9 @@ _GROUPS = [
     "vpcresources.k8s.aws",
 ]
 
+# The API server counts the deprecated APIs that it is asked for; before an upgrade that is read.
+_METRICS = {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+
 
 @unit(
     wave="configuration",
@@ -98,7 +101,7 @@ def planner_access(env: Environment) -> Manifests:
     """Roles of the planner's group."""
     return Manifests(
         objects=(
-            _role("ClusterRole", GROUP, [_rule("", _CORE), *(_rule(group, ["*"]) for group in _GROUPS)]),
+            _role("ClusterRole", GROUP, [_rule("", _CORE), *(_rule(group, ["*"]) for group in _GROUPS), _METRICS]),
             _binding("ClusterRoleBinding", GROUP, "ClusterRole", GROUP),
             _binding("ClusterRoleBinding", f"{GROUP}-view", "ClusterRole", "view"),
             _role("ClusterRole", _SECRETS, [_rule("", ["secrets"])]),

@@ -10,6 +10,7 @@ from resources.config.aws_catalog import (
     CATALOG_DATE,
     EKS_ADDONS,
     KUBERNETES_VERSIONS,
+    SANDBOX_KUBERNETES_VERSIONS,
     access_policy_name,
     may_be_new_name,
     may_be_new_version,
@@ -29,7 +30,8 @@ def catalog_warnings(environment: Document, cluster: Document | None, today: dat
     """The names that were new to the catalog on its date, and what only the account can answer: zones and quotas. What
     their fields refuse is not among them. `today`: also the version whose support has ended by then."""
     version = environment.at(("kubernetes_version",), str)
-    if version is not None and may_be_new_version(version):
+    is_sandboxs_own = environment.at(("sandbox",), bool) and version in SANDBOX_KUBERNETES_VERSIONS
+    if version is not None and may_be_new_version(version) and not is_sandboxs_own:
         ask = "aws eks describe-cluster-versions"
         yield _warning(environment, ("kubernetes_version",), version, "Kubernetes version", (), ask)
     yield from _zones_without_eks(environment)

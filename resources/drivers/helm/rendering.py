@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ from resources.drivers.helm.command import describe_release, run_helm, translate
 from resources.drivers.helm.comparison import Rendering, compare_renderings
 from resources.drivers.helm.storage import check_objects, manifest_objects, release_exists
 from resources.drivers.secrets import learn_secrets
+from resources.kubernetes.discovery import read_discovery
 from resources.kubernetes.errors import kubernetes_call
 from resources.kubernetes.objects import Object
 from resources.model.errors import CommandFailed, NotFound, OperationFailed
@@ -35,7 +36,6 @@ from resources.model.specs import HelmRelease
 from resources.support.memory_cache import CacheKey
 
 _SCHEMA_REFUSES = "values don't meet the specifications of the schema"
-_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 _EXPECTED: CacheKey[tuple[HelmRelease, ...]] = CacheKey("releases that the environment has or will have")
@@ -58,7 +58,7 @@ def render_chart(spec: HelmRelease, package: Package, context: Context, *, insta
 
     `installed`: the release exists. What the chart's `crds/` folder has is among the objects either way: helm leaves it
     alone then, and `crds.py` does not. Raises OperationFailed."""
-    flags = _flags(spec, package, context, installed)
+    flags = _flags(spec, _served_to(spec, package, context), kubernetes_version(context), installed=installed)
     inputs = [package.digest, spec.name, spec.namespace, plain_document(spec.values), flags]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return context.cache.get(_RENDERINGS, lambda: _rendered_twice(spec, package, flags, context), item=key)
@@ -66,13 +66,27 @@ def render_chart(spec: HelmRelease, package: Package, context: Context, *, insta
 
 def render_once(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> list[Object]:
     """The chart's objects as apply is about to make them, volatile or not. Raises CommandFailed."""
-    return _template(spec, package, _flags(spec, package, context, installed), context)
+    served = _served_to(spec, package, context)
+    return _template(spec, package, _flags(spec, served, kubernetes_version(context), installed=installed), context)
 
 
-def _flags(spec: HelmRelease, package: Package, context: Context, installed: bool) -> list[str]:
-    versions = sorted(api_versions(context) | ({v for v in _own_crds(spec, package, context) if not spec.skip_crds}))
-    flags = ["--kube-version", kubernetes_version(context)]
-    flags += [flag for version in versions for flag in ("--api-versions", version)]
+def render_for_version(
+    spec: HelmRelease, package: Package, context: Context, kubernetes: str, *, added: Set[str], gone: Set[str]
+) -> list[Object]:
+    """The chart's objects as they would be on another version of Kubernetes ("1.35"), which serves some API versions
+    more and some no more. Raises CommandFailed where the chart does not take that version."""
+    served = (_served_to(spec, package, context) - gone) | added
+    return _template(spec, package, _flags(spec, served, f"v{kubernetes}.0", installed=True), context)
+
+
+def _served_to(spec: HelmRelease, package: Package, context: Context) -> frozenset[str]:
+    """What a chart may ask for."""
+    return api_versions(context) | (_own_crds(spec, package, context) if not spec.skip_crds else frozenset())
+
+
+def _flags(spec: HelmRelease, versions: Set[str], kubernetes: str, *, installed: bool) -> list[str]:
+    flags = ["--kube-version", kubernetes]
+    flags += [flag for version in sorted(versions) for flag in ("--api-versions", version)]
     return [*flags, *(["--is-upgrade"] if installed else []), *([] if spec.skip_crds else ["--include-crds"])]
 
 
@@ -112,11 +126,8 @@ def api_versions(context: Context) -> frozenset[str]:
 
 
 def _served(context: Context) -> frozenset[str]:
-    with kubernetes_call("asking the cluster which APIs it serves"):
-        answer = context.cluster.api.request("get", "/apis", header_params={"Accept": _DISCOVERY}, serialize=False)
-        groups = json.loads(answer.data)["items"]
     versions: set[str] = set()
-    for group in groups:
+    for group in read_discovery(context.cluster):
         for served in group["versions"]:
             name = f"{group['metadata']['name']}/{served['version']}"
             versions |= {name, *(f"{name}/{r['responseKind']['kind']}" for r in served.get("resources", ()))}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
+from resources.drivers.insights import list_insights, refresh_insights
 from resources.drivers.stack.cluster_guard import CLUSTER, minor_of
 from resources.drivers.stack.cluster_state import await_settled_cluster
 from resources.model.errors import OperationFailed, Refused
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import DescribeChangeSetOutputTypeDef
 
 WINDOW = dt.timedelta(days=7)  # in which EKS takes a version back
-_CATEGORY = "ROLLBACK_READINESS"
 _INTERVAL = 5.0
-_REFRESH = 300.0  # seconds until insights are as new as they get
 
 
 def lower_version(spec: Stack[Any], context: Context) -> bool:
@@ -60,21 +59,8 @@ def _clusters(spec: Stack[Any]) -> Iterator[tuple[str, str]]:
 
 def refuse_unready(name: str, wanted: str, context: Context) -> None:
     """Raises Refused where EKS, asked now, says that the cluster cannot go back; what it only warns of is said."""
-    client = context.aws.client("eks")
-    context.before_change()
-    with aws_call(f"refreshing the insights of the EKS cluster {name}"):
-        client.start_insights_refresh(clusterName=name)
-
-    def poll() -> Poll[bool]:
-        with aws_call(f"refreshing the insights of the EKS cluster {name}"):
-            answer = client.describe_insights_refresh(clusterName=name)
-        return Poll(True if answer["status"] != "IN_PROGRESS" else None, answer.get("message", ""))
-
-    wait_until(poll, what=f"insights of cluster {name}", deadline=_REFRESH, interval=_INTERVAL)
-    where: Any = {"categories": [_CATEGORY]}
-    with aws_call(f"listing the insights of the EKS cluster {name}"):
-        pages = client.get_paginator("list_insights").paginate(clusterName=name, filter=where)
-        insights = [insight for page in pages for insight in page["insights"]]
+    refresh_insights(name, context)
+    insights = list_insights(name, "ROLLBACK_READINESS", context)
     said = {status: [_words(i) for i in insights if i["insightStatus"]["status"] == status] for status in _GRAVE}
     for words in said["WARNING"] + said["UNKNOWN"]:
         context.progress(f"EKS warns of taking {name} back to Kubernetes {wanted}: {words}")

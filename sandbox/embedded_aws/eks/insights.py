@@ -1,13 +1,21 @@
-"""EKS upgrade and rollback insights, computed from the cluster's node groups and add-ons."""
+"""EKS upgrade and rollback insights, computed from the cluster's node groups and add-ons, and from what its API server
+was asked for since it started (EKS: in 30 days).
+
+Source: EKS user guide, "Prepare for Kubernetes version upgrades and troubleshoot misconfigurations with cluster
+insights"; API, Insight.
+"""
 
 import hashlib
+from typing import Any
 
 from ministack.services import eks
 
+from ..supervisor_client import SupervisorError, supervisor
 from .nodegroups import MAXIMUM_SKEW
 from .records import EksRefusal, Record, Response, answer, cluster_of, minor, nodegroups_of, now
+from .versions import addon_versions
 
-_SEVERITY = ("PASSING", "WARNING", "ERROR")
+_SEVERITY = ("PASSING", "WARNING", "ERROR", "UNKNOWN")
 
 
 def list_insights(name: str, body: Record) -> Response:
@@ -58,15 +66,8 @@ def _insights(cluster: Record) -> list[Record]:
     found = [
         _kubelet_skew(cluster, upgrade),
         _kube_proxy_skew(cluster, upgrade),
-        _addon_health(cluster, upgrade),
-        _insight(
-            cluster,
-            "UPGRADE_READINESS",
-            f"Deprecated APIs removed in Kubernetes v{upgrade}",
-            upgrade,
-            {},
-            "No deprecated API usage detected within the last 30 days.",
-        ),
+        _addon_compatibility(cluster, upgrade),
+        _removed_apis(cluster, upgrade),
     ]
     previous = (cluster.get("_last_upgrade") or {}).get("from")
     if previous:
@@ -75,9 +76,17 @@ def _insights(cluster: Record) -> list[Record]:
 
 
 def _insight(
-    cluster: Record, category: str, title: str, version: str, resources: dict[str, str], reason: str
+    cluster: Record,
+    category: str,
+    title: str,
+    version: str,
+    resources: dict[str, str],
+    reason: str,
+    *,
+    status: str = "",
+    details: dict[str, Any] | None = None,
 ) -> Record:
-    status = max(resources.values(), key=_SEVERITY.index, default="PASSING")
+    status = status or max(resources.values(), key=_SEVERITY.index, default="PASSING")
     identifier = hashlib.sha256(f"{cluster['arn']}{category}{title}".encode()).hexdigest()
     refreshed = cluster.get("_insights_refreshed") or cluster["createdAt"]
     return {
@@ -94,7 +103,7 @@ def _insight(
         "resources": [
             {"insightStatus": {"status": found, "reason": reason}, "arn": arn} for arn, found in resources.items()
         ],
-        "categorySpecificSummary": {"deprecationDetails": [], "addonCompatibilityDetails": []},
+        "categorySpecificSummary": {"deprecationDetails": [], "addonCompatibilityDetails": []} | (details or {}),
     }
 
 
@@ -130,14 +139,57 @@ def _kube_proxy_skew(cluster: Record, target: str) -> Record:
     return _insight(cluster, "UPGRADE_READINESS", "kube-proxy version skew", target, worst, reason)
 
 
-def _addon_health(cluster: Record, target: str) -> Record:
-    unhealthy = {
-        addon["addonArn"]: "ERROR"
-        for key, addon in list(eks._addons.items())
-        if key.startswith(f"{cluster['name']}/") and addon["status"] not in ("ACTIVE", "CREATING", "UPDATING")
-    }
-    reason = "All installed EKS add-on versions are compatible." if not unhealthy else "Some add-ons are unhealthy."
-    return _insight(cluster, "UPGRADE_READINESS", "EKS add-on version compatibility", target, unhealthy, reason)
+def _addon_compatibility(cluster: Record, target: str) -> Record:
+    """An add-on that is unhealthy is an error; one whose version EKS does not offer for the next version a warning."""
+    statuses, details = {}, []
+    for key, addon in list(eks._addons.items()):
+        if not key.startswith(f"{cluster['name']}/"):
+            continue
+        fitting = addon_versions(addon["addonName"], target)
+        if addon["status"] not in ("ACTIVE", "CREATING", "UPDATING"):
+            statuses[addon["addonArn"]] = "ERROR"
+        elif addon["addonVersion"] not in fitting:
+            statuses[addon["addonArn"]] = "WARNING"
+            details.append({"name": addon["addonName"], "compatibleVersions": list(fitting)})
+    reason = "All installed EKS add-on versions are compatible."
+    if statuses:
+        reason = f"Some add-ons are unhealthy, or of a version that is not compatible with Kubernetes {target}."
+    title = "EKS add-on version compatibility"
+    return _insight(
+        cluster,
+        "UPGRADE_READINESS",
+        title,
+        target,
+        statuses,
+        reason,
+        details={"addonCompatibilityDetails": details},
+    )
+
+
+def _removed_apis(cluster: Record, target: str) -> Record:
+    """From what the API server says that it was asked for."""
+    title, status = f"Deprecated APIs removed in Kubernetes v{target}", "PASSING"
+    reason, details = "No deprecated API usage detected within the last 30 days.", []
+    client = supervisor()
+    try:
+        asked = client.get(f"/clusters/{cluster['name']}/deprecated-apis").get("apis", []) if client is not None else []
+    except SupervisorError as failure:
+        asked, status, reason = [], "UNKNOWN", f"The API server could not be asked: {failure}"
+    for api in asked:
+        if api["removed_release"] == target:
+            status, reason = "ERROR", "Deprecated API usage detected within last 30 days."
+            details.append(
+                {
+                    "usage": f"/apis/{api['group']}/{api['version']}/{api['resource']}",
+                    "replacedWith": "",
+                    "stopServingVersion": target,
+                    "startServingReplacementVersion": "",
+                    "clientStats": [],
+                }
+            )
+    return _insight(
+        cluster, "UPGRADE_READINESS", title, target, {}, reason, status=status, details={"deprecationDetails": details}
+    )
 
 
 def _rollback(cluster: Record, previous: str) -> Record:

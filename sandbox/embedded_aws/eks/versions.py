@@ -18,7 +18,9 @@ class KubernetesVersion:
     status: str
 
 
+# 1.37 is the sandbox's own, so that three upgrades in a row can be tried: EKS does not offer it yet.
 KUBERNETES_VERSIONS = (
+    KubernetesVersion("1.37", "1.37.2", "2026-11-01", "2028-01-01", "2029-01-01", "STANDARD_SUPPORT"),
     KubernetesVersion("1.36", "1.36.2", "2026-06-24", "2027-08-24", "2028-08-24", "STANDARD_SUPPORT"),
     KubernetesVersion("1.35", "1.35.4", "2026-01-27", "2027-03-27", "2028-03-27", "STANDARD_SUPPORT"),
     KubernetesVersion("1.34", "1.34.6", "2025-10-02", "2026-12-02", "2027-12-02", "STANDARD_SUPPORT"),
@@ -27,7 +29,14 @@ KUBERNETES_VERSIONS = (
 DEFAULT_VERSION = "1.35"
 SUPPORTED = tuple(known.version for known in KUBERNETES_VERSIONS)
 
-_COREDNS = {"1.36": "v1.13.2-eksbuild.3", "1.35": "v1.13.1-eksbuild.1", "1.34": "v1.12.4-eksbuild.1"}
+# The default of each version, the newest first; EKS offers the older ones for a newer Kubernetes, too.
+_COREDNS = {
+    "1.37": "v1.14.0-eksbuild.1",
+    "1.36": "v1.13.2-eksbuild.3",
+    "1.35": "v1.13.1-eksbuild.1",
+    "1.34": "v1.12.4-eksbuild.1",
+    "1.33": "v1.12.2-eksbuild.4",
+}
 _ADDONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vpc-cni": ("networking", ("v1.21.1-eksbuild.1", "v1.20.4-eksbuild.2", "v1.19.6-eksbuild.1")),
     "kube-proxy": ("networking", ()),
@@ -67,7 +76,8 @@ def addon_versions(addon: str, kubernetes_version: str) -> tuple[str, ...]:
         newest = minor(kubernetes_version)
         return tuple(f"v1.{newest - older}.{patch}-eksbuild.2" for older in range(4) for patch in (3, 1, 0))
     if addon == "coredns":
-        return (_COREDNS.get(kubernetes_version, "v1.12.2-eksbuild.4"), "v1.11.4-eksbuild.24")
+        newest = minor(kubernetes_version)
+        return (*(name for version, name in _COREDNS.items() if minor(version) <= newest), "v1.11.4-eksbuild.24")
     return _ADDONS[addon][1]
 
 

@@ -1,0 +1,1 @@
+"""The upgrade of a cluster's Kubernetes version: its verdict."""
