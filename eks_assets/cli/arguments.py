@@ -27,3 +27,12 @@ Wait = Annotated[
     float | None,
     typer.Option("--wait", min=0, help="Seconds to wait where another run holds the environment; 0 leaves at once."),
 ]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="NAME", help="The environment's name; asked for on a terminal.")
+]
+FromLedger = Annotated[
+    bool, typer.Option("--from-ledger", help="The environment's file is gone: its ledger says what it was.")
+]
+Region = Annotated[
+    str | None, typer.Option("--region", help="With --from-ledger: the environment's; by default your own setting.")
+]

@@ -23,9 +23,23 @@ def test_bootstrap_print_writes_template_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["--print", "--apply"]])
+@pytest.mark.parametrize("options", [[], ["--print", "--apply"], ["--apply", "--remove"]])
 def test_bootstrap_needs_one_of_print_and_apply(options: list[str]) -> None:
     """`bootstrap_stack` with neither or both of --print and --apply is refused."""
     result = CliRunner().invoke(app, ["bootstrap", "acme-prod", *options])
     assert isinstance(result.exception, ConfigError)
-    assert "exactly one of --print and --apply" in str(result.exception)
+    assert "exactly one of --print, --apply and --remove" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--apply", "--delete-ledger"], "go with --remove"),
+        (["--print", "--from-ledger"], "go with --remove"),
+        (["--remove", "--from-ledger"], "the file of acme-prod is there"),
+    ],
+)
+def test_options_of_a_removal_are_refused_elsewhere(options: list[str], words: str) -> None:
+    result = CliRunner().invoke(app, ["bootstrap", "acme-prod", *options])
+    assert isinstance(result.exception, ConfigError)
+    assert words in str(result.exception)

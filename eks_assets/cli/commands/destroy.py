@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eks_assets.cli.arguments import EnvironmentName, Json, Wait
+from eks_assets.cli.arguments import Confirm, EnvironmentName, FromLedger, Json, Region, Wait
+from eks_assets.cli.confirmation import check_name
 from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.cli.runs.captured_stderr import output_to
@@ -35,22 +35,11 @@ from resources.model.errors import ConfigError
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER
 
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would go and what would stay. Changes nothing.")]
-Confirm = Annotated[
-    str | None, typer.Option("--confirm", metavar="NAME", help="The environment's name; asked for on a terminal.")
-]
 DeleteData = Annotated[
     bool, typer.Option("--delete-data", help="Remove data as well: volumes, file systems, secrets, keys.")
 ]
 Removed = Annotated[
     bool, typer.Option("--removed", help="Only what was applied and the environment's files no longer have.")
-]
-
-
-FromLedger = Annotated[
-    bool, typer.Option("--from-ledger", help="The environment's file is gone: its ledger says what it was.")
-]
-Region = Annotated[
-    str | None, typer.Option("--region", help="With --from-ledger: the environment's; by default your own setting.")
 ]
 
 
@@ -108,7 +97,9 @@ def destroy(
     if plan:
         _show_plan(removal, json_output=json_output)
     refuse_protected(env, removal.scope)
-    _confirm(removal, confirm)
+    part = " --removed" if removed else ""
+    shown = f"eks-assets destroy {env.name}{part}{from_ledger_option(removal.from_ledger)} --plan"
+    check_name(env, confirm, f"{removal.what}{' with its data' if delete_data else ''}", shown, removal.command)
     console = Console(soft_wrap=True)
     context = open_environment(env, destroying=True)
     began = time.monotonic()
@@ -130,27 +121,6 @@ def _show_plan(removal: _Removal, *, json_output: bool) -> None:
         for line in report_lines(report):
             print_text(console, line)
     raise SystemExit(report.exit_code)
-
-
-def _confirm(removal: _Removal, confirm: str | None) -> None:
-    """Raises ConfigError where the environment's name is not given, or another."""
-    env, what = removal.env, removal.what
-    if confirm is None and sys.stdin.isatty():
-        data = " with its data" if removal.delete_data else ""
-        question = f"This removes {what}{data}. Type the environment's name to go on"
-        confirm = typer.prompt(question, default="", show_default=False)
-    if confirm is None:
-        raise ConfigError(
-            f"nothing was removed: the removal of {what} is not confirmed",
-            next_step=f"see what would go: eks-assets destroy {env.name}"
-            f"{' --removed' if removal.scope == 'removed' else ''}{from_ledger_option(removal.from_ledger)} --plan; "
-            f"then: {removal.command}",
-        )
-    if confirm != env.name:
-        raise ConfigError(
-            f"nothing was removed: {confirm!a} is not the environment's name",
-            next_step=f"to remove {what}, confirm it with the name {env.name}",
-        )
 
 
 def _run(removal: _Removal, console: Console, wait: float) -> TeardownResult:
