@@ -75,6 +75,8 @@ BOTTLEROCKET = {
     "amiFamily": "Bottlerocket",
     "releaseVersion": "1.50.0-0a1b2c3d",
     "maxPodsPerNode": 50,
+    "bottlerocket": {"enableAdminContainer": True, "settings": {"motd": "hello"}},
+    "ssh": {"allow": True, "publicKeyName": "mine"},
 }
 CONFIGS: dict[str, dict[str, Any]] = {
     "much": {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 _NODES = "managedNodeGroups.*"
 _CONTROLLER = "leave it out; the load balancer controller is a unit with a role of its own"
-_SSH = "leave it out; use a Session Manager session or kubectl debug"
-_SSH_FIELDS = ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath", "sourceSecurityGroupIds")
+_KEY = "import the key into EC2 (aws ec2 import-key-pair) and write its publicKeyName"
 _FAMILIES = (
     "allowed: AmazonLinux2023, Bottlerocket (AmazonLinux2 has ended, Ubuntu needs an image of its own, no chart has "
     "images for Windows)"
@@ -61,7 +60,6 @@ REFUSED: dict[str, str] = {
     "iam.serviceAccounts.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
     f"{_NODES}.privateNetworking": "leave it out; nodes are always in private subnets",
     f"{_NODES}.ami": "leave it out; EKS chooses the image (releaseVersion pins it)",
-    f"{_NODES}.bottlerocket": "leave it out; Bottlerocket starts with its defaults (labels and taints are the group's)",
     f"{_NODES}.amiFamily": _FAMILIES,
     f"{_NODES}.efaEnabled": "leave it out; Karpenter's nodes have EFA for pods that ask for vpc.amazonaws.com/efa",
     f"{_NODES}.disablePodIMDS": "leave it out; pods reach the metadata of no node",
@@ -76,9 +74,8 @@ REFUSED: dict[str, str] = {
     f"{_NODES}.instanceSelector": "write instanceTypes, or let Karpenter choose",
     f"{_NODES}.launchTemplate": "leave it out; the pipeline writes the launch template",
     f"{_NODES}.outpostARN": "nodes on Outposts are not supported; leave it out",
-    **{
-        f"{_NODES}.ssh.{field}": _SSH for field in ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath")
-    },
+    f"{_NODES}.ssh.enableSsm": "leave it out; Session Manager reaches every node",
+    **{f"{_NODES}.ssh.{field}": _KEY for field in ("publicKey", "publicKeyPath")},
     **{
         f"{_NODES}.iam.withAddonPolicies.{policy}": "give the permissions to the service account that needs them: "
         "iam.podIdentityAssociations"
