@@ -27,7 +27,7 @@ _CHANGE_ACTIONS = """
 """
 _EMPOWERING_ACTIONS = "AttachRolePolicy PutRolePermissionsBoundary PutRolePolicy"
 _CHANGING_ACTIONS = "Attach* Create* Delete* Detach* PassRole Put* Set* Tag* Untag* Update*"
-_PASSED_TO = ("ec2", "eks", "eks-fargate-pods", "pods.eks", "vpc-flow-logs")
+_PASSED_TO = ("capabilities.eks", "ec2", "eks", "eks-fargate-pods", "pods.eks", "vpc-flow-logs")
 _LINKED_SERVICES = ("backup", "eks", "eks-fargate", "eks-nodegroup", "elasticfilesystem", "autoscaling", "spot")
 
 

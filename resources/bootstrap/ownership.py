@@ -24,6 +24,7 @@ from resources.config.names import (
 _SURE_LENGTH = 24
 # Units that have a stack, and those whose stack may hold roles; tests/bootstrap compares both with the units.
 UNITS_WITH_ROLES = (
+    "capabilities",
     "cluster",
     "daemon_addons",
     "external_dns_role",
@@ -42,6 +43,7 @@ UNITS_WITH_STACKS = (
     "deploy_requests",
     "efs",
     "hosted_zone",
+    "identity_providers",
     "notifications",
     "secrets",
     "security_groups",
@@ -76,7 +78,9 @@ def generated_names(stack: str) -> str:
 
 def own_roles(env: Environment) -> list[str]:
     """ARNs, some with `*`, of the roles in the environment's stacks, without those that a ClusterConfig names."""
-    names = [generated_names(env.stack_name(unit)) for unit in UNITS_WITH_ROLES]
+    # A template has only so much room: what few have is named for those alone.
+    units = [unit for unit in UNITS_WITH_ROLES if env.cluster.capabilities or unit != "capabilities"]
+    names = [generated_names(env.stack_name(unit)) for unit in units]
     names.append(f"KarpenterNodeRole-{env.cluster_name}")
     return [build_arn(env, "iam", f"role/{name}", region="") for name in dict.fromkeys(names)]
 
@@ -94,7 +98,8 @@ def own_requests(env: Environment) -> list[str]:
 
 def own_cluster(env: Environment) -> list[str]:
     """ARNs, with `*`, of the cluster and of what EKS keeps for it."""
-    parts = ("access-entry", "addon", "fargateprofile", "identityproviderconfig", "nodegroup", "podidentityassociation")
+    parts = ["access-entry", "addon", "fargateprofile", "identityproviderconfig", "nodegroup", "podidentityassociation"]
+    parts += ["capability"] if env.cluster.capabilities else []
     names = [f"cluster/{env.cluster_name}", *(f"{part}/{env.cluster_name}/*" for part in parts)]
     return [build_arn(env, "eks", name) for name in names]
 

@@ -287,9 +287,10 @@ def reading_statements(env: Environment) -> list[Document]:
 
 def _reading(env: Environment) -> list[Document]:
     """What exists in the account and in the cluster, and the charts, where they lie in the account's registry."""
-    images = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    pulls = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    images = f"arn:{env.partition}:ssm:{env.region}::parameter/aws/service"
     cluster_log = build_arn(env, "logs", f"log-group:/aws/eks/{env.cluster_name}/cluster")
-    mirror = [allow(["ecr:GetAuthorizationToken"]), allow(images, build_arn(env, "ecr", "repository/*"))]
+    mirror = [allow(["ecr:GetAuthorizationToken"]), allow(pulls, build_arn(env, "ecr", "repository/*"))]
     return [
         allow(["eks:AccessKubernetesApi", "eks:Describe*", "eks:List*"], own_cluster(env)),
         # Before an upgrade EKS is asked to look at the cluster again: that changes nothing of it.
@@ -298,7 +299,7 @@ def _reading(env: Environment) -> list[Document]:
         allow(["logs:FilterLogEvents"], [cluster_log, f"{cluster_log}:*"]),
         allow(["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"]),
         # AWS's own parameters, which say what the newest images of nodes are.
-        allow(["ssm:GetParameter"], f"arn:{env.partition}:ssm:{env.region}::parameter/aws/service/eks/optimized-ami/*"),
+        allow(["ssm:GetParameter"], [f"{images}/{place}/*" for place in ("eks/optimized-ami", "bottlerocket")]),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], parameter_arns(env)),
         allow(["ssm:DescribeParameters"]),
         allow(["sts:GetCallerIdentity"]),

@@ -80,8 +80,8 @@ def _logs(env: Environment) -> list[Document]:
 
 def _eks(env: Environment) -> list[Document]:
     change = """
-        ActivateCertificateAuthority AssociateAccessPolicy Create* Delete* Describe* DisassociateAccessPolicy List*
-        TagResource UntagResource Update*
+        ActivateCertificateAuthority AssociateAccessPolicy AssociateIdentityProviderConfig Create* Delete* Describe*
+        DisassociateAccessPolicy DisassociateIdentityProviderConfig List* TagResource UntagResource Update*
     """
     # The service authorization reference names no resource for the first, and refusals name the cluster.
     new = {"aws:RequestedRegion": env.region, **sets_tag(env)}

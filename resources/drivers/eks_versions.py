@@ -1,6 +1,7 @@
 """Which versions of add-ons and node images EKS offers for a Kubernetes version.
 
-Source: EKS API, DescribeAddonVersions; EKS user guide, "Retrieve recommended Amazon Linux AMI IDs".
+Source: EKS API, DescribeAddonVersions; EKS user guide, "Retrieve recommended Amazon Linux AMI IDs",
+"Retrieve recommended Bottlerocket AMI IDs".
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from resources.model.change import Observed
 from resources.model.errors import AccessDenied, ConfigError
 from resources.model.specs import Lookup
 
-# Where AWS publishes the release of each image type, between the Kubernetes version and `recommended`.
+_AL2023 = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{variant}/recommended/release_version"
+_BOTTLEROCKET = "/aws/service/bottlerocket/aws-k8s-{version}{variant}/latest/image_version"
+# Where AWS publishes the newest release of each image type of a Kubernetes version.
 _IMAGES = {
-    "AL2023_x86_64_STANDARD": "amazon-linux-2023/x86_64/standard",
-    "AL2023_x86_64_NVIDIA": "amazon-linux-2023/x86_64/nvidia",
-    "AL2023_x86_64_NEURON": "amazon-linux-2023/x86_64/neuron",
-    "AL2023_ARM_64_STANDARD": "amazon-linux-2023/arm64/standard",
-    "AL2023_ARM_64_NVIDIA": "amazon-linux-2023/arm64/nvidia",
+    "AL2023_x86_64_STANDARD": (_AL2023, "x86_64/standard"),
+    "AL2023_x86_64_NVIDIA": (_AL2023, "x86_64/nvidia"),
+    "AL2023_x86_64_NEURON": (_AL2023, "x86_64/neuron"),
+    "AL2023_ARM_64_STANDARD": (_AL2023, "arm64/standard"),
+    "AL2023_ARM_64_NVIDIA": (_AL2023, "arm64/nvidia"),
+    "BOTTLEROCKET_x86_64": (_BOTTLEROCKET, "/x86_64"),
+    "BOTTLEROCKET_x86_64_NVIDIA": (_BOTTLEROCKET, "-nvidia/x86_64"),
+    "BOTTLEROCKET_ARM_64": (_BOTTLEROCKET, "/arm64"),
+    "BOTTLEROCKET_ARM_64_NVIDIA": (_BOTTLEROCKET, "-nvidia/arm64"),
 }
 
 
@@ -79,6 +86,7 @@ def _sort_key(version: str) -> tuple[int, ...]:
 
 
 def _release(context: Context, ami_type: str, kubernetes: str) -> str:
-    name = f"/aws/service/eks/optimized-ami/{kubernetes}/{_IMAGES[ami_type]}/recommended/release_version"
+    form, variant = _IMAGES[ami_type]
+    name = form.format(version=kubernetes, variant=variant)
     with aws_call(f"looking for the newest image {ami_type} of Kubernetes {kubernetes}"):
         return str(context.aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])

@@ -20,11 +20,11 @@ def _pages(operation: str, key: str, context: Context) -> Iterator[Any]:
 
 
 def _entries(declared: frozenset[str], context: Context) -> Iterator[Part]:
-    cluster = context.env.cluster_name
+    cluster, entered = context.env.cluster_name, _roles_of_capabilities(context)
     for principal in _pages("list_access_entries", "accessEntries", context):
         physical = f"{principal}|{cluster}"
         # EKS enters its own role, and that of each node group.
-        if physical not in declared and ":role/aws-service-role/" not in principal:
+        if physical not in declared and ":role/aws-service-role/" not in principal and principal not in entered:
             if principal.rpartition("/")[2] in declared and _type_of(principal, context) != "STANDARD":
                 continue
             yield "AWS::EKS::AccessEntry", physical, ()
@@ -34,6 +34,24 @@ def _type_of(principal: str, context: Context) -> str:
     client = context.aws.client("eks")
     answer = client.describe_access_entry(clusterName=context.env.cluster_name, principalArn=principal)
     return str(answer["accessEntry"].get("type", "STANDARD"))
+
+
+def _capabilities(_: frozenset[str], context: Context) -> Iterator[Part]:
+    for one in _pages("list_capabilities", "capabilities", context):
+        yield "AWS::EKS::Capability", one["arn"], (one["capabilityName"],)
+
+
+def _providers(_: frozenset[str], context: Context) -> Iterator[Part]:
+    for one in _pages("list_identity_provider_configs", "identityProviderConfigs", context):
+        yield "AWS::EKS::IdentityProviderConfig", f"{one['name']}|{context.env.cluster_name}|{one['type']}", ()
+
+
+def _roles_of_capabilities(context: Context) -> set[str]:
+    """EKS enters the role of each capability by itself."""
+    client, cluster = context.aws.client("eks"), context.env.cluster_name
+    names = [one["capabilityName"] for one in _pages("list_capabilities", "capabilities", context)]
+    answers = [client.describe_capability(clusterName=cluster, capabilityName=name) for name in names]
+    return {answer["capability"]["roleArn"] for answer in answers}
 
 
 def _associations(_: frozenset[str], context: Context) -> Iterator[Part]:
@@ -56,5 +74,7 @@ OF_CLUSTER: Mapping[str, Callable[[frozenset[str], Context], Iterator[Part]]] = 
     "pod identity associations": _associations,
     "node groups": _named("list_nodegroups", "nodegroups", "AWS::EKS::Nodegroup", "/"),
     "add-ons": _named("list_addons", "addons", "AWS::EKS::Addon", "|"),
+    "capabilities": _capabilities,
+    "identity providers": _providers,
     "Fargate profiles": _named("list_fargate_profiles", "fargateProfileNames", "AWS::EKS::FargateProfile", "|"),
 }

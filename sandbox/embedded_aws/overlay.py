@@ -16,7 +16,7 @@ from . import (
     stack_tags,
 )
 from .cloudformation import delete, early_validation, engine, guards, replacement, resource_graph, retry
-from .cloudformation.types import deletions, ec2, eks, eks_access, hosted_zones, iam, logs, s3, secrets
+from .cloudformation.types import deletions, ec2, eks, eks_access, eks_extensions, hosted_zones, iam, logs, s3, secrets
 from .cloudtrail import install as cloudtrail
 from .drift import readers as drift_readers
 from .drift import reversal as drift_reversal
@@ -46,6 +46,7 @@ def install() -> None:
     ec2.install()
     eks.install()
     eks_access.install()
+    eks_extensions.install()
     iam.install()
     logs.install()
     s3.install()

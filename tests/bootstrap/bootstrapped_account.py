@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +29,7 @@ from resources.model.specs import Parameter, Stack
 from tests.bootstrap.policy_evaluation import Ask
 from tests.helpers.embedded_aws_server import Aws as Server
 from tests.helpers.embedded_aws_server import wait_for
+from tests.helpers.published import configured
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ class Account:
 
 
 @contextmanager
-def bootstrapped(name: str, folder: Path) -> Iterator[Account]:
-    published = load_environment(name)
+def bootstrapped(name: str, folder: Path, **fields: Any) -> Iterator[Account]:
+    """The account of a published environment; `fields`: others of its ClusterConfig."""
+    published = configured(load_environment(name), **fields)
     # The account that the pipeline runs in is another one than the emulation has.
     env = published.model_copy(update={"roles": published.roles.model_copy(update={"pipeline": None})})
     asked = folder / "decisions"

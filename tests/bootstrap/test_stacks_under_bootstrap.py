@@ -51,6 +51,40 @@ def test_stacks_are_made_and_deleted_under_the_roles_of_bootstrap(name: str, lif
     assert set(decide(env, asks, documents(statements))) == {"Allow"}
 
 
+EXTENSIONS = {
+    "identityProviders": [
+        {"name": "people", "type": "oidc", "issuerURL": "https://people.example.com", "clientID": "cluster"}
+    ],
+    "capabilities": [
+        {"name": "ack", "type": "ACK", "attachPolicyARNs": ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]},
+        {
+            "name": "kro",
+            "type": "KRO",
+            "accessPolicies": [
+                {
+                    "policyARN": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+                    "accessScope": {"type": "cluster"},
+                }
+            ],
+        },
+    ],
+}
+
+
+def test_what_extends_a_cluster_is_made_and_deleted_under_the_roles_of_bootstrap(tmp_path: Path) -> None:
+    """Identity providers and capabilities, which no published environment has."""
+    with bootstrapped("acme-dev", tmp_path, **EXTENSIONS) as account:
+        made = make_stacks(account)
+        eks = account.administrator().aws.client("eks")
+        listed = eks.list_capabilities(clusterName=account.env.cluster_name)["capabilities"]
+        assert sorted(one["type"] for one in listed) == ["ACK", "KRO"]
+        (provider,) = eks.list_identity_provider_configs(clusterName=account.env.cluster_name)[
+            "identityProviderConfigs"
+        ]
+        assert provider == {"type": "oidc", "name": "people"}
+        delete_stacks(account, made)
+
+
 def spare_rights(life: Life) -> set[str]:
     """The actions of the statements that are the only ones to allow none of all that was asked."""
     statements = [s for s in life.statements if s["Effect"] == "Allow"]

@@ -15,6 +15,7 @@ from tests.helpers.published import IDENTITY, configured, joined
 
 ROLE = "arn:aws:iam::000000000000:role/mine"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+RESOURCES = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 RESERVED = "arn:aws:resource-groups:us-west-2:000000000000:group/reserved"
 METADATA = {"name": "demo-sandbox-cluster", "region": "us-west-2", "rollbackConfig": {"timeoutMinutes": 240}}
 LOGGING = {"clusterLogging": {"enableTypes": ["all"], "logRetentionInDays": 30}}
@@ -75,6 +76,25 @@ BOTTLEROCKET = {
     "amiFamily": "Bottlerocket",
     "releaseVersion": "1.50.0-0a1b2c3d",
     "maxPodsPerNode": 50,
+    "bottlerocket": {"enableAdminContainer": True, "settings": {"motd": "hello"}},
+    "ssh": {"allow": True, "publicKeyName": "mine"},
+}
+PROVIDER = {
+    "name": "people",
+    "type": "oidc",
+    "issuerURL": "https://people.example.com/pool",
+    "clientID": "cluster",
+    "usernameClaim": "email",
+    "groupsPrefix": "oidc:",
+    "requiredClaims": {"aud": "cluster"},
+    "tags": {"a": "b"},
+}
+CAPABILITY = {
+    "name": "ack",
+    "type": "ACK",
+    "attachPolicyARNs": [POLICY],
+    "accessPolicies": [{"policyARN": RESOURCES, "accessScope": {"type": "cluster"}}],
+    "tags": {"a": "b"},
 }
 CONFIGS: dict[str, dict[str, Any]] = {
     "much": {
@@ -98,6 +118,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
         ],
     },
     "newer": {
+        "identityProviders": [PROVIDER],
+        "capabilities": [CAPABILITY, CAPABILITY | {"name": "kro", "type": "KRO"}],
         "controlPlaneScalingConfig": {"tier": "tier-xl"},
         "kubeAPIServerConfig": {"eventTTL": "1h", "serviceNodePortRange": {"minPort": 30000, "maxPort": 31000}},
         "kubeSchedulerConfig": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from eks_assets.units.cluster.cluster import cluster, control_plane_subnets
 from eks_assets.units.cluster.identity import identity
 from eks_assets.units.cluster.node_groups import node_groups
 from eks_assets.units.cluster.pod_addons import pod_addons
+from eks_assets.units.cluster.version_lookup import version_lookup
 from resources.config.environment import Environment
 from resources.model.specs import Stack
 from tests.helpers.published import (
@@ -18,6 +20,7 @@ from tests.helpers.published import (
     EXTERNAL_DNS,
     GROUPS,
     NO_CLUSTER,
+    NODE_RELEASE,
     ROLES,
     VPC,
     configured,
@@ -141,10 +144,95 @@ def test_bottlerocket_has_its_images_and_second_device(sandbox_env: Environment,
     assert disk["DeviceName"] == "/dev/xvdb"
 
 
-def test_bottlerocket_names_its_release(sandbox_env: Environment) -> None:
-    """The newest one is not looked up."""
-    with pytest.raises(ValidationError, match="aws ssm get-parameter"):
-        group(sandbox_env, amiFamily="Bottlerocket")
+def test_bottlerocket_takes_the_newest_release(sandbox_env: Environment) -> None:
+    """AWS is asked for it, as for the images of Amazon Linux."""
+    made = group(sandbox_env, amiFamily="Bottlerocket")
+    assert (made["Version"], made["ReleaseVersion"]) == ("1.34", NODE_RELEASE)
+    env = configured(sandbox_env, managedNodeGroups=[{"name": "system", "amiFamily": "Bottlerocket"}])
+    assert version_lookup(env).query["images"] == "BOTTLEROCKET_x86_64"
+
+
+def test_bottlerocket_settings_are_toml_in_user_data(sandbox_env: Environment) -> None:
+    """Tables and values as its settings have them, with those that the group has fields for."""
+    own = {"motd": 'Hello, "you"', "kernel": {"sysctl": {"vm.max_map_count": "262144"}}, "ntp": {"time-servers": ["a"]}}
+    fields = {"bottlerocket": {"enableAdminContainer": True, "settings": own}, "maxPodsPerNode": 50}
+    text = launch(sandbox_env, amiFamily="Bottlerocket", **fields)["UserData"]["Fn::Base64"]
+    assert tomllib.loads(text) == {
+        "settings": {**own, "host-containers": {"admin": {"enabled": True}}, "kubernetes": {"max-pods": 50}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"bottlerocket": {"settings": {"motd": "x"}}}, "allowed: with amiFamily: Bottlerocket"),
+        (
+            {"amiFamily": "Bottlerocket", "bottlerocket": {"settings": {"kubernetes": {"max-pods": 5}}}},
+            "allowed: maxPodsPerNode",
+        ),
+        (
+            {"amiFamily": "Bottlerocket", "bottlerocket": {"settings": {"kubernetes": {"cluster-name": "x"}}}},
+            "which EKS sets",
+        ),
+        (
+            {
+                "amiFamily": "Bottlerocket",
+                "bottlerocket": {"enableAdminContainer": False},
+                "ssh": {"allow": True, "publicKeyName": "mine"},
+            },
+            "without the admin container",
+        ),
+        ({"ssh": {"allow": True}}, "allowed: publicKeyName"),
+        ({"ssh": {"sourceSecurityGroupIds": ["sg-0a"]}}, "allowed: with allow: true"),
+        (
+            {
+                "ssh": {"allow": True, "publicKeyName": "mine"},
+                "securityGroups": {"attachIDs": ["sg-0a", "sg-0b", "sg-0c"]},
+            },
+            "two of them",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(sandbox_env: Environment, fields: dict[str, Any], words: str) -> None:
+    """Without effect, set by somebody else, or too much for EC2."""
+    with pytest.raises(ValidationError, match=words):
+        group(sandbox_env, **fields)
+
+
+@pytest.mark.parametrize(
+    ("sources", "origins"),
+    [
+        ([], [{"CidrIp": {"Ref": "VpcCidr"}}]),
+        (["sg-0a", "sg-0b"], [{"SourceSecurityGroupId": "sg-0a"}, {"SourceSecurityGroupId": "sg-0b"}]),
+    ],
+)
+def test_ssh_has_a_key_and_a_rule(sandbox_env: Environment, sources: list[str], origins: list[dict[str, Any]]) -> None:
+    """The key pair in the launch template; port 22 for the VPC, or for the security groups that are named."""
+    ssh = {"allow": True, "publicKeyName": "mine", "sourceSecurityGroupIds": sources}
+    spec = nodes(sandbox_env, ssh=ssh)
+    (made,) = properties_of(spec, "EC2::SecurityGroup")
+    rules = made["SecurityGroupIngress"]
+    assert [{k: rule[k] for k in rule if k in ("CidrIp", "SourceSecurityGroupId")} for rule in rules] == origins
+    assert {(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules} == {("tcp", 22, 22)}
+    (template,) = properties_of(spec, "EC2::LaunchTemplate")
+    data = template["LaunchTemplateData"]
+    assert (data["KeyName"], data["SecurityGroupIds"][-1]) == ("mine", {"Fn::GetAtt": ["SshSystem", "GroupId"]})
+    assert (spec.parameters["VpcId"], spec.parameters["VpcCidr"]) == ("vpc-1", "10.0.0.0/16")
+
+
+def test_key_pair_alone_opens_no_port(sandbox_env: Environment) -> None:
+    """`allow: false`, or not a word of it."""
+    spec = nodes(sandbox_env, ssh={"publicKeyName": "mine"})
+    (template,) = properties_of(spec, "EC2::LaunchTemplate")
+    assert template["LaunchTemplateData"]["KeyName"] == "mine"
+    assert properties_of(spec, "EC2::SecurityGroup") == []
+
+
+def test_people_log_in_to_the_admin_container(sandbox_env: Environment) -> None:
+    """Bottlerocket has no shell of its own, and the container is off by itself."""
+    ssh = {"allow": True, "publicKeyName": "mine"}
+    text = launch(sandbox_env, amiFamily="Bottlerocket", ssh=ssh)["UserData"]["Fn::Base64"]
+    assert tomllib.loads(text) == {"settings": {"host-containers": {"admin": {"enabled": True}}}}
 
 
 def test_repair_has_thresholds_and_overrides(sandbox_env: Environment) -> None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Base64, Ref, Tags, ec2
+from troposphere import Base64, GetAtt, Ref, Tags, ec2
 
+from resources.config.eksctl.bottlerocket import Bottlerocket, bottlerocket_toml
 from resources.config.eksctl.node_settings import AdditionalVolume, CapacityReservation
 from resources.config.eksctl.nodes import ManagedNodeGroup
-from resources.config.environment import Environment
+from resources.config.environment import Environment, merge_mappings
 
 
 def launch_template(
-    env: Environment, title: str, group: ManagedNodeGroup, security_groups: list[Ref]
+    env: Environment, title: str, group: ManagedNodeGroup, security_groups: list[Ref | GetAtt]
 ) -> ec2.LaunchTemplate:
     """Encrypted gp3 volumes, IMDSv2 that pods cannot reach (one hop), the security groups, the reservation.
 
@@ -43,20 +44,32 @@ def launch_template(
         data.Monitoring = ec2.Monitoring(Enabled=True)
     if group.placement is not None:
         data.Placement = ec2.Placement(GroupName=group.placement.group_name)
-    if group.max_pods_per_node is not None:
-        data.UserData = Base64(_user_data(group.ami_family, group.max_pods_per_node))
+    if group.ssh.public_key_name:
+        data.KeyName = group.ssh.public_key_name
+    if user_data := _bottlerocket(group) if group.ami_family == "Bottlerocket" else _node_config(group):
+        data.UserData = Base64(user_data)
     return ec2.LaunchTemplate(title, LaunchTemplateData=data)
 
 
-def _user_data(ami_family: str, max_pods: int) -> str:
-    """What EKS merges into the user data that it writes: TOML for Bottlerocket, else a NodeConfig of nodeadm.
+def _bottlerocket(group: ManagedNodeGroup) -> str:
+    """The group's settings as TOML, which EKS merges into those that it writes."""
+    own = group.bottlerocket or Bottlerocket()
+    # Who logs in does so in the admin container.
+    admin = own.enable_admin_container if own.enable_admin_container is not None else group.ssh.allow or None
+    fields: dict[str, Any] = {} if admin is None else {"host-containers": {"admin": {"enabled": admin}}}
+    if group.max_pods_per_node is not None:
+        fields["kubernetes"] = {"max-pods": group.max_pods_per_node}
+    return bottlerocket_toml(merge_mappings(own.settings, fields))
+
+
+def _node_config(group: ManagedNodeGroup) -> str:
+    """A NodeConfig of nodeadm, which EKS merges into the one that it writes; empty where the group says nothing.
 
     Source: EKS user guide, "Customize managed nodes with launch templates"."""
-    if ami_family == "Bottlerocket":
-        return f"[settings.kubernetes]\nmax-pods = {max_pods}\n"
-    config = (
-        f"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {{kubelet: {{config: {{maxPods: {max_pods}}}}}}}"
-    )
+    if group.max_pods_per_node is None:
+        return ""
+    spec = f"{{kubelet: {{config: {{maxPods: {group.max_pods_per_node}}}}}}}"
+    config = f"apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {spec}"
     part = f"--//\nContent-Type: application/node.eks.aws\n\n---\n{config}\n"
     return f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="//"\n\n{part}\n--//--\n'
 

@@ -8,6 +8,7 @@ from typing import Any
 from troposphere import Output, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
+from eks_assets.units.cluster._access_policies import access_policies
 from eks_assets.units.cluster._pod_roles import short_digest
 from eks_assets.units.cluster.cluster import ClusterOutputs
 from eks_assets.units.cluster.karpenter_stack import KarpenterOutputs
@@ -70,14 +71,5 @@ def _resource(env: Environment, entry: AccessEntry, cluster_name: Ref) -> eks.Ac
         properties["Username"] = entry.kubernetes_username
     # One that has none says so: CloudFormation takes away only what a template speaks of.
     if entry.type == "STANDARD":
-        properties["AccessPolicies"] = [
-            eks.AccessPolicy(
-                PolicyArn=f"arn:{env.partition}:{policy.policy_arn.split(':', 2)[2]}",
-                AccessScope=eks.AccessScope(
-                    Type=policy.access_scope.type,
-                    **({"Namespaces": list(policy.access_scope.namespaces)} if policy.access_scope.namespaces else {}),
-                ),
-            )
-            for policy in entry.access_policies
-        ]
+        properties["AccessPolicies"] = access_policies(env, entry.access_policies)
     return eks.AccessEntry(title, **properties)

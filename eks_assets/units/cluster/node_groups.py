@@ -69,7 +69,7 @@ def node_groups(
     template = Template(Description=f"Managed node groups of {env.cluster_name}")
     cluster_name = text_parameter(template, "ClusterName", "Name of the EKS cluster")
     subnets = list_parameter(template, "SubnetIds", "Private subnets, in the order of their zones")
-    attached_groups = [
+    attached_groups: list[Ref | GetAtt] = [
         text_parameter(template, "ClusterSecurityGroupId", "Nodes, control plane and pods to each other"),
         text_parameter(template, "NodeSecurityGroupId", "Load balancers to pods and node ports"),
     ]
@@ -78,7 +78,8 @@ def node_groups(
         title = "".join(part.capitalize() for part in group.name.replace("_", "-").split("-"))
         own = group.iam.attach_policy_arns
         group_role = template.add_resource(_role(env, f"Role{title}", *own)) if own else role
-        launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached_groups))
+        attached = [*attached_groups, *_ssh_groups(template, f"Ssh{title}", group)]
+        launch = template.add_resource(launch_template(env, f"Launch{title}", group, attached))
         added = () if group.subnets or group.availability_zones else control_plane.zones_besides(vpc.zones)
         properties = _properties(env, group, versions, launch) | {
             "NodegroupName": group_name(group, added),
@@ -95,6 +96,7 @@ def node_groups(
             "SubnetIds": ",".join(env.cluster.vpc.subnets.private_ids or vpc.private_subnet_ids),
             "ClusterSecurityGroupId": cluster.security_group_id,
             "NodeSecurityGroupId": security_groups.node_security_group_id,
+            **({"VpcId": vpc.vpc_id, "VpcCidr": vpc.cidr_block} if "VpcId" in template.parameters else {}),
         },
         tags=cluster_tags(env),
         may_replace=tuple(title for title in template.resources if title.startswith("Group")),
@@ -128,6 +130,28 @@ def _role(env: Environment, title: str, *more: str) -> Role:
     )
 
 
+def _ssh_groups(template: Template, title: str, group: ManagedNodeGroup) -> list[GetAtt]:
+    """The security group that lets people log in to the group's nodes, where the group says so: from the security
+    groups that it names, else from the VPC, as the nodes have no public addresses."""
+    if not group.ssh.allow:
+        return []
+    if "VpcId" not in template.parameters:
+        text_parameter(template, "VpcId", "The VPC of the nodes")
+        text_parameter(template, "VpcCidr", "The addresses of the VPC")
+    origins = [{"SourceSecurityGroupId": source} for source in group.ssh.source_security_group_ids]
+    rules = [
+        ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=22, ToPort=22, Description="SSH", **origin)
+        for origin in origins or [{"CidrIp": Ref("VpcCidr")}]
+    ]
+    made = ec2.SecurityGroup(
+        title,
+        GroupDescription=f"SSH to the nodes of {group.name}",
+        VpcId=Ref("VpcId"),
+        SecurityGroupIngress=rules,
+    )
+    return [GetAtt(template.add_resource(made), "GroupId")]
+
+
 def _properties(
     env: Environment, group: ManagedNodeGroup, versions: VersionOutputs, launch: ec2.LaunchTemplate
 ) -> dict[str, Any]:
@@ -144,14 +168,10 @@ def _properties(
         "UpdateConfig": _update_config(group),
     }
     # Without them nodes stay at the version and image they were created with.
-    if group.release_version:
-        properties["ReleaseVersion"] = group.release_version
-        if group.ami_family == "Bottlerocket":
-            # Its releases do not say of which Kubernetes they are.
-            properties["Version"] = env.kubernetes_version
-    else:
+    properties["ReleaseVersion"] = group.release_version or versions.of_nodes(group.ami_type)
+    if not group.release_version or group.ami_family == "Bottlerocket":
+        # Bottlerocket's releases do not say of which Kubernetes they are.
         properties["Version"] = env.kubernetes_version
-        properties["ReleaseVersion"] = versions.of_nodes(group.ami_type)
     if group.node_repair_config.enabled:
         properties["NodeRepairConfig"] = _repair(group.node_repair_config)
     if group.taints:

@@ -18,6 +18,7 @@ from resources.config.eksctl.addons import (
     with_defaults,
 )
 from resources.config.eksctl.base import ConfigModel, later_field
+from resources.config.eksctl.capabilities import Capability
 from resources.config.eksctl.control_plane import (
     ApiServerConfig,
     ControllerManagerConfig,
@@ -35,6 +36,7 @@ from resources.config.eksctl.iam import (
     PodIdentityAssociation,
     PodRole,
 )
+from resources.config.eksctl.identity_providers import IdentityProvider
 from resources.config.eksctl.labels import Tags
 from resources.config.eksctl.node_policies import with_node_policies
 from resources.config.eksctl.nodes import (
@@ -197,6 +199,9 @@ class ClusterConfig(ConfigModel):
     kube_api_server_config: ApiServerConfig | None = later_field(None, alias="kubeAPIServerConfig")
     kube_scheduler_config: SchedulerConfig | None = later_field(None)
     kube_controller_manager_config: ControllerManagerConfig | None = later_field(None)
+    # A cluster has one at a time.
+    identity_providers: tuple[IdentityProvider, ...] = later_field((), max_length=1)
+    capabilities: tuple[Capability, ...] = later_field(())
 
     @property
     def pod_identity_associations(self) -> tuple[PodIdentityAssociation, ...]:
@@ -242,6 +247,7 @@ class ClusterConfig(ConfigModel):
             *(addon.service_account_role_arn for addon in self.addons),
             *(profile.pod_execution_role_arn for profile in self.fargate_profiles),
             *(role.role_arn for role in self._pod_roles),
+            *(capability.role_arn for capability in self.capabilities),
             self.auto_mode_config.node_role_arn,
         ]
         return tuple(sorted({arn for arn in named if arn and _ROLE_ARN.fullmatch(arn)}))
@@ -258,7 +264,8 @@ class ClusterConfig(ConfigModel):
         """The ARNs, sorted, of the permissions boundaries that the ClusterConfig names for its new roles."""
         of_pods = [role.permissions_boundary_arn for role in self._pod_roles]
         of_accounts = [account.permissions_boundary for account in self.iam.service_accounts]
-        return tuple(sorted({arn for arn in (*of_pods, *of_accounts) if arn}))
+        of_capabilities = [capability.permissions_boundary for capability in self.capabilities]
+        return tuple(sorted({arn for arn in (*of_pods, *of_accounts, *of_capabilities) if arn}))
 
     @property
     def _pod_roles(self) -> list[PodRole]:
@@ -271,6 +278,8 @@ class ClusterConfig(ConfigModel):
         self._unique("addons", [_as_in_ids(addon.name) for addon in self.declared_addons])
         self._unique("fargateProfiles", [_as_in_ids(profile.name) for profile in self.fargate_profiles])
         self._unique("access entries and identity mappings", [e.principal_arn for e in self.access_entries])
+        self._unique("capabilities", [capability.name for capability in self.capabilities])
+        self._unique("types of capabilities", [capability.type for capability in self.capabilities])
         accounts = [(a.namespace, a.service_account_name) for a in self.iam.pod_identity_associations]
         self._unique("iam.podIdentityAssociations", ["/".join(account) for account in accounts])
         names = [f"{a.metadata.namespace}/{a.metadata.name}" for a in self.iam.service_accounts]

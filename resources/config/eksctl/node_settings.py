@@ -114,10 +114,24 @@ class CapacityReservation(ConfigModel):
 
 
 class Ssh(ConfigModel):
-    """What may be said of SSH to nodes: that there is none. Session Manager reaches every node."""
+    """How people log in to nodes beside Session Manager, which reaches every node. `public_key_name`: a key pair that
+    exists in EC2; `allow` opens port 22 to the VPC, and to `source_security_group_ids` alone where there are any."""
 
-    allow: Literal[False] = False
+    allow: bool = False
+    public_key_name: str | None = later_field(
+        None, pattern=r"^[ -~]{1,255}$", description="the name of a key pair of EC2"
+    )
+    source_security_group_ids: tuple[SecurityGroupId, ...] = later_field((), alias="sourceSecurityGroupIds")
     enable_ssm: Literal[True] = True
+
+    @model_validator(mode="after")
+    def _somebody_gets_in(self) -> Self:
+        if self.allow and not self.public_key_name:
+            command = "aws ec2 import-key-pair --key-name NAME --public-key-material fileb://KEY.pub"
+            raise ValueError(f"allows SSH and names no key; allowed: publicKeyName, a key pair of EC2 ({command})")
+        if self.source_security_group_ids and not self.allow:
+            raise ValueError("has sourceSecurityGroupIds, which have no effect; allowed: with allow: true")
+        return self
 
 
 class Placement(ConfigModel):

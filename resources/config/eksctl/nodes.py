@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from resources.config import aws_catalog
 from resources.config.eksctl.base import ConfigModel, later_field
+from resources.config.eksctl.bottlerocket import Bottlerocket
 from resources.config.eksctl.labels import MOST_TAINTS, Labels, NodeLabels, Tags
 from resources.config.eksctl.node_settings import (
     AdditionalVolume,
@@ -75,6 +76,7 @@ class ManagedNodeGroup(ConfigModel):
     additional_volumes: tuple[AdditionalVolume, ...] = later_field(())
     enable_detailed_monitoring: bool = later_field(False)
     security_groups: NodeSecurityGroups = later_field(NodeSecurityGroups())
+    bottlerocket: Bottlerocket | None = later_field(None)
     # What every node has, and what none has: said in words, it changes nothing.
     disable_pod_imds: Literal[True] = later_field(True)
     efa_enabled: Literal[False] = later_field(False)
@@ -118,11 +120,23 @@ class ManagedNodeGroup(ConfigModel):
         return aws_catalog.accelerator_of(self.types[0]) == "nvidia"
 
     @model_validator(mode="after")
-    def _bottlerocket_is_pinned(self) -> Self:
-        if self.ami_family == "Bottlerocket" and not self.release_version:
-            path = "/aws/service/bottlerocket/aws-k8s-VERSION/x86_64/latest/image_version"
-            allowed = f"with one (aws ssm get-parameter --name {path})"
-            raise ValueError(f"has amiFamily Bottlerocket and no releaseVersion; allowed: {allowed}")
+    def _people_find_a_shell(self) -> Self:
+        if self.ssh.allow and self.bottlerocket and self.bottlerocket.enable_admin_container is False:
+            raise ValueError("allows SSH without the admin container, which answers it; allowed: one of them")
+        return self
+
+    @field_validator("bottlerocket")
+    @classmethod
+    def _of_its_image(cls, value: Bottlerocket | None, info: ValidationInfo) -> Bottlerocket | None:
+        if value is not None and info.data.get("ami_family") == "AmazonLinux2023":
+            raise ValueError("is for nodes of Bottlerocket; allowed: with amiFamily: Bottlerocket")
+        return value
+
+    @model_validator(mode="after")
+    def _five_groups_at_most(self) -> Self:
+        # EC2's limit: the cluster's, the environment's, that of SSH, and these.
+        if self.ssh.allow and len(self.security_groups.attach_ids) > 2:
+            raise ValueError("has three securityGroups.attachIDs and SSH; allowed: two of them, or no SSH")
         return self
 
     @field_validator("additional_volumes")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 _NODES = "managedNodeGroups.*"
 _CONTROLLER = "leave it out; the load balancer controller is a unit with a role of its own"
-_SSH = "leave it out; use a Session Manager session or kubectl debug"
-_SSH_FIELDS = ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath", "sourceSecurityGroupIds")
+_KEY = "import the key into EC2 (aws ec2 import-key-pair) and write its publicKeyName"
 _FAMILIES = (
     "allowed: AmazonLinux2023, Bottlerocket (AmazonLinux2 has ended, Ubuntu needs an image of its own, no chart has "
     "images for Windows)"
@@ -32,8 +31,7 @@ REFUSED: dict[str, str] = {
     "gitops": "leave it out; Argo CD is installed by the pipeline (products_purchased in the environment file)",
     "privateCluster": "write vpc.clusterEndpoints and, in the environment file, network.create.endpoints",
     "karpenter": "leave it out; Karpenter is a unit (karpenter_version in the environment file)",
-    "capabilities": "leave it out; Argo CD and controllers are installed by the pipeline",
-    "identityProviders": "write accessConfig.accessEntries for IAM identities",
+    "capabilities.*.configuration": "leave it out; Argo CD is installed by the pipeline, and others have none",
     "remoteNetworkConfig": "hybrid nodes are not supported; leave it out",
     "vpc.hostnameType": "leave it out; nodes keep the name that EC2 gives them",
     "vpc.cidr": "write it under network.create.cidr in the environment file",
@@ -61,7 +59,6 @@ REFUSED: dict[str, str] = {
     "iam.serviceAccounts.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
     f"{_NODES}.privateNetworking": "leave it out; nodes are always in private subnets",
     f"{_NODES}.ami": "leave it out; EKS chooses the image (releaseVersion pins it)",
-    f"{_NODES}.bottlerocket": "leave it out; Bottlerocket starts with its defaults (labels and taints are the group's)",
     f"{_NODES}.amiFamily": _FAMILIES,
     f"{_NODES}.efaEnabled": "leave it out; Karpenter's nodes have EFA for pods that ask for vpc.amazonaws.com/efa",
     f"{_NODES}.disablePodIMDS": "leave it out; pods reach the metadata of no node",
@@ -76,9 +73,8 @@ REFUSED: dict[str, str] = {
     f"{_NODES}.instanceSelector": "write instanceTypes, or let Karpenter choose",
     f"{_NODES}.launchTemplate": "leave it out; the pipeline writes the launch template",
     f"{_NODES}.outpostARN": "nodes on Outposts are not supported; leave it out",
-    **{
-        f"{_NODES}.ssh.{field}": _SSH for field in ("allow", "enableSsm", "publicKey", "publicKeyName", "publicKeyPath")
-    },
+    f"{_NODES}.ssh.enableSsm": "leave it out; Session Manager reaches every node",
+    **{f"{_NODES}.ssh.{field}": _KEY for field in ("publicKey", "publicKeyPath")},
     **{
         f"{_NODES}.iam.withAddonPolicies.{policy}": "give the permissions to the service account that needs them: "
         "iam.podIdentityAssociations"

@@ -121,6 +121,8 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::EKS::Addon": ("AddonName", "ClusterName", "NamespaceConfig"),
     "AWS::EKS::AccessEntry": ("ClusterName", "PrincipalArn", "Type"),
     "AWS::EKS::PodIdentityAssociation": ("ClusterName", "Namespace", "ServiceAccount"),
+    "AWS::EKS::Capability": ("CapabilityName", "ClusterName", "Type"),
+    "AWS::EKS::IdentityProviderConfig": ("ClusterName", "IdentityProviderConfigName", "Oidc", "Type"),
     "AWS::EKS::FargateProfile": (
         "ClusterName",
         "FargateProfileName",

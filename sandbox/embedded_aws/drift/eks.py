@@ -134,6 +134,15 @@ def _read_fargate_profile(physical_id: str, props: Properties) -> Properties | N
     return {**pascal(plain), "Tags": dict(profile.get("tags") or {})}
 
 
+def _read_capability(_physical_id: str, props: Properties) -> Properties | None:
+    cluster = eks._clusters.get(props.get("ClusterName", "")) or {}
+    capability = (cluster.get("_capabilities") or {}).get(props.get("CapabilityName"))
+    if capability is None:
+        return None
+    plain = {key: value for key, value in capability.items() if key != "tags"}
+    return {**pascal(plain), "Tags": dict(capability.get("tags") or {})}
+
+
 # Per type, its reader and the properties it reads.
 EKS_READERS: dict[str, tuple[Callable[[str, Properties], Properties | None], tuple[str, ...]]] = {
     "AWS::EKS::Cluster": (_read_cluster, _CLUSTER_PROPERTIES),
@@ -146,6 +155,10 @@ EKS_READERS: dict[str, tuple[Callable[[str, Properties], Properties | None], tup
     "AWS::EKS::PodIdentityAssociation": (
         _read_pod_identity,
         ("Namespace", "ServiceAccount", "RoleArn", "TargetRoleArn", "DisableSessionTags", "Tags"),
+    ),
+    "AWS::EKS::Capability": (
+        _read_capability,
+        ("CapabilityName", "Type", "RoleArn", "DeletePropagationPolicy", "Tags"),
     ),
     "AWS::EKS::FargateProfile": (
         _read_fargate_profile,

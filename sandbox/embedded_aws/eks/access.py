@@ -25,6 +25,8 @@ ACCESS_POLICIES = (
     "AmazonEKSEditPolicy",
     "AmazonEKSViewPolicy",
     "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSACKPolicy",
+    "AmazonEKSKROPolicy",
     "AmazonEKSAutoNodePolicy",
     "AmazonEKSNetworkingPolicy",
     "AmazonEKSBlockStoragePolicy",

@@ -7,8 +7,20 @@ from typing import Any
 
 from ministack.services import eks
 
-from . import access, addons, cluster_updates, clusters, fargate, insights, nodegroups, reach, updates, versions
-from .records import EksRefusal, Record, Response, answer, cluster_of
+from . import (
+    access,
+    addons,
+    capabilities,
+    cluster_updates,
+    clusters,
+    fargate,
+    insights,
+    nodegroups,
+    reach,
+    updates,
+    versions,
+)
+from .records import EksRefusal, Record, Response
 
 # An operation: path parts, JSON body and query parameters in, response out.
 Operation = Callable[[list[str], Record, Record], Response]
@@ -20,11 +32,7 @@ _NODEGROUP = _CLUSTER + r"/node-groups/([A-Za-z0-9_-]+)"
 _ADDON = _CLUSTER + r"/addons/([A-Za-z0-9_.-]+)"
 _UPDATE = _CLUSTER + r"/updates/([A-Za-z0-9-]+)"
 _FARGATE = _CLUSTER + r"/fargate-profiles"
-
-
-def _list_capabilities(path: list[str], _body: Record, _query: Record) -> Response:
-    cluster_of(path[0])
-    return answer({"capabilities": []})
+_CAPABILITY = _CLUSTER + r"/capabilities/([A-Za-z0-9_-]+)"
 
 
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
@@ -45,7 +53,10 @@ ROUTES: tuple[tuple[str, str, Operation], ...] = (
     ("GET", _FARGATE, lambda p, b, q: fargate.list_profiles(p[0])),
     ("GET", _FARGATE + "/([A-Za-z0-9_-]+)", lambda p, b, q: fargate.describe_profile(p[0], p[1])),
     ("DELETE", _FARGATE + "/([A-Za-z0-9_-]+)", lambda p, b, q: fargate.delete_profile(p[0], p[1])),
-    ("GET", _CLUSTER + "/capabilities", _list_capabilities),
+    ("GET", _CLUSTER + "/capabilities", lambda p, b, q: capabilities.list_capabilities(p[0])),
+    ("POST", _CLUSTER + "/capabilities", lambda p, b, q: capabilities.create_capability(p[0], b)),
+    ("GET", _CAPABILITY, lambda p, b, q: capabilities.describe_capability(p[0], p[1])),
+    ("DELETE", _CAPABILITY, lambda p, b, q: capabilities.delete_capability(p[0], p[1])),
     ("GET", "/addons/supported-versions", lambda p, b, q: versions.describe_addon_versions(q)),
     ("GET", "/addons/configuration-schemas", lambda p, b, q: versions.describe_addon_configuration(q)),
     ("GET", "/access-policies", lambda p, b, q: access.list_access_policies()),

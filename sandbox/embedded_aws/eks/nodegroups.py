@@ -2,7 +2,7 @@
 
 import re
 
-from ministack.services import eks
+from ministack.services import ec2, eks
 
 from ..supervisor_client import SupervisorError
 from . import nodes, updates
@@ -28,10 +28,15 @@ _TAINT_EFFECTS = ("NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE")
 # How many minors a kubelet may be older than its API server.
 MAXIMUM_SKEW = 3
 
+# Bottlerocket counts its own releases, the same for every version of Kubernetes.
+BOTTLEROCKET_RELEASE = "1.52.0-3f2a9c1d"
+_BOTTLEROCKET = "BOTTLEROCKET_"
+_BOTTLEROCKET_FORM = re.compile(r"\d+\.\d+\.\d+-[0-9a-f]{8}")
 
-def release_version(version: str) -> str:
-    """The release of the EKS image for a Kubernetes version."""
-    return f"{version}.2-20261108"
+
+def release_version(version: str, ami_type: str = "") -> str:
+    """The newest release of the image of a type for a Kubernetes version."""
+    return BOTTLEROCKET_RELEASE if ami_type.startswith(_BOTTLEROCKET) else f"{version}.2-20261108"
 
 
 def create_nodegroup(cluster_name: str, body: Record) -> Response:
@@ -49,7 +54,7 @@ def create_nodegroup(cluster_name: str, body: Record) -> Response:
         "capacityType": "ON_DEMAND",
         **{member: value for member, value in body.items() if value not in (None, "")},
         "version": version,
-        "releaseVersion": body.get("releaseVersion") or release_version(version),
+        "releaseVersion": body.get("releaseVersion") or release_version(version, str(body.get("amiType") or "")),
     }
     response: Response = _create_record(cluster_name, filled)
     if response[0] >= 400:
@@ -76,7 +81,8 @@ def _validate(cluster: Record, body: Record) -> str:
     require_role(str(body.get("nodeRole") or ""), "Node role")
     version = str(body.get("version") or cluster["version"])
     require_skew(cluster["version"], version)
-    _require_release(version, body)
+    _require_key_pair(body.get("launchTemplate") or {})
+    _require_release(version, str(body.get("amiType") or ""), body)
     _require_scaling(body.get("scalingConfig") or {"minSize": 1, "maxSize": 2, "desiredSize": 2})
     _require_taints(body.get("taints") or [])
     return version
@@ -93,13 +99,25 @@ def require_skew(cluster_version: str, node_version: str) -> None:
         )
 
 
-def _require_release(version: str, body: Record) -> None:
+def _require_release(version: str, ami_type: str, body: Record) -> None:
     release = str(body.get("releaseVersion") or "")
-    if release and not release.startswith(f"{version}."):
+    counts_its_own = ami_type.startswith(_BOTTLEROCKET)
+    fits = _BOTTLEROCKET_FORM.fullmatch(release) if counts_its_own else release.startswith(f"{version}.")
+    if release and not fits:
         raise EksRefusal(
             "InvalidParameterException",
             f"Requested Nodegroup release version {release} is invalid for kubernetes version {version}.",
         )
+
+
+def _require_key_pair(reference: Record) -> None:
+    """EKS tries whether the launch template can start an instance, in EC2's words where not."""
+    template = ec2._launch_templates.get(str(reference.get("id") or ""))
+    wanted = str(reference.get("version") or "")
+    for version in template["Versions"] if template else ():
+        key = (version.get("LaunchTemplateData") or {}).get("KeyName")
+        if key and str(version["VersionNumber"]) == wanted and key not in ec2._key_pairs:
+            raise EksRefusal("InvalidRequestException", f"The key pair '{key}' does not exist")
 
 
 def _require_scaling(scaling: Record) -> None:
@@ -187,9 +205,9 @@ def update_version(cluster_name: str, name: str, body: Record) -> Response:
     # One back is allowed: before a control plane can go back one minor, its nodes have to.
     if minor(group["version"]) - minor(version) > 1:
         raise EksRefusal("InvalidParameterException", f"Nodegroup cannot go from {group['version']} to {version}.")
-    _require_release(version, body)
+    _require_release(version, group["amiType"], body)
     group["version"] = version
-    group["releaseVersion"] = body.get("releaseVersion") or release_version(version)
+    group["releaseVersion"] = body.get("releaseVersion") or release_version(version, group["amiType"])
     if body.get("launchTemplate"):
         group["launchTemplate"] = {**(group.get("launchTemplate") or {}), **body["launchTemplate"]}
     params = {"Version": version, "ReleaseVersion": group["releaseVersion"]}

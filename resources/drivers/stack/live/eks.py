@@ -70,11 +70,37 @@ def _fargate_profile(resource: LiveResource, context: Context) -> Mapping[str, A
     return {**in_template_terms(profile), "Tags": profile.get("tags", {})}
 
 
+def _capability(resource: LiveResource, context: Context) -> Mapping[str, Any]:
+    cluster, name = resource.told("ClusterName"), resource.told("CapabilityName")
+    with aws_call(f"describing the capability {name}"):
+        answer: Any = context.aws.client("eks").describe_capability(clusterName=cluster, capabilityName=name)
+    capability = answer["capability"]
+    if capability["status"] == "DELETING":
+        raise NotFound(f"the capability {name} is being deleted")
+    return {**in_template_terms(capability), "Tags": capability.get("tags", {})}
+
+
+def _identity_provider(resource: LiveResource, context: Context) -> Mapping[str, Any]:
+    name, cluster, _ = resource.physical_id.split("|")
+    with aws_call(f"describing the identity provider {name}"):
+        answer: Any = context.aws.client("eks").describe_identity_provider_config(
+            clusterName=cluster, identityProviderConfig={"type": "oidc", "name": name}
+        )
+    oidc = answer["identityProviderConfig"]["oidc"]
+    if oidc["status"] == "DELETING":
+        raise NotFound(f"the identity provider {name} is being deleted")
+    claims = [{"Key": key, "Value": value} for key, value in oidc.get("requiredClaims", {}).items()]
+    told = {**in_template_terms(oidc), "RequiredClaims": claims}
+    return {"ClusterName": cluster, "IdentityProviderConfigName": name, "Oidc": told, "Tags": oidc.get("tags", {})}
+
+
 READERS: Mapping[str, Reader] = {
     "AWS::EKS::AccessEntry": _access_entry,
     "AWS::EKS::Addon": _addon,
+    "AWS::EKS::Capability": _capability,
     "AWS::EKS::Cluster": _cluster,
     "AWS::EKS::FargateProfile": _fargate_profile,
+    "AWS::EKS::IdentityProviderConfig": _identity_provider,
     "AWS::EKS::Nodegroup": _nodegroup,
     "AWS::EKS::PodIdentityAssociation": _pod_identity,
 }

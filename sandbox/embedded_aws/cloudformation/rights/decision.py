@@ -27,6 +27,7 @@ DENIALS: list[Callable[[str, str, str], None]] = []
 _SESSION = "AWSCloudFormation"
 _PASSED_TO = {
     "AWS::EC2::FlowLog": "vpc-flow-logs.amazonaws.com",
+    "AWS::EKS::Capability": "capabilities.eks.amazonaws.com",
     "AWS::EKS::FargateProfile": "eks-fargate-pods.amazonaws.com",
     "AWS::EKS::Addon": "pods.eks.amazonaws.com",
     "AWS::EKS::PodIdentityAssociation": "pods.eks.amazonaws.com",

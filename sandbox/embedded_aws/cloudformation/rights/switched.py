@@ -47,6 +47,7 @@ SWITCHES = (
     _switch("IAM::ManagedPolicy", "iam:AttachRolePolicy iam:DetachRolePolicy", "Roles", "roles that get it"),
     _switch("IAM::OIDCProvider", "iam:*ClientID*", "ClientIdList", "audiences"),
     _switch("IAM::OIDCProvider", "iam:UpdateOpenIDConnectProviderThumbprint", "ThumbprintList", "thumbprints"),
+    _switch("EKS::Capability", "sso:* identitystore:*", "Configuration", "Argo CD's users in Identity Center"),
     _switch("EC2::EIP", "ec2:AcceptAddressTransfer", "TransferAddress", "an address of another account"),
     _switch("EC2::EIP", "ec2:AssociateAddress ec2:DisassociateAddress", "InstanceId", "an instance that gets it"),
     _switch("EC2::FlowLog", "s3:* firehose:*", "LogDestination", "logs that go elsewhere"),

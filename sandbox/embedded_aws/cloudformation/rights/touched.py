@@ -92,8 +92,9 @@ def _iam(kind: str, properties: Properties, physical_id: str, place: Place) -> N
 def _eks(kind: str, properties: Properties, _physical_id: str, place: Place) -> Named:
     cluster = str(properties.get("ClusterName") or properties.get("Name") or "")
     named = {"eks:cluster": [place.arn("eks", f"cluster/{cluster}")]}
-    if kind == "AWS::EKS::AccessEntry":
-        principal = str(properties.get("PrincipalArn") or "")
+    if kind in ("AWS::EKS::AccessEntry", "AWS::EKS::Capability"):
+        # The role of a capability gets an entry.
+        principal = str(properties.get("PrincipalArn") or properties.get("RoleArn") or "")
         identity = principal.rpartition(":")[2].split("/")
         owner = f"{identity[0]}/{place.account}/{identity[-1]}"
         named["eks:access-entry"] = [place.arn("eks", f"access-entry/{cluster}/{owner}/{NEW}")]
@@ -104,6 +105,10 @@ def _eks(kind: str, properties: Properties, _physical_id: str, place: Place) -> 
     ):
         if name := properties.get(member):
             named[f"eks:{part}"] = [place.arn("eks", f"{part}/{cluster}/{name}/{NEW}")]
+    for part, member in (("capability", "CapabilityName"), ("identityproviderconfig", "IdentityProviderConfigName")):
+        if name := properties.get(member):
+            of_type = f"{str(properties.get('Type')).lower()}/{name}/{NEW}"
+            named[f"eks:{part}"] = [place.arn("eks", f"{part}/{cluster}/{of_type}")]
     if kind in ("AWS::EKS::PodIdentityAssociation", "AWS::EKS::Addon"):
         named["eks:podidentityassociation"] = [place.arn("eks", f"podidentityassociation/{cluster}/{NEW}")]
     if kind == "AWS::EKS::Cluster":

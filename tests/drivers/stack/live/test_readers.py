@@ -33,10 +33,30 @@ def template(values: dict[str, Any]) -> dict[str, Any]:
         "Attachment": resource("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Gateway")),
         "Bucket": resource("S3::Bucket", BucketName="demo-live"),
         "BucketPolicy": resource("S3::BucketPolicy", Bucket=ref("Bucket"), PolicyDocument=ours),
+        "Capability": resource(
+            "EKS::Capability",
+            ClusterName="demo",
+            CapabilityName="kro",
+            Type="KRO",
+            RoleArn=get("OtherRole", "Arn"),
+            DeletePropagationPolicy="RETAIN",
+        ),
         "Certificate": resource(
             "CertificateManager::Certificate", DomainName="demo.test", ValidationMethod="DNS", Tags=[NAME]
         ),
         "Entry": resource("EKS::AccessEntry", ClusterName="demo", PrincipalArn=get("Role", "Arn"), Type="STANDARD"),
+        "Identities": resource(
+            "EKS::IdentityProviderConfig",
+            ClusterName="demo",
+            IdentityProviderConfigName="people",
+            Type="oidc",
+            Oidc={
+                "IssuerUrl": "https://people.demo.test",
+                "ClientId": "cluster",
+                "RequiredClaims": [{"Key": "aud", "Value": "cluster"}],
+            },
+            Tags=[NAME],
+        ),
         "Files": resource("EFS::FileSystem", Encrypted=True),
         "Gateway": resource("EC2::InternetGateway"),
         "Log": resource("Logs::LogGroup", LogGroupName="/demo/live", RetentionInDays=7),
@@ -47,6 +67,7 @@ def template(values: dict[str, Any]) -> dict[str, Any]:
         "Queue": resource("SQS::Queue", QueueName="demo-live"),
         "QueuePolicy": resource("SQS::QueuePolicy", Queues=[ref("Queue")], PolicyDocument=ours),
         "Role": resource("IAM::Role", RoleName="demo-live", AssumeRolePolicyDocument=trust),
+        "OtherRole": resource("IAM::Role", RoleName="demo-other", AssumeRolePolicyDocument=trust),
         "Secret": resource("SecretsManager::Secret", Name="demo/live", SecretString="one"),
         "SecretPolicy": resource(
             "SecretsManager::ResourcePolicy", SecretId=ref("Secret"), ResourcePolicy=ours, BlockPublicPolicy=True
