@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from resources.config.planner_view import GROUP
 from tests.injections.aws_injection import Act, AwsInjection, Client, Held
 
 SCOPE = {"type": "cluster"}
@@ -132,10 +133,10 @@ EKS = (
     AwsInjection(
         "groups of an entry",
         "EKS::AccessEntry",
-        _entry("update_access_entry", kubernetesGroups=["theirs"]),
+        # Without its own group the planner could compare nothing: tests/e2e/test_planner_role.py.
+        _entry("update_access_entry", kubernetesGroups=[GROUP, "theirs"]),
         "KubernetesGroups",
         _is_planners,
-        undo=_entry("update_access_entry", kubernetesGroups=[]),
     ),
     AwsInjection("entry deleted", "EKS::AccessEntry", _entry("delete_access_entry"), "", _is_nodes),
     AwsInjection(
