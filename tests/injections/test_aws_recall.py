@@ -76,6 +76,7 @@ def test_changes_of_most_resources_are_found_and_put_back(environment: AwsEnviro
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 def test_every_kind_of_change_is_found_and_put_back(environment: AwsEnvironment) -> None:
     """Each of up to 5 resources, in as many rounds as the rarest kinds of resources need."""
     recall = Recall()

@@ -37,7 +37,7 @@ from tests.injections.rounds import plan_rounds
 from tests.injections.undeclared_objects import UNDECLARED
 from tests.injections.workloads import WORKLOADS
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.long]
+pytestmark = [pytest.mark.sandbox, pytest.mark.long, pytest.mark.timeout(7200)]
 IN_CLUSTER = {injection.name: injection for injection in (*WORKLOADS, *OBJECTS, *PLATFORM_OBJECTS, *ACCESS)}
 IN_AWS = {injection.name: injection for injection in (*IDENTITY, *NETWORK, *EKS)}
 EACH, MOST = 5, 16

@@ -1,4 +1,7 @@
-"""The OpenID Connect provider whose users Kubernetes knows. Source: CloudFormation, AWS::EKS::IdentityProviderConfig."""
+"""The OpenID Connect provider whose users Kubernetes knows.
+
+Source: CloudFormation, AWS::EKS::IdentityProviderConfig.
+"""
 
 from troposphere import Tags, Template, eks
 

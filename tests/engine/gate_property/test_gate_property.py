@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.gate_property.machine import GateMachine
 from tests.engine.gate_property.world import World, running_world
-from tests.helpers.examples import run_examples
+from tests.helpers.examples import EXAMPLES, run_examples
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.mark.property
+@pytest.mark.timeout(1000 + 6 * EXAMPLES)
 def test_applied_implies_granted_for_exactly_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random requests, decisions of every kind of identity, edits, time, tampering and kills: a unit behind the gate
     changes when, and only when, the oracle says that people have granted this change of this unit now."""
