@@ -23,7 +23,7 @@ from resources.drivers.stack.version_rollback import WINDOW, is_lower
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.specs import GitManifests, GitTree, Lookup, Probes, Spec, Stack
 from resources.records.applied_units import last_entry, last_success
-from resources.records.rollbacks import Hold, Rollback, current_rollback, new_rollback
+from resources.records.rollbacks import BEFORE, Hold, Rollback, current_rollback, new_rollback
 from resources.records.validations import list_validations
 
 WIDTH = 16
@@ -90,7 +90,7 @@ def find_target(context: Context, run: str | None) -> Target:
 
 def target_before(began: dt.datetime) -> Target:
     """How everything was before a deploy that began then."""
-    return Target(f"before {began:%Y-%m-%d %H:%M:%S} UTC", began)
+    return Target(f"{BEFORE}{began:%Y-%m-%d %H:%M:%S} UTC", began)
 
 
 def keep_reversible(registry: Registry, plan: RollbackPlan) -> RollbackPlan:

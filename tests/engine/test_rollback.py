@@ -16,13 +16,11 @@ from eks_assets.engine.rollback import (
     RollbackPlan,
     build_rollback,
     find_target,
-    keep_reversible,
     order_rollback,
     plan_rollback,
-    target_before,
 )
-from eks_assets.engine.rollback_run import run_rollback
 from eks_assets.engine.runner import run_unit
+from eks_assets.engine.undo import undo_deploy
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.units import load_registry
@@ -30,7 +28,7 @@ from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Environment, Roles
 from resources.context import Context
 from resources.model.change import Change
-from resources.model.errors import ConfigError
+from resources.model.errors import ConfigError, Refused
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
 from resources.records.change_entry import change_entry, record_change
@@ -217,11 +215,23 @@ def test_failed_deploy_is_taken_back_in_reverse_order(platform: Platform) -> Non
     platform.size, platform.value = 120, "three"
     platform.deploy("third")
     registry, context = platform.registry(), platform.context("undo")
-    plan = keep_reversible(registry, plan_rollback(registry, context, target_before(began)))
-    ends = list(run_rollback(registry, context, plan, "pat", undo=True))
+    ends = list(undo_deploy(registry, context, began, "pat", run="third"))
     assert [(end.unit.name, end.is_good) for end in ends] == [("parameter", True), ("queue", True)]
     assert platform.live == (99, "two")
     assert set(platform.deploy("fourth").values()) == {"none"}
+
+
+def test_what_others_have_changed_since_is_not_taken_back(platform: Platform) -> None:
+    """Nothing goes back then: who went on knows why."""
+    began = dt.datetime.now(dt.UTC)
+    time.sleep(0.002)
+    platform.size = 120
+    platform.deploy("third")
+    platform.value = "three"
+    platform.deploy("fourth")
+    with pytest.raises(Refused, match="run fourth has changed parameter"):
+        list(undo_deploy(platform.registry(), platform.context("undo"), began, "pat", run="third"))
+    assert platform.live == (120, "three")
 
 
 def test_what_needs_something_goes_back_before_it() -> None:
