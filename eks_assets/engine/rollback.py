@@ -148,7 +148,9 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
     if now["action"] == "delete":
         return Step(unit.name, reason=f"it was removed since; eks-assets deploy {context.env.name} makes it again")
     if then is None:
-        return Step(unit.name, reason="it did not exist then, and a rollback removes nothing")
+        command = f"eks-assets destroy {context.env.name} --removed"
+        why = "it did not exist then, and a rollback removes nothing; to remove it switch it off in the file, then: "
+        return Step(unit.name, reason=f"{why}{command}")
     if unit.reversibility == "forward-only":
         return Step(unit.name, reason="it is forward-only: it holds data or kinds of objects that others rest on")
     if not then.get("spec"):

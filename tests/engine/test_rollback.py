@@ -49,10 +49,12 @@ def account(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) 
 
 
 class Platform:
-    """A queue, a parameter, and something that cannot go back. `size`, `value`, `password`: what the files want."""
+    """A queue, a parameter, something that cannot go back, and what was added later. `size`, `value`, `password`: what
+    the files want."""
 
     def __init__(self, env: Environment) -> None:
         self.env, self.size, self.value, self.password, self.is_bad = env, 30, "one", "hunter22-one", False
+        self.has_more = False
         apply_bootstrap(env)
 
     def registry(self) -> Registry:
@@ -76,7 +78,12 @@ class Platform:
             """Data, as it were."""
             return Parameter[NoOutputs](name=env.parameter_path("kept"), value=self.value)
 
-        return Registry.of([queue, parameter, kept])
+        @unit(wave="network")
+        def added(env: Environment) -> Parameter[NoOutputs]:
+            """Somebody wants it later."""
+            return Parameter[NoOutputs](name=env.parameter_path("added"), value="1")
+
+        return Registry.of([queue, parameter, kept, *([added] if self.has_more else [])])
 
     def context(self, run: str = "run-0") -> Context:
         return Context.of(self.env, run_id=run)
@@ -85,7 +92,7 @@ class Platform:
         """What was done to each unit."""
         time.sleep(0.002)  # the ledger's times are milliseconds
         registry, done = self.registry(), dict[str, str]()
-        for name in UNITS:
+        for name in registry.by_name:
             done[name] = run_unit(registry, registry[name], self.context(run)).change.action
         record_validation(self.context(), run, ("bad",) if self.is_bad else ())
         return done
@@ -178,6 +185,16 @@ def test_what_was_removed_since_is_not_made_again(platform: Platform) -> None:
     steps = {step.unit: step for step in platform.plan().steps}
     assert steps["queue"].hold is not None
     assert (steps["parameter"].hold, steps["parameter"].reason.partition(";")[0]) == (None, "it was removed since")
+
+
+def test_what_was_added_since_is_named_with_what_removes_it(platform: Platform) -> None:
+    """It stays: a rollback removes nothing."""
+    platform.has_more = True
+    platform.deploy("third")
+    (step,) = [step for step in platform.plan("second").stays if step.unit == "added"]
+    assert f"switch it off in the file, then: eks-assets destroy {platform.env.name} --removed" in step.reason
+    platform.roll_back("second")
+    assert platform.deploy("fourth")["added"] == "none"
 
 
 def test_asked_for_what_cannot_go_back_is_refused(platform: Platform) -> None:
