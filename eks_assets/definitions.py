@@ -24,6 +24,7 @@ from sensors.environments import environments_sensor
 from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 from sensors.repair import repair_sensor
+from sensors.undo import undo_sensor
 
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
@@ -81,6 +82,7 @@ def defs() -> dg.Definitions:
             approval_sensor,
             repair_sensor,
             outcomes_sensor,
+            undo_sensor,
         ],
         resources={"platform": Platform()},
         executor=look_first,

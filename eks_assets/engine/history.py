@@ -28,7 +28,7 @@ from resources.records.chain import ENTRIES
 from resources.records.change_entry import ChangeEntry
 from resources.records.drift_runs import DriftRun
 from resources.records.ledger import list_keys, read_key
-from resources.records.rollbacks import list_rollbacks
+from resources.records.rollbacks import describe_target, list_rollbacks
 
 _SHOWN = 3  # findings of a drift run that are named
 
@@ -168,9 +168,8 @@ def _drift(context: Context, since: dt.datetime, unit: str | None, pool: ThreadP
 def _rollbacks(context: Context, since: dt.datetime) -> Iterator[Event]:
     for key, rollback in list_rollbacks(context, since):
         units = [hold.unit for hold in rollback.holds if hold.run == rollback.run]
-        detail = (
-            f"to run {rollback.run[:8]}, held back since: {', '.join(units)}" if rollback.run else "the files count"
-        )
+        held = f"to {describe_target(rollback.run)}, held back since: {', '.join(units)}"
+        detail = held if rollback.run else "the files count"
         kind: EventKind = "rolled_back" if rollback.run else "hold_ended"
         unit = units[0] if len(units) == 1 else None
         yield Event(at=rollback.at, kind=kind, unit=unit, who=rollback.who, detail=detail, run=rollback.run, key=key)

@@ -23,7 +23,7 @@ from resources.drivers.stack.version_rollback import WINDOW, is_lower
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.specs import GitManifests, GitTree, Lookup, Probes, Spec, Stack
 from resources.records.applied_units import last_entry, last_success
-from resources.records.rollbacks import Hold, Rollback, current_rollback, new_rollback
+from resources.records.rollbacks import BEFORE, Hold, Rollback, current_rollback, new_rollback
 from resources.records.validations import list_validations
 
 WIDTH = 16
@@ -90,7 +90,7 @@ def find_target(context: Context, run: str | None) -> Target:
 
 def target_before(began: dt.datetime) -> Target:
     """How everything was before a deploy that began then."""
-    return Target(f"before {began:%Y-%m-%d %H:%M:%S} UTC", began)
+    return Target(f"{BEFORE}{began:%Y-%m-%d %H:%M:%S} UTC", began)
 
 
 def keep_reversible(registry: Registry, plan: RollbackPlan) -> RollbackPlan:
@@ -148,7 +148,9 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
     if now["action"] == "delete":
         return Step(unit.name, reason=f"it was removed since; eks-assets deploy {context.env.name} makes it again")
     if then is None:
-        return Step(unit.name, reason="it did not exist then, and a rollback removes nothing")
+        command = f"eks-assets destroy {context.env.name} --removed"
+        why = "it did not exist then, and a rollback removes nothing; to remove it switch it off in the file, then: "
+        return Step(unit.name, reason=f"{why}{command}")
     if unit.reversibility == "forward-only":
         return Step(unit.name, reason="it is forward-only: it holds data or kinds of objects that others rest on")
     if not then.get("spec"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eks_assets.engine.planner import plan_environment
@@ -46,9 +46,11 @@ def begin_rollback(context: Context, record: Rollback, units: list[str]) -> None
     send_notification(context, rollback_started(context.env, record.id, record.run, record.who, units))
 
 
-def end_rollback(context: Context, record: Rollback, outcome: str, failed: dict[str, str]) -> None:
-    """Tell people how it ended."""
-    send_notification(context, rollback_ended(context.env, record.id, record.run, outcome, failed))
+def end_rollback(
+    context: Context, record: Rollback, outcome: str, failed: dict[str, str], back: Sequence[str] = ()
+) -> None:
+    """Tell people how it ended, and where it stopped what went `back` before."""
+    send_notification(context, rollback_ended(context.env, record.id, record.run, outcome, failed, back))
 
 
 def run_rollback(
@@ -75,7 +77,8 @@ def run_rollback(
             ends[name] = UnitEnd(registry[name]) if stopped else _run(registry, registry[name], context)
             yield ends[name]
         failed = {name: end.reason for name, end in ends.items() if not end.is_good}
-        end_rollback(context, record, "failed" if failed else "done", failed)
+        gone = [name for name, end in ends.items() if end.is_good]
+        end_rollback(context, record, "failed" if failed else "done", failed, gone)
 
 
 def _run(registry: Registry, unit: AnyUnit, context: Context) -> UnitEnd:

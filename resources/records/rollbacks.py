@@ -19,7 +19,13 @@ from resources.records.ledger import list_keys, read_key, write_once
 from resources.support.memory_cache import CacheKey
 
 PREFIX = "rollbacks/"
+BEFORE = "before "  # with the time, in the place of a run's id
 _HOLDS: CacheKey[Rollback | None] = CacheKey("what is held back")
+
+
+def describe_target(run: str) -> str:
+    """What a rollback goes back to, in words: the end of a run, or how it was before a deploy began."""
+    return run if run.startswith(BEFORE) else f"run {run[:8]}"
 
 
 class _Recorded(BaseModel):
@@ -42,7 +48,7 @@ class Hold(_Recorded):
     restore: Restore | None = None
 
     def __str__(self) -> str:
-        return f"held back since {self.since:%Y-%m-%d %H:%M} UTC (rollback to run {self.run[:8]})"
+        return f"held back since {self.since:%Y-%m-%d %H:%M} UTC (rollback to {describe_target(self.run)})"
 
 
 class Rollback(_Recorded):

@@ -16,13 +16,11 @@ from eks_assets.engine.rollback import (
     RollbackPlan,
     build_rollback,
     find_target,
-    keep_reversible,
     order_rollback,
     plan_rollback,
-    target_before,
 )
-from eks_assets.engine.rollback_run import run_rollback
 from eks_assets.engine.runner import run_unit
+from eks_assets.engine.undo import undo_deploy
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.units import load_registry
@@ -30,7 +28,7 @@ from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Environment, Roles
 from resources.context import Context
 from resources.model.change import Change
-from resources.model.errors import ConfigError
+from resources.model.errors import ConfigError, Refused
 from resources.model.outputs import NoOutputs
 from resources.model.specs import Parameter, Stack
 from resources.records.change_entry import change_entry, record_change
@@ -51,10 +49,12 @@ def account(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) 
 
 
 class Platform:
-    """A queue, a parameter, and something that cannot go back. `size`, `value`, `password`: what the files want."""
+    """A queue, a parameter, something that cannot go back, and what was added later. `size`, `value`, `password`: what
+    the files want."""
 
     def __init__(self, env: Environment) -> None:
         self.env, self.size, self.value, self.password, self.is_bad = env, 30, "one", "hunter22-one", False
+        self.has_more = False
         apply_bootstrap(env)
 
     def registry(self) -> Registry:
@@ -78,7 +78,12 @@ class Platform:
             """Data, as it were."""
             return Parameter[NoOutputs](name=env.parameter_path("kept"), value=self.value)
 
-        return Registry.of([queue, parameter, kept])
+        @unit(wave="network")
+        def added(env: Environment) -> Parameter[NoOutputs]:
+            """Somebody wants it later."""
+            return Parameter[NoOutputs](name=env.parameter_path("added"), value="1")
+
+        return Registry.of([queue, parameter, kept, *([added] if self.has_more else [])])
 
     def context(self, run: str = "run-0") -> Context:
         return Context.of(self.env, run_id=run)
@@ -87,7 +92,7 @@ class Platform:
         """What was done to each unit."""
         time.sleep(0.002)  # the ledger's times are milliseconds
         registry, done = self.registry(), dict[str, str]()
-        for name in UNITS:
+        for name in registry.by_name:
             done[name] = run_unit(registry, registry[name], self.context(run)).change.action
         record_validation(self.context(), run, ("bad",) if self.is_bad else ())
         return done
@@ -182,6 +187,16 @@ def test_what_was_removed_since_is_not_made_again(platform: Platform) -> None:
     assert (steps["parameter"].hold, steps["parameter"].reason.partition(";")[0]) == (None, "it was removed since")
 
 
+def test_what_was_added_since_is_named_with_what_removes_it(platform: Platform) -> None:
+    """It stays: a rollback removes nothing."""
+    platform.has_more = True
+    platform.deploy("third")
+    (step,) = [step for step in platform.plan("second").stays if step.unit == "added"]
+    assert f"switch it off in the file, then: eks-assets destroy {platform.env.name} --removed" in step.reason
+    platform.roll_back("second")
+    assert platform.deploy("fourth")["added"] == "none"
+
+
 def test_asked_for_what_cannot_go_back_is_refused(platform: Platform) -> None:
     """Before anything starts, with the reason."""
     with pytest.raises(ConfigError, match="kept cannot go back: it is forward-only"):
@@ -217,11 +232,23 @@ def test_failed_deploy_is_taken_back_in_reverse_order(platform: Platform) -> Non
     platform.size, platform.value = 120, "three"
     platform.deploy("third")
     registry, context = platform.registry(), platform.context("undo")
-    plan = keep_reversible(registry, plan_rollback(registry, context, target_before(began)))
-    ends = list(run_rollback(registry, context, plan, "pat", undo=True))
+    ends = list(undo_deploy(registry, context, began, "pat", run="third"))
     assert [(end.unit.name, end.is_good) for end in ends] == [("parameter", True), ("queue", True)]
     assert platform.live == (99, "two")
     assert set(platform.deploy("fourth").values()) == {"none"}
+
+
+def test_what_others_have_changed_since_is_not_taken_back(platform: Platform) -> None:
+    """Nothing goes back then: who went on knows why."""
+    began = dt.datetime.now(dt.UTC)
+    time.sleep(0.002)
+    platform.size = 120
+    platform.deploy("third")
+    platform.value = "three"
+    platform.deploy("fourth")
+    with pytest.raises(Refused, match="run fourth has changed parameter"):
+        list(undo_deploy(platform.registry(), platform.context("undo"), began, "pat", run="third"))
+    assert platform.live == (120, "three")
 
 
 def test_what_needs_something_goes_back_before_it() -> None:
