@@ -1,4 +1,8 @@
-"""The OpenID Connect provider whose users Kubernetes knows. Source: CloudFormation, AWS::EKS::IdentityProviderConfig."""
+"""The OpenID Connect provider whose users Kubernetes knows.
+
+Source: CloudFormation, AWS::EKS::IdentityProviderConfig; EKS user guide, "Grant users access to Kubernetes with an
+external OIDC provider".
+"""
 
 from troposphere import Tags, Template, eks
 
