@@ -133,6 +133,11 @@ class Unit(Generic[P, S]):
         names = tuple(unit.name for unit in self.after if unit.name not in self.does_without)
         return () if issubclass(self.spec_type, Probes) else names
 
+    @property
+    def needs_nodes(self) -> bool:
+        """Whether it is ready only once pods run: what a chart installs, and what probes the whole."""
+        return issubclass(self.spec_type, HelmRelease | Probes)
+
     def is_behind(self, wave: Wave) -> bool:
         """Whether the unit's wave is `wave` or a later one."""
         return WAVES.index(self.wave) >= WAVES.index(wave)

@@ -28,7 +28,13 @@ from resources.config.referred_files import find_referred_file
 from resources.config.storage_drivers import add_storage_drivers
 from resources.config.validation.catalog import catalog_warnings
 from resources.config.validation.environments import beyond_json, cross_checks, find_clashes, pending_marks, platform_in
-from resources.config.validation.units import KnownUnits, missing_namespaces, unknown_units, users_left_on
+from resources.config.validation.units import (
+    KnownUnits,
+    missing_namespaces,
+    pods_without_nodes,
+    unknown_units,
+    users_left_on,
+)
 from resources.config.yaml_document import Document, read_yaml
 from resources.model.errors import ConfigError
 from resources.model.outputs import plain_document
@@ -200,6 +206,7 @@ def read_environment(
         environment = Environment.model_validate(data)
         problems += missing_namespaces(document, environment, known_units or {})
         problems += users_left_on(document, environment, known_units or {})
+        problems += pods_without_nodes(cluster, environment, known_units or {}) if cluster else []
     except ValidationError as error:
         problems += _explained(error, document, cluster)
     problems += [*cross_checks(document, cluster, known_units or ()), *catalog_warnings(document, cluster, today)]

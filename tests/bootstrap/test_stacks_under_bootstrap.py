@@ -52,6 +52,7 @@ def test_stacks_are_made_and_deleted_under_the_roles_of_bootstrap(name: str, lif
 
 
 EXTENSIONS = {
+    "remoteNetworkConfig": {"remoteNodeNetworks": [{"cidrs": ["192.168.146.0/24"]}]},
     "identityProviders": [
         {"name": "people", "type": "oidc", "issuerURL": "https://people.example.com", "clientID": "cluster"}
     ],
@@ -72,7 +73,7 @@ EXTENSIONS = {
 
 
 def test_what_extends_a_cluster_is_made_and_deleted_under_the_roles_of_bootstrap(tmp_path: Path) -> None:
-    """Identity providers and capabilities, which no published environment has."""
+    """Identity providers, capabilities and hybrid nodes, which no published environment has."""
     with bootstrapped("acme-dev", tmp_path, **EXTENSIONS) as account:
         made = make_stacks(account)
         eks = account.administrator().aws.client("eks")
@@ -82,6 +83,16 @@ def test_what_extends_a_cluster_is_made_and_deleted_under_the_roles_of_bootstrap
             "identityProviderConfigs"
         ]
         assert provider == {"type": "oidc", "name": "people"}
+        delete_stacks(account, made)
+
+
+def test_control_plane_alone_is_made_and_deleted(tmp_path: Path) -> None:
+    """No stack of a cluster without nodes waits for one."""
+    with bootstrapped("acme-dev", tmp_path, managedNodeGroups=[], addons=[]) as account:
+        made = make_stacks(account)
+        eks, name = account.administrator().aws.client("eks"), account.env.cluster_name
+        assert eks.list_nodegroups(clusterName=name)["nodegroups"] == []
+        assert "coredns" not in eks.list_addons(clusterName=name)["addons"]
         delete_stacks(account, made)
 
 

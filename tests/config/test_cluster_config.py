@@ -49,7 +49,8 @@ class TestAddons:
 
     def test_addons_are_split_into_daemons_and_pods(self) -> None:
         """Add-ons that nodes need are apart from those that need nodes."""
-        cluster = config(addons=[{"name": "eks-pod-identity-agent"}, {"name": "aws-ebs-csi-driver"}])
+        addons = [{"name": "eks-pod-identity-agent"}, {"name": "aws-ebs-csi-driver"}]
+        cluster = config(addons=addons, managedNodeGroups=[{"name": "system"}])
         assert set(names(cluster.daemon_addons)) == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
         assert set(names(cluster.pod_addons)) == {"coredns", "metrics-server", "aws-ebs-csi-driver"}
 

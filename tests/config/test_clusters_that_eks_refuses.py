@@ -128,6 +128,16 @@ def test_node_group_that_works_is_accepted(folder: Path, fields: str) -> None:
             "vpc.publicAccessCIDRs",
             "at most 40",
         ),
+        (
+            "remoteNetworkConfig: {remoteNodeNetworks: [{cidrs: [192.168.0.0/24, 10.0.128.0/24]}]}",
+            "remoteNetworkConfig.remoteNodeNetworks[0].cidrs[1]",
+            "overlaps 10.0.0.0/16",
+        ),
+        (
+            "remoteNetworkConfig: {remoteNodeNetworks: [{cidrs: [192.168.0.0/24]}], vpcGatewayID: tgw-1}",
+            "remoteNetworkConfig.vpcGatewayID",
+            "beside the pipeline",
+        ),
         (f"iamIdentityMappings: [{{arn: {ROLE}/{SSO}, groups: [dev]}}]", "iamIdentityMappings[0].arn", "[REGION/]"),
         (
             f"accessConfig: {{accessEntries: [{{principalARN: {ROLE}/{SSO}}}]}}",
@@ -203,6 +213,95 @@ def test_cluster_without_place_for_pods_is_refused(folder: Path, lines: str, pat
     problems = [problem for problem in problems_of(folder, DRIVERS, lines) if not problem.warning]
     assert [problem.path for problem in problems] == [path]
     assert "Auto Mode with the node pool general-purpose" in problems[0].message
+
+
+KARPENTER = "createServiceAccount: true, withSpotInterruptionQueue: true"
+
+
+@pytest.mark.parametrize("version", ["v1.14.1", "1.14.1", "${KARPENTER_VERSION}"])
+def test_karpenter_of_the_environment_may_be_said_twice(folder: Path, version: str) -> None:
+    """As eksctl writes it; the version is the environment's."""
+    assert with_karpenter(folder, f"version: '{version}', {KARPENTER}") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        (f"version: v0.20.0, {KARPENTER}", "karpenter.version", "which is 1.14.1"),
+        (
+            "version: 1.14.1, createServiceAccount: false, withSpotInterruptionQueue: true",
+            "karpenter.createServiceAccount",
+            "write true",
+        ),
+        ("version: 1.14.1, createServiceAccount: true", "karpenter.withSpotInterruptionQueue", "is required"),
+        (
+            f"version: 1.14.1, defaultInstanceProfile: mine, {KARPENTER}",
+            "karpenter.defaultInstanceProfile",
+            "leave it out",
+        ),
+    ],
+)
+def test_other_karpenter_is_refused(folder: Path, fields: str, path: str, words: str) -> None:
+    """Another version, and what the pipeline does otherwise."""
+    (problem,) = with_karpenter(folder, fields)
+    assert (problem.path, words in problem.message) == (path, True), problem
+
+
+def test_karpenter_that_is_off_is_refused(folder: Path) -> None:
+    """In the environment's file, or by Auto Mode."""
+    own = f"karpenter: {{version: 1.14.1, {KARPENTER}}}"
+    assert "karpenter" in {p.path for p in problems_of(folder, DRIVERS, "autoModeConfig: {enabled: true}", own)}
+    edit(folder / "sandbox.yaml", "retry:\n", "addons: {karpenter: off}\nretry:\n")
+    assert "karpenter" in {p.path for p in with_karpenter(folder, f"version: 1.14.1, {KARPENTER}")}
+
+
+def with_karpenter(folder: Path, fields: str) -> list[Problem]:
+    return problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", f"karpenter: {{{fields}}}")
+
+
+# What needs a node, and what needs that.
+WITH_PODS = [
+    "argo_cd",
+    "argo_projects",
+    "argocd_repository",
+    "aws_load_balancer_controller",
+    "dashboards",
+    "external_dns",
+    "external_secrets",
+    "grafana_credentials",
+    "istio_application",
+    "karpenter",
+    "karpenter_crds",
+    "keycloak_credentials",
+    "loki",
+    "node_pools",
+    "nvidia_device_plugin",
+    "product_applications",
+    "prometheus",
+    "secret_store",
+    "storage_classes",
+    "validation",
+]
+
+
+def test_control_plane_alone_is_accepted_where_nothing_needs_a_node(folder: Path) -> None:
+    """Without a word of warning; the add-ons of pods come with the first node."""
+    off = "".join(f"  {unit}: off\n" for unit in WITH_PODS)
+    edit(folder / "sandbox.yaml", "retry:\n", f"addons:\n{off}retry:\n")
+    assert problems_of(folder, "zonalShiftConfig: {enabled: true}") == []
+    env = load_environment("sandbox", folder)
+    assert {addon.name for addon in env.cluster.daemon_addons} == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
+    assert not pod_addons.is_enabled(env)
+    (problem,) = problems_of(folder, "addons: [{name: vpc-cni}, {name: coredns}]")
+    assert (problem.path, "coredns needs a node" in problem.message) == ("addons[1]", True)
+
+
+def test_control_plane_alone_names_what_needs_a_node(folder: Path) -> None:
+    """The units that would wait for it, and the storage that a driver is for."""
+    problems = [problem for problem in problems_of(folder, "addonsConfig: {}") if not problem.warning]
+    assert [problem.path for problem in problems] == ["(document)"]
+    for user in ("external_dns", "prometheus", "storage_classes"):
+        assert user in problems[0].message
 
 
 def test_one_group_with_place_for_pods_is_enough(folder: Path) -> None:

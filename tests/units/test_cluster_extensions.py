@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from eks_assets.units.cluster.capabilities import capabilities
+from eks_assets.units.cluster.cluster import cluster
 from eks_assets.units.cluster.identity_providers import identity_providers
 from resources.config.environment import Environment
-from tests.helpers.published import CLUSTER, configured, properties_of, resources_of
+from tests.helpers.published import CLUSTER, NO_CLUSTER, VPC, configured, properties_of, resources_of
 
 COGNITO = {
     "name": "people",
@@ -119,3 +120,34 @@ def test_capabilities_that_eks_refuses_are_refused(
     """One of a type; Argo CD is the pipeline's own."""
     with pytest.raises(ValidationError, match=words):
         configured(sandbox_env, capabilities=entries)
+
+
+REMOTE = {"remoteNodeNetworks": [{"cidrs": ["10.80.146.0/24"]}], "iam": {"provider": "SSM"}}
+
+
+def test_hybrid_nodes_are_let_in_by_a_role_of_their_own(sandbox_env: Environment) -> None:
+    """Which Systems Manager hands out; their networks are the cluster's to know."""
+    spec = cluster(configured(sandbox_env, remoteNetworkConfig=REMOTE), VPC, NO_CLUSTER)
+    (made,) = properties_of(spec, "EKS::Cluster")
+    assert made["RemoteNetworkConfig"] == {"RemoteNodeNetworks": [{"Cidrs": ["10.80.146.0/24"]}]}
+    (entry,) = properties_of(spec, "EKS::AccessEntry")
+    assert (entry["Type"], entry["PrincipalArn"]) == ("HYBRID_LINUX", {"Fn::GetAtt": ["HybridNodesRole", "Arn"]})
+    roles = properties_of(spec, "IAM::Role")
+    trusts = [role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] for role in roles]
+    assert "ssm.amazonaws.com" in trusts
+
+
+def test_hybrid_nodes_may_have_a_role_that_exists(sandbox_env: Environment) -> None:
+    """As with Roles Anywhere."""
+    env = configured(sandbox_env, remoteNetworkConfig={**REMOTE, "iam": {"roleARN": ROLE}})
+    (entry,) = properties_of(cluster(env, VPC, NO_CLUSTER), "EKS::AccessEntry")
+    assert entry["PrincipalArn"] == ROLE
+
+
+@pytest.mark.parametrize(
+    "cidrs", [["8.8.8.0/24"], ["10.80.0.0/16", "10.80.146.0/24"], []], ids=["public", "overlapping", "none"]
+)
+def test_networks_that_eks_refuses_are_refused(sandbox_env: Environment, cidrs: list[str]) -> None:
+    """Before the cluster is made."""
+    with pytest.raises(ValidationError):
+        configured(sandbox_env, remoteNetworkConfig={"remoteNodeNetworks": [{"cidrs": cidrs}]})

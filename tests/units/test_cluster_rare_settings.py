@@ -119,6 +119,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "newer": {
         "identityProviders": [PROVIDER],
+        "remoteNetworkConfig": {
+            "remoteNodeNetworks": [{"cidrs": ["10.80.146.0/24"]}],
+            "remotePodNetworks": [{"cidrs": ["10.81.0.0/16"]}],
+        },
         "capabilities": [CAPABILITY, CAPABILITY | {"name": "kro", "type": "KRO"}],
         "controlPlaneScalingConfig": {"tier": "tier-xl"},
         "kubeAPIServerConfig": {"eventTTL": "1h", "serviceNodePortRange": {"minPort": 30000, "maxPort": 31000}},

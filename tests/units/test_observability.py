@@ -7,11 +7,12 @@ import json
 from eks_assets.units import load_registry
 from eks_assets.units.applications.argo_cd import argo_cd
 from eks_assets.units.observability.dashboards import dashboards
+from eks_assets.units.observability.fluent_bit import fluent_bit
 from eks_assets.units.observability.grafana_credentials import grafana_credentials
 from eks_assets.units.observability.loki import loki
 from eks_assets.units.observability.prometheus import prometheus
 from eks_assets.units.observability.validation import validation
-from resources.config.environment import Environment
+from resources.config.environment import Addon, Environment
 from tests.helpers.published import ROLES
 
 
@@ -64,6 +65,25 @@ def test_loki_stores_in_its_bucket(sandbox_env: Environment) -> None:
     release = loki(sandbox_env, ROLES)
     assert (release.name, release.chart) == ("loki", "loki")
     assert set(release.values["loki"]["storage"]["bucketNames"].values()) == {ROLES.loki_bucket_name}
+
+
+def test_logs_are_shipped_where_loki_takes_them(sandbox_env: Environment) -> None:
+    """From every node, to the gateway that Grafana asks, under labels of which there are few."""
+    release = fluent_bit()
+    assert (release.name, release.chart, release.namespace) == ("fluent-bit", "fluent-bit", "observability")
+    output = dict(line.split(None, 1) for line in release.values["config"]["outputs"].splitlines()[1:])
+    source = prometheus().values["grafana"]["additionalDataSources"][0]
+    assert f"http://{output['Host']}" == source["url"]
+    assert (output["Name"], output["Match"], output["Port"]) == ("loki", "*", "80")
+    assert "pod_name" not in output["Labels"]
+    assert release.values["tolerations"] == [{"operator": "Exists"}]
+    assert all(mount["readOnly"] for mount in release.values["daemonSetVolumeMounts"])
+
+
+def test_logs_are_shipped_where_loki_is_on(sandbox_env: Environment) -> None:
+    """And nowhere else."""
+    without = sandbox_env.model_copy(update={"addons": {"loki": Addon(enabled=False)}})
+    assert (fluent_bit.is_enabled(sandbox_env), fluent_bit.is_enabled(without)) == (True, False)
 
 
 def test_dashboards_are_a_config_map_that_grafana_loads(sandbox_env: Environment) -> None:

@@ -13,6 +13,7 @@ from troposphere.logs import LogGroup
 from eks_assets.units.cluster._pod_roles import short_digest
 from resources.cloudformation import aws_policy, boundary_properties, build_arn, trust_policy
 from resources.config.eksctl.cluster_config import ClusterConfig
+from resources.config.eksctl.remote_networks import RemoteNetworkConfig
 from resources.config.environment import Environment
 
 DEFAULT_LOG_DAYS = 90
@@ -81,6 +82,8 @@ def cluster_properties(template: Template, env: Environment, role: Role, subnets
         properties["EncryptionConfig"] = [
             eks.EncryptionConfig(Provider=eks.Provider(KeyArn=key), Resources=["secrets"])
         ]
+    if config.remote_network_config is not None:
+        properties["RemoteNetworkConfig"] = _remote_networks(config.remote_network_config)
     properties |= _components(config)
     if config.auto_mode:
         properties["ComputeConfig"] = _compute(template, env)
@@ -103,6 +106,12 @@ def _vpc(config: ClusterConfig, subnets: Ref) -> eks.ResourcesVpcConfig:
     if config.vpc.control_plane_egress_mode:
         network.ControlPlaneEgressMode = config.vpc.control_plane_egress_mode
     return network
+
+
+def _remote_networks(remote: RemoteNetworkConfig) -> eks.RemoteNetworkConfig:
+    nodes = [eks.RemoteNodeNetwork(Cidrs=list(network.cidrs)) for network in remote.remote_node_networks]
+    pods = [eks.RemotePodNetwork(Cidrs=list(network.cidrs)) for network in remote.remote_pod_networks]
+    return eks.RemoteNetworkConfig(RemoteNodeNetworks=nodes, **({"RemotePodNetworks": pods} if pods else {}))
 
 
 def _components(config: ClusterConfig) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from troposphere import GetAtt, Ref, Template, eks
 
 from eks_assets.graph.unit import unit
 from eks_assets.units.cluster._control_plane import add_cluster_role, add_logs, add_ways_in, cluster_properties
+from eks_assets.units.cluster._hybrid_nodes import add_hybrid_nodes
 from eks_assets.units.cluster.control_plane_lookup import ControlPlaneOutputs
 from eks_assets.units.cluster.vpc_lookup import VpcOutputs
 from resources.cloudformation import add_outputs, cluster_tags, list_parameter, protect_from_replacement
@@ -37,6 +38,7 @@ def cluster(env: Environment, vpc: VpcOutputs, live: ControlPlaneOutputs) -> Sta
     add_logs(template, env)
     control_plane = template.add_resource(eks.Cluster("Cluster", **cluster_properties(template, env, role, subnets)))
     add_ways_in(template, env.cluster, control_plane)
+    add_hybrid_nodes(template, env, control_plane)
     add_outputs(
         template,
         ClusterOutputs,

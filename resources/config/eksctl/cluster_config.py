@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from resources.config.eksctl.addons import (
     DAEMON_ADDONS,
@@ -44,7 +44,8 @@ from resources.config.eksctl.nodes import (
     FargateProfile,
     ManagedNodeGroup,
 )
-from resources.config.field_types import Cidr, SecurityGroupId, SubnetId, Zone
+from resources.config.eksctl.remote_networks import RemoteNetworkConfig
+from resources.config.eksctl.vpc import KubernetesNetworkConfig, Vpc
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 # Only what can be a role's ARN: in a policy a * would stand for every role.
@@ -71,87 +72,13 @@ class Metadata(ConfigModel):
     annotations: dict[str, str] = later_field({})
 
 
-class Subnet(ConfigModel):
-    """A subnet that exists. `cidr` and `az` (where the key is no zone) only document it."""
+class Karpenter(ConfigModel):
+    """What the pipeline installs anyway, said in words: the version is the environment's `karpenter_version`, its
+    service account and its queue are always made."""
 
-    id: SubnetId
-    cidr: Cidr | None = None
-    az: Zone | None = None
-
-
-class Subnets(ConfigModel):
-    """Subnets of a VPC that exists, by zone or by a name of your own. The control plane takes all of them (unless
-    `vpc.controlPlaneSubnetIDs` names others), nodes and Fargate pods the private ones."""
-
-    public: dict[str, Subnet] = Field(default={})
-    private: dict[str, Subnet] = Field(default={})
-
-    @property
-    def private_ids(self) -> tuple[str, ...]:
-        return tuple(subnet.id for subnet in self.private.values())
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        return self.private_ids + tuple(subnet.id for subnet in self.public.values())
-
-    @model_validator(mode="after")
-    def _nodes_have_a_place(self) -> Self:
-        if self.public and not self.private:
-            raise ValueError("has public subnets alone; allowed: private ones too, where nodes go")
-        return self
-
-    @field_validator("public", "private")
-    @classmethod
-    def _two_zones(cls, value: dict[str, Subnet]) -> dict[str, Subnet]:
-        zones = {subnet.az or name for name, subnet in value.items()}
-        if len(zones) == 1:
-            raise ValueError(f"lies in one zone, {zones.pop()}; allowed: subnets in two or more zones")
-        return value
-
-
-class ClusterEndpoints(ConfigModel):
-    """From where the API server is reached. eksctl's default: from anywhere."""
-
-    public_access: bool = True
-    private_access: bool = False
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if not (self.public_access or self.private_access):
-            raise ValueError("leaves no way to the API server; allowed: publicAccess or privateAccess, or both")
-        return self
-
-
-class Vpc(ConfigModel):
-    """The network the cluster joins. The VPC itself is the environment's `network`: `id` may only be `${VPC_ID}`
-    or its id. Without subnets the cluster takes the private ones of that VPC. `extra_cidrs`: addresses that may reach
-    the API server inside of the VPC, beside the cluster's own nodes: those of the pipeline, a VPN, a peered VPC."""
-
-    id: str | None = None
-    subnets: Subnets = Subnets()
-    cluster_endpoints: ClusterEndpoints = ClusterEndpoints()
-    # EKS takes no more, and the quota cannot be raised.
-    public_access_cidrs: tuple[Cidr, ...] = Field(default=(), max_length=40, alias="publicAccessCIDRs")
-    extra_cidrs: tuple[Cidr, ...] = later_field((), alias="extraCIDRs")
-    control_plane_subnet_ids: tuple[SubnetId, ...] = Field(default=(), alias="controlPlaneSubnetIDs")
-    control_plane_on_private_subnets: bool = later_field(False)
-    # EKS takes five, its own among them.
-    control_plane_security_group_ids: tuple[SecurityGroupId, ...] = later_field((), max_length=4)
-    control_plane_egress_mode: Literal["AWS_MANAGED", "CUSTOMER_ROUTED", "CUSTOMER_ISOLATED"] | None = later_field(None)
-
-    @field_validator("control_plane_subnet_ids")
-    @classmethod
-    def _not_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(value) == 1:
-            raise ValueError("has one subnet; allowed: two or more, in different zones")
-        return value
-
-
-class KubernetesNetworkConfig(ConfigModel):
-    """Addresses of Services. Neither can be changed once the cluster exists."""
-
-    ip_family: Literal["IPv4"] = "IPv4"
-    service_ipv4_cidr: Cidr | None = None
+    version: str = Field(pattern=r"^v?\d+\.\d+\.\d+$")
+    create_service_account: Literal[True]
+    with_spot_interruption_queue: Literal[True]
 
 
 class ClusterLogging(ConfigModel):
@@ -202,6 +129,8 @@ class ClusterConfig(ConfigModel):
     # A cluster has one at a time.
     identity_providers: tuple[IdentityProvider, ...] = later_field((), max_length=1)
     capabilities: tuple[Capability, ...] = later_field(())
+    karpenter: Karpenter | None = later_field(None)
+    remote_network_config: RemoteNetworkConfig | None = later_field(None)
 
     @property
     def pod_identity_associations(self) -> tuple[PodIdentityAssociation, ...]:
@@ -214,6 +143,11 @@ class ClusterConfig(ConfigModel):
     @property
     def auto_mode(self) -> bool:
         return self.auto_mode_config.enabled
+
+    @property
+    def is_nodeless(self) -> bool:
+        """Whether nothing says where pods could run: a control plane alone."""
+        return not (self.auto_mode or self.managed_node_groups or self.fargate_profiles)
 
     @property
     def node_groups(self) -> tuple[ManagedNodeGroup, ...]:
@@ -231,8 +165,8 @@ class ClusterConfig(ConfigModel):
 
     @property
     def pod_addons(self) -> tuple[Addon, ...]:
-        """Those that need a node to run on; created after the node groups."""
-        return tuple(addon for addon in self.addons if addon.name not in DAEMON_ADDONS)
+        """Those that need a node to run on; created after the node groups, and not before there is one."""
+        return () if self.is_nodeless else tuple(addon for addon in self.addons if addon.name not in DAEMON_ADDONS)
 
     @property
     def access_entries(self) -> tuple[AccessEntry, ...]:
@@ -249,6 +183,7 @@ class ClusterConfig(ConfigModel):
             *(role.role_arn for role in self._pod_roles),
             *(capability.role_arn for capability in self.capabilities),
             self.auto_mode_config.node_role_arn,
+            self.remote_network_config and self.remote_network_config.iam.role_arn,
         ]
         return tuple(sorted({arn for arn in named if arn and _ROLE_ARN.fullmatch(arn)}))
 

@@ -28,6 +28,7 @@ Block = tuple[Location, ipaddress.IPv4Network]
 def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem]:
     """Every problem of a ClusterConfig that its own fields do not show."""
     yield from _metadata(environment, cluster)
+    yield from _karpenter(environment, cluster)
     yield from _vpc(environment, cluster)
     yield from _blocks(environment, cluster)
     yield from _node_zones(environment, cluster)
@@ -50,6 +51,21 @@ def _metadata(environment: Document, cluster: Document) -> Iterator[Problem]:
         if written is not None and wanted is not None and written != wanted and "${" not in written:
             message = f"{written} is not the environment's; allowed: {placeholder}, which is {wanted}"
             yield cluster.problem(("metadata", field), message)
+
+
+def _karpenter(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """What a ClusterConfig says of Karpenter agrees with what the environment installs."""
+    location: Location = ("karpenter", "version")
+    version, wanted = cluster.at(location, str), environment.at(("karpenter_version",), str)
+    if version is not None and wanted is not None and version.removeprefix("v") != wanted and "${" not in version:
+        message = f"{version} is not the environment's; allowed: ${{KARPENTER_VERSION}}, which is {wanted}"
+        yield cluster.problem(location, message)
+    if cluster.at(("karpenter",), dict) is not None:
+        switch = environment.at(("addons", "karpenter", "enabled"), bool)
+        if environment.at(("addons", "karpenter"), bool) is False or switch is False:
+            yield cluster.problem(("karpenter",), "is off in the environment file; allowed: one of them")
+        elif cluster.at(("autoModeConfig", "enabled"), bool):
+            yield cluster.problem(("karpenter",), "stands beside Auto Mode, which has its own; allowed: one of them")
 
 
 def _vpc(environment: Document, cluster: Document) -> Iterator[Problem]:
@@ -96,7 +112,9 @@ def _blocks(environment: Document, cluster: Document) -> Iterator[Problem]:
     for (_, one), (location, other) in combinations(subnets, 2):
         if one.overlaps(other):
             yield cluster.problem(location, f"{other} overlaps {one}; allowed: blocks without a common address")
-    yield from _service_range(environment, cluster, [block for _, block in subnets])
+    subnet_blocks = [block for _, block in subnets]
+    yield from _service_range(environment, cluster, subnet_blocks)
+    yield from _remote_networks(environment, cluster, subnet_blocks)
 
 
 def _service_range(environment: Document, cluster: Document, subnets: list[ipaddress.IPv4Network]) -> Iterator[Problem]:
@@ -111,6 +129,23 @@ def _service_range(environment: Document, cluster: Document, subnets: list[ipadd
         if service.overlaps(block):
             yield cluster.problem(location, f"{service} overlaps {block} of the VPC; allowed: another block")
             return
+
+
+def _remote_networks(
+    environment: Document, cluster: Document, subnets: list[ipaddress.IPv4Network]
+) -> Iterator[Problem]:
+    """Networks of hybrid nodes that EKS refuses beside the cluster's own."""
+    service = block_of(cluster.at(("kubernetesNetworkConfig", "serviceIPv4CIDR"), str))
+    vpc = block_of(environment.at(("network", "create", "cidr"), str))
+    own = [block for block in (vpc, service, *subnets) if block]
+    for field in ("remoteNodeNetworks", "remotePodNetworks"):
+        for index, network in _entries(cluster, ("remoteNetworkConfig", field)):
+            for position, text in enumerate(_list(network.get("cidrs"))):
+                block = block_of(text) if isinstance(text, str) else None
+                taken = next((each for each in own if block and block.overlaps(each)), None)
+                if taken:
+                    location = ("remoteNetworkConfig", field, index, "cidrs", position)
+                    yield cluster.problem(location, f"{block} overlaps {taken} of the cluster; allowed: another block")
 
 
 def _node_zones(environment: Document, cluster: Document) -> Iterator[Problem]:

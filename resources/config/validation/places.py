@@ -19,6 +19,7 @@ _GROUPS: Location = ("managedNodeGroups",)
 _PROFILES: Location = ("fargateProfiles",)
 # The pool `system` of Auto Mode has the taint CriticalAddonsOnly.
 _OPEN_POOL = "general-purpose"
+PLACES = f"a managed node group with nodes and without taints, or Auto Mode with the node pool {_OPEN_POOL}"
 _REPELS = ("NoSchedule", "NoExecute")
 
 
@@ -30,7 +31,9 @@ def place_checks(environment: Document, cluster: Document) -> Iterator[Problem]:
 
 
 def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
-    """Source: EKS user guide, "Learn how EKS Pod Identity grants pods access" and "AWS Fargate considerations"."""
+    """A control plane alone is for the units to judge (`validation/units.py`).
+
+    Source: EKS user guide, "Learn how EKS Pod Identity grants pods access" and "AWS Fargate considerations"."""
     auto = cluster.at(("autoModeConfig",), dict) or {}
     pools = auto.get("nodePools", [_OPEN_POOL])
     if auto.get("enabled") is True and (not isinstance(pools, list) or _OPEN_POOL in pools):
@@ -38,7 +41,7 @@ def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
     groups = cluster.at(_GROUPS, list) or []
     if cluster.data.get("nodeGroups") or not all(isinstance(group, dict) for group in groups):
         return  # their own fields say so
-    allowed = f"a managed node group with nodes and without taints, or Auto Mode with the node pool {_OPEN_POOL}"
+    allowed = PLACES
     if reasons := [_unusable(group) for group in groups]:
         if all(reasons):
             message = f"leaves the pipeline's own pods no node: {', '.join(filter(None, reasons))}"
@@ -46,7 +49,7 @@ def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
     elif cluster.at(_PROFILES, list):
         missing = "Fargate has no Pod Identity, no DaemonSets and no EBS volumes, which the pipeline's own pods need"
         yield cluster.problem(_PROFILES, f"{missing}; allowed: beside them {allowed}")
-    else:
+    elif auto.get("enabled") is True:
         yield cluster.problem((), f"gives pods nowhere to run; allowed: {allowed}")
 
 

@@ -1,6 +1,7 @@
 """EKS clusters: create and delete, with a control plane of the supervisor behind them."""
 
 import base64
+import ipaddress
 import re
 import secrets
 import threading
@@ -84,10 +85,21 @@ def _validate(body: Record) -> list[Record]:
     subnets = require_subnets(list(vpc_config.get("subnetIds") or []))
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
         raise EksRefusal("InvalidParameterException", "Subnets specified must be in at least two different AZs")
+    _require_remote_networks(body.get("remoteNetworkConfig") or {}, [subnet["CidrBlock"] for subnet in subnets])
     for group_id in vpc_config.get("securityGroupIds") or []:
         if group_id not in ec2._security_groups:
             raise EksRefusal("InvalidParameterException", f"The security group '{group_id}' does not exist")
     return subnets
+
+
+def _require_remote_networks(config: Record, own: list[str]) -> None:
+    """Source: EKS user guide, "Prepare networking for hybrid nodes"."""
+    networks = [*(config.get("remoteNodeNetworks") or ()), *(config.get("remotePodNetworks") or ())]
+    blocks = [ipaddress.ip_network(cidr) for network in networks for cidr in network["cidrs"]]
+    for block in blocks:
+        others = [other for other in (*blocks, *map(ipaddress.ip_network, own)) if other is not block]
+        if not block.is_private or any(block.overlaps(other) for other in others):
+            raise EksRefusal("InvalidParameterException", f"The remote network CIDR {block} is invalid.")
 
 
 def _new_record(body: Record, subnets: list[Record], creator_arn: str | None) -> Record:
