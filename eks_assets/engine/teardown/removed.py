@@ -120,7 +120,13 @@ def _refuse_needed(registry: Registry, units: Collection[AnyUnit], context: Cont
     if not users:
         return
     for user in plan_environment(registry, context, only=users, with_checks=False).units:
-        if user.unit in users and (user.change.is_needed or user.error):
+        if user.unit in users and user.error is not None:
+            raise Refused(
+                f"nobody can tell whether {user.unit} still uses {', '.join(users[user.unit])}: {user.error.message}; "
+                "nothing was removed",
+                next_step=user.error.next_step,
+            )
+        if user.unit in users and user.change.is_needed:
             raise Refused(
                 f"a deploy has yet to change {user.unit}, which may still use {', '.join(users[user.unit])}; nothing "
                 "was removed",

@@ -12,6 +12,7 @@ import pytest
 from eks_assets.engine.approval_request import remove_command
 from eks_assets.engine.planner import plan_environment, plan_report
 from eks_assets.engine.runner import run_unit
+from eks_assets.engine.teardown import removed
 from eks_assets.engine.teardown.gate import request_teardown
 from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
 from eks_assets.engine.teardown.removed import list_unwanted, plan_removed
@@ -21,10 +22,16 @@ from eks_assets.plan.teardown import TeardownPlan
 from resources.bootstrap.stack import apply_bootstrap
 from resources.config.environment import Addon, Environment, Roles
 from resources.context import Context
+from resources.drivers.parameter import ParameterDriver
+from resources.drivers.products import list_roots
+from resources.drivers.registry import driver_of
+from resources.model.change import Change
 from resources.model.errors import ApprovalMissing, Refused
 from resources.model.outputs import NoOutputs
-from resources.model.specs import Parameter
-from resources.records.change_entry import list_entries
+from resources.model.products import NODES
+from resources.model.specs import GitManifests, GitTree, Parameter
+from resources.records.applied_units import applied_spec
+from resources.records.change_entry import change_entry, list_entries, record_change
 from tests.helpers.embedded_gate import GateAccount, gate_account
 
 NUMBERS = itertools.count()
@@ -114,7 +121,7 @@ def test_unit_that_the_file_no_longer_has_goes_alone(platform: Platform) -> None
     digest = plan_report(platform.registry, platform.context()).digest
     del platform.labels["optional"]
     assert platform.unwanted() == ("optional",)
-    assert [removed.object for removed in platform.plan().removal.removes] == [
+    assert [each.object for each in platform.plan().removal.removes] == [
         f"AWS::SSM::Parameter {platform.path('queue')}"
     ]
     assert plan_report(platform.registry, platform.context()).digest == digest
@@ -170,6 +177,56 @@ def test_removal_of_all_knows_what_the_file_no_longer_names(platform: Platform) 
     result = destroy_environment(platform.registry, platform.context(), delete_data=False, wait_for_lease=0.0)
     assert result.is_complete
     assert platform.left() == set()
+
+
+def test_part_of_a_unit_goes_and_the_unit_stays(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a driver leaves there of a unit that goes on, as of products without `prune_products`: the ledger still says
+    what the unit was applied from. A parameter stands for an object of the cluster, which an embedded AWS lacks."""
+    tree = GitTree[NoOutputs](repository="https://git.test/a", branch="b")
+
+    @unit(wave="applications")
+    def products(env: Environment) -> GitManifests:
+        """Products."""
+        return GitManifests(tree=tree, commit="c", paths=("a/*.yaml",), group="products")
+
+    context, digest = platform.context(), f"sha256:{'ab' * 32}"
+    record_change(context, change_entry(context, "products", Change("create"), "done", 1.0, {"spec": digest}))
+    stray = Parameter[NoOutputs](name=platform.path("stray"), value="1")
+    ParameterDriver().apply(stray, context)
+    driver = driver_of(products(platform.env))
+    monkeypatch.setattr(type(driver), "find_unwanted", lambda *_: stray)
+    monkeypatch.setattr(removed, "explain_no_cluster", lambda *_: "")
+    registry = Registry.of([*platform.registry.units, products])
+    result = destroy_environment(
+        registry, platform.context("run-2"), delete_data=False, scope="removed", wait_for_lease=0.0
+    )
+    assert [(o.unit, [r.object for r in o.removed]) for o in result.of("removed")] == [
+        ("products", [f"AWS::SSM::Parameter {stray.name}"])
+    ]
+    assert platform.left() == {"base", "queue", "user"}
+    (entry, *_) = [e for e in list_entries(platform.context()) if e["unit"] == "products"]
+    assert (entry["action"], entry["spec"]) == ("update", digest)
+    assert applied_spec(platform.context(), "products") == digest
+
+
+def test_controller_stays_while_somebody_wants_what_it_made(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made of something else of its own is not wanted by anybody, and goes with that."""
+    made: dict[str, list[dict[str, Any]]] = {
+        "NodePool": [{"metadata": {"name": "pool", "uid": "1"}}],
+        "NodeClaim": [{"metadata": {"name": "claim", "uid": "2", "ownerReferences": [{"uid": "1"}]}}],
+    }
+
+    def listed(_: Any, api_version: str, kind: str) -> list[dict[str, Any]]:
+        return [{"apiVersion": api_version, "kind": kind, **obj} for obj in made.get(kind, [])]
+
+    monkeypatch.setattr("resources.drivers.products.list_objects", listed)
+    monkeypatch.setattr(Context, "cluster", None)
+    with pytest.raises(Refused, match=r"Karpenter cannot go while there are nodes of NodePool /?pool: "):
+        removed.refuse_products(NODES, platform.context(), gone=())
+    (name,) = list_roots(NODES, platform.context())
+    removed.refuse_products(NODES, platform.context(), gone={name})
 
 
 def test_gated_environment_takes_a_grant_of_exactly_this(sandbox_env: Environment, account: GateAccount) -> None:
