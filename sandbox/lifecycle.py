@@ -17,7 +17,7 @@ import urllib3
 
 from resources.config.names import cluster_name, resource_prefix
 from resources.support.private_folders import make_private_folder
-from resources.support.processes import start_ticks
+from resources.support.processes import STARTED_BY, start_ticks
 from sandbox.errors import SandboxError, UnknownName
 from sandbox.install.python_environments import ensure_embedded_aws, exclusive
 from sandbox.install.sources import digest_code
@@ -272,7 +272,9 @@ def _spawn_supervisor(state: StateDirectory, tools: Path, aws_python: Path, log:
         (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    # It belongs to no run, so nobody ends it with what a killed one has left.
+    own = {name: value for name, value in os.environ.items() if name != STARTED_BY}
+    environment = {**own, "PYTHONPATH": str(PROJECT)}
     return os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
 
 

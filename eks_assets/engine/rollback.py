@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from eks_assets.engine.declared import list_entries
-from eks_assets.engine.kept_specs import hold_spec, keep_spec, load_kept_spec, revive_spec
+from eks_assets.engine.kept_specs import hold_spec, is_kept_spec, keep_spec, load_kept_spec, revive_spec
 from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.redacted import Redaction
 from eks_assets.graph.registry import Registry
@@ -19,6 +19,7 @@ from eks_assets.graph.rendering import render_spec
 from eks_assets.graph.unit import AnyUnit
 from resources.context import NO_RUN, Context
 from resources.drivers.git.restore import find_restore
+from resources.drivers.registry import driver_of
 from resources.drivers.stack.version_rollback import WINDOW, is_lower
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.specs import GitManifests, GitTree, Lookup, Probes, Spec, Stack
@@ -144,7 +145,7 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
         return _branch_step(registry, context, target, unit, is_known=now is not None)
     is_same = now is not None and then is not None and _applied(now) == _applied(then) and now["outcome"] == "done"
     if now is None or is_same or dt.datetime.fromisoformat(now["at"]) <= target.at:
-        return None
+        return _unrecorded_step(registry, context, target, unit, then)
     if now["action"] == "delete":
         return Step(unit.name, reason=f"it was removed since; eks-assets deploy {context.env.name} makes it again")
     if then is None:
@@ -167,6 +168,27 @@ def _step(registry: Registry, context: Context, target: Target, unit: AnyUnit) -
         )
     hold = _hold(registry, context, target, unit, spec=then["spec"], chart=then.get("chart"))
     return Step(unit.name, hold, until=until)
+
+
+def _unrecorded_step(
+    registry: Registry, context: Context, target: Target, unit: AnyUnit, then: Mapping[str, Any] | None
+) -> Step | None:
+    """What becomes of a unit that the ledger shows unchanged: a run that was killed between a change and its entry has
+    changed it where its files want something else by now and it is not as it was then."""
+    if then is None or not then.get("spec") or unit.reversibility == "forward-only":
+        return None
+    try:
+        spec = render_spec(registry, context.env, unit, known_outputs(registry, unit, context))
+        if is_kept_spec(context, then["spec"], spec):
+            return None
+        before = revive_spec(load_kept_spec(context, then["spec"]), spec, context)
+        driver = driver_of(before)
+        if not driver.plan(before, driver.observe(before, context)).is_needed:
+            return None
+    except PipelineError as error:
+        context.progress(f"{unit.name}: whether a killed run has changed it cannot be seen: {error.message}")
+        return None
+    return Step(unit.name, _hold(registry, context, target, unit, spec=then["spec"], chart=then.get("chart")))
 
 
 def _limit(then: Spec[Any], now: Spec[Any], changed_at: dt.datetime) -> dt.datetime | None:

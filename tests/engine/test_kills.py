@@ -74,32 +74,43 @@ def destroy(context: Context) -> None:
     assert destroy_environment(registry_of(2), context, delete_data=True).is_complete
 
 
-VERBS = {"rollback": roll_back, "destroy": destroy}
+def deploy_again(context: Context) -> None:
+    deploy(context.env, 2, "second")
 
 
-def act(verb: str, env: Environment, points: Path, phases: str, state: str) -> None:
+VERBS = {"rollback": roll_back, "destroy": destroy, "deploy": deploy_again}
+
+
+def act(verb: str, env: Environment, points: Path, units: str, phases: str, state: str) -> None:
     """In a process of its own, alone in its process group."""
     os.environ["EKS_ASSETS_SANDBOX_DIR"] = state
     os.setpgrp()
     leave_parents_launch()
-    install(Points(points, "all", phases))
+    install(Points(points, units, phases))
     VERBS[verb](Context.of(env, run_id=verb))
 
 
-def kill_and_repeat(verb: str, env: Environment, points: Path, phases: str) -> list[str]:
-    """The points at which it was killed, until it ended well."""
+def run_killed(verb: str, env: Environment, points: Path, units: str, phases: str) -> int:
+    """Its exit code."""
     points.touch()
     # Forked from a process that has imported everything: a kill takes a second less.
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__])
-    state = os.environ["EKS_ASSETS_SANDBOX_DIR"]
-    while True:
-        process = processes.Process(target=act, args=(verb, env, points, phases, state))
-        process.start()
-        process.join(60)
-        if process.exitcode != -signal.SIGKILL:
-            assert process.exitcode == 0
-            return points.read_text().splitlines()
+    process = processes.Process(
+        target=act, args=(verb, env, points, units, phases, os.environ["EKS_ASSETS_SANDBOX_DIR"])
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def kill_and_repeat(verb: str, env: Environment, points: Path, phases: str) -> list[str]:
+    """The points at which it was killed, until it ended well."""
+    while (code := run_killed(verb, env, points, "all", phases)) == -signal.SIGKILL:
+        pass
+    assert code == 0
+    return points.read_text().splitlines()
 
 
 def live(env: Environment) -> tuple[list[str], list[str]]:
@@ -120,7 +131,7 @@ def live(env: Environment) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize(
     "phases", ["alternate", *(pytest.param(f"before,{phase}", marks=pytest.mark.long) for phase in ("middle", "after"))]
 )
-@pytest.mark.parametrize("verb", list(VERBS))
+@pytest.mark.parametrize("verb", ["rollback", "destroy"])
 def test_killed_run_ends_where_a_whole_one_would(
     sandbox_env: Environment, account: None, tmp_path: Path, verb: str, phases: str
 ) -> None:
@@ -134,3 +145,19 @@ def test_killed_run_ends_where_a_whole_one_would(
     before = len(list_entries(Context.of(env)))
     VERBS[verb](Context.of(env, run_id="again"))
     assert len(list_entries(Context.of(env))) == before, "something was left to do"
+
+
+@pytest.mark.parametrize("is_continued", [False, True])
+def test_what_a_killed_deploy_did_not_record_is_rolled_back(
+    sandbox_env: Environment, account: None, tmp_path: Path, is_continued: bool
+) -> None:
+    """Killed between a change and its entry, whether or not another deploy has found nothing to do since."""
+    env = sandbox_env.model_copy(update={"target_env": f"k{next(NUMBERS)}", "roles": Roles()})
+    apply_bootstrap(env)
+    deploy(env, 1, "first")
+    run_killed("deploy", env, tmp_path / "points", "parameter", "after")
+    assert live(env)[1] == ["2", "2"]
+    if is_continued:
+        deploy(env, 2, "second")
+    roll_back(Context.of(env, run_id="back"))
+    assert live(env)[1] == ["1", "1"]
