@@ -181,7 +181,7 @@ def test_a_controllers_name_does_not_cover_other_fields() -> None:
 
 def test_scheduler_has_no_business_with_other_annotations() -> None:
     """Of a claim it notes the node, and nothing that a person who takes its name would write."""
-    fields = {"f:metadata": {"f:annotations": {"f:theirs.example/a": {}}}}
+    fields: Object = {"f:metadata": {"f:annotations": {"f:theirs.example/a": {}}}}
     live = changed({}, {"metadata": {"annotations": {"theirs.example/a": "1"}}}, fields, "kube-scheduler")
     assert [d.path for d in object_diff(live, {"kind": "Thing"})] == ["metadata.annotations.theirs.example/a"]
 
