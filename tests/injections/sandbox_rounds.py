@@ -168,7 +168,8 @@ def run_rounds(env: Environment, eks_assets: Cli, most: int = MOST) -> Recall:
         times.append(time.monotonic())
         one.compare_after(find_drift(env, eks_assets))
         changing, drifting, deploying = (f"{after - before:.0f} s" for before, after in pairwise(times))
-        print(f"round {number + 1}: {len(one.expected)} changes in {changing}, drift {drifting}, deploy {deploying}")
+        took = f"changed in {changing}, drift {drifting}, deploy {deploying}"
+        print(f"round {number + 1}: {len(one.expected)} changes; {took}", flush=True)
     time.sleep(60)
     recall.left += [f"a minute later {described(finding)}" for finding in find_drift(env, eks_assets)]
     return recall
