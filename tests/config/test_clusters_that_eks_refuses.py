@@ -8,11 +8,14 @@ import pytest
 import yaml
 
 from eks_assets.units import load_registry
+from eks_assets.units.cluster.access_entries import list_access_entries
+from eks_assets.units.cluster.cluster import cluster
 from eks_assets.units.cluster.pod_addons import pod_addons
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
 from resources.config.loader import check_environment_file, load_environment
 from resources.config.problems import Problem
 from tests.helpers.environment_folder import edit
-from tests.helpers.published import CLUSTER, ROLES, resources_of, versions_of
+from tests.helpers.published import CLUSTER, NO_CLUSTER, ROLES, VPC, properties_of, resources_of, versions_of
 
 UNITS = load_registry().by_name
 HEAD = (
@@ -213,6 +216,20 @@ def test_cluster_without_place_for_pods_is_refused(folder: Path, lines: str, pat
     problems = [problem for problem in problems_of(folder, DRIVERS, lines) if not problem.warning]
     assert [problem.path for problem in problems] == [path]
     assert "Auto Mode with the node pool general-purpose" in problems[0].message
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_creator_is_administrator_by_an_entry(folder: Path, word: str) -> None:
+    """Whoever deploys has one; EKS makes nobody else administrator, whatever the file says."""
+    own = f"accessConfig: {{bootstrapClusterCreatorAdminPermissions: {word}}}"
+    assert problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) == []
+    env = load_environment("sandbox", folder)
+    spec = cluster(env, VPC, NO_CLUSTER)
+    (made,) = properties_of(spec, "EKS::Cluster")
+    assert made["AccessConfig"]["BootstrapClusterCreatorAdminPermissions"] is False
+    assert env.roles.deployer is not None
+    (entry,) = [e for e in list_access_entries(env) if e.principal_arn == env.roles.deployer.arn]
+    assert [policy.policy_arn for policy in entry.access_policies] == [CLUSTER_ADMIN_POLICY]
 
 
 KARPENTER = "createServiceAccount: true, withSpotInterruptionQueue: true"

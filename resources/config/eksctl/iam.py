@@ -218,10 +218,11 @@ class AccessEntry(ConfigModel):
 
 
 class AccessConfig(ConfigModel):
-    """How IAM identities get in. The aws-auth ConfigMap is not managed; the creator gets no hidden administrator."""
+    """How IAM identities get in. The aws-auth ConfigMap is not managed. `bootstrap_cluster_creator_admin_permissions`
+    says nothing more: whoever deploys has an access entry as administrator, and nobody a hidden one."""
 
     authentication_mode: Literal["API", "API_AND_CONFIG_MAP"] = "API"
-    bootstrap_cluster_creator_admin_permissions: Literal[False] = False
+    bootstrap_cluster_creator_admin_permissions: bool = False
     access_entries: tuple[AccessEntry, ...] = ()
 
 
