@@ -232,6 +232,39 @@ def test_creator_is_administrator_by_an_entry(folder: Path, word: str) -> None:
     assert [policy.policy_arn for policy in entry.access_policies] == [CLUSTER_ADMIN_POLICY]
 
 
+OF_CONTROLLER = "wellKnownPolicies: {awsLoadBalancerController: true}"
+ACCOUNT = f"{{metadata: {{namespace: kube-system, name: aws-load-balancer-controller}}, {OF_CONTROLLER}}}"
+ASSOCIATION = f"{{namespace: kube-system, serviceAccountName: aws-load-balancer-controller, {OF_CONTROLLER}}}"
+
+
+@pytest.mark.parametrize("field", [f"serviceAccounts: [{ACCOUNT}]", f"podIdentityAssociations: [{ASSOCIATION}]"])
+def test_role_of_the_load_balancer_controller_may_be_said_twice(folder: Path, field: str) -> None:
+    """Its unit makes it, and nobody makes another; where the unit is off, nobody would make it."""
+    own = f"iam: {{withOIDC: true, {field}}}"
+    assert problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) == []
+    iam = load_environment("sandbox", folder).cluster.iam
+    assert (iam.service_accounts, iam.pod_identity_associations) == ((), ())
+    edit(folder / "sandbox.yaml", "retry:\n", "addons: {aws_load_balancer_controller: off}\nretry:\n")
+    problems = [p for p in problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) if not p.warning]
+    assert [problem.path.rpartition(".")[2] for problem in problems] == ["awsLoadBalancerController"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ACCOUNT.replace("name: aws-load-balancer-controller", "name: other"),
+        ACCOUNT.replace("Controller: true", "Controller: true, certManager: true"),
+        f"{ACCOUNT[:-1]}, attachPolicyARNs: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}}",
+    ],
+    ids=["another account", "another policy", "a policy of one's own"],
+)
+def test_policy_of_the_load_balancer_controller_for_others_is_refused(folder: Path, entry: str) -> None:
+    """Which its unit does not give."""
+    own = f"iam: {{withOIDC: true, serviceAccounts: [{entry}]}}"
+    (problem,) = problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own)
+    assert (problem.path, "that policy alone" in problem.message) == ("iam.serviceAccounts", True)
+
+
 KARPENTER = "createServiceAccount: true, withSpotInterruptionQueue: true"
 
 

@@ -58,8 +58,6 @@ REFUSED: dict[str, str] = {
     "iamIdentityMappings.*.namespace": "leave it out; it goes with serviceName, and access entries have scopes instead",
     "addons.*.podIdentityAssociations.*.namespace": "leave it out; EKS knows the add-on's namespace",
     "addons.*.permissionsBoundary": "write roles.permissions_boundary in the environment file",
-    "iam.podIdentityAssociations.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
-    "iam.serviceAccounts.*.wellKnownPolicies.awsLoadBalancerController": _CONTROLLER,
     f"{_NODES}.privateNetworking": "leave it out; nodes are always in private subnets",
     f"{_NODES}.ami": "leave it out; EKS chooses the image (releaseVersion pins it)",
     f"{_NODES}.amiFamily": _FAMILIES,
