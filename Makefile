@@ -21,6 +21,7 @@ help:
 	@echo "make test-long  what takes too long for 'make test'; before an issue is called done"
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
+	@echo "make smoke-aws  a tiny environment on the account of your credentials, and gone again: CONFIRM_ACCOUNT=ID"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
 	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
 	@echo "make served-apis which APIs each Kubernetes version serves, from the genuine API server"
@@ -81,6 +82,7 @@ charts: $(READY)
 # The figures and schemas that are made from code; tests compare the files with what this writes.
 docs: $(READY)
 	$(BIN)/python docs/figures.py
+	$(BIN)/python -m smoke.verified > docs/verified.md
 	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
 	$(BIN)/eks-assets schema --drift > docs/drift.schema.json
 	$(BIN)/eks-assets schema --account > docs/account.schema.json
@@ -103,6 +105,10 @@ served-apis: $(READY)
 # What an independent evaluator of policies decides; it needs Node.
 decisions: $(READY)
 	$(BIN)/python -m tests.bootstrap.record_decisions
+
+# On a real account; says first what it costs, and refuses without CONFIRM_ACCOUNT. See docs/smoke-aws.md.
+smoke-aws: $(READY)
+	@$(BIN)/python -m smoke aws --confirm-account "$(CONFIRM_ACCOUNT)"
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
