@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs clean
+.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -26,6 +26,7 @@ help:
 	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
 	@echo "make served-apis which APIs each Kubernetes version serves, from the genuine API server"
 	@echo "make decisions what an independent evaluator of IAM policies decides"
+	@echo "make tool-checksums  pins of the sandbox's tools, from the projects' download hosts"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
@@ -109,6 +110,10 @@ decisions: $(READY)
 # On a real account; says first what it costs, and refuses without CONFIRM_ACCOUNT. See docs/smoke-aws.md.
 smoke-aws: $(READY)
 	@$(BIN)/python -m smoke aws --confirm-account "$(CONFIRM_ACCOUNT)"
+
+# The pins of published binaries in sandbox/tools/releases.json; after a new version in go.mod, where those hosts answer.
+tool-checksums: $(READY)
+	$(BIN)/python -m sandbox.install.checksums
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
