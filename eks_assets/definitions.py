@@ -14,6 +14,7 @@ from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
 from eks_assets.orchestration.rollback_job import rollback
+from eks_assets.orchestration.upgrade_job import UPGRADE, upgrade
 from eks_assets.token_command import install_token_command
 from eks_assets.units import load_registry
 from sensors.approval import approval_sensor
@@ -73,6 +74,7 @@ def defs() -> dg.Definitions:
             approve,
             rollback,
             destroy,
+            upgrade,
         ],
         schedules=[drift_schedule],
         sensors=[
@@ -97,3 +99,8 @@ def deploy_job() -> dg.JobDefinition:
 def destroy_job() -> dg.JobDefinition:
     """The job `destroy`, as `deploy_job`."""
     return defs().resolve_job_def(DESTROY)
+
+
+def upgrade_job() -> dg.JobDefinition:
+    """The job `upgrade`, as `deploy_job`."""
+    return defs().resolve_job_def(UPGRADE)
