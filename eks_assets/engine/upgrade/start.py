@@ -8,9 +8,10 @@ from eks_assets.engine.upgrade.chain import is_higher, wanted_version
 from eks_assets.engine.upgrade.verdict import reach_verdict
 from eks_assets.engine.upgrade.watch import list_red_checks
 from eks_assets.graph.registry import Registry
+from eks_assets.plan.upgrade_wording import finding_words, verdict_words
 from resources.context import Context
 from resources.drivers.stack.cluster_state import cluster_version
-from resources.model.errors import ConfigError, NotFound, Refused
+from resources.model.errors import ConfigError, NotFound, OperationFailed, Refused
 from resources.notifications.topic import send_notification
 from resources.notifications.upgrade_messages import upgrade_started
 from resources.records.upgrades import Upgrade, begin_upgrade, open_upgrade, record_event
@@ -23,8 +24,8 @@ def start_upgrade(registry: Registry, context: Context, who: str, judge: Judge |
     """The upgrade to the version of the environment's file; None where the cluster has it, and no upgrade is open. The
     environment is held. `judge`: reaches the verdict.
 
-    Raises Refused where the verdict is against it, where a rollback holds the cluster back, and where it is paused;
-    ConfigError where one to another version is open; what `reach_verdict` raises."""
+    Raises OperationFailed where the verdict is against it; Refused where a rollback holds the cluster back, and where
+    it is paused; ConfigError where one to another version is open; what `reach_verdict` raises."""
     target, live = context.env.kubernetes_version, cluster_version(context)
     if live is None:
         raise NotFound(
@@ -44,15 +45,37 @@ def start_upgrade(registry: Registry, context: Context, who: str, judge: Judge |
             f"a rollback holds the cluster of {context.env.name} at Kubernetes {wanted}",
             next_step=f"eks-assets rollback {context.env.name} --end-hold wants what the files say again; then upgrade",
         )
-    report = (judge or _judge(registry))(context, target)
-    if report.exit_code:
-        raise Refused(
-            f"the cluster of {context.env.name} was not upgraded to Kubernetes {target}: {report.verdict}",
-            next_step=f"eks-assets upgrade {context.env.name} --to {target} --plan says what stands in the way",
-        )
+    _refuse_unready((judge or _judge(registry))(context, target), context)
     upgrade = begin_upgrade(context, who, live, target, list_red_checks(registry, context))
     send_notification(context, upgrade_started(context.env, upgrade))
     return upgrade
+
+
+def needs_upgrade(registry: Registry, context: Context) -> bool:
+    """Whether a deploy has to upgrade the cluster first: its version is to be higher, or an upgrade is open. Raises
+    AccessDenied, Transient."""
+    live = cluster_version(context)
+    if live is None:
+        return False
+    if is_higher(context.env.kubernetes_version, live):
+        return is_higher(wanted_version(registry, context), live)
+    return open_upgrade(context) is not None
+
+
+def _refuse_unready(report: UpgradeReport, context: Context) -> None:
+    """Tell the verdict. Raises OperationFailed where it is against the upgrade."""
+    context.progress(verdict_words(report))
+    for finding in report.findings:
+        if finding.severity != "note":
+            context.progress(f"  {finding_words(finding, report)}")
+    if report.exit_code:
+        first = next((finding_words(f, report) for f in report.findings), "nothing could be looked at")
+        raise OperationFailed(
+            f"the cluster of {report.environment} was not upgraded to Kubernetes {report.target}: {report.verdict}; "
+            f"{first}",
+            next_step=f"eks-assets upgrade {report.environment} --to {report.target} --plan says all that stands in "
+            "the way, and the way out of it",
+        )
 
 
 def _judge(registry: Registry) -> Judge:
