@@ -167,6 +167,17 @@ def last_upgrade(context: Context) -> Upgrade | None:
     return _read(context, folder, [key for key in keys if key.startswith(folder)])
 
 
+def find_beginning(context: Context, minor: str) -> dt.datetime | None:
+    """When the newest upgrade to that minor version began it; None where the ledger has none. Raises NotFound,
+    AccessDenied, Transient."""
+    key = next((k for k in reversed(list_keys(context, PREFIX)) if f"/steps/{minor}/" in k), None)
+    if key is None:
+        return None
+    folder = key[: key.index("/", len(PREFIX)) + 1]
+    upgrade = _read(context, folder, list_keys(context, folder))
+    return upgrade.minor_began(minor) if upgrade else None
+
+
 def open_upgrade(context: Context) -> Upgrade | None:
     """The newest upgrade, where it has not ended. Raises as `last_upgrade`."""
     upgrade = last_upgrade(context)

@@ -24,13 +24,19 @@ from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.aws.session import caller_arn
 from resources.config.loader import load_environment
+from resources.drivers.stack.cluster_guard import minor_of
 from resources.model.display import dump_json, escape_line
 from resources.model.errors import ConfigError
+from resources.notifications.upgrade_messages import NOT_REVERTED
 from resources.records.rollbacks import end_holds, expect_rollback
 
 To = Annotated[
     str | None,
-    typer.Option("--to", metavar="RUN", help="Back to the end of this run; by default the last with green validation."),
+    typer.Option(
+        "--to",
+        metavar="RUN",
+        help="Back to the end of this run, by default the last with green validation; or to a Kubernetes version.",
+    ),
 ]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")]
 EndHold = Annotated[bool, typer.Option("--end-hold", help="Want what the files say again, for all units.")]
@@ -85,9 +91,12 @@ def rollback(
 def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:
     """What goes back, and what stays and why: before anything starts."""
     target = steps.target
-    lines = [f"{name}: rollback to the end of run {target.run[:8]} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
+    to = "before the upgrade from Kubernetes" if minor_of(target.run) else "the end of run"
+    lines = [f"{name}: rollback to {to} {target.run[:8]} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
     lines += [f"  goes back: {', '.join(hold.unit for hold in steps.holds)}"] if steps.holds else []
     lines += [f"  {s.unit} can go back until {s.until:%Y-%m-%d %H:%M} UTC" for s in steps.steps if s.until]
+    if any(step.until for step in steps.steps):
+        lines.append(f"  {NOT_REVERTED}")
     lines += [f"  stays: {step.unit}: {escape_line(step.reason)}" for step in steps.stays]
     if not steps.steps:
         lines.append("  nothing has changed since; --to RUN goes back further (eks-assets history shows runs)")
