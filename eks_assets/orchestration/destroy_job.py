@@ -18,7 +18,7 @@ from eks_assets.orchestration.run_tags import (
     record_outcome,
     record_tags,
 )
-from eks_assets.orchestration.watching import give_result, heard, noting_errors, tell_watches
+from eks_assets.orchestration.watching import give_result, hear_progress, noting_errors, tell_watches
 from eks_assets.plan.teardown import TeardownPlan, UnitOutcome
 from eks_assets.plan.teardown_wording import describe_outcome
 from eks_assets.units import load_registry
@@ -90,7 +90,7 @@ def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platfo
         with opened as env_context, noting_errors():
             check_confirmation(env_context.env.name, config.confirm)
             refuse_protected(env_context.env, "removed" if config.removed else "environment")
-            _destroy(context, config, heard(env_context))
+            _destroy(context, config, hear_progress(env_context))
     except ApprovalMissing as closed:
         context.log.warning(escape_lines(str(closed)))
         record_outcome(context.instance, context.run, WAITING)

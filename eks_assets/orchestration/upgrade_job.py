@@ -17,7 +17,7 @@ from eks_assets.orchestration.run_tags import (
     record_tags,
 )
 from eks_assets.orchestration.unit_events import UnitEvent, unit_events
-from eks_assets.orchestration.watching import give_result, heard, noting_errors
+from eks_assets.orchestration.watching import give_result, hear_progress, noting_errors
 from eks_assets.units import load_registry
 from resources.aws.session import caller_arn
 from resources.context import Context
@@ -53,7 +53,7 @@ def upgrade_cluster(context: dg.OpExecutionContext, config: Upgrading, platform:
         record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
     try:
         with open_step(context, platform, UPGRADE) as env_context, noting_errors():
-            yield from _upgrade(context, config, heard(env_context))
+            yield from _upgrade(context, config, hear_progress(env_context))
     except ApprovalMissing as closed:
         context.log.warning(escape_lines(str(closed)))
         record_outcome(context.instance, context.run, WAITING)

@@ -46,7 +46,7 @@ def give_result(result: object) -> None:
         watch.result = result
 
 
-def heard(context: Context) -> Context:
+def hear_progress(context: Context) -> Context:
     """The context, whose progress whoever watches hears as well."""
     log = context.progress
 

@@ -53,7 +53,7 @@ def upgrade(
     Exit 0 done, or with --plan READY and READY_WITH_WARNINGS; 1 where a step failed, and for NOT_READY and
     CANNOT_DETERMINE; 2 for bad input, 3 while it waits for approval, 4 while it is paused."""
     chosen = [name for name, is_set in (("--pause", pause), ("--resume", resume), ("--cancel", cancel)) if is_set]
-    if len(chosen) + plan_only + write > 1 or (chosen and to) or not (chosen or to):
+    if len(chosen) + plan_only + write > 1 or bool(chosen) == (to is not None):
         raise ConfigError(
             "allowed: --to VERSION, with --plan (changes nothing) or --write (changes a file) or neither; or one of "
             "--pause, --resume and --cancel alone",
