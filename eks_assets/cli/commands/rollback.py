@@ -24,11 +24,10 @@ from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.aws.session import caller_arn
 from resources.config.loader import load_environment
-from resources.drivers.stack.cluster_guard import minor_of
 from resources.model.display import dump_json, escape_line
 from resources.model.errors import ConfigError
 from resources.notifications.upgrade_messages import NOT_REVERTED
-from resources.records.rollbacks import end_holds, expect_rollback
+from resources.records.rollbacks import describe_target, end_holds, expect_rollback
 
 To = Annotated[
     str | None,
@@ -91,8 +90,7 @@ def rollback(
 def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:
     """What goes back, and what stays and why: before anything starts."""
     target = steps.target
-    to = "before the upgrade from Kubernetes" if minor_of(target.run) else "the end of run"
-    lines = [f"{name}: rollback to {to} {target.run[:8]} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
+    lines = [f"{name}: rollback to {describe_target(target.run)} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
     lines += [f"  goes back: {', '.join(hold.unit for hold in steps.holds)}"] if steps.holds else []
     lines += [f"  {s.unit} can go back until {s.until:%Y-%m-%d %H:%M} UTC" for s in steps.steps if s.until]
     if any(step.until for step in steps.steps):
