@@ -26,6 +26,7 @@ from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 from sensors.repair import repair_sensor
 from sensors.undo import undo_sensor
+from sensors.upgrade import upgrade_sensor
 
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
@@ -84,6 +85,7 @@ def defs() -> dg.Definitions:
             approval_sensor,
             repair_sensor,
             outcomes_sensor,
+            upgrade_sensor,
             undo_sensor,
         ],
         resources={"platform": Platform()},

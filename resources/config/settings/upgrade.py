@@ -1,9 +1,8 @@
-"""What an environment says about upgrades of its cluster: how long each is watched, who approves what of it, what is
-backed up before, and whether nodes are replaced against disruption budgets."""
+"""What an environment says about upgrades of its cluster: how long each is watched, and what is backed up before."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,14 +20,11 @@ VaultName = Annotated[
 
 class Upgrade(Model):
     """How the cluster is upgraded. `bake`: how long the checks are watched after the control plane and the add-ons of a
-    minor version, before its nodes follow. `approve`: `chain` asks once for all minor versions on the way, `each` for
-    each of them. `backup`: the vault that AWS Backup saves the cluster to before each minor version. `force`: nodes go
-    although a disruption budget does not let their pods go."""
+    minor version, before its nodes follow. `backup`: the vault that AWS Backup saves the cluster to before each minor
+    version."""
 
     bake: Bake = "30m"
-    approve: Literal["chain", "each"] = "each"
     backup: VaultName | None = None
-    force: bool = Field(default=False, strict=True)
 
     @property
     def bake_seconds(self) -> int:
