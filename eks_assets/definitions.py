@@ -14,6 +14,7 @@ from eks_assets.orchestration.environments import Platform
 from eks_assets.orchestration.executor import look_first
 from eks_assets.orchestration.plan_assets import PLAN, build_approved_check, build_plan, build_release_plan
 from eks_assets.orchestration.rollback_job import rollback
+from eks_assets.orchestration.upgrade_job import UPGRADE, upgrade
 from eks_assets.token_command import install_token_command
 from eks_assets.units import load_registry
 from sensors.approval import approval_sensor
@@ -25,6 +26,7 @@ from sensors.launching import DEPLOY
 from sensors.outcomes import outcomes_sensor
 from sensors.repair import repair_sensor
 from sensors.undo import undo_sensor
+from sensors.upgrade import upgrade_sensor
 
 
 def build_deployed_assets(location: CodeLocation) -> list[dg.AssetsDefinition]:
@@ -73,6 +75,7 @@ def defs() -> dg.Definitions:
             approve,
             rollback,
             destroy,
+            upgrade,
         ],
         schedules=[drift_schedule],
         sensors=[
@@ -82,6 +85,7 @@ def defs() -> dg.Definitions:
             approval_sensor,
             repair_sensor,
             outcomes_sensor,
+            upgrade_sensor,
             undo_sensor,
         ],
         resources={"platform": Platform()},
@@ -97,3 +101,8 @@ def deploy_job() -> dg.JobDefinition:
 def destroy_job() -> dg.JobDefinition:
     """The job `destroy`, as `deploy_job`."""
     return defs().resolve_job_def(DESTROY)
+
+
+def upgrade_job() -> dg.JobDefinition:
+    """The job `upgrade`, as `deploy_job`."""
+    return defs().resolve_job_def(UPGRADE)

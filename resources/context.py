@@ -34,7 +34,8 @@ class Context:
     `lease`: its hold on the environment, while it is held; `approved`: what was observed of the thing that people
     approved to change, None where there is no gate: a driver of what others can move meanwhile raises ApprovalStale
     where it is no longer that; `repairs`: the drift run, by its key in the ledger, whose findings alone are to be put
-    back; `cache`: what was read once for all units of a plan, to be
+    back; `upgrades_to`: the minor version that a flow of an upgrade brings the cluster to, which nothing but such a
+    flow may raise; `cache`: what was read once for all units of a plan, to be
     invalidated by whoever changes it; `hide`: takes secrets out of a document before a digest is made of it. Lives as
     long as one plan or one step."""
 
@@ -46,6 +47,7 @@ class Context:
     lease: Fence | None = field(default=None, repr=False)
     approved: Observed | None = field(default=None, repr=False)
     repairs: str | None = None
+    upgrades_to: str | None = None
     cache: MemoryCache = field(default_factory=MemoryCache, repr=False)
     hide: Callable[[Any], Any] = field(default=lambda document: document, repr=False)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from eks_assets.engine.upgrade.start import needs_upgrade
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.units import load_registry
 from resources.aws.session import Source
@@ -138,6 +140,10 @@ def decide_launch(
         return LaunchDecision(f"{change}; it is deployed later: {first_line(error)}", False)
     if fault := gate_fault(env):
         return LaunchDecision(f"{change}; it is not deployed: {fault}", False)
+    if awaits_upgrade(env):
+        return LaunchDecision(
+            f"{change}; it is deployed after the upgrade to Kubernetes {env.kubernetes_version}", False
+        )
     if busy := _unfinished(instance, name, newest):
         return LaunchDecision(
             f"{change}; it is deployed after run {busy.run_id[:8]} ({busy.status.value.lower()})", False
@@ -147,6 +153,13 @@ def decide_launch(
     return LaunchDecision(
         change, request=deploy_run(env, free_key(instance, key), {CONTENT: content, FROM: SENSOR, WHY: change})
     )
+
+
+def awaits_upgrade(env: Environment) -> bool:
+    """Whether the cluster is to be upgraded first, which another sensor sees to. Where nobody can tell, the run finds
+    out."""
+    look = partial(needs_upgrade, load_registry())
+    return look_at_each("upgrade first", {env.name: lambda: look(context_of(env))})[env.name] is True
 
 
 def _unfinished(instance: dg.DagsterInstance, name: str, newest: dg.DagsterRun | None) -> dg.DagsterRun | None:

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from eks_assets.orchestration.destroy_job import DESTROY
 from eks_assets.orchestration.drift_checks import DRIFT
 from eks_assets.orchestration.run_tags import REPAIR_TAG, WAITING, outcome_of
+from eks_assets.orchestration.upgrade_job import UPGRADE
 from eks_assets.units import load_registry
 from resources.config.environment import Environment
 from resources.config.field_types import Model
@@ -30,8 +31,8 @@ from sensors.run_report import changes_of, failure_of
 
 PATIENCE = dt.timedelta(hours=1)
 AT_MOST = 100
-# Whoever decides by hand sees how it ends; a removal sends its own, as its topic goes with it.
-QUIET_JOBS = ("approve", DESTROY)
+# Whoever decides by hand sees how it ends; a removal sends its own, as its topic goes with it, and so does an upgrade.
+QUIET_JOBS = ("approve", DESTROY, UPGRADE)
 
 
 class Cursor(Model):

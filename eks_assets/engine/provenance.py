@@ -13,11 +13,11 @@ from pathlib import Path
 
 from eks_assets.engine.working_tree import WorkingTree
 from eks_assets.plan.document import Source
-from resources.aws.errors import aws_call
 from resources.config.environment import Approval
 from resources.config.loader import find_folder
 from resources.context import Context
-from resources.model.errors import ConfigError, NotFound
+from resources.drivers.stack.cluster_state import cluster_version, version_before
+from resources.model.errors import ConfigError
 from resources.records.digest_key import load_digest_key
 from resources.support.memory_cache import CacheKey
 
@@ -83,18 +83,11 @@ def source_of(context: Context) -> Source:
             return None
         return context.cache.get(_SOURCE_COMMIT, lambda: source_commit(folder), item=folder)
 
-    def version() -> str | None:
-        name = context.env.cluster_name
-        try:
-            with aws_call(f"describing the EKS cluster {name}"):
-                cluster = context.aws.client("eks").describe_cluster(name=name)["cluster"]
-        except NotFound:
-            return None
-        return str(cluster["version"])
-
-    cluster_version = context.cache.get(_CLUSTER_VERSION, version)
+    live = context.cache.get(_CLUSTER_VERSION, lambda: cluster_version(context))
+    if live == context.upgrades_to and live is not None:
+        live = version_before(live)  # what was approved of this minor version was so before its own first step
     key = partial(load_digest_key, context)
-    return Source(commit_of(find_folder()), cluster_version, commit_of(code_folder()), key)
+    return Source(commit_of(find_folder()), live, commit_of(code_folder()), key)
 
 
 def check_source(source: Source, approval: Approval) -> None:

@@ -20,11 +20,13 @@ from eks_assets.graph.unit import AnyUnit
 from resources.context import NO_RUN, Context
 from resources.drivers.git.restore import find_restore
 from resources.drivers.registry import driver_of
+from resources.drivers.stack.cluster_guard import minor_of
 from resources.drivers.stack.version_rollback import WINDOW, is_lower
 from resources.model.errors import ConfigError, NotFound, PipelineError
 from resources.model.specs import GitManifests, GitTree, Lookup, Probes, Spec, Stack
 from resources.records.applied_units import last_entry, last_success
 from resources.records.rollbacks import BEFORE, Hold, Rollback, current_rollback, new_rollback
+from resources.records.upgrades import find_beginning
 from resources.records.validations import list_validations
 
 WIDTH = 16
@@ -69,8 +71,9 @@ class RollbackPlan:
 
 
 def find_target(context: Context, run: str | None) -> Target:
-    """The end of the run whose id begins so; by default of the last one whose validation was green. Raises ConfigError
-    for a run that the ledger does not have or several have, NotFound, AccessDenied, Transient."""
+    """The end of the run whose id begins so; by default of the last one whose validation was green; for a Kubernetes
+    version such as 1.34, how everything was before the upgrade from it. Raises ConfigError for a run or an upgrade that
+    the ledger does not have, or of which it has several, NotFound, AccessDenied, Transient."""
     if run is None:
         green = next((v for v in list_validations(context) if v.is_green), None)
         if green is None:
@@ -79,6 +82,8 @@ def find_target(context: Context, run: str | None) -> Target:
                 next_step=_offer(_run_ends(context)),
             )
         return Target(green.run, green.at)
+    if (minor := minor_of(run)) is not None:
+        return _before_upgrade(context, str(run), f"1.{minor + 1}")
     ends = _run_ends(context)
     named = [Target(name, at) for name, at in ends.items() if run and name.startswith(run)]
     if len(named) != 1:
@@ -87,6 +92,16 @@ def find_target(context: Context, run: str | None) -> Target:
             f"the ledger of {context.env.name} has {what} whose id begins with {run!r}", next_step=_offer(ends)
         )
     return named[0]
+
+
+def _before_upgrade(context: Context, version: str, minor: str) -> Target:
+    began = find_beginning(context, minor)
+    if began is None:
+        raise ConfigError(
+            f"the ledger of {context.env.name} has no upgrade to Kubernetes {minor}",
+            next_step=f"eks-assets history {context.env.name} shows runs; --to takes one of them too",
+        )
+    return Target(f"{BEFORE}the upgrade from Kubernetes {version}", began)
 
 
 def target_before(began: dt.datetime) -> Target:

@@ -16,6 +16,7 @@ from resources.notifications.rollback_messages import rollback_ended, rollback_s
 from resources.notifications.topic import send_notification
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.rollbacks import Rollback, record_rollback
+from resources.records.upgrades import open_upgrade, record_event
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class UnitEnd:
 def begin_rollback(context: Context, record: Rollback, units: list[str]) -> None:
     """Record it and tell people; the environment is held. Raises LeaseHeld, NotFound, AccessDenied, Transient."""
     record_rollback(context, record)
+    if (upgrade := open_upgrade(context)) is not None:
+        # What its steps have done does not stand any more: another upgrade begins from the start.
+        record_event(context, upgrade, "rolled back", who=record.who)
     send_notification(context, rollback_started(context.env, record.id, record.run, record.who, units))
 
 

@@ -16,6 +16,7 @@ from eks_assets.engine.known_outputs import known_outputs
 from eks_assets.engine.planner import expect_releases, observe_drift, start_of
 from eks_assets.engine.reach import list_gated_reach
 from eks_assets.engine.redacted import Redaction
+from eks_assets.engine.upgrade.guard import refuse_outside_flow
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import AnyUnit
 from eks_assets.plan.unit_plan import UnitPlan
@@ -124,6 +125,8 @@ def _apply_under_lease(
         if not change.is_needed:
             context.progress(f"{unit.name}: another run has done it meanwhile")
             return observation
+        if observation.hold is None:
+            refuse_outside_flow(registry, unit, spec, context)
         repair = check_repair(registry, unit, spec, context) if context.repairs is not None else None
         if isinstance(spec, Stack):
             check_boundaries(context)

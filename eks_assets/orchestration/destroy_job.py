@@ -1,9 +1,6 @@
 """The job `destroy`: takes an environment away, where whoever launches it types its name. Same engine as the command
 line, which runs this job, too."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -11,7 +8,7 @@ from pydantic import Field
 
 from eks_assets.engine.approval_request import destroy_command, from_ledger_option, remove_command
 from eks_assets.engine.teardown.gate import refuse_protected
-from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
+from eks_assets.engine.teardown.removal import destroy_environment
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
 from eks_assets.orchestration.run_tags import (
     DESTROYED,
@@ -21,12 +18,13 @@ from eks_assets.orchestration.run_tags import (
     record_outcome,
     record_tags,
 )
+from eks_assets.orchestration.watching import give_result, hear_progress, noting_errors, tell_watches
 from eks_assets.plan.teardown import TeardownPlan, UnitOutcome
 from eks_assets.plan.teardown_wording import describe_outcome
 from eks_assets.units import load_registry
 from resources.context import Context
 from resources.model.display import code_span, escape_lines
-from resources.model.errors import ApprovalMissing, ConfigError, OperationFailed, PipelineError
+from resources.model.errors import ApprovalMissing, ConfigError, OperationFailed
 from resources.notifications.destroy_messages import destroy_started, destroy_stopped
 from resources.notifications.topic import send_notification
 from resources.records.launch import leave_parents_launch
@@ -49,29 +47,6 @@ class Destruction(dg.Config):
     wait: float = Field(
         default=OUTLIVES_A_DEAD_HOLDER, description="Seconds to wait where another run holds the environment."
     )
-
-
-@dataclass
-class Watch:
-    """Whoever runs the job in this process: hears its progress, and has its result or its error afterwards."""
-
-    progress: Callable[[str], None]
-    result: TeardownResult | None = None
-    error: PipelineError | None = None
-
-
-_watches: list[Watch] = []
-
-
-@contextmanager
-def watch_runs(progress: Callable[[str], None]) -> Iterator[Watch]:
-    """Within it, a run of the job in this process is watched."""
-    watch = Watch(progress)
-    _watches.append(watch)
-    try:
-        yield watch
-    finally:
-        _watches.remove(watch)
 
 
 def destroy_config(
@@ -112,10 +87,10 @@ def remove(context: dg.OpExecutionContext, config: Destruction, platform: Platfo
         record_tags(context.instance, context.run, {PROCESS_TAG: context.run.tags[PROCESS_TAG]})
     try:
         opened = open_step(context, platform, DESTROY, destroying=True, from_ledger=config.from_ledger or None)
-        with opened as env_context, _noting_errors():
+        with opened as env_context, noting_errors():
             check_confirmation(env_context.env.name, config.confirm)
             refuse_protected(env_context.env, "removed" if config.removed else "environment")
-            _destroy(context, config, _heard(env_context))
+            _destroy(context, config, hear_progress(env_context))
     except ApprovalMissing as closed:
         context.log.warning(escape_lines(str(closed)))
         record_outcome(context.instance, context.run, WAITING)
@@ -142,8 +117,7 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
         begin=begin,
         report=lambda outcome: _show(context, outcome),
     )
-    for watch in _watches:
-        watch.result = result
+    give_result(result)
     if not result.is_complete:
         failed = {outcome.unit: outcome.reason for outcome in result.of("failed")}
         command_for = remove_command if config.removed else destroy_command
@@ -159,36 +133,12 @@ def _destroy(context: dg.OpExecutionContext, config: Destruction, env_context: C
         record_outcome(instance, run, DESTROYED)
 
 
-def _heard(env_context: Context) -> Context:
-    """The context, whose progress whoever watches hears as well."""
-    log = env_context.progress
-
-    def progress(line: str) -> None:
-        log(line)
-        for watch in _watches:
-            watch.progress(line)
-
-    env_context.progress = progress
-    return env_context
-
-
-@contextmanager
-def _noting_errors() -> Iterator[None]:
-    try:
-        yield
-    except PipelineError as error:
-        for watch in _watches:
-            watch.error = error
-        raise
-
-
 def _show(context: dg.OpExecutionContext, outcome: UnitOutcome) -> None:
     """What became of a unit, on its asset's page and for whoever watches."""
     line = describe_outcome(outcome)
     if outcome.state == "nothing":
         return
-    for watch in _watches:
-        watch.progress(line)
+    tell_watches(line)
     context.log.info(escape_lines(line))
     shown = [f"- {code_span(removed.object)} {removed.why}" for removed in outcome.removed[:_SHOWN]]
     more = len(outcome.removed) - _SHOWN

@@ -13,11 +13,10 @@ from eks_assets.engine.rollback import RollbackPlan, find_target, plan_rollback
 from eks_assets.engine.rollback_run import UnitEnd, run_rollback
 from eks_assets.engine.undo import undo_deploy
 from eks_assets.orchestration.environments import ENVIRONMENTS, Platform, open_step
-from eks_assets.orchestration.metadata import build_metadata
 from eks_assets.orchestration.run_tags import SENDER_TAG, WAITING, record_outcome
+from eks_assets.orchestration.unit_events import UnitEvent, unit_events
 from eks_assets.units import load_registry
 from resources.aws.session import caller_arn
-from resources.config.environment import Environment
 from resources.context import Context
 from resources.model.display import escape_lines
 from resources.model.errors import ApprovalMissing, ConfigError, OperationFailed
@@ -42,19 +41,16 @@ def undo_config(run_id: str) -> dict[str, Any]:
     return {"ops": {OP: {"config": {"run": "", "units": [], "undo": run_id}}}}
 
 
-_Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
-
-
 @dg.op(
     out={}, description="Bring units back to what an earlier run applied, and hold them there until their files change."
 )
-def roll_back(context: dg.OpExecutionContext, config: RollbackTo, platform: Platform) -> Iterator[_Event]:
+def roll_back(context: dg.OpExecutionContext, config: RollbackTo, platform: Platform) -> Iterator[UnitEvent]:
     """Each unit's result is on its own asset's page. Fails where a unit did, or a check of one is red."""
     ends = list[UnitEnd]()
     with open_step(context, platform, ROLLBACK) as env_context:
         for end in (_undo if config.undo else _go_back)(context, config, env_context):
             ends.append(end)
-            yield from _events(context, env_context.env, end)
+            yield from unit_events(context, env_context.env, end)
         if any(isinstance(end.error, ApprovalMissing) for end in ends):
             _ask(context, env_context)
         else:
@@ -94,25 +90,6 @@ def _tell(context: dg.OpExecutionContext, plan: RollbackPlan) -> None:
     names = ", ".join(hold.unit for hold in plan.holds)
     text = f"goes back: {names}" if names else f"nothing has changed since {describe_target(plan.target.run)}"
     context.log.info(text)
-
-
-def _events(context: dg.OpExecutionContext, env: Environment, end: UnitEnd) -> Iterator[_Event]:
-    """On the unit's own page, as a deploy would show it."""
-    if end.error is not None:
-        context.log.error(escape_lines(f"{end.unit.name}: {end.error}"))
-    if end.result is None:
-        return
-    key, partition = dg.AssetKey(end.unit.name), context.partition_key
-    yield dg.AssetMaterialization(key, partition=partition, metadata=build_metadata(end.unit, end.result, env))
-    for check, result in end.result.checks:
-        yield dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=check.name,
-            passed=result.passed,
-            metadata={"expected": dg.MetadataValue.text(check.says)},
-            description=escape_lines(result.detail),
-            partition=partition,
-        )
 
 
 def _fail_with(ends: Sequence[UnitEnd]) -> None:

@@ -56,6 +56,10 @@ class ClientFactory(Protocol):
     @overload
     def __call__(self, service: Literal["acm"], /) -> ACMClient: ...
 
+    # Of AWS Backup, which is asked for one thing only, there are no types.
+    @overload
+    def __call__(self, service: Literal["backup"], /) -> Any: ...
+
     @overload
     def __call__(self, service: Literal["cloudformation"], /) -> CloudFormationClient: ...
 

@@ -20,6 +20,7 @@ from resources.bootstrap.stack_rights import (
     read_only_git_secret,
 )
 from resources.bootstrap.teardown_rights import TEARDOWN_ACTIONS, teardown_statements
+from resources.bootstrap.upgrade_rights import upgrade_rights
 from resources.cloudformation import Document, allow, build_arn, cluster_arn, deny, policy_document
 from resources.config.environment import DeployerRole, Environment
 from resources.config.names import (
@@ -316,6 +317,7 @@ def _platform(env: Environment) -> list[Document]:
         allow(["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"], parameter_arns(env)),
         allow(["sns:Publish"], build_arn(env, "sns", topic_name(env))),
         allow([f"sqs:{verb}" for verb in queue.split()], own_requests(env)),
+        *upgrade_rights(env),
     ]
 
 

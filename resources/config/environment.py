@@ -31,6 +31,7 @@ from resources.config.settings.drift import Drift
 from resources.config.settings.git import Git
 from resources.config.settings.ledger import Ledger
 from resources.config.settings.network import HostedZone, Network
+from resources.config.settings.upgrade import Upgrade
 from resources.config.waves import UnitWave
 
 
@@ -193,9 +194,9 @@ class Environment(Model):
         exclude=True,
         description="Whether `destroy` refuses this environment; by default one with an approval gate",
     )
-    # Left out of the digest: what is looked for is nothing to deploy, and what is ignored would be restored.
+    # Left out of the digest: what is looked for or ignored, how a version is reached, and what bootstrap makes.
     drift: Drift | None = Field(default=None, exclude=True)
-    # Left out of the digest: bootstrap makes it, and a deploy does not.
+    upgrade: Upgrade | None = Field(default=None, exclude=True)
     ledger: Ledger = Field(default=Ledger(), exclude=True)
     retry: Retry = Retry()
     charts: Charts = Charts()
@@ -286,7 +287,6 @@ class Environment(Model):
 
     @property
     def expires_seconds(self) -> int:
-        """How long a grant holds, in seconds."""
         return (self.approval or Approval()).expires_seconds
 
 

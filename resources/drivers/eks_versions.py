@@ -7,12 +7,14 @@ Source: EKS API, DescribeAddonVersions; EKS user guide, "Retrieve recommended Am
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from resources.aws.errors import aws_call
 from resources.context import Context
 from resources.model.change import Observed
-from resources.model.errors import AccessDenied, ConfigError
+from resources.model.errors import AccessDenied, ConfigError, NotFound
 from resources.model.specs import Lookup
 
 _AL2023 = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{variant}/recommended/release_version"
@@ -59,7 +61,7 @@ def _addon_version(context: Context, name: str, wanted: str, kubernetes: str) ->
         offered.append(version["addonVersion"])
         if any(c.get("defaultVersion") and c["clusterVersion"] == kubernetes for c in version["compatibilities"]):
             default = version["addonVersion"]
-    offered.sort(key=_sort_key, reverse=True)
+    offered.sort(key=sort_key, reverse=True)
     if wanted == "default" and default:
         return default
     if wanted in ("default", "latest") and offered:
@@ -80,7 +82,8 @@ def _addon_version(context: Context, name: str, wanted: str, kubernetes: str) ->
     )
 
 
-def _sort_key(version: str) -> tuple[int, ...]:
+def sort_key(version: str) -> tuple[int, ...]:
+    """Orders versions of add-ons."""
     # v1.21.1-eksbuild.3: AWS's own form for every add-on, which is none of the usual ones.
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
@@ -90,3 +93,23 @@ def _release(context: Context, ami_type: str, kubernetes: str) -> str:
     name = form.format(version=kubernetes, variant=variant)
     with aws_call(f"looking for the newest image {ami_type} of Kubernetes {kubernetes}"):
         return str(context.aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+
+def list_fits(context: Context, name: str) -> dict[str, frozenset[str]]:
+    """The Kubernetes versions that each version of the add-on is offered for. Raises AccessDenied, Transient."""
+    fits: dict[str, frozenset[str]] = {}
+    with aws_call(f"looking for the versions of the add-on {name}"):
+        pages = context.aws.client("eks").get_paginator("describe_addon_versions").paginate(addonName=name)
+        for version in (v for page in pages for addon in page["addons"] for v in addon["addonVersions"]):
+            fits[version["addonVersion"]] = frozenset(c["clusterVersion"] for c in version["compatibilities"])
+    return fits
+
+
+def live_addon_versions(context: Context, names: Iterable[str]) -> dict[str, str]:
+    """The versions of those of the add-ons that the environment's cluster has. Raises AccessDenied, Transient."""
+    cluster, versions = context.env.cluster_name, dict[str, str]()
+    for name in names:
+        with suppress(NotFound), aws_call(f"describing the add-on {name} of the EKS cluster {cluster}"):
+            addon = context.aws.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
+            versions[name] = str(addon["addonVersion"])
+    return versions

@@ -31,6 +31,10 @@ Kind = Literal[
     "repair_failed",
     "rollback_started",
     "rollback_ended",
+    "upgrade_started",
+    "upgrade_step_ended",
+    "upgrade_stopped",
+    "upgrade_ended",
 ]
 
 # SNS: a subject has less than 100 characters; 256 KiB hold the message and its attributes.

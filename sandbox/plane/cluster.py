@@ -159,14 +159,15 @@ class Cluster:
     def update(self, version: str, token_webhook_url: str) -> None:
         """Restart the control plane where its version or token webhook differs: same etcd, same address.
 
-        Raises InvalidRequest for a version that cannot be, or that is older than what the cluster has.
+        Raises InvalidRequest for a version that cannot be, or that is more than one minor older than the cluster's:
+        EKS takes one back.
         """
         check_version(version)
         with self._lock:
-            if as_numbers(version) < as_numbers(self.record.version):
+            if as_numbers(version)[1] < as_numbers(self.record.version)[1] - 1:
                 raise InvalidRequest(
                     f"Cluster {self.record.name} has version {self.record.version}; a control plane cannot go back "
-                    f"to {version}. Make a new cluster instead."
+                    f"to {version}, only by one minor. Make a new cluster instead."
                 )
             wanted = replace(self.record, version=version, token_webhook_url=token_webhook_url)
             if wanted != self.record:

@@ -12,9 +12,11 @@ from rich.console import Console
 
 from eks_assets.cli.commands.status import exit_code, print_status, status_report
 from eks_assets.engine.drift.repair import UnitRepair
+from eks_assets.engine.upgrade.progress import UpgradeProgress
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan, State, UnitPlan
 from resources.model.errors import AccessDenied, OperationFailed, PipelineError
 from resources.records.drift_runs import DriftRun, FoundDrift
+from resources.records.upgrades import UpgradeEvent
 from sandbox.paths import PROJECT
 from tests.helpers.json_schema import schema_faults, schema_of
 
@@ -145,3 +147,21 @@ def test_status_exit_code_counts_failing_checks() -> None:
     """A failing check is 1 unless something is pending."""
     assert exit_code(environment(UnitPlan("a", "network", "in_sync", checks=(FAILED,)))) == 1
     assert exit_code(environment(UnitPlan("a", "network", "pending", checks=(FAILED,)))) == 4
+
+
+def test_status_says_where_an_upgrade_stands() -> None:
+    """The step, since when, what it typically takes, why it stopped, and how long the version can go back."""
+    began = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+    step = UpgradeEvent(at=began, kind="begun", minor="1.35", step="bake")
+    until = datetime.now(UTC) + timedelta(days=3, hours=12)
+    upgrade = UpgradeProgress("1.34", "1.36", "stopped", step, "checks turned red", 0.1, until)
+    document = status_report(environment(), upgrade=upgrade)
+    assert schema_faults(document, SCHEMA) == []
+    assert (document["upgrade"]["step"], document["upgrade"]["days_left"]) == ("bake", 3.5)
+    text = StringIO()
+    print_status(environment(), Console(file=text, width=200), 1.0, upgrade=upgrade)
+    assert (
+        "upgrade from Kubernetes 1.34 to 1.36: stopped, 1.35 bake since 2026-11-30 12:00:00 UTC, typically 0.1 min\n"
+        "  checks turned red\n"
+        "  it can go back for 3.5 days: eks-assets rollback acme-prod --to 1.34\n"
+    ) in text.getvalue()

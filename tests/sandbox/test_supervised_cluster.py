@@ -132,7 +132,7 @@ def test_custom_resource_becomes_ready_after_late_definition(cluster: Supervised
 
 
 def test_cluster_upgrade_keeps_address_and_objects(sandbox: StateDirectory) -> None:
-    """An upgrade keeps the address and the objects; a downgrade is refused."""
+    """An upgrade keeps the address and the objects, and so does going back one minor; two are refused."""
     cluster = SupervisedCluster(sandbox, "upgrade-test-cluster")
     try:
         cluster.create_pod("kept")
@@ -141,7 +141,11 @@ def test_cluster_upgrade_keeps_address_and_objects(sandbox: StateDirectory) -> N
         assert cluster.put("1.35") == before
         assert (cluster.api.get("/version") or {})["emulationMinor"] == "35"
         assert cluster.is_running("kept")
+        assert cluster.put("1.36") == before
         with pytest.raises(SandboxError, match="cannot go back"):
             cluster.put("1.34")
+        assert cluster.put("1.35") == before
+        assert (cluster.api.get("/version") or {})["emulationMinor"] == "35"
+        assert cluster.is_running("kept")
     finally:
         cluster.delete()

@@ -11,8 +11,10 @@ from eks_assets.cli.runs.deployment import Output, deploy_units
 from eks_assets.cli.runs.event_log import Event, log_refusals
 from eks_assets.cli.runs.launcher import Launcher
 from eks_assets.cli.selection import select_units
+from eks_assets.cli.upgrading import run_to_end
 from eks_assets.engine.rollback import RollbackPlan
 from eks_assets.engine.undo import undo_deploy
+from eks_assets.engine.upgrade.start import needs_upgrade
 from eks_assets.units import load_registry
 from resources.approval.record import check_gate
 from resources.aws.session import caller_arn
@@ -20,6 +22,7 @@ from resources.config.loader import load_environment
 from resources.context import Context
 from resources.model.display import escape_line
 from resources.model.errors import PipelineError
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER
 
 
 def deploy(
@@ -42,6 +45,10 @@ def deploy(
         launcher = Launcher(env, registry, output.console, output.log, wait)
         context = open_environment(env)
         check_gate(context)
+        if chosen is None and needs_upgrade(registry, context):
+            # Its steps first, as the job `upgrade`; then what the version does not change.
+            run_to_end(env, OUTLIVES_A_DEAD_HOLDER if wait is None else wait, output.console)
+            context = open_environment(env)
         began = dt.datetime.now(dt.UTC)  # the ledger's times are this clock's
         result = deploy_units(launcher, context, chosen)
         if result.failed and env.on_failure == "rollback":

@@ -26,11 +26,16 @@ from resources.aws.session import caller_arn
 from resources.config.loader import load_environment
 from resources.model.display import dump_json, escape_line
 from resources.model.errors import ConfigError
-from resources.records.rollbacks import end_holds, expect_rollback
+from resources.notifications.upgrade_messages import NOT_REVERTED
+from resources.records.rollbacks import describe_target, end_holds, expect_rollback
 
 To = Annotated[
     str | None,
-    typer.Option("--to", metavar="RUN", help="Back to the end of this run; by default the last with green validation."),
+    typer.Option(
+        "--to",
+        metavar="RUN",
+        help="Back to the end of this run, by default the last with green validation; or to a Kubernetes version.",
+    ),
 ]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")]
 EndHold = Annotated[bool, typer.Option("--end-hold", help="Want what the files say again, for all units.")]
@@ -85,9 +90,11 @@ def rollback(
 def _print_steps(steps: RollbackPlan, output: Output, name: str) -> None:
     """What goes back, and what stays and why: before anything starts."""
     target = steps.target
-    lines = [f"{name}: rollback to the end of run {target.run[:8]} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
+    lines = [f"{name}: rollback to {describe_target(target.run)} ({target.at:%Y-%m-%d %H:%M:%S} UTC)"]
     lines += [f"  goes back: {', '.join(hold.unit for hold in steps.holds)}"] if steps.holds else []
     lines += [f"  {s.unit} can go back until {s.until:%Y-%m-%d %H:%M} UTC" for s in steps.steps if s.until]
+    if any(step.until for step in steps.steps):
+        lines.append(f"  {NOT_REVERTED}")
     lines += [f"  stays: {step.unit}: {escape_line(step.reason)}" for step in steps.stays]
     if not steps.steps:
         lines.append("  nothing has changed since; --to RUN goes back further (eks-assets history shows runs)")

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from eks_assets.cli.opened import open_environment
 from eks_assets.engine.drift.repair import UnitRepair, choose_repairs
 from eks_assets.engine.planner import plan_environment
 from eks_assets.engine.teardown.removed import list_unwanted
+from eks_assets.engine.upgrade.progress import UpgradeProgress, read_progress
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.drift_wording import age_words
 from eks_assets.plan.unit_plan import CheckState, EnvironmentPlan
@@ -53,16 +55,17 @@ def status(environment: EnvironmentName, json_output: Json = False) -> None:
     env = load_environment(environment, known_units=registry.by_name)
     context = open_environment(env)
     reading = in_background(partial(_last_drift, context), "last drift run")
+    upgrading = in_background(partial(_upgrade, registry, context), "upgrade")
     plan = plan_environment(registry, context)
-    drift = reading.result()
+    drift, upgrade = reading.result(), upgrading.result()
     repairs = _repairs(registry, env, drift)
     if json_output:
-        print(json.dumps(status_report(plan, drift, repairs), indent=2))
+        print(json.dumps(status_report(plan, drift, repairs, upgrade), indent=2))
     else:
         # Elsewhere than on a terminal a row stays a line: grep and logs read it.
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
         unwanted = list_unwanted(registry, context, plan)
-        print_status(plan, console, time.monotonic() - began, drift, repairs, unwanted)
+        print_status(plan, console, time.monotonic() - began, drift, repairs, unwanted, upgrade)
     raise SystemExit(exit_code(plan))
 
 
@@ -75,6 +78,13 @@ def _last_drift(context: Context) -> DriftRun | PipelineError | None:
     except PipelineError as error:
         return error
     return last[1] if last else None
+
+
+def _upgrade(registry: Registry, context: Context) -> UpgradeProgress | None:
+    """Where an upgrade stands; None where none does, or that cannot be read."""
+    with suppress(PipelineError):
+        return read_progress(registry, context)
+    return None
 
 
 def _repairs(
@@ -100,9 +110,11 @@ def status_report(
     plan: EnvironmentPlan,
     drift: DriftRun | PipelineError | None = None,
     repairs: Sequence[UnitRepair] | None = None,
+    upgrade: UpgradeProgress | None = None,
 ) -> dict[str, Any]:
     """What `status --json` prints: docs/status.md, docs/status.schema.json. `drift`: what the last run found, or why
-    that cannot be read; `repairs`: what becomes of that by itself, None where nothing does."""
+    that cannot be read; `repairs`: what becomes of that by itself, None where nothing does; `upgrade`: where one
+    stands."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "environment": plan.environment,
@@ -118,6 +130,7 @@ def status_report(
             for u in plan.units
         ],
         "drift": _drift(drift, repairs),
+        **({"upgrade": upgrade.as_json()} if upgrade else {}),
     }
 
 
@@ -157,10 +170,11 @@ def print_status(
     drift: DriftRun | PipelineError | None = None,
     repairs: Sequence[UnitRepair] | None = None,
     unwanted: Sequence[str] = (),
+    upgrade: UpgradeProgress | None = None,
 ) -> None:
     """The table for people, a line about the last drift run with one for each unit that it found something in, where
-    that is repaired by itself, what is `unwanted` and stands, and a last line that counts the states. `seconds`: how
-    long the command took."""
+    that is repaired by itself, what is `unwanted` and stands, where an upgrade stands, and a last line that counts the
+    states. `seconds`: how long the command took."""
     table = Table(box=None, pad_edge=False)
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
@@ -183,6 +197,8 @@ def print_status(
         print_text(console, f"  {repair.unit}: {what}", "dim")
     if line := unwanted_line(plan.environment, unwanted):
         print_text(console, line, "yellow")
+    for line in upgrade.describe(plan.environment) if upgrade else ():
+        print_text(console, escape_lines(line), "yellow")
     counts = {state: sum(u.state == state for u in plan.units) for state in _STYLE}
     counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     print_text(console, f"{plan.environment}: {counted} ({seconds:.1f} s)")

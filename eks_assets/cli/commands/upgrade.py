@@ -1,4 +1,4 @@
-"""`eks-assets upgrade`: whether an environment's cluster can go to another Kubernetes version."""
+"""`eks-assets upgrade`: whether a cluster can go to another Kubernetes version, and the upgrade itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eks_assets.cli.arguments import EnvironmentName, Json
+from eks_assets.cli.arguments import EnvironmentName, Json, Wait
 from eks_assets.cli.commands.plan import PIPE_WIDTH
 from eks_assets.cli.opened import open_environment
+from eks_assets.cli.upgrading import give_order, run_to_end
 from eks_assets.engine.upgrade.verdict import check_form, reach_verdict
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.terminal import render_upgrade
@@ -20,33 +21,79 @@ from resources.config.problems import display_path
 from resources.config.yaml_edit import with_scalar
 from resources.model.display import dump_json
 from resources.model.errors import ConfigError
+from resources.records.lease import OUTLIVES_A_DEAD_HOLDER
 from resources.support.files import replace_text
 from resources.upgrade.findings import UpgradeReport
 
-To = Annotated[str, typer.Option("--to", metavar="VERSION", help="The Kubernetes version, such as 1.35.")]
+To = Annotated[str | None, typer.Option("--to", metavar="VERSION", help="The Kubernetes version, such as 1.35.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show the verdict, and change nothing.")]
 Write = Annotated[bool, typer.Option("--write", help="Set kubernetes_version in the environment's file, once ready.")]
+Pause = Annotated[bool, typer.Option("--pause", help="Let the upgrade end before its next step.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where it was paused.")]
+Cancel = Annotated[bool, typer.Option("--cancel", help="Give it up, with the update of EKS that is under way.")]
 _FIELD = "kubernetes_version"
 
 
 def upgrade(
     environment: EnvironmentName,
-    to: To,
+    to: To = None,
     plan_only: PlanOnly = False,
     write: Write = False,
+    pause: Pause = False,
+    resume: Resume = False,
+    cancel: Cancel = False,
     json_output: Json = False,
+    wait: Wait = None,
 ) -> None:
-    """Say whether the cluster can go to another Kubernetes version, with evidence and the way out of each obstacle.
+    """Bring the cluster to another Kubernetes version, one minor version after the other, each step watched.
 
-    The environment's file has to ask for the version too, or --write sets it: file and cluster never disagree.
-    Exit 0 with --plan for READY and READY_WITH_WARNINGS, 1 for NOT_READY and CANNOT_DETERMINE, 2 for bad input."""
-    check_form(to)
-    if plan_only and write:
-        raise ConfigError("--plan changes nothing, and --write changes a file", next_step="choose one of them")
+    It begins with the verdict, which --plan shows alone, with evidence and the way out of each obstacle. The
+    environment's file has to ask for the version too, or --write sets it: file and cluster never disagree. A second
+    call continues where the first stopped.
+    Exit 0 done, or with --plan READY and READY_WITH_WARNINGS; 1 where a step failed, and for NOT_READY and
+    CANNOT_DETERMINE; 2 for bad input, 3 while it waits for approval, 4 while it is paused."""
+    chosen = [name for name, is_set in (("--pause", pause), ("--resume", resume), ("--cancel", cancel)) if is_set]
+    if len(chosen) + plan_only + write > 1 or bool(chosen) == (to is not None):
+        raise ConfigError(
+            "allowed: --to VERSION, with --plan (changes nothing) or --write (changes a file) or neither; or one of "
+            "--pause, --resume and --cancel alone",
+            next_step="choose one of them",
+        )
+    if json_output and not plan_only:
+        raise ConfigError("--json is the form of a verdict: it takes --plan")
     registry = load_registry()
     env = load_environment(environment, known_units=registry.by_name)
+    if to is not None:
+        env = _with_version(env, to, registry, plan_only=plan_only, write=write, json_output=json_output)
+    elif pause or cancel:
+        give_order(open_environment(env), "paused" if pause else "cancelled")
+        return
+    else:
+        give_order(open_environment(env), "resumed")
+    run_to_end(env, OUTLIVES_A_DEAD_HOLDER if wait is None else wait)
+
+
+def _with_version(
+    env: Environment, to: str, registry: Registry, *, plan_only: bool, write: bool, json_output: bool
+) -> Environment:
+    """The environment whose file asks for the version; with `plan_only` the end of the command. Raises as
+    `require_version` and `write_version` do."""
+    check_form(to)
     if not (plan_only or write):
         require_version(env, to)
+        return env
+    report = _reach(env, to, registry)
+    if json_output:
+        print(dump_json(report.model_dump(mode="json")))
+    else:
+        print_verdict(report, Console())
+    if plan_only or report.exit_code:
+        raise SystemExit(report.exit_code)
+    write_version(env, to, registry)
+    return load_environment(env.name, known_units=registry.by_name)
+
+
+def _reach(env: Environment, to: str, registry: Registry) -> UpgradeReport:
     with Console(stderr=True).status(f"looking at {env.name}") as status:
         done: list[str] = []
 
@@ -55,19 +102,7 @@ def upgrade(
             status.update(f"looking at {env.name}: {len(done)} checks done, last {check}")
 
         context = open_environment(env, planning=True)
-        report = reach_verdict(context, env, to, registry=registry, progress=progress)
-    if json_output:
-        print(dump_json(report.model_dump(mode="json")))
-    else:
-        print_verdict(report, Console())
-    if plan_only or report.exit_code:
-        raise SystemExit(report.exit_code)
-    if write:
-        write_version(env, to, registry)
-    raise ConfigError(
-        f"nothing was upgraded: the file of {env.name} asks for Kubernetes {to}, and a deploy carries it out",
-        next_step=f"eks-assets plan {env.name}, then eks-assets deploy {env.name}; one minor version at a time",
-    )
+        return reach_verdict(context, env, to, registry=registry, progress=progress)
 
 
 def print_verdict(report: UpgradeReport, console: Console) -> None:

@@ -9,8 +9,9 @@ import dagster as dg
 from eks_assets.cli.runs.abandoned import close_abandoned, process_tags
 from eks_assets.definitions import destroy_job
 from eks_assets.engine.teardown.removal import TeardownResult
-from eks_assets.orchestration.destroy_job import destroy_config, watch_runs
+from eks_assets.orchestration.destroy_job import destroy_config
 from eks_assets.orchestration.home import open_instance
+from eks_assets.orchestration.watching import watch_runs
 from resources.model.errors import OperationFailed
 from sensors.run_report import failure_of
 
@@ -45,7 +46,7 @@ def run_destroy(
             )
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
-        if watch.result is not None:
+        if isinstance(watch.result, TeardownResult):
             return watch.result
         if watch.error is not None:
             raise watch.error
