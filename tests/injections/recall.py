@@ -32,10 +32,14 @@ class Recall:
         if not is_restored:
             self.left.append(f"{kind}: {name}")
 
+    @property
+    def total(self) -> str:
+        """All kinds, in a line."""
+        total = f"{len(self.injected)} kinds: {self.injected.total()} injected, {self.found.total()} found, "
+        return total + f"{len(self.false)} false, {self.restored.total()} restored"
+
     def __str__(self) -> str:
         rows = [
             f"{kind:40}{self.injected[kind]:9}{self.found[kind]:7}{self.restored[kind]:10}" for kind in self.injected
         ]
-        total = f"{len(self.injected)} kinds: {self.injected.total()} injected, {self.found.total()} found, "
-        total += f"{len(self.false)} false, {self.restored.total()} restored"
-        return "\n".join([f"{'kind':40}{'injected':>9}{'found':>7}{'restored':>10}", *rows, total])
+        return "\n".join([f"{'kind':40}{'injected':>9}{'found':>7}{'restored':>10}", *rows, self.total])

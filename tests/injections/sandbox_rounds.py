@@ -56,20 +56,21 @@ class Round:
         self.env, self.recall = env, recall
         self.context = Context.of(env)
         self.client = administrator(env)
+        # While nothing is changed: a VPC of another name is found by nobody.
+        self.objects = {one.title: one for one in declared_objects(self.context)}
         self.expected: list[tuple[str, Place]] = []
         self.by_hand: list[Any] = []
         self.emptied: set[str] = set()  # units of which nothing is left: one finding
 
     def change_objects(self, changes: list[tuple[str, str]]) -> None:
-        objects = {one.title: one for one in declared_objects(self.context)}
-        changes = [change for change in changes if change[1] in objects]
-        units = Counter(one.unit for one in objects.values())
-        deleted = Counter(objects[title].unit for kind, title in changes if IN_CLUSTER[kind].edit is None)
+        changes = [change for change in changes if change[1] in self.objects]
+        units = Counter(one.unit for one in self.objects.values())
+        deleted = Counter(self.objects[title].unit for kind, title in changes if IN_CLUSTER[kind].edit is None)
         self.emptied = {unit for unit, count in deleted.items() if count == units[unit]}
         for number, (kind, title) in enumerate(
             sorted(changes, key=lambda one: (not one[1].startswith(FIRST), one[1].startswith(LAST)))
         ):
-            self._change(IN_CLUSTER[kind], objects[title], MANAGERS[number % len(MANAGERS)])
+            self._change(IN_CLUSTER[kind], self.objects[title], MANAGERS[number % len(MANAGERS)])
 
     def _change(self, injection: Injection, one: Declared, manager: str) -> None:
         try:
@@ -169,7 +170,7 @@ def run_rounds(env: Environment, eks_assets: Cli, most: int = MOST) -> Recall:
         one.compare_after(find_drift(env, eks_assets))
         changing, drifting, deploying = (f"{after - before:.0f} s" for before, after in pairwise(times))
         took = f"changed in {changing}, drift {drifting}, deploy {deploying}"
-        print(f"round {number + 1}: {len(one.expected)} changes; {took}", flush=True)
+        print(f"round {number + 1}: {len(one.expected)} changes; {took}; {recall.total}", flush=True)
     time.sleep(60)
     recall.left += [f"a minute later {described(finding)}" for finding in find_drift(env, eks_assets)]
     return recall
