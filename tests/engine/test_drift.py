@@ -15,14 +15,17 @@ from eks_assets.engine.drift.detection import detect_drift
 from eks_assets.graph.registry import Registry
 from eks_assets.graph.unit import unit
 from eks_assets.plan.drift import DriftReport
+from eks_assets.units.network.network import NetworkOutputs
 from resources.aws.session import Aws, Source
 from resources.bootstrap.stack import build_bootstrap_stack
 from resources.config.environment import Environment, Roles
 from resources.context import Context
 from resources.drivers.parameter import ParameterDriver
 from resources.drivers.stack.driver import StackDriver
+from resources.model.change import Change
 from resources.model.outputs import NoOutputs
-from resources.model.specs import Parameter
+from resources.model.specs import Lookup, Parameter
+from resources.records.change_entry import change_entry, record_change
 from tests.helpers.embedded_aws_server import Aws as Server
 
 
@@ -36,6 +39,18 @@ def first(env: Environment) -> Parameter[NoOutputs]:
 def second(env: Environment) -> Parameter[NoOutputs]:
     """Another one."""
     return Parameter[NoOutputs](name=env.parameter_path("acm/certificate-arn"), value="arn")
+
+
+@unit(wave="network")
+def place(env: Environment) -> Lookup[NetworkOutputs]:
+    """A VPC that somebody has given another name."""
+    return Lookup[NetworkOutputs](kind="vpc", query={"Name": "renamed"})
+
+
+@unit(wave="network")
+def behind(env: Environment, place: NetworkOutputs) -> Parameter[NoOutputs]:
+    """What needs its id."""
+    return Parameter[NoOutputs](name=env.parameter_path("vpc/id"), value=place.vpc_id)
 
 
 @dataclass
@@ -115,3 +130,16 @@ def test_what_has_not_answered_by_the_deadline_cannot_be_checked(
     assert (entry.unit, entry.object, entry.failed) == ("second", "second", False)
     assert entry.reason == "it has not answered within 3 s (drift.deadline)"
     assert report.exit_code(strict=True) == 1
+
+
+def test_what_was_applied_and_lacks_what_it_needs_cannot_be_compared(account: Account) -> None:
+    """As long as it never was, it is pending. Afterwards it may well have drifted, and nobody can tell."""
+    account.bootstrap()
+    registry = Registry.of([place, behind])
+    assert "behind" in detect_drift(registry, account.context()).pending
+    context = account.context(planning=False)
+    record_change(context, change_entry(context, "behind", Change("create", reason="new"), "done", 1.0))
+    report = detect_drift(registry, account.context())
+    (entry,) = [entry for entry in report.unknown if entry.unit == "behind"]
+    assert (entry.object, entry.failed, "behind" in report.pending) == ("behind", False, False)
+    assert "place does not exist" in entry.reason

@@ -21,7 +21,7 @@ from resources.config.settings.drift import Drift as Settings
 from resources.context import Context
 from resources.drivers.registry import driver_of
 from resources.model.change import FieldChange
-from resources.model.drift import Drift, Finding
+from resources.model.drift import Drift, Finding, Unchecked
 from resources.model.errors import AccessDenied, NotFound, NotShown, OperationFailed, PipelineError, WaitTimeout
 from resources.model.specs import GitManifests, HelmRelease, Manifests, Parameter, Spec, Stack
 from resources.records.applied_units import applied_at
@@ -105,19 +105,27 @@ def _find(find: Find, registry: Registry, context: Context) -> Drift | PipelineE
 def _unit_drift(registry: Registry, unit: AnyUnit, context: Context) -> Drift | PipelineError:
     redaction = Redaction(context)
     try:
-        with redaction.errors():
-            is_kept = not issubclass(unit.spec_type, _KEPT_BY_NOBODY)
-            outputs = {} if is_kept else known_outputs(registry, unit, context)
-            spec = redaction.spec = desired_spec(registry, unit, outputs, context).spec
-            drift = driver_of(spec).drift(spec, context)
-            return _gone(unit, spec, context) if drift.is_pending else drift
-    except NotFound:
-        # What it needs is not there: it cannot have been applied either, or what went is a finding of its own.
-        return Drift(is_pending=True)
+        try:
+            with redaction.errors():
+                is_kept = not issubclass(unit.spec_type, _KEPT_BY_NOBODY)
+                outputs = {} if is_kept else known_outputs(registry, unit, context)
+                spec = redaction.spec = desired_spec(registry, unit, outputs, context).spec
+                drift = driver_of(spec).drift(spec, context)
+                return _gone(unit, spec, context) if drift.is_pending else drift
+        except NotFound as error:
+            return _unreached(unit, error, context)
     except PipelineError as error:
         return error
     except Exception as error:
         return OperationFailed(f"unexpected {type(error).__name__}: {error}")
+
+
+def _unreached(unit: AnyUnit, error: NotFound, context: Context) -> Drift:
+    """A unit that needs what is not there. What went, or goes by another name since, is a finding of its own; of what
+    lies behind it nobody can tell, where the ledger says that the unit was applied."""
+    if applied_at(context, unit.name) is None:
+        return Drift(is_pending=True)
+    return Drift(unchecked=(Unchecked(unit.name, error.message),))
 
 
 def _gone(unit: AnyUnit, spec: Spec[Any], context: Context) -> Drift:
