@@ -10,7 +10,13 @@ THEIRS = base64.b64encode(b"theirs").decode()
 HOLD = "test.example/hold"
 ROLE = "arn:aws:iam::000000000000:role/theirs"
 # What helm and Kubernetes' own controllers note for themselves stands in no manifest.
-NOTES = ("meta.helm.sh/", "deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.kubernetes.io/")
+NOTES = (
+    "meta.helm.sh/",
+    "deployment.kubernetes.io/",
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+)
 # Objects that nothing but their release writes to.
 QUIET = (
     "ConfigMap",
