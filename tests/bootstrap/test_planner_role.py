@@ -17,12 +17,13 @@ from resources.config.names import ledger_bucket
 from tests.bootstrap.bootstrap_documents import ENVIRONMENTS, actions, lists, resources_of, statements_of
 
 READING = ("BatchCheck", "BatchGet", "Describe", "Detect", "Filter", "Get", "List", "Lookup", "Simulate")
-# Its only ways to act: the change sets of a plan, with the service role in them; Kubernetes decides over the rest. It
-# decrypts what it may read of the ledger.
+# Its only ways to act: the change sets of a plan, with the service role in them, and having EKS look at the cluster
+# again; Kubernetes decides over the rest. It decrypts what it may read of the ledger.
 ACTING = {
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "eks:AccessKubernetesApi",
+    "eks:StartInsightsRefresh",
     "iam:PassRole",
     "kms:Decrypt",
 }

@@ -128,6 +128,23 @@ def test_cluster_version_moves_one_minor_up_or_back(aws: Aws, values: dict[str, 
     assert "cannot be combined" in " ".join(aws.failures("steps"))
 
 
+def test_insight_names_the_addon_versions_that_fit_the_next_version(aws: Aws, values: dict[str, Any]) -> None:
+    """kube-proxy of 1.31 fits 1.34 and not 1.35; EKS says so, and that it would be too old."""
+    eks = aws.client("eks")
+    proxy = {"AddonName": "kube-proxy", "AddonVersion": "v1.31.3-eksbuild.2"}
+    addon = resource("EKS::Addon", ClusterName=ref("Cluster"), **proxy)
+    aws.deploy("insights", {"Cluster": cluster("insights", values), "Proxy": addon})
+    insights = eks.list_insights(clusterName="insights", filter={"statuses": ["WARNING", "ERROR"]})["insights"]
+    statuses = {insight["name"]: insight["insightStatus"]["status"] for insight in insights}
+    assert statuses == {"EKS add-on version compatibility": "WARNING", "kube-proxy version skew": "ERROR"}
+    (found,) = (insight for insight in insights if insight["insightStatus"]["status"] == "WARNING")
+    described = eks.describe_insight(clusterName="insights", id=found["id"])["insight"]
+    (detail,) = described["categorySpecificSummary"]["addonCompatibilityDetails"]
+    assert detail["name"] == "kube-proxy"
+    assert detail["compatibleVersions"][0].startswith("v1.35.")
+    assert "before the cluster" in described["recommendation"]
+
+
 def test_change_set_shows_replacement_and_no_change(aws: Aws, values: dict[str, Any]) -> None:
     """A change set says which change replaces the cluster, and fails where nothing changes."""
     aws.deploy("plan", {"Cluster": cluster("plan", values)})

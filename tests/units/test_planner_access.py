@@ -42,8 +42,9 @@ def test_secrets_are_read_where_releases_live_alone(name: str) -> None:
     assert {n for n, _ in releases - alone} <= shown, "a release's namespace is named in planner_view.py"
     assert not shown & set(RELEASES_ALONE)
     everywhere = [rule for (namespace, _), rules in roles(env).items() if not namespace for rule in rules]
-    assert not [rule for rule in everywhere if "" in rule["apiGroups"] and {"secrets", "*"} & {*rule["resources"]}]
-    assert not [rule for rule in everywhere if "*" in rule["apiGroups"]]
+    of_objects = [rule for rule in everywhere if "nonResourceURLs" not in rule]
+    assert not [rule for rule in of_objects if "" in rule["apiGroups"] and {"secrets", "*"} & {*rule["resources"]}]
+    assert not [rule for rule in of_objects if "*" in rule["apiGroups"]]
     (named,) = roles(env)["argocd", f"{GROUP}-secrets"]
     assert named["verbs"] == ["get"]
     assert len(named["resourceNames"]) == READABLE_REVISIONS
@@ -52,10 +53,12 @@ def test_secrets_are_read_where_releases_live_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_planner_reads_and_reads_no_more(name: str) -> None:
-    """No verb changes anything, and no subresource of the core group, some of which act on `get`, is among them."""
+    """No verb changes anything, and no subresource of the core group, some of which act on `get`, is among them; of
+    what is no object the API server's metrics alone."""
     rules = [rule for listed in roles(load_environment(name)).values() for rule in listed]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
-    core = [resource for rule in rules if "" in rule["apiGroups"] for resource in rule["resources"]]
+    core = [resource for rule in rules if "" in rule.get("apiGroups", ()) for resource in rule["resources"]]
+    assert [rule["nonResourceURLs"] for rule in rules if "nonResourceURLs" in rule] == [["/metrics"]]
     assert not [resource for resource in core if "/" in resource]
 
 

@@ -163,7 +163,10 @@ def _live(
         specs: dict[str, HelmRelease] = {}
         for unit in registry.units:
             if issubclass(unit.spec_type, HelmRelease) and unit.is_enabled(env):
-                spec = render_spec(registry, env, unit, known_outputs(registry, unit, context))
+                outputs = known_outputs(registry, unit, context)
+                # What a rollback holds back is what the next deploy wants, whatever the file says.
+                desired = desired_spec(registry, unit, outputs, context)
+                spec = desired.spec if desired.hold else render_spec(registry, env, unit, outputs)
                 if isinstance(spec, HelmRelease):
                     specs[unit.name] = spec
         rendered.extend(specs.values())

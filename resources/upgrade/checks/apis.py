@@ -7,9 +7,10 @@ Source: Kubernetes, "Deprecated API Migration Guide"; "Versions in CustomResourc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from resources.model.errors import OperationFailed
+from resources.upgrade.findings import Severity
 from resources.upgrade.live import Finding, Live, Object, Rendered, Step
 from resources.upgrade.registry import upgrade_check
 from resources.upgrade.served_apis import ServedApis, group_of, load_record, read_served_apis
@@ -40,8 +41,8 @@ def check_stored_objects(live: Live, step: Step) -> Iterator[Finding]:
             yield from _stored(live.objects(api_version, kind), name, step)
 
 
-def _stored(objects: object, name: str, step: Step) -> Iterator[Finding]:
-    names = sorted(map(_title, objects if isinstance(objects, list | tuple) else ()))
+def _stored(objects: Iterable[Object], name: str, step: Step) -> Iterator[Finding]:
+    names = sorted(map(_title, objects))
     if names:
         message = (
             f"{len(names)} objects are stored as {name}, which Kubernetes {step.after} does not serve in any version"
@@ -66,13 +67,9 @@ def check_stored_versions(live: Live, step: Step) -> Iterator[Finding]:
     }
     for crd in live.objects(*_CRDS):
         name, stored = str(crd["metadata"]["name"]), set((crd.get("status") or {}).get("storedVersions") or ())
-        served = {v["name"] for v in crd["spec"]["versions"]}
         chart, versions = wanted.get(name, (None, {}))
         if chart is not None and (lost := sorted(stored - versions.keys())):
             message = f"objects may be stored in {', '.join(lost)}, which the CRD of {chart.chart} has no more"
-            yield Finding("blocker", f"CustomResourceDefinition {name}", message, _migrate(name), _stored_words(crd))
-        elif unread := sorted(stored - served):
-            message = f"objects may be stored in {', '.join(unread)}, which the CRD does not have"
             yield Finding("blocker", f"CustomResourceDefinition {name}", message, _migrate(name), _stored_words(crd))
         elif old := sorted(stored & {v["name"] for v in crd["spec"]["versions"] if v.get("deprecated")}):
             message = f"objects may be stored in {', '.join(old)}, which is deprecated"
@@ -81,7 +78,8 @@ def check_stored_versions(live: Live, step: Step) -> Iterator[Finding]:
 
 def _stored_words(crd: Object) -> tuple[str, ...]:
     stored = ", ".join((crd.get("status") or {}).get("storedVersions") or ())
-    return (f"status.storedVersions: {stored}", f"served: {', '.join(v['name'] for v in crd['spec']['versions'])}")
+    versions = ", ".join(version["name"] for version in crd["spec"]["versions"])
+    return (f"status.storedVersions: {stored}", f"versions of the live CRD: {versions}")
 
 
 def _migrate(name: str) -> str:
@@ -103,10 +101,10 @@ def check_requested_apis(live: Live, step: Step) -> Iterator[Finding]:
             yield Finding("blocker", resource, message, "bring the clients to the version after it", _some(seen))
         elif step.is_first:
             when = f"goes with Kubernetes {removed}" if removed else "has no version in which it goes"
-            severity = "warning" if minor == step.minor + 1 else "note"
+            severity: Severity = "warning" if minor == step.minor + 1 else "note"
             message = f"{resource} is deprecated and asked for; it {when}"
             way_out = "bring the clients to the version after it" if severity == "warning" else ""
-            yield Finding("warning" if severity == "warning" else "note", resource, message, way_out, _some(seen))
+            yield Finding(severity, resource, message, way_out, _some(seen))
 
 
 @upgrade_check

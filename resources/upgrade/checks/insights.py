@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from resources.upgrade.findings import Severity
 from resources.upgrade.live import Finding, Insights, Live, Step
 from resources.upgrade.registry import upgrade_check
 
-_SEVERITY = {"ERROR": "blocker", "WARNING": "warning", "UNKNOWN": "unknown"}
+_SEVERITY: dict[str, Severity] = {"ERROR": "blocker", "WARNING": "warning", "UNKNOWN": "unknown"}
 _MOST = 5  # clients and resources that are named
 
 
@@ -51,7 +52,7 @@ def _stale(insight: Mapping[str, Any], answer: Insights, live: Live) -> Iterator
 def _finding(insight: Mapping[str, Any], status: str, live: Live) -> Finding:
     reason = insight["insightStatus"].get("reason") or insight.get("description") or "no reason given"
     # A status that AWS adds later is none that we may take for good.
-    severity: Any = _SEVERITY.get(status, "unknown")
+    severity = _SEVERITY.get(status, "unknown")
     command = f"aws eks describe-insight --cluster-name {live.env.cluster_name} --id {insight['id']}"
     way_out = str(insight.get("recommendation") or "") or f"{command} says more"
     return Finding(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from resources.config.aws_catalog import KUBERNETES_VERSIONS
+from resources.upgrade.findings import Severity
 from resources.upgrade.live import Finding, Live, Step
 from resources.upgrade.registry import upgrade_check
 
@@ -63,10 +64,10 @@ def _skewed(what: str, minor: int, names: list[str], step: Step, way_out: str) -
         return
     allowed = f"at most {_SKEW} are allowed"
     message = f"{what} of Kubernetes 1.{minor} would be {behind} minor versions older than the control plane; {allowed}"
-    severity = "blocker" if behind > _SKEW else "warning"
+    severity: Severity = "blocker" if behind > _SKEW else "warning"
     more = [f"and {len(names) - _MOST} more"] if len(names) > _MOST else []
     evidence = (*sorted(names)[:_MOST], *more)
-    yield Finding("blocker" if severity == "blocker" else "warning", f"{what} 1.{minor}", message, way_out, evidence)
+    yield Finding(severity, f"{what} 1.{minor}", message, way_out, evidence)
 
 
 @upgrade_check
@@ -104,15 +105,13 @@ def check_addon_versions(live: Live, step: Step) -> Iterator[Finding]:
             yield Finding("warning", f"add-on {name}", message, way_out, evidence)
 
 
-def _has(versions: object, wanted: str) -> bool:
+def _has(versions: Iterable[str], wanted: str) -> bool:
     # EKS takes a version with and without its v.
-    listed = versions if isinstance(versions, list | tuple) else ()
-    return wanted.removeprefix("v") in {str(version).removeprefix("v") for version in listed}
+    return wanted.removeprefix("v") in {version.removeprefix("v") for version in versions}
 
 
-def _words(versions: object) -> str:
-    listed = [str(v) for v in versions] if isinstance(versions, list | tuple) else []
-    return f"{', '.join(listed[:5])}{' and older ones' if len(listed) > 5 else ''}" or "none"
+def _words(versions: Sequence[str]) -> str:
+    return f"{', '.join(versions[:5])}{' and older ones' if len(versions) > 5 else ''}" or "none"
 
 
 @upgrade_check
