@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs clean
+.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -21,10 +21,12 @@ help:
 	@echo "make test-long  what takes too long for 'make test'; before an issue is called done"
 	@echo "make check   format, types, layers, definitions"
 	@echo "make bench   benchmarks, [BENCH=name]"
+	@echo "make smoke-aws  a tiny environment on the account of your credentials, and gone again: CONFIRM_ACCOUNT=ID"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
 	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
 	@echo "make served-apis which APIs each Kubernetes version serves, from the genuine API server"
 	@echo "make decisions what an independent evaluator of IAM policies decides"
+	@echo "make tool-checksums  pins of the sandbox's tools, from the projects' download hosts"
 	@echo "make charts  real charts into the running sandbox, every unit rendered on them: DIR=folder of *.tgz"
 
 $(READY): requirements/project.lock requirements/uv.lock pyproject.toml
@@ -81,6 +83,7 @@ charts: $(READY)
 # The figures and schemas that are made from code; tests compare the files with what this writes.
 docs: $(READY)
 	$(BIN)/python docs/figures.py
+	$(BIN)/python -m smoke.verified > docs/verified.md
 	$(BIN)/eks-assets schema --plan > docs/plan.schema.json
 	$(BIN)/eks-assets schema --drift > docs/drift.schema.json
 	$(BIN)/eks-assets schema --account > docs/account.schema.json
@@ -103,6 +106,14 @@ served-apis: $(READY)
 # What an independent evaluator of policies decides; it needs Node.
 decisions: $(READY)
 	$(BIN)/python -m tests.bootstrap.record_decisions
+
+# On a real account; says first what it costs, and refuses without CONFIRM_ACCOUNT. See docs/smoke-aws.md.
+smoke-aws: $(READY)
+	@$(BIN)/python -m smoke aws --confirm-account "$(CONFIRM_ACCOUNT)"
+
+# The pins of published binaries in sandbox/tools/releases.json; after a new version in go.mod, where those hosts answer.
+tool-checksums: $(READY)
+	$(BIN)/python -m sandbox.install.checksums
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

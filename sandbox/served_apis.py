@@ -20,7 +20,8 @@ from typing import Any
 
 from resources.config.aws_catalog import SANDBOX_KUBERNETES_VERSIONS
 from resources.upgrade.served_apis import RECORD, ServedApis, build_record
-from sandbox.install.toolchain import KUBERNETES_VERSION, ensure_tools
+from sandbox.install.catalog import KUBERNETES_VERSION
+from sandbox.install.toolchain import ensure_tools
 from sandbox.plane.control_plane import PORTS, ControlPlane, ControlPlaneConfig
 from sandbox.plane.kubernetes_api import KubernetesApi, group_path
 from sandbox.processes.ports import PortBook

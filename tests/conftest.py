@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +32,7 @@ from sandbox.lifecycle import Options, silent, start_sandbox, stop_sandbox
 from sandbox.paths import PROJECT, StateDirectory
 from sandbox.processes.ports import PortBook
 from sandbox.snapshots.commands import make_snapshot, restore_snapshot
+from tests.helpers.command_line import run_eks_assets
 from tests.helpers.environment_folder import EXAMPLES
 from tests.helpers.examples import REPEAT, SEED
 from tests.helpers.gate import PEOPLE, Gate
@@ -168,19 +168,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory
 @pytest.fixture(scope="session")
 def eks_assets(sandbox: StateDirectory) -> Cli:
     """Runs the command line as a user does, in a process of its own; returns code, stdout and stderr."""
-
-    def run(*arguments: str, timeout: float = 900, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "eks_assets.cli", *arguments],
-            cwd=PROJECT,
-            env={**os.environ, "COLUMNS": "200", **env},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    return run
+    return run_eks_assets
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 
 from resources.aws.session import Aws, data_loader
+from resources.aws.transcript import record_calls
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,7 +51,9 @@ def secrets_client(aws: Aws) -> SecretsManagerClient:
 def _client(resource: type[Any], aws: Aws) -> Any:
     _silence_beta_warnings()
     with _shared_descriptions():
-        return resource(**_settings(aws)).get_client()
+        client = resource(**_settings(aws)).get_client()
+    record_calls(client.meta.events)
+    return client
 
 
 def _silence_beta_warnings() -> None:

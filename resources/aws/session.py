@@ -26,6 +26,7 @@ from botocore.loaders import Loader
 
 from resources.aws.clients import ClientFactory
 from resources.aws.errors import aws_call
+from resources.aws.transcript import record_calls
 from resources.config import names
 from resources.config.environment import Environment
 from resources.config.sandbox_state import sandbox_state
@@ -90,6 +91,7 @@ def new_core() -> botocore.session.Session:
     """A botocore session on the shared descriptions and a copy of the built-in handlers."""
     core = botocore.session.Session(event_hooks=copy(_builtin_handlers()), include_builtin_handlers=False)
     core.register_component("data_loader", data_loader())
+    record_calls(core)
     return core
 
 

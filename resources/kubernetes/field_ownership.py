@@ -61,6 +61,12 @@ CONTROLLERS = (
         r"^(?:metadata\.(?:annotations|finalizers)\b|spec\.(?:volumeName|claimRef|clusterIPs?)\b)",
         "revisions of deployments, bindings of volumes",
     ),
+    _controller(
+        r"kube-scheduler",
+        r"^(?:metadata\.annotations\.(?:volume\.kubernetes\.io/selected-node|pv\.kubernetes\.io/bound-by-controller)$"
+        r"|spec\.claimRef\b)",
+        "the node of a claim that waits for its first pod, and volumes that it binds to one",
+    ),
     _controller(r"clusterrole-aggregation-controller", r"^rules$", "the rules of an aggregated ClusterRole"),
     _controller(r"helm", r"^(?:metadata\.labels\.name|spec\{\})$", "what --create-namespace applies"),
     _controller(r"kube-apiserver", r"^metadata\.labels\.kubernetes\.io/metadata\.name$", "a namespace's own name"),

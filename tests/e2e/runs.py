@@ -1,4 +1,4 @@
-"""A deploy as a process of its own that a test may kill or interrupt, and a look at what it left."""
+"""A command as a process of its own that a test may kill or interrupt, and a look at what it left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,16 @@ from sandbox.paths import PROJECT
 
 
 class Deploy:
-    """`eks-assets deploy sandbox`, started like a shell does: leader of a process group of its own."""
+    """`eks-assets deploy sandbox`, or another command, started like a shell does: leader of a process group of its
+    own. `module`: what is run as the command line."""
 
-    def __init__(self, log: Path, *arguments: str, **env: str) -> None:
+    def __init__(
+        self, log: Path, *arguments: str, verb: str = "deploy", module: str = "eks_assets.cli", **env: str
+    ) -> None:
         self._log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "eks_assets.cli", "deploy", "sandbox", *arguments],
+                [sys.executable, "-m", module, verb, "sandbox", *arguments],
                 cwd=PROJECT,
                 env={**os.environ, "COLUMNS": "200", **env},
                 stdout=output,
@@ -85,13 +88,15 @@ class Deploy:
 
 @contextmanager
 def frozen(program: str, folder: Path) -> Iterator[None]:
-    """The program of the sandbox whose files are in that folder does not answer any more, and does again afterwards."""
+    """The program of the sandbox whose files are in that folder does not answer any more, and does again afterwards,
+    where it is still there."""
     (process,) = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _runs(entry, program, f"{folder}/")]
     os.kill(process, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(process, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
 
 def _runs(process: Path, program: str, folder: str) -> bool:

@@ -9,6 +9,8 @@ from tests.injections.injection import Edit, Injection, Object, add, drop, first
 THEIRS = base64.b64encode(b"theirs").decode()
 HOLD = "test.example/hold"
 ROLE = "arn:aws:iam::000000000000:role/theirs"
+# What helm and Kubernetes' own controllers note for themselves stands in no manifest.
+NOTES = ("meta.helm.sh/", "deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.kubernetes.io/")
 # Objects that nothing but their release writes to.
 QUIET = (
     "ConfigMap",
@@ -29,9 +31,8 @@ def _is_other(value: str) -> Edit:
 
 
 def _annotation_dropped(obj: Object) -> None:
-    # What helm notes for itself stands in no manifest.
     held = obj["metadata"]["annotations"]
-    del held[min(key for key in held if not key.startswith("meta.helm.sh/"))]
+    del held[min(key for key in held if not key.startswith(NOTES))]
 
 
 def _has_address(service: Object) -> bool:

@@ -134,6 +134,22 @@ CONTROLLED: dict[str, tuple[str, Object, Object]] = {
         {"metadata": {"annotations": {"deployment.kubernetes.io/revision": "2"}}},
         {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}},
     ),
+    "the node of a volume's first pod": (
+        "kube-scheduler",
+        {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "one"}}},
+        {"f:metadata": {"f:annotations": {"f:volume.kubernetes.io/selected-node": {}}}},
+    ),
+    "a volume that the scheduler binds": (
+        "kube-scheduler",
+        {
+            "metadata": {"annotations": {"pv.kubernetes.io/bound-by-controller": "yes"}},
+            "spec": {"claimRef": {"name": "x"}},
+        },
+        {
+            "f:metadata": {"f:annotations": {"f:pv.kubernetes.io/bound-by-controller": {}}},
+            "f:spec": {"f:claimRef": {".": {}, "f:name": {}}},
+        },
+    ),
     "an operator's finalizer": (
         "karpenter",
         {"metadata": {"finalizers": ["karpenter.sh/termination"]}},
@@ -161,6 +177,13 @@ def test_a_controllers_name_does_not_cover_other_fields() -> None:
     """Somebody who writes under a controller's name is seen where that controller has no business."""
     live = changed({}, {"data": {"a": "1"}}, {"f:data": {"f:a": {}}}, "kube-controller-manager")
     assert [d.path for d in object_diff(live, {"kind": "Thing"})] == ["data.a"]
+
+
+def test_scheduler_has_no_business_with_other_annotations() -> None:
+    """Of a claim it notes the node, and nothing that a person who takes its name would write."""
+    fields: Object = {"f:metadata": {"f:annotations": {"f:theirs.example/a": {}}}}
+    live = changed({}, {"metadata": {"annotations": {"theirs.example/a": "1"}}}, fields, "kube-scheduler")
+    assert [d.path for d in object_diff(live, {"kind": "Thing"})] == ["metadata.annotations.theirs.example/a"]
 
 
 def test_every_exception_has_a_reason() -> None:

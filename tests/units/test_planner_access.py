@@ -51,6 +51,25 @@ def test_secrets_are_read_where_releases_live_alone(name: str) -> None:
     assert all(secret.startswith("sh.helm.release.v1.argocd.v") for secret in named["resourceNames"])
 
 
+# Of the CRDs of the published charts, docs/real-charts.md; the stand-ins lack some.
+CHART_GROUPS = {
+    "argo-cd": {"argoproj.io"},
+    "aws-load-balancer-controller": {"aga.k8s.aws", "elbv2.k8s.aws", "gateway.k8s.aws"},
+    "external-dns": {"externaldns.k8s.io"},
+    "external-secrets": {"external-secrets.io", "generators.external-secrets.io"},
+    "karpenter-crd": {"autoscaling.x-k8s.io", "karpenter.k8s.aws", "karpenter.sh"},
+    "kube-prometheus-stack": {"monitoring.coreos.com"},
+}
+
+
+@pytest.mark.parametrize("chart", CHART_GROUPS)
+def test_planner_reads_what_the_charts_define(chart: str, sandbox_env: Environment) -> None:
+    """Otherwise a drift run cannot tell what somebody made of those kinds."""
+    rules = roles(sandbox_env)["", GROUP]
+    read = {group for rule in rules if rule.get("resources") == ["*"] for group in rule["apiGroups"]}
+    assert read >= CHART_GROUPS[chart]
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_planner_reads_and_reads_no_more(name: str) -> None:
     """No verb changes anything, and no subresource of the core group, some of which act on `get`, is among them; of

@@ -45,7 +45,9 @@ Delete = Annotated[bool, typer.Option("--delete", help="Remove the snapshot of t
 Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")]
 
 
-@sandbox.command(help=f"Start the sandbox, or say that it runs. The first time it builds its tools: {FIRST_START}.")
+@sandbox.command(
+    help=f"Start the sandbox, or say that it runs. The first time it gets its tools, or compiles them: {FIRST_START}."
+)
 def up(pod_seconds: PodSeconds = None, delays: Delays = None) -> None:
     """Start the sandbox, or say that it runs."""
     began = time.monotonic()

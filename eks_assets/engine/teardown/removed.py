@@ -65,6 +65,11 @@ def is_managed(unit: AnyUnit, env: Environment) -> bool:
     return products is not None and products.in_auto_mode and env.cluster.auto_mode and not unit.is_enabled(env)
 
 
+def _are_left(unit: AnyUnit, env: Environment) -> bool:
+    """Whether EKS goes on with what the controller of the unit made, or has such objects of its own."""
+    return is_managed(unit, env) or bool(unit.products and unit.products.left_to_auto_mode and env.cluster.auto_mode)
+
+
 def refuse_products(products: Products, context: Context, gone: Collection[str]) -> None:
     """Raises Refused where somebody still wants what the controller made, beside what is `gone` before it."""
     if left := [name for name in list_roots(products, context) if name not in gone]:
@@ -88,7 +93,8 @@ def _plan_unit(
     if unit.is_enabled(context.env):
         return _plan_part(registry, context, unit, delete_data=delete_data) if has_cluster else UnitTeardown(unit)
     planned = plan_unit(registry, unit, context, delete_data=delete_data, has_cluster=has_cluster)
-    return replace(planned, made=Removal(), keeps_products=True) if is_managed(unit, context.env) else planned
+    # Karpenter's NodePools go with the unit of theirs.
+    return replace(planned, made=Removal(), keeps_products=True) if _are_left(unit, context.env) else planned
 
 
 def _plan_part(registry: Registry, context: Context, unit: AnyUnit, *, delete_data: bool) -> UnitTeardown:

@@ -9,8 +9,8 @@ from troposphere import Tags
 from troposphere.iam import Policy, Role
 
 from resources.cloudformation import Document, allow, boundary_arn, pod_identity_trust, policy_document
-from resources.config.eksctl.iam import PodRole, ServiceAccount, WellKnownPolicies
-from resources.config.eksctl.well_known_policies import inline_policy, managed_policies
+from resources.config.eksctl.iam import PodRole, ServiceAccount
+from resources.config.eksctl.well_known_policies import WellKnownPolicies, inline_policy, managed_policies
 from resources.config.environment import Environment
 
 

@@ -46,11 +46,13 @@ _CORE = [
 # Kubernetes' own, and those of what the units install. Others are read where their operator adds them to `view`.
 _GROUPS = [
     "admissionregistration.k8s.io",
+    "aga.k8s.aws",
     "apiextensions.k8s.io",
     "apiregistration.k8s.io",
     "apps",
     "argoproj.io",
     "autoscaling",
+    "autoscaling.x-k8s.io",
     "batch",
     "certificates.k8s.io",
     "coordination.k8s.io",

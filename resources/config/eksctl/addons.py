@@ -9,8 +9,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from resources.config.aws_catalog import partition_of
 from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
-from resources.config.eksctl.iam import PodRole, WellKnownPolicies
+from resources.config.eksctl.iam import PodRole
 from resources.config.eksctl.labels import Tags
+from resources.config.eksctl.well_known_policies import WellKnownPolicies
 from resources.config.field_types import AddonName, Arn, YamlText
 from resources.model.outputs import plain_document
 from resources.support.yaml_limits import load_document, read_limits

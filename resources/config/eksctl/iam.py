@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from resources.config.eksctl.base import ConfigModel, PolicyDocument, later_field
 from resources.config.eksctl.labels import LabelKey, Labels, Tags
+from resources.config.eksctl.well_known_policies import AccountPolicies, WellKnownPolicies
 from resources.config.field_types import AccessPolicyArn, Arn, KubernetesName, PolicyArn, RoleArn
 
 CLUSTER_ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -45,21 +46,6 @@ PrincipalArn = Annotated[
 ]
 
 
-class WellKnownPolicies(ConfigModel):
-    """Policies by the component that needs them; `resources/config/eksctl/well_known_policies.py` spells them out."""
-
-    image_builder: bool = False
-    auto_scaler: bool = False
-    external_dns: bool = False
-    cert_manager: bool = False
-    ebs_csi_controller: bool = Field(default=False, alias="ebsCSIController")
-    efs_csi_controller: bool = Field(default=False, alias="efsCSIController")
-
-    def enabled(self) -> tuple[str, ...]:
-        """The attribute names that are switched on."""
-        return tuple(name for name, on in self if on)
-
-
 class ServiceAccountName(ConfigModel):
     """Which service account. Labels and annotations are given to it where it is created."""
 
@@ -77,7 +63,7 @@ class ServiceAccount(ConfigModel):
     attach_policy_arns: tuple[Arn, ...] = ()
     attach_policy: PolicyDocument | None = None
     attach_role_arn: Arn | None = None
-    well_known_policies: WellKnownPolicies = WellKnownPolicies()
+    well_known_policies: AccountPolicies = AccountPolicies()
     permissions_boundary: PolicyArn | None = None
     role_name: RoleName | None = None
     role_only: bool = False
@@ -146,6 +132,7 @@ class PodIdentityAssociation(PodRole):
     """The role of a service account in a namespace."""
 
     namespace: KubernetesName
+    well_known_policies: AccountPolicies = AccountPolicies()
     target_role_arn: RoleArn | None = later_field(None)
     disable_session_tags: bool = later_field(False)
 
@@ -161,6 +148,34 @@ class ClusterIam(ConfigModel):
     with_oidc: bool = False
     service_accounts: tuple[ServiceAccount, ...] = ()
     pod_identity_associations: tuple[PodIdentityAssociation, ...] = ()
+
+    @field_validator("service_accounts")
+    @classmethod
+    def _accounts_of_its_own(cls, value: tuple[ServiceAccount, ...]) -> tuple[ServiceAccount, ...]:
+        """Without the one whose role a unit makes."""
+        return tuple(
+            account
+            for account in value
+            if not account.well_known_policies.belongs_to_a_unit(
+                account.metadata.namespace,
+                account.metadata.name,
+                account.attach_policy_arns or account.attach_policy or account.role_name,
+            )
+        )
+
+    @field_validator("pod_identity_associations")
+    @classmethod
+    def _associations_of_its_own(cls, value: tuple[PodIdentityAssociation, ...]) -> tuple[PodIdentityAssociation, ...]:
+        """Without the one that a unit makes."""
+        return tuple(
+            role
+            for role in value
+            if not role.well_known_policies.belongs_to_a_unit(
+                role.namespace,
+                role.service_account_name,
+                role.permission_policy_arns or role.permission_policy or role.role_name or role.target_role_arn,
+            )
+        )
 
     @model_validator(mode="after")
     def _roles_need_the_provider(self) -> Self:
@@ -218,10 +233,11 @@ class AccessEntry(ConfigModel):
 
 
 class AccessConfig(ConfigModel):
-    """How IAM identities get in. The aws-auth ConfigMap is not managed; the creator gets no hidden administrator."""
+    """How IAM identities get in. The aws-auth ConfigMap is not managed. `bootstrap_cluster_creator_admin_permissions`
+    says nothing more: whoever deploys has an access entry as administrator, and nobody a hidden one."""
 
     authentication_mode: Literal["API", "API_AND_CONFIG_MAP"] = "API"
-    bootstrap_cluster_creator_admin_permissions: Literal[False] = False
+    bootstrap_cluster_creator_admin_permissions: bool = False
     access_entries: tuple[AccessEntry, ...] = ()
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.config.eksctl.iam import WellKnownPolicies
+from pydantic import Field
+
+from resources.config.eksctl.base import ConfigModel, later_field
+from resources.config.pod_identities import POD_IDENTITIES
 
 _MANAGED = {
     "image_builder": "AmazonEC2ContainerRegistryPowerUser",
@@ -46,6 +49,40 @@ _STATEMENTS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("route53:ListHostedZones", "route53:ListResourceRecordSets", "route53:ListTagsForResource"), "*"),
     ),
 }
+
+
+class WellKnownPolicies(ConfigModel):
+    """Policies by the component that needs them."""
+
+    image_builder: bool = False
+    auto_scaler: bool = False
+    external_dns: bool = False
+    cert_manager: bool = False
+    ebs_csi_controller: bool = Field(default=False, alias="ebsCSIController")
+    efs_csi_controller: bool = Field(default=False, alias="efsCSIController")
+
+    def enabled(self) -> tuple[str, ...]:
+        """The attribute names that are switched on."""
+        return tuple(name for name, on in self if on)
+
+
+class AccountPolicies(WellKnownPolicies):
+    """Of a service account of one's own. The load balancer controller's is a unit's, and may be said here, too."""
+
+    aws_load_balancer_controller: bool = later_field(False)
+
+    def belongs_to_a_unit(self, namespace: str, name: str, others: object) -> bool:
+        """Whether the account has its role from the load balancer controller's unit. Raises ValueError where the policy
+        is for another account, or beside others."""
+        if not self.aws_load_balancer_controller:
+            return False
+        account = POD_IDENTITIES["aws_load_balancer_controller"]
+        if (namespace, name) != tuple(account) or others or len(self.enabled()) > 1:
+            raise ValueError(
+                f"{namespace}/{name} has the policy of the load balancer controller, a unit with a role of its own; "
+                f"allowed: that policy alone, for {'/'.join(account)}"
+            )
+        return True
 
 
 def managed_policies(policies: WellKnownPolicies, partition: str) -> tuple[str, ...]:

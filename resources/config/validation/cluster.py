@@ -29,6 +29,7 @@ def cluster_checks(environment: Document, cluster: Document) -> Iterator[Problem
     """Every problem of a ClusterConfig that its own fields do not show."""
     yield from _metadata(environment, cluster)
     yield from _karpenter(environment, cluster)
+    yield from _controllers_policy(environment, cluster)
     yield from _vpc(environment, cluster)
     yield from _blocks(environment, cluster)
     yield from _node_zones(environment, cluster)
@@ -61,11 +62,29 @@ def _karpenter(environment: Document, cluster: Document) -> Iterator[Problem]:
         message = f"{version} is not the environment's; allowed: ${{KARPENTER_VERSION}}, which is {wanted}"
         yield cluster.problem(location, message)
     if cluster.at(("karpenter",), dict) is not None:
-        switch = environment.at(("addons", "karpenter", "enabled"), bool)
-        if environment.at(("addons", "karpenter"), bool) is False or switch is False:
+        if _is_off(environment, "karpenter"):
             yield cluster.problem(("karpenter",), "is off in the environment file; allowed: one of them")
         elif cluster.at(("autoModeConfig", "enabled"), bool):
             yield cluster.problem(("karpenter",), "stands beside Auto Mode, which has its own; allowed: one of them")
+
+
+def _controllers_policy(environment: Document, cluster: Document) -> Iterator[Problem]:
+    """The load balancer controller's policy is its unit's to give, while that is on."""
+    if not _is_off(environment, "aws_load_balancer_controller"):
+        return
+    for field in ("serviceAccounts", "podIdentityAssociations"):
+        for index, entry in _entries(cluster, ("iam", field)):
+            policies = entry.get("wellKnownPolicies")
+            if isinstance(policies, dict) and policies.get("awsLoadBalancerController") is True:
+                location = ("iam", field, index, "wellKnownPolicies", "awsLoadBalancerController")
+                allowed = "the unit, or permissions of the account's own"
+                message = f"is given by the unit aws_load_balancer_controller, which is off; allowed: {allowed}"
+                yield cluster.problem(location, message)
+
+
+def _is_off(environment: Document, unit: str) -> bool:
+    switch = environment.at(("addons", unit, "enabled"), bool)
+    return environment.at(("addons", unit), bool) is False or switch is False
 
 
 def _vpc(environment: Document, cluster: Document) -> Iterator[Problem]:

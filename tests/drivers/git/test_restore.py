@@ -68,6 +68,23 @@ def test_bad_commit_on_the_branch_is_taken_back_by_a_commit(local: LocalReposito
 
 
 @pinning
+def test_whoever_follows_the_branch_never_sees_the_bad_content_again(local: LocalRepository, pinned: bool) -> None:
+    """ADR 22: why Argo CD's auto-sync may stay on. The branch moves once, from the bad content to the earlier one, also
+    where the base branch still has the bad content; and no deploy moves it after that."""
+    first = deploy(local, pinned=pinned)
+    good = pause()
+    local.replace("main", VALUES, "replicas: 2", "replicas: 0", "Save money")
+    bad = deploy(local, pinned=pinned)
+    assert "replicas: 0" in local.read(BRANCH, VALUES)
+    restore = restore_to(local, good, pinned=pinned)
+    head = deploy(local, pinned=pinned, restore=restore)
+    assert local.git("rev-list", "--first-parent", f"{bad}..{head}").split() == [head]
+    assert local.git("rev-parse", f"{head}^{{tree}}") == local.git("rev-parse", f"{first}^{{tree}}")
+    for _ in range(2):
+        assert deploy(local, pinned=pinned, restore=restore) == head
+
+
+@pinning
 def test_bad_template_is_held_back_until_the_base_branch_moves(local: LocalRepository, pinned: bool) -> None:
     """Then all of it comes, the fix included."""
     deploy(local, pinned=pinned)

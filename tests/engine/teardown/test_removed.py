@@ -12,7 +12,7 @@ import pytest
 from eks_assets.engine.approval_request import remove_command
 from eks_assets.engine.planner import plan_environment, plan_report
 from eks_assets.engine.runner import run_unit
-from eks_assets.engine.teardown import removed
+from eks_assets.engine.teardown import planning, removed
 from eks_assets.engine.teardown.gate import request_teardown
 from eks_assets.engine.teardown.removal import TeardownResult, destroy_environment
 from eks_assets.engine.teardown.removed import list_unwanted, plan_removed
@@ -28,7 +28,8 @@ from resources.drivers.registry import driver_of
 from resources.model.change import Change
 from resources.model.errors import ApprovalMissing, Refused
 from resources.model.outputs import NoOutputs
-from resources.model.products import NODES
+from resources.model.products import APPLICATIONS, LOAD_BALANCERS, NODES, Products
+from resources.model.removal import Removal, Removed
 from resources.model.specs import GitManifests, GitTree, Parameter
 from resources.records.applied_units import applied_spec
 from resources.records.change_entry import change_entry, list_entries, record_change
@@ -207,6 +208,30 @@ def test_part_of_a_unit_goes_and_the_unit_stays(platform: Platform, monkeypatch:
     (entry, *_) = [e for e in list_entries(platform.context()) if e["unit"] == "products"]
     assert (entry["action"], entry["spec"]) == ("update", digest)
     assert applied_spec(platform.context(), "products") == digest
+
+
+@pytest.mark.parametrize(
+    ("products", "is_auto", "stays"),
+    [(NODES, True, True), (NODES, False, False), (LOAD_BALANCERS, True, True), (APPLICATIONS, True, False)],
+)
+def test_what_auto_mode_goes_on_with_stays(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, products: Products, is_auto: bool, stays: bool
+) -> None:
+    """NodePools of EKS's own are none of Karpenter's, and what it balances it goes on with; Argo CD it has none."""
+    cluster = platform.env.cluster
+    mode = cluster.auto_mode_config.model_copy(update={"enabled": is_auto})
+    env = platform.env.model_copy(update={"cluster": cluster.model_copy(update={"auto_mode_config": mode})})
+
+    @unit(wave="configuration", when=lambda _: False, products=products)
+    def controller(env: Environment) -> Parameter[NoOutputs]:
+        """A controller that is switched off."""
+        return Parameter[NoOutputs](name=env.parameter_path("controller"), value="1")
+
+    made = Removal((Removed("what it made"),))
+    monkeypatch.setattr(planning, "plan_products", lambda *_, **__: made)
+    look = {"delete_data": False, "has_cluster": True}
+    planned = removed._plan_unit(Registry.of([controller]), Context.of(env), controller, **look)
+    assert (planned.products is None, planned.made == Removal()) == (stays, stays)
 
 
 def test_controller_stays_while_somebody_wants_what_it_made(
