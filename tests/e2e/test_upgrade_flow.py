@@ -53,8 +53,8 @@ def test_two_minors_killed_and_paused_then_one_back(restored: Environment, chang
     assert before == "1.34"
     change(kubernetes_version="1.36")
     refused = eks_assets("deploy", "sandbox", "--only", "cluster")
-    assert refused.returncode == 1
-    assert "eks-assets upgrade sandbox --to 1.36" in refused.stdout
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "eks-assets upgrade ENV --to 1.36" in refused.stderr
     assert live_version(restored) == "1.34"
 
     began = time.monotonic()
