@@ -115,7 +115,7 @@ UNDOING = "DeleteParameter DeleteParameters LabelParameterVersion UnlabelParamet
 APPROVERS_READ = ("rejections", "releases", "requests", "ui-votes", "uses")
 
 # What `history` and `audit verify` read.
-HISTORY = ("changes", "drift", "rejections", "requests", "rollbacks", "ui-votes", "validations")
+HISTORY = ("changes", "drift", "rejections", "requests", "rollbacks", "ui-votes", "upgrades", "validations")
 
 
 def approver_statements(env: Environment, key: Any) -> list[Document]:

@@ -184,6 +184,12 @@ def open_upgrade(context: Context) -> Upgrade | None:
     return upgrade if upgrade and upgrade.end is None else None
 
 
+def end_open_upgrade(context: Context, who: str) -> None:
+    """Record that nobody continues the upgrade that is open, where one is. Raises as `begin_upgrade`."""
+    if (upgrade := open_upgrade(context)) is not None:
+        record_event(context, upgrade, "cancelled", who=who)
+
+
 def _read(context: Context, folder: str, keys: Iterable[str]) -> Upgrade | None:
     begun: UpgradeBegun | None = None
     events: list[UpgradeEvent] = []

@@ -28,6 +28,7 @@ FOLDERS = (
     "specs",
     "templates",
     "ui-votes",
+    "upgrades",
     "uses",
     "validations",
 )

@@ -65,7 +65,7 @@ def test_planner_cannot_touch_ledger_leases_or_resources(prod_env: Environment, 
 def test_planner_lists_of_the_ledger_what_was_done(prod_env: Environment) -> None:
     """Uses of grants, and what its history is made of."""
     (listing,) = [s for s in statements_of(prod_env, "PlannerRole") if lists(s, "s3:ListBucket")]
-    folders = ("uses", "changes", "drift", "rejections", "requests", "rollbacks", "ui-votes", "validations")
+    folders = ("uses", "changes", "drift", "rejections", "requests", "rollbacks", "ui-votes", "upgrades", "validations")
     assert listing["Resource"] == f"arn:aws:s3:::{ledger_bucket(prod_env)}"
     assert listing["Condition"] == {"StringLike": {"s3:prefix": [f"{folder}/*" for folder in folders]}}
 
@@ -91,6 +91,7 @@ def test_planner_reads_of_the_ledger_what_was_pushed_and_done(prod_env: Environm
         "requests",
         "rollbacks",
         "ui-votes",
+        "upgrades",
         "validations",
     )
     assert reading["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]

@@ -182,13 +182,12 @@ def test_plan_with_a_raised_version_shows_the_verdict(platform: Environment, eks
     assert schema_faults(document, schema_of("plan")) == []
 
 
-def test_upgrade_is_bad_input_until_a_deploy_carries_it_out(
-    platform: Environment, eks_assets: Cli, change: Change, environments: Path
+def test_write_sets_the_version_once_the_verdict_allows_it_and_upgrades(
+    restored: Environment, eks_assets: Cli, change: Change, environments: Path
 ) -> None:
-    """--write sets the version in the file once the verdict allows it, and says what to do then."""
     change()
-    done = eks_assets("upgrade", platform.name, "--to", "1.35", "--write")
-    assert done.returncode == 2, done.stdout + done.stderr
+    done = eks_assets("upgrade", restored.name, "--to", "1.35", "--write")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "READY_WITH_WARNINGS" in done.stdout
-    assert "eks-assets deploy sandbox" in done.stderr
+    assert "the upgrade to Kubernetes 1.35: done" in done.stdout
     assert yaml.safe_load((environments / "sandbox.yaml").read_text())["kubernetes_version"] == "1.35"

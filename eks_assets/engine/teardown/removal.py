@@ -35,6 +35,7 @@ from resources.records.applied_units import last_success
 from resources.records.change_entry import change_entry, record_change
 from resources.records.lease import OUTLIVES_A_DEAD_HOLDER, hold_lease
 from resources.records.rollbacks import end_holds
+from resources.records.upgrades import end_open_upgrade
 from resources.support.background import in_background
 
 
@@ -84,6 +85,7 @@ def destroy_environment(
             if result.is_complete and scope == "environment":
                 # What was applied then names what is gone now; the next deploy begins with the files.
                 end_holds(context, starter)
+                end_open_upgrade(context, starter)
             return result
 
 

@@ -80,7 +80,7 @@ def _refuse_version(cluster: str, old: Any, new: Any) -> None:
         )
     raise Refused(
         f"the EKS cluster {cluster} runs Kubernetes {old}; EKS upgrades one minor at a time, not to {new} at once",
-        next_step=f'set kubernetes_version: "1.{before + 1}" and deploy, then go on from there',
+        next_step=f"eks-assets upgrade ENV --to {new} goes there, one minor after the other",
     )
 
 

@@ -20,7 +20,7 @@ def template(**properties: Any) -> dict[str, Any]:
     ("change", "words"),
     [
         ({"Version": "1.34"}, 'runs Kubernetes 1.35; 1.34 is lower.*set kubernetes_version: "1.35" again'),
-        ({"Version": "1.37"}, 'one minor at a time, not to 1.37 at once.*kubernetes_version: "1.36"'),
+        ({"Version": "1.37"}, "one minor at a time, not to 1.37 at once.*eks-assets upgrade ENV --to 1.37"),
         ({"Name": "other"}, "would replace the EKS cluster demo, .*Name from demo to other"),
         ({"KubernetesNetworkConfig": {"IpFamily": "ipv6"}}, "KubernetesNetworkConfig.IpFamily from EKS's own choice"),
         ({"EncryptionConfig": [{"Resources": ["secrets"]}]}, "EncryptionConfig added"),
