@@ -37,7 +37,10 @@ _SECRET_KEYS = frozenset(
         "KeyMaterial",
     ]
 )
-_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
+# Digits at the end of a UUID are no account, nor are those among letters.
+_ACCOUNT = re.compile(
+    r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])", re.IGNORECASE
+)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _PEOPLE = re.compile(r"(:(?:user|assumed-role/AWSReservedSSO_[^/]+)/)[^\"\s/]+")
@@ -114,7 +117,7 @@ def _is_text(value: bytes) -> bool:
 
 
 def _text(text: str) -> str:
-    text = _ACCOUNT.sub(ACCOUNT, text)
+    text = _ACCOUNT.sub(lambda match: match["uuid"] or ACCOUNT, text)
     text = _EMAIL.sub("someone@example.com", text)
     text = _PEOPLE.sub(r"\1someone", text)
     text = _KEY_IDS.sub(r"\1EXAMPLE", text)
