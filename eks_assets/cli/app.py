@@ -37,6 +37,7 @@ COMMANDS = {
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
     "history": "Show who planned, decided, changed and repaired what, what failed and what drifted, the newest last.",
     "doctor": "Show whether this machine, and an environment's account, are ready, and what puts right what is not.",
+    "images": "The container images that an environment's charts ask for.",
     "audit": "Whether the ledger, the record of every change, is whole.",
     "account-for": "Show every call that changed something since a time, and whose it was.",
     "ui": "Open the Dagster UI with its daemon (sensors, schedules, queue); Ctrl-C ends both.",

@@ -53,6 +53,11 @@ def declare_releases(releases: Iterable[HelmRelease], context: Context) -> None:
     context.cache.get(_EXPECTED, lambda: named)
 
 
+def declare_no_cluster(context: Context) -> None:
+    """Say that charts are rendered as for a cluster that does not exist yet; AWS is not asked whether it does."""
+    context.cache.get(_CLUSTER_EXISTS, lambda: False)
+
+
 def render_chart(spec: HelmRelease, package: Package, context: Context, *, installed: bool) -> Rendering | None:
     """The chart's objects as apply would render them; None where values that are still pending make it impossible.
 
