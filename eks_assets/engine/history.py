@@ -82,6 +82,7 @@ def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> 
             detail=f"{'repair, ' if entry.repair else ''}{entry.action}: {entry.reason if is_done else entry.outcome}",
             run=entry.by,
             digest=entry.plan,
+            seconds=entry.seconds,
             sequence=entry.sequence,
             key=key,
         )
