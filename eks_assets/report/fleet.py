@@ -16,9 +16,11 @@ from eks_assets.report.attention import describe_offers, describe_runs, name_uni
 from eks_assets.report.gantt import list_runs
 from eks_assets.report.model import LEVELS, Attention, FleetPage, FleetRow, Run
 from eks_assets.report.sources import FleetSources, Read, T, describe_environment, read_fleet_member
+from resources.config.aws_catalog import KUBERNETES_VERSIONS
 from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.context import Context
+from resources.doctor.eks import Support, describe_support
 from resources.model.errors import PipelineError
 from resources.support.background import in_background
 
@@ -29,19 +31,18 @@ def build_fleet(rows: list[FleetRow], at: dt.datetime, seconds: float) -> FleetP
     return FleetPage(at=at, seconds=seconds, rows=tuple(in_order))
 
 
-def build_unreadable_row(environment: str, reason: str, env: Environment | None = None) -> FleetRow:
+def build_unreadable_row(environment: str, reason: str, env: Environment | None = None, fix: str = "") -> FleetRow:
     """The row of an environment that cannot be read: it says why."""
     known = describe_environment(env) if env else {"environment": environment, "account": "", "region": ""}
-    attention = Attention(level="failed", what="Cannot be read", detail=reason, section="")
+    attention = Attention(level="failed", what="Cannot be read", detail=reason, fix=fix, section="")
     version = env.kubernetes_version if env else ""
     return FleetRow(**known, kubernetes=version, attention=(attention,), is_readable=False)
 
 
 def build_row(registry: Registry, env: Environment, sources: FleetSources, at: dt.datetime) -> FleetRow:
     """The row of an environment that could be read."""
-    history = sources.records.history
-    runs = () if isinstance(history, PipelineError) else list_runs(history.events, registry.needs_in_order, 1)
-    every = [*describe_runs(runs), *_validation(sources), *_support(sources), *_drift(sources, at)]
+    runs = list_runs(_value(sources.records.changes) or (), registry.needs_in_order, 1)
+    every = [*describe_runs(runs), *_validation(sources), *_support(env), *_drift(sources, at)]
     every += [*_approvals(env, sources), *_unread(sources)]
     return FleetRow(
         **describe_environment(env),
@@ -63,7 +64,7 @@ def _value(read: Read[T]) -> T | None:
 
 def _run_words(runs: tuple[Run, ...], at: dt.datetime) -> str:
     if not runs:
-        return "none for a week"
+        return "none for 90 days"
     end = runs[0].at + dt.timedelta(seconds=runs[0].seconds)
     return f"{with_plural(len(runs[0].bars), 'change')}, {_ago(end, at)}"
 
@@ -90,8 +91,11 @@ def _validation(sources: FleetSources) -> Iterator[Attention]:
         yield Attention(level="failed", what=what, section="validation")
 
 
-def _support(sources: FleetSources) -> Iterator[Attention]:
-    yield from describe_offers(_value(sources.support) or ())
+def _support(env: Environment) -> Iterator[Attention]:
+    """By the table that validation has, which costs no call; AWS adds versions that it does not know."""
+    known = {name: Support(v.standard_ends, v.extended_ends) for name, v in KUBERNETES_VERSIONS.items()}
+    if env.kubernetes_version in known:
+        yield from describe_offers([describe_support(env, known)])
 
 
 def _drift(sources: FleetSources, at: dt.datetime) -> Iterator[Attention]:
@@ -112,11 +116,10 @@ def _approvals(env: Environment, sources: FleetSources) -> Iterator[Attention]:
 def _unread(sources: FleetSources) -> Iterator[Attention]:
     records = sources.records
     reads = {
-        "history": records.history,
+        "runs": records.changes,
         "drift": records.drift,
         "approvals": records.approvals,
         "validation": sources.validation,
-        "versions": sources.support,
     }
     for section, read in reads.items():
         if isinstance(read, PipelineError):
@@ -131,7 +134,11 @@ def read_fleet(registry: Registry, names: Sequence[str], seconds: float) -> Flee
     reading = {name: in_background(partial(_read_row, registry, name), f"report {name}") for name in names}
     wait(reading.values(), timeout=seconds)
     late = f"no answer within {seconds:.0f} s"
-    rows = [future.result() if future.done() else build_unreadable_row(name, late) for name, future in reading.items()]
+    longer = "eks-assets report --all --timeout 60"
+    rows = [
+        future.result() if future.done() else build_unreadable_row(name, late, fix=longer)
+        for name, future in reading.items()
+    ]
     return build_fleet(rows, dt.datetime.now(dt.UTC), time.monotonic() - began)
 
 
@@ -139,7 +146,7 @@ def _read_row(registry: Registry, name: str) -> FleetRow:
     env: Environment | None = None
     try:
         env = load_environment(name, known_units=registry.by_name)
-        sources = read_fleet_member(registry, Context.of(env, planning=True))
+        sources = read_fleet_member(Context.of(env, planning=True))
         return build_row(registry, env, sources, dt.datetime.now(dt.UTC))
     except PipelineError as error:
         return build_unreadable_row(name, str(error), env)

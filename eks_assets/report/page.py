@@ -59,11 +59,12 @@ def build_page(registry: Registry, env: Environment, sources: EnvironmentSources
     """The page of an environment that could be read. `at`: when it was looked at."""
     records, unread = sources.records, dict[str, str]()
     plan = _value(sources.plan, "changes", unread)
-    history = _value(records.history, "history", unread)
+    changes = _value(records.changes, "runs", unread) or ()
+    history = _value(sources.history, "history", unread)
     drift = _value(records.drift, "drift", unread)
     states = _value(records.approvals, "approvals", unread) or ()
     offers = _value(sources.offers, "versions", unread) or ()
-    runs = list_runs(history.events, registry.needs_in_order, _RUNS) if history else ()
+    runs = list_runs(changes, registry.needs_in_order, _RUNS)
     page = EnvironmentPage(
         **describe_environment(env),
         at=at,

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from eks_assets.engine.declared import git_trees
-from eks_assets.engine.history import list_history
+from eks_assets.engine.history import list_changes, list_history
 from eks_assets.engine.planner import plan_environment
 from eks_assets.engine.provenance import source_of
 from eks_assets.engine.teardown.removed import list_unwanted
 from eks_assets.graph.registry import Registry
 from eks_assets.plan.document import build_report
-from eks_assets.plan.history import HistoryReport
+from eks_assets.plan.history import Event, HistoryReport
 from eks_assets.plan.model import PlanReport
 from eks_assets.plan.unit_plan import EnvironmentPlan, UnitPlan
 from resources.approval.record import ApprovalRecord
@@ -33,15 +33,17 @@ from resources.support.background import in_background
 
 T = TypeVar("T")
 Read: TypeAlias = T | PipelineError
-SINCE = dt.timedelta(days=30)
-SINCE_IN_FLEET = dt.timedelta(days=7)  # an object of the ledger is a call
+# An object of the ledger is a call, and drift runs may be every ten minutes.
+SINCE = dt.timedelta(days=7)
+CHANGES_SINCE = dt.timedelta(days=90)
+_CHANGES, _CHANGES_IN_FLEET = 300, 60
 
 
 @dataclass(frozen=True)
 class Records:
-    """What was recorded of an environment, and what waits for its people."""
+    """What was recorded of an environment, and what waits for its people. `changes`: the newest, the newest last."""
 
-    history: Read[HistoryReport]
+    changes: Read[Sequence[Event]]
     drift: Read[DriftRun | None]
     approvals: Read[Sequence[RequestState]]
 
@@ -54,6 +56,7 @@ class EnvironmentSources:
     plan: Read[PlanReport]
     unwanted: tuple[str, ...]
     offers: Read[Sequence[Line]]
+    history: Read[HistoryReport]
     records: Records
 
 
@@ -63,7 +66,6 @@ class FleetSources:
 
     records: Records
     validation: Read[Validation | None]
-    support: Read[Sequence[Line]]
 
 
 @dataclass(frozen=True)
@@ -87,36 +89,42 @@ def read_environment(
     registry: Registry, context: Context, progress: Callable[[UnitPlan], None] = lambda _: None
 ) -> EnvironmentSources:
     """Everything as it is now. Raises PipelineError where the account cannot be read at all."""
-    reading = _begin_records(registry, context, SINCE)
+    reading = _begin_records(context, _CHANGES)
+    history = _begin(partial(_read_history, registry, context), "history")
     offers = _begin(partial(_read_offers, context), "versions of EKS")
     status = plan_environment(registry, context, progress=progress)
     plan = _begin(lambda: build_report(status, registry, context.env, source_of(context)), "plan")
     unwanted = list_unwanted(registry, context, status)
-    return EnvironmentSources(status, plan.result(), unwanted, offers.result(), reading())
+    return EnvironmentSources(status, plan.result(), unwanted, offers.result(), history.result(), reading())
 
 
-def read_fleet_member(registry: Registry, context: Context) -> FleetSources:
+def read_fleet_member(context: Context) -> FleetSources:
     """What was recorded of one of many environments. Raises PipelineError where the account cannot be read at all."""
     context.aws.check_account()
-    reading = _begin_records(registry, context, SINCE_IN_FLEET, with_commits=False)
+    reading = _begin_records(context, _CHANGES_IN_FLEET)
     validation = _begin(lambda: _unless_missing(lambda: next(list_validations(context), None)), "validation")
-    support = _begin(lambda: tuple(check_kubernetes_version(context)), "versions of EKS")
-    return FleetSources(reading(), validation.result(), support.result())
+    return FleetSources(reading(), validation.result())
 
 
-def _begin_records(
-    registry: Registry, context: Context, since: dt.timedelta, *, with_commits: bool = True
-) -> Callable[[], Records]:
-    """Start reading; what is returned waits for it."""
-    env, begin = context.env, dt.datetime.now(dt.UTC) - since
-
-    def read_history() -> HistoryReport:
-        return list_history(context, begin, trees=git_trees(registry, env) if with_commits else None)
-
-    history = _begin(read_history, "history")
+def _begin_records(context: Context, limit: int) -> Callable[[], Records]:
+    """Start reading, of changes the newest `limit`; what is returned waits for it."""
+    changes = _begin(partial(_read_changes, context, limit), "changes")
     drift = _begin(lambda: _unless_missing(lambda: _last_drift(context)), "last drift run")
     approvals = _begin(partial(_read_approvals, context), "approvals")
-    return lambda: Records(history.result(), drift.result(), approvals.result())
+    return lambda: Records(changes.result(), drift.result(), approvals.result())
+
+
+def _read_changes(context: Context, limit: int) -> Sequence[Event]:
+    try:
+        return list_changes(context, dt.datetime.now(dt.UTC) - CHANGES_SINCE, limit)
+    except NotFound as error:
+        make = f"eks-assets bootstrap {context.env.name} --apply, where that was never done"
+        raise NotFound(error.message, next_step=make) from error
+
+
+def _read_history(registry: Registry, context: Context) -> HistoryReport:
+    begin = dt.datetime.now(dt.UTC) - SINCE
+    return list_history(context, begin, trees=git_trees(registry, context.env))
 
 
 def _begin(work: Callable[[], T], name: str) -> _Reading[T]:

@@ -20,7 +20,8 @@ _HARNESS = """<!DOCTYPE html><body style="margin:0"><iframe src="PAGE" style="wi
 </iframe><pre id="result"></pre><script>
 function channels(text) { return text.match(/[\\d.]+/g).map(Number); }
 function light(color) {
-  const [r, g, b] = color.slice(0, 3).map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const linear = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const [r, g, b] = color.slice(0, 3).map(c => linear(c / 255));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function ground(element) {

@@ -26,7 +26,7 @@ from resources.config.environment import Environment
 from resources.config.loader import load_environment
 from resources.doctor.checks import Line
 from resources.model.change import NOTHING_TO_DO, Change, FieldChange
-from resources.model.errors import OperationFailed, Transient
+from resources.model.errors import OperationFailed, PipelineError, Transient
 from resources.model.outputs import pending_outputs
 from resources.records.drift_runs import DriftRun, FoundDrift
 from resources.records.validations import Validation
@@ -114,9 +114,14 @@ def example_records(env: Environment, reason: str = REASON) -> Records:
     drift = DriftRun(environment=env.name, at=at, run="r", findings=(finding,), unknown=12)
     request = ApprovalRequest(env.name, f"sha256:{'7' * 64}", 1, AT, "arn:aws:iam::111122223333:user/ann", RUN)
     waiting = RequestState(request, "waiting", ("bob",), 1, AT + dt.timedelta(hours=24))
-    since = AT - dt.timedelta(days=30)
-    history = HistoryReport(environment=env.name, since=since, events=changes, ignored=())
-    return Records(history, drift, (waiting,) if env.approval else ())
+    return Records(changes, drift, (waiting,) if env.approval else ())
+
+
+def example_history(env: Environment, reason: str = REASON) -> HistoryReport:
+    """The changes of the run, and nothing else."""
+    events = example_records(env, reason).changes
+    assert not isinstance(events, PipelineError)
+    return HistoryReport(environment=env.name, since=AT - dt.timedelta(days=7), events=tuple(events), ignored=())
 
 
 def example_page(reason: str = REASON) -> EnvironmentPage:
@@ -126,7 +131,7 @@ def example_page(reason: str = REASON) -> EnvironmentPage:
     plan = build_report(status, REGISTRY, env, Source("c0ffee", env.kubernetes_version))
     fix = "kubernetes_version in the file of acme-prod"
     offers = [Line.warning("Kubernetes 1.34: standard support until 2026-12-02, extended until 2027-12-02", fix)]
-    sources = EnvironmentSources(status, plan, (), offers, example_records(env, reason))
+    sources = EnvironmentSources(status, plan, (), offers, example_history(env, reason), example_records(env, reason))
     return build_page(REGISTRY, env, sources, AT)
 
 
@@ -135,13 +140,12 @@ def example_fleet(reason: str = REASON) -> FleetPage:
     env = example_env()
     validation = Validation(environment=env.name, at=AT, run=RUN)
     records = example_records(env, reason)
-    history = HistoryReport(environment=env.name, since=AT, events=(), ignored=())
-    quiet = Records(history, DriftRun(environment=env.name, at=AT, run="r", findings=()), ())
-    drifted = Records(history, records.drift, records.approvals)
+    quiet = Records((), DriftRun(environment=env.name, at=AT, run="r", findings=()), ())
+    drifted = Records((), records.drift, records.approvals)
     rows = [
-        build_row(REGISTRY, _named(env, "acme-test"), FleetSources(quiet, validation, ()), AT),
-        build_row(REGISTRY, _named(env, "acme-stage"), FleetSources(drifted, validation, ()), AT),
-        build_row(REGISTRY, env, FleetSources(records, validation, Transient(reason)), AT),
+        build_row(REGISTRY, _named(env, "acme-test"), FleetSources(quiet, validation), AT),
+        build_row(REGISTRY, _named(env, "acme-stage"), FleetSources(drifted, validation), AT),
+        build_row(REGISTRY, env, FleetSources(records, Transient(reason)), AT),
         build_unreadable_row("acme-old", f"cannot act as the planner: {reason}"),
     ]
     return build_fleet(rows, AT, 2.5)

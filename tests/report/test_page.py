@@ -13,7 +13,7 @@ from eks_assets.plan.unit_plan import EnvironmentPlan
 from eks_assets.report.model import EnvironmentPage
 from eks_assets.report.page import build_page, build_unreadable_page
 from eks_assets.report.rendering import render_fleet, render_page
-from eks_assets.report.sources import EnvironmentSources
+from eks_assets.report.sources import EnvironmentSources, Records
 from resources.model.change import Change, FieldChange
 from resources.model.errors import AccessDenied, Transient
 from tests.helpers.report_example import (
@@ -21,6 +21,7 @@ from tests.helpers.report_example import (
     REGISTRY,
     example_env,
     example_fleet,
+    example_history,
     example_page,
     example_records,
     example_units,
@@ -148,15 +149,16 @@ def built(units: object = None, **records: object) -> EnvironmentPage:
     env = example_env()
     status = EnvironmentPlan(env.name, units or example_units(env))  # type: ignore[arg-type]
     plan = build_report(status, REGISTRY, env, Source("c0ffee", "1.34"))
+    history = records.pop("history", example_history(env))
     read = replace(example_records(env), **records)  # type: ignore[arg-type]
-    return build_page(REGISTRY, env, EnvironmentSources(status, plan, (), (), read), AT)
+    return build_page(REGISTRY, env, EnvironmentSources(status, plan, (), (), history, read), AT)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_read_is_said_and_stops_nothing() -> None:
     """A ledger that the planner may not read is no environment without history, drift or requests."""
     error = AccessDenied("reading the ledger: denied", next_step="eks-assets bootstrap acme-prod --apply")
-    page = built(history=error, drift=error, approvals=error)
-    assert set(page.unread) == {"history", "drift", "approvals"}
+    page = built(history=error, changes=error, drift=error, approvals=error)
+    assert set(page.unread) == {"history", "runs", "drift", "approvals"}
     assert {"Could not be read: history", "Could not be read: drift"} <= {each.what for each in page.attention}
     html = render_page(page)
     assert html.count("Could not be read, so nobody knows: reading the ledger: denied") == 4
@@ -183,11 +185,10 @@ def test_all_is_well_says_so() -> None:
         replace(u, state="in_sync", change=Change("none"), checks=(), error=None) if u.state != "disabled" else u
         for u in example_units(env)
     )
-    records = example_records(env)
-    quiet = replace(records, drift=None, approvals=(), history=records.history.model_copy(update={"events": ()}))  # type: ignore[union-attr]
     status = EnvironmentPlan(env.name, units)
     plan = build_report(status, REGISTRY, env, Source("c0ffee", env.kubernetes_version))
-    page = build_page(REGISTRY, env, EnvironmentSources(status, plan, (), (), quiet), AT)
+    sources = EnvironmentSources(status, plan, (), (), example_history(env), Records((), None, ()))
+    page = build_page(REGISTRY, env, sources, AT)
     assert (page.level, page.attention) == ("ok", ())
     assert "All is well." in render_page(page)
 
