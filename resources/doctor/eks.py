@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from resources.aws.errors import aws_call
 from resources.config.environment import Environment
@@ -14,6 +14,9 @@ from resources.drivers.eks_versions import find_eks_versions
 from resources.model.errors import AccessDenied, PipelineError, Transient
 from resources.model.outputs import Outputs
 from resources.model.specs import Lookup
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks.type_defs import ClusterVersionInformationTypeDef
 
 _SOON = dt.timedelta(days=60)
 
@@ -31,10 +34,11 @@ def check_kubernetes_version(context: Context) -> Iterator[Line]:
     with aws_call("listing the Kubernetes versions of EKS"):
         pages = context.aws.client("eks").get_paginator("describe_cluster_versions").paginate()
         offered = {v["clusterVersion"]: v for page in pages for v in page["clusterVersions"]}
-    dates = ("endOfStandardSupportDate", "endOfExtendedSupportDate")
-    yield describe_support(
-        context.env, {name: Support(*(_day(v.get(date)) for date in dates)) for name, v in offered.items()}
-    )
+    yield describe_support(context.env, {name: _support(version) for name, version in offered.items()})
+
+
+def _support(version: ClusterVersionInformationTypeDef) -> Support:
+    return Support(_day(version.get("endOfStandardSupportDate")), _day(version.get("endOfExtendedSupportDate")))
 
 
 def describe_support(env: Environment, offered: Mapping[str, Support]) -> Line:

@@ -56,16 +56,24 @@ def look_at(page: Path, width: int, *, dark: bool = False) -> dict[str, Any]:
     the lines of its console."""
     harness = page.with_suffix(".harness.html")
     harness.write_text(_HARNESS.replace("PAGE", page.name).replace("WIDTH", str(width)))
-    assert BROWSER is not None
-    profile = page.parent / "profile"
-    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-    argv = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", *quiet, f"--user-data-dir={profile}"]
-    argv += ["--allow-file-access-from-files", "--enable-logging=stderr", "--window-size=1400,1000"]
-    argv += ["--force-dark-mode"] if dark else []
-    done = subprocess.run(
-        [*argv, "--dump-dom", harness.as_uri()], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = _browse(harness, page.parent / "profile", ["--allow-file-access-from-files", "--dump-dom"], dark=dark)
     result = _RESULT.search(done.stdout)
     assert result is not None, done.stderr
     seen: dict[str, Any] = json.loads(unescape(result[1]))
     return {**seen, "console": _CONSOLE.findall(done.stderr)}
+
+
+def take_picture(page: Path, picture: Path, size: tuple[int, int], *, dark: bool = False) -> None:
+    """Write what the top of the page looks like in a window of that width and height."""
+    width, height = size
+    options = [f"--screenshot={picture}", f"--window-size={width},{height}", "--hide-scrollbars"]
+    _browse(page, page.parent / "profile", options, dark=dark)
+    assert picture.exists()
+
+
+def _browse(page: Path, profile: Path, options: list[str], *, dark: bool) -> subprocess.CompletedProcess[str]:
+    assert BROWSER is not None, "no browser on PATH; Debian's package is chromium"
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+    argv = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", *quiet, f"--user-data-dir={profile}"]
+    argv += ["--enable-logging=stderr", *(["--force-dark-mode"] if dark else []), *options, page.as_uri()]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)

@@ -138,6 +138,18 @@ def test_environment_that_cannot_be_read_is_written_and_exits_1(folder: Path, tm
         assert "cannot act as arn:aws:iam::000000000000:role/nobody" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.usefixtures("account")
+def test_environment_is_written_and_exits_0(folder: Path, sandbox_env: Environment, tmp_path: Path) -> None:
+    """Everything is read as the planner: an account with nothing but a ledger, whose run is there."""
+    ledger_of(folder, "bare", sandbox_env)
+    done = run("bare", "-o", "page.html")
+    assert done.exit_code == 0, done.output
+    assert "pending" in done.stdout
+    html = (tmp_path / "page.html").read_text()
+    assert "Critical path: network &gt; cluster" in html
+    assert "A deploy would change" in html
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [((), "or --all"), (("good", "--all"), "or --all"), (("nowhere",), "there is no environment nowhere")],
@@ -184,7 +196,7 @@ def test_row_of_the_fleet_takes_few_calls(
 def test_hundred_environments_take_at_most_ten_seconds(folder: Path, sandbox_env: Environment) -> None:
     """All of them could be read."""
     names = [f"many-{number}" for number in range(100)]
-    s3 = Context(sandbox_env, Aws(sandbox_env, as_deployer=False)).aws.client("s3")
+    s3: Any = Context(sandbox_env, Aws(sandbox_env, as_deployer=False)).aws.client("s3")
     at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
     entry = {"at": at, "unit": "network", "action": "create", "outcome": "done", "by": "run-1", "seconds": 9.0}
     for name in names:

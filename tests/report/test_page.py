@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -76,10 +77,11 @@ def kinds(html: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text(text: str) -> None:
     """The page and the fleet have the elements that they have with a harmless text, and show the text itself."""
-    for render in (
+    renders: tuple[Callable[[str], str], ...] = (
         lambda reason: render_page(example_page(reason)),
         lambda reason: render_fleet(example_fleet(reason)),
-    ):
+    )
+    for render in renders:
         html = render(text)
         assert kinds(html) <= kinds(render("harmless")), text
         parsed = Elements(html)
