@@ -13,11 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean
-=======
-.PHONY: help venv demo test test-long check bench charts catalog decisions docs report-images clean
->>>>>>> 1ce07274 (Describe the report, with pictures made by a command)
+.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean report-images
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
