@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SHARED := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean
+.PHONY: help venv demo test test-long check bench charts catalog served-apis decisions docs tool-checksums clean report-images
 
 help:
 	@echo "make demo    sandbox up, deploy of the environment 'sandbox'"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   benchmarks, [BENCH=name]"
 	@echo "make smoke-aws  a tiny environment on the account of your credentials, and gone again: CONFIRM_ACCOUNT=ID"
 	@echo "make docs    figures and schemas in docs/ that are made from code"
+	@echo "make report-images  the pictures of docs/report.md, by a headless Chromium"
 	@echo "make catalog regions and instance types from the installed botocore, permissions of CloudFormation's handlers"
 	@echo "make served-apis which APIs each Kubernetes version serves, from the genuine API server"
 	@echo "make decisions what an independent evaluator of IAM policies decides"
@@ -92,6 +93,10 @@ docs: $(READY)
 	$(BIN)/eks-assets schema --doctor > docs/doctor.schema.json
 	$(BIN)/eks-assets schema --destroy > docs/destroy.schema.json
 	$(BIN)/eks-assets schema --upgrade > docs/upgrade.schema.json
+
+# An example of the report as its readers see it; Debian's package `chromium` has the browser.
+report-images: $(READY)
+	PYTHONPATH=. $(BIN)/python docs/report_images.py
 
 # What validation knows of regions and instance types; after a new botocore, a test asks for it.
 catalog: $(READY)

@@ -1,7 +1,7 @@
 """Draws the figures of the documentation: `python docs/figures.py` (or `make docs`) writes them beside this file.
 
 `architecture.svg` shows the layers that import-linter checks, read from its contracts in pyproject.toml;
-`platform.svg` shows the units of the registry by wave. Both are plain text that depends on nothing else, so a test
+`platform.svg` is what `eks-assets graph` prints. Both are plain text that depends on nothing else, so a test
 compares them with what this module draws (`tests/docs/test_figures.py`).
 """
 
@@ -9,56 +9,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from eks_assets.graph.registry import Registry
+from eks_assets.graph.drawing import FILL, PALE, Drawing, draw_platform
 from eks_assets.units import load_registry
-from resources.config.waves import WAVES
 
 DOCS = Path(__file__).parent
-INK, PALE, LINE, BACKGROUND = "#1f2933", "#616e7c", "#9aa5b1", "#ffffff"
-FILL = {"program": "#e3f0ff", "pure": "#e6f6ec", "resources": "#fff3d6", "gate": "#fde2e2"}
-
-
-@dataclass
-class Drawing:
-    """An SVG of `width` by `height` pixels, a line of text an element."""
-
-    width: int
-    height: int
-    title: str
-    elements: list[str] = field(default_factory=list)
-
-    def box(self, x: int, y: int, width: int, height: int, fill: str) -> None:
-        """A rectangle with round corners."""
-        self.elements.append(
-            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="5" fill="{fill}" stroke="{LINE}"/>'
-        )
-
-    def text(self, x: int, y: int, words: str, *, size: int = 13, color: str = INK, anchor: str = "start") -> None:
-        """One line, its baseline at `y`."""
-        style = f'font-size="{size}" fill="{color}" text-anchor="{anchor}"'
-        self.elements.append(f'<text x="{x}" y="{y}" {style}>{escape(words)}</text>')
-
-    def dashes(self, x: int, y: int, width: int) -> None:
-        """A dashed horizontal line."""
-        end = x + width
-        self.elements.append(f'<line x1="{x}" y1="{y}" x2="{end}" y2="{y}" stroke="{LINE}" stroke-dasharray="4 3"/>')
-
-    def arrow(self, x: int, y: int, length: int) -> None:
-        """An arrow to the right."""
-        end = x + length
-        self.elements.append(f'<path d="M{x} {y}H{end}m-5 -4l5 4l-5 4" fill="none" stroke="{PALE}"/>')
-
-    def svg(self) -> str:
-        """The file's text."""
-        size = f'width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}"'
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="ui-monospace, Menlo, Consolas, monospace">'
-        ground = f'<rect width="{self.width}" height="{self.height}" fill="{BACKGROUND}"/>'
-        return "\n".join([head, f"<title>{escape(self.title)}</title>", ground, *self.elements, "</svg>"]) + "\n"
 
 
 def read_contracts(pyproject: Path) -> list[dict[str, Any]]:
@@ -125,42 +82,6 @@ def _stack(
             drawing.text(left + each // 2, y + 23, name, anchor="middle")
         y += 44
     return y
-
-
-def draw_platform(units: Registry) -> str:
-    """The way of a change on top, and below it what is deployed: the units of each wave, in the order of waves."""
-    waves = [(wave, sorted(u.name for u in units.units if u.wave == wave)) for wave in WAVES]
-    columns = [(wave, names) for wave, names in waves if names]
-    tallest = 50 + 19 * max(len(names) for _, names in columns)
-    drawing = Drawing(1180, 148 + tallest, "How a change travels, and what is deployed in which order")
-    _draw_steps(drawing, ("environments/NAME.yaml", "plan", "approval", "deploy", "health checks", "ledger, mail"))
-    what = "each a CloudFormation stack, a Helm release, Kubernetes objects, a git branch or a look at what exists"
-    drawing.text(20, 92, f"{len(units.units)} units in {len(columns)} waves, {what}.", size=12, color=PALE)
-    names_same = "The same names in plan, status and Dagster; a gate for approvals may stand before any wave."
-    drawing.text(20, 110, names_same, size=12, color=PALE)
-    for number, (wave, names) in enumerate(columns):
-        x = 20 + number * 164
-        drawing.box(x, 128, 156, tallest, FILL["pure"])
-        drawing.text(x + 9, 150, wave)
-        for index, name in enumerate(names):
-            drawing.text(x + 9, 174 + index * 19, _shorten(name), size=11, color=PALE)
-    return drawing.svg()
-
-
-def _draw_steps(drawing: Drawing, steps: Sequence[str]) -> None:
-    x = 20
-    for index, step in enumerate(steps):
-        width = 24 + 8 * len(step)
-        drawing.box(x, 24, width, 34, FILL["gate" if step == "approval" else "program"])
-        drawing.text(x + width // 2, 46, step, anchor="middle")
-        x += width
-        if index < len(steps) - 1:
-            drawing.arrow(x + 6, 41, 26)
-            x += 38
-
-
-def _shorten(name: str, longest: int = 21) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def draw_figures(contracts: Sequence[Mapping[str, Any]] = ()) -> dict[str, str]:

@@ -36,6 +36,8 @@ COMMANDS = {
     "status": "Show every unit and its health checks as they are now.",
     "drift": "Show what differs from what was applied last, field by field, and who changed it. Changes nothing.",
     "history": "Show who planned, decided, changed and repaired what, what failed and what drifted, the newest last.",
+    "report": "Write how an environment, or every one, is now as one HTML page. Changes nothing.",
+    "graph": "Print the waves and their units as a picture: SVG, or the text of one for Mermaid or Graphviz.",
     "doctor": "Show whether this machine, and an environment's account, are ready, and what puts right what is not.",
     "images": "The container images that an environment's charts ask for.",
     "audit": "Whether the ledger, the record of every change, is whole.",

@@ -18,7 +18,7 @@ from resources.approval.electorate import Approvers
 from resources.approval.rules import OPEN_LIVES, ApprovalRequest, Decision
 from resources.approval.store import list_requests, load_plan, load_rejection
 from resources.bootstrap.gate import read_anchor
-from resources.context import Context
+from resources.context import Context, ignore_progress
 from resources.drivers.git.drift import commits_by_others
 from resources.model.errors import NotFound, PipelineError
 from resources.model.specs import AnyGitTree
@@ -60,14 +60,24 @@ def list_history(
     )
 
 
-def _read_since(context: Context, prefix: str, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Any]:
-    """Key and body of each object, in order."""
+def list_changes(context: Context, since: dt.datetime, limit: int) -> tuple[Event, ...]:
+    """The changes that units had since then, the newest `limit` of them, the newest last. Raises as `list_history`."""
+    reading = replace(context, progress=ignore_progress)
+    with reading_ledger(context), ThreadPoolExecutor(READERS) as pool:
+        return tuple(_changes(reading, since, pool, limit))
+
+
+def _read_since(
+    context: Context, prefix: str, since: dt.datetime, pool: ThreadPoolExecutor, limit: int = 0
+) -> Iterator[Any]:
+    """Key and body of each object, or of the newest `limit`, in order."""
     keys = list_keys(context, prefix, f"{prefix}{since.astimezone(dt.UTC).isoformat(timespec='milliseconds')}")
+    keys = keys[-limit:]
     yield from zip(keys, pool.map(partial(read_key, context), keys), strict=True)
 
 
-def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> Iterator[Event]:
-    for key, body in _read_since(context, ENTRIES, since, pool):
+def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor, limit: int = 0) -> Iterator[Event]:
+    for key, body in _read_since(context, ENTRIES, since, pool, limit):
         try:
             entry = ChangeEntry.model_validate_json(body)
         except ValidationError:
@@ -82,6 +92,7 @@ def _changes(context: Context, since: dt.datetime, pool: ThreadPoolExecutor) -> 
             detail=f"{'repair, ' if entry.repair else ''}{entry.action}: {entry.reason if is_done else entry.outcome}",
             run=entry.by,
             digest=entry.plan,
+            seconds=entry.seconds,
             sequence=entry.sequence,
             key=key,
         )

@@ -43,6 +43,11 @@ class Registry:
         return {u.outputs: u for u in self.units if u.has_outputs}
 
     @cached_property
+    def needs_in_order(self) -> Mapping[str, tuple[str, ...]]:
+        """`needs`, in dependency order."""
+        return {u.name: self.needs[u.name] for u in self.units}
+
+    @cached_property
     def minutes_left(self) -> Mapping[str, float]:
         """Typical minutes of the longest path from the beginning of a unit to the end of the graph."""
         left: dict[str, float] = {}

@@ -37,6 +37,7 @@ class Event(Model):
     detail: str = ""
     run: str = Described("", description="The run that did it; empty where none did.")
     digest: str = Described("", description="Of the plan that it is about.")
+    seconds: float | None = Described(None, description="How long a change took, which ended at this time.")
     sequence: int | None = Described(None, description="Of the entry in the ledger's chain.")
     key: str = Described("", description="Where the ledger has it.")
 

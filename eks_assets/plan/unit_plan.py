@@ -48,6 +48,19 @@ class UnitPlan:
     held: str = ""
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with it, or why it would change; empty where all is well."""
+        red = next((f"{check.name}: {check.detail}" for check in self.checks if not check.passed), "")
+        if self.error:
+            return self.error.message
+        return red or (self.change.reason if self.change.is_needed else "")
+
+    @property
+    def detail(self) -> str:
+        """One line on how it is: what is wrong, else since when it is held back, else what its last check has seen."""
+        return self.trouble or self.held or (self.checks[-1].detail if self.checks else "")
+
+    @property
     def needs_a_run(self) -> bool:
         """Whether a deploy has to launch this unit: it differs, or it is not healthy."""
         return self.state not in ("in_sync", "disabled")

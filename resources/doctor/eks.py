@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from resources.aws.errors import aws_call
+from resources.config.environment import Environment
 from resources.context import Context
 from resources.doctor.checks import Line, account_check
 from resources.drivers.eks_versions import find_eks_versions
@@ -14,32 +15,48 @@ from resources.model.errors import AccessDenied, PipelineError, Transient
 from resources.model.outputs import Outputs
 from resources.model.specs import Lookup
 
+if TYPE_CHECKING:
+    from mypy_boto3_eks.type_defs import ClusterVersionInformationTypeDef
+
 _SOON = dt.timedelta(days=60)
+
+
+class Support(NamedTuple):
+    """The last days of a Kubernetes version's standard and extended support; None where AWS has not said."""
+
+    standard: dt.date | None
+    extended: dt.date | None
 
 
 @account_check()
 def check_kubernetes_version(context: Context) -> Iterator[Line]:
     """Its support dates, asked of EKS. Source: API, DescribeClusterVersions."""
-    env, version = context.env, context.env.kubernetes_version
     with aws_call("listing the Kubernetes versions of EKS"):
         pages = context.aws.client("eks").get_paginator("describe_cluster_versions").paginate()
         offered = {v["clusterVersion"]: v for page in pages for v in page["clusterVersions"]}
+    yield describe_support(context.env, {name: _support(version) for name, version in offered.items()})
+
+
+def _support(version: ClusterVersionInformationTypeDef) -> Support:
+    return Support(_day(version.get("endOfStandardSupportDate")), _day(version.get("endOfExtendedSupportDate")))
+
+
+def describe_support(env: Environment, offered: Mapping[str, Support]) -> Line:
+    """How long the environment's Kubernetes version is supported, of those that EKS offers."""
+    version = env.kubernetes_version
     newest = max(offered, key=lambda name: [int(part) for part in name.split(".")], default=version)
     fix = f"kubernetes_version in the file of {env.name}, one minor version at a time up to {newest}"
     if version not in offered:
-        yield Line.error(f"EKS offers no Kubernetes {version}; it offers {', '.join(sorted(offered))}", fix)
-        return
-    known = offered[version]
-    standard, extended = _day(known.get("endOfStandardSupportDate")), _day(known.get("endOfExtendedSupportDate"))
+        return Line.error(f"EKS offers no Kubernetes {version}; it offers {', '.join(sorted(offered))}", fix)
+    standard, extended = offered[version]
     dates = f"standard support until {standard or 'an unknown day'}, extended until {extended or 'an unknown day'}"
     today, policy = dt.datetime.now(dt.UTC).date(), env.cluster.upgrade_policy.support_type
     if extended and extended < today:
-        yield Line.error(f"Kubernetes {version} has no support any more ({dates})", fix)
-    elif standard and standard < today + _SOON:
+        return Line.error(f"Kubernetes {version} has no support any more ({dates})", fix)
+    if standard and standard < today + _SOON:
         then = "EKS then upgrades the cluster" if policy == "STANDARD" else "it then costs six times as much"
-        yield Line.warning(f"Kubernetes {version}: {dates}; {then}", fix)
-    else:
-        yield Line.ok(f"Kubernetes {version}: {dates}")
+        return Line.warning(f"Kubernetes {version}: {dates}; {then}", fix)
+    return Line.ok(f"Kubernetes {version}: {dates}")
 
 
 def _day(time: dt.datetime | None) -> dt.date | None:

@@ -179,14 +179,11 @@ def print_status(
     for heading in ("wave", "unit", "state", "detail"):
         table.add_column(heading, no_wrap=heading != "detail")
     for u in plan.units:
-        red = next((f"{c.name}: {c.detail}" for c in u.checks if not c.passed), "")
-        detail = u.error.message if u.error else red or (u.change.reason if u.change.is_needed else "")
-        good = u.held or (u.checks[-1].detail if u.checks and not detail else "")
         table.add_row(
             Text(u.wave, style="dim"),
             Text(u.unit),
             Text(u.state, style=_STYLE[u.state]),
-            Text(escape_lines(detail or good), style="" if detail else "dim"),
+            Text(escape_lines(u.detail), style="" if u.trouble else "dim"),
         )
     console.print(table)
     print_text(
