@@ -22,12 +22,11 @@ COMMANDS = {
     "validate": "Check environments and the files they refer to; print every problem as file:line: path: reason.",
     "schema": "Print a JSON Schema: of an environment file, of a ClusterConfig, or of what a command prints.",
     "bootstrap": "Create what the first deploy needs (roles, ledger, leases), and anchor the approval gate that the "
-    "file asks for, as an administrator of the account.",
+    "file asks for, as an administrator of the account; or take it away.",
     "plan": "Show what a deploy would change, unit by unit and field by field. Changes nothing.",
     "deploy": "Bring an environment to what its file says. A second deploy continues where the first stopped.",
     "rollback": "Bring units back to what an earlier run applied, and hold them there until their files change.",
-    "upgrade": "Say whether the cluster can go to another Kubernetes version, with evidence and the way out of each "
-    "obstacle.",
+    "upgrade": "Bring the cluster to another Kubernetes version, one minor version after the other, each step watched.",
     "drill": "Take an environment away, deploy it from nothing, and say how long each wave took. Data is kept.",
     "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",
     "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",

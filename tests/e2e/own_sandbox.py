@@ -78,10 +78,13 @@ def own_sandbox(folder: Path) -> Iterator[OwnSandbox]:
         start_sandbox(Options(pod_seconds=0, state=state))
         try:
             do("bootstrap", "sandbox", "--apply")
+            env = load_environment("sandbox", PROJECT / "environments")
+            # An account has a default VPC, which the embedded AWS makes when it is first asked for one.
+            Aws(env, as_deployer=False).client("ec2").describe_vpcs()
             bare = take_inventory(state)
             do("deploy", "sandbox")
             make_snapshot(SNAPSHOT, state)
-            yield OwnSandbox(state, load_environment("sandbox", PROJECT / "environments"), bare)
+            yield OwnSandbox(state, env, bare)
         finally:
             stop_sandbox(state)
 

@@ -67,6 +67,7 @@ ALL_PHASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("phases", ALL_PHASES)
 def test_killed_rollback_ends_where_a_whole_one_would(
     deployed: OwnSandbox, change: Change, tmp_path: Path, phases: str
@@ -129,6 +130,7 @@ def deny(deployed: OwnSandbox, role: str, *actions: str) -> None:
         iam.delete_role_policy(RoleName=role, PolicyName="test-denial")
 
 
+@pytest.mark.long
 def test_rollback_on_a_bad_day_says_what_to_do_and_ends(deployed: OwnSandbox, change: Change) -> None:
     """A fifth of the calls is turned away, and one right is missing: what can go back does, the next run does the
     rest."""
@@ -187,6 +189,7 @@ def held_config_map(finalizers: list[str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_what_stands_in_the_way_of_a_removal_is_named_and_the_rest_goes(deployed: OwnSandbox, change: Change) -> None:
     """A foreign interface, a hand-made load balancer, a finalizer nobody serves, a missing right, a volume that is to
     be retained, and AWS on a bad day."""
@@ -226,6 +229,7 @@ def test_what_stands_in_the_way_of_a_removal_is_named_and_the_rest_goes(deployed
     assert_nothing_left(deployed)
 
 
+@pytest.mark.long
 def test_orphans_of_a_cluster_that_does_not_answer_are_found_in_aws(deployed: OwnSandbox) -> None:
     """Nobody clears up in the cluster; load balancers and nodes go by their tags, and nothing is left."""
     apply_object(deployed.context.cluster, SERVICE)

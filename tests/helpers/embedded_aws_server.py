@@ -118,8 +118,10 @@ class Aws:
         )
 
     def change(self, stack: str, resources: Template, kind: str = "CREATE", **options: Any) -> dict[str, Any]:
-        """Create a change set and describe it. Every resource gets its Ref as an output of its name."""
-        outputs = {name: {"Value": {"Ref": name}} for name in resources}
+        """Create a change set and describe it. Every resource gets its Ref as an output of its name, but for policies,
+        which make a bootstrap too long to be sent."""
+        named = (name for name, made in resources.items() if made["Type"] != "AWS::IAM::ManagedPolicy")
+        outputs = {name: {"Value": {"Ref": name}} for name in named}
         for name, value in options.pop("outputs", {}).items():
             outputs[name] = {"Value": value}
         name = next(NAMES)
