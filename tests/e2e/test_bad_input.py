@@ -163,15 +163,6 @@ def test_deploy_refuses_lookup_of_missing_vpc(account: Environment, files: Files
     assert "network.lookup.tags" in said
 
 
-def test_deploy_refuses_kubernetes_version_jump(platform: Environment, files: Files, refused: Refused) -> None:
-    """An upgrade over more than one minor version is refused with the next allowed one."""
-    files.change("sandbox.yaml", kubernetes_version="1.36")
-    said = refused(2)
-    assert "the EKS cluster demo-sandbox-cluster runs Kubernetes 1.34" in said
-    assert "one minor at a time, not to 1.36" in said
-    assert 'kubernetes_version: "1.35"' in said
-
-
 def test_deploy_refuses_replacement_of_cluster(
     platform: Environment, files: Files, refused: Refused, context: Context
 ) -> None:
