@@ -58,6 +58,7 @@ def test_a_gated_driver_knows_what_was_approved(
         "hold_lease": lambda *_, **__: nullcontext(SimpleNamespace(run="r", token=1)),
         "approved_change": lambda *_: nullcontext(),
         "expect_releases": lambda *_: None,
+        "refuse_outside_flow": lambda *_: None,
         "run_checks": lambda *_: (),
         "account_for_change": lambda *_: {},
         "record_change": lambda *_: None,

@@ -84,6 +84,7 @@ def here(tmp_path: Path, tools: Path, sandbox_env: Environment, monkeypatch: pyt
     monkeypatch.setattr(gate, "refuse_lesser_gate", lambda _: None)
     monkeypatch.setattr(runner, "hold_lease", _no_lease)
     monkeypatch.setattr(runner, "caller_arn", lambda _: "somebody")
+    monkeypatch.setattr(runner, "refuse_outside_flow", lambda *_: None)
     monkeypatch.setattr(runner, "account_for_change", lambda *_: {})
     monkeypatch.setattr(runner, "record_change", lambda _, entry: ledger.append(entry))
     aws = cast(Aws, SimpleNamespace(check_account=lambda: None, folder=tmp_path, env=sandbox_env))
