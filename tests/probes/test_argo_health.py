@@ -8,13 +8,14 @@ from typing import Any, cast
 import pytest
 
 from resources.context import Context
-from resources.drivers.git import manifests
+from resources.drivers.git import applied_objects, manifests
 from resources.model.checks import ApplicationsHealthy
 from resources.model.outputs import NoOutputs
 from resources.model.specs import GitManifests, GitTree
 from resources.probes import applications as probes
 from resources.probes.result import CheckResult
 from resources.probes.runner import wait_for_check
+from resources.support.memory_cache import MemoryCache
 
 COMMIT, BRANCH = "1537915ea0f5aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "develop/demo-sandbox"
 ADDRESS = "https://git.test/team/config.git"
@@ -24,7 +25,13 @@ SET = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: 
 SPEC = GitManifests(
     tree=GitTree[NoOutputs](repository=ADDRESS, branch=BRANCH), paths=(PATH,), group="products", commit=COMMIT
 )
-CONTEXT = cast(Context, SimpleNamespace(cluster=None, env=SimpleNamespace(sandbox=False)))
+
+
+def new_context() -> Context:
+    """One that has listed nothing yet."""
+    env = SimpleNamespace(sandbox=False, deadlines=SimpleNamespace(probe=10_000))
+    parts = SimpleNamespace(cluster=None, env=env, cache=MemoryCache(), progress=lambda text: None)
+    return cast(Context, parts)
 
 
 def application(metadata: dict[str, Any] | None = None, sync: dict[str, Any] | None = None, **status: Any) -> Any:
@@ -53,12 +60,12 @@ def live(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """What the cluster lists, by kind."""
     objects: dict[str, list[Any]] = {"Application": [application()], "ApplicationSet": [application_set()]}
     monkeypatch.setattr(manifests, "rendered_files", lambda *_: {PATH: SET})
-    monkeypatch.setattr(probes, "list_objects", lambda cluster, version, kind, **_: objects[kind])
+    monkeypatch.setattr(applied_objects, "list_objects", lambda cluster, version, kind, **_: objects[kind])
     return objects
 
 
 def probe(*, every: bool = False) -> CheckResult:
-    return probes.applications_healthy(ApplicationsHealthy(every=every), SPEC, CONTEXT)
+    return probes.applications_healthy(ApplicationsHealthy(every=every), SPEC, new_context())
 
 
 def test_application_at_commit_is_healthy(live: dict[str, list[Any]]) -> None:
@@ -184,13 +191,4 @@ def test_final_result_ends_the_wait(live: dict[str, list[Any]]) -> None:
     """At once, not at the deadline."""
     resources = [{"kind": "CronJob", "name": "report", "health": {"status": "Suspended"}}]
     live["Application"] = [application(health={"status": "Suspended"}, resources=resources)]
-    context = cast(
-        Context,
-        SimpleNamespace(
-            cluster=None,
-            env=SimpleNamespace(sandbox=False, deadlines=SimpleNamespace(probe=10_000)),
-            cache=SimpleNamespace(invalidate=lambda key: None),
-            progress=lambda text: None,
-        ),
-    )
-    assert wait_for_check(ApplicationsHealthy(), SPEC, context).detail.startswith("application shop: Suspended")
+    assert wait_for_check(ApplicationsHealthy(), SPEC, new_context()).detail.startswith("application shop: Suspended")
