@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -56,11 +55,13 @@ class TestGitTree:
         reached, context = tmp_path / "reached", deploy.context()
         repository.hook("pre-receive", f": > '{reached}'; /bin/sleep 20; exit 1")
 
+        over = threading.Event()
+
         def interrupt() -> None:
-            deadline = time.monotonic() + 120
-            while not reached.exists() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            os.kill(os.getpid(), number)
+            while not over.wait(0.05):
+                if reached.exists():
+                    os.kill(os.getpid(), number)
+                    return
 
         # As in a step of Dagster, where either signal is an exception in the main thread.
         before = signal.signal(number, signal.default_int_handler)
@@ -70,8 +71,9 @@ class TestGitTree:
             with pytest.raises(KeyboardInterrupt):
                 GitTreeDriver().apply(deploy.spec(), context)
         finally:
-            signal.signal(number, before)
+            over.set()
             thread.join()
+            signal.signal(number, before)
         assert reached.exists()
         assert list(context.aws.folder.glob("git-*")) == []
         assert clients() == []
