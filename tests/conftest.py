@@ -46,6 +46,7 @@ Lint = Callable[[dict[str, Any]], list[str]]
 
 # I4010 asks for prose in the template's metadata; W3010 for the account's own list of zones, where we name them.
 ACCEPTED_RULES = {"I4010", "W3010"}
+_SHARED_SANDBOX = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -152,8 +153,18 @@ def registry(tools: Path, tmp_path: Path) -> Iterator[str]:
     process.wait(10)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _sandbox_of_others(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A file of tests that points the program at an account of its own ends that before the next file."""
+    before = os.environ.get("EKS_ASSETS_SANDBOX_DIR")
+    yield
+    after = os.environ.get("EKS_ASSETS_SANDBOX_DIR")
+    shared = request.session.stash.get(_SHARED_SANDBOX, None)
+    assert after == (before if shared is None else shared), "a fixture of this file leaves its account to other files"
+
+
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory]:
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory]:
     """A running sandbox of this test run alone, in a folder of its own, with an empty AWS account."""
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
@@ -161,6 +172,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateDirectory
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
         state = StateDirectory.default()
         start_sandbox(Options(pod_seconds=0, state=state))
+        request.session.stash[_SHARED_SANDBOX] = str(state.root)
         yield state
         stop_sandbox(state)
 

@@ -153,7 +153,7 @@ def drain(flow: Generator[UnitEnd, None, Outcome], stop_after: str) -> tuple[lis
             return done, None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def account(sandbox_env: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateAccount]:
     with gate_account(sandbox_env.region, tmp_path_factory.mktemp("upgrades")) as made:
         yield made
@@ -166,7 +166,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "_AGAIN", 0.2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def values(account: GateAccount) -> dict[str, Any]:
     return prepare(account.server)
 
