@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import addons, deploy, drift, idle, plan, start
+from benchmarks import addons, deploy, drift, idle, ledger, plan, start
 
 BENCHMARKS = {
     "start": start.run,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "addons": addons.run,
     "deploy": deploy.run,
     "drift": drift.run,
+    "ledger": ledger.run,
 }
 RESULTS = Path(__file__).parent / "results"
 
