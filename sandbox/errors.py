@@ -1,4 +1,4 @@
-"""The errors that the sandbox raises on purpose: SandboxError, and what a request can get wrong."""
+"""The errors that the sandbox raises on purpose: SandboxError, and what can be wrong with a request or in its way."""
 
 
 class SandboxError(Exception):
@@ -7,6 +7,14 @@ class SandboxError(Exception):
 
 class InvalidRequest(SandboxError):
     """What was asked for cannot be; asking again does not help."""
+
+
+class EvictionRefused(SandboxError):
+    """Pods of a node stay, since a disruption budget forbids to evict them."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"a disruption budget keeps pods on the node {node}")
+        self.node = node
 
 
 class ToolMissing(SandboxError):

@@ -7,13 +7,14 @@ concepts, "Aggregated Discovery", "Retrieving large results sets in chunks", "Me
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from resources.kubernetes.access import ClusterAccess
 from resources.kubernetes.errors import kubernetes_call
-from resources.kubernetes.objects import PAGE, Object
+from resources.kubernetes.objects import Object
+from resources.kubernetes.pages import PAGE, read_pages
 
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -66,16 +67,14 @@ def _served_kind(group: str, version: str, served: dict[str, Any]) -> ServedKind
 
 def list_metadata(cluster: ClusterAccess, kind: ServedKind) -> Iterator[Object]:
     """`metadata` of every object of the kind, without the rest. Raises AccessDenied, NotFound, Transient."""
-    more: str | None = None
-    while more != "":
+
+    def read(more: str | None) -> Mapping[str, Any]:
         with kubernetes_call(f"listing the metadata of {kind.kind}"):
             answer = cluster.api.request(
                 "get", kind.path, header_params={"Accept": _METADATA}, limit=PAGE, _continue=more, serialize=False
             )
-            page = json.loads(answer.data)
-        yield from ({"apiVersion": kind.api_version, "kind": kind.kind, **_named(item)} for item in page["items"] or ())
-        more = (page.get("metadata") or {}).get("continue") or ""
+            page: Mapping[str, Any] = json.loads(answer.data)
+            return page
 
-
-def _named(item: Object) -> Object:
-    return {"metadata": item["metadata"]}
+    for item in read_pages(read):
+        yield {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": item["metadata"]}

@@ -10,10 +10,10 @@ from kubernetes.client.exceptions import ApiException
 
 from resources.kubernetes.access import ClusterAccess
 from resources.kubernetes.errors import changed_by_hand, kubernetes_call
+from resources.kubernetes.pages import PAGE, read_pages
 from resources.model.errors import NotFound
 
 FIELD_MANAGER = "eks-assets"
-PAGE = 500
 Object = dict[str, Any]
 
 
@@ -51,21 +51,21 @@ def list_objects(
 def list_pages(
     cluster: ClusterAccess, api_version: str, kind: str, *, namespace: str | None = None, labels: str | None = None
 ) -> Iterator[Object]:
-    """As `list_objects`, one by one, with a page of them at a time in memory. Raises AccessDenied, Transient.
+    """As `list_objects`, one by one, with two pages of them at a time in memory. Raises AccessDenied, Transient."""
 
-    Source: Kubernetes API concepts, "Retrieving large results sets in chunks"."""
-    more: str | None = None
-    while more != "":
-        try:
-            with kubernetes_call(f"listing {kind}"):
-                resource = cluster.kind(api_version, kind)
-                page = resource.get(
-                    namespace=namespace, label_selector=labels, limit=PAGE, _continue=more, serializer=_plain
-                )
-        except NotFound:
-            return
-        yield from ({"apiVersion": api_version, "kind": kind, **item} for item in page["items"])
-        more = (page.get("metadata") or {}).get("continue") or ""
+    def read(more: str | None) -> Mapping[str, Any]:
+        with kubernetes_call(f"listing {kind}"):
+            resource = cluster.kind(api_version, kind)
+            page: Mapping[str, Any] = resource.get(
+                namespace=namespace, label_selector=labels, limit=PAGE, _continue=more, serializer=_plain
+            )
+            return page
+
+    try:
+        for item in read_pages(read):
+            yield {"apiVersion": api_version, "kind": kind, **item}
+    except NotFound:
+        return
 
 
 def apply_object(

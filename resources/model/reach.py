@@ -43,6 +43,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "AWS::EKS::Nodegroup": (
         "Properties.CapacityType",
         "Properties.DiskSize",
+        "Properties.ForceUpdateEnabled",
         "Properties.InstanceTypes",
         "Properties.Labels",
         "Properties.NodeRepairConfig",

@@ -13,11 +13,12 @@ REQUEST_TIMEOUT = 180.0
 
 
 class SupervisorError(RuntimeError):
-    """The supervisor refused a request or cannot be reached; the message says which and why."""
+    """The supervisor refused a request or cannot be reached; the message says which and why. `node`: the one whose pods
+    a disruption budget keeps."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, node: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.node = status, node
 
 
 class SupervisorClient:
@@ -51,9 +52,10 @@ class SupervisorClient:
             with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT) as response:
                 answer = json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as failure:
-            detail = failure.read().decode(errors="replace")[:500]
-            message = f"The supervisor answered {failure.code} to {method} {path}: {detail}"
-            raise SupervisorError(message, failure.code) from failure
+            detail = failure.read().decode(errors="replace")
+            message = f"The supervisor answered {failure.code} to {method} {path}: {detail[:500]}"
+            node = json.loads(detail)["node"] if failure.code == 409 else ""
+            raise SupervisorError(message, failure.code, node) from failure
         except OSError as failure:
             raise SupervisorError(f"The supervisor does not answer {method} {path}: {failure}") from failure
         return answer if isinstance(answer, dict) else {}

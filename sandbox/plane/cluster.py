@@ -189,10 +189,13 @@ class Cluster:
             for stage in core_stages(seconds):
                 self._plane.api.apply(stage, FIELD_MANAGER)
 
-    def apply_node_group(self, group: str, version: str, members: Sequence[Mapping[str, Any]]) -> None:
-        """Make exactly these nodes exist in the group. Raises SandboxError."""
+    def apply_node_group(
+        self, group: str, version: str, members: Sequence[Mapping[str, Any]], *, force: bool = True
+    ) -> None:
+        """Make exactly these nodes exist in the group; without `force` only where disruption budgets allow it. Raises
+        SandboxError, EvictionRefused."""
         with self._lock:
-            nodes.apply_node_group(self.api, group, version, self.record.region, members)
+            nodes.apply_node_group(self.api, group, version, self.record.region, members, force=force)
 
     def remove_node_group(self, group: str) -> None:
         """Drain and remove the group's nodes. Raises SandboxError."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sandbox.errors import EvictionRefused
 from sandbox.plane.kubernetes_api import MERGE_PATCH, ApiError, KubernetesApi, Object
 
 NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup"
@@ -78,11 +79,18 @@ def kubelet_version(version: str) -> str:
 
 
 def apply_node_group(
-    api: KubernetesApi, group: str, version: str, region: str, nodes: Sequence[Mapping[str, Any]]
+    api: KubernetesApi,
+    group: str,
+    version: str,
+    region: str,
+    nodes: Sequence[Mapping[str, Any]],
+    *,
+    force: bool = True,
 ) -> None:
     """Make exactly these nodes exist for the group: new ones are created first, then the surplus is drained.
 
-    A node of another version is replaced, as a real update does. Raises ApiError.
+    A node of another version is replaced, as a real update does. Without `force` a disruption budget that keeps pods
+    for 10 s ends that, and everything is as it was. Raises ApiError, EvictionRefused.
     """
     wanted = {node["name"]: node_manifest(group, version, region, node) for node in nodes}
     present = {node["metadata"]["name"]: node for node in group_nodes(api, group)}
@@ -90,8 +98,17 @@ def apply_node_group(
     for name, manifest in wanted.items():
         if name not in outdated:
             api.apply(manifest, FIELD_MANAGER)
+    try:
+        for name in outdated:
+            drain_node(api, name, force=force)
+    except EvictionRefused:
+        for name in outdated:
+            _set_unschedulable(api, name, False)
+        for name in wanted.keys() - present.keys():
+            remove_node(api, name)
+        raise
     for name in outdated:
-        remove_node(api, name)
+        _delete_node(api, name)
         if name in wanted:
             api.apply(wanted[name], FIELD_MANAGER)
 
@@ -109,13 +126,34 @@ def group_nodes(api: KubernetesApi, group: str) -> list[Object]:
 
 def remove_node(api: KubernetesApi, name: str) -> None:
     """Cordon a node, evict its pods (disruption budgets are respected for 10 s), and delete it. Raises ApiError."""
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-    api.request("PATCH", api.path_of(node), {"spec": {"unschedulable": True}}, MERGE_PATCH)
+    drain_node(api, name, force=True)
+    _delete_node(api, name)
+
+
+def drain_node(api: KubernetesApi, name: str, *, force: bool) -> None:
+    """Cordon a node and evict its pods; with `force` those that a disruption budget keeps for 10 s are deleted. Raises
+    ApiError, EvictionRefused."""
+    _set_unschedulable(api, name, True)
     deadline = time.monotonic() + DRAIN_SECONDS
     for pod in _pods_of(api, name):
-        if not any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", [])):
-            _evict(api, pod["metadata"], deadline)
-    api.delete(node)
+        if any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", [])):
+            continue
+        if not _evict(api, pod["metadata"], deadline):
+            if not force:
+                raise EvictionRefused(name)
+            api.delete({"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"]})
+
+
+def _node(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+
+
+def _set_unschedulable(api: KubernetesApi, name: str, value: bool) -> None:
+    api.request("PATCH", api.path_of(_node(name)), {"spec": {"unschedulable": value}}, MERGE_PATCH)
+
+
+def _delete_node(api: KubernetesApi, name: str) -> None:
+    api.delete(_node(name))
     for pod in _pods_of(api, name):  # its DaemonSets' pods, which would otherwise stay for the collector's 40 s
         api.delete({"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"]}, grace_seconds=0)
 
@@ -124,7 +162,8 @@ def _pods_of(api: KubernetesApi, node: str) -> list[Object]:
     return api.list("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")
 
 
-def _evict(api: KubernetesApi, metadata: Mapping[str, Any], deadline: float) -> None:
+def _evict(api: KubernetesApi, metadata: Mapping[str, Any], deadline: float) -> bool:
+    """Whether the pod went before the deadline."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
     eviction = {
         "apiVersion": "policy/v1",
@@ -134,14 +173,14 @@ def _evict(api: KubernetesApi, metadata: Mapping[str, Any], deadline: float) -> 
     while time.monotonic() < deadline:
         try:
             api.request("POST", f"{api.path_of(pod)}/eviction", eviction)
-            return
+            return True
         except ApiError as error:
             if error.status == 404:
-                return
+                return True
             if error.status != 429:  # 429 is a disruption budget that says: not now
                 raise
         time.sleep(0.2)
-    api.delete(pod)
+    return False
 
 
 def _shows_another_version(present: Object, wanted: Object) -> bool:

@@ -8,13 +8,14 @@
 | POST /snapshot | | 200; a copy of the state is in the snapshots' draft |
 | POST /restore | | 200; what lay ready is the state (sandbox/snapshots/contents.py) |
 | PUT, GET, DELETE /clusters/NAME | account, region, version, token_webhook_url | endpoint, certificate_authority_data |
-| PUT, DELETE /clusters/NAME/node-groups/GROUP | version, nodes | 200 |
+| PUT, DELETE /clusters/NAME/node-groups/GROUP | version, nodes, force | 200; 409 with `node` |
 | PUT, GET, DELETE /clusters/NAME/addons/ADDON | version, configuration | ready, detail |
 | PUT, DELETE /clusters/NAME/manifests | objects | 200 |
 | GET /clusters/NAME/namespaces | | namespaces |
 | GET /clusters/NAME/deprecated-apis | | apis: of each its labels in the API server's metrics |
 
-A failure is {"error": sentence} with 400 (cannot be), 404 (no such thing) or 500.
+A failure is {"error": sentence} with 400 (cannot be), 404 (no such thing), 409 (a disruption budget is in the way) or
+500.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from resources.kubernetes.metrics import DEPRECATED_APIS, list_samples
-from sandbox.errors import InvalidRequest, SandboxError, UnknownName
+from sandbox.errors import EvictionRefused, InvalidRequest, SandboxError, UnknownName
 from sandbox.supervisor.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ def _delete_cluster(supervisor: Supervisor, body: Body, names: list[str]) -> obj
 
 
 def _put_node_group(supervisor: Supervisor, body: Body, names: list[str]) -> object:
-    supervisor.cluster(names[0]).apply_node_group(names[1], body["version"], body["nodes"])
+    force = bool(body.get("force", True))
+    supervisor.cluster(names[0]).apply_node_group(names[1], body["version"], body["nodes"], force=force)
     return {}
 
 
@@ -175,6 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.BAD_REQUEST, _malformed(error))
         except UnknownName as error:
             self._fail(HTTPStatus.NOT_FOUND, error)
+        except EvictionRefused as error:
+            self._fail(HTTPStatus.CONFLICT, error, node=error.node)
         except SandboxError as error:
             self._fail(HTTPStatus.INTERNAL_SERVER_ERROR, error)
 
@@ -186,9 +190,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return route(self.owner, body, [unquote(name) for name in found.groups()])
         raise UnknownName(f"The supervisor has no {self.command} {self.path}; see sandbox/supervisor/api.py.")
 
-    def _fail(self, status: HTTPStatus, error: Exception) -> None:
+    def _fail(self, status: HTTPStatus, error: Exception, **more: str) -> None:
         log.warning("%s %s failed with %d: %s", self.command, self.path, status, error)
-        self._reply(status, {"error": str(error)})
+        self._reply(status, {"error": str(error), **more})
 
     def _reply(self, status: HTTPStatus, content: object) -> None:
         encoded = json.dumps(content).encode()

@@ -13,6 +13,7 @@ import pytest
 from resources.context import Context
 from resources.kubernetes.objects import apply_object, read_object
 from resources.records.lease import hold_lease
+from resources.records.validations import list_validations
 from tests.e2e.conftest import Change
 from tests.e2e.inventory import take_inventory
 from tests.e2e.own_sandbox import OwnSandbox, do, kill_and_repeat, own_sandbox
@@ -53,6 +54,11 @@ def assert_nothing_left(deployed: OwnSandbox) -> None:
     assert deployed.bare.resources <= left.resources
 
 
+def last_run(deployed: OwnSandbox) -> str:
+    """The newest run that validated; rollback has nothing to do without `--to` where that is the one in place."""
+    return next(iter(list_validations(deployed.context))).run
+
+
 def test_inventory_has_what_is_deployed(deployed: OwnSandbox) -> None:
     """Of each service whose resources the stacks hold, and of those that steps and controllers call themselves."""
     services = {name.partition("/")[0] for name in take_inventory(deployed.state).resources - deployed.bare.resources}
@@ -75,6 +81,7 @@ def test_killed_rollback_ends_where_a_whole_one_would(
     """Each unit is back once and held, the branch has one commit for it, and nothing is left to do."""
     repository, branch = SandboxRepository(deployed.state), deployed.env.git_branch
     before, stacks_before = revisions(deployed.context), stacks(deployed.admin)
+    back = ("--to", last_run(deployed))
     change(
         namespaces=["istio-system", "argocd", "observability"],
         email_subscriptions=["ops@demo.test"],
@@ -83,9 +90,9 @@ def test_killed_rollback_ends_where_a_whole_one_would(
     bad = repository.replace(branch, VALUES, "replicas: 2", "replicas: 0", "Save money")
     do("deploy", "sandbox")
     with hold_lease(Context.of(deployed.env, run_id="other-run"), who="ann, by hand", keep=False):
-        assert "ann, by hand" in do("rollback", "sandbox", "--wait", "0", code=1)
+        assert "ann, by hand" in do("rollback", "sandbox", *back, "--wait", "0", code=1)
 
-    points = kill_and_repeat(tmp_path, "rollback", units=ROLLED_BACK, phases=phases)
+    points = kill_and_repeat(tmp_path, "rollback", *back, units=ROLLED_BACK, phases=phases)
     assert {point.split()[0] for point in points} == set(ROLLED_BACK.split(",")), points
     assert stacks(deployed.admin) == stacks_before
     after = revisions(deployed.context)
@@ -96,7 +103,7 @@ def test_killed_rollback_ends_where_a_whole_one_would(
     for name in ROLLED_BACK.split(",")[1:]:
         assert status[name]["state"] == "in_sync", status[name]
         assert status[name]["held"].startswith("held back since"), status[name]
-    assert "nothing has changed since" in do("rollback", "sandbox")
+    assert "nothing has changed since" in do("rollback", "sandbox", *back)
     assert "nothing to do" in do("deploy", "sandbox")
     do("audit", "verify", "sandbox")
 
@@ -134,18 +141,19 @@ def deny(deployed: OwnSandbox, role: str, *actions: str) -> None:
 def test_rollback_on_a_bad_day_says_what_to_do_and_ends(deployed: OwnSandbox, change: Change) -> None:
     """A fifth of the calls is turned away, and one right is missing: what can go back does, the next run does the
     rest."""
+    back = ("rollback", "sandbox", "--to", last_run(deployed))
     change(email_subscriptions=["ops@demo.test"], addons={"external_dns": {"values": {"podLabels": {"bad": "yes"}}}})
     do("deploy", "sandbox")
     deployed.state.limits.write_text(json.dumps(BAD_DAY))
     deny(deployed, "eks-assets-deployer", "cloudformation:CreateChangeSet")
-    failed = do("rollback", "sandbox", code=1)
+    failed = do(*back, code=1)
     assert "failed notifications: " in failed
     assert "cloudformation:CreateChangeSet" in failed
     assert "eks-assets rollback sandbox" in failed
     deny(deployed, "eks-assets-deployer")
-    do("rollback", "sandbox")
+    do(*back)
     deployed.state.limits.write_text("{}")
-    assert "nothing has changed since" in do("rollback", "sandbox")
+    assert "nothing has changed since" in do(*back)
     assert "nothing to do" in do("deploy", "sandbox")
 
 

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from resources.config.environment import Environment
 from resources.context import Context
-from resources.kubernetes.objects import list_objects
+from resources.kubernetes.objects import apply_object, list_objects
 from sandbox.paths import PROJECT
 from tests.conftest import Cli
 from tests.e2e.conftest import Change
@@ -32,20 +34,31 @@ def kubelets(env: Environment) -> set[str]:
     return {node["status"]["nodeInfo"]["kubeletVersion"].rpartition(".")[0] for node in nodes}
 
 
-def kill_at(line: str) -> None:
-    """Begin the upgrade, and kill it once it says so."""
-    command = [sys.executable, "-m", "eks_assets.cli", *TO]
+def upgrade_until(line: str, act: Callable[[int], None], to: str) -> tuple[int, str]:
+    """Begin the upgrade and act on its process group once it says so; its exit code, and what it said."""
+    command = [sys.executable, "-m", "eks_assets.cli", "upgrade", "sandbox", "--to", to]
     with subprocess.Popen(
-        command, cwd=PROJECT, env=os.environ.copy(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        seen = []
+        seen, acted = [], False
         for said in process.stdout:
             seen.append(said)
-            if line in said:
-                os.killpg(process.pid, signal.SIGKILL)
-                return
-    raise AssertionError("".join(seen))
+            if line in said and not acted:
+                acted = True
+                act(process.pid)
+    assert acted, "".join(seen)
+    return process.returncode, "".join(seen)
+
+
+def kill(group: int) -> None:
+    os.killpg(group, signal.SIGKILL)
 
 
 def test_two_minors_killed_and_paused_then_one_back(restored: Environment, change: Change, eks_assets: Cli) -> None:
@@ -58,7 +71,7 @@ def test_two_minors_killed_and_paused_then_one_back(restored: Environment, chang
     assert live_version(restored) == "1.34"
 
     began = time.monotonic()
-    kill_at("1.35: control_plane")
+    upgrade_until("1.35: control_plane", kill, "1.36")
     paused = eks_assets("upgrade", "sandbox", "--pause")
     assert paused.returncode == 0, paused.stderr
     stands = json.loads(eks_assets("status", "sandbox", "--json").stdout)["upgrade"]
@@ -81,3 +94,39 @@ def test_two_minors_killed_and_paused_then_one_back(restored: Environment, chang
     held = eks_assets("deploy", "sandbox")
     assert held.returncode == 0, held.stdout + held.stderr
     assert live_version(restored) == "1.35"
+
+
+def guarded(env: Environment) -> None:
+    """A workload whose budget lets none of its pods go."""
+    labels = {"app": "guarded"}
+    meta: dict[str, Any] = {"name": "guarded", "namespace": "keycloak"}
+    container = {"name": "app", "image": "registry.test/app:1"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    selector = {"matchLabels": labels}
+    deployment = {"replicas": 2, "selector": selector, "template": template}
+    cluster = Context.of(env).cluster
+    apply_object(cluster, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment})
+    budget = {"minAvailable": 2, "selector": selector}
+    apply_object(cluster, {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": budget})
+
+
+def test_budget_that_lets_no_pod_go_is_named_and_forced_only_if_asked(
+    restored: Environment, change: Change, eks_assets: Cli
+) -> None:
+    """It came after the verdict. EKS gives the nodes up, they stay as they were, and the next run goes on there."""
+    change(kubernetes_version="1.35")
+    code, said = upgrade_until("1.35: bake", lambda _: guarded(restored), "1.35")
+    assert code == 1, said
+    assert "the upgrade to 1.35 stopped at the step nodes" in said
+    assert "PodEvictionFailure" in said
+    assert "Reached max retries while trying to evict pods from nodes in node group" in said
+    assert "no disruption is allowed by PodDisruptionBudget keycloak/guarded" in said
+    assert "force: true" in said
+    assert (live_version(restored), kubelets(restored)) == ("1.35", {"v1.34"})
+    nodes = list_objects(Context.of(restored).cluster, "v1", "Node", labels="eks.amazonaws.com/nodegroup")
+    assert not [node for node in nodes if node["spec"].get("unschedulable")]
+
+    change(kubernetes_version="1.35", upgrade={"bake": "5s", "force": True})
+    done = eks_assets("upgrade", "sandbox", "--to", "1.35")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kubelets(restored) == {"v1.35"}

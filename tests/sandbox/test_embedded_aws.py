@@ -145,6 +145,20 @@ def test_insight_names_the_addon_versions_that_fit_the_next_version(aws: Aws, va
     assert "before the cluster" in described["recommendation"]
 
 
+def test_insight_that_is_an_error_refuses_the_upgrade_without_force(aws: Aws, values: dict[str, Any]) -> None:
+    """In EKS's words; `force` goes over it."""
+    eks = aws.client("eks")
+    addon = resource(
+        "EKS::Addon", ClusterName=ref("Cluster"), AddonName="kube-proxy", AddonVersion="v1.31.3-eksbuild.2"
+    )
+    aws.deploy("unready", {"Cluster": cluster("unready", values), "Proxy": addon})
+    said = refused(eks.update_cluster_version, name="unready", version="1.35")
+    assert said.startswith("InvalidStateException: Amazon EKS detected upgrade readiness issues.")
+    assert eks.describe_cluster(name="unready")["cluster"]["version"] == "1.34"
+    eks.update_cluster_version(name="unready", version="1.35", force=True)
+    assert eks.describe_cluster(name="unready")["cluster"]["version"] == "1.35"
+
+
 def test_change_set_shows_replacement_and_no_change(aws: Aws, values: dict[str, Any]) -> None:
     """A change set says which change replaces the cluster, and fails where nothing changes."""
     aws.deploy("plan", {"Cluster": cluster("plan", values)})

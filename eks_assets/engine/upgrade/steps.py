@@ -18,6 +18,7 @@ from resources.drivers.stack.cluster_state import cluster_version
 from resources.model.errors import ApprovalMissing, OperationFailed, Transient
 from resources.support.polling import Poll, wait_until
 from resources.upgrade.backup import back_up_cluster
+from resources.upgrade.evictions import explain_eviction_failure
 from resources.upgrade.karpenter import await_karpenter_nodes
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ def _bake(flow: Flow, minor: Minor) -> Iterator[UnitEnd]:
 
 
 def _update_nodes(flow: Flow, minor: Minor) -> Iterator[UnitEnd]:
-    yield from _bring(flow, minor, "nodes")
+    try:
+        yield from _bring(flow, minor, "nodes")
+    except OperationFailed as error:
+        raise explain_eviction_failure(flow.context, error) from error
 
 
 def _await_karpenter(flow: Flow, minor: Minor) -> Iterator[UnitEnd]:

@@ -172,6 +172,8 @@ def _properties(
     if not group.release_version or group.ami_family == "Bottlerocket":
         # Bottlerocket's releases do not say of which Kubernetes they are.
         properties["Version"] = env.kubernetes_version
+    if env.upgrade is not None and env.upgrade.force:
+        properties["ForceUpdateEnabled"] = True
     if group.node_repair_config.enabled:
         properties["NodeRepairConfig"] = _repair(group.node_repair_config)
     if group.taints:

@@ -21,10 +21,11 @@ VaultName = Annotated[
 class Upgrade(Model):
     """How the cluster is upgraded. `bake`: how long the checks are watched after the control plane and the add-ons of a
     minor version, before its nodes follow. `backup`: the vault that AWS Backup saves the cluster to before each minor
-    version."""
+    version. `force`: whether nodes are replaced although a disruption budget keeps pods on them."""
 
     bake: Bake = "30m"
     backup: VaultName | None = None
+    force: bool = False
 
     @property
     def bake_seconds(self) -> int:

@@ -24,7 +24,7 @@ def check_disruption_budgets(live: Live, _: Step) -> Iterator[Finding]:
     """Those that allow no disruption now: a node with such a pod cannot be drained."""
     for budget in live.objects("policy/v1", "PodDisruptionBudget"):
         status, name = budget.get("status") or {}, _place(budget)
-        if not status.get("expectedPods") or status.get("disruptionsAllowed"):
+        if not keeps_pods(budget):
             continue
         healthy, desired = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
         evidence = (f"{healthy} pods are healthy, {desired} must be, of {status['expectedPods']}",)
@@ -34,6 +34,12 @@ def check_disruption_budgets(live: Live, _: Step) -> Iterator[Finding]:
         else:
             way_out = f"more replicas, or maxUnavailable: 1: kubectl -n {_namespace(budget)} edit pdb {_name(budget)}"
         yield Finding("blocker", f"PodDisruptionBudget {name}", message, way_out, evidence)
+
+
+def keeps_pods(budget: Object) -> bool:
+    """Whether the PodDisruptionBudget allows no disruption of the pods that it has."""
+    status = budget.get("status") or {}
+    return bool(status.get("expectedPods")) and not status.get("disruptionsAllowed")
 
 
 @first_step_check

@@ -5,6 +5,7 @@ from typing import Any
 from ..supervisor_client import SupervisorError
 from . import updates
 from .clusters import attach_control_plane
+from .insights import require_ready
 from .nodegroups import MAXIMUM_SKEW
 from .records import EksRefusal, Record, Response, cluster_of, minor, nodegroups_of, now, require_subnets, start
 from .versions import require_supported
@@ -27,7 +28,8 @@ _CONFIG_UPDATES = {
 
 
 def update_version(name: str, body: Record) -> Response:
-    """UpdateClusterVersion. Raises EksRefusal for anything but the next minor, or the previous one as a rollback."""
+    """UpdateClusterVersion. Raises EksRefusal for anything but the next minor, or the previous one as a rollback, and,
+    without `force`, where an insight is against it."""
     cluster = _updatable(name)
     current, wanted = cluster["version"], str(body.get("version") or "")
     require_supported(wanted)
@@ -42,6 +44,8 @@ def update_version(name: str, body: Record) -> Response:
         _require_recent_nodes(name, wanted)
     else:
         _require_rollback(cluster, wanted)
+    if not body.get("force"):
+        require_ready(cluster, "UPGRADE_READINESS" if step == 1 else "ROLLBACK_READINESS")
     kind = "VersionUpdate" if step == 1 else "VersionRollback"
     update = updates.begin(cluster, kind, {"Version": wanted, "PlatformVersion": "eks.4"})
     cluster["status"] = "UPDATING"

@@ -18,6 +18,16 @@ from .versions import addon_versions
 _SEVERITY = ("PASSING", "WARNING", "ERROR", "UNKNOWN")
 
 
+def require_ready(cluster: Record, category: str) -> None:
+    """Raises EksRefusal where an insight of the category is an ERROR (API reference, UpdateClusterVersion)."""
+    if any(i["category"] == category and i["insightStatus"]["status"] == "ERROR" for i in _insights(cluster)):
+        raise EksRefusal(
+            "InvalidStateException",
+            "Amazon EKS detected upgrade readiness issues. Call the ListInsights API to view detected upgrade blocking "
+            "issues. Pass the force flag when updating to override upgrade readiness errors.",
+        )
+
+
 def list_insights(name: str, body: Record) -> Response:
     """ListInsights, filtered by categories, Kubernetes versions and statuses."""
     wanted = body.get("filter") or {}

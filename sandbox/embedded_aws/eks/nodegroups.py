@@ -185,7 +185,7 @@ def update_config(cluster_name: str, name: str, body: Record) -> Response:
     group["scalingConfig"].update(body.get("scalingConfig") or {})
     group.update({member: body[member] for member in ("updateConfig", "nodeRepairConfig") if body.get(member)})
     params = {f"{key[0].upper()}{key[1:]}": str(value) for key, value in (body.get("scalingConfig") or {}).items()}
-    return _update(cluster, group, "ConfigUpdate", params, replace_all=False)
+    return _update(cluster, group, "ConfigUpdate", params)
 
 
 def _change_taints(group: Record, change: Record) -> None:
@@ -206,12 +206,13 @@ def update_version(cluster_name: str, name: str, body: Record) -> Response:
     if minor(group["version"]) - minor(version) > 1:
         raise EksRefusal("InvalidParameterException", f"Nodegroup cannot go from {group['version']} to {version}.")
     _require_release(version, group["amiType"], body)
+    before = {member: group.get(member) for member in ("version", "releaseVersion", "launchTemplate")}
     group["version"] = version
     group["releaseVersion"] = body.get("releaseVersion") or release_version(version, group["amiType"])
     if body.get("launchTemplate"):
         group["launchTemplate"] = {**(group.get("launchTemplate") or {}), **body["launchTemplate"]}
     params = {"Version": version, "ReleaseVersion": group["releaseVersion"]}
-    return _update(cluster, group, "VersionUpdate", params, replace_all=True)
+    return _update(cluster, group, "VersionUpdate", params, before, force=bool(body.get("force")))
 
 
 def _updatable(cluster_name: str, name: str) -> tuple[Record, Record]:
@@ -221,20 +222,30 @@ def _updatable(cluster_name: str, name: str) -> tuple[Record, Record]:
     return cluster, group
 
 
-def _update(cluster: Record, group: Record, kind: str, params: Record, *, replace_all: bool) -> Response:
+def _update(
+    cluster: Record, group: Record, kind: str, params: Record, before: Record | None = None, *, force: bool = True
+) -> Response:
+    """`before`: what the group has again where the update of its version fails."""
     update = updates.begin(cluster, kind, params, ("nodegroup", group["nodegroupName"]))
     group["status"] = "UPDATING"
     response = updates.updated(update)
-    start(_apply_update, cluster, group, update, replace_all)
+    start(_apply_update, cluster, group, update, before, force)
     return response if update["status"] == "InProgress" else updates.updated(update)
 
 
-def _apply_update(cluster: Record, group: Record, update: Record, replace_all: bool) -> None:
+def _apply_update(cluster: Record, group: Record, update: Record, before: Record | None, force: bool) -> None:
     try:
-        nodes.reconcile(cluster, group, replace_all)
+        nodes.reconcile(cluster, group, before is not None, force)
         updates.succeed(update)
+        group["status"] = "ACTIVE"
     except SupervisorError as failure:
-        _record_failure(group, str(failure))
-        updates.fail(update, str(failure))
+        if failure.node:
+            message = "Reached max retries while trying to evict pods from nodes in node group "
+            updates.fail(update, message + group["nodegroupName"], "PodEvictionFailure", (failure.node,))
+            group.update(before or {})
+            group["status"] = "ACTIVE"
+        else:
+            _record_failure(group, str(failure))
+            updates.fail(update, str(failure))
+            group["status"] = "DEGRADED"
     group["modifiedAt"] = now()
-    group["status"] = "ACTIVE" if update["status"] == "Successful" else "DEGRADED"

@@ -6,7 +6,7 @@ import re
 from ministack.core.responses import get_region
 from ministack.services import ec2
 
-from ..supervisor_client import supervisor
+from ..supervisor_client import SupervisorError, supervisor
 from .records import Record
 
 _GPUS_BY_SIZE = {
@@ -43,10 +43,11 @@ def gpus(instance_type: str) -> int:
     return _GPUS_BY_SIZE.get((family, size), 1)
 
 
-def reconcile(cluster: Record, group: Record, replace_all: bool = False) -> None:
-    """Make the group have exactly its desired number of nodes. Raises SupervisorError.
+def reconcile(cluster: Record, group: Record, replace_all: bool = False, force: bool = True) -> None:
+    """Make the group have exactly its desired number of nodes. Raises SupervisorError, and then nothing has changed.
 
-    `replace_all` rolls every node, as an update of version or launch template does.
+    `replace_all` rolls every node, as an update of version or launch template does; without `force` only where
+    disruption budgets allow it.
     """
     nodes: list[Record] = list(cluster.setdefault("_nodes", {}).get(group["nodegroupName"], []))
     instance_type = _instance_type(group)
@@ -58,7 +59,11 @@ def reconcile(cluster: Record, group: Record, replace_all: bool = False) -> None
         node = _launch(group, instance_type, len(kept), taken)
         taken.add(node["address"])
         kept.append(node)
-    _tell_supervisor(cluster, group, kept)
+    try:
+        _tell_supervisor(cluster, group, kept, force)
+    except SupervisorError:
+        _terminate([node for node in kept if node not in nodes])
+        raise
     cluster["_nodes"][group["nodegroupName"]] = kept
     _terminate(dropped)
 
@@ -117,13 +122,13 @@ def _terminate(nodes: list[Record]) -> None:
             ec2._terminate_instances({"InstanceId.1": [node["instance_id"]]})
 
 
-def _tell_supervisor(cluster: Record, group: Record, nodes: list[Record]) -> None:
+def _tell_supervisor(cluster: Record, group: Record, nodes: list[Record], force: bool) -> None:
     client = supervisor()
     if client is None:
         return
     client.put(
         f"/clusters/{cluster['name']}/node-groups/{group['nodegroupName']}",
-        {"version": group["version"], "nodes": [_node_object(group, node) for node in nodes]},
+        {"version": group["version"], "nodes": [_node_object(group, node) for node in nodes], "force": force},
     )
 
 

@@ -39,10 +39,10 @@ def succeed(update: Record) -> None:
         update["status"] = "Successful"
 
 
-def fail(update: Record, message: str) -> None:
+def fail(update: Record, message: str, code: str = "Unknown", resources: tuple[str, ...] = ()) -> None:
     """Mark an update as Failed, with the reason."""
     update["status"] = "Failed"
-    update["errors"] = [{"errorCode": "Unknown", "errorMessage": message, "resourceIds": []}]
+    update["errors"] = [{"errorCode": code, "errorMessage": message, "resourceIds": list(resources)}]
 
 
 def updated(update: Record) -> Response:

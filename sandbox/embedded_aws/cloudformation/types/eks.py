@@ -155,7 +155,8 @@ def _update_cluster(physical_id: str, old: Properties, new: Properties, _stack: 
         raise refuse(f"A change of Version cannot be combined with a change of {others}", "Eks")
     cluster = cluster_of(physical_id)
     if "Version" in differences and str(new["Version"]) != cluster["version"]:
-        started = call(cluster_updates.update_version, physical_id, {"version": str(new["Version"])})
+        force = {"force": True} if str(new.get("Force")).lower() == "true" else {}
+        started = call(cluster_updates.update_version, physical_id, {"version": str(new["Version"]), **force})
         wait(lambda: eks._clusters.get(physical_id), f"Cluster {physical_id}")
         update = cluster["_updates"][started["update"]["id"]]
         if update["status"] != "Successful":
@@ -217,9 +218,11 @@ def _update_nodegroup(physical_id: str, old: Properties, new: Properties, _stack
         raise refuse("You cannot specify both a version update and another update of a node group", "Eks")
     rolling = differences & {"Version", "ReleaseVersion", "LaunchTemplate"}
     body = camel({key: new[key] for key in rolling if key in new})
-    if body:
-        call(nodegroups.update_version, cluster, name, body)
+    if body and not _is_there(eks._nodegroups[physical_id], body):
+        force = {"force": True} if str(new.get("ForceUpdateEnabled")).lower() == "true" else {}
+        update = call(nodegroups.update_version, cluster, name, {**body, **force})["update"]
         wait(lambda: eks._nodegroups.get(physical_id), f"Nodegroup {name}")
+        _require_success(cluster, update["id"])
     config = _nodegroup_config(old, new, differences)
     if config:
         call(nodegroups.update_config, cluster, name, config)
@@ -227,6 +230,22 @@ def _update_nodegroup(physical_id: str, old: Properties, new: Properties, _stack
     group = eks._nodegroups[physical_id]
     retag(group, group["nodegroupArn"], old, new)
     return physical_id, _nodegroup_attributes(physical_id)
+
+
+def _is_there(group: Record, body: Record) -> bool:
+    """Whether the group has what is asked for, as after an update that failed."""
+    return all(group.get(key) == value for key, value in body.items())
+
+
+def _require_success(cluster: str, update_id: str) -> None:
+    errors = cluster_of(cluster)["_updates"][update_id]["errors"]
+    if errors:
+        lines = (
+            f"{{ErrorCode: {e['errorCode']},ErrorMessage: {e['errorMessage']},"
+            f"ResourceIds: [{', '.join(e['resourceIds'])}]}}"
+            for e in errors
+        )
+        raise ResourceFailure(f"Update failed due to [{', '.join(lines)}]")
 
 
 def _nodegroup_config(old: Properties, new: Properties, differences: set[str]) -> Record:
