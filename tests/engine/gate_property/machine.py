@@ -68,9 +68,11 @@ class GateMachine(RuleBasedStateMachine):
         live=st.tuples(st.booleans(), st.booleans(), st.booleans()),
         asker=st.sampled_from(["alice", "root", "alice", "initiator"]),
         agreeing=st.sampled_from([APPROVERS, ("bob", "carol"), APPROVERS, ("alice", "bob"), ("carol",)]),
+        fault=st.sampled_from(["", "", "", "", "", "", "digest", "request"]),
     )
-    def begin(self, live: tuple[bool, bool, bool], asker: str, agreeing: tuple[str, ...]) -> None:
-        """An environment of its own, where everything earlier is over: what exists already, who asks, who approves."""
+    def begin(self, live: tuple[bool, bool, bool], asker: str, agreeing: tuple[str, ...], fault: str) -> None:
+        """An environment of its own, where everything earlier is over: what exists already, who asks, who approves, and
+        what the last of them gets wrong."""
         self.world.pass_time(6 * LIFE)
         self.project = Project(self.world, f"example-{next(NUMBERS)}", dict.fromkeys(UNITS, "1"))
         self.oracle = Oracle(approvers=2, life=LIFE)
@@ -82,8 +84,10 @@ class GateMachine(RuleBasedStateMachine):
             if exists:
                 self.project.write_by_hand(unit, "0")
         self.ask(asker)
-        for name in agreeing:
+        for name in agreeing[:-1] if fault else agreeing:
             self.decide(name, "approve")
+        if fault:
+            self.decide_wrongly(agreeing[-1], fault, 0)
 
     @property
     def now(self) -> float:
