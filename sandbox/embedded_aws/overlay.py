@@ -3,6 +3,7 @@
 import ministack.app as application
 
 from . import (
+    backup_jobs,
     ec2_filters,
     ec2_guards,
     ec2_interfaces,
@@ -55,6 +56,7 @@ def install() -> None:
     hosted_zones.install()
     stack_tags.install()
     pending_deletions.install()
+    backup_jobs.install()
     ec2_interfaces.install()
     ec2_guards.install()
     ec2_filters.install()
