@@ -16,6 +16,7 @@ from sandbox.stand_in.external_secrets import ExternalSecrets
 from sandbox.stand_in.kube import Kube
 from sandbox.stand_in.load_balancers import LoadBalancers
 from sandbox.stand_in.node_claims import NodeClaims
+from sandbox.stand_in.node_drift import NodeDrift
 from sandbox.stand_in.objects import Objects
 from sandbox.stand_in.volumes import Volumes
 from sandbox.stand_in.webhooks import Webhooks
@@ -40,6 +41,7 @@ def run(kubeconfig: Path, aws_endpoint: str, cluster: str, region: str, stopped:
         DnsRecords(objects, aws, log),
         Volumes(kube, objects, aws, cluster, log),
         NodeClaims(kube, objects, aws, cluster, log),
+        NodeDrift(kube, objects, log),
     ]
     loops = [Loop(one, objects.subscribe(one.resources), stopped, log) for one in controllers]
     objects.start(stopped)

@@ -42,6 +42,12 @@ def requirement(claim: Object, key: str, default: str) -> str:
     return label(claim, key) or default
 
 
+def cluster_version(kube: Kube) -> str:
+    """The minor that the cluster shows, such as 1.34; its binaries are newer and emulate it."""
+    shown = kube.request("GET", "/version")
+    return f"{shown.get('emulationMajor') or shown['major']}.{shown.get('emulationMinor') or shown['minor']}"
+
+
 class NodeClaims:
     """Reconciles NodeClaims; see the module."""
 
@@ -143,17 +149,12 @@ class NodeClaims:
                 "annotations": {
                     "sandbox/capacity": json.dumps(total),
                     "sandbox/allocatable": json.dumps(usable),
-                    "sandbox/kubelet-version": kubelet_version(self._version()),
+                    "sandbox/kubelet-version": kubelet_version(cluster_version(self._kube)),
                 },
                 "ownerReferences": [owner_reference(claim)],
             },
             "spec": {"providerID": provider, "taints": claim["spec"].get("taints") or []},
         }
-
-    def _version(self) -> str:
-        """The minor that the cluster shows, such as 1.34; its binaries are newer and emulate it."""
-        shown = self._kube.request("GET", "/version")
-        return f"{shown.get('emulationMajor') or shown['major']}.{shown.get('emulationMinor') or shown['minor']}"
 
     def _terminate(self, claim: Object) -> None:
         if node := (claim.get("status") or {}).get("nodeName"):

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.paths import StateDirectory
-from sandbox.plane.kubernetes_api import ApiError
+from sandbox.plane.kubernetes_api import MERGE_PATCH, ApiError
 from sandbox.stand_in.certificates import authority, issue
 from tests.helpers.waiting import eventually
 from tests.sandbox.stand_in_cluster import CLUSTER, REGION, SECRET_VALUE, Cluster, accepted
@@ -249,6 +249,47 @@ def test_node_claim_makes_instance_and_node(cluster: Cluster) -> None:
     assert node["metadata"]["labels"]["karpenter.sh/nodepool"] == "default"
     cluster.api.delete(claim)
     eventually("the instance is gone", lambda: not instances())
+    assert cluster.api.get(f"/api/v1/nodes/{name}") is None
+
+
+def test_node_of_another_version_is_replaced_within_budgets(cluster: Cluster) -> None:
+    """As by Karpenter's drift: none while the budget is 0, then the new one before the old one goes."""
+    reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
+    pool: dict[str, Any] = {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": "drifting"},
+        "spec": {
+            "template": {"spec": {"nodeClassRef": reference, "requirements": []}},
+            "disruption": {
+                "consolidateAfter": "0s",
+                "budgets": [{"nodes": "0", "reasons": ["Drifted"]}, {"nodes": "1"}],
+            },
+        },
+    }
+    claim = {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodeClaim",
+        "metadata": {"name": "drifting-1", "labels": {"karpenter.sh/nodepool": "drifting"}},
+        "spec": {"nodeClassRef": reference, "requirements": []},
+    }
+
+    def claims() -> list[str]:
+        found = cluster.api.list("/apis/karpenter.sh/v1/nodeclaims", labelSelector="karpenter.sh/nodepool=drifting")
+        return [one["metadata"]["name"] for one in found]
+
+    cluster.api.apply(pool, "test")
+    cluster.api.apply(claim, "test")
+    eventually("the claim is ready", lambda: cluster.ready("nodeclaims", "drifting-1").get("status") == "True")
+    name = (cluster.api.get("/apis/karpenter.sh/v1/nodeclaims/drifting-1") or {})["status"]["nodeName"]
+    node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    older = {"metadata": {"annotations": {"sandbox/kubelet-version": "v1.33.0-eks-sandbox"}}}
+    cluster.api.request("PATCH", cluster.api.path_of(node), older, MERGE_PATCH)
+    time.sleep(3)
+    assert claims() == ["drifting-1"], "the budget allows none"
+    pool["spec"]["disruption"]["budgets"] = [{"nodes": "10%"}]
+    cluster.api.apply(pool, "test")
+    eventually("a new one stands alone", lambda: len(claims()) == 1 and claims() != ["drifting-1"])
     assert cluster.api.get(f"/api/v1/nodes/{name}") is None
 
 
