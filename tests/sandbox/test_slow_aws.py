@@ -97,7 +97,8 @@ def test_share_of_calls_is_turned_away_in_the_words_of_each_protocol(aws: Aws, s
             ask()
         except ClientError as error:
             codes.add((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]))
-    assert {code for code, _ in codes} >= {"ThrottlingException", "503"}
+    throttled = "SlowDown" if service == "s3" else "ThrottlingException"
+    assert {code for code, _ in codes} >= {throttled, "503"}
     make_client = boto3.client
     patient = make_client(
         service,  # type: ignore[call-overload]
@@ -109,3 +110,17 @@ def test_share_of_calls_is_turned_away_in_the_words_of_each_protocol(aws: Aws, s
     )
     for _ in range(4):
         getattr(patient, asks[service])()
+
+
+def test_throttled_head_of_a_bucket_is_no_denial(aws: Aws) -> None:
+    """An answer to HEAD has no words, and S3 throttles with 503."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="throttled", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    slow(aws, throttled=0.5)
+    statuses = set()
+    for _ in range(4):
+        try:
+            s3.head_bucket(Bucket="throttled")
+        except ClientError as error:
+            statuses.add(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    assert statuses == {503}

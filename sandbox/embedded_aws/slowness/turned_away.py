@@ -1,6 +1,6 @@
 """Calls that are turned away: throttled, or answered by a server that has no time. The caller tries again.
 
-Source: AWS SDKs and Tools reference guide, "Retry behavior".
+Source: AWS SDKs and Tools reference guide, "Retry behavior"; S3 API, error responses (SlowDown).
 """
 
 import itertools
@@ -14,6 +14,7 @@ from ministack.core.router import detect_service
 from .switches import switches
 
 _CALLS = itertools.count(1)
+_SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 Dispatch = Callable[..., Awaitable[Any]]
 
 
@@ -32,6 +33,9 @@ def _turning_away(dispatch: Dispatch) -> Dispatch:
         if _is_turn(number + 1, day.throttled):
             routing = application._routing_params(method, path, headers, body, query)
             service = detect_service(method, path, headers, routing)
+            if service == "s3":
+                # Its own way, which an answer to HEAD tells by the status alone.
+                return 503, {"Content-Type": "application/xml"}, _SLOW_DOWN
             action = extract_iam_action(service, method, path, headers, body, routing) or ""
             code = {"error_code": "ThrottlingException", "message": "Rate exceeded"}
             return access_denied_response(service, action, "", request_id, headers=headers, **code)
