@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from eks_assets.engine.planner import plan_environment
@@ -12,6 +14,7 @@ from eks_assets.engine.upgrade.start import needs_upgrade
 from resources.model.errors import ConfigError, OperationFailed, Refused
 from resources.records.upgrades import last_upgrade
 from tests.engine.upgrade.conftest import WHO, Upgraded, drain
+from tests.helpers.embedded_gate import GateAccount
 
 pytestmark = pytest.mark.sandbox
 
@@ -77,3 +80,18 @@ def test_last_minor_goes_back_and_the_one_before_stays(platform: Upgraded) -> No
 def test_rollback_to_a_version_that_no_upgrade_began_from(platform: Upgraded) -> None:
     with pytest.raises(ConfigError, match=r"no upgrade to Kubernetes 1.36"):
         find_target(platform.context(), "1.35")
+
+
+@pytest.mark.long
+def test_upgrade_on_a_bad_day_ends_well(platform: Upgraded, account: GateAccount) -> None:
+    """A fifth of the calls is turned away; nothing is asked for twice."""
+    platform.want("1.35")
+    limits = account.server.folder / "limits.json"
+    limits.write_text(json.dumps({"slow": {"throttled": 0.1, "failing": 0.1}}))
+    try:
+        _, outcome = platform.upgrade()
+    finally:
+        limits.unlink()
+    assert outcome == "done", outcome
+    assert (platform.version, platform.nodes) == ("1.35", "1.35")
+    assert platform.updates == ["VersionUpdate"]
