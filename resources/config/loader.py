@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from resources.config.eksctl.cluster_config import ClusterConfig
 from resources.config.environment import ENVIRONMENT_NAME, Environment, merge_mappings
 from resources.config.explanations import explain_error
+from resources.config.fields_left_out import leave_out_fields
 from resources.config.names import platform_name
 from resources.config.placeholders import (
     CLUSTER_VARIABLES,
@@ -251,8 +252,9 @@ def _read_cluster(document: Document) -> tuple[Document | None, list[Problem]]:
         return None, [*problems, cluster.problem((), "is not a mapping; allowed: a ClusterConfig")]
     data, faults = substitute_placeholders(cluster.data, cluster_variables(document.data))
     problems += [cluster.problem(location, message) for location, message in faults]
-    cluster, added = add_storage_drivers(document, cluster.with_data(data))
-    return cluster, problems + added
+    cluster, left_out = leave_out_fields(cluster.with_data(data))
+    cluster, added = add_storage_drivers(document, cluster)
+    return cluster, problems + left_out + added
 
 
 def _with_values_files(document: Document) -> tuple[Any, list[Problem]]:

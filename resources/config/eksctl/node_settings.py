@@ -20,6 +20,15 @@ class Taint(ConfigModel):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
+def list_taints(value: object) -> object:
+    """`{KEY: "VALUE:EFFECT"}`, as eksctl has taints of unmanaged groups, as the list of managed ones; anything else as
+    it is. Source: eksctl, "Taints"."""
+    if not isinstance(value, dict) or not all(":" in str(taint) for taint in value.values()):
+        return value
+    pairs = {key: str(taint).rpartition(":") for key, taint in value.items()}
+    return [{"key": key, "value": text, "effect": effect} for key, (text, _, effect) in pairs.items()]
+
+
 class NodeGroupIam(ConfigModel):
     """The nodes' role: one that exists, or a new one with further policies beyond those that every node needs."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from resources.config import aws_catalog
 from resources.config.eksctl.base import ConfigModel, later_field
@@ -20,6 +20,7 @@ from resources.config.eksctl.node_settings import (
     Ssh,
     Taint,
     UpdateConfig,
+    list_taints,
 )
 from resources.config.field_types import Arn, InstanceType, SubnetId, Zone
 
@@ -56,7 +57,7 @@ class ManagedNodeGroup(ConfigModel):
     volume_encrypted: bool = True
     volume_kms_key_id: str | None = None
     labels: NodeLabels = Field(default={})
-    taints: tuple[Taint, ...] = Field(default=(), max_length=MOST_TAINTS)
+    taints: Annotated[tuple[Taint, ...], BeforeValidator(list_taints)] = Field(default=(), max_length=MOST_TAINTS)
     tags: Tags = Field(default={})
     private_networking: Literal[True] = True
     availability_zones: tuple[Zone, ...] = ()

@@ -10,6 +10,7 @@ _FAMILIES = (
     "images for Windows)"
 )
 _UNMANAGED = "leave it out; EKS has it for unmanaged groups alone"
+_SCALING = ("scalingConfig", "ScalingConfig")
 _UNMANAGED_FIELDS = (
     "asgMetricsCollection",
     "asgSuspendProcesses",
@@ -68,6 +69,7 @@ REFUSED: dict[str, str] = {
     f"{_NODES}.securityGroups.withLocal": "leave it out; nodes use the cluster's security group, attachIDs adds others",
     f"{_NODES}.instancePrefix": "write the whole name under instanceName",
     **{f"{_NODES}.{field}": _UNMANAGED for field in _UNMANAGED_FIELDS},
+    **{f"{_NODES}.{word}": "write its fields in the group itself, such as minSize" for word in _SCALING},
     f"{_NODES}.overrideBootstrapCommand": "leave it out; nodes start as EKS starts them",
     f"{_NODES}.preBootstrapCommands": "leave it out; nodes start as EKS starts them; use a DaemonSet",
     f"{_NODES}.instancesDistribution": "write spot: true with several instanceTypes, or let Karpenter choose",

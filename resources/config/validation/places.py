@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from resources.config.eksctl.addons import DEFAULT_ROLES
+from resources.config.eksctl.node_settings import list_taints
 from resources.config.eksctl.nodes import DEFAULT_NODES
 from resources.config.pod_identities import POD_IDENTITIES
 from resources.config.problems import Location, Problem
@@ -55,7 +56,7 @@ def _somewhere_to_run(cluster: Document) -> Iterator[Problem]:
 
 def _unusable(group: dict[str, Any]) -> str | None:
     """Why no pod of the pipeline's own can start in the group; None where one can."""
-    taints = group.get("taints")
+    taints = list_taints(group.get("taints"))
     for taint in taints if isinstance(taints, list) else []:
         if isinstance(taint, dict) and taint.get("effect") in _REPELS:
             return f"{group.get('name')} has the taint {taint.get('key')}:{taint['effect']}"
