@@ -29,8 +29,7 @@ def clear_vpc(vpc: str, own: Collection[str], context: Context) -> None:
 
     Raises OperationFailed, before anything of the stack is deleted, with every load balancer, interface and group of
     somebody else, WaitTimeout, AccessDenied, Transient."""
-    remove_interfaces(vpc, context)
-    remove_groups(vpc, context)
+    _remove_leftovers(vpc, context)
     balancers = _name_balancers(vpc, context)
     # A load balancer keeps its interfaces as long as it is there.
     interfaces = _name_interfaces(vpc, own, context, wait=not balancers)
@@ -40,6 +39,21 @@ def clear_vpc(vpc: str, own: Collection[str], context: Context) -> None:
             f"VPC {vpc} cannot be deleted, since others use it: {'; '.join(blockers)}",
             next_step=f"have their owners remove them, then run it again: eks-assets destroy {context.env.name}",
         )
+
+
+def _remove_leftovers(vpc: str, context: Context) -> None:
+    """Until EC2 lists none: what is deleted is there for some seconds more, and holds what it used."""
+
+    def poll() -> Poll[bool]:
+        remove_interfaces(vpc, context)
+        remove_groups(vpc, context)
+        left = [
+            *(one["NetworkInterfaceId"] for one in _free_interfaces(vpc, context)),
+            *sorted(_free_groups(vpc, context)),
+        ]
+        return Poll(None if left else True, f"waiting for EC2 to let go of {', '.join(left)}")
+
+    wait_until(poll, what=f"VPC {vpc}", deadline=_DEADLINE, interval=5, progress=context.progress)
 
 
 def list_interfaces(vpc: str, context: Context) -> list[dict[str, Any]]:
@@ -62,9 +76,16 @@ def _describe(noun: str, key: str, vpc: str, context: Context) -> list[dict[str,
 
 def remove_interfaces(vpc: str, context: Context) -> None:
     """Delete the interfaces that nothing uses any more and that the VPC CNI plugin or a load balancer has made."""
-    for interface in list_interfaces(vpc, context):
-        if interface["Status"] == "available" and interface.get("Description", "").startswith(_LEFT_BY):
-            remove_interface(interface["NetworkInterfaceId"], interface["Description"], context)
+    for interface in _free_interfaces(vpc, context):
+        remove_interface(interface["NetworkInterfaceId"], interface["Description"], context)
+
+
+def _free_interfaces(vpc: str, context: Context) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in list_interfaces(vpc, context)
+        if one["Status"] == "available" and one.get("Description", "").startswith(_LEFT_BY)
+    ]
 
 
 def remove_interface(identifier: str, description: str, context: Context) -> None:
@@ -78,18 +99,24 @@ def remove_interface(identifier: str, description: str, context: Context) -> Non
 def remove_groups(vpc: str, context: Context) -> None:
     """Delete the groups that EKS and the cluster's controllers made, once no rule of any group names them and as far as
     no interface uses them."""
-    groups = list_groups(vpc, context)
-    left = {group["GroupId"] for group in groups if is_left_group(group, context.env.cluster_name)}
-    if not left:
+    free = _free_groups(vpc, context)
+    if not free:
         return
-    used = {group["GroupId"] for one in list_interfaces(vpc, context) for group in one.get("Groups", ())}
-    every = _describe("security_groups", "SecurityGroups", vpc, context)
-    revoke_references(every, left - used, context)
-    for identifier in sorted(left - used):
+    revoke_references(_describe("security_groups", "SecurityGroups", vpc, context), free, context)
+    for identifier in sorted(free):
         context.progress(f"security group {identifier}: deleting it, its controller is gone")
         context.before_change()
         with suppress(NotFound), aws_call(f"deleting the security group {identifier}"):
             context.aws.client("ec2").delete_security_group(GroupId=identifier)
+
+
+def _free_groups(vpc: str, context: Context) -> set[str]:
+    """The groups that the cluster's controllers left and no interface uses."""
+    groups = list_groups(vpc, context)
+    left = {group["GroupId"] for group in groups if is_left_group(group, context.env.cluster_name)}
+    if not left:
+        return left
+    return left - {group["GroupId"] for one in list_interfaces(vpc, context) for group in one.get("Groups", ())}
 
 
 def is_left_group(group: Mapping[str, Any], cluster: str) -> bool:

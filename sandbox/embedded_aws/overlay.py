@@ -37,7 +37,7 @@ from .iam import (
 )
 from .quotas import enforcement, service_quotas
 from .s3 import conditional_writes, encryption_keys, object_lock
-from .slowness import late, turned_away
+from .slowness import late, late_deletions, turned_away
 from .ssm import parameter_policies, public_parameters, versions
 
 
@@ -93,6 +93,7 @@ def install() -> None:
     guards.install()
     cloudtrail.install()
     late.install()
+    late_deletions.install()
     turned_away.install()
     persistence.install()
     audit_log.install()

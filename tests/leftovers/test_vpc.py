@@ -77,6 +77,18 @@ def test_leftovers_of_controllers_do_not_keep_a_vpc(
     assert left.isdisjoint({one, two, three, ids["Group"]})
 
 
+def test_leftovers_that_ec2_lists_after_their_deletion_are_waited_for(
+    stacks: Stacks, spec: Stack[Any], ids: dict[str, str], ec2: Any
+) -> None:
+    """An interface holds its group for some seconds after both are no more: neither is somebody else's."""
+    group = make_group(ec2, ids["Vpc"], "k8s-late", **{"elbv2.k8s.aws/cluster": stacks.env.cluster_name})
+    ec2.create_network_interface(SubnetId=ids["A"], Description="aws-K8S-i-0123456789", Groups=[group])
+    with stacks.slow(deletion_seconds=2):
+        StackDriver().destroy(spec, stacks.context, delete_data=False)
+    assert [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["VpcId"] == ids["Vpc"]] == []
+    assert stacks.cloudformation.describe_stacks()["Stacks"] == []
+
+
 def test_what_others_have_in_a_vpc_is_named_before_anything_goes(
     stacks: Stacks, spec: Stack[Any], ids: dict[str, str], ec2: Any
 ) -> None:

@@ -67,6 +67,29 @@ def test_new_stack_and_change_set_do_not_exist_for_some_seconds(aws: Aws) -> Non
     assert cloudformation.describe_stacks(StackName="late")["Stacks"]
 
 
+def test_what_is_deleted_holds_what_it_used_for_some_seconds(aws: Aws) -> None:
+    """It is listed, its deletion is not answered twice, and EC2 refuses to delete its group and subnet until then."""
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="late", Description="late", VpcId=vpc)["GroupId"]
+    made = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]["NetworkInterfaceId"]
+    slow(aws, deletion_seconds=2)
+    ec2.delete_network_interface(NetworkInterfaceId=made)
+    assert refused(ec2.delete_network_interface, NetworkInterfaceId=made).startswith("InvalidNetworkInterfaceID.NotF")
+    assert ec2.describe_network_interfaces(NetworkInterfaceIds=[made])["NetworkInterfaces"]
+    assert refused(ec2.delete_security_group, GroupId=group).startswith("DependencyViolation")
+    assert refused(ec2.delete_subnet, SubnetId=subnet).startswith("DependencyViolation")
+    time.sleep(2.1)
+    assert ec2.describe_network_interfaces(NetworkInterfaceIds=[made])["NetworkInterfaces"] == []
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_security_group(GroupId=group)
+    assert refused(ec2.delete_security_group, GroupId=group).startswith("InvalidGroup.NotFound")
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    (aws.folder / "limits.json").unlink()
+    assert refused(ec2.describe_security_groups, GroupIds=[group]).startswith("InvalidGroup.NotFound")
+
+
 def test_pages_are_as_small_as_they_are_set(aws: Aws) -> None:
     aws.deploy("paged", {"One": resource("SNS::Topic"), "Two": resource("SNS::Topic")})
     cloudformation = aws.client("cloudformation")

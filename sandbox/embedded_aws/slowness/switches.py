@@ -14,15 +14,17 @@ class Switches:
 
     `role_seconds`: a new role cannot be assumed. `access_entry_seconds`: a new access entry lets nobody in to the API
     server (401), a policy that was just associated gives no rights there (403). `parameter_seconds`: a new parameter is
-    not found. `stack_seconds`: a new stack and a new change set do not exist for who describes them. `page_size`: how
-    much CloudFormation lists at a time, 0 as always. `throttled`, `failing`: the share of calls that are throttled, or
-    answered with 503; every Nth, so that a run can be repeated.
+    not found. `stack_seconds`: a new stack and a new change set do not exist for who describes them.
+    `deletion_seconds`: a deleted network interface or security group is listed, and holds what it used. `page_size`:
+    how much CloudFormation lists at a time, 0 as always. `throttled`, `failing`: the share of calls that are throttled,
+    or answered with 503; every Nth, so that a run can be repeated.
     """
 
     role_seconds: float = 0.0
     access_entry_seconds: float = 0.0
     parameter_seconds: float = 0.0
     stack_seconds: float = 0.0
+    deletion_seconds: float = 0.0
     page_size: int = 0
     throttled: float = 0.0
     failing: float = 0.0

@@ -78,6 +78,16 @@ class Stacks:
         stack_events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"][::-1]
         return [f"{e['LogicalResourceId']} {e['ResourceStatus']}" for e in stack_events]
 
+    @contextmanager
+    def slow(self, **switches: float) -> Iterator[None]:
+        """A slow day (`sandbox/embedded_aws/slowness`) for as long as the block lasts."""
+        limits = self.server.folder / "limits.json"
+        limits.write_text(json.dumps({"slow": switches}))
+        try:
+            yield
+        finally:
+            limits.unlink()
+
     def remove(self) -> None:
         """Delete the stack and wait until it is gone."""
         self.cloudformation.delete_stack(StackName=STACK)
