@@ -27,6 +27,7 @@ COMMANDS = {
     "deploy": "Bring an environment to what its file says. A second deploy continues where the first stopped.",
     "rollback": "Bring units back to what an earlier run applied, and hold them there until their files change.",
     "upgrade": "Bring the cluster to another Kubernetes version, one minor version after the other, each step watched.",
+    "rehearse": "Run the pending plan on a copy of the environment in a sandbox of its own, and say what came of it.",
     "drill": "Take an environment away, deploy it from nothing, and say how long each wave took. Data is kept.",
     "approve": "Approve exactly the plan with that digest. Exit 0 once it is approved, 3 while approvals are missing.",
     "reject": "Reject the plan with that digest; that ends its request, and every grant before it.",

@@ -205,11 +205,12 @@ def acting_statements(env: Environment, key: Any) -> list[Document]:
 
 def planner_statements(env: Environment, service_role: Any, key: Any) -> list[Document]:
     """The planner reads what exists, and makes and deletes the change sets that a plan looks into. Of the ledger it
-    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed and what was
-    done, with the head of the chain; of git's credentials it reads those that may not write; it has no part in leases.
-    `service_role`, `key`: the ARNs of the role that a change set names, and of the ledger's key."""
+    sees whether the environment has been through its gate, and reads which commits the pipeline has pushed, what was
+    done, with the head of the chain, and the environment as it was applied, which has secrets as keyed hashes; of
+    git's credentials it reads those that may not write; it has no part in leases. `service_role`, `key`: the ARNs of
+    the role that a change set names, and of the ledger's key."""
     bucket = f"arn:{env.partition}:s3:::{ledger_bucket(env)}"
-    listed, read = ("uses", *HISTORY), ("pushes", "releases", "held", *HISTORY)
+    listed, read = ("uses", *HISTORY), ("pushes", "releases", "held", "environments", *HISTORY)
     return [
         *_stacks(env, service_role, _PLANNING_ACTIONS, existing_only=True),
         *_secrets(read_only_git_secret(env)),

@@ -24,7 +24,7 @@ def describe_object(obj: Mapping[str, Any]) -> str:
     return f"{obj.get('kind')} {name}"
 
 
-def _plain(_: object, answer: Object) -> Object:
+def as_it_came(_: object, answer: Object) -> Object:
     """An answer as it came; the client's own objects would be made of it, and be taken apart again."""
     return answer
 
@@ -35,7 +35,7 @@ def read_object(cluster: ClusterAccess, obj: Mapping[str, Any]) -> Object | None
     try:
         with kubernetes_call(f"reading {describe_object(obj)}"):
             resource = cluster.kind(obj["apiVersion"], obj["kind"])
-            live: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=_plain)
+            live: Object = resource.get(name=meta["name"], namespace=meta.get("namespace"), serializer=as_it_came)
             return live
     except NotFound:
         return None
@@ -57,7 +57,7 @@ def list_pages(
         with kubernetes_call(f"listing {kind}"):
             resource = cluster.kind(api_version, kind)
             page: Mapping[str, Any] = resource.get(
-                namespace=namespace, label_selector=labels, limit=PAGE, _continue=more, serializer=_plain
+                namespace=namespace, label_selector=labels, limit=PAGE, _continue=more, serializer=as_it_came
             )
             return page
 

@@ -77,7 +77,7 @@ def test_planner_reads_the_head_of_the_chain_alone(prod_env: Environment) -> Non
 
 
 def test_planner_reads_of_the_ledger_what_was_pushed_and_done(prod_env: Environment) -> None:
-    """By their keys, no key of hashes and no specs, and with no other use of the ledger's key."""
+    """By their keys, with no other use of the ledger's key: no key of hashes, no specs; the environment as applied."""
     statements = statements_of(prod_env, "PlannerRole")
     (reading,) = [s for s in statements if lists(s, "s3:GetObject")]
     bucket = f"arn:aws:s3:::{ledger_bucket(prod_env)}"
@@ -85,6 +85,7 @@ def test_planner_reads_of_the_ledger_what_was_pushed_and_done(prod_env: Environm
         "pushes",
         "releases",
         "held",
+        "environments",
         "changes",
         "drift",
         "rejections",
