@@ -34,7 +34,7 @@ DEPLOY = (
 # Tried whatever became of the others: what is left costs money.
 REMOVE = (
     ("destroy", NAME, "--confirm", NAME, "--delete-data"),
-    ("bootstrap", NAME, "--remove", "--confirm", NAME, "--delete-ledger"),
+    ("bootstrap", NAME, "--remove", "--confirm", NAME),
 )
 # Runs `eks-assets` with these arguments and variables; returns its exit code.
 Run = Callable[[Sequence[str], dict[str, str]], int]
@@ -61,8 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     return smoke(account, session.region_name, options.confirm_account, run_command)
 
 
-def smoke(account: str, region: str, confirmed: str, run: Run) -> int:
-    """Says what it takes, and does it where the account is confirmed."""
+def smoke(account: str, region: str, confirmed: str, run: Run, *, sandbox: bool = False) -> int:
+    """Says what it takes, and does it where the account is confirmed. `sandbox`: on the sandbox's AWS, which the tests
+    do."""
     prices = dollars_an_hour()
     listed = ", ".join(f"{what} {price:.3f}" for what, price in prices.items())
     print(f"account {account}, region {region}: about {MINUTES} minutes")
@@ -76,7 +77,7 @@ def smoke(account: str, region: str, confirmed: str, run: Run) -> int:
     transcript.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="smoke-") as name:
         folder = Path(name)
-        write_environment(folder / "environments", account, region, load_registry().by_name)
+        write_environment(folder / "environments", account, region, load_registry().by_name, sandbox=sandbox)
         (folder / "dagster").mkdir()
         variables = {
             "EKS_ASSETS_ENVIRONMENTS": str(folder / "environments"),
@@ -85,6 +86,9 @@ def smoke(account: str, region: str, confirmed: str, run: Run) -> int:
         }
         failed = _take_steps(run, variables)
     print(f"transcript: {transcript}")
+    if DEPLOY[0] not in failed:
+        print("the ledger stays: S3 locks it for a day, and the next run waits until it is gone; to remove it then:")
+        print(f"eks-assets bootstrap {NAME} --remove --confirm {NAME} --delete-ledger --from-ledger --region {region}")
     for step in failed:
         print(f"failed: eks-assets {' '.join(step)}", file=sys.stderr)
     return 1 if failed else 0

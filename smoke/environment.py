@@ -28,11 +28,13 @@ def dollars_an_hour() -> dict[str, float]:
     return {what: round(count * PRICES[kind].each / HOURS, 4) for kind, count, what in _BY_THE_HOUR}
 
 
-def write_environment(folder: Path, account: str, region: str, units: Mapping[str, AnyUnit]) -> None:
-    """The files of the environment, in a folder of its own."""
+def write_environment(
+    folder: Path, account: str, region: str, units: Mapping[str, AnyUnit], *, sandbox: bool = False
+) -> None:
+    """The files of the environment, in a folder of its own. `sandbox`: its AWS is the sandbox's."""
     arn = f"arn:aws:iam::{account}:role/eks-assets-smoke"
     off = [name for name, unit in units.items() if unit.needs_nodes or _needs_charts(unit)]
-    environment = {
+    environment: dict[str, object] = {
         "tenant": TENANT,
         "target_env": NAME,
         "account": account,
@@ -49,8 +51,12 @@ def write_environment(folder: Path, account: str, region: str, units: Mapping[st
         "karpenter_version": "1.14.1",
         "cluster": f"clusters/{NAME}.yaml",
         "network": {"create": {"cidr": "10.77.0.0/16", "zones": [f"{region}a", f"{region}b"], "flow_log_days": 1}},
+        # As short as S3 takes it: until then nobody can remove the ledger.
+        "ledger": {"retention_days": 1},
         "addons": dict.fromkeys((*sorted(off), *_LEFT_OUT), False),
     }
+    if sandbox:
+        environment["sandbox"] = True
     cluster = {
         "apiVersion": "eksctl.io/v1alpha5",
         "kind": "ClusterConfig",

@@ -63,13 +63,14 @@ def test_account_has_to_be_confirmed(confirmed: str, capsys: pytest.CaptureFixtu
     assert steps.taken == []
 
 
-def test_environment_is_deployed_looked_at_and_removed() -> None:
-    """All with one transcript."""
+def test_environment_is_deployed_looked_at_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All with one transcript. S3 locks the ledger, so that stays, and how to remove it later is said."""
     steps = Steps()
     assert command.smoke(ACCOUNT, "eu-west-1", ACCOUNT, steps) == 0
     words = [taken.split()[0] for taken in steps.taken]
     assert words == ["validate", "bootstrap", "deploy", "plan", "status", "drift", "destroy", "bootstrap"]
     assert {file.name for file in steps.files} == {"eu-west-1.jsonl"}
+    assert "--delete-ledger --from-ledger --region eu-west-1" in capsys.readouterr().out
 
 
 def test_what_stands_is_removed_after_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

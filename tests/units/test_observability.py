@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from eks_assets.units import load_registry
 from eks_assets.units.applications.argo_cd import argo_cd
@@ -78,6 +79,35 @@ def test_logs_are_shipped_where_loki_takes_them(sandbox_env: Environment) -> Non
     assert "pod_name" not in output["Labels"]
     assert release.values["tolerations"] == [{"operator": "Exists"}]
     assert all(mount["readOnly"] for mount in release.values["daemonSetVolumeMounts"])
+
+
+# Of Fluent Bit's output "loki", and of every output (source: Fluent Bit manual, "Loki", "Networking", "Scheduling and
+# retries"); the fields that its filter "kubernetes" puts under `kubernetes`.
+OUTPUT_OPTIONS = """
+    auto_kubernetes_labels bearer_token buffer_size compress drop_single_key header http_passwd http_user label_keys
+    label_map_path labels line_format remove_keys structured_metadata structured_metadata_map_keys tenant_id
+    tenant_id_key uri host log_level match match_regex name port retry_limit storage.total_limit_size tls tls.verify
+    workers
+"""
+RECORD_FIELDS = "pod_name|namespace_name|pod_id|host|container_name|container_image|container_hash|docker_id"
+
+
+def test_fluent_bit_knows_every_option_and_loki_takes_what_it_sends(sandbox_env: Environment) -> None:
+    """It ends at an option that it does not know, and Loki refuses other names of labels, and a push without a tenant
+    where it wants one."""
+    section, *lines = fluent_bit().values["config"]["outputs"].splitlines()
+    output = {key.lower(): value for key, value in (line.split(None, 1) for line in lines)}
+    assert section == "[OUTPUT]"
+    assert output.keys() <= set(OUTPUT_OPTIONS.split())
+    assert output["line_format"] in ("json", "key_value")
+    assert output["retry_limit"] == "no_limits"
+    labels = dict(label.strip().split("=", 1) for label in output["labels"].split(","))
+    assert all(re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) for name in labels)
+    field = re.compile(rf"\$kubernetes\['({RECORD_FIELDS})'\]|[a-z-]+")
+    assert [value for value in labels.values() if not field.fullmatch(value)] == []
+    # The address is the default one of Loki's push API, which asks for no tenant.
+    assert "uri" not in output
+    assert ("tenant_id" in output) is loki(sandbox_env, ROLES).values["loki"]["auth_enabled"]
 
 
 def test_logs_are_shipped_where_loki_is_on(sandbox_env: Environment) -> None:
