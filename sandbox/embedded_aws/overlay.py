@@ -26,6 +26,7 @@ from .eks import audit_log
 from .iam import (
     condition_keys,
     oidc_clients,
+    resource_tags,
     role_trust,
     service_linked_roles,
     sessions,
@@ -70,6 +71,7 @@ def install() -> None:
     ssm_identity.install()
     role_trust.install()
     condition_keys.install()
+    resource_tags.install()
     service_linked_roles.install()
     oidc_clients.install()
     simulation.install()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from resources.config.environment import Environment
@@ -9,6 +10,7 @@ from resources.records.lease import hold_lease
 from resources.records.ledger import list_keys, write_once
 from tests.bootstrap.bootstrap_documents import actions, lists, resources_of, statements_of
 from tests.bootstrap.bootstrapped_account import bootstrapped
+from tests.helpers.embedded_aws_server import refused
 
 ROLE = "DestroyerRole"
 
@@ -67,3 +69,27 @@ def test_destroyer_holds_the_environment_and_writes_the_ledger(tmp_path: Path) -
             context.before_change()
             assert write_once(context, "changes/one.json", {"unit": "one"})
         assert list_keys(context, "changes/") == ["changes/one.json"]
+
+
+def test_destroyer_deletes_what_the_cluster_left_and_nothing_else(tmp_path: Path) -> None:
+    """In EC2 and Elastic Load Balancing, by the tags of whoever made it."""
+    with bootstrapped("sandbox", tmp_path) as account:
+        ec2, elb = (account.administrator().aws.client(name) for name in ("ec2", "elbv2"))
+        mine, cluster = account.destroyer().aws, account.env.cluster_name
+        zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        for owner in (cluster, "another"):
+            volume = ec2.create_volume(AvailabilityZone=zone, Size=8)["VolumeId"]
+            ec2.create_tags(Resources=[volume], Tags=[{"Key": f"kubernetes.io/cluster/{owner}", "Value": "owned"}])
+            balancer = elb.create_load_balancer(
+                Name=f"of-{owner[:8]}", Subnets=[subnet], Tags=[{"Key": "elbv2.k8s.aws/cluster", "Value": owner}]
+            )["LoadBalancers"][0]["LoadBalancerArn"]
+            calls = [
+                partial(mine.client("ec2").delete_volume, VolumeId=volume),
+                partial(mine.client("elbv2").delete_load_balancer, LoadBalancerArn=balancer),
+            ]
+            for call in calls:
+                if owner == cluster:
+                    call()
+                else:
+                    assert "not authorized" in refused(call)

@@ -1,20 +1,19 @@
-"""Condition keys that MiniStack does not know: the boundary of a role, the tags of a stack, and the rows of a table.
+"""Condition keys that MiniStack does not know: the boundary of a role, and the rows of a table.
 
 And the stack on which a request is decided that names a change set by its ARN alone.
 
 Sources: service authorization reference of IAM (`iam:PermissionsBoundary`: of the request where it sets one, else of
-the role), of CloudFormation (`aws:ResourceTag/...` of stacks) and of DynamoDB (`dynamodb:LeadingKeys`: partition keys).
+the role) and of DynamoDB (`dynamodb:LeadingKeys`: partition keys).
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import efs, iam, tagging
-from ministack.services.cloudformation import _change_sets, _stacks
+from ministack.services import iam
+from ministack.services.cloudformation import _change_sets
 
 _SETTING = ("CreateRole", "PutRolePermissionsBoundary")
 _BOUNDARY: ContextVar[str] = ContextVar("boundary_of_this_request", default="")
@@ -89,27 +88,8 @@ def with_leading_keys(read: Callable[[bytes], dict[str, Any]]) -> Callable[[byte
     return dynamodb_service_context
 
 
-def stack_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The tags of every stack, by its ARN and by that of its name alone, which is what a request is decided on."""
-    for stack in _stacks.values():
-        named = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{stack['StackName']}/*"
-        tags = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in stack.get("Tags") or []]
-        yield named, tags
-        yield str(stack.get("StackId", "")), tags
-
-
-def efs_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The tags of every file system and access point."""
-    for kind, things in (("file-system", efs._file_systems), ("access-point", efs._access_points)):
-        for identifier, thing in things.items():
-            head = f"arn:aws:elasticfilesystem:{get_region()}:{get_account_id()}"
-            yield f"{head}:{kind}/{identifier}", list(thing.get("Tags") or [])
-
-
 def install() -> None:
     """Put all in front of MiniStack's; it looks them up at each request."""
     iam_actions.extract_resource_arn = of_a_stack(remembering_boundary(iam_actions.extract_resource_arn))
     iam_evaluator.enforce = with_boundary(iam_evaluator.enforce)
     iam_actions.dynamodb_service_context = with_leading_keys(iam_actions.dynamodb_service_context)
-    tagging._RESOURCE_TAG_COLLECTORS["cloudformation"] = stack_tags
-    tagging._RESOURCE_TAG_COLLECTORS["elasticfilesystem"] = efs_tags
