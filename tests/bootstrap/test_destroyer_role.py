@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from resources.config.environment import Environment
 from resources.records.lease import hold_lease
@@ -74,7 +76,8 @@ def test_destroyer_holds_the_environment_and_writes_the_ledger(tmp_path: Path) -
 def test_destroyer_deletes_what_the_cluster_left_and_nothing_else(tmp_path: Path) -> None:
     """In EC2 and Elastic Load Balancing, by the tags of whoever made it."""
     with bootstrapped("sandbox", tmp_path) as account:
-        ec2, elb = (account.administrator().aws.client(name) for name in ("ec2", "elbv2"))
+        root = account.administrator().aws
+        ec2, elb = root.client("ec2"), root.client("elbv2")
         mine, cluster = account.destroyer().aws, account.env.cluster_name
         zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
         subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
@@ -84,7 +87,7 @@ def test_destroyer_deletes_what_the_cluster_left_and_nothing_else(tmp_path: Path
             balancer = elb.create_load_balancer(
                 Name=f"of-{owner[:8]}", Subnets=[subnet], Tags=[{"Key": "elbv2.k8s.aws/cluster", "Value": owner}]
             )["LoadBalancers"][0]["LoadBalancerArn"]
-            calls = [
+            calls: list[Callable[[], Any]] = [
                 partial(mine.client("ec2").delete_volume, VolumeId=volume),
                 partial(mine.client("elbv2").delete_load_balancer, LoadBalancerArn=balancer),
             ]
