@@ -197,7 +197,9 @@ class Deployment:
     async def _update(self, logical_id: str, kind: str, props: Properties, attempt: list[Any]) -> dict[str, Any]:
         old = self.old_resources[logical_id]
         old_id, old_attributes = old.get("PhysicalResourceId", logical_id), old.get("Attributes", {})
-        before = self._tagged(kind, self._old_properties(logical_id), self.old_tags, logical_id)
+        # Of tags that drifted, those that are there are known: the stack's own may be gone, too.
+        given = [] if "Tags" in (self.drifted.get(logical_id) or {}) else self.old_tags
+        before = self._tagged(kind, self._old_properties(logical_id), given, logical_id)
         after = self._tagged(kind, props, self.tags, logical_id)
         deleted = logical_id in self.drifted and self.drifted[logical_id] is None
         if before == after and not deleted:

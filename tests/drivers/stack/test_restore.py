@@ -94,6 +94,20 @@ def test_resources_deleted_by_hand_come_back(stacks: Stacks, values: dict[str, A
     assert aws("eks").describe_addon(clusterName="demo", addonName="kube-proxy")["addon"]["status"] == "ACTIVE"
 
 
+def test_log_group_that_a_service_made_again_gets_its_tags_back(stacks: Stacks) -> None:
+    """EKS makes the one that it writes to: bare, under the same name."""
+    group = resource("Logs::LogGroup", LogGroupName="/demo/again", RetentionInDays=7)
+    spec = stacks.spec({"Log": group}, tags={"team": "payments"})
+    stacks.deploy(spec)
+    logs = stacks.context.aws.client("logs")
+    logs.delete_log_group(logGroupName="/demo/again")
+    logs.create_log_group(logGroupName="/demo/again")
+    restored(stacks, spec)
+    (made,) = logs.describe_log_groups(logGroupNamePrefix="/demo/again")["logGroups"]
+    assert made["retentionInDays"] == 7
+    assert logs.list_tags_for_resource(resourceArn=made["arn"].removesuffix(":*"))["tags"]["team"] == "payments"
+
+
 def live_resources(stacks: Stacks) -> list[Any]:
     found: list[Any] = stacks.cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
     return found
