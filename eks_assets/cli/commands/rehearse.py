@@ -16,6 +16,7 @@ from eks_assets.cli.console import print_text
 from eks_assets.cli.opened import open_environment
 from eks_assets.engine.rehearsal.mapping import check_copyable
 from eks_assets.engine.rehearsal.model import Rehearsal
+from eks_assets.engine.rehearsal.processes import CopyProcesses
 from eks_assets.engine.rehearsal.rehearse import end_copy, rehearse_plan
 from eks_assets.units import load_registry
 from resources.config.loader import load_environment
@@ -36,14 +37,15 @@ def rehearse(environment: EnvironmentName, keep: Keep = False, json_output: Json
     check_copyable(env)
     console = Console(stderr=True, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="eks-assets-rehearsal-"))
+    processes = CopyProcesses(folder, "eks_assets.cli", "eks_assets.cli.copied")
     try:
         context = open_environment(env, planning=True)
-        rehearsal = rehearse_plan(registry, context, folder, lambda part: print_text(console, part, "dim"))
+        rehearsal = rehearse_plan(registry, context, processes, lambda part: print_text(console, part, "dim"))
     finally:
         if keep:
             print_text(console, _how_to_look(folder))
         else:
-            end_copy(folder)
+            end_copy(processes)
     if json_output:
         print(dump_json(rehearsal.model_dump(mode="json")))
     else:

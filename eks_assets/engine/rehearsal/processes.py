@@ -39,9 +39,12 @@ def copy_variables(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class CopyProcesses:
-    """Runs modules of this program in the copy that lies in `folder`."""
+    """Runs this program in the copy that lies in `folder`. `command_line`: its module; `steps`: the one that does a
+    step of a rehearsal."""
 
     folder: Path
+    command_line: str
+    steps: str
 
     def run(self, module: str, *arguments: str, seconds: float = 1800) -> str:
         """Its output. Raises OperationFailed with the end of what it said where it fails or does not end,

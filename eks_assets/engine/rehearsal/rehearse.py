@@ -25,9 +25,6 @@ from resources.drivers.stack.cluster_state import cluster_version
 from resources.model.errors import OperationFailed
 from resources.support.private_folders import make_private_folder
 
-_CLI = "eks_assets.cli"
-_CHILD = "eks_assets.cli.copied"
-
 
 @dataclass
 class _Clock:
@@ -45,16 +42,16 @@ class _Clock:
 
 
 def rehearse_plan(
-    registry: Registry, context: Context, folder: Path, progress: Callable[[str], None] = lambda _: None
+    registry: Registry, context: Context, processes: CopyProcesses, progress: Callable[[str], None] = lambda _: None
 ) -> Rehearsal:
-    """Rehearse what is pending, in a sandbox in `folder`, which runs on afterwards: `end_copy` ends it. `context`: the
-    planner's; nothing of the environment is changed.
+    """Rehearse what is pending, in a sandbox in the processes' folder, which runs on afterwards: `end_copy` ends it.
+    `context`: the planner's; nothing of the environment is changed.
 
     Raises ConfigError where the sandbox cannot be such a cluster; NotFound where nothing was deployed; OperationFailed
     where there is a plan that cannot be made, and where the copy does not become one; AccessDenied, Transient."""
     env, version, clock = context.env, cluster_version(context), _Clock(progress)
     check_version(env, version)
-    copy = _Copy(folder, CopyProcesses(folder))
+    copy = _Copy(processes.folder, processes)
     # Tools that are missing end it here, before anything is read.
     with clock.part("start the sandbox"):
         copy.start(env)
@@ -83,11 +80,11 @@ def rehearse_plan(
     )
 
 
-def end_copy(folder: Path) -> None:
+def end_copy(processes: CopyProcesses) -> None:
     """End the copy's processes and remove it. Raises OperationFailed where they do not end."""
-    if (folder / "sandbox").exists():
-        CopyProcesses(folder).run(_CLI, "sandbox", "down", seconds=180)
-    shutil.rmtree(folder, ignore_errors=True)
+    if (processes.folder / "sandbox").exists():
+        processes.run(processes.command_line, "sandbox", "down", seconds=180)
+    shutil.rmtree(processes.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -100,14 +97,15 @@ class _Copy:
         make_private_folder(self.folder)
         # What the commands of the copy read is a copy, too: a file that is saved meanwhile changes nothing here.
         shutil.copytree(find_folder(), self.folder / "environments")
-        self.processes.run(_CLI, "sandbox", "up", seconds=1800)
-        self.processes.run(_CLI, "bootstrap", env.name, "--apply", seconds=300)
+        command_line = self.processes.command_line
+        self.processes.run(command_line, "sandbox", "up", seconds=1800)
+        self.processes.run(command_line, "bootstrap", env.name, "--apply", seconds=300)
 
     def step(self, step: str, document: dict[str, Any], **more: Any) -> dict[str, Any]:
         file = self.folder / f"{step}.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps({"environment": document, **more}))
-        answer: dict[str, Any] = json.loads(self.processes.run(_CHILD, step, str(file)).splitlines()[-1])
+        answer: dict[str, Any] = json.loads(self.processes.run(self.processes.steps, step, str(file)).splitlines()[-1])
         (self.folder / f"{step}.answer.json").write_text(json.dumps(answer, indent=1))  # for who keeps the copy
         return answer
 
