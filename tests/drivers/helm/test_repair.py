@@ -45,9 +45,10 @@ class Person:
         return subprocess.Popen(command, env=self.env, stderr=subprocess.PIPE, text=True)
 
     def does(self, tool: str, *argv: str) -> str:
-        """Run it to its end; returns what it complains of."""
+        """Run it to its end; returns what it complains of where it fails. A watch that helm ends may say so."""
         with self.runs(tool, *argv) as process:
-            return process.communicate(timeout=60)[1]
+            complaint = process.communicate(timeout=60)[1]
+            return complaint if process.returncode else ""
 
     def is_killed_at(self, status: str, *argv: str) -> None:
         """Run helm, and kill it once the release's newest revision has that status."""
