@@ -24,7 +24,7 @@ from resources.kubernetes.objects import apply_object, read_object
 from sandbox.paths import PROJECT
 from tests.e2e.own_sandbox import OwnSandbox, call, own_sandbox
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.long]
 PASSWORD = "Correct-Horse-42-battery"
 DEFINITION = {
     "apiVersion": "apiextensions.k8s.io/v1",
